@@ -1,0 +1,150 @@
+"""Where things lie on disk.
+
+The data root holds what must survive a reboot, the exec root what must not. Every path of the engine is made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_DATA_ROOT = Path("/var/lib/moby")
+DEFAULT_EXEC_ROOT = Path("/run/moby")
+
+
+@dataclass(frozen=True)
+class ContainerPaths:
+    """One container's files. ``data`` survives a reboot, ``run`` does not."""
+
+    data: Path
+    run: Path
+
+    @property
+    def upper(self) -> Path:
+        return self.data / "upper"
+
+    @property
+    def work(self) -> Path:
+        return self.data / "work"
+
+    @property
+    def state(self) -> Path:
+        """What is so now; the monitor alone replaces it, atomically."""
+        return self.data / "state.json"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "container-json.log"
+
+    @property
+    def hostname(self) -> Path:
+        return self.data / "hostname"
+
+    @property
+    def hosts(self) -> Path:
+        return self.data / "hosts"
+
+    @property
+    def resolv_conf(self) -> Path:
+        return self.data / "resolv.conf"
+
+    @property
+    def lock(self) -> Path:
+        """Locked while somebody changes the container (start, stop, remove); dies with its holder."""
+        return self.run / "lock"
+
+    @property
+    def monitor_lock(self) -> Path:
+        """Locked by the monitor for as long as it lives."""
+        return self.run / "monitor.lock"
+
+    @property
+    def socket(self) -> Path:
+        return self.run / "monitor.sock"
+
+    @property
+    def bundle(self) -> Path:
+        """The OCI runtime configuration."""
+        return self.run / "config.json"
+
+    @property
+    def attachments(self) -> Path:
+        """Listening sockets of those who attached before the start; the monitor calls them first."""
+        return self.run / "attach"
+
+    @property
+    def execs(self) -> Path:
+        return self.run / "execs"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The two roots of one engine."""
+
+    data_root: Path
+    exec_root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.data_root / "moby.db"
+
+    @property
+    def blobs(self) -> Path:
+        """OCI content store: ``sha256/<hex>``."""
+        return self.data_root / "blobs"
+
+    @property
+    def layers(self) -> Path:
+        """Unpacked layers, ``<diff id hex>/diff``."""
+        return self.data_root / "layers"
+
+    @property
+    def staging(self) -> Path:
+        """Half-made things; anything here that nobody holds locked is rubbish."""
+        return self.data_root / "staging"
+
+    @property
+    def volumes(self) -> Path:
+        return self.data_root / "volumes"
+
+    @property
+    def journal(self) -> Path:
+        return self.data_root / "events"
+
+    @property
+    def cache(self) -> Path:
+        return self.data_root / "cache"
+
+    @property
+    def networks(self) -> Path:
+        """Address leases and port reservations: valid while the machine is up."""
+        return self.exec_root / "networks"
+
+    def container(self, container_id: str) -> ContainerPaths:
+        return ContainerPaths(self.data_root / "containers" / container_id, self.exec_root / "containers" / container_id)
+
+    @property
+    def instance(self) -> str:
+        """A short name of this data root, for what is named in the kernel (bridges, nft tables); empty for the system's own."""
+        if self.data_root == DEFAULT_DATA_ROOT:
+            return ""
+        return hashlib.sha256(os.fsencode(self.data_root.resolve())).hexdigest()[:8]
+
+    def make(self) -> None:
+        """Creates the folders that every engine needs, closed to others (mode 0710 on the roots, 0700 below)."""
+        for root in (self.data_root, self.exec_root):
+            root.mkdir(mode=0o710, parents=True, exist_ok=True)
+        for folder in (
+            self.blobs / "sha256",
+            self.layers,
+            self.staging,
+            self.volumes,
+            self.journal,
+            self.cache,
+            self.networks,
+            self.data_root / "containers",
+            self.exec_root / "containers",
+        ):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,90 @@
+"""The errors a caller can meet.
+
+Each kind carries the HTTP status the API answers with and the exit code the command line ends with, so that both
+doors say the same thing. The text is one line, begins in lower case as the Docker Engine's do, and says what to do next.
+"""
+
+from __future__ import annotations
+
+
+class MobyError(Exception):
+    """Something failed inside the engine; the text is fit to show a person."""
+
+    status = 500
+    exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidArgument(MobyError):
+    """The request itself is wrong: a bad reference, option or value."""
+
+    status = 400
+
+
+class Unauthorized(MobyError):
+    """A registry or the API refused who we are."""
+
+    status = 401
+
+
+class Forbidden(MobyError):
+    """The object may not be treated so, whoever asks."""
+
+    status = 403
+
+
+class NotFound(MobyError):
+    """No such object."""
+
+    status = 404
+
+
+class Conflict(MobyError):
+    """The object is in a state, or has a name, that forbids the request."""
+
+    status = 409
+
+
+class NotModified(MobyError):
+    """The object already is what the request would make it."""
+
+    status = 304
+    exit_code = 0
+
+
+class NotImplementedYet(MobyError):
+    """A known option or endpoint of the Docker Engine that this engine does not have yet; the text names it."""
+
+    status = 501
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not implemented yet")
+
+
+class Unavailable(MobyError):
+    """Something outside the engine cannot be reached just now, or took too long."""
+
+    status = 503
+
+
+class CommandNotFound(MobyError):
+    """The container's command does not exist in its file system (shell exit code 127)."""
+
+    status = 400
+    exit_code = 127
+
+
+class CommandNotInvocable(MobyError):
+    """The container's command exists and cannot be executed (shell exit code 126)."""
+
+    status = 400
+    exit_code = 126
+
+
+class StorageFull(MobyError):
+    """The disk that holds the data root is full."""
+
+    status = 507

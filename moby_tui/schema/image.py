@@ -1,0 +1,103 @@
+"""Images, as the Engine API has them."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from moby_tui.schema.base import Wire
+from moby_tui.schema.container import ContainerConfig
+
+
+class ImageSummary(Wire, kw_only=True):
+    """``created`` is Unix seconds; -1 in ``shared_size`` and ``containers`` means not computed."""
+
+    id: str
+    parent_id: str = ""
+    repo_tags: list[str] = field(default_factory=list)
+    repo_digests: list[str] = field(default_factory=list)
+    created: int = 0
+    size: int = 0
+    shared_size: int = -1
+    labels: dict[str, str] | None = None
+    containers: int = -1
+
+
+class RootFs(Wire, kw_only=True):
+    type: str = "layers"
+    layers: list[str] = field(default_factory=list)
+
+
+class ImageInspect(Wire, kw_only=True):
+    """``id`` is ``sha256:`` and the digest of the image configuration."""
+
+    id: str
+    repo_tags: list[str] = field(default_factory=list)
+    repo_digests: list[str] = field(default_factory=list)
+    parent: str = ""
+    comment: str = ""
+    created: str = ""
+    author: str = ""
+    config: ContainerConfig = field(default_factory=ContainerConfig)
+    architecture: str = ""
+    variant: str = ""
+    os: str = "linux"
+    size: int = 0
+    root_fs: RootFs = field(default_factory=RootFs, name="RootFS")
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class ImageHistory(Wire, kw_only=True):
+    id: str
+    created: int
+    created_by: str
+    tags: list[str] | None = None
+    size: int = 0
+    comment: str = ""
+
+
+class ImageDeleted(Wire, kw_only=True, omit_defaults=True):
+    """One line of what a removal did: exactly one of the two is set."""
+
+    untagged: str | None = None
+    deleted: str | None = None
+
+
+class ImagesPruned(Wire, kw_only=True):
+    images_deleted: list[ImageDeleted] | None = None
+    space_reclaimed: int = 0
+
+
+class ProgressDetail(Struct, kw_only=True, omit_defaults=True):
+    current: int = 0
+    total: int = 0
+
+
+class ErrorDetail(Struct, kw_only=True, omit_defaults=True):
+    message: str
+    code: int = 0
+
+
+class Progress(Struct, kw_only=True, omit_defaults=True, rename={"progress_detail": "progressDetail", "error_detail": "errorDetail"}):
+    """One line of the JSON stream of pull, push, load, import and build.
+
+    After the first line has been sent an error can only be told in ``error_detail`` and, for older clients, ``error``.
+    """
+
+    status: str | None = None
+    id: str | None = None
+    progress_detail: ProgressDetail | None = None
+    stream: str | None = None
+    aux: dict[str, str] | None = None
+    error: str | None = None
+    error_detail: ErrorDetail | None = None
+
+
+class RegistryAuth(Struct, kw_only=True, omit_defaults=True):
+    """Header ``X-Registry-Auth``, base64url JSON."""
+
+    username: str = ""
+    password: str = ""
+    auth: str = ""
+    serveraddress: str = ""
+    identitytoken: str = ""
+    registrytoken: str = ""

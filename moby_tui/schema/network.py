@@ -1,0 +1,48 @@
+"""Networks, as the Engine API has them."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from moby_tui.schema.base import Wire
+
+
+class IpamPool(Wire, kw_only=True):
+    subnet: str = ""
+    ip_range: str = field(default="", name="IPRange")
+    gateway: str = ""
+    auxiliary_addresses: dict[str, str] | None = None
+
+
+class Ipam(Wire, kw_only=True):
+    driver: str = "default"
+    options: dict[str, str] | None = None
+    config: list[IpamPool] | None = None
+
+
+class NetworkContainer(Wire, kw_only=True):
+    """Addresses carry their prefix length."""
+
+    name: str = ""
+    endpoint_id: str = field(default="", name="EndpointID")
+    mac_address: str = ""
+    ipv4_address: str = field(default="", name="IPv4Address")
+    ipv6_address: str = field(default="", name="IPv6Address")
+
+
+class Network(Wire, kw_only=True):
+    name: str
+    id: str
+    created: str = ""
+    scope: str = "local"
+    driver: str = "bridge"
+    enable_ipv4: bool = field(default=True, name="EnableIPv4")
+    enable_ipv6: bool = field(default=False, name="EnableIPv6")
+    ipam: Ipam = field(default_factory=Ipam, name="IPAM")
+    internal: bool = False
+    attachable: bool = False
+    ingress: bool = False
+    config_only: bool = False
+    containers: dict[str, NetworkContainer] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)

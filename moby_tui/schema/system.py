@@ -1,0 +1,111 @@
+"""The engine itself: version, information, disk use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import field
+
+from moby_tui.schema.base import Wire
+from moby_tui.schema.container import ContainerSummary
+from moby_tui.schema.image import ImageSummary
+from moby_tui.schema.volume import Volume
+
+
+class VersionPlatform(Wire, kw_only=True):
+    name: str = "moby"
+
+
+class VersionComponent(Wire, kw_only=True):
+    name: str
+    version: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Version(Wire, kw_only=True):
+    platform: VersionPlatform = field(default_factory=VersionPlatform)
+    components: list[VersionComponent] = field(default_factory=list)
+    version: str = ""
+    api_version: str = ""
+    min_api_version: str = field(default="", name="MinAPIVersion")
+    git_commit: str = ""
+    go_version: str = ""
+    os: str = "linux"
+    arch: str = ""
+    kernel_version: str = ""
+    experimental: bool = False
+    build_time: str = ""
+
+
+class Plugins(Wire, kw_only=True):
+    volume: list[str] = field(default_factory=lambda: ["local"])
+    network: list[str] = field(default_factory=lambda: ["bridge", "host", "null"])
+    authorization: list[str] | None = None
+    log: list[str] = field(default_factory=lambda: ["json-file"])
+
+
+class Swarm(Wire, kw_only=True):
+    node_id: str = field(default="", name="NodeID")
+    local_node_state: str = "inactive"
+
+
+class Info(Wire, kw_only=True):
+    id: str = field(default="", name="ID")
+    containers: int = 0
+    containers_running: int = 0
+    containers_paused: int = 0
+    containers_stopped: int = 0
+    images: int = 0
+    driver: str = "overlayfs"
+    driver_status: list[list[str]] = field(default_factory=list)
+    plugins: Plugins = field(default_factory=Plugins)
+    memory_limit: bool = True
+    swap_limit: bool = True
+    cpu_cfs_period: bool = True
+    cpu_cfs_quota: bool = True
+    cpu_shares: bool = field(default=True, name="CPUShares")
+    cpu_set: bool = field(default=True, name="CPUSet")
+    pids_limit: bool = True
+    ipv4_forwarding: bool = field(default=True, name="IPv4Forwarding")
+    debug: bool = False
+    n_fd: int = field(default=0, name="NFd")
+    oom_kill_disable: bool = False
+    n_goroutines: int = field(default=0, name="NGoroutines")
+    system_time: str = ""
+    logging_driver: str = "json-file"
+    cgroup_driver: str = "cgroupfs"
+    cgroup_version: str = "2"
+    n_events_listener: int = field(default=0, name="NEventsListener")
+    kernel_version: str = ""
+    operating_system: str = ""
+    os_version: str = field(default="", name="OSVersion")
+    os_type: str = field(default="linux", name="OSType")
+    architecture: str = ""
+    index_server_address: str = "https://index.docker.io/v1/"
+    registry_config: dict[str, Any] | None = None
+    n_cpu: int = field(default=0, name="NCPU")
+    mem_total: int = 0
+    docker_root_dir: str = ""
+    http_proxy: str = ""
+    https_proxy: str = ""
+    no_proxy: str = ""
+    name: str = ""
+    labels: list[str] = field(default_factory=list)
+    experimental_build: bool = False
+    server_version: str = ""
+    runtimes: dict[str, dict[str, str]] = field(default_factory=dict)
+    default_runtime: str = "moby"
+    swarm: Swarm = field(default_factory=Swarm)
+    live_restore_enabled: bool = True
+    isolation: str = ""
+    init_binary: str = ""
+    security_options: list[str] = field(default_factory=list)
+    warnings: list[str] | None = None
+
+
+class DiskUsage(Wire, kw_only=True):
+    layers_size: int = 0
+    images: list[ImageSummary] = field(default_factory=list)
+    containers: list[ContainerSummary] = field(default_factory=list)
+    volumes: list[Volume] = field(default_factory=list)
+    build_cache: list[dict[str, Any]] = field(default_factory=list)

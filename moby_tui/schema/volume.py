@@ -1,0 +1,34 @@
+"""Volumes, as the Engine API has them."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from moby_tui.schema.base import Wire
+
+
+class Volume(Wire, kw_only=True):
+    name: str
+    driver: str = "local"
+    mountpoint: str = ""
+    created_at: str = ""
+    labels: dict[str, str] | None = None
+    options: dict[str, str] | None = None
+    scope: str = "local"
+
+
+class VolumeCreate(Wire, kw_only=True):
+    name: str = ""
+    driver: str = "local"
+    driver_opts: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+
+
+class VolumeList(Wire, kw_only=True):
+    volumes: list[Volume] = field(default_factory=list)
+    warnings: list[str] | None = None
+
+
+class VolumesPruned(Wire, kw_only=True):
+    volumes_deleted: list[str] | None = None
+    space_reclaimed: int = 0
