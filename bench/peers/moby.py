@@ -1,0 +1,76 @@
+"""Ourselves, through three doors: the daemon's socket, the command line in one process, and the SDK."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from bench.stage import Stage
+
+
+def environment(stage: Stage) -> dict[str, str]:
+    return {"MOBY_DATA_ROOT": f"{stage.folder}/d", "MOBY_EXEC_ROOT": f"{stage.folder}/r"}
+
+
+def program() -> list[str]:
+    return [sys.executable, "-m", "moby_tui"]
+
+
+def version(stage: Stage) -> str:
+    return stage.run([*program(), "version", "--format", "moby {{.Client.Version}}"]).output.strip()
+
+
+class Daemon:
+    """``moby daemon``, driven by the docker command line."""
+
+    cgroups = ("moby",)
+
+    def __init__(self, stage: Stage, archive: Path) -> None:
+        self._stage = stage
+        socket = f"unix://{stage.folder}/s"
+        self.env = {"DOCKER_HOST": socket}
+        stage.start([*program(), "daemon", "-H", socket], environment(stage))
+        stage.await_success(["docker", "version"], self.env)
+        stage.run([*program(), "load", "-i", str(archive)], environment(stage))
+
+    def run_true(self) -> float:
+        """``docker run --rm busybox true`` on the default bridge."""
+        return self._stage.run(["docker", "run", "--rm", "busybox", "true"], self.env).seconds
+
+    def monitors(self, count: int) -> list[int]:
+        """PSS in bytes of the monitor of each of ``count`` idle containers."""
+        ids = [self._stage.run(["docker", "run", "-d", "busybox", "sleep", "1000"], self.env).output.strip() for _ in range(count)]
+        inspected = json.loads(self._stage.run(["docker", "inspect", *ids], self.env).output)
+        sizes = [self._stage.parent_pss(container["State"]["Pid"]) for container in inspected]
+        self._stage.run(["docker", "rm", "-f", *ids], self.env)
+        return sizes
+
+
+class CommandLine:
+    """The command line as most people meet it: no daemon, the engine in the process."""
+
+    cgroups = ("moby",)
+
+    def __init__(self, stage: Stage, archive: Path) -> None:
+        self._stage = stage
+        self._env = environment(stage)
+        stage.run([*program(), "load", "-i", str(archive)], self._env)
+
+    def run_true(self) -> float:
+        """``moby run --rm busybox true`` on the default bridge."""
+        return self._stage.run([*program(), "run", "--rm", "busybox", "true"], self._env).seconds
+
+
+class Sdk:
+    """An engine that is already open; the stage's worker is ``bench.warm``."""
+
+    cgroups = ("moby",)
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def start_true(self) -> float:
+        """Start to exit of ``true`` without a network; create and remove are outside the time."""
+        seconds: float = self._stage.ask(op="start_true")["seconds"]
+        return seconds

@@ -1,0 +1,109 @@
+"""A stage: mount, network and pid namespaces of their own in which one contestant lives.
+
+Whatever a contestant mounts, wires or leaves running ends with its stage, because the stage's first process is the
+init of its pid namespace (pid_namespaces(7)). Cgroups are not covered by a namespace here; the stage removes those
+that its contestant is known to make.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+class BenchError(Exception):
+    """A contestant could not do what the row asks; the text holds its own words."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One command's run: how long from spawn to exit, and what it wrote."""
+
+    seconds: float
+    output: str
+
+
+class Stage:
+    """Speaks JSON lines with a worker program that runs inside the namespaces."""
+
+    def __init__(self, folder: Path, *, worker: str = "bench.runner", arguments: Sequence[str] = (), cgroups: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self._cgroups = cgroups
+        namespaces = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+        self._process = subprocess.Popen(
+            [*namespaces, sys.executable, "-m", worker, str(folder), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        for name in self._cgroups:
+            _remove_cgroup(name)
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request, one answer.
+
+        Raises ``BenchError`` with the worker's text when it could not do it.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise BenchError(f"the worker of {self.folder.name} ended with status {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise BenchError(answer["error"])
+        return answer
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Ran:
+        """Runs a command to its end; any status but 0 is an error."""
+        answer = self.ask(op="run", argv=list(argv), env=dict(env or {}))
+        return Ran(answer["seconds"], answer["output"])
+
+    def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        """Starts a program that stays until the stage closes; its log is in the stage's folder."""
+        self.ask(op="start", argv=list(argv), env=dict(env or {}))
+
+    def await_success(self, argv: Sequence[str], env: Mapping[str, str] | None = None, *, seconds: float = 30) -> None:
+        """Repeats a command until it succeeds, for a daemon that is coming up."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.run(argv, env)
+                return
+            except BenchError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def parent_pss(self, pid: int) -> int:
+        """Proportional set size in bytes of the parent of ``pid``: of the process that watches over a container."""
+        pss: int = self.ask(op="parent_pss", pid=pid)["bytes"]
+        return pss
+
+
+def _remove_cgroup(name: str) -> None:
+    """Removes a cgroup and those below it in every hierarchy; one that others still use stays."""
+    for top in [CGROUPS / name, *CGROUPS.glob(f"*/{name}")]:
+        for folder in sorted(top.glob("**/"), key=lambda path: len(path.parts), reverse=True):
+            try:
+                folder.rmdir()
+            except OSError:
+                continue
