@@ -2,23 +2,101 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import leaks
 import namespaces
 
+if TYPE_CHECKING:
+    from moby_tui.engine.engine import Engine
+
+#: Only the process that makes the namespaces looks for what is left in them at the end.
+_session = None if namespaces.inside() else leaks.Session()
 namespaces.enter()
+if _session is not None:
+    _session.begin(namespaces.folder())
+_numbers = count()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """A leak fails the run, whatever the tests said."""
+    yield
+    if _session is None:
+        return
+    found = leaks.settled(_session.leaks)
+    _session.close()
+    if found:
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        reporter.ensure_newline()
+        reporter.section("left behind", red=True, bold=True)
+        for leak in found:
+            reporter.line(leak, red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
 def roots() -> Iterator[tuple[Path, Path]]:
-    """A fresh data root and exec root, with short names (a unix socket's path holds 107 bytes)."""
-    base = Path(tempfile.mkdtemp(prefix="mt-", dir="/var/tmp"))
-    yield base / "d", base / "r"
-    shutil.rmtree(base, ignore_errors=True)
+    """A fresh data root and exec root, with short names (a unix socket's path holds 107 bytes).
+
+    What the test leaves alive in them is killed and makes it fail.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    base = namespaces.folder() / f"{worker}-{next(_numbers)}"
+    base.mkdir()
+    os.environ[leaks.ROOT] = str(base)
+    try:
+        yield base / "d", base / "r"
+        found = leaks.settled(lambda: leaks.of_test(base))
+    finally:
+        del os.environ[leaks.ROOT]
+        leaks.sweep_test(base)
+    if found:
+        pytest.fail("left behind: " + "; ".join(found))
+
+
+@pytest.fixture
+async def engine(roots: tuple[Path, Path]) -> AsyncIterator[Engine]:
+    """An engine in this process; at the end its containers are removed by force."""
+    from moby_tui.engine.engine import Engine
+
+    opened = await Engine.open(*roots)
+    try:
+        yield opened
+        for container in await opened.containers.list(all=True):
+            await opened.containers.remove(container.id, force=True, volumes=True)
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+def cli(roots: tuple[Path, Path]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``cli("ps", "-a")``: the command line as a process of its own on the test's roots.
+
+    ``check=False`` lets a failure be looked at; other keywords go to ``subprocess.run``.
+    """
+    data_root, exec_root = roots
+    env = {**os.environ, "MOBY_DATA_ROOT": str(data_root), "MOBY_EXEC_ROOT": str(exec_root)}
+
+    def run(*arguments: str, check: bool = True, timeout: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "moby_tui", *arguments],
+            env={**env, **options.pop("env", {})},
+            text=True,
+            timeout=timeout,
+            **({"capture_output": True} | options),
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"moby {' '.join(arguments)}: status {done.returncode}: {done.stderr}")
+        return done
+
+    return run

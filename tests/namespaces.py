@@ -5,11 +5,17 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import tempfile
+from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
+
+#: In the environment of every process of the session: the folder that holds all its files. Its name is short, because
+#: a unix socket's path holds 107 bytes.
+SESSION = "MOBY_TEST_SESSION"
 
 
 def _check(result: int, what: str) -> None:
@@ -19,8 +25,13 @@ def _check(result: int, what: str) -> None:
 
 
 def inside() -> bool:
-    """Whether this process is already in a network namespace other than the machine's."""
-    return os.environ.get("MOBY_TEST_NAMESPACES") == "1"
+    """Whether an ancestor already entered; the workers of pytest-xdist inherit the controller's namespaces."""
+    return SESSION in os.environ
+
+
+def folder() -> Path:
+    """The session's folder."""
+    return Path(os.environ[SESSION])
 
 
 def enter() -> None:
@@ -36,4 +47,8 @@ def enter() -> None:
     _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    os.environ["MOBY_TEST_NAMESPACES"] = "1"
+    session = Path(tempfile.mkdtemp(prefix="mt-", dir="/var/tmp"))
+    temporary = session / "tmp"
+    temporary.mkdir()
+    os.environ[SESSION] = str(session)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)

@@ -1,0 +1,77 @@
+# Everything that is done with this project by hand or by machine. Needs GNU make, and Python 3.11 or newer.
+#   make run     a container from our own image, end to end
+#   make test    the linters and the whole test suite (as root)
+#   make binary  dist/moby, one file
+#   make bench   the table in docs/benchmarks.md
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+VM ?= ../shared/vm/cgroup2-vm
+
+.PHONY: help run lint test test-cgroup2 binary bench lock debian-test debian-bench clean
+
+help:
+	@sed -n '1,/^SHELL/{s/^# \{0,1\}//p}' Makefile
+
+# The environment holds what `moby` needs; .dev adds what its tests need, .binary what freezes it.
+$(VENV)/.run: pyproject.toml requirements.lock
+	@packaging/make-venv '$(PYTHON)' $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@
+
+$(VENV)/.binary: $(VENV)/.run
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[binary]'
+	@touch $@
+
+run: $(VENV)/.run
+	$(BIN)/moby run --rm moby/hello
+	$(BIN)/moby ps -a
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: debian-test lint
+	@[ "$$(id -u)" = 0 ] || { echo 'the tests need root: run `make test` as root' >&2; exit 1; }
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+
+debian-test:
+	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo tmux procps docker:docker-cli/docker.io
+
+# The same engine on a machine with cgroup v2 alone, in a virtual machine.
+test-cgroup2: debian-test $(VENV)/.dev
+	@[ -x '$(VM)' ] || { echo '$(VM) is missing: name the script that starts a virtual machine with VM=...' >&2; exit 1; }
+	accel=tcg; if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then accel=kvm; fi; \
+	VM_ACCEL=$${VM_ACCEL:-$$accel} '$(VM)' $(BIN)/python -m pytest tests/runtime $(PYTEST)
+
+binary: dist/moby
+
+dist/moby: $(VENV)/.binary $(shell find moby_tui packaging -type f -not -name '*.pyc')
+	@packaging/debian-install objdump:binutils libseccomp2
+	$(BIN)/python packaging/build.py $@
+
+bench: debian-bench $(VENV)/.run
+	@[ "$$(id -u)" = 0 ] || { echo 'the benchmarks need root: run `make bench` as root' >&2; exit 1; }
+	$(BIN)/python -m bench --write
+
+debian-bench:
+	@packaging/debian-install iproute2 busybox-static dockerd:docker.io docker:docker-cli/docker.io podman crun runc containerd iptables
+
+# The exact versions that were tested together.
+lock: $(VENV)/.dev $(VENV)/.binary
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools | LC_ALL=C sort -f > requirements.lock
+
+clean:
+	rm -rf build dist

@@ -1,0 +1,208 @@
+"""What a test or the session leaves behind, and the means to sweep it up.
+
+A leak is blamed on the test whose root it belongs to where that can be told (processes, cgroups, files), and on the
+session otherwise (mounts, interfaces, nft tables: all workers share the session's namespaces).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from namespaces import SESSION
+
+#: In the environment of every process that a test starts: the folder that holds its roots.
+ROOT = "MOBY_TEST_ROOT"
+CGROUPS = Path("/sys/fs/cgroup")
+PATIENCE = 5.0
+_ID = re.compile(rb"\b[0-9a-f]{64}\b")
+
+
+def settled(leaks: Callable[[], list[str]]) -> list[str]:
+    """Looks again for a while: an end is not instant. Returns what is still there."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := leaks()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+# -- one test --------------------------------------------------------------------------------------------------------
+
+
+def of_test(base: Path) -> list[str]:
+    """Processes and cgroups that belong to the roots under ``base``."""
+    processes = [f"process {pid}: {_command(pid)}" for pid in _with_environment(ROOT, str(base))]
+    return processes + [f"cgroup {path}" for path in _cgroups(base)]
+
+
+def sweep_test(base: Path) -> None:
+    """Kills and removes all of it, whatever state the test left it in, and then the folder."""
+    for pid in _with_environment(ROOT, str(base)):
+        _kill(pid)
+    for path in _cgroups(base):
+        _empty_cgroup(path)
+    for point in reversed(_mounts_below(base)):
+        subprocess.run(["umount", "--lazy", point], check=False)
+    shutil.rmtree(base)
+
+
+def _container_ids(base: Path) -> set[str]:
+    """Ids of all containers that the roots ever had: the journal names also those that are gone."""
+    journals = [path for path in base.glob("*/events/*") if path.is_file()]
+    named = {match.decode() for path in journals for match in _ID.findall(path.read_bytes())}
+    return named | {path.name for path in base.glob("*/containers/*")}
+
+
+def _cgroups(base: Path) -> list[Path]:
+    ids = _container_ids(base)
+    return [parent / container for parent in _parents() for container in ids if (parent / container).exists()]
+
+
+def _parents() -> list[Path]:
+    """The cgroup of all containers, in each hierarchy."""
+    return [path for path in (CGROUPS / "moby", *CGROUPS.glob("*/moby")) if path.exists()]
+
+
+def _empty_cgroup(top: Path) -> None:
+    """Kills what is in a cgroup and below, and removes it."""
+    for folder in sorted(top.glob("**/"), key=lambda path: len(path.parts), reverse=True):
+        deadline = time.monotonic() + PATIENCE
+        while pids := (folder / "cgroup.procs").read_text().split():
+            for pid in pids:
+                _kill(int(pid))
+            _thaw(folder)
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{folder} cannot be emptied: {pids}")
+            time.sleep(0.02)
+        folder.rmdir()
+
+
+def _thaw(folder: Path) -> None:
+    """A frozen process of cgroup version 1 does not die before it is thawed."""
+    freezer = folder / "freezer.state"
+    if freezer.exists():
+        freezer.write_text("THAWED")
+
+
+def _mounts_below(base: Path) -> list[str]:
+    return [point for point in _mount_points(Path("/proc/self/mountinfo").read_text()) if point.startswith(f"{base}/")]
+
+
+# -- the session -----------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """Compares the end of the session with its beginning.
+
+    Made before the session enters its namespaces, so that the machine's own mount table and network stay in sight.
+    """
+
+    def __init__(self) -> None:
+        # Both keep showing the namespace they were opened in.
+        self._machine_mounts = open("/proc/self/mountinfo")
+        self._machine_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._system_roots = {path for path in (Path("/var/lib/moby"), Path("/run/moby")) if path.exists()}
+
+    def begin(self, folder: Path) -> None:
+        """Takes the inventory inside the namespaces."""
+        self._folder = folder
+        self._before = set(self._inventory())
+        self._parents_before = set(_parents())
+
+    def leaks(self) -> list[str]:
+        return sorted(set(self._inventory()) - self._before) + list(self._strays())
+
+    def close(self) -> None:
+        """Ends what is left of the session, once it has been told, and removes its folder."""
+        self._machine_mounts.close()
+        os.close(self._machine_network)
+        for pid in _with_environment(SESSION, str(self._folder)):
+            _kill(pid)
+        for parent in set(_parents()) - self._parents_before:
+            with contextlib.suppress(OSError):  # another session's containers may be in it by now
+                parent.rmdir()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _inventory(self) -> Iterator[str]:
+        """What the session's namespaces hold."""
+        for point in _mount_points(Path("/proc/self/mountinfo").read_text()):
+            yield f"mount on {point}"
+        for link in _json("ip", "-json", "link"):
+            yield f"interface {link['ifname']}"
+        for item in _json("nft", "--json", "list", "tables")["nftables"]:
+            if "table" in item:
+                yield f"nft table {item['table']['family']} {item['table']['name']}"
+
+    def _strays(self) -> Iterator[str]:
+        """What is of this session and outside its namespaces, or alive after its end."""
+        self._machine_mounts.seek(0)
+        for point in _mount_points(self._machine_mounts.read()):
+            if point.startswith(str(self._folder)):
+                yield f"mount on {point} in the machine's namespace"
+        machine = f"/proc/{os.getpid()}/fd/{self._machine_network}"
+        for item in _json("nsenter", f"--net={machine}", "nft", "--json", "list", "tables")["nftables"]:
+            if "table" in item and item["table"]["name"].startswith("moby"):
+                yield f"nft table {item['table']['name']} in the machine's namespace"
+        for link in _json("nsenter", f"--net={machine}", "ip", "-json", "link"):
+            if link["ifname"].startswith("moby"):
+                yield f"interface {link['ifname']} in the machine's namespace"
+        for pid in _with_environment(SESSION, str(self._folder)):
+            yield f"process {pid}: {_command(pid)}"
+        for path in self._folder.iterdir():
+            if path.name != "tmp":
+                yield f"file {path}"
+        for path in (self._folder / "tmp").iterdir():
+            if not path.name.startswith("pytest-of-"):
+                yield f"file {path}"
+        for path in (Path("/var/lib/moby"), Path("/run/moby")):
+            if path.exists() and path not in self._system_roots:
+                yield f"the system's own root {path}"
+
+
+# -- reading the kernel ----------------------------------------------------------------------------------------------
+
+
+def _mount_points(mountinfo: str) -> list[str]:
+    return [line.split()[4] for line in mountinfo.splitlines()]
+
+
+def _json(*command: str) -> Any:
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout or "[]")
+
+
+def _with_environment(name: str, value: str) -> list[int]:
+    """Live processes (zombies have no environment) that were started with this variable, but for this one."""
+    wanted = os.fsencode(f"{name}={value}")
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return "gone"
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
