@@ -1,0 +1,156 @@
+"""The bus: what happened and what happens, to any number of readers in this process, from all processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+from moby_tui.engine.events.cursor import Cursor
+from moby_tui.engine.events.filters import EventFilter
+from moby_tui.engine.kernel.inotify import IN_CREATE, IN_MODIFY, Inotify
+from moby_tui.errors import InvalidArgument, Unavailable
+from moby_tui.schema.base import Filters
+from moby_tui.schema.event import Event
+
+
+class EventBus:
+    """Reads the journal in a directory. All readers share one inotify instance, which lives while there are any."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = str(directory)
+        self._inotify: Inotify | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+
+    def subscribe(self, *, filters: Filters | None = None) -> Subscription:
+        """Every event that is published after this call; to be called where an event loop runs.
+
+        Raises ``InvalidArgument`` for an unknown filter, ``Unavailable`` at the user's limit of inotify instances.
+        """
+        return self._subscribe(Cursor(self._directory), math.inf, EventFilter(filters))
+
+    def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> Subscription:
+        """Past events from ``since`` (Unix seconds; 0: none), then live ones until ``until`` (0: for ever).
+
+        Without gap or repeat; the reader stands in its place from this call on, not only from its first step.
+
+        Raises as ``subscribe`` does, and ``InvalidArgument`` where ``since`` is after ``until``.
+        """
+        if until and since > until:
+            raise InvalidArgument(f"`since` time ({since}) cannot be after `until` time ({until})")
+        matching = EventFilter(filters)
+        # A double holds Unix time to a quarter of a microsecond; rounding outward loses nothing.
+        cursor = Cursor(self._directory, since=math.floor(since * 1e6) * 1000 if since else None)
+        return self._subscribe(cursor, math.ceil(until * 1e6) * 1000 if until else math.inf, matching)
+
+    def close(self) -> None:
+        """Ends every subscription."""
+        for subscription in list(self._subscriptions):
+            subscription.close()
+
+    def _subscribe(self, cursor: Cursor, until: float, matching: EventFilter) -> Subscription:
+        try:
+            self._watch()
+        except OSError as error:
+            cursor.close()
+            raise Unavailable(f"cannot watch for events: {error.strerror}; raise fs.inotify.max_user_instances") from error
+        subscription = Subscription(cursor, until, matching, self._leave)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        self._unwatch()
+        inotify = Inotify()
+        inotify.add_watch(self._directory, IN_MODIFY | IN_CREATE)
+        loop.add_reader(inotify.fileno(), self._wake)
+        self._inotify, self._loop = inotify, loop
+
+    def _unwatch(self) -> None:
+        if self._inotify is not None and self._loop is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._inotify.fileno())
+            self._inotify.close()
+        self._inotify = self._loop = None
+
+    def _wake(self) -> None:
+        assert self._inotify is not None
+        self._inotify.read()
+        for subscription in list(self._subscriptions):
+            subscription.wake()
+        if not self._subscriptions:
+            self._unwatch()
+
+    def _leave(self, subscription: Subscription) -> None:
+        self._subscriptions.discard(subscription)
+        if not self._subscriptions:
+            self._unwatch()
+
+
+class Subscription(AsyncIterator[Event]):
+    """One reader's events. Iterate over it; ``close`` it, from any task, to end it."""
+
+    def __init__(self, cursor: Cursor, until: float, matching: EventFilter, leave: Callable[[Subscription], None]) -> None:
+        self._cursor = cursor
+        self._until = until
+        self._matching = matching
+        self._leave = leave
+        self._there = self._select()
+        self._changed = asyncio.Event()
+        self._ended = False
+
+    def wake(self) -> None:
+        """Something was added to the journal."""
+        self._changed.set()
+
+    async def __anext__(self) -> Event:
+        while not self._ended:
+            self._changed.clear()
+            past_end = time.time_ns() > self._until
+            event = self._next()
+            if event is not None:
+                return event
+            if past_end:
+                self.close()
+            if not self._ended:
+                await self._wait()
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._leave(self)
+            self._changed.set()
+            self._cursor.close()
+
+    async def aclose(self) -> None:
+        self.close()
+
+    def _next(self) -> Event | None:
+        """The next event that is already there."""
+        event = next(self._there, None)
+        if event is None:
+            self._there = self._select()
+            event = next(self._there, None)
+        return event
+
+    def _select(self) -> Iterator[Event]:
+        for event in self._cursor.read():
+            if event.time_nano > self._until:
+                self.close()
+                return
+            if self._matching.matches(event):
+                yield event
+
+    async def _wait(self) -> None:
+        remaining = None if self._until == math.inf else max(0.0, (self._until - time.time_ns()) / 1e9) + 0.001
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(remaining):
+                await self._changed.wait()

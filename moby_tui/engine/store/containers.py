@@ -1,0 +1,133 @@
+"""The containers that were asked for, as rows of the database. Whether they run is not here: see ``store/state.py``."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.names import check_name, random_name
+from moby_tui.errors import Conflict, InvalidArgument, NotFound
+from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, NetworkingConfig
+
+_ATTEMPTS = 16
+_HEX = frozenset("0123456789abcdef")
+
+
+class ContainerRecord(msgspec.Struct, kw_only=True):
+    """One container as it was created. ``config`` is merged with the image's; ``path`` and ``args`` are what it executes.
+
+    ``name`` is without a slash. ``created`` is Unix seconds, ``created_at`` the same as RFC 3339 with nanoseconds. ``image`` is
+    the reference as it was asked for. ``anonymous_volumes`` go with the container when it is removed with its volumes.
+    """
+
+    id: str
+    name: str = ""
+    created: float
+    created_at: str
+    image: str
+    image_id: str
+    path: str
+    args: list[str]
+    config: ContainerConfig
+    host_config: HostConfig
+    networking: NetworkingConfig | None = None
+    mounts: list[MountPoint] = msgspec.field(default_factory=list)
+    anonymous_volumes: list[str] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+
+
+_decoder = msgspec.json.Decoder(ContainerRecord)
+
+
+class ContainerStore:
+    """The rows of ``containers``. The column ``name`` is the truth about the name, so that an update does not undo a rename."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, record: ContainerRecord) -> ContainerRecord:
+        """Adds a container; returns it with its name, which is made up where it has none.
+
+        Raises ``InvalidArgument`` for a name that cannot be one, ``Conflict`` for one that is taken.
+        """
+        if record.name:
+            return self._insert(msgspec.structs.replace(record, name=check_name(record.name)))
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._insert(msgspec.structs.replace(record, name=random_name(attempt)))
+            except Conflict:
+                continue
+        raise Conflict("no free container name was found; give one with --name")
+
+    def get(self, ref: str) -> ContainerRecord:
+        """The container with this id, this name (with or without slash), or the only one whose id begins so.
+
+        Raises ``NotFound``, or ``InvalidArgument`` where several ids begin so.
+        """
+        rows = self._database.query("SELECT name, record FROM containers WHERE id = ?", ref)
+        rows = rows or self._database.query("SELECT name, record FROM containers WHERE name = ?", ref.removeprefix("/"))
+        if not rows and ref and _HEX.issuperset(ref):
+            rows = self._database.query("SELECT name, record FROM containers WHERE id GLOB ? LIMIT 2", f"{ref}*")
+        if not rows:
+            raise NotFound(f"No such container: {ref}")
+        if len(rows) > 1:
+            raise InvalidArgument(f"multiple IDs found with provided prefix: {ref}")
+        return _record(rows[0])
+
+    def list(self) -> list[ContainerRecord]:
+        """All containers, the newest first."""
+        return [_record(row) for row in self._database.query("SELECT name, record FROM containers ORDER BY created DESC, id")]
+
+    def update(self, record: ContainerRecord) -> None:
+        """Replaces what is known of a container, except for its name. Raises ``NotFound``."""
+        with self._database.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE containers SET record = ? WHERE id = ?", (msgspec.json.encode(record), record.id)
+            )
+            if changed.rowcount == 0:
+                raise NotFound(f"No such container: {record.id}")
+
+    def rename(self, container_id: str, name: str) -> str:
+        """Gives a container another name; returns the one it had. Raises ``InvalidArgument``, ``Conflict`` or ``NotFound``."""
+        name = check_name(name)
+        with self._database.transaction() as connection:
+            row = connection.execute("SELECT name FROM containers WHERE id = ?", (container_id,)).fetchone()
+            if row is None:
+                raise NotFound(f"No such container: {container_id}")
+            former: str = row["name"]
+            if former == name:
+                raise InvalidArgument("Renaming a container with the same name as its current name")
+            _check_free(connection, name)
+            connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, container_id))
+        return former
+
+    def delete(self, container_id: str) -> bool:
+        """Forgets a container; returns whether it was known."""
+        with self._database.transaction() as connection:
+            return connection.execute("DELETE FROM containers WHERE id = ?", (container_id,)).rowcount > 0
+
+    def _insert(self, record: ContainerRecord) -> ContainerRecord:
+        with self._database.transaction() as connection:
+            _check_free(connection, record.name)
+            connection.execute(
+                "INSERT INTO containers (id, name, created, record) VALUES (?, ?, ?, ?)",
+                (record.id, record.name, record.created, msgspec.json.encode(record)),
+            )
+        return record
+
+
+def _check_free(connection: sqlite3.Connection, name: str) -> None:
+    row = connection.execute("SELECT id FROM containers WHERE name = ?", (name,)).fetchone()
+    if row is not None:
+        raise Conflict(
+            f'Conflict. The container name "/{name}" is already in use by container "{row["id"]}". '
+            "You have to remove (or rename) that container to be able to reuse that name."
+        )
+
+
+def _record(row: sqlite3.Row) -> ContainerRecord:
+    record = _decoder.decode(row["record"])
+    record.name = row["name"]
+    return record
