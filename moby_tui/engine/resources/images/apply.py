@@ -1,0 +1,398 @@
+"""Unpacks a layer into a directory, in the form overlayfs reads.
+
+The archive is hostile. Every path is resolved by the kernel inside the directory (openat2, RESOLVE_IN_ROOT), every object is
+made by its last name in an opened parent and never through a link. Nothing of the archive is opened once it is made.
+
+Rules: OCI image specification, layer.md. Overlayfs on disk: a whiteout is a character device 0:0, an opaque directory has the
+extended attribute ``trusted.overlay.opaque`` = ``y`` (kernel, Documentation/filesystems/overlayfs.rst).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.images import tar
+from moby_tui.engine.resources.images.failure import storage
+from moby_tui.errors import InvalidArgument, MobyError
+
+OPAQUE = "trusted.overlay.opaque"
+_WHITEOUT = b".wh."
+_OPAQUE_MARKER = b".wh..wh..opq"
+_AUFS_METADATA = b".wh..wh."
+
+#: Attributes that belong to the overlay, to the host's policy or to the file system, not to the image.
+_FOREIGN_XATTRS = (b"trusted.overlay.", b"user.overlay.", b"security.selinux", b"security.ima", b"security.evm", b"system.")
+#: Times are kept to what every file system can store (ext4 ends in 2446).
+_LAST_TIME_NS = 2**33 * 1_000_000_000
+#: As the kernel's own limit (path_resolution(7)).
+_MOST_LINKS = 40
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Applied:
+    """What came of it: ``size`` in bytes of the files, and the directories that the layer uses without describing them."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.implied: set[bytes] = set()
+
+
+def apply(chunks: Iterable[bytes], root: int) -> Applied:
+    """Unpacks a plain tar stream into the empty directory open as ``root``.
+
+    Blocking: run it in a thread. Raises ``InvalidArgument`` for an archive that is damaged or would reach outside, ``StorageFull``
+    where the disk is. The caller deletes what was unpacked before the failure.
+    """
+    layer = _Layer(root)
+    try:
+        reader = tar.Reader(chunks)
+        for entry in reader:
+            with _told(entry.name), storage():
+                layer.add(entry, reader.data)
+        with storage():
+            layer.set_directory_times()
+        return layer.applied
+    finally:
+        layer.close()
+
+
+def is_whiteout(status: os.stat_result) -> bool:
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+@contextmanager
+def _told(name: bytes) -> Iterator[None]:
+    """The kernel's refusals of what an archive asks for are the archive's fault."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+            raise
+        raise InvalidArgument(f"cannot unpack {os.fsdecode(name)[:200]!r}: {error.strerror}") from error
+
+
+def clean(name: bytes) -> bytes:
+    """A member's name relative to the root, ``b""`` for the root itself. Raises ``InvalidArgument`` where it leads above it."""
+    parts: list[bytes] = []
+    for part in name.split(b"/"):
+        if part == b"..":
+            if not parts:
+                raise InvalidArgument(f"invalid archive: {os.fsdecode(name)[:200]!r} leads out of it")
+            parts.pop()
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return b"/".join(parts)
+
+
+class _Layer:
+    """A layer being unpacked. Members are few kinds of objects made in parents that are opened once for many siblings."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self.applied = Applied()
+        self._parent: tuple[bytes, int] | None = None
+        self._removed = False
+        self._directory_times: dict[bytes, tuple[int, int]] = {}
+
+    def close(self) -> None:
+        if self._parent:
+            os.close(self._parent[1])
+            self._parent = None
+
+    def add(self, entry: tar.Entry, data: Callable[[], Iterator[bytes]]) -> None:
+        name = clean(entry.name)
+        if not name:
+            if entry.type == tar.DIRECTORY:
+                self._describe_directory(self._root, b"", entry)
+            return
+        directory, _, base = name.rpartition(b"/")
+        if base.startswith(_WHITEOUT):
+            self._add_whiteout(directory, base)
+            return
+        parent = self._open_parent(directory)
+        if entry.type == tar.DIRECTORY:
+            self._add_directory(parent, base, name, entry)
+            return
+        self._remove(parent, base, name)
+        if entry.type == tar.REGULAR:
+            self._add_file(parent, base, entry, data)
+        elif entry.type == tar.SYMBOLIC_LINK:
+            self._add_symbolic_link(parent, base, entry)
+        elif entry.type == tar.HARD_LINK:
+            self._add_hard_link(parent, base, entry)
+        else:
+            self._add_node(parent, base, entry)
+
+    # Parents
+
+    def _open_parent(self, directory: bytes) -> int:
+        """The directory's descriptor, good until the next call. Missing ones are made, objects in the way are replaced."""
+        if self._parent and self._parent[0] == directory and not self._removed:
+            return self._parent[1]
+        self.close()
+        fd = self._open_directory(directory)
+        self._parent, self._removed = (directory, fd), False
+        return fd
+
+    def _open_directory(self, directory: bytes, links: int = 0) -> int:
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        try:
+            return open_in_root(self._root, directory or b".", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+        fd = os.dup(self._root)
+        path = b""
+        for part in directory.split(b"/"):
+            path = path + b"/" + part if path else part
+            try:
+                below = open_in_root(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                    os.close(fd)
+                    raise
+                if (target := _dangling_link(fd, part, path)) is not None:
+                    below = self._open_directory(target, links + 1)
+                else:
+                    below = self._imply_directory(fd, part, path)
+            os.close(fd)
+            fd = below
+        return fd
+
+    def _imply_directory(self, parent: int, base: bytes, path: bytes) -> int:
+        """A parent that the archive does not describe: root's, 0755, until a lower layer tells better (see ``layers``)."""
+        over_whiteout = self._remove(parent, base, path)
+        os.mkdir(base, 0o755, dir_fd=parent)
+        fd = os.open(base, _OPEN_DIRECTORY, dir_fd=parent)
+        os.fchmod(fd, 0o755)
+        if over_whiteout:
+            os.setxattr(fd, OPAQUE, b"y")
+        else:
+            self.applied.implied.add(path)
+        return fd
+
+    # Members
+
+    def _add_directory(self, parent: int, base: bytes, name: bytes, entry: tar.Entry) -> None:
+        """A directory over a directory changes its attributes; over anything else it takes its place."""
+        over_whiteout = False
+        try:
+            os.mkdir(base, 0o700, dir_fd=parent)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.stat(base, dir_fd=parent, follow_symlinks=False).st_mode):
+                over_whiteout = self._remove(parent, base, name)
+                os.mkdir(base, 0o700, dir_fd=parent)
+        fd = os.open(base, _OPEN_DIRECTORY, dir_fd=parent)
+        try:
+            if over_whiteout:
+                os.setxattr(fd, OPAQUE, b"y")
+            self._describe_directory(fd, name, entry)
+        finally:
+            os.close(fd)
+
+    def _describe_directory(self, fd: int, name: bytes, entry: tar.Entry) -> None:
+        os.fchown(fd, entry.uid, entry.gid)
+        _set_xattrs(fd, entry)
+        os.fchmod(fd, entry.mode)
+        self._directory_times[name] = _times(entry)  # at the end: entries in it would change them
+        self.applied.implied.discard(name)
+
+    def _add_file(self, parent: int, base: bytes, entry: tar.Entry, data: Callable[[], Iterator[bytes]]) -> None:
+        fd = os.open(base, _CREATE, 0o600, dir_fd=parent)
+        try:
+            if entry.extents is None:
+                for chunk in data():
+                    _write(fd, chunk)
+            else:
+                _write_sparse(fd, entry, data())
+            os.fchown(fd, entry.uid, entry.gid)
+            if entry.xattrs:
+                _set_xattrs(fd, entry)
+            os.fchmod(fd, entry.mode)
+            os.utime(fd, ns=_times(entry))
+        finally:
+            os.close(fd)
+        self.applied.size += entry.size
+
+    def _add_symbolic_link(self, parent: int, base: bytes, entry: tar.Entry) -> None:
+        """The target is kept as it is, wherever it points: it means something only inside a container."""
+        os.symlink(entry.link, base, dir_fd=parent)
+        os.chown(base, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        if entry.xattrs:
+            self._set_xattrs_by_name(parent, base, entry)
+        os.utime(base, ns=_times(entry), dir_fd=parent, follow_symlinks=False)
+
+    def _add_hard_link(self, parent: int, base: bytes, entry: tar.Entry) -> None:
+        """A second name; the attributes are those of the first (chmod through a link to a link: CVE-2021-32760)."""
+        directory, _, target = clean(entry.link).rpartition(b"/")
+        try:
+            source = open_in_root(self._root, directory or b".", os.O_PATH | os.O_DIRECTORY)
+        except FileNotFoundError:
+            raise self._missing_link_target(entry) from None
+        try:
+            if is_whiteout(os.stat(target, dir_fd=source, follow_symlinks=False)):
+                raise self._missing_link_target(entry)
+            os.link(target, base, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            raise self._missing_link_target(entry) from None
+        finally:
+            os.close(source)
+
+    @staticmethod
+    def _missing_link_target(entry: tar.Entry) -> MobyError:
+        name, target = os.fsdecode(entry.name)[:200], os.fsdecode(entry.link)[:200]
+        return InvalidArgument(f"cannot unpack {name!r}: it is a hard link to {target!r}, which is not in this layer")
+
+    def _add_node(self, parent: int, base: bytes, entry: tar.Entry) -> None:
+        if entry.type == tar.CHARACTER and entry.major == entry.minor == 0:
+            raise InvalidArgument(f"invalid archive: {os.fsdecode(entry.name)[:200]!r} is a device 0:0, which would hide a file")
+        kind = {tar.CHARACTER: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}[entry.type]
+        os.mknod(base, kind | 0o600, os.makedev(entry.major, entry.minor), dir_fd=parent)
+        os.chown(base, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        fd = os.open(base, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)  # named, not opened: nothing is driven
+        try:
+            if entry.xattrs:
+                _set_xattrs(f"/proc/self/fd/{fd}", entry)
+            Path(f"/proc/self/fd/{fd}").chmod(entry.mode)
+        finally:
+            os.close(fd)
+        os.utime(base, ns=_times(entry), dir_fd=parent, follow_symlinks=False)
+
+    @staticmethod
+    def _set_xattrs_by_name(parent: int, base: bytes, entry: tar.Entry) -> None:
+        fd = os.open(base, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            _set_xattrs(f"/proc/self/fd/{fd}", entry)
+        finally:
+            os.close(fd)
+
+    # Whiteouts hide what lower layers have, never what this one has, wherever in the archive they stand
+
+    def _add_whiteout(self, directory: bytes, marker: bytes) -> None:
+        if marker == _OPAQUE_MARKER:
+            self._make_opaque(self._open_parent(directory))
+            return
+        if marker.startswith(_AUFS_METADATA):
+            return
+        hidden = marker.removeprefix(_WHITEOUT)
+        if hidden in (b"", b".", b".."):
+            raise InvalidArgument(f"invalid archive: whiteout {os.fsdecode(marker)!r}")
+        parent = self._open_parent(directory)
+        if _is_opaque(parent):
+            return
+        try:
+            os.mknod(hidden, stat.S_IFCHR, 0, dir_fd=parent)
+        except FileExistsError:
+            if stat.S_ISDIR(os.stat(hidden, dir_fd=parent, follow_symlinks=False).st_mode):
+                fd = os.open(hidden, _OPEN_DIRECTORY, dir_fd=parent)
+                try:
+                    self._make_opaque(fd)
+                finally:
+                    os.close(fd)
+
+    @staticmethod
+    def _make_opaque(directory: int) -> None:
+        """Lower content is hidden as a whole; single whiteouts would show as ghosts in it."""
+        os.setxattr(directory, OPAQUE, b"y")
+        with os.scandir(directory) as children:
+            whiteouts = [child.name for child in children if is_whiteout(child.stat(follow_symlinks=False))]
+        for name in whiteouts:
+            os.unlink(name, dir_fd=directory)
+
+    def _remove(self, parent: int, base: bytes, name: bytes) -> bool:
+        """Makes the name free; whether it was a whiteout."""
+        try:
+            status = os.stat(base, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        if stat.S_ISDIR(status.st_mode):
+            shutil.rmtree(base, dir_fd=parent)
+            self._forget(name)
+        else:
+            os.unlink(base, dir_fd=parent)
+        self._removed = True  # the parent that is kept open may have been reached through it
+        return is_whiteout(status)
+
+    def _forget(self, directory: bytes) -> None:
+        """A removed directory has no times to set and no attributes to inherit."""
+        below = directory + b"/"
+        for name in [name for name in self._directory_times if name == directory or name.startswith(below)]:
+            del self._directory_times[name]
+        self.applied.implied -= {name for name in self.applied.implied if name == directory or name.startswith(below)}
+
+    def set_directory_times(self) -> None:
+        for name, times in self._directory_times.items():
+            with suppress(FileNotFoundError, NotADirectoryError):  # named through a link that was replaced since
+                fd = open_in_root(self._root, name or b".", os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.utime(fd, ns=times)
+                finally:
+                    os.close(fd)
+
+
+def _dangling_link(parent: int, base: bytes, path: bytes) -> bytes | None:
+    """Where a link leads, from the root and never above it, or None for what is no link. Its target may be in a lower layer."""
+    try:
+        target = os.readlink(base, dir_fd=parent)
+    except OSError:
+        return None
+    parts: list[bytes] = [] if target.startswith(b"/") else path.split(b"/")[:-1]
+    for part in target.split(b"/"):
+        if part == b"..":
+            del parts[-1:]
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return b"/".join(parts)
+
+
+def _is_opaque(directory: int) -> bool:
+    try:
+        return os.getxattr(directory, OPAQUE) == b"y"
+    except OSError:
+        return False
+
+
+def _set_xattrs(target: int | str, entry: tar.Entry) -> None:
+    """After chown, which drops capabilities, and before chmod. What the file system cannot hold is left out, as Docker does."""
+    for name, value in entry.xattrs.items():
+        if name.startswith(_FOREIGN_XATTRS):
+            continue
+        try:
+            os.setxattr(target, name, value)
+        except OSError as error:
+            if error.errno == errno.ENOTSUP or (error.errno == errno.EPERM and name.startswith(b"user.")):
+                continue
+            raise
+
+
+def _times(entry: tar.Entry) -> tuple[int, int]:
+    modified = min(max(entry.mtime_ns, 0), _LAST_TIME_NS)
+    accessed = modified if entry.atime_ns is None else min(max(entry.atime_ns, 0), _LAST_TIME_NS)
+    return accessed, modified
+
+
+def _write(fd: int, data: bytes) -> None:
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, data[written:])
+
+
+def _write_sparse(fd: int, entry: tar.Entry, chunks: Iterator[bytes]) -> None:
+    """The extents where they belong, holes between them."""
+    source = tar.Source(chunks)
+    for offset, length in entry.extents or ():
+        os.lseek(fd, offset, os.SEEK_SET)
+        while length:
+            data = source.read(min(length, 1 << 20))
+            _write(fd, data)
+            length -= len(data)
+    os.ftruncate(fd, entry.real_size)

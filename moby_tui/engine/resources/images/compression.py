@@ -1,0 +1,129 @@
+"""Decompression of layers and archives while they stream.
+
+What they are is told by their first bytes, not by what they are called.
+Several gzip members or zstd frames in a row are one stream (eStargz and zstd:chunked layers are such).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from moby_tui.errors import InvalidArgument
+
+_GZIP = b"\x1f\x8b\x08"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+#: Skippable frames may stand before the first frame with data; their magic is 0x184D2A50 to 0x184D2A5F.
+_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
+_XZ, _BZIP2 = b"\xfd7zXZ\x00", b"BZh"
+_MAGIC_BYTES = 6
+_PIECE = 1 << 20
+#: The largest window a zstd frame may ask for is 128 MiB, as for the zstd tool: it is memory that the sender makes us take.
+_ZSTD_WINDOW_LOG = 27
+
+
+def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The plain bytes of a gzip, zstd or uncompressed stream. Raises ``InvalidArgument`` where it is damaged."""
+    source = iter(chunks)
+    head = b""
+    for chunk in source:
+        head += chunk
+        if len(head) >= _MAGIC_BYTES:
+            break
+    stream = _chain(head, source)
+    if head.startswith(_GZIP):
+        return _decode(stream, _Gzip)
+    if head.startswith(_ZSTD) or (head[1:4] == _ZSTD_SKIPPABLE and head[0] & 0xF0 == 0x50):
+        return _decode(stream, _Zstd)
+    if head.startswith((_XZ, _BZIP2)):
+        raise InvalidArgument("xz and bzip2 archives are not supported; recompress it with gzip or zstd")
+    return stream
+
+
+def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if head:
+        yield head
+    yield from rest
+
+
+class _Decoder(Protocol):
+    """One member or frame."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def rest(self) -> bytes:
+        """What was fed and lies behind the end."""
+        ...
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        from isal import isal_zlib
+
+        self._member = isal_zlib.decompressobj(wbits=31)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data and not self._member.eof:
+            yield self._member.decompress(data, _PIECE)
+            data = self._member.unconsumed_tail
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._member.eof)
+
+    @property
+    def rest(self) -> bytes:
+        return bytes(self._member.unused_data).lstrip(b"\0")  # zeros between and after members are padding (gzip(1))
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        if sys.version_info >= (3, 14):
+            from compression.zstd import DecompressionParameter, ZstdDecompressor
+        else:
+            from backports.zstd import DecompressionParameter, ZstdDecompressor
+
+        self._frame = ZstdDecompressor(options={DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield self._frame.decompress(data, _PIECE)
+        while not self._frame.eof and not self._frame.needs_input:
+            yield self._frame.decompress(b"", _PIECE)
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._frame.eof)
+
+    @property
+    def rest(self) -> bytes:
+        return bytes(self._frame.unused_data)
+
+
+def _decode(chunks: Iterator[bytes], begin: type[_Gzip] | type[_Zstd]) -> Iterator[bytes]:
+    """Decodes member after member; a decoder stops at the end of one."""
+    decoder: _Decoder | None = None
+    for chunk in chunks:
+        data = chunk if decoder else chunk.lstrip(b"\0")
+        while data:
+            decoder = decoder or begin()
+            yield from _checked(decoder.feed(data))
+            data = b""
+            if decoder.ended:
+                data, decoder = decoder.rest, None
+    if decoder:
+        raise InvalidArgument("compressed data ends too early; the archive is truncated")
+
+
+def _checked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    while True:
+        try:
+            piece = next(pieces, None)
+        except Exception as error:  # IsalError and ZstdError have no common base
+            raise InvalidArgument(f"damaged compressed data: {error}") from error
+        if piece is None:
+            return
+        if piece:
+            yield piece

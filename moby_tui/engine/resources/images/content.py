@@ -1,0 +1,151 @@
+"""The content store: files named by the SHA-256 of what they hold (OCI image layout, folder ``blobs``).
+
+A blob appears by rename after its digest and size are verified, so a blob that is there is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.resources.images.reference import is_digest
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
+
+_CHUNK = 1 << 18
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def hex_of(digest: str) -> str:
+    """The hexadecimal half of a digest; raises ``InvalidArgument`` for anything that is not one (it would become a path)."""
+    if not is_digest(digest):
+        raise InvalidArgument(f"invalid digest {digest[:80]!r}; only sha256 digests are known")
+    return digest.removeprefix("sha256:")
+
+
+class ContentStore:
+    """Blobs by digest. Safe in any number of processes: a second writer of the same blob replaces it with its equal."""
+
+    def __init__(self, blobs: Path) -> None:
+        self._folder = blobs / "sha256"
+
+    def path(self, digest: str) -> Path:
+        return self._folder / hex_of(digest)
+
+    def has(self, digest: str) -> bool:
+        return self.path(digest).exists()
+
+    def read(self, digest: str) -> bytes:
+        """A small blob (manifest, configuration). Raises ``NotFound``."""
+        try:
+            return self.path(digest).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"content {digest} is not in the store; pull the image again") from None
+
+    def write(self, data: bytes, staging: Path) -> str:
+        """Stores a small blob; returns its digest."""
+        digest = digest_of(data)
+        if not self.has(digest):
+            ingest = Ingest(staging / hex_of(digest))
+            with ingest:
+                ingest.write(data)
+                ingest.commit(self, digest, len(data))
+        return digest
+
+    def adopt(self, file: Path, digest: str) -> None:
+        """Takes over a verified file on the same file system."""
+        file.replace(self.path(digest))
+
+    def remove(self, digest: str) -> None:
+        self.path(digest).unlink(missing_ok=True)
+
+    def digests(self) -> list[str]:
+        return ["sha256:" + file.name for file in self._folder.iterdir()]
+
+
+class Ingest:
+    """A blob as it comes in. One thread writes; others may ``follow`` what has been written so far.
+
+    Use as a context manager: leaving it closes the file, and without a ``commit`` before, tells the followers that it failed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        with storage():
+            self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._hash = hashlib.sha256()
+        self._changed = threading.Condition()
+        self._complete = False
+        self._failure: MobyError | None = None
+        self.size = 0
+
+    def __enter__(self) -> Ingest:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if not self._complete:
+            self.fail(MobyError("the transfer was interrupted"))
+        os.close(self._fd)
+
+    def write(self, data: bytes) -> None:
+        """Appends; raises ``StorageFull``."""
+        view = memoryview(data)
+        with storage():
+            while view:
+                view = view[os.write(self._fd, view) :]
+        self._hash.update(data)
+        with self._changed:
+            self.size += len(data)
+            self._changed.notify_all()
+
+    def restart(self) -> None:
+        """Begins again at byte 0 (the sender cannot resume); only while nobody has followed."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def verify(self, digest: str, size: int) -> None:
+        """Ends the transfer. Raises ``MobyError`` where the content is not what was promised."""
+        if self.size != size:
+            raise MobyError(f"content {digest} has {self.size} bytes where its manifest says {size}; try again or another source")
+        if (actual := "sha256:" + self._hash.hexdigest()) != digest:
+            raise MobyError(f"content verification failed: expected {digest}, received {actual}; try again or another source")
+        with self._changed:
+            self._complete = True
+            self._changed.notify_all()
+
+    def fail(self, error: MobyError) -> None:
+        """Ends the transfer: followers raise the error."""
+        with self._changed:
+            self._failure = self._failure or error
+            self._changed.notify_all()
+
+    def commit(self, store: ContentStore, digest: str, size: int) -> None:
+        """Verifies, writes through to the disk and makes the blob appear."""
+        if not self._complete:
+            self.verify(digest, size)
+        with storage():
+            os.fsync(self._fd)
+            store.adopt(self._file, digest)
+
+    def follow(self) -> Iterator[bytes]:
+        """What has been written, from the first byte, waiting for more until the transfer ends; raises what made it fail."""
+        offset = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda at=offset: self._failure or self._complete or self.size > at)  # type: ignore[misc]
+                if self._failure:
+                    raise self._failure
+                if self._complete and offset == self.size:
+                    return
+                available = self.size - offset
+            data = os.pread(self._fd, min(available, _CHUNK), offset)
+            offset += len(data)
+            yield data

@@ -1,0 +1,120 @@
+"""Image references, read as Docker reads them.
+
+A *familiar* reference is what people write (``alpine``); a *canonical* one names everything
+(``docker.io/library/alpine:latest``).
+Grammar: https://github.com/distribution/reference (reference.go).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from moby_tui.errors import InvalidArgument
+
+DEFAULT_DOMAIN = "docker.io"
+DEFAULT_TAG = "latest"
+_OFFICIAL = "library"
+_LEGACY_DOMAIN = "index.docker.io"
+_LONGEST_PATH = 255
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?")
+
+
+def is_digest(text: str) -> bool:
+    """Whether the text is ``sha256:`` and 64 lower-case hexadecimal digits: the only digests that ever become a path."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A repository with, at most, a tag and a digest; make it with ``parse``."""
+
+    domain: str
+    path: str
+    tag: str = ""
+    digest: str = ""
+
+    @property
+    def repository(self) -> str:
+        """The canonical name: ``docker.io/library/alpine``."""
+        return f"{self.domain}/{self.path}"
+
+    @property
+    def familiar_repository(self) -> str:
+        """The name as people write it: ``alpine``."""
+        if self.domain != DEFAULT_DOMAIN:
+            return self.repository
+        first, _, rest = self.path.partition("/")
+        return rest if first == _OFFICIAL and rest and "/" not in rest else self.path
+
+    @property
+    def _suffix(self) -> str:
+        return (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    @property
+    def canonical(self) -> str:
+        return self.repository + self._suffix
+
+    @property
+    def familiar(self) -> str:
+        return self.familiar_repository + self._suffix
+
+    @property
+    def key(self) -> str:
+        """How the store knows it: by digest where there is one, else by tag."""
+        return f"{self.repository}@{self.digest}" if self.digest else self.canonical
+
+    def tagged(self) -> Reference:
+        """Itself, with ``latest`` where it has neither tag nor digest."""
+        return self if self.tag or self.digest else replace(self, tag=DEFAULT_TAG)
+
+    def at(self, digest: str) -> Reference:
+        """The same repository, by this digest."""
+        return replace(self, tag="", digest=digest)
+
+
+def parse(text: str) -> Reference:
+    """Reads a reference; raises ``InvalidArgument`` with Docker's texts."""
+    if _IMAGE_ID.fullmatch(text):
+        raise InvalidArgument(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
+    name, _, digest = text.partition("@")
+    if "@" in text and not is_digest(digest):
+        raise InvalidArgument(f"invalid reference format: {text!r} does not end in a sha256 digest")
+    name, tag = _split_tag(name)
+    domain, path = _split_domain(name)
+    if not _PATH.fullmatch(path):
+        if _PATH.fullmatch(path.lower()):
+            raise InvalidArgument(f"invalid reference format: repository name ({path}) must be lowercase")
+        raise InvalidArgument(f"invalid reference format: {text!r}")
+    if not _DOMAIN.fullmatch(domain) or (tag is not None and not _TAG.fullmatch(tag)):
+        raise InvalidArgument(f"invalid reference format: {text!r}")
+    if len(path) > _LONGEST_PATH:
+        raise InvalidArgument(f"invalid reference format: repository name must not be more than {_LONGEST_PATH} characters")
+    return Reference(domain, path, tag or "", digest)
+
+
+def _split_tag(name: str) -> tuple[str, str | None]:
+    """A colon begins a tag unless a slash follows it: then it began a port."""
+    head, colon, tag = name.rpartition(":")
+    return (head, tag) if colon and "/" not in tag else (name, None)
+
+
+def _split_domain(name: str) -> tuple[str, str]:
+    """The first component is a registry if it could not be a user: it has a dot, a port or a capital, or is localhost."""
+    first, slash, rest = name.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost" or first.lower() != first):
+        domain, path = DEFAULT_DOMAIN, name
+    else:
+        domain, path = first, rest
+    if domain == _LEGACY_DOMAIN:
+        domain = DEFAULT_DOMAIN
+    if domain == DEFAULT_DOMAIN and "/" not in path:
+        path = f"{_OFFICIAL}/{path}"
+    return domain, path
