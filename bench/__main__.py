@@ -41,12 +41,12 @@ def contest(base: Path) -> Iterator[tuple[list[Row], list[str]]]:
         crun = Crun(stage("crun", Crun.cgroups), archive)
         daemon = moby.Daemon(stage("daemon", moby.Daemon.cgroups), archive)
         cli_stage = stage("cli", moby.CommandLine.cgroups)
-        command_line = moby.CommandLine(cli_stage, archive)
+        command = moby.CommandLine(cli_stage, archive)
         sdk = moby.Sdk(stage("sdk", moby.Sdk.cgroups, "bench.warm", str(archive)))
 
         rows = [
             Row("docker run --rm busybox true, bridge", "dockerd", daemon.run_true, docker.run_true, target=0.3, runs=20),
-            Row("run --rm busybox true, bridge, no daemon", "podman", command_line.run_true, podman.run_true, target=0.6, runs=20),
+            Row("run --rm busybox true, bridge, no daemon", "podman", command.run_true, podman.run_true, target=0.6, runs=20),
             Row("start to exit of true, no network, warm SDK", "crun run", sdk.start_true, crun.run_true, target=1.2, runs=50),
             Row(
                 f"PSS of an idle container's monitor ({IDLE} containers)",

@@ -35,10 +35,22 @@ class Ran:
 class Stage:
     """Speaks JSON lines with a worker program that runs inside the namespaces."""
 
-    def __init__(self, folder: Path, *, worker: str = "bench.runner", arguments: Sequence[str] = (), cgroups: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, worker: str = "bench.runner", arguments: Sequence[str] = (), cgroups: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self._cgroups = cgroups
-        namespaces = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+        namespaces = [
+            "unshare",
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "--propagation",
+            "private",
+        ]
         self._process = subprocess.Popen(
             [*namespaces, sys.executable, "-m", worker, str(folder), *arguments],
             stdin=subprocess.PIPE,

@@ -43,7 +43,9 @@ class Docker:
 
     def monitors(self, count: int) -> list[int]:
         """PSS in bytes of the shim of each of ``count`` idle containers."""
-        ids = [self._stage.run(["docker", "run", "-d", "busybox", "sleep", "1000"], self.env).output.strip() for _ in range(count)]
+        ids = [
+            self._stage.run(["docker", "run", "-d", "busybox", "sleep", "1000"], self.env).output.strip() for _ in range(count)
+        ]
         inspected = json.loads(self._stage.run(["docker", "inspect", *ids], self.env).output)
         sizes = [self._stage.parent_pss(container["State"]["Pid"]) for container in inspected]
         self._stage.run(["docker", "rm", "-f", *ids], self.env)

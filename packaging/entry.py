@@ -1,0 +1,34 @@
+"""The frozen program begins here."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def _restore_environment() -> None:
+    """Undoes what PyInstaller's loader set for itself, so that no helper and no container inherits it.
+
+    The dynamic linker read ``LD_LIBRARY_PATH`` when this process began and needs it no more.
+    """
+    original = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
+    os.environ.pop("LD_LIBRARY_PATH", None)
+    if original is not None:
+        os.environ["LD_LIBRARY_PATH"] = original
+    for name in [name for name in os.environ if name.startswith("_PYI_")]:
+        del os.environ[name]
+
+
+def main() -> None:
+    _restore_environment()
+    if sys.argv[1:2] == ["__launcher__"]:  # moby_tui.engine.runtime.launcher.COMMAND, which is costly to import for a word
+        from moby_tui.engine.runtime import launcher
+
+        launcher.main(sys.argv[2])
+        return
+    from moby_tui.__main__ import main as command_line
+
+    command_line()
+
+
+main()
