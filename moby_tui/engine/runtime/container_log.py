@@ -24,7 +24,7 @@ _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 class LogSettings(NamedTuple):
-    """Driver ``json-file`` or ``none``; ``max_size`` in bytes, 0 without bound; ``max_files`` counts the one that is written too."""
+    """Driver ``json-file`` or ``none``; ``max_size`` in bytes, 0 without bound; ``max_files`` counts the written one too."""
 
     driver: str = "json-file"
     max_size: int = 10 * 1024 * 1024
@@ -32,7 +32,7 @@ class LogSettings(NamedTuple):
 
 
 def parse_settings(driver: str, options: dict[str, str]) -> LogSettings:
-    """Reads a container's ``LogConfig``. Raises ``InvalidArgument`` for a bad value, ``NotImplementedYet`` for what is not there."""
+    """Reads a container's ``LogConfig``. Raises ``InvalidArgument`` for a bad value, ``NotImplementedYet`` for what we lack."""
     driver = driver or "json-file"
     if driver not in ("json-file", "none"):
         raise NotImplementedYet(f"log driver {driver}")
