@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -109,7 +108,7 @@ async def test_since_after_until_and_unknown_filters_are_refused_at_the_call(bus
 
 
 async def test_close_ends_a_waiting_reader_and_frees_what_was_shared(tmp_path: Path, bus: EventBus) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     first, second = bus.subscribe(), bus.subscribe()
     waiting = asyncio.create_task(rest(first))
     await asyncio.sleep(0.05)
@@ -119,4 +118,4 @@ async def test_close_ends_a_waiting_reader_and_frees_what_was_shared(tmp_path: P
     Journal(str(tmp_path)).publish("container", "create", "a", {})
     assert await take(second, 1) == ["a"]
     await second.aclose()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -187,9 +187,9 @@ def test_any_text_survives(attributes: dict[str, str]) -> None:
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     journal = Journal(str(tmp_path), max_bytes=500)
     for _ in range(20):
         journal.publish("a", "b", "c", {})
     everything(tmp_path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from io import FileIO
+from pathlib import Path
 
 import msgspec
 
@@ -35,13 +36,13 @@ _decoder = msgspec.json.Decoder(_Entry)
 async def read(path: str, options: LogOptions, alive: Callable[[], bool] = lambda: False) -> AsyncIterator[tuple[int, bytes]]:
     """Yields ``(STDOUT or STDERR, text)``, one entry of the log each: a line with its newline, or a piece of a long one.
 
-    ``tail`` counts lines among those that the other options select. With ``follow`` it goes on, over rotations, until ``alive`` is
-    false and all is read; the folder of ``path`` must exist, and a change in it (the container's ``state.json``) prompts the question.
-    Raises ``Unavailable`` at the user's limit of inotify instances.
+    ``tail`` counts lines among those that the other options select. With ``follow`` it goes on, over rotations, until ``alive``
+    is false and all is read; the folder of ``path`` must exist, and a change in it (the container's ``state.json``) prompts the
+    question. Raises ``Unavailable`` at the user's limit of inotify instances.
     """
     selection = _Selection(options)
     with contextlib.ExitStack() as stack:
-        change = stack.enter_context(_Change(os.path.dirname(path))) if options.follow else None
+        change = stack.enter_context(_Change(Path(path).parent)) if options.follow else None
         log = stack.enter_context(contextlib.closing(_Log(path)))
         if options.tail is not None:
             log.seek(_tail_position(log.files, selection, options.tail))
@@ -105,15 +106,13 @@ class _Log:
 
     def read(self) -> Iterator[bytes]:
         """The whole lines that are there and were not read yet, some at a time."""
-        while True:
-            # Looked up before the end is read: what has been replaced by then is written no more.
-            self.files += self._newer_than(self.files[-1] if self.files else None)
-            while self.files:
-                yield from self._read_first()
-                if len(self.files) == 1:
-                    return
-                self.seek((1, 0))
-            return
+        # Looked up before the end is read: what has been replaced by then is written no more.
+        self.files += self._newer_than(self.files[-1] if self.files else None)
+        while self.files:
+            yield from self._read_first()
+            if len(self.files) == 1:
+                return
+            self.seek((1, 0))
 
     def close(self) -> None:
         for file in self.files:
@@ -150,12 +149,12 @@ class _Log:
 class _Change:
     """Waits for changes in a folder."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: Path) -> None:
         try:
             self._inotify = Inotify()
         except OSError as error:
             raise Unavailable(f"cannot follow the log: {error.strerror}; raise fs.inotify.max_user_instances") from error
-        self._inotify.add_watch(folder, IN_MODIFY | IN_CREATE | IN_MOVED_TO)
+        self._inotify.add_watch(str(folder), IN_MODIFY | IN_CREATE | IN_MOVED_TO)
         self._changed = asyncio.Event()
 
     def __enter__(self) -> _Change:
@@ -213,7 +212,7 @@ def _decode(line: bytes) -> _Entry | None:
 
 def _tail_position(files: list[FileIO], selection: _Selection, count: int) -> tuple[int, int]:
     """Where the last ``count`` selected lines begin: ``(index of the file, offset in it)``. Reads backwards from the end."""
-    position = (max(0, len(files) - 1), os.fstat(files[-1].fileno()).st_size if files else 0)
+    position = (len(files) - 1, next(_lines_backwards(files[-1].fileno()))[0]) if files else (0, 0)
     open_lines: set[str] = set()
     lines = 0
     for index in range(len(files) - 1, -1, -1):
@@ -231,7 +230,7 @@ def _tail_position(files: list[FileIO], selection: _Selection, count: int) -> tu
 
 
 def _lines_backwards(fd: int) -> Iterator[tuple[int, bytes]]:
-    """Offset and text of each whole line, the last one first; memory is bounded by the longest line."""
+    """Offset and text of each line, the last one first: it begins with what follows the last newline, mostly nothing."""
     begin = os.fstat(fd).st_size
     rest = b""
     while begin > 0:
@@ -243,5 +242,4 @@ def _lines_backwards(fd: int) -> Iterator[tuple[int, bytes]]:
         for piece in reversed(pieces[1:]):
             end -= len(piece) + 1
             yield end, piece
-    if rest:
-        yield 0, rest
+    yield 0, rest
