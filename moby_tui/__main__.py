@@ -1,0 +1,28 @@
+"""``moby`` and ``python -m moby_tui``: the door to the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    argv = sys.argv[1:]
+    _warm_up(argv)
+    from moby_tui.cli.app import run
+
+    sys.exit(run(argv))
+
+
+def _warm_up(argv: list[str]) -> None:
+    """Forks the launcher while this process is still small and has neither thread nor event loop."""
+    from moby_tui.cli.invocation import starts_containers_here
+
+    if starts_containers_here(argv, os.environ) and os.geteuid() == 0:
+        from moby_tui.engine.runtime import launcher
+
+        launcher.prefork()
+
+
+if __name__ == "__main__":
+    main()

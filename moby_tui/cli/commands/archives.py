@@ -1,0 +1,58 @@
+"""Images from archives: load, import."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli import session
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+
+app = typer.Typer()
+
+
+@app.command("load")
+def load(
+    input: Annotated[str, typer.Option("-i", "--input", help="Read from tar archive file, instead of STDIN", metavar="string")] = "-",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Suppress the load output")] = False,
+) -> None:
+    """Load an image from a tar archive or STDIN."""
+    if input == "-" and sys.stdin.isatty():
+        raise InvalidArgument("refusing to read an archive from a terminal: name a file with -i, or redirect one")
+    session.call(lambda client: _load(client, input, quiet=quiet))
+
+
+async def _load(client: Client, source: str, *, quiet: bool) -> None:
+    from moby_tui.cli.output import progress
+    from moby_tui.cli.streams import chunks_of
+
+    await progress.show(client.images.load(chunks_of(source), quiet=quiet))
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="file|-", show_default=False)],
+    reference: Annotated[str, typer.Argument(metavar="[REPOSITORY[:TAG]]", show_default=False)] = "",
+    change: Annotated[
+        list[str] | None, typer.Option("-c", "--change", help="Apply Dockerfile instruction to the created image", metavar="list")
+    ] = None,
+    message: Annotated[str, typer.Option("-m", "--message", help="Set commit message for imported image", metavar="string", show_default=False)] = "",
+    platform: Annotated[str, typer.Option("--platform", help="Set platform of the image", metavar="string", show_default=False)] = "",
+) -> None:
+    """Import the contents from a tarball to create a filesystem image."""
+    if "://" in source:
+        raise NotImplementedYet("import from a URL")
+    session.call(lambda client: _import(client, source, reference, change or [], message, platform))
+
+
+async def _import(client: Client, source: str, reference: str, changes: list[str], message: str, platform: str) -> None:
+    from moby_tui.cli.output import progress
+    from moby_tui.cli.streams import chunks_of
+
+    steps = client.images.import_tar(chunks_of(source), reference=reference, message=message, changes=changes, platform=platform)
+    await progress.show(steps)

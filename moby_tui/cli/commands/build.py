@@ -1,0 +1,90 @@
+"""``moby build``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli import session
+from moby_tui.cli.flags import many, spread, switch, value
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from moby_tui.api.client.protocol import Client
+
+app = typer.Typer()
+
+
+@dataclass
+class BuildOptions:
+    file: str = value("-f", "--file", help="Name of the Dockerfile (default: PATH/Dockerfile)")
+    tag: list[str] = many("-t", "--tag", help='Name and optionally a tag in the "name:tag" format')
+    build_arg: list[str] = many("--build-arg", help="Set build-time variables")
+    label: list[str] = many("--label", help="Set metadata for an image")
+    target: str = value("--target", help="Set the target build stage to build")
+    no_cache: bool = switch("--no-cache", help="Do not use cache when building the image")
+    quiet: bool = switch("-q", "--quiet", help="Suppress the build output and print image ID on success")
+    iidfile: str = value("--iidfile", help="Write the image ID to the file")
+
+
+@app.command(
+    "build",
+    epilog="""\b
+Examples:
+  moby build -t app .
+  moby build -t app -f docker/Dockerfile --build-arg VERSION=2 .
+  tar -c . | moby build -t app -
+""",
+)
+@spread
+def build(options: BuildOptions, context: Annotated[str, typer.Argument(metavar="PATH|-", show_default=False)]) -> None:
+    """Build an image from a Dockerfile."""
+    image = session.call(lambda client: _build(client, options, context))
+    if options.iidfile:
+        with open(options.iidfile, "w") as file:
+            file.write(image)
+    if options.quiet:
+        print(image)
+
+
+async def _build(client: Client, options: BuildOptions, context: str) -> str:
+    """Builds; returns the image's id."""
+    from moby_tui.cli.output import progress
+    from moby_tui.cli.values.environment import environment, pairs
+
+    sent, dockerfile = _context(context, options.file)
+    steps = client.builder.build(
+        sent,
+        dockerfile=dockerfile,
+        tags=options.tag,
+        build_args=pairs("--build-arg", environment(options.build_arg, (), os.environ)),
+        labels=pairs("--label", options.label),
+        target=options.target,
+        no_cache=options.no_cache,
+    )
+    results = await (progress.consume(steps) if options.quiet else progress.show(steps))
+    return next((step.aux["ID"] for step in reversed(results) if step.aux and "ID" in step.aux), "")
+
+
+def _context(context: str, dockerfile: str) -> tuple[AsyncIterator[bytes], str]:
+    """The context as a tar, and the Dockerfile's name in it."""
+    from moby_tui.cli.context import add_context
+    from moby_tui.cli.streams import chunks_of, packed
+
+    if context == "-":
+        return chunks_of("-"), dockerfile or "Dockerfile"
+    if "://" in context or context.startswith("git@"):
+        raise NotImplementedYet("build from a URL")
+    if not os.path.isdir(context):
+        raise InvalidArgument(f"build context {context} is not a directory")
+    name = os.path.relpath(dockerfile, context) if dockerfile else "Dockerfile"
+    if name.startswith(".."):
+        raise NotImplementedYet("a Dockerfile outside of the build context")
+    if not os.path.isfile(os.path.join(context, name)):
+        raise InvalidArgument(f"no such Dockerfile: {os.path.join(context, name)}")
+    return packed(lambda archive: add_context(archive, context, name)), name

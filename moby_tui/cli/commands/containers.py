@@ -1,0 +1,97 @@
+"""``moby ps``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli import session
+
+if TYPE_CHECKING:
+    from moby_tui.schema.container import ContainerSummary
+
+app = typer.Typer()
+
+_HEADINGS = {
+    "ID": "CONTAINER ID",
+    "Image": "IMAGE",
+    "Command": "COMMAND",
+    "RunningFor": "CREATED",
+    "Status": "STATUS",
+    "Ports": "PORTS",
+    "Names": "NAMES",
+    "Size": "SIZE",
+    "CreatedAt": "CREATED AT",
+    "State": "STATE",
+    "Labels": "LABELS",
+    "Mounts": "MOUNTS",
+    "Networks": "NETWORKS",
+    "LocalVolumes": "LOCAL VOLUMES",
+}
+_SHOWN = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
+
+
+@app.command("ps")
+def ps(
+    all: Annotated[bool, typer.Option("-a", "--all", help="Show all containers (default shows just running)")] = False,
+    filter: Annotated[
+        list[str] | None, typer.Option("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
+    ] = "",
+    last: Annotated[int, typer.Option("-n", "--last", help="Show n last created containers (includes all states)", metavar="int")] = -1,
+    latest: Annotated[bool, typer.Option("-l", "--latest", help="Show the latest created container (includes all states)")] = False,
+    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Don't truncate output")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only display container IDs")] = False,
+    size: Annotated[bool, typer.Option("-s", "--size", help="Display total file sizes")] = False,
+) -> None:
+    """List containers."""
+    from moby_tui.cli.output.table import formatted
+    from moby_tui.cli.values.filters import parse_filters
+
+    limit = 1 if latest else max(last, 0)
+    filters = parse_filters(filter or [])
+    containers = session.call(
+        lambda client: client.containers.list(all=all or limit > 0, limit=limit, size=size or ".Size" in format, filters=filters)
+    )
+    rows = [_row(container, truncate=not no_trunc, now=time.time()) for container in containers]
+    if quiet and not format:
+        lines = [row["ID"] for row in rows]
+    else:
+        lines = formatted(format, _HEADINGS, (*_SHOWN, "Size") if size else _SHOWN, rows)
+    for line in lines:
+        print(line)
+
+
+def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str, str]:
+    from moby_tui.cli.output.text import port_summary, quoted
+    from moby_tui.cli.values.moments import local_text
+    from moby_tui.cli.values.units import human_duration, human_size
+
+    names = [name.removeprefix("/") for name in container.names]
+    mounts = [mount.name or mount.source for mount in container.mounts]
+    own, root = container.size_rw or 0, container.size_root_fs or 0
+    return {
+        "ID": container.id[:12] if truncate else container.id,
+        "Image": _image(container, truncate=truncate),
+        "Command": quoted(container.command, 20 if truncate else 0),
+        "RunningFor": f"{human_duration(now - container.created)} ago",
+        "Status": container.status,
+        "Ports": port_summary(container.ports),
+        "Names": ",".join(names),
+        "Size": f"{human_size(own, 3)} (virtual {human_size(root, 3)})" if root else human_size(own, 3),
+        "CreatedAt": local_text(container.created),
+        "State": container.state,
+        "Labels": ",".join(f"{key}={value}" for key, value in sorted(container.labels.items())),
+        "Mounts": ",".join(mount[:15] + "…" if truncate and len(mount) > 15 else mount for mount in mounts),
+        "Networks": ",".join(container.network_settings.networks),
+        "LocalVolumes": str(sum(mount.driver == "local" for mount in container.mounts)),
+    }
+
+
+def _image(container: ContainerSummary, *, truncate: bool) -> str:
+    image = container.image or "<no image>"
+    return image.removeprefix("sha256:")[:12] if truncate and image.startswith("sha256:") else image

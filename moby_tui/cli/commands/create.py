@@ -1,0 +1,100 @@
+"""``moby create``, and the part of ``run`` that it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli.flags import spread
+from moby_tui.cli.options import CreateOptions
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.container import ContainerCreate
+
+app = typer.Typer()
+
+#: What ``run`` and ``create`` end with when it is the engine that refused, not the container that failed.
+EXIT_REFUSED = 125
+
+
+@app.command("create", context_settings={"allow_interspersed_args": False})
+@spread
+def create(
+    options: CreateOptions,
+    image: Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)],
+    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND] [ARG...]", show_default=False)] = None,
+) -> None:
+    """Create a new container and print its ID; `moby start` runs it."""
+    from moby_tui.cli import session
+    from moby_tui.cli.configuration import create_request
+
+    with refusals():
+        request = create_request(options, image, command or [], detached=False)
+        print(session.call(lambda client: create_container(client, options, request)))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Gives what the engine refuses the exit code 125; 126 and 127, the command's own, stay."""
+    try:
+        yield
+    except MobyError as error:
+        if error.exit_code not in (126, 127):
+            error.exit_code = EXIT_REFUSED
+        raise
+
+
+async def create_container(client: Client, options: CreateOptions, request: ContainerCreate) -> str:
+    """Creates the container, pulling its image as ``--pull`` says; returns its id. Warnings go to standard error."""
+    if options.pull not in ("always", "missing", "never"):
+        raise InvalidArgument(f"invalid value for --pull: {options.pull!r}; use always, missing or never")
+    _reserve(options.cidfile)
+    if options.pull == "always":
+        await _pull(client, options, request.image)
+    try:
+        created = await client.containers.create(request, name=options.name, platform=options.platform)
+    except NotFound:
+        if options.pull != "missing" or await _has_image(client, request.image):
+            raise
+        print(f"Unable to find image '{request.image}' locally", file=sys.stderr)
+        await _pull(client, options, request.image)
+        created = await client.containers.create(request, name=options.name, platform=options.platform)
+    for warning in created.warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
+    if options.cidfile:
+        with open(options.cidfile, "w") as file:
+            file.write(created.id)
+    return created.id
+
+
+def _reserve(cidfile: str) -> None:
+    """Takes the file for the id before anything is made. Raises ``InvalidArgument`` where there is one, or it cannot be written."""
+    if not cidfile:
+        return
+    try:
+        open(cidfile, "x").close()
+    except FileExistsError:
+        raise InvalidArgument(f"container ID file {cidfile} exists: remove it, or the container it belongs to is forgotten") from None
+    except OSError as error:
+        raise InvalidArgument(f"cannot write {cidfile}: {(error.strerror or str(error)).lower()}") from None
+
+
+async def _has_image(client: Client, image: str) -> bool:
+    try:
+        await client.images.inspect(image)
+    except NotFound:
+        return False
+    return True
+
+
+async def _pull(client: Client, options: CreateOptions, image: str) -> None:
+    from moby_tui.cli.output import progress
+
+    steps = client.images.pull(image, platform=options.platform)
+    await (progress.consume(steps) if options.quiet else progress.show(steps, sys.stderr))

@@ -1,0 +1,101 @@
+"""``moby exec``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli.flags import many, spread, switch, value
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.container import ExecCreate
+
+app = typer.Typer()
+
+
+@dataclass
+class ExecOptions:
+    detach: bool = switch("-d", "--detach", help="Detached mode: run command in the background")
+    interactive: bool = switch("-i", "--interactive", help="Keep STDIN open even if not attached")
+    tty: bool = switch("-t", "--tty", help="Allocate a pseudo-TTY")
+    env: list[str] = many("-e", "--env", help="Set environment variables")
+    env_file: list[str] = many("--env-file", help="Read in a file of environment variables")
+    user: str = value("-u", "--user", help='Username or UID (format: "<name|uid>[:<group|gid>]")')
+    workdir: str = value("-w", "--workdir", help="Working directory inside the container")
+    privileged: bool = switch("--privileged", help="Give extended privileges to the command")
+    detach_keys: str = value("--detach-keys", help="Override the key sequence for detaching a container")
+
+
+@app.command("exec", context_settings={"allow_interspersed_args": False})
+@spread
+def execute(
+    options: ExecOptions,
+    container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND [ARG...]", show_default=False)],
+) -> int:
+    """Execute a command in a running container."""
+    from moby_tui.cli import session
+    from moby_tui.cli.foreground import require_terminal
+
+    attached_stdin = options.interactive and not options.detach
+    require_terminal(tty=options.tty, stdin=attached_stdin)
+    return session.call(lambda client: _execute(client, options, container, _request(options, command), stdin=attached_stdin))
+
+
+def _request(options: ExecOptions, command: list[str]) -> ExecCreate:
+    import os
+
+    from moby_tui.cli.terminal import raw
+    from moby_tui.cli.values.environment import environment
+    from moby_tui.schema.container import ExecCreate
+
+    attached = not options.detach
+    return ExecCreate(
+        attach_stdin=options.interactive and attached,
+        attach_stdout=attached,
+        attach_stderr=attached,
+        tty=options.tty,
+        console_size=list(raw.size() or ()) or None if options.tty else None,
+        detach_keys=options.detach_keys,
+        env=environment(options.env, options.env_file, os.environ) or None,
+        cmd=command,
+        privileged=options.privileged,
+        user=options.user,
+        working_dir=options.workdir,
+    )
+
+
+async def _execute(client: Client, options: ExecOptions, container: str, request: ExecCreate, *, stdin: bool) -> int:
+    from contextlib import nullcontext
+
+    from moby_tui.cli.terminal.attachment import Attachment
+    from moby_tui.cli.terminal.detach import DEFAULT, parse_keys
+    from moby_tui.cli.terminal.signals import own_terminal
+    from moby_tui.schema.container import ExecStart
+
+    keys = parse_keys(options.detach_keys or DEFAULT)
+    exec_id = await client.containers.exec_create(container, request)
+
+    async def resize(height: int, width: int) -> None:
+        await client.containers.exec_resize(exec_id, height=height, width=width)
+
+    with own_terminal(resize) if options.tty and stdin else nullcontext():
+        start = ExecStart(detach=options.detach, tty=options.tty, console_size=request.console_size)
+        stream = await client.containers.exec_start(exec_id, start)
+        if stream is None or await Attachment(stream, stdin=stdin, keys=keys).run():
+            return 0
+    return await _exit_code(client, exec_id)
+
+
+async def _exit_code(client: Client, exec_id: str) -> int:
+    """The process's exit code, asked for until it is known: output may end a moment, or long, before the process does."""
+    import asyncio
+
+    pause = 0.01
+    while (process := await client.containers.exec_inspect(exec_id)).exit_code is None:
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 1.0)
+    return process.exit_code

@@ -1,0 +1,122 @@
+"""``prune``: what nothing uses any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli import session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.base import Filters
+
+app = typer.Typer()
+
+Force = Annotated[bool, typer.Option("-f", "--force", help="Do not prompt for confirmation")]
+Filter = Annotated[list[str] | None, typer.Option("--filter", help='Provide filter values (e.g. "until=24h")', metavar="filter")]
+
+
+def _prune(parts: Sequence[str], warning: str, filters: Filters, *, force: bool, all_images: bool = False, all_volumes: bool = False) -> None:
+    from moby_tui.cli.output.objects import confirm
+    from moby_tui.cli.values.units import human_size
+
+    if not confirm(warning, forced=force):
+        return
+
+    async def remove(client: Client) -> int:
+        reclaimed = 0
+        for part in parts:
+            reclaimed += await _PRUNERS[part](client, {**filters, **_only(part, all_images=all_images, all_volumes=all_volumes)})
+        return reclaimed
+
+    print(f"Total reclaimed space: {human_size(session.call(remove))}")
+
+
+def _only(part: str, *, all_images: bool, all_volumes: bool) -> Filters:
+    """What the API itself would spare: tagged images, named volumes."""
+    if part == "image" and all_images:
+        return {"dangling": ["false"]}
+    if part == "volume" and all_volumes:
+        return {"all": ["true"]}
+    return {}
+
+
+async def _containers(client: Client, filters: Filters) -> int:
+    done = await client.containers.prune(filters=filters)
+    _tell("Deleted Containers:", done.containers_deleted or [])
+    return done.space_reclaimed
+
+
+async def _images(client: Client, filters: Filters) -> int:
+    done = await client.images.prune(filters=filters)
+    steps = [f"untagged: {step.untagged}" if step.untagged else f"deleted: {step.deleted}" for step in done.images_deleted or []]
+    _tell("Deleted Images:", steps)
+    return done.space_reclaimed
+
+
+async def _volumes(client: Client, filters: Filters) -> int:
+    done = await client.volumes.prune(filters=filters)
+    _tell("Deleted Volumes:", done.volumes_deleted or [])
+    return done.space_reclaimed
+
+
+_PRUNERS = {"container": _containers, "image": _images, "volume": _volumes}
+
+
+def _tell(title: str, names: Sequence[str]) -> None:
+    if names:
+        print(title, *names, "", sep="\n")
+
+
+@app.command("container")
+def container(force: Force = False, filter: Filter = None) -> None:
+    """Remove all stopped containers."""
+    from moby_tui.cli.values.filters import parse_filters
+
+    _prune(["container"], "This will remove all stopped containers.", parse_filters(filter or []), force=force)
+
+
+@app.command("image")
+def image(
+    force: Force = False,
+    filter: Filter = None,
+    all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused images, not just dangling ones")] = False,
+) -> None:
+    """Remove unused images."""
+    from moby_tui.cli.values.filters import parse_filters
+
+    what = "all images without at least one container associated to them" if all else "all dangling images"
+    _prune(["image"], f"This will remove {what}.", parse_filters(filter or []), force=force, all_images=all)
+
+
+@app.command("volume")
+def volume(
+    force: Force = False,
+    filter: Filter = None,
+    all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused volumes, not just anonymous ones")] = False,
+) -> None:
+    """Remove unused local volumes."""
+    from moby_tui.cli.values.filters import parse_filters
+
+    what = "all local volumes" if all else "anonymous local volumes"
+    _prune(["volume"], f"This will remove {what} not used by at least one container.", parse_filters(filter or []), force=force, all_volumes=all)
+
+
+@app.command("system")
+def system(
+    force: Force = False,
+    filter: Filter = None,
+    all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused images, not just dangling ones")] = False,
+    volumes: Annotated[bool, typer.Option("--volumes", help="Prune anonymous volumes")] = False,
+) -> None:
+    """Remove unused data: stopped containers and dangling images."""
+    from moby_tui.cli.values.filters import parse_filters
+
+    parts = ["container", *(["volume"] if volumes else []), "image"]
+    images = "all images without a container" if all else "all dangling images"
+    warning = f"This will remove all stopped containers, {'unused anonymous volumes, ' if volumes else ''}and {images}."
+    _prune(parts, warning, parse_filters(filter or []), force=force, all_images=all)

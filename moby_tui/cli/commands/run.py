@@ -1,0 +1,67 @@
+"""``moby run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli.flags import spread
+from moby_tui.cli.options import RunOptions
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.container import ContainerCreate
+
+app = typer.Typer()
+
+
+@app.command(
+    "run",
+    context_settings={"allow_interspersed_args": False},
+    options_metavar="[OPTIONS]",
+    epilog="""\b
+Examples:
+  moby run --rm alpine echo hello
+  moby run -it --rm -v "$PWD:/src" -w /src python:3.13 bash
+  moby run -d --name web -p 127.0.0.1:8080:80 --memory 256m nginx
+""",
+)
+@spread
+def run(
+    options: RunOptions,
+    image: Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)],
+    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND] [ARG...]", show_default=False)] = None,
+) -> int:
+    """Create and run a new container from an image."""
+    from moby_tui.cli import session
+    from moby_tui.cli.commands.create import refusals
+    from moby_tui.cli.configuration import create_request
+    from moby_tui.cli.foreground import require_terminal
+
+    with refusals():
+        request = create_request(options, image, command or [], detached=options.detach)
+        require_terminal(tty=options.tty, stdin=request.attach_stdin)
+        return session.call(lambda client: _run(client, options, request))
+
+
+async def _run(client: Client, options: RunOptions, request: ContainerCreate) -> int:
+    from moby_tui.cli.commands.create import create_container
+    from moby_tui.cli.foreground import Foreground, follow
+
+    container = await create_container(client, options, request)
+    if options.detach:
+        await client.containers.start(container)
+        print(container)
+        return 0
+    plan = Foreground(
+        container=container,
+        tty=request.tty,
+        condition="removed" if options.rm else "next-exit",
+        stdin=request.attach_stdin,
+        stdout=request.attach_stdout,
+        stderr=request.attach_stderr,
+        detach_keys=options.detach_keys,
+        sig_proxy=options.sig_proxy,
+    )
+    return await follow(client, plan, lambda: client.containers.start(container))

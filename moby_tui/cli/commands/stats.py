@@ -1,0 +1,99 @@
+"""``moby stats``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli import session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.stats import Stats
+
+app = typer.Typer()
+
+_HEADINGS = {
+    "ID": "CONTAINER ID",
+    "Name": "NAME",
+    "CPUPerc": "CPU %",
+    "MemUsage": "MEM USAGE / LIMIT",
+    "MemPerc": "MEM %",
+    "NetIO": "NET I/O",
+    "BlockIO": "BLOCK I/O",
+    "PIDs": "PIDS",
+    "Container": "CONTAINER",
+}
+_SHOWN = ("ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs")
+_CLEAR = "\033[H\033[J"
+_PERIOD = 1.0
+
+
+@app.command("stats")
+def stats(
+    containers: Annotated[list[str] | None, typer.Argument(metavar="[CONTAINER...]", show_default=False)] = None,
+    all: Annotated[bool, typer.Option("-a", "--all", help="Show all containers (default shows just running)")] = False,
+    format: Annotated[
+        str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
+    ] = "",
+    no_stream: Annotated[bool, typer.Option("--no-stream", help="Disable streaming stats and only pull the first result")] = False,
+    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not truncate output")] = False,
+) -> None:
+    """Display a live stream of container(s) resource usage statistics."""
+    session.call(lambda client: _show(client, containers or [], all=all, format=format, once=no_stream, truncate=not no_trunc))
+
+
+async def _show(client: Client, refs: Sequence[str], *, all: bool, format: str, once: bool, truncate: bool) -> None:
+    """One sample of every container, again and again; what comes and goes is followed where none was named."""
+    import asyncio
+    import sys
+
+    from moby_tui.cli.output.table import formatted
+
+    clear = _CLEAR if sys.stdout.isatty() and not once else ""
+    while True:
+        named = list(refs) or [container.id for container in await client.containers.list(all=all)]
+        samples = await asyncio.gather(*(_sample(client, ref, required=bool(refs)) for ref in named))
+        rows = [_row(sample, truncate=truncate) for sample in samples if sample is not None]
+        print(clear + "\n".join(formatted(format, _HEADINGS, _SHOWN, rows)), flush=True)
+        if once:
+            return
+        if not named:
+            await asyncio.sleep(_PERIOD)
+
+
+async def _sample(client: Client, ref: str, *, required: bool) -> Stats | None:
+    """One sample with the one before it; None for a container that went away meanwhile, unless it was asked for by name."""
+    from moby_tui.errors import NotFound
+
+    try:
+        async for sample in client.containers.stats(ref, stream=False):
+            return sample
+    except NotFound:
+        if required:
+            raise
+    return None
+
+
+def _row(sample: Stats, *, truncate: bool) -> dict[str, str]:
+    from moby_tui.cli.values.units import binary_size, human_size
+
+    used, limit = sample.memory_used(), sample.memory_stats.limit
+    networks = (sample.networks or {}).values()
+    received, sent = sum(net.rx_bytes for net in networks), sum(net.tx_bytes for net in networks)
+    blocks = sample.blkio_stats.io_service_bytes_recursive or []
+    read, written = (sum(entry.value for entry in blocks if entry.op.lower() == op) for op in ("read", "write"))
+    return {
+        "ID": sample.id[:12] if truncate else sample.id,
+        "Name": sample.name.removeprefix("/"),
+        "Container": sample.id[:12] if truncate else sample.id,
+        "CPUPerc": f"{sample.cpu_percent():.2f}%",
+        "MemUsage": f"{binary_size(used)} / {binary_size(limit)}",
+        "MemPerc": f"{used / limit * 100 if limit else 0:.2f}%",
+        "NetIO": f"{human_size(received, 3)} / {human_size(sent, 3)}",
+        "BlockIO": f"{human_size(read, 3)} / {human_size(written, 3)}",
+        "PIDs": str(sample.pids_stats.current),
+    }

@@ -1,0 +1,233 @@
+"""From the options of ``run`` and ``create`` to the body of the API's create call.
+
+Everything an option says is passed on; what the engine does not have yet, its admission refuses by name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import msgspec
+
+from moby_tui.cli.options import CreateOptions
+from moby_tui.cli.terminal import raw
+from moby_tui.cli.values import devices, environment, mounts, networks, ports, units
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import (
+    ContainerCreate,
+    HealthConfig,
+    HostConfig,
+    LogConfig,
+    NetworkingConfig,
+    RestartPolicy,
+)
+
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+def create_request(options: CreateOptions, image: str, command: list[str], *, detached: bool) -> ContainerCreate:
+    """The container that was asked for. Raises ``InvalidArgument`` for an option that cannot be read or contradicts another."""
+    attached = _attached(options, detached=detached)
+    published = ports.port_bindings(options.publish)
+    binds, anonymous = mounts.volumes(options.volume)
+    request = ContainerCreate(
+        image=image,
+        cmd=command or None,
+        entrypoint=None if options.entrypoint is None else [options.entrypoint],
+        hostname=options.hostname,
+        domainname=options.domainname,
+        user=options.user,
+        working_dir=options.workdir,
+        tty=options.tty,
+        open_stdin=options.interactive,
+        attach_stdin="stdin" in attached,
+        attach_stdout="stdout" in attached,
+        attach_stderr="stderr" in attached,
+        stdin_once=options.interactive and "stdin" in attached,
+        env=environment.environment(options.env, options.env_file, os.environ) or None,
+        labels=environment.pairs("--label", options.label, options.label_file) or None,
+        exposed_ports=ports.exposed_ports(options.expose, published) or None,
+        volumes=anonymous or None,
+        stop_signal=options.stop_signal,
+        stop_timeout=options.stop_timeout,
+        healthcheck=_health(options),
+        mac_address=options.mac_address,
+    )
+    request.host_config = _host_config(options)
+    request.host_config.port_bindings = published or None
+    request.host_config.binds = binds or None
+    mode, endpoints = networks.networks(
+        options.network,
+        alias=options.network_alias,
+        ip=_one(options.ip),
+        ip6=_one(options.ip6),
+        link_local_ip=options.link_local_ip,
+    )
+    request.host_config.network_mode = mode
+    request.networking_config = NetworkingConfig(endpoints_config=endpoints) if endpoints else None
+    return request
+
+
+def _one(text: str) -> list[str]:
+    return [text] if text else []
+
+
+def _attached(options: CreateOptions, *, detached: bool) -> set[str]:
+    chosen = {stream.lower() for stream in options.attach}
+    if unknown := chosen.difference(_STREAMS):
+        raise InvalidArgument(f"invalid stream {min(unknown)!r} for --attach: use stdin, stdout or stderr")
+    if detached:
+        if chosen:
+            raise InvalidArgument("options --attach and --detach contradict each other")
+        return set()
+    return chosen or {"stdout", "stderr", *(["stdin"] if options.interactive else [])}
+
+
+def _health(options: CreateOptions) -> HealthConfig | None:
+    """None where nothing was said of it, so that the image's own check stands."""
+    durations = {
+        name: units.parse_nanoseconds(text) if text else 0
+        for name, text in {
+            "interval": options.health_interval,
+            "timeout": options.health_timeout,
+            "start_period": options.health_start_period,
+            "start_interval": options.health_start_interval,
+        }.items()
+    }
+    asked = bool(options.health_cmd or options.health_retries or any(durations.values()))
+    if options.no_healthcheck:
+        if asked:
+            raise InvalidArgument("option --no-healthcheck contradicts the --health options")
+        return HealthConfig(test=["NONE"])
+    if not asked:
+        return None
+    test = ["CMD-SHELL", options.health_cmd] if options.health_cmd else None
+    return HealthConfig(test=test, retries=options.health_retries, **durations)
+
+
+def _host_config(options: CreateOptions) -> HostConfig:
+    mapped, requested = devices.devices(options.device)
+    if options.gpus:
+        requested = [*requested, devices.parse_gpus(options.gpus)]
+    security_opt, masked, read_only = _security(options.security_opt)
+    return HostConfig(
+        container_id_file=options.cidfile,
+        auto_remove=options.rm,
+        console_size=list(raw.size() or ()) or None if options.tty else None,
+        init=options.init or None,
+        umask=options.umask,
+        restart_policy=_restart(options.restart, auto_remove=options.rm),
+        log_config=LogConfig(type=options.log_driver, config=environment.pairs("--log-opt", options.log_opt) or None),
+        annotations=environment.pairs("--annotation", options.annotation) or None,
+        runtime=options.runtime,
+        group_add=options.group_add or None,
+        # storage
+        mounts=[mounts.parse_mount(spec) for spec in options.mount] or None,
+        tmpfs=mounts.tmpfs(options.tmpfs) or None,
+        volume_driver=options.volume_driver,
+        volumes_from=options.volumes_from or None,
+        readonly_rootfs=options.read_only,
+        shm_size=units.parse_size(options.shm_size) if options.shm_size else 0,
+        storage_opt=environment.pairs("--storage-opt", options.storage_opt) or None,
+        # network
+        publish_all_ports=options.publish_all,
+        extra_hosts=_extra_hosts(options.add_host) or None,
+        dns=options.dns or None,
+        dns_options=options.dns_option or None,
+        dns_search=options.dns_search or None,
+        links=options.link or None,
+        # isolation
+        privileged=options.privileged,
+        cap_add=options.cap_add or None,
+        cap_drop=options.cap_drop or None,
+        security_opt=security_opt or None,
+        masked_paths=masked,
+        readonly_paths=read_only,
+        sysctls=environment.pairs("--sysctl", options.sysctl) or None,
+        devices=mapped or None,
+        device_requests=requested or None,
+        device_cgroup_rules=options.device_cgroup_rule or None,
+        pid_mode=options.pid,
+        ipc_mode=options.ipc,
+        uts_mode=options.uts,
+        userns_mode=options.userns,
+        cgroupns_mode=options.cgroupns,
+        **_resources(options),
+    )
+
+
+def _resources(options: CreateOptions) -> dict[str, object]:
+    return {
+        "memory": units.parse_size(options.memory) if options.memory else 0,
+        "memory_swap": units.parse_swap(options.memory_swap) if options.memory_swap else 0,
+        "memory_reservation": units.parse_size(options.memory_reservation) if options.memory_reservation else 0,
+        "memory_swappiness": None if options.memory_swappiness == -1 else options.memory_swappiness,
+        "oom_kill_disable": options.oom_kill_disable or None,
+        "oom_score_adj": options.oom_score_adj,
+        "nano_cpus": units.parse_nano_cpus(options.cpus) if options.cpus else 0,
+        "cpu_shares": options.cpu_shares,
+        "cpu_period": options.cpu_period,
+        "cpu_quota": options.cpu_quota,
+        "cpu_realtime_period": options.cpu_rt_period,
+        "cpu_realtime_runtime": options.cpu_rt_runtime,
+        "cpuset_cpus": options.cpuset_cpus,
+        "cpuset_mems": options.cpuset_mems,
+        "pids_limit": options.pids_limit,
+        "ulimits": [devices.parse_ulimit(spec) for spec in options.ulimit] or None,
+        "blkio_weight": options.blkio_weight,
+        "blkio_weight_device": devices.weights(options.blkio_weight_device),
+        "blkio_device_read_bps": devices.throttles("--device-read-bps", options.device_read_bps, size=True),
+        "blkio_device_write_bps": devices.throttles("--device-write-bps", options.device_write_bps, size=True),
+        "blkio_device_read_iops": devices.throttles("--device-read-iops", options.device_read_iops, size=False),
+        "blkio_device_write_iops": devices.throttles("--device-write-iops", options.device_write_iops, size=False),
+        "cgroup_parent": options.cgroup_parent,
+    }
+
+
+def _restart(text: str, *, auto_remove: bool) -> RestartPolicy:
+    name, colon, count = text.partition(":")
+    if auto_remove and name not in ("", "no"):
+        raise InvalidArgument("options --restart and --rm contradict each other")
+    if colon and not (name == "on-failure" and count.isdecimal()):
+        raise InvalidArgument(f"invalid restart policy {text!r}: only on-failure takes a count, as in on-failure:3")
+    return RestartPolicy(name=name, maximum_retry_count=int(count or 0))
+
+
+def _extra_hosts(specs: Iterable[str]) -> list[str]:
+    """``host:ip``, however it was written (``host=ip``, brackets around IPv6)."""
+    hosts = []
+    for spec in specs:
+        separator = "=" if "=" in spec else ":"
+        host, _, address = spec.partition(separator)
+        if not host or not address:
+            raise InvalidArgument(f"invalid --add-host {spec!r}: write it as host:ip")
+        hosts.append(f"{host}:{address.removeprefix('[').removesuffix(']')}")
+    return hosts
+
+
+def _security(specs: Iterable[str]) -> tuple[list[str], list[str] | None, list[str] | None]:
+    """The security options as the API takes them: a seccomp profile's file is read here, ``systempaths`` becomes its two lists."""
+    result: list[str] = []
+    paths: list[str] | None = None
+    for spec in specs:
+        name, separator, text = spec.partition("=")
+        if not separator:
+            name, separator, text = spec.partition(":")
+        if name == "systempaths" and text == "unconfined":
+            paths = []
+        elif name == "seccomp" and text not in ("unconfined", "builtin"):
+            result.append(f"seccomp={_seccomp_profile(text)}")
+        else:
+            result.append(f"{name}={text}" if separator else name)
+    return result, paths, paths
+
+
+def _seccomp_profile(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.format(file.read(), indent=-1).decode()
+    except OSError as error:
+        raise InvalidArgument(f"cannot read the seccomp profile {path}: {(error.strerror or str(error)).lower()}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidArgument(f"the seccomp profile {path} is not JSON") from None

@@ -1,0 +1,83 @@
+"""A container in the caller's foreground: attach, wait, start, and its exit code as ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from moby_tui.api.client.protocol import Client
+from moby_tui.cli.terminal import raw
+from moby_tui.cli.terminal.attachment import Attachment
+from moby_tui.cli.terminal.detach import DEFAULT, parse_keys
+from moby_tui.cli.terminal.signals import forwarded, own_terminal
+from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.schema.container import AttachOptions
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """How a container is attached. ``condition`` is the wait's: ``next-exit``, ``removed`` or ``not-running``."""
+
+    container: str
+    tty: bool
+    condition: str
+    stdin: bool = False
+    stdout: bool = True
+    stderr: bool = True
+    detach_keys: str = ""
+    sig_proxy: bool = True
+
+
+def require_terminal(*, tty: bool, stdin: bool) -> None:
+    """Raises ``InvalidArgument`` where a terminal's input is wanted and the caller has none."""
+    if tty and stdin and not os.isatty(0):
+        raise InvalidArgument("cannot attach standard input to a terminal: it is not one; leave out -t")
+
+
+def _signals(client: Client, plan: Foreground) -> AbstractContextManager[None]:
+    """What signals to this process mean while the container has the foreground."""
+
+    async def resize(height: int, width: int) -> None:
+        await client.containers.resize(plan.container, height=height, width=width)
+
+    async def send(name: str) -> None:
+        await client.containers.kill(plan.container, signal=name)
+
+    if plan.tty and plan.stdin:
+        return own_terminal(resize)
+    return forwarded(send) if plan.sig_proxy else nullcontext()
+
+
+async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable[None]]) -> int:
+    """Attaches, waits, starts and stays until the container has exited; its exit code, or 0 if the caller left it running.
+
+    The order is what keeps the first byte and the last exit from being missed.
+    """
+    keys = parse_keys(plan.detach_keys or DEFAULT)
+    options = AttachOptions(stdin=plan.stdin, stdout=plan.stdout, stderr=plan.stderr, detach_keys=plan.detach_keys)
+    stream = await client.containers.attach(plan.container, options)
+    waiting = await client.containers.wait(plan.container, condition=plan.condition)
+    try:
+        with _signals(client, plan):
+            await start()
+            if plan.tty and (size := raw.size()) is not None:
+                await _resize(client, plan.container, size)
+            if await Attachment(stream, stdin=plan.stdin, keys=keys).run():
+                return 0
+        exit = await waiting.result()
+    finally:
+        stream.close()
+        await waiting.close()
+    if exit.error is not None:
+        raise MobyError(exit.error.message)
+    return exit.status_code
+
+
+async def _resize(client: Client, container: str, size: tuple[int, int]) -> None:
+    """Gives a terminal the caller's size; one that has ended already needs none."""
+    try:
+        await client.containers.resize(container, height=size[0], width=size[1])
+    except MobyError:
+        return

@@ -1,0 +1,43 @@
+"""Rows under headings, aligned as docker's tables are (Go text/tabwriter: ten wide at least, three blanks between)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from moby_tui.cli.output.template import Template, compact_json
+
+_MINIMUM, _PADDING = 10, 3
+Row = Mapping[str, object]
+
+
+def align(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells in columns. The last cell of a line is not padded."""
+    widths: list[int] = []
+    for line in lines:
+        for index, cell in enumerate(line[:-1]):
+            if index == len(widths):
+                widths.append(_MINIMUM - _PADDING)
+            widths[index] = max(widths[index], len(cell))
+    return ["".join([*(cell.ljust(widths[i] + _PADDING) for i, cell in enumerate(line[:-1])), *line[-1:]]) for line in lines]
+
+
+def table(headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row]) -> list[str]:
+    """The given fields of each row under their headings."""
+    return align([[headings[field] for field in fields], *([str(row[field]) for field in fields] for row in rows)])
+
+
+def formatted(format: str, headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row]) -> list[str]:
+    """The rows as ``--format`` says: nothing or ``table`` for the fields shown by default, ``table TEMPLATE``, ``json``, a template.
+
+    Raises ``InvalidArgument`` or ``NotImplementedYet`` for a template that cannot be.
+    """
+    if format in ("", "table"):
+        return table(headings, fields, rows)
+    if format == "json":
+        return [compact_json(row) for row in rows]
+    if not format.startswith("table "):
+        template = Template(format)
+        return [template.render(row) for row in rows]
+    template = Template(format.removeprefix("table ").strip())
+    lines = [template.render(headings), *(template.render(row) for row in rows)]
+    return align([line.split("\t") for line in lines])

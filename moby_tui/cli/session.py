@@ -1,0 +1,87 @@
+"""One invocation: which engine it speaks to, and the way from a synchronous command to the asynchronous client."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from moby_tui.errors import Forbidden, MobyError, NotModified
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Session:
+    """The global options. An empty host is the engine in this process; empty roots are its defaults."""
+
+    host: str = ""
+    data_root: str = ""
+    exec_root: str = ""
+    debug: bool = False
+
+
+_session: ContextVar[Session] = ContextVar("session", default=Session())
+
+
+def use(session: Session) -> None:
+    _session.set(session)
+
+
+def current() -> Session:
+    return _session.get()
+
+
+def require_root() -> None:
+    """The engine in this process mounts and makes namespaces; a remote one does not ask who we are."""
+    if not current().host and os.geteuid() != 0:
+        raise Forbidden("moby needs root here: run it with sudo, or point it at a daemon with -H")
+
+
+def call(work: Callable[[Client], Awaitable[T]]) -> T:
+    """Runs the work with an open client. Raises the errors of ``moby_tui.errors``, ``KeyboardInterrupt`` on ctrl-c."""
+    import asyncio
+
+    require_root()
+    return asyncio.run(_with_client(work))
+
+
+async def _with_client(work: Callable[[Client], Awaitable[T]]) -> T:
+    from moby_tui.api.client.connect import connect
+
+    session = current()
+    async with connect(session.host, data_root=session.data_root, exec_root=session.exec_root) as client:
+        return await work(client)
+
+
+def tell(error: MobyError) -> None:
+    """The error, as one line on standard error."""
+    sys.stdout.flush()
+    print(f"moby: {error.message}", file=sys.stderr)
+
+
+def call_each(refs: Iterable[str], work: Callable[[Client, str], Awaitable[object]], *, show: bool = True) -> int:
+    """The work for each reference in turn. Prints those that succeeded, tells the errors of the others; 1 if there was one."""
+
+    async def all_of_them(client: Client) -> int:
+        status = 0
+        for ref in refs:
+            try:
+                await work(client, ref)
+            except NotModified:
+                pass
+            except MobyError as error:
+                tell(error)
+                status = 1
+                continue
+            if show:
+                print(ref, flush=True)
+        return status
+
+    return call(all_of_them)

@@ -1,0 +1,59 @@
+"""Key-value options: ``-e``, ``--env-file``, ``--label``, ``--label-file``, ``--sysctl``, ``--log-opt``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from moby_tui.errors import InvalidArgument
+
+
+def _file_entries(path: str) -> list[str]:
+    """The lines that say something. Raises ``InvalidArgument`` where the file cannot be read or a name is malformed."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidArgument(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"{path} is not valid UTF-8 at byte {error.start}") from None
+    entries = []
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.removesuffix("\r").lstrip()
+        if not line or line.startswith("#"):
+            continue
+        name = line.partition("=")[0]
+        if not name:
+            raise InvalidArgument(f"{path}, line {number}: no name before the equals sign")
+        if name != name.rstrip() or any(c.isspace() for c in name):
+            raise InvalidArgument(f"{path}, line {number}: the name {name!r} contains white space")
+        entries.append(line)
+    return entries
+
+
+def environment(items: Iterable[str], files: Iterable[str], inherited: Mapping[str, str]) -> list[str]:
+    """``KEY=value`` lines, those of the files first. A bare ``KEY`` takes the caller's value and is dropped where he has none.
+
+    Raises ``InvalidArgument``.
+    """
+    entries = [entry for path in files for entry in _file_entries(path)]
+    result = []
+    for entry in (*entries, *items):
+        name, separator, _ = entry.partition("=")
+        if not name or "\0" in entry:
+            raise InvalidArgument(f"invalid environment variable: {entry!r}")
+        if separator:
+            result.append(entry)
+        elif name in inherited:
+            result.append(f"{name}={inherited[name]}")
+    return result
+
+
+def pairs(option: str, items: Iterable[str], files: Iterable[str] = ()) -> dict[str, str]:
+    """``key=value`` options as a mapping, later ones winning; no value is an empty one. Raises ``InvalidArgument``."""
+    result: dict[str, str] = {}
+    for entry in (*(entry for path in files for entry in _file_entries(path)), *items):
+        key, _, value = entry.partition("=")
+        if not key.strip():
+            raise InvalidArgument(f"invalid value for {option}: {entry!r}; write it as key=value")
+        result[key] = value
+    return result
