@@ -1,0 +1,67 @@
+"""Network namespaces (network_namespaces(7)) held by descriptor.
+
+A namespace belongs to a thread. Whatever enters one does so on a thread made for it, which then ends: a thread that has
+changed its namespace must never serve anything else, and the main thread never leaves the host's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def create() -> int:
+    """Makes a network namespace (unshare(2)), its loopback interface down; returns its descriptor. Raises ``OSError``."""
+    return _Thread(_unshare).result()
+
+
+def call(namespace: int, function: Callable[[], T]) -> T:
+    """Runs a function on a thread inside the namespace (setns(2)); returns or raises what it does."""
+    return _Thread(lambda: _enter(namespace, function)).result()
+
+
+def _unshare() -> int:
+    _check(_libc.unshare(_CLONE_NEWNET), "unshare a network namespace")
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _enter(namespace: int, function: Callable[[], T]) -> T:
+    _check(_libc.setns(namespace, _CLONE_NEWNET), "enter a network namespace")
+    return function()
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{what}: {os.strerror(error)}")
+
+
+class _Thread(threading.Thread, Generic[T]):
+    """Runs one function and ends."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        super().__init__(name="netns", daemon=True)
+        self._function = function
+        self._value: T
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._value = self._function()
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> T:
+        self.start()
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._value

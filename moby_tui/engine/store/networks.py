@@ -1,0 +1,43 @@
+"""The networks in the database. Those that every engine has are written with the first look at them, and keep their ids."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from moby_tui.engine.store.database import Database
+from moby_tui.schema.base import decode, encode
+from moby_tui.schema.network import Network
+
+#: Name and driver of the predefined networks.
+_PREDEFINED = {"bridge": "bridge", "host": "host", "none": "null"}
+_SELECT = "SELECT record FROM networks"
+
+
+def load(database: Database) -> list[Network]:
+    """All networks, by name."""
+    rows = database.query(f"{_SELECT} ORDER BY name")
+    if not rows:
+        with database.transaction() as connection:
+            for name, driver in _PREDEFINED.items():
+                _insert_new(connection, name, driver)
+        rows = database.query(f"{_SELECT} ORDER BY name")
+    return [decode(row["record"], Network) for row in rows]
+
+
+def update(database: Database, network_id: str, change: Callable[[Network], None]) -> Network:
+    """Changes one network in a transaction; ``change`` sees it as it is then. Returns it as it is now."""
+    with database.transaction() as connection:
+        row = connection.execute(f"{_SELECT} WHERE id = ?", (network_id,)).fetchone()
+        network = decode(row["record"], Network)
+        change(network)
+        connection.execute("UPDATE networks SET record = ? WHERE id = ?", (encode(network), network_id))
+    return network
+
+
+def _insert_new(connection: sqlite3.Connection, name: str, driver: str) -> None:
+    created = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    network = Network(name=name, id=secrets.token_hex(32), created=created, driver=driver)
+    connection.execute("INSERT OR IGNORE INTO networks (id, name, record) VALUES (?, ?, ?)", (network.id, name, encode(network)))

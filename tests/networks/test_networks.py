@@ -1,0 +1,98 @@
+"""Networks as objects: list, inspect, filters, events; and the files that tell a container its names."""
+
+from __future__ import annotations
+
+import pytest
+from networks.conftest import Engine, address
+
+from moby_tui.engine.resources.networks import files
+from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.schema.container import ContainerSummary, SummaryNetworkSettings
+
+
+async def test_the_predefined_networks_keep_their_ids(engine, roots):
+    listed = await engine.manager.list()
+    assert [(n.name, n.driver) for n in listed] == [("bridge", "bridge"), ("host", "host"), ("none", "null")]
+    again = Engine(*roots)
+    assert [n.id for n in await again.manager.list()] == [n.id for n in listed]
+    again.database.close()
+
+
+async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine):
+    container = await engine.start(container_id="ab" * 32)
+    summary = ContainerSummary(
+        id="ab" * 32,
+        names=["/web"],
+        image="",
+        image_id="",
+        command="",
+        created=0,
+        state="running",
+        status="",
+        network_settings=SummaryNetworkSettings(networks=container.endpoints),
+    )
+
+    async def running() -> list[ContainerSummary]:
+        return [summary]
+
+    engine.manager.list_containers = running
+    network = await engine.manager.inspect("bridge")
+    assert network.containers["ab" * 32].name == "web"
+    assert network.containers["ab" * 32].ipv4_address == f"{address(container)}/16"
+    assert network.ipam.config[0].gateway == container.endpoints["bridge"].gateway
+    assert container.endpoints["bridge"].network_id == network.id
+    assert (await engine.manager.inspect(network.id[:12])).name == "bridge"
+    assert (await engine.manager.inspect("none")).containers == {}
+    with pytest.raises(NotFound, match="network nope not found"):
+        await engine.manager.inspect("nope")
+
+
+async def test_filters(engine):
+    async def names(**filters: list[str]) -> list[str]:
+        return [network.name for network in await engine.manager.list(filters=filters)]
+
+    assert await names(driver=["host", "null"]) == ["host", "none"]
+    assert await names(name=["ri"]) == ["bridge"]
+    assert await names(type=["custom"]) == []
+    assert await names(label=["a=b"]) == []
+    with pytest.raises(InvalidArgument):
+        await names(colour=["red"])
+
+
+async def test_a_start_is_told(engine):
+    await engine.start(container_id="cd" * 32)
+    network = await engine.manager.inspect("bridge")
+    assert engine.events == [("network", "connect", network.id, {"container": "cd" * 32, "name": "bridge", "type": "bridge"})]
+
+
+async def test_hosts_names_the_container_and_what_was_asked(engine):
+    container = await engine.start(
+        hostname="web", domainname="lan", extra_hosts=["db:10.1.1.1", "host:host-gateway", "six:[::1]"]
+    )
+    lines = container.hosts.splitlines()
+    assert "127.0.0.1\tlocalhost" in lines and "10.1.1.1\tdb" in lines and "::1\tsix" in lines
+    assert f"{container.endpoints['bridge'].gateway}\thost" in lines
+    assert lines[-1] == f"{address(container)}\tweb.lan web"
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "expected"),
+    [
+        ("nameserver 127.0.0.53\nnameserver 192.0.2.1\nnameserver ::1\nsearch a b\n", {}, "nameserver 192.0.2.1\nsearch a b\n"),
+        ("nameserver 127.0.0.53\n", {}, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"),
+        ("nameserver 192.0.2.1\nsearch a\noptions x\n", {"search": ["."]}, "nameserver 192.0.2.1\noptions x\n"),
+        (
+            "nameserver 192.0.2.1\nsearch a\n",
+            {"servers": ["127.0.0.1"], "options": ["ndots:1"]},
+            "nameserver 127.0.0.1\nsearch a\noptions ndots:1\n",
+        ),
+    ],
+)
+def test_resolv_conf_leaves_out_what_a_container_cannot_reach(tmp_path, monkeypatch, host, asked, expected):
+    (tmp_path / "resolv.conf").write_text(host)
+    monkeypatch.setattr(files, "_RESOLV_CONF", tmp_path / "resolv.conf")
+    monkeypatch.setattr(files, "_RESOLVED", tmp_path / "absent")
+    wanted = {"servers": [], "search": [], "options": []} | asked
+    assert files.resolv_conf(**wanted, own_namespace=True) == expected
+    if not asked:
+        assert files.resolv_conf([], [], [], own_namespace=False) == host
