@@ -48,8 +48,8 @@ class Applied:
 def apply(chunks: Iterable[bytes], root: int) -> Applied:
     """Unpacks a plain tar stream into the empty directory open as ``root``.
 
-    Blocking: run it in a thread. Raises ``InvalidArgument`` for an archive that is damaged or would reach outside, ``StorageFull``
-    where the disk is. The caller deletes what was unpacked before the failure.
+    Blocking: run it in a thread. Raises ``InvalidArgument`` for an archive that is damaged or would reach outside,
+    ``StorageFull`` where the disk is. The caller deletes what was unpacked before the failure.
     """
     layer = _Layer(root)
     try:

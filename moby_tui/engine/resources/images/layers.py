@@ -1,12 +1,11 @@
 """The layer store: unpacked layers, named by the digest of their plain tar (the diff id).
 
-``layers/<hex>/diff`` is what overlayfs takes; ``size`` holds the bytes of its files; ``implied`` lists directories that the archive uses
-without describing them: they take their attributes from the layer below, once that is known.
+``layers/<hex>/diff`` is what overlayfs takes; ``size`` holds the bytes of its files; ``implied`` lists directories that the
+archive uses without describing them: they take their attributes from the layer below, once that is known.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from moby_tui.engine.resources.images.apply import OPAQUE, apply
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import hex_of
 from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import MobyError, NotImplementedYet
 
 
@@ -49,8 +49,8 @@ class LayerStore:
     def unpack(self, chunks: Iterable[bytes], diff_id: str, folder: Path, cancelled: Callable[[], bool] = lambda: False) -> None:
         """Unpacks a layer (compressed or not) within a claimed folder, verifies its diff id and makes it appear.
 
-        Blocking: run it in a thread. ``cancelled`` is asked between pieces. Raises ``MobyError`` for another digest than promised,
-        ``InvalidArgument`` for a bad archive, ``StorageFull``; then nothing appears.
+        Blocking: run it in a thread. ``cancelled`` is asked between pieces. Raises ``MobyError`` for another digest than
+        promised, ``InvalidArgument`` for a bad archive, ``StorageFull``; then nothing appears.
         """
         layer = folder / "layer"
         diff = layer / "diff"
@@ -116,7 +116,7 @@ class LayerStore:
         """Unpacks a layer from what is on this machine already, unless it is there."""
         async with staging.claim(self._staging, self.claim_name(diff_id)) as folder:
             if not self.has(diff_id):
-                await asyncio.to_thread(self.unpack, chunks, diff_id, folder)
+                await in_thread(self.unpack, chunks, diff_id, folder)
 
 
 def _hashed(chunks: Iterable[bytes], update: Callable[[bytes], None], cancelled: Callable[[], bool]) -> Iterator[bytes]:

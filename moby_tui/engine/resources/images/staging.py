@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from moby_tui.engine.resources.images.threads import in_thread
+
 _POLL_SECONDS = 0.1
 
 
@@ -24,12 +26,10 @@ async def claim(staging: Path, name: str) -> AsyncIterator[Path]:
     while (lock := _try_lock(folder)) is None:  # noqa: ASYNC110 - the holder is another process
         await asyncio.sleep(_POLL_SECONDS)
     try:
-        await asyncio.to_thread(_empty, folder)
+        await in_thread(_empty, folder)
         yield folder
     finally:
-        # In a thread, and to its end even when we are cancelled: an unpacked layer takes a while to delete.
-        removal = asyncio.ensure_future(asyncio.to_thread(_release, folder, lock))
-        await asyncio.shield(removal)
+        await in_thread(_release, folder, lock)  # an unpacked layer takes a while to delete
 
 
 def collect(staging: Path) -> int:

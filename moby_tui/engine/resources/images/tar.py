@@ -1,8 +1,8 @@
 """A reader of tar streams: ustar, GNU and PAX, as image layers come.
 
 It reads headers and trusts none of them; what an entry may do to a file system is decided in ``apply``. Formats: tar(5),
-POSIX.1-2017 ``pax``, GNU tar manual "Basic Tar Format" and "Storing Sparse Files". Python's ``tarfile`` is not used to read: it is
-several times slower and loses nanoseconds.
+POSIX.1-2017 ``pax``, GNU tar manual "Basic Tar Format" and "Storing Sparse Files". Python's ``tarfile`` is not used to read:
+it is several times slower and loses nanoseconds.
 """
 
 from __future__ import annotations

@@ -1,0 +1,85 @@
+"""Manifests, indexes and image configurations, read strictly.
+
+A document that can be read in two ways is refused (CVE-2021-41190): what it is must be told once, by its media type, and its
+fields must agree.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from moby_tui.engine.resources.images.reference import is_digest
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema import oci
+from moby_tui.schema.base import decode
+
+INDEX_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX)
+MANIFEST_TYPES = (oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
+_CONFIG_TYPES = (oci.MEDIA_CONFIG, oci.DOCKER_CONFIG)
+_MOST_LAYERS = 500
+#: A configuration is held in memory and in the database.
+CONFIG_LIMIT = 4 << 20
+
+
+def read(body: bytes, media_type: str, name: str) -> oci.Manifest | oci.Index:
+    """The manifest or index in ``body``; ``media_type`` is what its sender calls it, or empty. Raises ``InvalidArgument``."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"the manifest of {name} is not JSON") from error
+    if not isinstance(document, dict):
+        raise InvalidArgument(f"the manifest of {name} is not a JSON object")
+    if document.get("schemaVersion") == 1 or "fsLayers" in document:
+        raise InvalidArgument(
+            f"{name} is in the old image format (manifest version 2, schema 1); its publisher must push it again"
+        )
+    kind = _kind(document, media_type, name)
+    try:
+        if kind in INDEX_TYPES:
+            index = decode(body, oci.Index)
+            _check_descriptors(index.manifests, name)
+            return index
+        manifest = decode(body, oci.Manifest)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise InvalidArgument(f"the manifest of {name} is invalid: {error}") from error
+    _check_descriptors([manifest.config, *manifest.layers], name)
+    if manifest.config.media_type not in _CONFIG_TYPES:
+        raise InvalidArgument(f"{name} is not a container image but {manifest.config.media_type[:100]!r}")
+    if manifest.config.size > CONFIG_LIMIT or len(manifest.layers) > _MOST_LAYERS:
+        raise InvalidArgument(f"{name} has too large a configuration or more than {_MOST_LAYERS} layers")
+    return manifest
+
+
+def _kind(document: dict[str, Any], media_type: str, name: str) -> str:
+    said = document.get("mediaType") or ""
+    shape = oci.MEDIA_INDEX if "manifests" in document else oci.MEDIA_MANIFEST
+    known = media_type if media_type in INDEX_TYPES + MANIFEST_TYPES else ""
+    kind = known or said or shape
+    if kind not in INDEX_TYPES + MANIFEST_TYPES:
+        raise InvalidArgument(f"{name} has a manifest of unknown type {str(kind)[:100]!r}")
+    foreign = ("config", "layers") if kind in INDEX_TYPES else ("manifests",)
+    if (said and said != kind) or any(document.get(field) is not None for field in foreign):
+        raise InvalidArgument(f"the manifest of {name} is ambiguous: its type and its fields do not agree; refused")
+    return str(kind)
+
+
+def read_config(body: bytes, manifest_layers: int, name: str) -> oci.ImageConfig:
+    """An image configuration whose layers are as many as the manifest's. Raises ``InvalidArgument``."""
+    try:
+        config = decode(body, oci.ImageConfig)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise InvalidArgument(f"the configuration of {name} is invalid: {error}") from error
+    if config.rootfs.type != "layers" or len(config.rootfs.diff_ids) != manifest_layers:
+        raise InvalidArgument(f"invalid rootfs in the configuration of {name}: it does not fit the manifest")
+    if not all(is_digest(diff_id) for diff_id in config.rootfs.diff_ids):
+        raise InvalidArgument(f"invalid rootfs in the configuration of {name}: a diff id is not a sha256 digest")
+    return config
+
+
+def _check_descriptors(descriptors: list[oci.Descriptor], name: str) -> None:
+    for descriptor in descriptors:
+        if not is_digest(descriptor.digest) or descriptor.size < 0:
+            raise InvalidArgument(f"the manifest of {name} holds an invalid descriptor ({descriptor.digest[:80]!r})")

@@ -1,0 +1,50 @@
+"""The lines that pull and load tell, from tasks and threads to one reader (Docker's JSON progress stream)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from moby_tui.schema.image import Progress, ProgressDetail
+
+_SECONDS_BETWEEN = 0.1
+
+
+class Report:
+    """Where work says how it goes; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Progress | None] = asyncio.Queue()
+
+    def say(self, line: Progress) -> None:
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, line)
+
+    def status(self, status: str, layer: str | None = None) -> None:
+        self.say(Progress(status=status, id=layer))
+
+    def counter(self, status: str, layer: str, total: int) -> Callable[[int], None]:
+        """Something to be told how many bytes are done; it speaks at most ten times a second."""
+        last = 0.0
+
+        def count(current: int) -> None:
+            nonlocal last
+            if (now := time.monotonic()) - last >= _SECONDS_BETWEEN:
+                last = now
+                self.say(Progress(status=status, id=layer, progress_detail=ProgressDetail(current=current, total=total)))
+
+        return count
+
+    async def of(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[Progress]:
+        """Runs the work and yields what it says; raises its error at the end. To stop reading cancels the work."""
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._queue.put_nowait, None))
+        try:
+            while (line := await self._queue.get()) is not None:
+                yield line
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        task.result()

@@ -1,0 +1,202 @@
+"""A pull: from a reference to an unpacked image in the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images import staging
+from moby_tui.engine.resources.images.content import ContentStore, Ingest
+from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.progress import Report
+from moby_tui.engine.resources.images.reference import Reference
+from moby_tui.engine.resources.images.registry import Registry
+from moby_tui.engine.resources.images.threads import in_thread, settled
+from moby_tui.engine.store.images import ImageRecord
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.schema import oci
+
+_PARALLEL_DOWNLOADS = 3
+_SHORT_ID = 12
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """The image, and the digest that the reference had (of the index where there is one)."""
+
+    record: ImageRecord
+    digest: str
+
+
+class Pull:
+    """One pull of one reference."""
+
+    def __init__(
+        self, reference: Reference, registry: Registry, content: ContentStore, layers: LayerStore, folder: Path, report: Report
+    ) -> None:
+        self._reference = reference
+        self._registry = registry
+        self._content = content
+        self._layers = layers
+        self._staging = folder
+        self._report = report
+        self._slots = asyncio.Semaphore(_PARALLEL_DOWNLOADS)
+
+    async def run(self, platform: str) -> Pulled:
+        """Fetches what is missing. Raises ``MobyError``; what came whole stays for the next try, nothing half-made does."""
+        reference = self._reference
+        self._report.status(f"Pulling from {_remote_name(reference)}", reference.tag or reference.digest)
+        top = await self._registry.manifest(reference.digest or reference.tag)
+        bodies = [top.body]
+        document = manifests.read(top.body, top.media_type, reference.familiar)
+        if isinstance(document, oci.Index):
+            document, body = await self._choose(document, platforms.parse(platform))
+            bodies.append(body)
+        config_body = await self._fetch_config(document.config)
+        config = manifests.read_config(config_body, len(document.layers), reference.familiar)
+        _check_platform(config, platform, reference)
+        await self._fetch_layers(document.layers, config.rootfs.diff_ids)
+        return await in_thread(self._record, document, config, [*bodies, config_body], top.digest)
+
+    async def _choose(self, index: oci.Index, wanted: oci.Platform) -> tuple[oci.Manifest, bytes]:
+        name = self._reference.familiar
+        chosen = platforms.choose(wanted, index.manifests)
+        if chosen is None:
+            raise NotFound(f"no matching manifest for {platforms.text(wanted)} in the manifest list entries of {name}")
+        fetched = await self._registry.manifest(chosen.digest)
+        if len(fetched.body) != chosen.size:
+            raise MobyError(f"manifest {chosen.digest} has {len(fetched.body)} bytes where the index says {chosen.size}; refused")
+        document = manifests.read(fetched.body, fetched.media_type or chosen.media_type, name)
+        if isinstance(document, oci.Index):
+            raise InvalidArgument(f"the manifest of {name} is an index within an index; refused")
+        return document, fetched.body
+
+    async def _fetch_config(self, descriptor: oci.Descriptor) -> bytes:
+        if not self._content.has(descriptor.digest):
+            async with staging.claim(self._staging, f"blob-{descriptor.digest.removeprefix('sha256:')}") as folder:
+                with Ingest(folder / "blob") as ingest:
+                    await self._registry.blob(descriptor, ingest, lambda _: None)
+                    await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
+        return await in_thread(self._content.read, descriptor.digest)
+
+    # Layers
+
+    async def _fetch_layers(self, descriptors: list[oci.Descriptor], diff_ids: list[str]) -> None:
+        """All at once, three downloads at a time: overlay layers do not need each other."""
+        wanted = dict(zip(diff_ids, descriptors, strict=True))
+        for descriptor in wanted.values():
+            self._report.status("Pulling fs layer", _short(descriptor))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for diff_id, descriptor in wanted.items():
+                    group.create_task(self._fetch_layer(descriptor, diff_id))
+        except* MobyError as errors:
+            raise _first(errors) from None
+        except* OSError as errors:
+            raise _first(errors) from None
+        await in_thread(self._layers.adopt_attributes, diff_ids)
+
+    async def _fetch_layer(self, descriptor: oci.Descriptor, diff_id: str) -> None:
+        layer = _short(descriptor)
+        if self._layers.has(diff_id):
+            self._report.status("Already exists", layer)
+            return
+        async with AsyncExitStack() as stack:
+            if self._slots.locked():
+                self._report.status("Waiting", layer)
+            folder = await stack.enter_async_context(staging.claim(self._staging, self._layers.claim_name(diff_id)))
+            if self._layers.has(diff_id):  # another process made it while we waited
+                self._report.status("Already exists", layer)
+                return
+            ingest = stack.enter_context(Ingest(folder / "blob"))
+            await self._download_and_unpack(descriptor, diff_id, folder, ingest)
+        self._report.status("Pull complete", layer)
+
+    async def _download_and_unpack(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, ingest: Ingest) -> None:
+        """The unpacking thread follows the download. Neither outlives the other's failure."""
+        layer = _short(descriptor)
+        cancelled = Event()
+        count = self._report.counter("Extracting", layer, descriptor.size)
+
+        def compressed() -> Iterator[bytes]:
+            done = 0
+            for chunk in ingest.follow():
+                yield chunk
+                done += len(chunk)
+                if ingest.size == descriptor.size:  # while it downloads, that is what is shown
+                    count(done)
+
+        unpacking: asyncio.Task[None] | None = None
+        try:
+            async with self._slots:
+                unpacking = asyncio.create_task(in_thread(self._layers.unpack, compressed(), diff_id, folder, cancelled.is_set))
+                download = asyncio.create_task(
+                    self._registry.blob(descriptor, ingest, self._report.counter("Downloading", layer, descriptor.size))
+                )
+                await _both(download, unpacking)
+                self._report.status("Download complete", layer)
+            await asyncio.shield(unpacking)
+            await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
+        finally:
+            if unpacking and not unpacking.done():
+                cancelled.set()
+                ingest.fail(MobyError("the transfer was interrupted"))
+                await settled(unpacking)
+
+    def _record(self, document: oci.Manifest, config: oci.ImageConfig, bodies: list[bytes], digest: str) -> Pulled:
+        """Blocking: writes the manifests to the content store."""
+        blobs = [self._content.write(body, self._staging) for body in bodies]
+        blobs += [descriptor.digest for descriptor in document.layers if self._content.has(descriptor.digest)]
+        return Pulled(record(document.config.digest, config, blobs, self._layers), digest)
+
+
+def record(image_id: str, config: oci.ImageConfig, blobs: list[str], layers: LayerStore) -> ImageRecord:
+    """The row of an image whose layers are all there."""
+    sizes = [layers.size(diff_id) for diff_id in config.rootfs.diff_ids]
+    return ImageRecord(id=image_id, config=config, size=sum(sizes), layer_sizes=sizes, blobs=sorted(set(blobs)))
+
+
+async def _both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> None:
+    """Waits for the download; a failure of the unpacking ends it at once, and a failure of either is raised."""
+    try:
+        await asyncio.wait([download, unpacking], return_when=asyncio.FIRST_COMPLETED)
+        if not download.done():
+            unpacking.result()
+        await download
+    finally:
+        download.cancel()
+        await settled(download)
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error
+
+
+def _check_platform(config: oci.ImageConfig, platform: str, reference: Reference) -> None:
+    if not platform or not config.os or not config.architecture:
+        return
+    wanted = platforms.parse(platform)
+    actual = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
+    if not platforms.runs(wanted, actual):
+        raise NotFound(
+            f"image with reference {reference.familiar} was found but does not match the specified platform:"
+            f" wanted {platforms.text(wanted)}, actual: {platforms.text(actual)}"
+        )
+
+
+def _remote_name(reference: Reference) -> str:
+    return reference.path
+
+
+def _short(descriptor: oci.Descriptor) -> str:
+    return descriptor.digest.removeprefix("sha256:")[:_SHORT_ID]

@@ -1,0 +1,101 @@
+"""The images and their references, as rows."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import suppress
+
+from msgspec import Struct
+
+from moby_tui.engine.store.database import Database
+from moby_tui.schema.base import decode, encode
+from moby_tui.schema.oci import ImageConfig
+
+
+class ImageRecord(Struct, kw_only=True):
+    """An image whose layers are unpacked. ``blobs`` are the digests in the content store that belong to it."""
+
+    id: str
+    config: ImageConfig
+    size: int
+    layer_sizes: list[int]
+    blobs: list[str]
+
+
+class ImageRows:
+    """``images`` and ``image_references``. References are canonical: ``repository:tag`` or ``repository@digest``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> list[ImageRecord]:
+        """The newest registered first."""
+        return [_record(row) for row in self._database.query("SELECT record FROM images ORDER BY created DESC, rowid DESC")]
+
+    def get(self, image_id: str) -> ImageRecord | None:
+        rows = self._database.query("SELECT record FROM images WHERE id = ?", image_id)
+        return _record(rows[0]) if rows else None
+
+    def by_reference(self, reference: str) -> ImageRecord | None:
+        sql = "SELECT record FROM images JOIN image_references ON image_id = id WHERE reference = ?"
+        rows = self._database.query(sql, reference)
+        return _record(rows[0]) if rows else None
+
+    def by_prefix(self, prefix: str) -> list[str]:
+        """The ids that begin so; ``prefix`` is hexadecimal digits after ``sha256:``. Two at most: more are as ambiguous."""
+        low, high = "sha256:" + prefix, "sha256:" + prefix + "g"
+        rows = self._database.query("SELECT id FROM images WHERE id >= ? AND id < ? LIMIT 2", low, high)
+        return [str(row["id"]) for row in rows]
+
+    def references(self) -> dict[str, list[str]]:
+        """The references of every image that has any, sorted."""
+        found: dict[str, list[str]] = {}
+        for row in self._database.query("SELECT reference, image_id FROM image_references ORDER BY reference"):
+            found.setdefault(row["image_id"], []).append(row["reference"])
+        return found
+
+    def references_of(self, image_id: str) -> list[str]:
+        rows = self._database.query("SELECT reference FROM image_references WHERE image_id = ? ORDER BY reference", image_id)
+        return [str(row["reference"]) for row in rows]
+
+    def count(self) -> int:
+        return int(self._database.query("SELECT count(*) FROM images")[0][0])
+
+    def put(self, record: ImageRecord, references: list[str]) -> None:
+        """Registers an image and points the references to it, away from what they named before."""
+        with self._database.transaction() as run:
+            run.execute(
+                "INSERT INTO images (id, created, record) VALUES (?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+                (record.id, time.time(), encode(record)),
+            )
+            for reference in references:
+                _point(run, reference, record.id)
+
+    def tag(self, reference: str, image_id: str) -> bool:
+        """Points a reference to an image; False where the image is gone."""
+        with suppress(sqlite3.IntegrityError), self._database.transaction() as run:
+            _point(run, reference, image_id)
+            return True
+        return False
+
+    def untag(self, references: list[str]) -> None:
+        with self._database.transaction() as run:
+            run.executemany("DELETE FROM image_references WHERE reference = ?", [(reference,) for reference in references])
+
+    def remove(self, image_id: str) -> None:
+        with self._database.transaction() as run:
+            run.execute("DELETE FROM images WHERE id = ?", (image_id,))
+
+
+def _point(run: sqlite3.Connection, reference: str, image_id: str) -> None:
+    run.execute(
+        "INSERT INTO image_references (reference, image_id) VALUES (?, ?)"
+        " ON CONFLICT (reference) DO UPDATE SET image_id = excluded.image_id",
+        (reference, image_id),
+    )
+
+
+def _record(row: sqlite3.Row) -> ImageRecord:
+    return decode(row["record"], ImageRecord)
