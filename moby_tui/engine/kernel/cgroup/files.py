@@ -1,0 +1,128 @@
+"""Reading and writing the files of a group, and taking a tree of groups down."""
+
+# pathlib is no import for a monitor
+# ruff: noqa: PTH102, PTH106, PTH119, PTH120
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+#: "No limit" as v1 reports it: the largest multiple of a page.
+UNLIMITED_V1 = 1 << 62
+
+
+def read(path: str) -> str:
+    """The whole text of a control file."""
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read()
+
+
+def read_number(path: str, default: int = 0) -> int:
+    """A file of one number; ``default`` where the file is missing or holds ``max``."""
+    try:
+        return int(read(path))
+    except (OSError, ValueError):
+        return default
+
+
+def read_table(path: str) -> dict[str, int]:
+    """A file of ``key number`` lines; empty where it is missing."""
+    try:
+        lines = read(path).splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split() for line in lines)
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+
+def write(path: str, value: object) -> None:
+    """Writes in one system call, as the kernel wants it. Raises ``OSError`` that says which value which file refused."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, str(value).encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"cannot write {value!s} to {os.path.basename(path)}: {os.strerror(error.errno or 0)}", path
+        ) from error
+
+
+def make(root: str, path: str) -> None:
+    """Makes the group ``path`` and those above it. Another engine may be removing an empty one above at the same moment.
+
+    Raises ``FileExistsError`` where the group itself is there already.
+    """
+    for _ in range(100):
+        folder = root
+        try:
+            *above, leaf = path.strip("/").split("/")
+            for name in above:
+                folder = f"{folder}/{name}"
+                try:
+                    os.mkdir(folder, 0o755)
+                except FileExistsError:
+                    continue
+            os.mkdir(f"{folder}/{leaf}", 0o755)
+            return
+        except FileNotFoundError:
+            continue
+    raise OSError(errno.EAGAIN, "the parent group was removed again and again", f"{root}{path}")
+
+
+def subgroups(group: str) -> list[str]:
+    """A group and all groups below it, the deepest first."""
+    found: list[str] = []
+    try:
+        with os.scandir(group) as entries:
+            children = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    for child in children:
+        found += subgroups(child)
+    return [*found, group]
+
+
+def pids(group: str) -> list[int]:
+    """The processes of a group and of those below it. A threaded group's are counted in the one above."""
+    found: dict[int, None] = {}
+    for folder in subgroups(group):
+        try:
+            text = read(f"{folder}/cgroup.procs")
+        except OSError:
+            continue
+        found.update(dict.fromkeys(map(int, text.split())))
+    return list(found)
+
+
+def remove(group: str, *, patience: float = 3.0) -> None:
+    """Removes a group with those below it, and the one above where it is empty then.
+
+    A process that has ended is counted until it is reaped, so EBUSY is waited out for ``patience`` seconds; then it is raised.
+    """
+    deadline, pause = time.monotonic() + patience, 0.002
+    while folders := subgroups(group):
+        try:
+            for folder in folders:
+                _rmdir(folder)
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.EBUSY, "the control group still holds processes", group) from error
+            time.sleep(pause)
+            pause = min(pause * 2, 0.2)
+    try:
+        os.rmdir(os.path.dirname(group))
+    except OSError:
+        return  # another container's group is in it
+
+
+def _rmdir(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,154 @@
+"""What a control group is, whichever version the machine has."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Resources = Mapping[str, object]
+    Section = Mapping[str, object]
+
+#: The limits that can be set, in the words of the OCI runtime specification (config-linux.md, "Control groups").
+KNOWN = {
+    "memory": frozenset({"limit", "swap", "reservation", "swappiness", "disableOOMKiller"}),
+    "cpu": frozenset({"shares", "quota", "period", "cpus", "mems"}),
+    "pids": frozenset({"limit"}),
+    "blockIO": frozenset({"weight"}),
+}
+
+
+class Cgroup:
+    """A container's group. ``path`` begins with a slash and is relative to the root of the hierarchy."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def create(self, resources: Resources) -> None:
+        """Makes the group, empty, with its limits and its device filter in force before the first process is in it.
+
+        What a group of this name was left with by an earlier container is removed first. Raises ``OSError`` where it still
+        holds processes or the kernel refuses a value, ``ValueError`` where a limit cannot be had on this machine.
+        """
+        raise NotImplementedError
+
+    def descriptor(self) -> int | None:
+        """A descriptor of the v2 folder for CLONE_INTO_CGROUP, valid until ``remove``; None on v1: use ``add``."""
+        raise NotImplementedError
+
+    def add(self, pid: int) -> None:
+        """Moves a process into the group, in every hierarchy."""
+        raise NotImplementedError
+
+    def update(self, resources: Resources) -> None:
+        """Changes the limits that are named, and leaves the others."""
+        raise NotImplementedError
+
+    def freeze(self) -> None:
+        """Stops every process and returns when all have stopped. Raises ``TimeoutError`` after 10 s, and then they run again."""
+        raise NotImplementedError
+
+    def thaw(self) -> None:
+        """Lets the processes run again."""
+        raise NotImplementedError
+
+    def pids(self) -> list[int]:
+        """The processes in the group and below it."""
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """SIGKILL to every process in the group and below it; none escapes by forking."""
+        self._kill_frozen()
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel has killed because the memory limit was reached."""
+        raise NotImplementedError
+
+    def usage(self) -> dict[str, object]:
+        """The counters: ``cpu`` (nanoseconds), ``memory``, ``pids``, ``io``. Without its controller a section is empty."""
+        raise NotImplementedError
+
+    def remove(self) -> None:
+        """Removes the group, those below it, and its parent where that is empty then. No error if it is gone already."""
+        raise NotImplementedError
+
+    def mounts(self) -> list[dict[str, object]]:
+        """What the container's /sys/fs/cgroup is made of.
+
+        v2: ``{"type": "cgroup2"}`` alone. v1: for each hierarchy ``{"type", "name": folder, "options": of the mount,
+        "links": names that are symbolic links to the folder}``.
+        """
+        raise NotImplementedError
+
+    def _kill_frozen(self) -> None:
+        """Frozen processes cannot fork while they are shot; where freezing is impossible, shoots until nobody is left."""
+        try:
+            self.freeze()
+            frozen = True
+        except (OSError, ValueError):
+            frozen = False
+        try:
+            for _ in range(1 if frozen else 50):
+                victims = self.pids()
+                for pid in victims:
+                    _shoot(pid)
+                if frozen or not victims:
+                    break
+                time.sleep(0.01)
+        finally:
+            if frozen:
+                self.thaw()
+
+
+def check(resources: Resources) -> None:
+    """Raises ``ValueError`` for a limit that is asked for and not known here, so that none is ignored in silence."""
+    for name, section in resources.items():
+        if name in ("devices", "unified") or not section:
+            continue
+        asked = {key for key, value in section.items() if value is not None} if isinstance(section, dict) else set()
+        unknown = [name] if name not in KNOWN else [f"{name}.{key}" for key in sorted(asked - KNOWN[name])]
+        if unknown:
+            raise ValueError(f"control groups: limit {unknown[0]} is not supported")
+
+
+def section(resources: Resources, name: str) -> dict[str, object]:
+    """One section of the resources without what is null; empty where it is missing."""
+    found = resources.get(name)
+    return {key: value for key, value in found.items() if value is not None} if isinstance(found, dict) else {}
+
+
+def devices(resources: Resources) -> list[dict[str, object]] | None:
+    """The device rules; None where none are given, which is not the same as an empty list."""
+    found = resources.get("devices")
+    return found if isinstance(found, list) else None
+
+
+def number(values: Section, key: str) -> int | None:
+    value = values.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"control groups: {key} must be a whole number, not {value!r}")
+    return value
+
+
+def _shoot(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def missing(controller: str) -> ValueError:
+    return ValueError(
+        f"the {controller} controller is not available on this machine; leave the limit out or enable the controller at boot"
+    )
+
+
+def limit_or(value: int, unlimited: str) -> object:
+    """A limit as the kernel writes it: not positive means none."""
+    return value if value > 0 else unlimited

@@ -1,0 +1,280 @@
+"""Control groups version 1 and the hybrid: one tree for each controller, the group has a folder in all of them.
+
+Kernel: Documentation/admin-guide/cgroup-v1/.
+"""
+
+# pathlib is no import for a monitor
+# ruff: noqa: PTH110, PTH119
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.kernel.cgroup import files
+from moby_tui.engine.kernel.cgroup.group import Cgroup, check, devices, limit_or, missing, number, section
+
+if TYPE_CHECKING:
+    from moby_tui.engine.kernel.cgroup.group import Resources, Section
+    from moby_tui.engine.kernel.cgroup.layout import Layout
+
+#: A process that is just being born cannot be moved yet (EINVAL, TASK_NEW).
+_JOIN_TRIES, _JOIN_PAUSE = 5, 0.03
+_FREEZE_TRIES = 1000
+#: Where to look for the processes: all hierarchies have them, the container can leave none of these.
+_COUNTING = ("freezer", "devices", "memory", "cpu", "pids")
+
+
+class LegacyCgroup(Cgroup):
+    """A folder for each mounted hierarchy; ``_folders`` by controller, two controllers of one mount share theirs."""
+
+    def __init__(self, path: str, layout: Layout) -> None:
+        super().__init__(path)
+        self._layout = layout
+        self._trees = [*layout.legacy, *([layout.unified] if layout.unified else [])]
+        self._folders = {name: f"{tree.mountpoint}{path}" for tree in layout.legacy for name in tree.controllers}
+        self._roots = {name: tree.mountpoint for tree in layout.legacy for name in tree.controllers}
+
+    def create(self, resources: Resources) -> None:
+        check(resources)
+        try:
+            for tree in self._trees:
+                files.remove(f"{tree.mountpoint}{self.path}", patience=0)
+                files.make(tree.mountpoint, self.path)
+            if "cpuset" in self._folders:
+                self._inherit_cpuset()
+            self.update(resources)
+        except BaseException:
+            self._remove(patience=0, quiet=True)
+            raise
+
+    def descriptor(self) -> int | None:
+        return None
+
+    def add(self, pid: int) -> None:
+        for tree in self._trees:
+            self._join(f"{tree.mountpoint}{self.path}/cgroup.procs", pid)
+
+    def _join(self, path: str, pid: int) -> None:
+        for attempt in range(_JOIN_TRIES):
+            try:
+                files.write(path, pid)
+                return
+            except OSError as error:
+                if error.errno != errno.EINVAL or attempt == _JOIN_TRIES - 1:
+                    raise
+            time.sleep(_JOIN_PAUSE)
+
+    def update(self, resources: Resources) -> None:
+        check(resources)
+        self._limit_memory(section(resources, "memory"))
+        self._limit_cpu(section(resources, "cpu"))
+        self._limit_cpuset(section(resources, "cpu"))
+        limit = number(section(resources, "pids"), "limit")
+        if limit is not None:
+            self._set("pids", "pids.max", limit_or(limit, "max"), needed=limit > 0)
+        weight = number(section(resources, "blockIO"), "weight")
+        if weight:
+            self._weigh_io(weight)
+        for name in section(resources, "unified"):
+            raise ValueError(f"control groups: {name} is a version 2 setting and this machine uses version 1")
+        rules = devices(resources)
+        if rules is not None:
+            self._filter_devices(rules)
+
+    def _set(self, controller: str, name: str, value: object, *, needed: bool = True) -> None:
+        folder = self._folders.get(controller)
+        if folder is not None:
+            files.write(f"{folder}/{name}", value)
+        elif needed:
+            raise missing(controller)
+
+    def _limit_memory(self, asked: Section) -> None:
+        limit, swap = number(asked, "limit"), number(asked, "swap")
+        pair = [("memory.limit_in_bytes", limit), ("memory.memsw.limit_in_bytes", swap)]
+        # the kernel holds limit <= memsw after every single write, so the order depends on where we come from
+        folder = self._folders.get("memory")
+        if folder is not None and swap and (swap < 0 or swap > files.read_number(f"{folder}/memory.limit_in_bytes")):
+            now = files.read_number(f"{folder}/memory.memsw.limit_in_bytes", files.UNLIMITED_V1)
+            if swap < 0 or swap > now:
+                pair.reverse()
+        for name, value in pair:
+            if value:
+                self._set("memory", name, max(value, -1), needed=value > 0)
+        reservation, swappiness = number(asked, "reservation"), number(asked, "swappiness")
+        if reservation:
+            self._set("memory", "memory.soft_limit_in_bytes", reservation)
+        if swappiness is not None and swappiness >= 0:
+            self._set("memory", "memory.swappiness", swappiness)
+        if asked.get("disableOOMKiller") is True:
+            self._set("memory", "memory.oom_control", 1)
+
+    def _limit_cpu(self, asked: Section) -> None:
+        shares, period, quota = number(asked, "shares"), number(asked, "period"), number(asked, "quota")
+        if shares:
+            self._set("cpu", "cpu.shares", shares)
+        try:
+            if period:
+                self._set("cpu", "cpu.cfs_period_us", period)
+        except OSError as error:
+            # the new period with the old quota can be more than the parent has
+            if error.errno != errno.EINVAL or not quota:
+                raise
+            self._set("cpu", "cpu.cfs_quota_us", quota)
+            self._set("cpu", "cpu.cfs_period_us", period)
+        if quota:
+            self._set("cpu", "cpu.cfs_quota_us", max(quota, -1), needed=quota > 0)
+
+    def _limit_cpuset(self, asked: Section) -> None:
+        for key in ("cpus", "mems"):
+            value = asked.get(key)
+            if value:
+                self._set("cpuset", f"cpuset.{key}", value)
+
+    def _inherit_cpuset(self) -> None:
+        """A new cpuset is empty, and an empty one takes no process: each level gets what its parent has."""
+        folder = self._roots["cpuset"]
+        for name in self.path.strip("/").split("/"):
+            above, folder = folder, f"{folder}/{name}"
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                if not files.read(f"{folder}/{file}").strip():
+                    files.write(f"{folder}/{file}", files.read(f"{above}/{file}").strip())
+
+    def _weigh_io(self, weight: int) -> None:
+        folder = self._folders.get("blkio")
+        if folder is None:
+            raise missing("blkio")
+        for name in ("blkio.bfq.weight", "blkio.weight"):
+            if os.path.exists(f"{folder}/{name}"):
+                files.write(f"{folder}/{name}", weight)
+                return
+        raise ValueError("this kernel's disk scheduler knows no weights; leave the block I/O weight out or use the bfq scheduler")
+
+    def _filter_devices(self, rules: list[dict[str, object]]) -> None:
+        for rule in rules:
+            kind = str(rule.get("type") or "a")
+            major, minor = (_device_number(rule.get(key)) for key in ("major", "minor"))
+            line = "a" if kind == "a" else f"{kind} {major}:{minor} {rule.get('access') or 'rwm'}"
+            self._set("devices", "devices.allow" if rule.get("allow") else "devices.deny", line)
+
+    def freeze(self) -> None:
+        folder = self._folders.get("freezer")
+        if folder is None:
+            raise missing("freezer")
+        state = f"{folder}/freezer.state"
+        for attempt in range(_FREEZE_TRIES):
+            # a process in an uninterruptible wait holds the others up; letting go now and then gets it further
+            if attempt % 50 == 49:
+                files.write(state, "THAWED")
+                time.sleep(0.01)
+            files.write(state, "FROZEN")
+            if files.read(state).strip() == "FROZEN":
+                return
+            time.sleep(0.01)
+        self.thaw()
+        raise TimeoutError(errno.ETIMEDOUT, "the container's processes do not stop; they run on", self.path)
+
+    def thaw(self) -> None:
+        self._set("freezer", "freezer.state", "THAWED")
+
+    def pids(self) -> list[int]:
+        for name in _COUNTING:
+            if name in self._folders:
+                return files.pids(self._folders[name])
+        return files.pids(f"{self._trees[0].mountpoint}{self.path}")
+
+    def oom_kills(self) -> int:
+        folder = self._folders.get("memory")
+        if folder is None:
+            return 0
+        return sum(files.read_table(f"{group}/memory.oom_control").get("oom_kill", 0) for group in files.subgroups(folder))
+
+    def usage(self) -> dict[str, object]:
+        return {"cpu": self._cpu_usage(), "memory": self._memory_usage(), "pids": self._pids_usage(), "io": self._io_usage()}
+
+    def _cpu_usage(self) -> dict[str, object]:
+        folder = self._folders.get("cpuacct")
+        if folder is None:
+            return {}
+        throttled = files.read_table(f"{self._folders.get('cpu', folder)}/cpu.stat")
+        return {
+            "total": files.read_number(f"{folder}/cpuacct.usage"),
+            "user": files.read_number(f"{folder}/cpuacct.usage_user"),
+            "system": files.read_number(f"{folder}/cpuacct.usage_sys"),
+            "periods": throttled.get("nr_periods", 0),
+            "throttled_periods": throttled.get("nr_throttled", 0),
+            "throttled_time": throttled.get("throttled_time", 0),
+        }
+
+    def _memory_usage(self) -> dict[str, object]:
+        folder = self._folders.get("memory")
+        if folder is None:
+            return {}
+        stat = files.read_table(f"{folder}/memory.stat")
+        limit = stat.get("hierarchical_memory_limit", files.UNLIMITED_V1)
+        return {
+            "usage": files.read_number(f"{folder}/memory.usage_in_bytes"),
+            "limit": limit if limit < files.UNLIMITED_V1 else None,
+            "failures": files.read_number(f"{folder}/memory.failcnt"),
+            "stat": stat,
+        }
+
+    def _pids_usage(self) -> dict[str, object]:
+        folder = self._folders.get("pids")
+        if folder is None:
+            return {}
+        return {"current": files.read_number(f"{folder}/pids.current"), "limit": files.read_number(f"{folder}/pids.max")}
+
+    def _io_usage(self) -> dict[str, object]:
+        folder = self._folders.get("blkio")
+        if folder is None:
+            return {}
+        return {
+            "bytes": _io_lines(f"{folder}/blkio.throttle.io_service_bytes_recursive"),
+            "operations": _io_lines(f"{folder}/blkio.throttle.io_serviced_recursive"),
+        }
+
+    def remove(self) -> None:
+        self._remove(patience=3.0, quiet=False)
+
+    def _remove(self, *, patience: float, quiet: bool) -> None:
+        """Tries every hierarchy before it gives up, so that one which is busy does not keep the others."""
+        failure: OSError | None = None
+        for tree in self._trees:
+            try:
+                files.remove(f"{tree.mountpoint}{self.path}", patience=patience)
+            except OSError as error:
+                failure = error
+        if failure is not None and not quiet:
+            raise failure
+
+    def mounts(self) -> list[dict[str, object]]:
+        described: list[dict[str, object]] = []
+        for tree in self._trees:
+            folder = os.path.basename(tree.mountpoint)
+            links = [name for name in tree.controllers if name != folder]
+            options = [*tree.controllers, *([f"name={tree.name}"] if tree.name else [])]
+            kind = "cgroup" if tree.version == 1 else "cgroup2"
+            described.append({"type": kind, "name": folder, "options": options, "links": links})
+        return described
+
+
+def _device_number(value: object) -> str:
+    """A major or minor number; absent or negative stands for all."""
+    return str(value) if isinstance(value, int) and value >= 0 else "*"
+
+
+def _io_lines(path: str) -> list[tuple[int, int, str, int]]:
+    """Lines ``8:0 Read 4096``; the line of the total has no device."""
+    try:
+        lines = files.read(path).splitlines()
+    except OSError:
+        return []
+    found: list[tuple[int, int, str, int]] = []
+    for line in lines:
+        words = line.replace(":", " ").split()
+        if len(words) == 4:
+            found.append((int(words[0]), int(words[1]), words[2], int(words[3])))
+    return found
