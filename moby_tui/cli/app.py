@@ -40,11 +40,41 @@ Examples:
 """
 )
 def root(
-    host: Annotated[str, typer.Option("-H", "--host", envvar="MOBY_HOST", help="Engine to talk to (unix://, tcp://, ssh://); none: the engine in this process", metavar="string", show_default=False)] = "",
-    data_root: Annotated[str, typer.Option("--data-root", envvar="MOBY_DATA_ROOT", help="Where images, containers and volumes are kept", metavar="path", show_default="/var/lib/moby")] = "",
-    exec_root: Annotated[str, typer.Option("--exec-root", envvar="MOBY_EXEC_ROOT", help="Where the state of running containers is kept", metavar="path", show_default="/run/moby")] = "",
+    host: Annotated[
+        str,
+        typer.Option(
+            "-H",
+            "--host",
+            envvar="MOBY_HOST",
+            help="Engine to talk to (unix://, tcp://, ssh://); none: the engine in this process",
+            metavar="string",
+            show_default=False,
+        ),
+    ] = "",
+    data_root: Annotated[
+        str,
+        typer.Option(
+            "--data-root",
+            envvar="MOBY_DATA_ROOT",
+            help="Where images, containers and volumes are kept",
+            metavar="path",
+            show_default="/var/lib/moby",
+        ),
+    ] = "",
+    exec_root: Annotated[
+        str,
+        typer.Option(
+            "--exec-root",
+            envvar="MOBY_EXEC_ROOT",
+            help="Where the state of running containers is kept",
+            metavar="path",
+            show_default="/run/moby",
+        ),
+    ] = "",
     debug: Annotated[bool, typer.Option("-D", "--debug", help="Show where an error comes from")] = False,
-    version: Annotated[bool, typer.Option("-v", "--version", callback=_show_version, is_eager=True, help="Print the version and quit")] = False,
+    version: Annotated[
+        bool, typer.Option("-v", "--version", callback=_show_version, is_eager=True, help="Print the version and quit")
+    ] = False,
 ) -> None:
     """A container engine for Linux in one program: no daemon, no helpers."""
     session.use(session.Session(host=host, data_root=data_root, exec_root=exec_root, debug=debug))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -52,7 +53,6 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
         stop_signal=options.stop_signal,
         stop_timeout=options.stop_timeout,
         healthcheck=_health(options),
-        mac_address=options.mac_address,
     )
     request.host_config = _host_config(options)
     request.host_config.port_bindings = published or None
@@ -63,6 +63,7 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
         ip=_one(options.ip),
         ip6=_one(options.ip6),
         link_local_ip=options.link_local_ip,
+        mac_address=_one(options.mac_address),
     )
     request.host_config.network_mode = mode
     request.networking_config = NetworkingConfig(endpoints_config=endpoints) if endpoints else None
@@ -81,7 +82,7 @@ def _attached(options: CreateOptions, *, detached: bool) -> set[str]:
         if chosen:
             raise InvalidArgument("options --attach and --detach contradict each other")
         return set()
-    return chosen or {"stdout", "stderr", *(["stdin"] if options.interactive else [])}
+    return (chosen or {"stdout", "stderr"}) | ({"stdin"} if options.interactive else set())
 
 
 def _health(options: CreateOptions) -> HealthConfig | None:
@@ -157,7 +158,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
     )
 
 
-def _resources(options: CreateOptions) -> dict[str, object]:
+def _resources(options: CreateOptions) -> dict[str, Any]:
     return {
         "memory": units.parse_size(options.memory) if options.memory else 0,
         "memory_swap": units.parse_swap(options.memory_swap) if options.memory_swap else 0,
@@ -207,7 +208,7 @@ def _extra_hosts(specs: Iterable[str]) -> list[str]:
 
 
 def _security(specs: Iterable[str]) -> tuple[list[str], list[str] | None, list[str] | None]:
-    """The security options as the API takes them: a seccomp profile's file is read here, ``systempaths`` becomes its two lists."""
+    """The security options as the API takes them: a seccomp profile is read here, ``systempaths`` becomes its two lists."""
     result: list[str] = []
     paths: list[str] | None = None
     for spec in specs:

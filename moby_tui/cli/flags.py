@@ -25,8 +25,13 @@ class DockerCommand(TyperCommand):
         return super().parse_args(ctx, self._canonical(ctx, args))
 
     def _canonical(self, ctx: Any, args: list[str]) -> list[str]:
-        """The options in the spelling that the parser knows; what follows the first word of a non-interspersed command is left."""
-        options = {name: param for param in self.params if isinstance(param, TyperOption) for name in (*param.opts, *param.secondary_opts)}
+        """The options as the parser knows them; what follows the first word of a non-interspersed command is left alone."""
+        options = {
+            name: param
+            for param in self.params
+            if isinstance(param, TyperOption)
+            for name in (*param.opts, *param.secondary_opts)
+        }
         result: list[str] = []
         position = 0
         while position < len(args):
@@ -109,13 +114,9 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     hints = get_type_hints(function, include_extras=True)
     first, *others = inspect.signature(function).parameters.values()
     options = hints[first.name]
-    fields = get_type_hints(options)
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [other.replace(annotation=hints[other.name], kind=keyword) for other in others]
-    for field in dataclasses.fields(options):
-        default = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
-        annotation = Annotated[fields[field.name], field.metadata["option"]]
-        parameters.append(inspect.Parameter(field.name, keyword, default=default, annotation=annotation))
+    parameters.extend(_parameter(field, kind) for field, kind in _fields(options))
 
     @functools.wraps(function)
     def command(**arguments: Any) -> Any:
@@ -124,3 +125,14 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def _fields(options: Any) -> list[tuple[dataclasses.Field[Any], Any]]:
+    kinds = get_type_hints(options)
+    return [(field, kinds[field.name]) for field in dataclasses.fields(options)]
+
+
+def _parameter(field: dataclasses.Field[Any], kind: Any) -> inspect.Parameter:
+    default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    annotation: Any = Annotated[kind, field.metadata["option"]]
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -1,5 +1,6 @@
 """The options of ``run`` and ``create``: what Docker has, under Docker's names (docker 29, ``docker run --help``)."""
 
+# ruff: noqa: RUF009
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -23,13 +24,21 @@ class ProcessOptions:
     umask: str = value("--umask", help="Umask of the process (octal)")
     init: bool = switch("--init", help="Run an init inside the container that forwards signals and reaps processes")
     stop_signal: str = value("--stop-signal", help="Signal to stop the container")
-    stop_timeout: int | None = value("--stop-timeout", default=None, metavar="int", help="Timeout (in seconds) to stop a container")
+    stop_timeout: int | None = value(
+        "--stop-timeout", default=None, metavar="int", help="Timeout (in seconds) to stop a container"
+    )
     health_cmd: str = value("--health-cmd", help="Command to run to check health")
     health_interval: str = value("--health-interval", metavar="duration", help="Time between running the check (ms|s|m|h)")
     health_timeout: str = value("--health-timeout", metavar="duration", help="Maximum time to allow one check to run (ms|s|m|h)")
-    health_start_period: str = value("--health-start-period", metavar="duration", help="Start period before failures count (ms|s|m|h)")
-    health_start_interval: str = value("--health-start-interval", metavar="duration", help="Time between checks in the start period")
-    health_retries: int = value("--health-retries", default=0, metavar="int", help="Consecutive failures needed to report unhealthy")
+    health_start_period: str = value(
+        "--health-start-period", metavar="duration", help="Start period before failures count (ms|s|m|h)"
+    )
+    health_start_interval: str = value(
+        "--health-start-interval", metavar="duration", help="Time between checks in the start period"
+    )
+    health_retries: int = value(
+        "--health-retries", default=0, metavar="int", help="Consecutive failures needed to report unhealthy"
+    )
     no_healthcheck: bool = switch("--no-healthcheck", help="Disable any container-specified HEALTHCHECK")
 
 
@@ -45,7 +54,9 @@ class IdentityOptions:
     annotation: list[str] = many("--annotation", metavar="map", help="Add an annotation (passed to the OCI runtime)")
     cidfile: str = value("--cidfile", help="Write the container ID to the file")
     rm: bool = switch("--rm", help="Remove the container and its anonymous volumes when it exits")
-    restart: str = value("--restart", help="Restart policy to apply when a container exits: no, always, unless-stopped, on-failure[:n]")
+    restart: str = value(
+        "--restart", help="Restart policy to apply when a container exits: no, always, unless-stopped, on-failure[:n]"
+    )
     log_driver: str = value("--log-driver", help="Logging driver for the container")
     log_opt: list[str] = many("--log-opt", help="Log driver options")
     pull: str = value("--pull", default="missing", help="Pull image before running (always, missing, never)")
@@ -68,9 +79,13 @@ class StorageOptions:
 
 @dataclass
 class NetworkOptions:
-    network: list[str] = many("--network", "--net", metavar="network", help="Connect a container to a network (bridge, host, none, a name)")
+    network: list[str] = many(
+        "--network", "--net", metavar="network", help="Connect a container to a network (bridge, host, none, a name)"
+    )
     network_alias: list[str] = many("--network-alias", "--net-alias", help="Add network-scoped alias for the container")
-    publish: list[str] = many("-p", "--publish", help="Publish a container's port(s) to the host: [ip:][host:]container[/protocol]")
+    publish: list[str] = many(
+        "-p", "--publish", help="Publish a container's port(s) to the host: [ip:][host:]container[/protocol]"
+    )
     publish_all: bool = switch("-P", "--publish-all", help="Publish all exposed ports to random ports")
     expose: list[str] = many("--expose", help="Expose a port or a range of ports")
     add_host: list[str] = many("--add-host", help="Add a custom host-to-IP mapping (host:ip)")
@@ -106,7 +121,9 @@ class ResourceOptions:
     memory: str = value("-m", "--memory", metavar="bytes", help="Memory limit")
     memory_swap: str = value("--memory-swap", metavar="bytes", help="Limit of memory plus swap: '-1' to enable unlimited swap")
     memory_reservation: str = value("--memory-reservation", metavar="bytes", help="Memory soft limit")
-    memory_swappiness: int = value("--memory-swappiness", default=-1, metavar="int", help="Tune container memory swappiness (0 to 100)")
+    memory_swappiness: int = value(
+        "--memory-swappiness", default=-1, metavar="int", help="Tune container memory swappiness (0 to 100)"
+    )
     oom_kill_disable: bool = switch("--oom-kill-disable", help="Disable OOM Killer")
     oom_score_adj: int = value("--oom-score-adj", default=0, metavar="int", help="Tune host's OOM preferences (-1000 to 1000)")
     cpus: str = value("--cpus", metavar="decimal", help="Number of CPUs")
@@ -117,7 +134,9 @@ class ResourceOptions:
     cpu_rt_runtime: int = value("--cpu-rt-runtime", default=0, metavar="int", help="Limit CPU real-time runtime in microseconds")
     cpuset_cpus: str = value("--cpuset-cpus", help="CPUs in which to allow execution (0-3, 0,1)")
     cpuset_mems: str = value("--cpuset-mems", help="MEMs in which to allow execution (0-3, 0,1)")
-    pids_limit: int | None = value("--pids-limit", default=None, metavar="int", help="Tune container pids limit (-1 for unlimited)")
+    pids_limit: int | None = value(
+        "--pids-limit", default=None, metavar="int", help="Tune container pids limit (-1 for unlimited)"
+    )
     ulimit: list[str] = many("--ulimit", metavar="ulimit", help="Ulimit options")
     blkio_weight: int = value("--blkio-weight", default=0, metavar="int", help="Block IO (relative weight), between 10 and 1000")
     blkio_weight_device: list[str] = many("--blkio-weight-device", help="Block IO weight (relative device weight)")

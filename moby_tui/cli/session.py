@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +28,7 @@ class Session:
     debug: bool = False
 
 
-_session: ContextVar[Session] = ContextVar("session", default=Session())
+_session: ContextVar[Session] = ContextVar("session")
 
 
 def use(session: Session) -> None:
@@ -35,7 +36,8 @@ def use(session: Session) -> None:
 
 
 def current() -> Session:
-    return _session.get()
+    """The global options of this invocation; the defaults where nobody gave any."""
+    return _session.get(Session())
 
 
 def require_root() -> None:
@@ -53,11 +55,16 @@ def call(work: Callable[[Client], Awaitable[T]]) -> T:
 
 
 async def _with_client(work: Callable[[Client], Awaitable[T]]) -> T:
-    from moby_tui.api.client.connect import connect
+    async with connect() as client:
+        return await work(client)
+
+
+def connect() -> AbstractAsyncContextManager[Client]:
+    """The engine that the global options name."""
+    from moby_tui.api.client import connect as door
 
     session = current()
-    async with connect(session.host, data_root=session.data_root, exec_root=session.exec_root) as client:
-        return await work(client)
+    return door.connect(session.host, data_root=session.data_root or None, exec_root=session.exec_root or None)
 
 
 def tell(error: MobyError) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import typer
@@ -79,7 +81,10 @@ _LEAVES = {
 }
 #: What Docker has and this engine does not have yet.
 MISSING = frozenset(
-    "bake checkpoint commit config context login logout manifest node plugin push save search secret service stack swarm trust update".split()
+    {
+        *("bake", "checkpoint", "commit", "config", "context", "login", "logout", "manifest", "node", "plugin"),
+        *("push", "save", "search", "secret", "service", "stack", "swarm", "trust", "update"),
+    }
 )
 
 
@@ -93,8 +98,8 @@ def _load(where: str, name: str) -> CommandInfo:
 class LazyGroup(TyperGroup):
     """A group that knows the names of its commands, and imports one when it is called."""
 
-    leaves: dict[str, str] = {}
-    groups: dict[str, tuple[str, dict[str, str]]] = {}
+    leaves: Mapping[str, str] = MappingProxyType({})
+    groups: Mapping[str, tuple[str, dict[str, str]]] = MappingProxyType({})
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted({*self.leaves, *self.groups})

@@ -18,7 +18,9 @@ app = typer.Typer()
 
 @app.command("load")
 def load(
-    input: Annotated[str, typer.Option("-i", "--input", help="Read from tar archive file, instead of STDIN", metavar="string")] = "-",
+    input: Annotated[
+        str, typer.Option("-i", "--input", help="Read from tar archive file, instead of STDIN", metavar="string")
+    ] = "-",
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Suppress the load output")] = False,
 ) -> None:
     """Load an image from a tar archive or STDIN."""
@@ -41,8 +43,12 @@ def import_(
     change: Annotated[
         list[str] | None, typer.Option("-c", "--change", help="Apply Dockerfile instruction to the created image", metavar="list")
     ] = None,
-    message: Annotated[str, typer.Option("-m", "--message", help="Set commit message for imported image", metavar="string", show_default=False)] = "",
-    platform: Annotated[str, typer.Option("--platform", help="Set platform of the image", metavar="string", show_default=False)] = "",
+    message: Annotated[
+        str, typer.Option("-m", "--message", help="Set commit message for imported image", metavar="string", show_default=False)
+    ] = "",
+    platform: Annotated[
+        str, typer.Option("--platform", help="Set platform of the image", metavar="string", show_default=False)
+    ] = "",
 ) -> None:
     """Import the contents from a tarball to create a filesystem image."""
     if "://" in source:

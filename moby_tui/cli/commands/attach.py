@@ -18,15 +18,22 @@ app = typer.Typer()
 def attach(
     container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
     detach_keys: Annotated[
-        str, typer.Option("--detach-keys", help="Override the key sequence for detaching a container", metavar="string", show_default=False)
+        str,
+        typer.Option(
+            "--detach-keys", help="Override the key sequence for detaching a container", metavar="string", show_default=False
+        ),
     ] = "",
     no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Do not attach STDIN")] = False,
-    sig_proxy: Annotated[bool, typer.Option("--sig-proxy/--no-sig-proxy", help="Proxy all received signals to the process")] = True,
+    sig_proxy: Annotated[
+        bool, typer.Option("--sig-proxy/--no-sig-proxy", help="Proxy all received signals to the process")
+    ] = True,
 ) -> int:
     """Attach local standard input, output, and error streams to a running container."""
     from moby_tui.cli import session
 
-    return session.call(lambda client: _attach(client, container, detach_keys=detach_keys, stdin=not no_stdin, sig_proxy=sig_proxy))
+    return session.call(
+        lambda client: _attach(client, container, detach_keys=detach_keys, stdin=not no_stdin, sig_proxy=sig_proxy)
+    )
 
 
 async def _attach(client: Client, ref: str, *, detach_keys: str, stdin: bool, sig_proxy: bool) -> int:

@@ -1,5 +1,8 @@
 """``moby build``."""
 
+# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
+# ruff: noqa: PTH112, PTH113, PTH118
+# ruff: noqa: RUF009
 from __future__ import annotations
 
 import os
@@ -62,7 +65,7 @@ async def _build(client: Client, options: BuildOptions, context: str) -> str:
         sent,
         dockerfile=dockerfile,
         tags=options.tag,
-        build_args=pairs("--build-arg", environment(options.build_arg, (), os.environ)),
+        build_args=pairs("--build-arg", [entry for entry in environment(options.build_arg, (), os.environ) if "=" in entry]),
         labels=pairs("--label", options.label),
         target=options.target,
         no_cache=options.no_cache,

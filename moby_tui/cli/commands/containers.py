@@ -40,10 +40,15 @@ def ps(
         list[str] | None, typer.Option("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
     ] = None,
     format: Annotated[
-        str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
+        str,
+        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
     ] = "",
-    last: Annotated[int, typer.Option("-n", "--last", help="Show n last created containers (includes all states)", metavar="int")] = -1,
-    latest: Annotated[bool, typer.Option("-l", "--latest", help="Show the latest created container (includes all states)")] = False,
+    last: Annotated[
+        int, typer.Option("-n", "--last", help="Show n last created containers (includes all states)", metavar="int")
+    ] = -1,
+    latest: Annotated[
+        bool, typer.Option("-l", "--latest", help="Show the latest created container (includes all states)")
+    ] = False,
     no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Don't truncate output")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only display container IDs")] = False,
     size: Annotated[bool, typer.Option("-s", "--size", help="Display total file sizes")] = False,

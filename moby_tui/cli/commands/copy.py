@@ -1,5 +1,7 @@
 """Files out of and into containers: cp, export."""
 
+# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
+# ruff: noqa: PTH100, PTH105, PTH108, PTH110, PTH112, PTH118, PTH119, PTH120
 from __future__ import annotations
 
 import os
@@ -33,7 +35,9 @@ def cp(
     from_container, from_path = _split(source)
     to_container, to_path = _split(target)
     if bool(from_container) == bool(to_container):
-        raise InvalidArgument("copying between containers is not supported" if from_container else "one of the two must be CONTAINER:PATH")
+        raise InvalidArgument(
+            "copying between containers is not supported" if from_container else "one of the two must be CONTAINER:PATH"
+        )
     if from_container:
         session.call(lambda client: _copy_out(client, from_container, from_path, to_path, follow=follow_link, owners=archive))
         place = to_path
@@ -45,7 +49,7 @@ def cp(
 
 
 def _split(text: str) -> tuple[str, str]:
-    """The container (empty: the local file system) and the path. A path that begins with ``/`` or ``.`` is local whatever it holds."""
+    """The container (empty: the local file system) and the path. What begins with ``/`` or ``.`` is a local path."""
     container, colon, path = text.partition(":")
     if not colon or not container or text.startswith(("/", ".")):
         return "", text
@@ -63,7 +67,9 @@ async def _copy_out(client: Client, container: str, path: str, target: str, *, f
     if target == "-":
         await _to_output(chunks)
         return
-    folder, name = placement(target, is_directory=bool(stat.mode & _DIRECTORY), source_name=stat.name, contents=path.endswith("/."))
+    folder, name = placement(
+        target, is_directory=bool(stat.mode & _DIRECTORY), source_name=stat.name, contents=path.endswith("/.")
+    )
     await unpacked(chunks, lambda archive: extract(archive, folder, name=name, owners=owners))
 
 
@@ -113,7 +119,9 @@ async def _place_in_container(client: Client, container: str, path: str, local: 
 @app.command("export")
 def export(
     container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
-    output: Annotated[str, typer.Option("-o", "--output", help="Write to a file, instead of STDOUT", metavar="string", show_default=False)] = "",
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="Write to a file, instead of STDOUT", metavar="string", show_default=False)
+    ] = "",
 ) -> None:
     """Export a container's filesystem as a tar archive."""
     session.call(lambda client: _export(client, container, output))

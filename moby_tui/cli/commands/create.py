@@ -74,13 +74,15 @@ async def create_container(client: Client, options: CreateOptions, request: Cont
 
 
 def _reserve(cidfile: str) -> None:
-    """Takes the file for the id before anything is made. Raises ``InvalidArgument`` where there is one, or it cannot be written."""
+    """Takes the file for the id before anything is made. Raises ``InvalidArgument`` where that cannot be."""
     if not cidfile:
         return
     try:
         open(cidfile, "x").close()
     except FileExistsError:
-        raise InvalidArgument(f"container ID file {cidfile} exists: remove it, or the container it belongs to is forgotten") from None
+        raise InvalidArgument(
+            f"container ID file {cidfile} exists: remove it, or the container it belongs to is forgotten"
+        ) from None
     except OSError as error:
         raise InvalidArgument(f"cannot write {cidfile}: {(error.strerror or str(error)).lower()}") from None
 

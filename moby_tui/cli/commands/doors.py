@@ -1,4 +1,75 @@
 """The other doors: ``moby daemon`` and ``moby tui``."""
+
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from moby_tui.cli import session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.api.server.listen import Listener
+
 app = typer.Typer()
+
+_DEFAULT_SOCKET = "/run/moby.sock"
+
+
+@app.command(
+    "daemon",
+    epilog="""\b
+Examples:
+  moby daemon -H unix:///run/moby.sock
+  DOCKER_HOST=unix:///run/moby.sock docker ps
+""",
+)
+def daemon(
+    host: Annotated[
+        list[str] | None,
+        typer.Option("-H", "--host", help="Socket to serve on: unix://, tcp://, fd:// (may come several times)", metavar="list"),
+    ] = None,
+    data_root: Annotated[
+        str, typer.Option("--data-root", help="Where images, containers and volumes are kept", metavar="path")
+    ] = "",
+    exec_root: Annotated[
+        str, typer.Option("--exec-root", help="Where the state of running containers is kept", metavar="path")
+    ] = "",
+    debug: Annotated[bool, typer.Option("-D", "--debug", help="Log what is asked and answered")] = False,
+) -> None:
+    """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on."""
+    import logging
+
+    given = session.current()
+    chosen = replace(
+        given, host="", data_root=data_root or given.data_root, exec_root=exec_root or given.exec_root, debug=debug or given.debug
+    )
+    session.use(chosen)
+    logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    fallback = f"unix://{chosen.exec_root}/moby.sock" if chosen.exec_root else f"unix://{_DEFAULT_SOCKET}"
+    hosts = host or ([given.host] if given.host else [fallback])
+    session.call(lambda client: _serve(client, hosts))
+
+
+async def _serve(client: Client, hosts: list[str]) -> None:
+    from moby_tui.api.server.serve import serve
+
+    await serve(client, hosts, _announce)
+
+
+def _announce(listeners: Sequence[Listener]) -> None:
+    for listener in listeners:
+        print(f"API listening on {listener.address}", flush=True)
+
+
+@app.command("tui")
+def tui() -> None:
+    """Open the dashboard."""
+    session.require_root()
+    from moby_tui.screens.app import MobyApp
+
+    MobyApp(session.connect).run()

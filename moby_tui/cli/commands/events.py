@@ -23,8 +23,12 @@ def events(
         list[str] | None, typer.Option("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
     ] = None,
     format: Annotated[str, typer.Option("--format", help="'json' or a Go template", metavar="string", show_default=False)] = "",
-    since: Annotated[str, typer.Option("--since", help="Show all events created since timestamp", metavar="string", show_default=False)] = "",
-    until: Annotated[str, typer.Option("--until", help="Stream events until this timestamp", metavar="string", show_default=False)] = "",
+    since: Annotated[
+        str, typer.Option("--since", help="Show all events created since timestamp", metavar="string", show_default=False)
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--until", help="Stream events until this timestamp", metavar="string", show_default=False)
+    ] = "",
 ) -> None:
     """Get real time events from the engine."""
     import time

@@ -1,5 +1,6 @@
 """``moby exec``."""
 
+# ruff: noqa: RUF009
 from __future__ import annotations
 
 from dataclasses import dataclass

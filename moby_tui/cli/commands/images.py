@@ -29,13 +29,22 @@ _HEADINGS = {
     "Size": "SIZE",
     "CreatedAt": "CREATED AT",
 }
-_HISTORY = {"ID": "IMAGE", "CreatedSince": "CREATED", "CreatedBy": "CREATED BY", "Size": "SIZE", "Comment": "COMMENT", "CreatedAt": "CREATED AT"}
+_HISTORY = {
+    "ID": "IMAGE",
+    "CreatedSince": "CREATED",
+    "CreatedBy": "CREATED BY",
+    "Size": "SIZE",
+    "Comment": "COMMENT",
+    "CreatedAt": "CREATED AT",
+}
 
 
 @app.command("images")
 def images(
     repository: Annotated[str, typer.Argument(metavar="[REPOSITORY[:TAG]]", show_default=False)] = "",
-    all: Annotated[bool, typer.Option("-a", "--all", help="Show all images (default hides intermediate and dangling images)")] = False,
+    all: Annotated[
+        bool, typer.Option("-a", "--all", help="Show all images (default hides intermediate and dangling images)")
+    ] = False,
     digests: Annotated[bool, typer.Option("--digests", help="Show digests")] = False,
     filter: Annotated[
         list[str] | None, typer.Option("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
@@ -90,7 +99,9 @@ def _digest_of(image: ImageSummary, repository: str) -> str:
 def history(
     image: Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)],
     format: Format = "",
-    human: Annotated[bool, typer.Option("-H", "--human/--no-human", help="Print sizes and dates in human readable format")] = True,
+    human: Annotated[
+        bool, typer.Option("-H", "--human/--no-human", help="Print sizes and dates in human readable format")
+    ] = True,
     no_trunc: Whole = False,
     quiet: Quiet = False,
 ) -> None:

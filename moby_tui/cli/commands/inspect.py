@@ -26,7 +26,9 @@ def inspect(
     names: Annotated[list[str], typer.Argument(metavar="NAME|ID...", show_default=False)],
     format: Format = "",
     size: Size = False,
-    type: Annotated[str, typer.Option("--type", help="Only inspect objects of the given type", metavar="string", show_default=False)] = "",
+    type: Annotated[
+        str, typer.Option("--type", help="Only inspect objects of the given type", metavar="string", show_default=False)
+    ] = "",
 ) -> int:
     """Return low-level information on containers, images, networks and volumes."""
     if type and type not in _TYPES:
@@ -36,7 +38,9 @@ def inspect(
 
 @app.command("container")
 def container(
-    names: Annotated[list[str], typer.Argument(metavar="CONTAINER...", show_default=False)], format: Format = "", size: Size = False
+    names: Annotated[list[str], typer.Argument(metavar="CONTAINER...", show_default=False)],
+    format: Format = "",
+    size: Size = False,
 ) -> int:
     """Display detailed information on one or more containers."""
     return _inspect(names, ("container",), format, size=size)

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 Refs = Annotated[list[str], typer.Argument(metavar="CONTAINER...", show_default=False)]
-Signal = Annotated[str, typer.Option("-s", "--signal", help="Signal to send to the container", metavar="string", show_default=False)]
+Signal = Annotated[
+    str, typer.Option("-s", "--signal", help="Signal to send to the container", metavar="string", show_default=False)
+]
 Timeout = Annotated[
-    int | None, typer.Option("-t", "--timeout", "--time", help="Seconds to wait before killing the container", metavar="int", show_default=False)
+    int | None,
+    typer.Option(
+        "-t", "--timeout", "--time", help="Seconds to wait before killing the container", metavar="int", show_default=False
+    ),
 ]
 
 
@@ -64,7 +69,9 @@ def rename(
 def rm(
     containers: Refs,
     force: Annotated[bool, typer.Option("-f", "--force", help="Force the removal of a running container (uses SIGKILL)")] = False,
-    volumes: Annotated[bool, typer.Option("-v", "--volumes", help="Remove anonymous volumes associated with the container")] = False,
+    volumes: Annotated[
+        bool, typer.Option("-v", "--volumes", help="Remove anonymous volumes associated with the container")
+    ] = False,
 ) -> int:
     """Remove one or more containers."""
 

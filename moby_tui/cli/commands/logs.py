@@ -21,12 +21,26 @@ def logs(
     container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow log output")] = False,
     since: Annotated[
-        str, typer.Option("--since", help='Show logs since a time (2026-01-02T13:23:37Z) or a duration ago ("42m")', show_default=False, metavar="string")
+        str,
+        typer.Option(
+            "--since",
+            help='Show logs since a time (2026-01-02T13:23:37Z) or a duration ago ("42m")',
+            show_default=False,
+            metavar="string",
+        ),
     ] = "",
     until: Annotated[
-        str, typer.Option("--until", help='Show logs before a time (2026-01-02T13:23:37Z) or a duration ago ("42m")', show_default=False, metavar="string")
+        str,
+        typer.Option(
+            "--until",
+            help='Show logs before a time (2026-01-02T13:23:37Z) or a duration ago ("42m")',
+            show_default=False,
+            metavar="string",
+        ),
     ] = "",
-    tail: Annotated[str, typer.Option("-n", "--tail", help="Number of lines to show from the end of the logs", metavar="string")] = "all",
+    tail: Annotated[
+        str, typer.Option("-n", "--tail", help="Number of lines to show from the end of the logs", metavar="string")
+    ] = "all",
     timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Show timestamps")] = False,
 ) -> None:
     """Fetch the logs of a container."""

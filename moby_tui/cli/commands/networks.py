@@ -25,9 +25,12 @@ _HEADINGS = {
 
 @app.command("ls")
 def ls(
-    filter: Annotated[list[str] | None, typer.Option("-f", "--filter", help="Provide filter values (e.g. \"driver=bridge\")", metavar="filter")] = None,
+    filter: Annotated[
+        list[str] | None, typer.Option("-f", "--filter", help='Provide filter values (e.g. "driver=bridge")', metavar="filter")
+    ] = None,
     format: Annotated[
-        str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
+        str,
+        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
     ] = "",
     no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not truncate the output")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only display network IDs")] = False,
@@ -52,5 +55,9 @@ def ls(
         }
         for network in sorted(networks, key=lambda network: network.name)
     ]
-    for line in [row["ID"] for row in rows] if quiet and not format else formatted(format, _HEADINGS, ("ID", "Name", "Driver", "Scope"), rows):
+    for line in (
+        [row["ID"] for row in rows]
+        if quiet and not format
+        else formatted(format, _HEADINGS, ("ID", "Name", "Driver", "Scope"), rows)
+    ):
         print(line)

@@ -20,7 +20,9 @@ Force = Annotated[bool, typer.Option("-f", "--force", help="Do not prompt for co
 Filter = Annotated[list[str] | None, typer.Option("--filter", help='Provide filter values (e.g. "until=24h")', metavar="filter")]
 
 
-def _prune(parts: Sequence[str], warning: str, filters: Filters, *, force: bool, all_images: bool = False, all_volumes: bool = False) -> None:
+def _prune(
+    parts: Sequence[str], warning: str, filters: Filters, *, force: bool, all_images: bool = False, all_volumes: bool = False
+) -> None:
     from moby_tui.cli.output.objects import confirm
     from moby_tui.cli.values.units import human_size
 
@@ -103,7 +105,13 @@ def volume(
     from moby_tui.cli.values.filters import parse_filters
 
     what = "all local volumes" if all else "anonymous local volumes"
-    _prune(["volume"], f"This will remove {what} not used by at least one container.", parse_filters(filter or []), force=force, all_volumes=all)
+    _prune(
+        ["volume"],
+        f"This will remove {what} not used by at least one container.",
+        parse_filters(filter or []),
+        force=force,
+        all_volumes=all,
+    )
 
 
 @app.command("system")

@@ -18,7 +18,10 @@ app = typer.Typer()
 def pull(
     name: Annotated[str, typer.Argument(metavar="NAME[:TAG|@DIGEST]", show_default=False)],
     platform: Annotated[
-        str, typer.Option("--platform", help="Set platform if the engine is multi-platform capable", metavar="string", show_default=False)
+        str,
+        typer.Option(
+            "--platform", help="Set platform if the engine is multi-platform capable", metavar="string", show_default=False
+        ),
     ] = "",
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Suppress verbose output")] = False,
 ) -> None:

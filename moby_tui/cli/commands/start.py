@@ -20,7 +20,10 @@ def start(
     attach: Annotated[bool, typer.Option("-a", "--attach", help="Attach STDOUT/STDERR and forward signals")] = False,
     interactive: Annotated[bool, typer.Option("-i", "--interactive", help="Attach container's STDIN")] = False,
     detach_keys: Annotated[
-        str, typer.Option("--detach-keys", help="Override the key sequence for detaching a container", metavar="string", show_default=False)
+        str,
+        typer.Option(
+            "--detach-keys", help="Override the key sequence for detaching a container", metavar="string", show_default=False
+        ),
     ] = "",
 ) -> int:
     """Start one or more stopped containers."""

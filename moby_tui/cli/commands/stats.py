@@ -37,9 +37,12 @@ def stats(
     containers: Annotated[list[str] | None, typer.Argument(metavar="[CONTAINER...]", show_default=False)] = None,
     all: Annotated[bool, typer.Option("-a", "--all", help="Show all containers (default shows just running)")] = False,
     format: Annotated[
-        str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
+        str,
+        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
     ] = "",
-    no_stream: Annotated[bool, typer.Option("--no-stream", help="Disable streaming stats and only pull the first result")] = False,
+    no_stream: Annotated[
+        bool, typer.Option("--no-stream", help="Disable streaming stats and only pull the first result")
+    ] = False,
     no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not truncate output")] = False,
 ) -> None:
     """Display a live stream of container(s) resource usage statistics."""

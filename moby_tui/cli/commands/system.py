@@ -17,7 +17,9 @@ app = typer.Typer()
 
 @app.command("info")
 def info(
-    format: Annotated[str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)] = "",
+    format: Annotated[
+        str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)
+    ] = "",
 ) -> None:
     """Display system-wide information."""
     from moby_tui.schema.base import to_builtins
@@ -73,7 +75,8 @@ _HEADINGS = {"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": 
 @app.command("df")
 def df(
     format: Annotated[
-        str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
+        str,
+        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
     ] = "",
 ) -> None:
     """Show disk usage."""

@@ -16,7 +16,9 @@ app = typer.Typer()
 
 @app.command("version")
 def version(
-    format: Annotated[str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)] = "",
+    format: Annotated[
+        str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)
+    ] = "",
 ) -> None:
     """Show the version of this program, and of the engine it speaks to."""
     versions = {"Client": _client(), "Server": _server()}

@@ -15,9 +15,12 @@ _HEADINGS = {"Driver": "DRIVER", "Name": "VOLUME NAME", "Scope": "SCOPE", "Mount
 
 @app.command("ls")
 def ls(
-    filter: Annotated[list[str] | None, typer.Option("-f", "--filter", help="Provide filter values (e.g. \"dangling=true\")", metavar="filter")] = None,
+    filter: Annotated[
+        list[str] | None, typer.Option("-f", "--filter", help='Provide filter values (e.g. "dangling=true")', metavar="filter")
+    ] = None,
     format: Annotated[
-        str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
+        str,
+        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
     ] = "",
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only display volume names")] = False,
 ) -> None:
@@ -52,7 +55,9 @@ def create(
     from moby_tui.cli.values.environment import pairs
     from moby_tui.schema.volume import VolumeCreate
 
-    config = VolumeCreate(name=name, driver=driver, driver_opts=pairs("--opt", opt or []) or None, labels=pairs("--label", label or []) or None)
+    config = VolumeCreate(
+        name=name, driver=driver, driver_opts=pairs("--opt", opt or []) or None, labels=pairs("--label", label or []) or None
+    )
     print(session.call(lambda client: client.volumes.create(config)).name)
 
 

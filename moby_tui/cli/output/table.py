@@ -27,7 +27,7 @@ def table(headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row
 
 
 def formatted(format: str, headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row]) -> list[str]:
-    """The rows as ``--format`` says: nothing or ``table`` for the fields shown by default, ``table TEMPLATE``, ``json``, a template.
+    """The rows as ``--format`` says: nothing or ``table`` for the usual fields, ``table TEMPLATE``, ``json``, a template.
 
     Raises ``InvalidArgument`` or ``NotImplementedYet`` for a template that cannot be.
     """

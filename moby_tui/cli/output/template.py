@@ -69,7 +69,7 @@ def _parse_action(text: str) -> _Action:
 
 
 class Template:
-    """A parsed template. Raises ``InvalidArgument`` where it is malformed, ``NotImplementedYet`` where it asks for more than fields."""
+    """A parsed template. Raises ``InvalidArgument`` where it is malformed, ``NotImplementedYet`` for more than fields."""
 
     def __init__(self, text: str) -> None:
         for escape, character in _ESCAPES.items():

@@ -9,7 +9,7 @@ _CONTROL = {chr(code + 0x60): code for code in range(1, 27)} | {"@": 0, "[": 27,
 
 
 def parse_keys(text: str) -> bytes:
-    """The bytes of ``a,ctrl-x``: single characters, and ``ctrl-`` with a letter or one of ``@[\\]^_``. Raises ``InvalidArgument``."""
+    """The bytes of ``a,ctrl-x``: characters, and ``ctrl-`` with a letter or one of ``@[\\]^_``. Raises ``InvalidArgument``."""
     keys = bytearray()
     for key in text.split(","):
         name = key.lower().removeprefix("ctrl-")

@@ -13,7 +13,16 @@ from moby_tui.cli.terminal import raw
 from moby_tui.errors import MobyError
 
 #: Passed on: what asks a process to do something, not what the kernel tells it of its own doing.
-_FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT)
+_FORWARDED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGALRM,
+    signal.SIGCONT,
+)
 
 
 class _Calls:
@@ -40,8 +49,12 @@ def forwarded(send: Callable[[str], Awaitable[None]]) -> Iterator[None]:
     """While the block runs, signals to this process go to the container instead, by name (``TERM``)."""
     loop = asyncio.get_running_loop()
     calls = _Calls()
+
+    def forward(number: signal.Signals) -> None:
+        calls.begin(send(number.name.removeprefix("SIG")))
+
     for number in _FORWARDED:
-        loop.add_signal_handler(number, lambda number=number: calls.begin(send(number.name.removeprefix("SIG"))))
+        loop.add_signal_handler(number, forward, number)
     try:
         yield
     finally:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 
+from moby_tui.cli.values import comma
 from moby_tui.cli.values.units import parse_size
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import DeviceMapping, DeviceRequest, ThrottleDevice, Ulimit, WeightDevice
 
+#: getrlimit(2)
 _ULIMITS = frozenset(
-    "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split()
-)  # getrlimit(2)
+    {
+        *("as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile"),
+        *("nproc", "rss", "rtprio", "rttime", "sigpending", "stack"),
+    }
+)
 
 
 def _is_mode(text: str) -> bool:
@@ -84,11 +88,9 @@ def weights(specs: Iterable[str]) -> list[WeightDevice] | None:
 def parse_gpus(spec: str) -> DeviceRequest:
     """``all``, a number, or ``device=0,capabilities=utility``. Raises ``InvalidArgument``."""
     request = DeviceRequest(capabilities=[["gpu"]])
-    [items] = list(csv.reader([spec])) or [[]]
-    for item in items:
-        key, separator, value = item.partition("=")
-        if not separator:
-            key, value = "count", item
+    for key, equals, value in comma.fields("--gpus", spec):
+        if not equals:
+            key, value = "count", key
         if key == "count" and (value == "all" or value.removeprefix("-").isdecimal()):
             request.count = -1 if value == "all" else int(value)
         elif key == "driver":
@@ -101,7 +103,7 @@ def parse_gpus(spec: str) -> DeviceRequest:
             name, _, text = value.partition("=")
             request.options = {**(request.options or {}), name: text}
         else:
-            raise InvalidArgument(f"invalid value for --gpus: {item!r}")
+            raise InvalidArgument(f"invalid value for --gpus: {key}={value!r}")
     if not request.device_ids and not request.count:
         request.count = 1
     return request

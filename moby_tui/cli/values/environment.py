@@ -31,17 +31,20 @@ def _file_entries(path: str) -> list[str]:
 
 
 def environment(items: Iterable[str], files: Iterable[str], inherited: Mapping[str, str]) -> list[str]:
-    """``KEY=value`` lines, those of the files first. A bare ``KEY`` takes the caller's value and is dropped where he has none.
+    """``KEY=value`` lines, those of the files first. A bare ``KEY`` takes the caller's value.
 
+    Where the caller has none, one from a file is dropped, and one given by itself stays bare: it unsets what the image has set.
     Raises ``InvalidArgument``.
     """
-    entries = [entry for path in files for entry in _file_entries(path)]
     result = []
-    for entry in (*entries, *items):
+    for entry, from_file in (
+        *((entry, True) for path in files for entry in _file_entries(path)),
+        *((item, False) for item in items),
+    ):
         name, separator, _ = entry.partition("=")
         if not name or "\0" in entry:
             raise InvalidArgument(f"invalid environment variable: {entry!r}")
-        if separator:
+        if separator or (name not in inherited and not from_file):
             result.append(entry)
         elif name in inherited:
             result.append(f"{name}={inherited[name]}")

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from moby_tui.cli.values.units import parse_nanoseconds
 from moby_tui.errors import InvalidArgument
 
-_UNIX = re.compile(r"\d+(\.\d{1,9})?")
-_HOUR_ONLY = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
+_UNIX = re.compile(r"\d+(\.\d{1,9})?", re.ASCII)
+_HOUR_ONLY = re.compile(r"\d{4}-\d\d-\d\dT\d\d", re.ASCII)
 
 
 def parse_moment(text: str, now: float) -> float:
@@ -31,7 +31,9 @@ def parse_moment(text: str, now: float) -> float:
     try:
         return now - parse_nanoseconds(text) / 1e9
     except InvalidArgument:
-        raise InvalidArgument(f"invalid time: {text!r}; give a duration (10m), a date (2026-01-31T12:00:00Z) or Unix seconds") from None
+        raise InvalidArgument(
+            f"invalid time: {text!r}; give a duration (10m), a date (2026-01-31T12:00:00Z) or Unix seconds"
+        ) from None
 
 
 def seconds_of(rfc3339: str) -> float:

@@ -1,11 +1,13 @@
 """``-v``, ``--mount`` and ``--tmpfs``."""
 
+# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
+# ruff: noqa: PTH100
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable
 
+from moby_tui.cli.values import comma
 from moby_tui.cli.values.units import parse_size
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import BindOptions, ImageMountOptions, Mount, TmpfsOptions, VolumeDriverConfig, VolumeOptions
@@ -59,21 +61,9 @@ def _boolean(key: str, value: str) -> bool:
     raise InvalidArgument(f"invalid value for {key} in --mount: {value!r}; use true or false")
 
 
-def _fields(spec: str) -> list[tuple[str, str]]:
-    try:
-        [items] = csv.reader([spec], strict=True)
-    except (ValueError, csv.Error):
-        raise InvalidArgument(f"invalid --mount {spec!r}: it is one line of comma-separated key=value") from None
-    fields = []
-    for item in items:
-        key, _, value = item.partition("=")
-        fields.append((_ALIASES.get(key.lower(), key.lower()), value))
-    return fields
-
-
 def parse_mount(spec: str) -> Mount:
     """One ``--mount type=bind,source=/a,target=/b,readonly``. Raises ``InvalidArgument``."""
-    fields = _fields(spec)
+    fields = [(_ALIASES.get(key, key), value) for key, _, value in comma.fields("--mount", spec)]
     mount = Mount(type=next((value.lower() for key, value in fields if key == "type"), "volume"))
     if mount.type not in _TYPES:
         raise InvalidArgument(f"invalid mount type {mount.type!r}: use {', '.join(_TYPES)}")

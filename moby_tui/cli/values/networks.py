@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 
+from moby_tui.cli.values import comma
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings
 
@@ -38,13 +38,11 @@ def parse_network(spec: str) -> tuple[str, EndpointSettings | None]:
     if "=" not in spec:
         return spec, None
     endpoint, name = EndpointSettings(), ""
-    [items] = list(csv.reader([spec])) or [[]]
-    for item in items:
-        key, _, value = item.partition("=")
-        if key.strip().lower() == "name":
+    for key, _, value in comma.fields("--network", spec):
+        if key == "name":
             name = value
         else:
-            _set(endpoint, key.strip().lower(), value)
+            _set(endpoint, key, value)
     if not name:
         raise InvalidArgument(f"invalid --network {spec!r}: name= is missing")
     return name, endpoint

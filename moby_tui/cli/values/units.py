@@ -9,9 +9,9 @@ import re
 
 from moby_tui.errors import InvalidArgument
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
-_DURATION = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|[+-]?0")
-_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|[+-]?0", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _NANOSECONDS = {
     "ns": 1,
     "us": 1_000,
@@ -35,7 +35,7 @@ def parse_size(text: str) -> int:
     number, unit = match.groups()
     power = "kmgtp".index(unit.lower()) + 1 if unit else 0
     whole, _, fraction = number.partition(".")
-    size = int(whole + fraction) * 1024**power // 10 ** len(fraction)
+    size = int(whole + fraction) * (1 << 10 * power) // int("1" + "0" * len(fraction))
     if size > _LARGEST:
         raise InvalidArgument(f"size {text!r} is too large")
     return size
@@ -59,7 +59,7 @@ def parse_nanoseconds(text: str) -> int:
 
 def parse_nano_cpus(text: str) -> int:
     """Billionths of a CPU of ``1.5``. Raises ``InvalidArgument`` for more than nine decimals."""
-    match = re.fullmatch(r"(\d*)(?:\.(\d*))?", text)
+    match = re.fullmatch(r"(\d*)(?:\.(\d*))?", text, re.ASCII)
     if match is None or not any(match.groups()):
         raise InvalidArgument(f"invalid number of cpus: {text!r}; write it like 1.5")
     fraction = (match[2] or "").rstrip("0")

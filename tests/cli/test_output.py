@@ -1,0 +1,133 @@
+"""Templates, tables, port summaries; detach keys."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moby_tui.cli.output import table
+from moby_tui.cli.output.template import Template
+from moby_tui.cli.output.text import port_summary, printable, quoted
+from moby_tui.cli.terminal.detach import DetachFilter, parse_keys
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.schema.container import Port
+
+VALUE = {"Name": "web", "State": {"Running": True, "Pid": 7}, "Env": ["A=1", "B=2"], "None": None, "Labels": {"b": "2", "a": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{.Name}}", "web"),
+        ("<{{ .Name }}>", "<web>"),
+        ("{{.State.Running}} {{.State.Pid}}", "true 7"),
+        ("{{json .State}}", '{"Running":true,"Pid":7}'),
+        (
+            "{{json .}}",
+            '{"Name":"web","State":{"Running":true,"Pid":7},"Env":["A=1","B=2"],"None":null,"Labels":{"b":"2","a":"1"}}',
+        ),
+        ("{{.Env}} {{.Labels}}", "[A=1 B=2] map[a:1 b:2]"),
+        ("{{.None}}", "<no value>"),
+        (r"a\t{{.Name}}\n", "a\tweb\n"),
+        ("a  {{- .Name -}}  b", "awebb"),
+        ("plain", "plain"),
+    ],
+)
+def test_template(template: str, text: str) -> None:
+    assert Template(template).render(VALUE) == text
+
+
+@pytest.mark.parametrize(
+    "template", ["{{range .Env}}", "{{end}}", "{{.Name | upper}}", "{{index .Env 0}}", '{{.Label "x"}}', "{{json}}"]
+)
+def test_template_function_is_refused(template: str) -> None:
+    with pytest.raises(NotImplementedYet, match="template function"):
+        Template(template)
+
+
+@pytest.mark.parametrize("template", ["{{.Name", "{{}}", ".Name}}", "{{.Gone}}", "{{.Name.More}}"])
+def test_template_is_refused(template: str) -> None:
+    with pytest.raises(InvalidArgument):
+        Template(template).render(VALUE)
+
+
+@given(st.text(alphabet="{}.- \\tjsonAb", max_size=25))
+def test_template_is_rendered_or_refused(text: str) -> None:
+    with contextlib.suppress(MobyError):
+        Template(text).render({"A": "b"})
+
+
+HEADINGS = {"ID": "CONTAINER ID", "Names": "NAMES"}
+ROWS = [{"ID": "0123456789ab", "Names": "web"}, {"ID": "x", "Names": "a-longer-name"}]
+
+
+def test_table() -> None:
+    assert table.formatted("", HEADINGS, ("ID", "Names"), ROWS) == [
+        "CONTAINER ID   NAMES",
+        "0123456789ab   web",
+        "x              a-longer-name",
+    ]
+    assert table.formatted(r"table {{.Names}}\t{{.ID}}", HEADINGS, (), ROWS)[0] == "NAMES           CONTAINER ID"
+    assert table.formatted("{{.ID}}", HEADINGS, (), ROWS) == ["0123456789ab", "x"]
+    assert table.formatted("json", HEADINGS, (), ROWS[:1]) == ['{"ID":"0123456789ab","Names":"web"}']
+
+
+def test_ports_are_summed_up() -> None:
+    ports = [Port(ip="0.0.0.0", private_port=80 + i, public_port=8000 + i) for i in range(3)]
+    assert port_summary([*ports, Port(private_port=443)]) == "443/tcp, 0.0.0.0:8000-8002->80-82/tcp"
+    assert port_summary([Port(ip="::", private_port=53, public_port=53, type="udp")]) == "[::]:53->53/udp"
+
+
+def test_command_is_quoted_and_cut() -> None:
+    assert quoted("nginx -g 'daemon off;'", 20) == '"nginx -g \'daemon of…"'
+    assert quoted('echo "hi"', 20) == '"echo \\"hi\\""'
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    assert printable("a\x1b[31mb") == "a\\x1b[31mb"
+
+
+def test_detach_keys() -> None:
+    assert parse_keys("ctrl-p,ctrl-q") == b"\x10\x11"
+    assert parse_keys("a,ctrl-[,ctrl-@") == b"a\x1b\x00"
+    for wrong in ("", "ctrl-", "ctrl-1", "ab", "ctrl-p,"):
+        with pytest.raises(InvalidArgument):
+            parse_keys(wrong)
+
+
+def test_keys_detach_and_are_not_passed_on() -> None:
+    assert DetachFilter(b"\x10\x11").feed(b"abc\x10\x11def") == (b"abc", True)
+
+
+def test_half_the_keys_are_passed_on_late() -> None:
+    keys = DetachFilter(b"\x10\x11")
+    assert keys.feed(b"a\x10") == (b"a", False)
+    assert keys.feed(b"b\x10") == (b"\x10b", False)
+    assert keys.feed(b"\x11") == (b"", True)
+
+
+@given(st.lists(st.binary(max_size=6), max_size=8), st.sampled_from([b"aab", b"\x10\x11", b"a", b"abab"]))
+def test_detach_filter_loses_nothing(pieces: list[bytes], keys: bytes) -> None:
+    """Whatever the pieces, what is passed on is the input up to the keys, but for a beginning of them at the very end."""
+    whole = b"".join(pieces)
+    watch, passed, detached = DetachFilter(keys), b"", False
+    for piece in pieces:
+        out, detached = watch.feed(piece)
+        passed += out
+        if detached:
+            break
+    if detached:
+        assert passed == whole[: whole.index(keys)]
+    else:
+        assert keys not in whole
+        assert whole.startswith(passed)
+        assert keys.startswith(whole[len(passed) :])
+
+
+@given(st.text("ab", max_size=12), st.sampled_from(["aab", "abab"]))
+def test_detach_filter_finds_overlapping_keys(text: str, keys: str) -> None:
+    _, detached = DetachFilter(keys.encode()).feed(text.encode())
+    assert detached == (keys in text)
