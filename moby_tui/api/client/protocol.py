@@ -6,6 +6,7 @@ All calls are coroutines or asynchronous iterators in schema types, and raise th
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -81,7 +82,7 @@ class Containers(Protocol):
     def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]: ...
     async def top(self, ref: str, ps_args: str = "-ef") -> Top: ...
     async def resize(self, ref: str, *, height: int, width: int) -> None: ...
-    async def changes(self, ref: str) -> list[PathChange]: ...
+    async def changes(self, ref: str) -> builtins.list[PathChange]: ...
 
     async def exec_create(self, ref: str, config: ExecCreate) -> str: ...
     async def exec_start(self, exec_id: str, options: ExecStart) -> Stream | None:
@@ -97,7 +98,13 @@ class Containers(Protocol):
         ...
 
     async def archive_put(
-        self, ref: str, path: str, archive: AsyncIterator[bytes], *, no_overwrite_dir_non_dir: bool = False, copy_uid_gid: bool = False
+        self,
+        ref: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
     ) -> None:
         """Unpacks a tar (plain or compressed) into an existing directory of the container."""
         ...
@@ -113,12 +120,18 @@ class Images(Protocol):
 
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]: ...
     def import_tar(
-        self, archive: AsyncIterator[bytes], *, reference: str = "", message: str = "", changes: list[str] | None = None, platform: str = ""
+        self,
+        archive: AsyncIterator[bytes],
+        *,
+        reference: str = "",
+        message: str = "",
+        changes: builtins.list[str] | None = None,
+        platform: str = "",
     ) -> AsyncIterator[Progress]: ...
     async def inspect(self, ref: str) -> ImageInspect: ...
-    async def history(self, ref: str) -> list[ImageHistory]: ...
+    async def history(self, ref: str) -> builtins.list[ImageHistory]: ...
     async def tag(self, ref: str, target: str) -> None: ...
-    async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> list[ImageDeleted]: ...
+    async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]: ...
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
 
 
@@ -151,7 +164,7 @@ class Builder(Protocol):
 
 class Events(Protocol):
     def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> AsyncIterator[Event]:
-        """Past events from ``since`` (Unix seconds; 0: none), then live ones until ``until`` (0: for ever), without gap or repeat."""
+        """Past events from ``since`` (Unix seconds; 0: none), then live ones until ``until`` (0: for ever); no gap, no repeat."""
         ...
 
 

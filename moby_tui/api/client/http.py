@@ -1,0 +1,200 @@
+"""An engine at the far end of a socket, as a ``Client``.
+
+Works with every Docker-compatible engine: the version of the API is negotiated, unknown fields are ignored, and what an
+older engine leaves out has our defaults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from moby_tui.api.client import lenient
+from moby_tui.api.client.address import Address
+from moby_tui.api.client.containers import RemoteContainers
+from moby_tui.api.client.images import RemoteBuilder, RemoteImages
+from moby_tui.api.client.objects import RemoteEvents, RemoteNetworks, RemoteSystem, RemoteVolumes
+from moby_tui.api.client.transport import Body, Exchange
+from moby_tui.errors import (
+    Conflict,
+    Forbidden,
+    InvalidArgument,
+    MobyError,
+    NotFound,
+    NotImplementedYet,
+    NotModified,
+    StorageFull,
+    Unauthorized,
+    Unavailable,
+)
+from moby_tui.schema.base import encode
+from moby_tui.version import API_VERSION, MIN_API_VERSION
+
+T = TypeVar("T")
+
+#: Bytes of one answer, and of one line of a stream.
+MAX_ANSWER = 256 * 1024 * 1024
+MAX_LINE = 16 * 1024 * 1024
+_MAX_ERROR = 64 * 1024
+
+_KINDS: dict[int, type[MobyError]] = {
+    kind.status: kind
+    for kind in (InvalidArgument, Unauthorized, Forbidden, NotFound, Conflict, NotModified, Unavailable, StorageFull)
+}
+_NOT_YET = " is not implemented yet"
+
+
+def error_of(status: int, message: str) -> MobyError:
+    """The error that an answer's status stands for, with the far engine's own words."""
+    if status == NotImplementedYet.status and message.endswith(_NOT_YET):
+        return NotImplementedYet(message.removesuffix(_NOT_YET))
+    return _KINDS.get(status, MobyError)(message)
+
+
+def parse_version(text: str) -> tuple[int, int]:
+    """``1.47`` as a pair; raises ``InvalidArgument``."""
+    major, _, minor = text.partition(".")
+    if not (major.isdigit() and minor.isdigit()):
+        raise InvalidArgument(f"the engine names an invalid API version: {text!r}")
+    return int(major), int(minor)
+
+
+class Session:
+    """Requests to one engine. The first one finds out which version of the API both sides speak."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._negotiating = asyncio.Lock()
+        self._version: tuple[int, int] | None = None
+
+    async def version(self) -> tuple[int, int]:
+        """The newest API version that both speak."""
+        async with self._negotiating:
+            if self._version is None:
+                self._version = await self._negotiate()
+            return self._version
+
+    async def _negotiate(self) -> tuple[int, int]:
+        exchange = await Exchange.start(self._address, "HEAD", "/_ping", {}, None)
+        await exchange.close()
+        theirs = parse_version(exchange.headers.get("api-version", MIN_API_VERSION))
+        if theirs < parse_version(MIN_API_VERSION):
+            raise InvalidArgument(
+                f"the engine at {self._address} is too old: API {theirs[0]}.{theirs[1]}, need {MIN_API_VERSION}"
+            )
+        return min(theirs, parse_version(API_VERSION))
+
+    async def open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        *,
+        body: Body | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Exchange:
+        """Sends a request; raises the error that the answer tells."""
+        major, minor = await self.version()
+        target = f"/v{major}.{minor}{path}" + _query_string(query or {})
+        exchange = await Exchange.start(self._address, method, target, headers or {}, body)
+        if exchange.status >= 300:
+            raise await _refusal(exchange)
+        return exchange
+
+    async def open_json(self, method: str, path: str, query: Mapping[str, object] | None, document: object) -> Exchange:
+        return await self.open(method, path, query, body=encode(document), headers={"Content-Type": "application/json"})
+
+    async def get(self, path: str, kind: type[T], query: Mapping[str, object] | None = None) -> T:
+        return await self._read(await self.open("GET", path, query), kind)
+
+    async def ask(
+        self, method: str, path: str, kind: type[T], query: Mapping[str, object] | None = None, document: object = None
+    ) -> T:
+        """A request with a JSON answer, and with a JSON body where there is a document."""
+        if document is None:
+            return await self._read(await self.open(method, path, query), kind)
+        return await self._read(await self.open_json(method, path, query, document), kind)
+
+    async def send(self, method: str, path: str, query: Mapping[str, object] | None = None) -> None:
+        """A request whose answer says nothing more than its status."""
+        exchange = await self.open(method, path, query)
+        await exchange.close()
+
+    async def lines(self, exchange: Exchange, kind: type[T]) -> AsyncGenerator[T, None]:
+        """A stream of JSON documents, one a line."""
+        buffer = bytearray()
+        async with aclosing(exchange.pieces()) as pieces:
+            async for piece in pieces:
+                buffer += piece
+                *complete, rest = buffer.split(b"\n") if b"\n" in piece else [buffer]
+                if len(rest) > MAX_LINE:
+                    raise MobyError(f"the engine sent a line of more than {MAX_LINE} bytes")
+                buffer = bytearray(rest)
+                for line in complete:
+                    if line.strip():
+                        yield _decode(bytes(line), kind)
+        if buffer.strip():
+            yield _decode(bytes(buffer), kind)
+
+    async def _read(self, exchange: Exchange, kind: type[T]) -> T:
+        return _decode(await exchange.read(MAX_ANSWER), kind)
+
+
+def _decode(data: bytes, kind: type[T]) -> T:
+    try:
+        return lenient.decode_foreign(data, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MobyError(f"cannot read the engine's answer: {error}") from None
+
+
+def _query_string(query: Mapping[str, object]) -> str:
+    """Absent and empty values are left out; true is ``1``; filters and other maps are JSON; lists repeat their name."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        if value is None or value == "" or value is False or value == {}:
+            continue
+        if isinstance(value, list):
+            pairs += [(name, str(item)) for item in value]
+        elif isinstance(value, dict):
+            pairs.append((name, encode(value).decode()))
+        else:
+            pairs.append((name, "1" if value is True else str(value)))
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+async def _refusal(exchange: Exchange) -> MobyError:
+    body = await exchange.read(_MAX_ERROR)
+    try:
+        message = msgspec.json.decode(body, type=dict[str, Any]).get("message", "")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        message = body.decode(errors="replace").strip()
+    return error_of(exchange.status, str(message) or f"the engine answered with status {exchange.status}")
+
+
+class HttpClient:
+    """A remote engine. Holds no connection between calls."""
+
+    def __init__(self, address: Address) -> None:
+        session = Session(address)
+        self.containers = RemoteContainers(session)
+        self.images = RemoteImages(session)
+        self.networks = RemoteNetworks(session)
+        self.volumes = RemoteVolumes(session)
+        self.builder = RemoteBuilder(session)
+        self.events = RemoteEvents(session)
+        self.system = RemoteSystem(session)
+
+    async def close(self) -> None:
+        return None
+
+    async def __aenter__(self) -> HttpClient:
+        await self.system.ping()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()

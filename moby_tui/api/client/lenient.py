@@ -1,0 +1,168 @@
+"""Reading JSON that Go wrote, or that was written for Go.
+
+Go's decoder matches field names whatever their case, takes ``null`` for "leave the field as it is", and its encoder writes
+``null`` for an empty list. This module brings such a document into the shape that our structs accept, guided by their types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+T = TypeVar("T")
+_Shape = Callable[[Any], Any]
+
+
+class Misfit(Exception):
+    """A value that its field cannot hold."""
+
+
+def decode(data: bytes | str, kind: type[T]) -> T:
+    """Reads JSON as Go would; raises ``msgspec.DecodeError`` (its child ``ValidationError`` for a value of the wrong type)."""
+    return msgspec.convert(_shape(kind, False)(msgspec.json.decode(data)), kind)  # type: ignore[arg-type]
+
+
+def decode_foreign(data: bytes | str, kind: type[T]) -> T:
+    """Reads another engine's answer: what fits no field of ours is left out instead of refused, if the field can be absent."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        return msgspec.convert(_shape(kind, True)(msgspec.json.decode(data)), kind)  # type: ignore[arg-type]
+
+
+@cache
+def _shape(kind: Hashable, forgiving: bool) -> _Shape:
+    return _of_type(inspect.type_info(kind), forgiving)
+
+
+def _of_type(info: inspect.Type, forgiving: bool) -> _Shape:
+    if isinstance(info, inspect.StructType):
+        return _of_struct(info.cls, forgiving)
+    if isinstance(info, inspect.ListType | inspect.VarTupleType):
+        return _of_list(_of_type(info.item_type, forgiving), forgiving)
+    if isinstance(info, inspect.DictType):
+        return _of_dict(_of_type(info.value_type, forgiving), forgiving)
+    if isinstance(info, inspect.UnionType):
+        return _of_union(info, forgiving)
+    return _of_scalar(info) if forgiving else _same
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@cache
+def _of_struct(cls: type, forgiving: bool) -> _Shape:
+    fields: dict[str, tuple[str, bool, _Shape]] | None = None
+
+    def prepare() -> dict[str, tuple[str, bool, _Shape]]:
+        info = inspect.type_info(cls)
+        assert isinstance(info, inspect.StructType)
+        return {
+            field.encode_name.lower(): (field.encode_name, _takes_none(field.type), _of_type(field.type, forgiving))
+            for field in info.fields
+        }
+
+    def shape(value: Any) -> Any:
+        nonlocal fields
+        if not isinstance(value, dict):
+            if forgiving:
+                raise Misfit
+            return value
+        fields = fields or prepare()
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            name, takes_none, inner = fields.get(key.lower(), ("", False, _same))
+            if not name or (item is None and not takes_none):
+                continue
+            try:
+                result[name] = inner(item)
+            except Misfit:
+                continue
+        return result
+
+    return shape
+
+
+def _takes_none(info: inspect.Type) -> bool:
+    if isinstance(info, inspect.UnionType):
+        return any(isinstance(kind, inspect.NoneType) for kind in info.types)
+    return isinstance(info, inspect.AnyType | inspect.NoneType)
+
+
+def _of_list(inner: _Shape, forgiving: bool) -> _Shape:
+    def shape(value: Any) -> Any:
+        if not isinstance(value, list):
+            if forgiving:
+                raise Misfit
+            return value
+        return [inner(item) for item in value]
+
+    return shape
+
+
+def _of_dict(inner: _Shape, forgiving: bool) -> _Shape:
+    def shape(value: Any) -> Any:
+        if not isinstance(value, dict):
+            if forgiving:
+                raise Misfit
+            return value
+        result = {}
+        for key, item in value.items():
+            try:
+                result[key] = inner(item)
+            except Misfit:
+                continue
+        return result
+
+    return shape
+
+
+_CONTAINERS: dict[type, tuple[type, ...]] = {
+    dict: (inspect.StructType, inspect.DictType, inspect.AnyType),
+    list: (inspect.ListType, inspect.VarTupleType, inspect.AnyType),
+}
+
+
+def _of_union(info: inspect.UnionType, forgiving: bool) -> _Shape:
+    """Unions here are "or null" and "list or text": the JSON kind of the value tells which member is meant."""
+    members = [(kind, _of_type(kind, forgiving)) for kind in info.types]
+
+    def shape(value: Any) -> Any:
+        if value is None:
+            return None
+        wanted = _CONTAINERS.get(type(value))
+        for kind, inner in members:
+            if wanted is None:
+                if not isinstance(kind, inspect.StructType | inspect.DictType | inspect.ListType | inspect.NoneType):
+                    return inner(value)
+            elif isinstance(kind, wanted):
+                return inner(value)
+        if forgiving:
+            raise Misfit
+        return value
+
+    return shape
+
+
+def _of_scalar(info: inspect.Type) -> _Shape:
+    accepted: dict[type, type | tuple[type, ...]] = {
+        inspect.StrType: str,
+        inspect.BoolType: bool,
+        inspect.IntType: int,
+        inspect.FloatType: (int, float),
+    }
+    python_type = accepted.get(type(info))
+    if python_type is None:
+        return _same
+
+    def shape(value: Any) -> Any:
+        if not isinstance(value, python_type) or (isinstance(value, bool) and python_type is not bool):
+            raise Misfit
+        return value
+
+    return shape

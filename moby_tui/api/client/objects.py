@@ -1,0 +1,82 @@
+"""Networks, volumes, events and the remote engine itself."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from moby_tui.schema.base import Filters
+from moby_tui.schema.event import Event
+from moby_tui.schema.network import Network
+from moby_tui.schema.system import DiskUsage, Info, Version
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.http import Session
+
+
+class RemoteNetworks:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def list(self, *, filters: Filters | None = None) -> builtins.list[Network]:
+        return await self._session.get("/networks", builtins.list[Network], {"filters": filters})
+
+    async def inspect(self, ref: str) -> Network:
+        return await self._session.get(f"/networks/{quote(ref, safe='')}", Network)
+
+
+class RemoteVolumes:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def list(self, *, filters: Filters | None = None) -> builtins.list[Volume]:
+        return (await self._session.get("/volumes", VolumeList, {"filters": filters})).volumes
+
+    async def create(self, config: VolumeCreate) -> Volume:
+        return await self._session.ask("POST", "/volumes/create", Volume, None, config)
+
+    async def inspect(self, name: str) -> Volume:
+        return await self._session.get(f"/volumes/{quote(name, safe='')}", Volume)
+
+    async def remove(self, name: str, *, force: bool = False) -> None:
+        await self._session.send("DELETE", f"/volumes/{quote(name, safe='')}", {"force": force})
+
+    async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
+        return await self._session.ask("POST", "/volumes/prune", VolumesPruned, {"filters": filters})
+
+
+class RemoteEvents:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> AsyncIterator[Event]:
+        query = {
+            "since": f"{since:.9f}" if since else None,
+            "until": f"{until:.9f}" if until else None,
+            "filters": filters,
+        }
+        exchange = await self._session.open("GET", "/events", query)
+        async with aclosing(self._session.lines(exchange, Event)) as events:
+            async for event in events:
+                yield event
+
+
+class RemoteSystem:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def ping(self) -> None:
+        await self._session.send("GET", "/_ping")
+
+    async def version(self) -> Version:
+        return await self._session.get("/version", Version)
+
+    async def info(self) -> Info:
+        return await self._session.get("/info", Info)
+
+    async def disk_usage(self) -> DiskUsage:
+        return await self._session.get("/system/df", DiskUsage)

@@ -1,0 +1,90 @@
+"""The forms an answer takes: one JSON document, nothing, a stream of JSON lines, a stream of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from aiohttp import web
+
+from moby_tui.api.server.versions import HEADERS
+from moby_tui.errors import MobyError
+from moby_tui.schema.base import encode
+from moby_tui.schema.image import ErrorDetail, Progress
+
+JSON = "application/json"
+
+
+def json(value: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=encode(value) + b"\n", headers={**HEADERS, "Content-Type": JSON})
+
+
+def empty(status: int = 204) -> web.Response:
+    return web.Response(status=status, headers=HEADERS)
+
+
+async def begin(request: web.BaseRequest, content_type: str, headers: dict[str, str] | None = None) -> web.StreamResponse:
+    """Sends status and headers at once: clients wait for them before they go on."""
+    response = web.StreamResponse(headers={**HEADERS, "Content-Type": content_type, **(headers or {})})
+    await response.prepare(request)
+    return response
+
+
+async def lines(
+    request: web.BaseRequest, values: AsyncIterator[Any], *, content_type: str = JSON, render: Callable[[Any], bytes]
+) -> web.StreamResponse:
+    """One piece per value, each sent when it comes; the headers go first."""
+    response = await begin(request, content_type)
+    async with _closing(values):
+        async for value in values:
+            await response.write(render(value))
+    return response
+
+
+async def progress(request: web.BaseRequest, steps: AsyncIterator[Progress]) -> web.StreamResponse:
+    """Pull, load, import and build. A failure before the first step has a status; a later one can only be told in the stream."""
+    async with _closing(steps):
+        first = await anext(steps, None)
+        response = await begin(request, JSON)
+        try:
+            if first is not None:
+                await response.write(_progress_line(first))
+            async for step in steps:
+                await response.write(_progress_line(step))
+        except MobyError as error:
+            await response.write(_progress_line(failure(error)))
+    return response
+
+
+def failure(error: MobyError) -> Progress:
+    """The last line of a progress stream that failed: new clients read ``errorDetail``, old ones ``error``."""
+    return Progress(error=error.message, error_detail=ErrorDetail(message=error.message, code=error.status))
+
+
+def _progress_line(step: Progress) -> bytes:
+    return encode(step) + b"\r\n"
+
+
+async def raw(
+    request: web.BaseRequest, pieces: AsyncIterator[bytes], *, content_type: str, headers: dict[str, str] | None = None
+) -> web.StreamResponse:
+    """Bytes as they come. The first piece is awaited before the status is sent, so that a refusal still has its own status."""
+    async with _closing(pieces):
+        first = await anext(pieces, b"")
+        response = await begin(request, content_type, headers)
+        if first:
+            await response.write(first)
+        async for piece in pieces:
+            await response.write(piece)
+    return response
+
+
+def _closing(values: AsyncIterator[Any]) -> Any:
+    """Ends the generator when the client goes away, so that what it holds is let go now and not at some collection."""
+    return aclosing(values) if hasattr(values, "aclose") else _Nothing()
+
+
+class _Nothing:
+    async def __aenter__(self) -> None: ...
+    async def __aexit__(self, *exc: object) -> None: ...

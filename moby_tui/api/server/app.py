@@ -1,0 +1,105 @@
+"""The Docker Engine API over a ``Client``: decode, call, encode."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from moby_tui.api.client.protocol import Client
+from moby_tui.api.server import decode, errors, versions
+from moby_tui.api.server.answers import empty
+from moby_tui.api.server.call import Call, Peer, peer_of
+from moby_tui.api.server.hijack import Connection
+from moby_tui.api.server.router import Route, Router
+from moby_tui.api.server.routes import ROUTES
+from moby_tui.errors import InvalidArgument
+
+#: Raises ``Forbidden`` for a caller that may not use the engine.
+Authorize = Callable[[Peer], None]
+
+
+class App(web.Server):
+    """All connections of one API server."""
+
+    def __init__(self, client: Client, authorize: Authorize | None = None) -> None:
+        super().__init__(self._answer, handler_cancellation=True, access_log=None, auto_decompress=False)
+        self._client = client
+        self._authorize = authorize
+        self._router = Router(ROUTES)
+        self._running: set[asyncio.Task[web.StreamResponse]] = set()
+        self._abandoned: set[asyncio.Task[web.StreamResponse]] = set()
+        self._closing = False
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._dispatch(request)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            if request.writer.output_size > 0:  # the status is sent: a broken end is all that can be said now
+                errors.log.warning("answer to %s broke off: %s", request.rel_url.path, error)
+                raise ConnectionResetError(str(error)) from error
+            return errors.answer(error)
+
+    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._authorize and (peer := peer_of(request)):
+            self._authorize(peer)
+        if request.method == "OPTIONS":
+            return empty(200)
+        text, path = versions.split(unquote(request.rel_url.raw_path))
+        found = self._router.find(request.method, path)
+        if found is None:
+            raise errors.PageNotFound
+        route, params = found
+        version = versions.accept(text)
+        if version < route.since:
+            raise InvalidArgument(f"{request.method} {path} requires minimum API version {route.since[0]}.{route.since[1]}")
+        await _expect(request)
+        call = Call(self._client, request, version, params, decode.Query(request.rel_url.query))
+        return await self._run(route, call)
+
+    async def _run(self, route: Route, call: Call) -> web.StreamResponse:
+        """A client that goes away ends what only it was waiting for, never half of a change."""
+        task = asyncio.get_running_loop().create_task(_result(route, call))
+        group = self._abandoned if route.abandoned else self._running
+        group.add(task)
+        task.add_done_callback(group.discard)
+        if not route.abandoned:
+            return await asyncio.shield(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._closing:
+                raise ConnectionResetError("the server is shutting down") from None
+            raise
+
+    def end_streams(self) -> None:
+        """Ends the answers that would never end by themselves: events, logs, stats, attachments."""
+        self._closing = True
+        for task in self._abandoned:
+            task.cancel()
+
+    async def finish_changes(self, timeout: float) -> None:
+        """Waits for the changes under way, also those whose client has gone; no longer than ``timeout`` seconds."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout)
+
+
+async def _result(route: Route, call: Call) -> web.StreamResponse:
+    return await route.handler(call)
+
+
+async def _expect(request: web.BaseRequest) -> None:
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def make_app(client: Client, authorize: Authorize | None = None) -> App:
+    """The server of one engine; call it in the loop that will run it."""
+    return App(client, authorize)

@@ -1,0 +1,161 @@
+"""Reading what a client sent: query parameters, filters, times and JSON bodies, by the rules of the Docker Engine's server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+from multidict import MultiMapping
+
+from moby_tui.api.client import lenient
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.base import Filters
+from moby_tui.schema.image import RegistryAuth
+
+T = TypeVar("T")
+
+#: Bytes; the largest real create requests are a few tens of kilobytes.
+MAX_JSON = 4 * 1024 * 1024
+#: Seconds a client has to send a JSON body.
+BODY_TIMEOUT = 30.0
+
+_FALSE = frozenset({"", "0", "no", "false", "none"})
+_UINT32_MAX = 2**32 - 1
+_FRACTION = re.compile(r"(?<=\.)\d+")
+
+
+class Query:
+    """The query string of one request."""
+
+    def __init__(self, values: MultiMapping[str]) -> None:
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._values.get(name, default)
+
+    def all(self, name: str) -> list[str]:
+        return list(self._values.getall(name, []))
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """``"" 0 no false none`` are false, everything else is true; absent is the default."""
+        value = self._values.get(name)
+        return default if value is None else value.strip().lower() not in _FALSE
+
+    def integer(self, name: str, default: int = 0) -> int:
+        value = self._values.get(name, "")
+        if not value:
+            return default
+        try:
+            return int(value)
+        except ValueError:
+            raise InvalidArgument(f"invalid value for {name}: {value!r} is not a number") from None
+
+    def dimension(self, name: str) -> int:
+        """A terminal's height or width: an unsigned 32-bit number, without sign."""
+        value = self._values.get(name, "")
+        if not (value.isascii() and value.isdigit()) or int(value) > _UINT32_MAX:
+            raise InvalidArgument(f"invalid {name}: {value!r} is not a number of rows or columns")
+        return int(value)
+
+    def timestamp(self, name: str) -> float:
+        """Unix seconds with or without a fraction, or RFC 3339; 0 where absent."""
+        value = self._values.get(name, "")
+        return parse_timestamp(name, value) if value else 0.0
+
+    def filters(self, known: frozenset[str]) -> Filters:
+        """``filters=`` in both of its forms, lists or maps to true; a key that is not ``known`` is refused."""
+        value = self._values.get("filters", "")
+        filters = parse_filters(value) if value else {}
+        if unknown := filters.keys() - known:
+            raise InvalidArgument(f"invalid filter '{min(unknown)}'")
+        return filters
+
+    def map(self, name: str) -> dict[str, str | None]:
+        """A parameter that is a JSON object of texts, as ``buildargs`` and ``labels`` are; null values are kept."""
+        value = self._values.get(name, "")
+        if not value:
+            return {}
+        try:
+            return msgspec.json.decode(value, type=dict[str, str | None] | None) or {}
+        except (msgspec.DecodeError, UnicodeEncodeError) as error:
+            raise InvalidArgument(f"invalid {name}: {error}") from None
+
+
+def parse_timestamp(name: str, value: str) -> float:
+    """See ``Query.timestamp``; raises ``InvalidArgument``."""
+    try:
+        return float(value) if re.fullmatch(r"-?\d+(\.\d*)?", value) else _rfc3339(value)
+    except (ValueError, OverflowError):
+        raise InvalidArgument(f"invalid {name}: {value!r} is neither Unix seconds nor an RFC 3339 time") from None
+
+
+def _rfc3339(value: str) -> float:
+    # datetime keeps microseconds only; Go writes nanoseconds.
+    return datetime.fromisoformat(_FRACTION.sub(lambda digits: digits[0][:6].ljust(6, "0"), value)).timestamp()
+
+
+def parse_filters(text: str) -> Filters:
+    """See ``Query.filters``; raises ``InvalidArgument``."""
+    try:
+        document = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool]] | None) or {}
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise InvalidArgument(f"invalid filter: {error}") from None
+    return {
+        key: list(values) if isinstance(values, list) else [value for value, wanted in values.items() if wanted]
+        for key, values in document.items()
+    }
+
+
+def registry_auth(header: str | None) -> RegistryAuth | None:
+    """The header ``X-Registry-Auth``. One that cannot be read counts as absent, as with the Docker Engine."""
+    if not header:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(header.replace("+", "-").replace("/", "_") + "=" * (-len(header) % 4))
+        return lenient.decode(raw, RegistryAuth)
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        return None
+
+
+async def body(request: web.BaseRequest, limit: int = MAX_JSON) -> bytes:
+    """The whole body of a small request; raises ``InvalidArgument`` when it is too large or comes too slowly."""
+    if (request.content_length or 0) > limit:
+        raise InvalidArgument(f"request body is larger than {limit} bytes")
+    data = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for piece in request.content.iter_any():
+                data += piece
+                if len(data) > limit:
+                    raise InvalidArgument(f"request body is larger than {limit} bytes")
+    except TimeoutError:
+        raise InvalidArgument(f"the request body did not arrive within {BODY_TIMEOUT:.0f} seconds") from None
+    return bytes(data)
+
+
+async def json_body(request: web.BaseRequest, kind: type[T]) -> T:
+    """A JSON body as a typed object. An empty one is an object without fields."""
+    data = await body(request)
+    if not data:
+        return _convert(b"{}", kind)
+    if request.content_type != "application/json":
+        raise InvalidArgument(f"unsupported Content-Type header ({request.content_type}): must be 'application/json'")
+    return _convert(data, kind)
+
+
+def _convert(data: bytes, kind: type[T]) -> T:
+    try:
+        return lenient.decode(data, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if "trailing characters" in str(error):
+            raise InvalidArgument("unexpected content after JSON") from None
+        raise InvalidArgument(f"invalid JSON: {error}") from None

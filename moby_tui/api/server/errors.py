@@ -1,0 +1,30 @@
+"""Errors as answers."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from moby_tui.api.server.answers import json
+from moby_tui.api.server.versions import HEADERS
+from moby_tui.errors import MobyError, NotFound, NotModified
+
+log = logging.getLogger(__name__)
+
+
+class PageNotFound(NotFound):
+    """Unknown path, or a method that the path does not have."""
+
+    def __init__(self) -> None:
+        super().__init__("page not found")
+
+
+def answer(error: Exception) -> web.Response:
+    """``{"message": ...}`` with the error's status; 304 has no body. What is none of our errors is a bug, and logged."""
+    if isinstance(error, NotModified):
+        return web.Response(status=error.status, headers=HEADERS)
+    if isinstance(error, MobyError):
+        return json({"message": error.message}, error.status)
+    log.error("request failed", exc_info=error)
+    return json({"message": f"internal error: {type(error).__name__}: {error}"}, 500)

@@ -1,0 +1,23 @@
+"""All routes of the API, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from moby_tui.api.server.router import Route
+from moby_tui.api.server.routes import (
+    archive,
+    build,
+    containers,
+    exec,
+    images,
+    networks,
+    processes,
+    system,
+    unimplemented,
+    volumes,
+)
+
+ROUTES: list[Route] = [
+    route
+    for module in (system, containers, processes, archive, exec, build, images, networks, volumes, unimplemented)
+    for route in module.table.routes
+]

@@ -1,0 +1,52 @@
+"""The classic builder: a tar in, a stream of steps out."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from moby_tui.api.server.answers import progress
+from moby_tui.api.server.call import Call
+from moby_tui.api.server.router import RouteTable
+from moby_tui.errors import NotImplementedYet
+
+table = RouteTable()
+
+#: Parameters that change nothing here, or whose absence the values given mean.
+_WITHOUT_EFFECT = {
+    "rm": ("1", "0", "true", "false"),
+    "forcerm": ("0", "false", "1", "true"),
+    "q": ("0", "false"),
+    "pull": ("0", "false"),
+    "squash": ("0", "false"),
+    "version": ("1",),
+    "networkmode": ("default",),
+    "cachefrom": ("[]", "null"),
+    "ulimits": ("[]", "null"),
+    "isolation": ("default",),
+}
+_KNOWN = frozenset({"dockerfile", "t", "buildargs", "labels", "target", "nocache"})
+_NUMBERS = frozenset({"memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "shmsize"})
+
+
+def _refuse_what_is_missing(call: Call) -> None:
+    for name, value in call.request.rel_url.query.items():
+        if name in _KNOWN or not value or (name in _NUMBERS and value == "0"):
+            continue
+        if value not in _WITHOUT_EFFECT.get(name, ()):
+            raise NotImplementedYet(f"build parameter {name}={value[:80]}")
+
+
+@table.post("/build", abandoned=True)
+async def build(call: Call) -> web.StreamResponse:
+    _refuse_what_is_missing(call)
+    query = call.query
+    steps = call.client.builder.build(
+        call.request.content.iter_any(),
+        dockerfile=query.text("dockerfile") or "Dockerfile",
+        tags=query.all("t"),
+        build_args={name: value for name, value in query.map("buildargs").items() if value is not None},
+        labels={name: value or "" for name, value in query.map("labels").items()},
+        target=query.text("target"),
+        no_cache=query.flag("nocache"),
+    )
+    return await progress(call.request, steps)

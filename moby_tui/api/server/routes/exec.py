@@ -1,0 +1,69 @@
+"""Further processes in a running container."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from moby_tui.api.server import hijack
+from moby_tui.api.server.answers import empty, json
+from moby_tui.api.server.call import Call
+from moby_tui.api.server.router import RouteTable
+from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.schema.container import ExecCreate, ExecCreated, ExecStart
+from moby_tui.schema.stream import STDOUT, frame
+
+table = RouteTable()
+
+
+@table.post("/containers/{ref}/exec")
+async def create(call: Call) -> web.StreamResponse:
+    config = await call.body(ExecCreate)
+    if not config.cmd:
+        raise InvalidArgument("No exec command specified")
+    if call.version < (1, 42):
+        config.console_size = None
+    return json(ExecCreated(id=await call.client.containers.exec_create(call.ref, config)), 201)
+
+
+@table.post("/exec/{ref}/start", abandoned=True)
+async def start(call: Call) -> web.StreamResponse:
+    options = await call.body(ExecStart)
+    if call.version < (1, 42):
+        options.console_size = None
+    execution = await call.client.containers.exec_inspect(call.ref)
+    if options.detach:
+        await call.client.containers.exec_start(call.ref, options)
+        return empty(200)
+    try:
+        stream = await call.client.containers.exec_start(call.ref, options)
+    except MobyError as error:
+        await _tell(call, error, tty=execution.process_config.tty)
+        return hijack.Hijacked()
+    assert stream is not None
+    try:
+        reader, writer = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))
+    except BaseException:
+        stream.close()
+        raise
+    await hijack.pump(stream, reader, writer)
+    return hijack.Hijacked()
+
+
+async def _tell(call: Call, error: MobyError, *, tty: bool) -> None:
+    """Docker's clients read nothing but the stream here: any other status than 101 loses the text."""
+    _, writer = hijack.take(call.request, hijack.content_type(call.version, tty=tty))
+    text = f"{error.message}\r\n".encode()
+    writer.write(text if tty else frame(STDOUT, text))
+    writer.close()
+
+
+@table.post("/exec/{ref}/resize")
+async def resize(call: Call) -> web.StreamResponse:
+    height, width = call.query.dimension("h"), call.query.dimension("w")
+    await call.client.containers.exec_resize(call.ref, height=height, width=width)
+    return empty(200)
+
+
+@table.get("/exec/{ref}/json")
+async def inspect(call: Call) -> web.StreamResponse:
+    return json(await call.client.containers.exec_inspect(call.ref))

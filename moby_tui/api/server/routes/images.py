@@ -1,0 +1,106 @@
+"""Images: list, pull, import, load, inspect, tag, removal."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from moby_tui.api.server import shims
+from moby_tui.api.server.answers import empty, json, progress
+from moby_tui.api.server.call import Call
+from moby_tui.api.server.decode import registry_auth
+from moby_tui.api.server.router import RouteTable
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+
+table = RouteTable()
+
+_FILTERS = frozenset({"before", "dangling", "label", "label!", "reference", "since", "until"})
+_PRUNE_FILTERS = frozenset({"dangling", "label", "label!", "until"})
+
+
+@table.get("/images/json")
+async def list_(call: Call) -> web.StreamResponse:
+    query = call.query
+    filters = query.filters(_FILTERS)
+    if old := query.text("filter"):  # before 1.28 the reference filter was a parameter
+        filters.setdefault("reference", []).append(old)
+    images = await call.client.images.list(all=query.flag("all"), digests=query.flag("digests"), filters=filters)
+    return json([shims.image_summary(image, call.version) for image in images])
+
+
+@table.post("/images/create", abandoned=True)
+async def create(call: Call) -> web.StreamResponse:
+    """Two in one: a pull with ``fromImage``, an import with ``fromSrc``."""
+    if call.query.text("fromImage"):
+        return await _pull(call)
+    if call.query.text("fromSrc"):
+        return await _import(call)
+    raise InvalidArgument("either fromImage or fromSrc must be given")
+
+
+async def _pull(call: Call) -> web.StreamResponse:
+    name, tag = call.query.text("fromImage").rstrip(":"), call.query.text("tag")
+    if tag:
+        name += f"@{tag}" if ":" in tag else f":{tag}"
+    elif "@" not in name and ":" not in name.rpartition("/")[2]:
+        raise NotImplementedYet("pulling all tags of a repository (name one tag: --all-tags)")
+    auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
+    return await progress(call.request, call.client.images.pull(name, platform=call.query.text("platform"), auth=auth))
+
+
+async def _import(call: Call) -> web.StreamResponse:
+    query = call.query
+    if query.text("fromSrc") != "-":
+        raise NotImplementedYet("importing from a URL (download it and pipe it to `docker import -`)")
+    repo, tag = query.text("repo"), query.text("tag")
+    steps = call.client.images.import_tar(
+        call.request.content.iter_any(),
+        reference=f"{repo}:{tag}" if repo and tag else repo,
+        message=query.text("message"),
+        changes=query.all("changes"),
+        platform=query.text("platform"),
+    )
+    return await progress(call.request, steps)
+
+
+@table.post("/images/load", abandoned=True)
+async def load(call: Call) -> web.StreamResponse:
+    if call.query.text("platform"):
+        raise NotImplementedYet("loading one platform of an archive")
+    quiet = call.query.flag("quiet", True)
+    return await progress(call.request, call.client.images.load(call.request.content.iter_any(), quiet=quiet))
+
+
+@table.post("/images/prune", since="1.25")
+async def prune(call: Call) -> web.StreamResponse:
+    return json(await call.client.images.prune(filters=call.query.filters(_PRUNE_FILTERS)))
+
+
+def _one_platform(call: Call) -> None:
+    if call.query.text("platform") or call.query.all("platforms"):
+        raise NotImplementedYet("choosing a platform of a local image")
+
+
+@table.get("/images/{ref:.*}/json")
+async def inspect(call: Call) -> web.StreamResponse:
+    _one_platform(call)
+    return json(shims.image_inspect(await call.client.images.inspect(call.ref), call.version))
+
+
+@table.get("/images/{ref:.*}/history")
+async def history(call: Call) -> web.StreamResponse:
+    _one_platform(call)
+    return json(await call.client.images.history(call.ref))
+
+
+@table.post("/images/{ref:.*}/tag")
+async def tag(call: Call) -> web.StreamResponse:
+    repo, name = call.query.text("repo"), call.query.text("tag")
+    await call.client.images.tag(call.ref, f"{repo}:{name}" if name else repo)
+    return empty(201)
+
+
+@table.delete("/images/{ref:.*}")
+async def remove(call: Call) -> web.StreamResponse:
+    _one_platform(call)
+    query = call.query
+    return json(await call.client.images.remove(call.ref, force=query.flag("force"), prune=not query.flag("noprune")))

@@ -1,0 +1,100 @@
+"""Ping, version, info, disk use, events."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from moby_tui.api.server import shims
+from moby_tui.api.server.answers import json, lines
+from moby_tui.api.server.call import Call
+from moby_tui.api.server.router import RouteTable
+from moby_tui.api.server.versions import HEADERS
+from moby_tui.errors import InvalidArgument
+
+table = RouteTable()
+
+_EVENT_FILTERS = frozenset(
+    {
+        "config",
+        "container",
+        "daemon",
+        "event",
+        "image",
+        "label",
+        "network",
+        "node",
+        "plugin",
+        "scope",
+        "secret",
+        "service",
+        "type",
+        "volume",
+    }
+)
+
+_PING_HEADERS = {
+    "Builder-Version": "1",
+    "Cache-Control": "no-cache, no-store, must-revalidate",
+    "Pragma": "no-cache",
+    "Swarm": "inactive",
+}
+#: What /events may answer as, and how a line then begins (RFC 7464 for json-seq).
+_EVENT_TYPES = {"application/jsonl": b"", "application/x-ndjson": b"", "application/json-seq": b"\x1e"}
+
+
+@table.get("/_ping")
+async def ping(call: Call) -> web.StreamResponse:
+    await call.client.system.ping()
+    return web.Response(text="OK", headers=HEADERS | _PING_HEADERS)
+
+
+@table.head("/_ping")
+async def ping_head(call: Call) -> web.StreamResponse:
+    await call.client.system.ping()
+    return web.Response(headers=HEADERS | _PING_HEADERS)
+
+
+@table.get("/version")
+async def version(call: Call) -> web.StreamResponse:
+    return json(await call.client.system.version())
+
+
+@table.get("/info")
+async def info(call: Call) -> web.StreamResponse:
+    return json(shims.info(await call.client.system.info(), call.version))
+
+
+@table.get("/system/df")
+async def disk_usage(call: Call) -> web.StreamResponse:
+    usage = await call.client.system.disk_usage()
+    if kinds := call.query.all("type") if call.version >= (1, 42) else []:
+        if unknown := set(kinds) - {"container", "image", "volume", "build-cache"}:
+            raise InvalidArgument(f"unknown object type: {unknown.pop()}")
+        usage.containers = usage.containers if "container" in kinds else []
+        usage.images = usage.images if "image" in kinds else []
+        usage.volumes = usage.volumes if "volume" in kinds else []
+        usage.build_cache = usage.build_cache if "build-cache" in kinds else []
+    return json(shims.disk_usage(usage, call.version, verbose=call.query.flag("verbose")))
+
+
+@table.get("/events")
+async def events(call: Call) -> web.StreamResponse:
+    since, until = call.query.timestamp("since"), call.query.timestamp("until")
+    if since and until and since > until:
+        raise InvalidArgument("`since` time cannot be after `until` time")
+    filters = call.query.filters(_EVENT_FILTERS)
+    content_type = _event_type(call)
+    mark = _EVENT_TYPES.get(content_type, b"")
+    return await lines(
+        call.request,
+        call.client.events.stream(since=since, until=until, filters=filters),
+        content_type=content_type,
+        render=lambda event: mark + shims.event(event, call.version),
+    )
+
+
+def _event_type(call: Call) -> str:
+    if call.version < (1, 52):
+        return "application/json"
+    accepted = [part.split(";")[0].strip() for part in call.request.headers.get("Accept", "").split(",")]
+    return next((kind for kind in accepted if kind in _EVENT_TYPES), "application/jsonl")

@@ -1,0 +1,105 @@
+"""What the Docker Engine has and this engine lacks: known by name, so that a client is told the truth.
+
+Everything of a swarm answers as a Docker Engine outside a swarm does.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from moby_tui.api.server.call import Call
+from moby_tui.api.server.router import Handler, RouteTable
+from moby_tui.errors import NotImplementedYet, Unavailable
+
+table = RouteTable()
+
+_LACKING = """
+POST /auth
+POST /session
+POST /grpc
+POST /commit
+POST /containers/{ref}/update
+GET /containers/{ref}/attach/ws
+GET /containers/{ref}/checkpoints
+POST /containers/{ref}/checkpoints
+DELETE /containers/{ref}/checkpoints/{name}
+GET /images/search
+GET /images/get
+GET /images/{ref:.*}/get
+POST /images/{ref:.*}/push
+GET /images/{ref:.*}/attestations
+GET /distribution/{ref:.*}/json
+POST /build/prune
+POST /build/cancel
+POST /networks/create
+POST /networks/prune
+POST /networks/{ref:.+}/connect
+POST /networks/{ref:.+}/disconnect
+DELETE /networks/{ref:.+}
+GET /plugins
+GET /plugins/privileges
+POST /plugins/pull
+POST /plugins/create
+GET /plugins/{ref:.*}/json
+DELETE /plugins/{ref:.*}
+POST /plugins/{ref:.*}/enable
+POST /plugins/{ref:.*}/disable
+POST /plugins/{ref:.*}/upgrade
+POST /plugins/{ref:.*}/push
+POST /plugins/{ref:.*}/set
+"""
+
+_OF_A_SWARM = """
+GET /swarm
+POST /swarm/init
+POST /swarm/join
+POST /swarm/leave
+POST /swarm/update
+GET /swarm/unlockkey
+POST /swarm/unlock
+PUT /volumes/{ref}
+GET /nodes
+GET /nodes/{ref}
+DELETE /nodes/{ref}
+POST /nodes/{ref}/update
+GET /services
+POST /services/create
+GET /services/{ref}
+DELETE /services/{ref}
+POST /services/{ref}/update
+GET /services/{ref}/logs
+GET /tasks
+GET /tasks/{ref}
+GET /tasks/{ref}/logs
+GET /secrets
+POST /secrets/create
+GET /secrets/{ref}
+DELETE /secrets/{ref}
+POST /secrets/{ref}/update
+GET /configs
+POST /configs/create
+GET /configs/{ref}
+DELETE /configs/{ref}
+POST /configs/{ref}/update
+"""
+
+_NO_MANAGER = (
+    "This node is not a swarm manager. Use another engine for swarm commands: this one runs containers on a single host only."
+)
+
+
+def _lacking(name: str) -> Handler:
+    async def refuse(call: Call) -> web.StreamResponse:
+        raise NotImplementedYet(name)
+
+    return refuse
+
+
+async def _no_swarm(call: Call) -> web.StreamResponse:
+    raise Unavailable(_NO_MANAGER)
+
+
+for _method, _path in (line.split() for line in _LACKING.split("\n") if line):
+    table.add(_method, _path)(_lacking(f"{_method} {_path.replace(':.*', '').replace(':.+', '')}"))
+for _method, _path in (line.split() for line in _OF_A_SWARM.split("\n") if line):
+    table.add(_method, _path)(_no_swarm)

@@ -1,0 +1,71 @@
+"""Running the API server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+
+from moby_tui.api.client.protocol import Client
+from moby_tui.api.server.app import App, Authorize, make_app
+from moby_tui.api.server.listen import Listener, listen
+
+log = logging.getLogger(__name__)
+
+#: Seconds that changes under way get to finish.
+GRACE = 15.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Ready = Callable[[list[Listener]], None]
+
+
+async def serve(client: Client, hosts: list[str], ready: Ready | None = None, *, authorize: Authorize | None = None) -> None:
+    """Answers on every host until SIGTERM or SIGINT; the containers live on.
+
+    ``ready`` is called once all sockets listen. Raises what ``listen`` raises, having served nothing.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with serving(client, hosts, authorize=authorize) as listeners:
+            if ready:
+                ready(listeners)
+            await stop.wait()
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def serving(client: Client, hosts: list[str], *, authorize: Authorize | None = None) -> AsyncIterator[list[Listener]]:
+    """Answers on every host while the block runs; leaving it ends endless answers at once and lets changes finish."""
+    listeners: list[Listener] = []
+    try:
+        for host in hosts:
+            listeners += listen(host)
+        for listener in listeners:
+            if listener.warning:
+                log.warning(listener.warning)
+        app = make_app(client, authorize)
+        loop = asyncio.get_running_loop()
+        servers = [await loop.create_server(app, sock=listener.socket) for listener in listeners]
+        try:
+            yield listeners
+        finally:
+            await _stop(app, servers)
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+async def _stop(app: App, servers: list[asyncio.Server]) -> None:
+    for server in servers:
+        server.close()
+    app.pre_shutdown()
+    app.end_streams()
+    await app.finish_changes(GRACE)
+    await app.shutdown(1.0)

@@ -1,0 +1,189 @@
+"""What older (or newer) versions of the API say differently, all in one place.
+
+Each function takes an object as we speak it and returns it as a client of ``version`` expects it (docs: Engine API version
+history). Our own shapes are those of 1.52.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moby_tui.api.server.versions import ApiVersion
+from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
+from moby_tui.schema.container import ContainerCreate, ContainerInspect
+from moby_tui.schema.event import Event
+from moby_tui.schema.image import ImageInspect, ImageSummary
+from moby_tui.schema.system import DiskUsage, Info
+
+_BRIDGE_FIELDS = (
+    "EndpointID",
+    "Gateway",
+    "GlobalIPv6Address",
+    "GlobalIPv6PrefixLen",
+    "IPAddress",
+    "IPPrefixLen",
+    "IPv6Gateway",
+    "MacAddress",
+)
+#: Parts of a container's configuration that mean nothing in an image.
+_NOT_OF_IMAGES = frozenset(
+    {
+        "Hostname",
+        "Domainname",
+        "AttachStdin",
+        "AttachStdout",
+        "AttachStderr",
+        "Tty",
+        "OpenStdin",
+        "StdinOnce",
+        "Image",
+        "NetworkDisabled",
+        "MacAddress",
+        "StopTimeout",
+    }
+)
+_COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
+
+
+def container_create(config: ContainerCreate, version: ApiVersion) -> ContainerCreate:
+    """A request is read as its version meant it."""
+    host = config.host_config
+    if version < (1, 40):
+        host.ipc_mode = host.ipc_mode or "shareable"
+    if version < (1, 42):
+        host.console_size = None
+    if version < (1, 43):
+        host.annotations = None
+    return config
+
+
+def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[str, Any]:
+    result: dict[str, Any] = to_builtins(container)
+    for size in ("SizeRw", "SizeRootFs"):
+        if result[size] is None:
+            del result[size]
+    networks = result["NetworkSettings"]["Networks"]
+    if version < (1, 45):
+        for endpoint in networks.values():
+            endpoint["Aliases"] = [*(endpoint["Aliases"] or []), container.id[:12]]
+    if version < (1, 52):
+        bridge = networks.get("bridge", {})
+        result["NetworkSettings"] |= {
+            "Bridge": "",
+            "HairpinMode": False,
+            "LinkLocalIPv6Address": "",
+            "LinkLocalIPv6PrefixLen": 0,
+            "SecondaryIPAddresses": None,
+            "SecondaryIPv6Addresses": None,
+            **{name: bridge.get(name, 0 if name.endswith("Len") else "") for name in _BRIDGE_FIELDS},
+        }
+        result["GraphDriver"] = {"Name": container.driver, "Data": None}
+    else:
+        del result["Config"]["MacAddress"]
+    return result
+
+
+def container_summaries(rows: list[Any]) -> list[dict[str, Any]]:
+    """Sizes are there only where they were asked for, addresses only where a port is published."""
+    result = []
+    for row in rows:
+        value = to_builtins(row)
+        value = {key: item for key, item in value.items() if not (key in ("SizeRw", "SizeRootFs") and item is None)}
+        value["Ports"] = [{key: item for key, item in port.items() if item is not None} for port in value["Ports"]]
+        result.append(value)
+    return result
+
+
+def image_summary(image: ImageSummary, version: ApiVersion) -> dict[str, Any]:
+    result: dict[str, Any] = to_builtins(image)
+    _dangling(result, version)
+    if version < (1, 44):
+        result["VirtualSize"] = image.size
+    if version < (1, 51):
+        result["Containers"] = -1
+    return result
+
+
+def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
+    result: dict[str, Any] = to_builtins(image)
+    _dangling(result, version)
+    result["Config"] = _image_config(result["Config"], version)
+    if version < (1, 44):
+        result["VirtualSize"] = image.size
+        result["Created"] = image.created or ZERO_TIME
+    if version < (1, 45):
+        result["Container"] = ""
+        result["ContainerConfig"] = {}
+    if version < (1, 52):
+        result["DockerVersion"] = ""
+        result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
+    return result
+
+
+def _dangling(image: dict[str, Any], version: ApiVersion) -> None:
+    if version < (1, 43) and not image["RepoTags"]:
+        image["RepoTags"] = ["<none>:<none>"]
+        image["RepoDigests"] = image["RepoDigests"] or ["<none>@<none>"]
+
+
+def _image_config(config: dict[str, Any], version: ApiVersion) -> dict[str, Any]:
+    if version >= (1, 52):
+        return {key: value for key, value in config.items() if value and key not in _NOT_OF_IMAGES}
+    if version >= (1, 50):
+        return {key: value for key, value in config.items() if key not in _NOT_OF_IMAGES}
+    return config
+
+
+def event(value: Event, version: ApiVersion) -> bytes:
+    """Clients before 1.52 read containers' and images' events by ``status``, ``id`` and ``from``; some fall over without them."""
+    if version >= (1, 52) or value.type not in ("container", "image"):
+        return encode(value) + b"\n"
+    legacy = {"status": value.action, "id": value.actor.id}
+    if value.type == "container":
+        legacy["from"] = value.actor.attributes.get("image", "")
+    return encode(legacy | to_builtins(value)) + b"\n"
+
+
+def info(value: Info, version: ApiVersion) -> dict[str, Any]:
+    result: dict[str, Any] = to_builtins(value)
+    if version < (1, 50):
+        result |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
+    if version < (1, 49):
+        result |= {name: {"ID": "", "Expected": ""} for name in _COMMITS}
+    return result
+
+
+def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[str, Any]:
+    """Before 1.52 the objects themselves, from then on sums, with the objects as ``Items`` where asked for."""
+    legacy = {
+        "LayersSize": value.layers_size,
+        "Images": [image_summary(image, version) for image in value.images],
+        "Containers": container_summaries(value.containers),
+        "Volumes": to_builtins(value.volumes),
+        "BuildCache": value.build_cache,
+    }
+    if version < (1, 52):
+        return legacy
+    usage = {
+        "ImageUsage": _usage(
+            legacy["Images"], value.layers_size, [image for image in value.images if image.containers > 0], "Size"
+        ),
+        "ContainerUsage": _usage(
+            legacy["Containers"],
+            sum(row.size_rw or 0 for row in value.containers),
+            [row for row in value.containers if row.state in ("running", "paused", "restarting")],
+            "SizeRw",
+        ),
+        "VolumeUsage": _usage(legacy["Volumes"], 0, [], ""),
+        "BuildCacheUsage": _usage(value.build_cache, sum(row.get("Size", 0) for row in value.build_cache), [], ""),
+    }
+    if verbose:
+        for name, items in zip(usage, ("Images", "Containers", "Volumes", "BuildCache"), strict=True):
+            usage[name]["Items"] = legacy[items]
+        return usage
+    return usage | legacy
+
+
+def _usage(items: Any, total: int, active: list[Any], size: str) -> dict[str, Any]:
+    used = sum(to_builtins(item).get(size) or 0 for item in active)
+    return {"TotalCount": len(items), "ActiveCount": len(active), "TotalSize": total, "Reclaimable": max(total - used, 0)}
