@@ -1,0 +1,124 @@
+"""``moby tui``: the dashboard's application. It holds the session and its pages together and does nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+
+from moby_tui.schema.event import Event
+from moby_tui.screens.containers import ContainersPage
+from moby_tui.screens.events import EventsPage
+from moby_tui.screens.help import Help
+from moby_tui.screens.images import ImagesPage
+from moby_tui.screens.networks import NetworksPage
+from moby_tui.screens.page import PAGES
+from moby_tui.screens.session import ClientFactory, Session
+from moby_tui.screens.shells import ShellsPage
+from moby_tui.screens.stats_feed import StatsFeed
+from moby_tui.screens.theme import DARK, LIGHT
+from moby_tui.screens.volumes import VolumesPage
+from moby_tui.screens.widgets.status_bar import PageTab
+from moby_tui.screens.widgets.terminal import Terminal
+
+
+class Dashboard(App[None]):
+    """``factory`` makes a client; it is called again after the engine was lost."""
+
+    TITLE = "moby"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        *(
+            Binding(str(number), f"page('{mode}')", title, id=f"page.{mode}", show=False)
+            for number, (mode, title) in enumerate(PAGES.items(), 1)
+        ),
+        Binding("question_mark,f1", "help", "Help", id="app.help", key_display="?"),
+        Binding("colon", "command_palette", "Commands", id="app.commands", show=False),
+        Binding("q,ctrl+q", "quit", "Quit", id="app.quit", key_display="q"),
+    ]
+
+    def __init__(self, factory: ClientFactory) -> None:
+        super().__init__()
+        self.session = Session(self, factory)
+        self.stats = StatsFeed(self, self.session)
+        self._pages: dict[str, Screen[Any]] = {
+            "containers": ContainersPage(self.session, self.stats),
+            "images": ImagesPage(self.session),
+            "volumes": VolumesPage(self.session),
+            "networks": NetworksPage(self.session),
+            "events": EventsPage(self.session),
+            "shells": ShellsPage(self.session),
+        }
+
+    async def on_mount(self) -> None:
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+        for mode, page in self._pages.items():
+            self.add_mode(mode, lambda page=page: page)  # type: ignore[misc]
+        await self.switch_mode("containers")
+        self.session.event_received.subscribe(self, self._event)
+        self._end_cleanly_on_signals()
+        self.run_worker(self.session.run(), group="session")
+
+    def _end_cleanly_on_signals(self) -> None:
+        """Textual leaves the terminal raw when it is terminated; an orderly exit does not."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit)
+
+    def _event(self, event: Event) -> None:
+        page = self._pages["events"]
+        assert isinstance(page, EventsPage)
+        page.take(event)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A shell gets every key: none of the application's may take one from it."""
+        return not (isinstance(self.focused, Terminal) and action in ("quit", "command_palette", "help", "page"))
+
+    async def action_page(self, mode: str) -> None:
+        await self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        self.push_screen(Help(self.screen))
+
+    async def on_page_tab_picked(self, event: PageTab.Picked) -> None:
+        await self.switch_mode(event.mode)
+
+    async def on_containers_page_shell_wanted(self, event: ContainersPage.ShellWanted) -> None:
+        await self.switch_mode("shells")
+        page = self._pages["shells"]
+        assert isinstance(page, ShellsPage)
+        await page.open(event.container)
+
+    async def on_shells_page_left(self) -> None:
+        await self.switch_mode("containers")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The keys of the page as commands, then the pages, then Textual's own."""
+        yield from super().get_system_commands(screen)
+        for mode, title in PAGES.items():
+            yield SystemCommand(
+                f"Go to {title.lower()}", f"The page of the {title.lower()}", lambda mode=mode: self.switch_mode(mode)
+            )  # type: ignore[misc]
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if active.enabled and binding.id and binding.description and not binding.id.startswith(("app.", "page.")):
+                run = lambda action=binding.action, node=active.node: self.run_action(action, node)  # noqa: E731
+                yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
+
+
+def run(host: str, data_root: Path | None, exec_root: Path | None) -> None:
+    """Runs the dashboard until the person leaves it. ``host`` empty: the engine in this process."""
+    from moby_tui.api.client.connect import connect
+
+    Dashboard(lambda: connect(host, data_root=data_root, exec_root=exec_root)).run()

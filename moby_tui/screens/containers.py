@@ -1,0 +1,346 @@
+"""The page of the containers: the list above, and of the one under the cursor its log, plots, processes and all its settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import TabbedContent, TabPane
+
+from moby_tui.schema.base import to_builtins
+from moby_tui.screens import text
+from moby_tui.screens.history import History
+from moby_tui.screens.model import Container
+from moby_tui.screens.page import Page
+from moby_tui.screens.session import TROUBLE, Session
+from moby_tui.screens.stats_feed import StatsFeed
+from moby_tui.screens.widgets.container_table import ContainerTable
+from moby_tui.screens.widgets.filter_bar import FilterBar
+from moby_tui.screens.widgets.inspect_view import InspectView
+from moby_tui.screens.widgets.log_panel import LogPanel
+from moby_tui.screens.widgets.process_table import ProcessTable
+from moby_tui.screens.widgets.stats_panel import StatsPanel
+
+#: A burst of changes is drawn once; seconds.
+GATHER = 0.08
+#: The processes are asked for again this often while they are seen; seconds.
+TOP_EVERY = 2.0
+
+
+class ContainersPage(Page):
+    """The keys act on the container under the cursor."""
+
+    mode = "containers"
+    BINDINGS = [  # noqa: RUF012
+        Binding("s", "start", "Start", id="container.start", tooltip="Start the container"),
+        Binding(
+            "x", "stop", "Stop", id="container.stop", tooltip="Stop it: its stop signal, then SIGKILL after its stop timeout"
+        ),
+        Binding("r", "restart", "Restart", id="container.restart", tooltip="Stop and start it"),
+        Binding("p", "pause", "Pause", id="container.pause", tooltip="Freeze or thaw all its processes"),
+        Binding("K", "kill", "Kill", id="container.kill", tooltip="Send SIGKILL (asks first)"),
+        Binding(
+            "d,delete", "remove", "Remove", id="container.remove", key_display="d", tooltip="Remove the container (asks first)"
+        ),
+        Binding("e", "shell", "Shell", id="container.shell", tooltip="Open a shell in it"),
+        Binding(
+            "slash", "filter", "Filter", id="container.filter", key_display="/", tooltip="Words that must match; !word must not"
+        ),
+        Binding("l", "tab('logs')", "Logs", id="tab.logs", show=False, tooltip="Show its log"),
+        Binding("u", "tab('use')", "Use", id="tab.use", show=False, tooltip="Show CPU, memory, network and disk plots"),
+        Binding("o", "tab('processes')", "Processes", id="tab.processes", show=False, tooltip="Show its processes"),
+        Binding("i", "tab('inspect')", "Inspect", id="tab.inspect", show=False, tooltip="Show all its settings"),
+        Binding("z", "zoom", "Zoom", id="view.zoom", tooltip="Give the whole page to the list, to the details, or to both"),
+        Binding("escape", "back", "Back", show=False),
+    ]
+
+    class ShellWanted(Message):
+        """A shell is to be opened in this container."""
+
+        def __init__(self, container: Container) -> None:
+            super().__init__()
+            self.container = container
+
+    def __init__(self, session: Session, stats: StatsFeed) -> None:
+        super().__init__(session)
+        self._stats = stats
+        self._touched: set[str] = set()
+        self._pending: Timer | None = None
+        self._query = ""
+        self._detail_of = ""
+
+    def content(self) -> Iterable[Widget]:
+        yield Vertical(ContainerTable(id="containers"), FilterBar("filter", "words · !not", id="container-filter"), id="list")
+        yield Detail(self.session, id="detail")
+
+    def on_mount(self) -> None:
+        self.session.containers_changed.subscribe(self, self._changed)
+        self._stats.sampled.subscribe(self, self._sampled)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._restyle())
+        self.set_interval(1.0, self._tick)
+        self.set_interval(TOP_EVERY, self._processes)
+        self.query_one("#list").border_title = "Containers"
+        self.query_one(ContainerTable).focus()
+        self._redraw()
+
+    # The list
+
+    def _changed(self, touched: frozenset[str]) -> None:
+        self._touched |= touched or {one.id for one in self.session.model.sorted()}
+        if self._pending is None:
+            self._pending = self.set_timer(GATHER, self._redraw)
+
+    def _redraw(self) -> None:
+        self._pending = None
+        touched, self._touched = frozenset(self._touched), set()
+        rows = self.session.model.sorted(self._query)
+        table = self.query_one(ContainerTable)
+        table.fit(table.size.width)
+        table.show(rows, touched, self._stats.histories, time.time())
+        panel = self.query_one("#list")
+        total = len(self.session.model)
+        panel.border_subtitle = f"{len(rows)} of {total}" if self._query else f"{total}" if total else "none yet · moby run IMAGE"
+        self.query_one(FilterBar).count(f"{len(rows)} of {total}")
+        if self._detail_of in touched:
+            self._show_detail(self._detail_of, again=True)
+        self._want()
+
+    def _restyle(self) -> None:
+        self.query_one(ContainerTable).restyle()
+        self._redraw()
+
+    def _tick(self) -> None:
+        if self.is_current:
+            table = self.query_one(ContainerTable)
+            rows = (self.session.model.get(identifier) for identifier in table.seen())
+            table.show_ages([row for row in rows if row], time.time())
+
+    def _want(self) -> None:
+        """Samples what is seen and runs."""
+        table = self.query_one(ContainerTable)
+        seen = (self.session.model.get(identifier) for identifier in (table.chosen, *table.seen()))
+        self._stats.want(row.id for row in seen if row and row.running)
+
+    def _sampled(self, identifier: str) -> None:
+        history = self._stats.histories.get(identifier)
+        if history is None or not self.is_current:
+            return
+        self.query_one(ContainerTable).show_use(identifier, history)
+        if identifier == self._detail_of:
+            self.query_one(Detail).show_use(history)
+
+    @on(ContainerTable.Scrolled)
+    def _list_scrolled(self) -> None:
+        self._want()
+
+    @on(ContainerTable.Chosen)
+    def _chosen(self, event: ContainerTable.Chosen) -> None:
+        event.stop()
+        self._show_detail(event.identifier)
+        self._want()
+        self.refresh_bindings()
+
+    @on(FilterBar.Changed, "#container-filter")
+    def _filtered(self, event: FilterBar.Changed) -> None:
+        self._query = event.value
+        self._redraw()
+
+    @on(FilterBar.Left, "#container-filter")
+    def _filter_left(self) -> None:
+        self.query_one(ContainerTable).focus()
+
+    # The details
+
+    def _show_detail(self, identifier: str, *, again: bool = False) -> None:
+        self._detail_of = identifier
+        container = self.session.model.get(identifier)
+        detail = self.query_one(Detail)
+        detail.show(container, time.time())
+        if not again or (container and not container.running):
+            detail.show_use(self._stats.histories.get(identifier) if container and container.running else None)
+        self.refresh_bindings()
+        self.run_worker(self._inspect(identifier), group="inspect", exclusive=True)
+        self._processes()
+
+    async def _inspect(self, identifier: str) -> None:
+        """Fetches all there is to know of it, if that is what is seen."""
+        detail = self.query_one(Detail)
+        if not identifier or detail.active != "inspect":
+            return
+        try:
+            found = await self.session.client.containers.inspect(identifier)
+        except TROUBLE as error:
+            detail.query_one(InspectView).show({"error": text.clean(str(error))})
+            return
+        if identifier == self._detail_of:
+            detail.query_one(InspectView).show(to_builtins(found))
+
+    def _processes(self) -> None:
+        if self.is_current and self.query_one(Detail).active == "processes":
+            self.run_worker(self._top(self._detail_of), group="top", exclusive=True)
+
+    async def _top(self, identifier: str) -> None:
+        table = self.query_one(ProcessTable)
+        container = self.session.model.get(identifier)
+        if container is None or not container.running:
+            table.empty()
+            return
+        try:
+            top = await self.session.client.containers.top(identifier)
+        except TROUBLE as error:
+            self.log.debug(f"no processes of {identifier[:12]}: {error}")
+            return
+        if identifier == self._detail_of:
+            table.show(top)
+
+    @on(TabbedContent.TabActivated)
+    def _tab_activated(self) -> None:
+        self.run_worker(self._inspect(self._detail_of), group="inspect", exclusive=True)
+        self._processes()
+
+    # Actions
+
+    @property
+    def chosen(self) -> Container | None:
+        return self.session.model.get(self._detail_of)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only the keys that do something to this container are offered."""
+        one = self.chosen
+        if action == "start":
+            return one is not None and not one.running
+        if action in ("stop", "restart", "kill", "pause"):
+            return one is not None and one.running
+        if action == "shell":
+            return one is not None and one.state == "running"
+        if action == "remove":
+            return one is not None
+        return True
+
+    def action_start(self) -> None:
+        if one := self.chosen:
+            self.attempt("Start", lambda: self.session.client.containers.start(one.id), f"{one.name} started")
+
+    def action_stop(self) -> None:
+        if one := self.chosen:
+            self.notify(f"stopping {one.name} …", timeout=2, markup=False)
+            self.attempt("Stop", lambda: self.session.client.containers.stop(one.id), f"{one.name} stopped")
+
+    def action_restart(self) -> None:
+        if one := self.chosen:
+            self.attempt("Restart", lambda: self.session.client.containers.restart(one.id), f"{one.name} restarted")
+
+    def action_pause(self) -> None:
+        one = self.chosen
+        if one is None:
+            return
+        if one.state == "paused":
+            self.attempt("Unpause", lambda: self.session.client.containers.unpause(one.id), f"{one.name} runs on")
+        else:
+            self.attempt("Pause", lambda: self.session.client.containers.pause(one.id), f"{one.name} paused")
+
+    def action_kill(self) -> None:
+        if one := self.chosen:
+            self.attempt_confirmed(
+                f"Kill {one.name}?",
+                "Its processes get SIGKILL: they cannot save what they hold in memory.",
+                "Kill",
+                lambda: self.session.client.containers.kill(one.id),
+                f"{one.name} killed",
+            )
+
+    def action_remove(self) -> None:
+        if one := self.chosen:
+            running = "It runs: it will be killed. " if one.running else ""
+            self.attempt_confirmed(
+                f"Remove {one.name}?",
+                f"{running}What it wrote outside volumes is lost, its log too. Volumes stay.",
+                "Remove",
+                lambda: self.session.client.containers.remove(one.id, force=one.running),
+                f"{one.name} removed",
+            )
+
+    def action_shell(self) -> None:
+        if one := self.chosen:
+            self.post_message(self.ShellWanted(one))
+
+    def action_filter(self) -> None:
+        self.query_one("#container-filter", FilterBar).open()
+
+    def action_tab(self, name: str) -> None:
+        self.query_one(Detail).turn_to(name)
+
+    def action_zoom(self) -> None:
+        """Both, details only, list only, and round again."""
+        states = ("", "-detail-only", "-list-only")
+        now = next((state for state in states[1:] if self.has_class(state)), "")
+        following = states[(states.index(now) + 1) % 3]
+        self.remove_class(*states[1:])
+        if following:
+            self.add_class(following)
+
+    def action_back(self) -> None:
+        self.remove_class("-detail-only", "-list-only")
+        self.query_one(ContainerTable).focus()
+
+    @on(ContainerTable.RowSelected)
+    def _row_selected(self) -> None:
+        """Enter goes into the details."""
+        self.query_one(Detail).focus_content()
+
+
+class Detail(Horizontal):
+    """One container: tabs, and beside them, where there is room, its plots."""
+
+    def __init__(self, session: Session, *, id: str) -> None:
+        super().__init__(id=id)
+        self._session = session
+
+    def compose(self) -> ComposeResult:
+        with TabbedContent(initial="logs"):
+            with TabPane("Logs", id="logs"):
+                yield LogPanel(self._session, id="log-panel")
+            with TabPane("Use", id="use"):
+                yield StatsPanel(full=True, id="use-plots")
+            with TabPane("Processes", id="processes"):
+                yield ProcessTable(id="process-table")
+            with TabPane("Inspect", id="inspect"):
+                yield InspectView(id="inspect-tree")
+        yield StatsPanel(full=False, id="side-plots")
+
+    @property
+    def active(self) -> str:
+        return self.query_one(TabbedContent).active
+
+    def show(self, container: Container | None, now: float) -> None:
+        """Turns to a container, or to none."""
+        self.border_title = Content(container.name) if container else "nothing selected"
+        about = f"{container.image} · {container.describe(now)}" if container else ""
+        self.border_subtitle = Content(about)
+        self.query_one(LogPanel).show(container.id if container else "")
+        if container is None:
+            self.query_one(InspectView).show({})
+
+    def show_use(self, history: History | None) -> None:
+        for panel in self.query(StatsPanel):
+            if panel.size.width:
+                panel.show(history)
+
+    def turn_to(self, name: str) -> None:
+        self.query_one(TabbedContent).active = name
+        self.call_after_refresh(self.focus_content)
+
+    def focus_content(self) -> None:
+        """Gives the keys to what the active tab shows."""
+        pane = self.query_one(TabbedContent).active_pane
+        for widget in pane.query("LogView, ProcessTable, InspectView") if pane else ():
+            widget.focus()
+            return

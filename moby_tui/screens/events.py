@@ -1,0 +1,105 @@
+"""The page of the events, as they happen."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+
+from textual import on
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from moby_tui.schema.event import Event
+from moby_tui.schema.stream import STDOUT
+from moby_tui.screens import text
+from moby_tui.screens.page import Page
+from moby_tui.screens.session import Session
+from moby_tui.screens.widgets.filter_bar import FilterBar
+from moby_tui.screens.widgets.log_lines import Line
+from moby_tui.screens.widgets.log_view import LogView
+
+FRAME = 0.1
+_COLOURS = {
+    "start": 32,
+    "create": 36,
+    "die": 31,
+    "oom": 31,
+    "kill": 31,
+    "destroy": 31,
+    "stop": 33,
+    "pause": 33,
+    "health_status": 35,
+}
+#: Attributes that the line says already, or that say nothing to a person.
+_SAID = {"name", "image", "container", "type"}
+
+
+class EventsPage(Page):
+    """Events since the dashboard began."""
+
+    mode = "events"
+    BINDINGS = [  # noqa: RUF012
+        Binding("slash", "filter", "Filter", id="events.filter", key_display="/", tooltip="Show only the events that match"),
+        Binding("C", "clear", "Clear", id="events.clear"),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._batch: list[Line] = []
+
+    def content(self) -> Iterable[Widget]:
+        yield Vertical(
+            LogView(id="events", empty="nothing has happened yet"),
+            FilterBar("filter", "regular expression", id="event-filter"),
+            id="list",
+        )
+
+    def on_mount(self) -> None:
+        self.query_one("#list").border_title = "Events"
+        self.query_one(LogView).focus()
+
+    def take(self, event: Event) -> None:
+        """Another event; it is drawn with the next frame."""
+        self._batch.append(_line(event))
+        if len(self._batch) == 1 and self.is_mounted:
+            self.set_timer(FRAME, self.flush)
+
+    def flush(self) -> None:
+        if self._batch:
+            self.query_one(LogView).write(self._batch)
+            self._batch = []
+
+    @on(FilterBar.Changed)
+    def _filtered(self, event: FilterBar.Changed) -> None:
+        try:
+            pattern = re.compile(event.value, re.IGNORECASE) if event.value else None
+        except re.error:
+            pattern = re.compile(re.escape(event.value), re.IGNORECASE)
+        self.query_one(LogView).search(pattern, only=True)
+
+    @on(FilterBar.Left)
+    def _left(self) -> None:
+        self.query_one(LogView).focus()
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def action_clear(self) -> None:
+        self.query_one(LogView).clear()
+
+
+def _line(event: Event) -> Line:
+    """``20:15:02 container start  web (nginx)  key=value``."""
+    attributes = {text.clean(key): text.clean(value) for key, value in event.actor.attributes.items()}
+    clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+    name = attributes.get("name") or text.short_id(text.clean(event.actor.id))
+    image = f" ({attributes['image']})" if attributes.get("image") else ""
+    rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()) if key not in _SAID and value)
+    kind, action = text.clean(event.type), text.clean(event.action)
+    colour = _COLOURS.get(action.partition(":")[0], 37)
+    plain = f"{clock}  {kind:<9} {action:<12} {name}{image}  {rest}"
+    head = f"\x1b[2m{clock}\x1b[0m  \x1b[2m{kind:<9}\x1b[0m \x1b[{colour}m{action:<12}\x1b[0m"
+    coloured = f"{head} \x1b[1m{name}\x1b[0m{image}  \x1b[2m{rest}\x1b[0m"
+    return Line(STDOUT, "", coloured, plain)

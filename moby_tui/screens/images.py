@@ -1,0 +1,58 @@
+"""The page of the images."""
+
+from __future__ import annotations
+
+import time
+
+from textual.binding import Binding
+
+from moby_tui.schema.image import ImageSummary
+from moby_tui.screens import text
+from moby_tui.screens.resource import ResourcePage, Row
+
+
+class ImagesPage(ResourcePage):
+    mode = "images"
+    heading = "Images"
+    columns = (("IMAGE", 0), ("ID", 12), ("SIZE", 7), ("CREATED", 8), ("USED BY", 7))
+    right = frozenset({2, 3, 4})
+    follows = frozenset({"image", "container"})
+    empty = "none yet · moby pull IMAGE"
+    BINDINGS = [  # noqa: RUF012
+        Binding("d,delete", "remove", "Remove", id="image.remove", key_display="d", tooltip="Remove the image (asks first)"),
+    ]
+
+    async def fetch(self) -> list[Row]:
+        used: dict[str, int] = {}
+        for container in await self.session.client.containers.list(all=True):
+            used[container.image_id] = used.get(container.image_id, 0) + 1
+        images = await self.session.client.images.list()
+        rows = [_row(image, used.get(image.id, 0)) for image in images]
+        return sorted(rows, key=lambda row: (row.name.startswith("<"), row.name))
+
+    async def inspect(self, key: str) -> object:
+        return await self.session.client.images.inspect(key)
+
+    def action_remove(self) -> None:
+        if row := self.chosen:
+            self.attempt_confirmed(
+                f"Remove the image {row.name}?",
+                "All its tags go. Layers that other images need stay; the rest must be pulled or built again.",
+                "Remove",
+                lambda: self._remove(row.key),
+                f"{row.name} removed",
+            )
+
+    async def _remove(self, key: str) -> None:
+        """By its tags: an image that has several can be removed by id only by force, which would also take it from containers."""
+        client = self.session.client
+        tags = (await client.images.inspect(key)).repo_tags
+        for reference in tags or [key]:
+            await client.images.remove(reference)
+
+
+def _row(image: ImageSummary, used: int) -> Row:
+    names = [text.clean(tag) for tag in image.repo_tags if tag != "<none>:<none>"]
+    name = ", ".join(names) or "<none>"
+    created = text.age(time.time() - image.created) if image.created > 0 else "–"
+    return Row(image.id, name, (name, text.short_id(image.id), text.size(image.size, step=1000), created, str(used or "")))

@@ -1,0 +1,212 @@
+"""The container list as the dashboard knows it: filled once, then kept by events. No widgets, no clock, no client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from moby_tui.schema.container import ContainerSummary
+from moby_tui.schema.event import Event
+from moby_tui.screens import text
+
+#: Events after which the engine's own row says more than the event does.
+_CHANGES = {
+    "create",
+    "start",
+    "restart",
+    "die",
+    "stop",
+    "kill",
+    "oom",
+    "pause",
+    "unpause",
+    "rename",
+    "update",
+    "connect",
+    "disconnect",
+}
+#: The state that an event tells by itself, shown before the engine's row arrives.
+_STATES = {"create": "created", "start": "running", "unpause": "running", "pause": "paused", "die": "exited"}
+#: The order of the list: what runs first.
+_ORDER = {"running": 0, "restarting": 0, "paused": 1, "created": 2, "removing": 3, "exited": 3, "dead": 4}
+#: Removals remembered.
+REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One row. ``since`` is when its state began, Unix seconds; texts are cleaned."""
+
+    id: str
+    name: str
+    image: str
+    command: str
+    state: str
+    status: str
+    ports: str
+    networks: str
+    project: str
+    created: int
+    since: float
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "paused", "restarting")
+
+    def describe(self, now: float) -> str:
+        """``up 3m``, ``exited 137 · 2h``: the state and its age in few characters."""
+        age = text.age(now - self.since)
+        note = f" {self.status}" if self.status else ""
+        if self.state == "running":
+            return f"up {age}{note}"
+        return f"{self.state}{note} · {age}"
+
+    def matches(self, query: str) -> bool:
+        """Whether each word of the query is in the name, image, id, state, project or ports; ``!word`` must not be."""
+        haystack = f"{self.name} {self.image} {self.id} {self.state} {self.status} {self.project} {self.ports}".lower()
+        for word in query.lower().split():
+            if word.startswith("!"):
+                if word[1:] and word[1:] in haystack:
+                    return False
+            elif word not in haystack:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an event means for the list: rows to redraw, and rows to ask the engine for."""
+
+    touched: frozenset[str] = frozenset()
+    stale: frozenset[str] = frozenset()
+
+
+class ContainerModel:
+    """All containers by id."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Container] = {}
+        # A list that was asked for before a removal may arrive after it. Ids do not come back, so the removal stands.
+        self._gone: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, identifier: object) -> bool:
+        return identifier in self._rows
+
+    def get(self, identifier: str) -> Container | None:
+        return self._rows.get(identifier)
+
+    def sorted(self, query: str = "") -> list[Container]:
+        """The rows that match, running ones first, then by name."""
+        rows = (row for row in self._rows.values() if row.matches(query))
+        return sorted(rows, key=lambda row: (_ORDER.get(row.state, 5), row.name, row.id))
+
+    def running(self) -> int:
+        return sum(row.running for row in self._rows.values())
+
+    def reset(self, summaries: Iterable[ContainerSummary], now: float) -> None:
+        """Takes a whole list in place of what was known."""
+        self._rows = self._known(summaries, now)
+
+    def merge(self, summaries: Iterable[ContainerSummary], asked: Iterable[str], now: float) -> frozenset[str]:
+        """Takes the rows that were asked for; one that did not come back is gone. Returns the ids touched."""
+        fresh = self._known(summaries, now)
+        asked = frozenset(asked)
+        for identifier in asked - fresh.keys():
+            self._rows.pop(identifier, None)
+        self._rows.update(fresh)
+        return asked | fresh.keys()
+
+    def apply(self, event: Event) -> Change:
+        """Takes one event. Doing so twice, or late, does no harm: the row that is fetched then is the truth."""
+        if event.type == "network":
+            identifier = event.actor.attributes.get("container", "")
+            return Change(stale=frozenset({identifier})) if identifier in self._rows else Change()
+        if event.type != "container":
+            return Change()
+        identifier = event.actor.id
+        if event.action == "destroy":
+            self._bury(identifier)
+            return Change(touched=frozenset({identifier})) if self._rows.pop(identifier, None) else Change()
+        action = event.action.partition(":")[0]
+        if action not in _CHANGES and action != "health_status":
+            return Change()
+        if (row := self._rows.get(identifier)) and action in _STATES:
+            self._rows[identifier] = self._told(row, action, event)
+        return Change(touched=frozenset({identifier}), stale=frozenset({identifier}))
+
+    def _bury(self, identifier: str) -> None:
+        self._gone[identifier] = None
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+
+    def _known(self, summaries: Iterable[ContainerSummary], now: float) -> dict[str, Container]:
+        return {summary.id: self._row(summary, now) for summary in summaries if summary.id not in self._gone}
+
+    def _told(self, row: Container, action: str, event: Event) -> Container:
+        since = event.time_nano / 1e9 or float(event.time)
+        status = event.actor.attributes.get("exitCode", "") if action == "die" else ""
+        since = row.since if action in ("pause", "unpause") else since
+        return replace(row, state=_STATES[action], status=text.clean(status), since=since)
+
+    def _row(self, summary: ContainerSummary, now: float) -> Container:
+        known = self._rows.get(summary.id)
+        return Container(
+            id=summary.id,
+            name=text.clean(_name(summary)),
+            image=text.clean(_image(summary.image)),
+            command=text.clean(summary.command),
+            state=text.clean(summary.state),
+            status=_status(summary),
+            ports=_ports(summary),
+            networks=text.clean(", ".join(summary.network_settings.networks)),
+            project=text.clean(summary.labels.get("com.docker.compose.project", "")),
+            created=summary.created,
+            since=_since(summary, known, now),
+        )
+
+
+def _name(summary: ContainerSummary) -> str:
+    """The shortest name: the others are those of links (``/web/db``)."""
+    return min((name.lstrip("/") for name in summary.names), key=len, default="") or text.short_id(summary.id)
+
+
+def _image(reference: str) -> str:
+    """An image is written short: no ``docker.io/library/``, no digest's tail."""
+    reference = reference.removeprefix("docker.io/").removeprefix("library/")
+    if "@" in reference:
+        reference = reference.partition("@")[0]
+    return text.short_id(reference) if reference.startswith("sha256:") else reference
+
+
+def _status(summary: ContainerSummary) -> str:
+    """What the status line says beside state and age: the exit code, the health."""
+    if summary.state in ("exited", "dead", "restarting") and "(" in summary.status:
+        return text.clean(summary.status.partition("(")[2].partition(")")[0])
+    for word in ("unhealthy", "healthy", "health: starting"):
+        if word in summary.status:
+            return word.removeprefix("health: ")
+    return ""
+
+
+def _since(summary: ContainerSummary, known: Container | None, now: float) -> float:
+    """When the state began. A status line knows it only roughly, so what an event told stays unless it cannot be."""
+    told = text.age_seconds(summary.status)
+    if told is None:
+        return float(summary.created)
+    rough = now - told
+    if known and known.state == summary.state and abs(known.since - rough) < max(told * 0.7, 90.0):
+        return known.since
+    return rough
+
+
+def _ports(summary: ContainerSummary) -> str:
+    """``8080→80``, once for IPv4 and IPv6; a port that is only exposed is left out."""
+    shown: dict[str, None] = {}
+    for port in sorted(summary.ports, key=lambda port: (port.public_port or 0, port.private_port)):
+        if port.public_port:
+            protocol = "" if port.type == "tcp" else f"/{text.clean(port.type)}"
+            shown[f"{port.public_port}→{port.private_port}{protocol}"] = None
+    return " ".join(shown)

@@ -1,0 +1,70 @@
+"""Text for people: sizes, ages, names. What comes from a container or a server is cleaned here before it is shown."""
+
+from __future__ import annotations
+
+import re
+
+#: C0 and C1 controls and the bidirectional overrides: none of them may reach the terminal from a name, a label or a log line.
+_CONTROLS = {code: None for code in (*range(0x00, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+#: Escape sequences: CSI, the string sequences (OSC, DCS, PM, APC, SOS) and the two-byte ones (ECMA-48, 5.3 to 5.6).
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|[ -/]*[0-~]?)")
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
+_AGE = re.compile(r"(?:(\d+|a|an|about an?|less than a) )(second|minute|hour|day|week|month|year)s?", re.IGNORECASE)
+
+
+def clean(text: str) -> str:
+    """One line without escape sequences and control characters."""
+    return ESCAPES.sub("", text).translate(_CONTROLS) if not text.isprintable() else text
+
+
+def clean_coloured(text: str) -> str:
+    """One line in which only colours (SGR) are left of the escape sequences; tabs become spaces."""
+    if text.isprintable():
+        return text
+    text = text.rstrip("\r\n").rpartition("\r")[2].expandtabs()
+    if "\x1b" not in text:
+        return text.translate(_CONTROLS)
+    kept: list[str] = []
+    position = 0
+    for escape in ESCAPES.finditer(text):
+        kept.append(text[position : escape.start()].translate(_CONTROLS))
+        if _COLOURS.fullmatch(escape.group()):
+            kept.append(escape.group())
+        position = escape.end()
+    kept.append(text[position:].translate(_CONTROLS))
+    return "".join(kept)
+
+
+def size(count: float, *, step: int = 1024) -> str:
+    """``12.3M``: bytes in at most five characters; ``step`` 1000 for what is counted so (image sizes)."""
+    for unit in "BKMGTP":
+        if count < step or unit == "P":
+            break
+        count /= step
+    if unit == "B" or count >= 100:
+        return f"{count:.0f}{unit}"
+    return f"{count:.1f}{unit}"
+
+
+def age(seconds: float) -> str:
+    """``3m``, ``2h``, ``5d``: the largest unit that fits."""
+    for limit, length, unit in ((60, 1, "s"), (3600, 60, "m"), (172800, 3600, "h"), (31536000, 86400, "d")):
+        if seconds < limit:
+            return f"{max(int(seconds), 0) // length}{unit}"
+    return f"{int(seconds) // 31536000}y"
+
+
+def age_seconds(status: str) -> int | None:
+    """The age told in a status line of the API (``Up 3 minutes``, ``Exited (0) About an hour ago``), in seconds."""
+    found = _AGE.search(status)
+    if found is None:
+        return None
+    number = int(found[1]) if found[1].isdigit() else 1
+    return number * _SECONDS[found[2].lower()]
+
+
+def short_id(identifier: str) -> str:
+    """The twelve digits people know an object by."""
+    return identifier.removeprefix("sha256:")[:12]

@@ -1,0 +1,77 @@
+"""The line in which a filter is typed; it shows only while it is used."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Static
+
+
+class FilterBar(Horizontal):
+    """Enter keeps the filter and leaves the line; escape drops it."""
+
+    DEFAULT_CSS = """
+    FilterBar { height: 1; display: none; background: $boost; }
+    FilterBar.-open { display: block; }
+    FilterBar .label { width: auto; padding: 0 1; color: $accent; text-style: bold; }
+    FilterBar Input { width: 1fr; }
+    FilterBar .count { width: auto; padding: 0 1; color: $text-muted; }
+    """
+    BINDINGS = [Binding("escape", "drop", "Clear filter", id="filter.drop")]  # noqa: RUF012
+
+    class Changed(Message):
+        """The text has changed; empty when it was dropped."""
+
+        def __init__(self, bar: FilterBar, value: str) -> None:
+            super().__init__()
+            self.bar, self.value = bar, value
+
+        @property
+        def control(self) -> FilterBar:
+            return self.bar
+
+    class Left(Message):
+        """Typing is over: the list may have the keys again."""
+
+        def __init__(self, bar: FilterBar) -> None:
+            super().__init__()
+            self.bar = bar
+
+        @property
+        def control(self) -> FilterBar:
+            return self.bar
+
+    def __init__(self, label: str, placeholder: str, *, id: str) -> None:
+        super().__init__(id=id)
+        self._label, self._placeholder = label, placeholder
+
+    def compose(self) -> ComposeResult:
+        yield Static(self._label, classes="label")
+        yield Input(placeholder=self._placeholder, compact=True)
+        yield Static("", classes="count")
+
+    def open(self) -> None:
+        self.add_class("-open")
+        self.query_one(Input).focus()
+
+    def count(self, note: str) -> None:
+        """Says beside the text what it found."""
+        self.query_one(".count", Static).update(note)
+
+    def action_drop(self) -> None:
+        self.query_one(Input).clear()
+        self.remove_class("-open")
+        self.post_message(self.Changed(self, ""))
+        self.post_message(self.Left(self))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(self, event.value.strip()))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            self.remove_class("-open")
+        self.post_message(self.Left(self))

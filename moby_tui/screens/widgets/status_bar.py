@@ -1,0 +1,88 @@
+"""The line at the top: which engine, which page, how many containers; and the banner for when the engine is lost."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Static
+
+from moby_tui.screens.session import Connection, Session
+
+
+class PageTab(Static):
+    """The name of a page; a click goes there."""
+
+    DEFAULT_CSS = """
+    PageTab { width: auto; padding: 0 1; color: $text-muted; }
+    PageTab:hover { background: $block-hover-background; }
+    PageTab.-here { color: $text; background: $primary 30%; text-style: bold; }
+    """
+
+    class Picked(Message):
+        def __init__(self, mode: str) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, number: int, title: str, mode: str, *, here: bool) -> None:
+        super().__init__(Text.assemble((f"{number} ", "dim"), title), classes="-here" if here else "")
+        self._mode = mode
+
+    def on_click(self) -> None:
+        self.post_message(self.Picked(self._mode))
+
+
+class StatusBar(Horizontal):
+    """``pages`` are (mode, title) in their order."""
+
+    DEFAULT_CSS = """
+    StatusBar { height: 1; background: $panel; dock: top; }
+    StatusBar #brand { width: auto; padding: 0 1; color: $primary; text-style: bold; }
+    StatusBar #engine { width: 1fr; min-width: 0; text-align: right; padding: 0 1; color: $text-muted; }
+    StatusBar #engine { text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, session: Session, pages: dict[str, str], here: str) -> None:
+        super().__init__()
+        self._session, self._pages, self._here = session, pages, here
+
+    def compose(self) -> ComposeResult:
+        yield Static("moby", id="brand")
+        for number, (mode, title) in enumerate(self._pages.items(), 1):
+            yield PageTab(number, title, mode, here=mode == self._here)
+        yield Static("", id="engine", markup=False)
+
+    def on_mount(self) -> None:
+        self._session.connection_changed.subscribe(self, lambda _: self._tell())
+        self._session.containers_changed.subscribe(self, lambda _: self._tell())
+        self._tell()
+
+    def _tell(self) -> None:
+        connection, model = self._session.connection, self._session.model
+        mark = ("● ", "green") if connection.up else ("● ", "red")
+        parts = [f"{model.running()}/{len(model)} running"]
+        if self.app.size.width >= 120:
+            parts += [part for part in (connection.engine, connection.host) if part]
+        self.query_one("#engine", Static).update(Text.assemble(mark, " · ".join(parts), no_wrap=True, overflow="ellipsis"))
+
+
+class Banner(Static):
+    """Says that the engine is lost and what is being done about it; not seen otherwise."""
+
+    DEFAULT_CSS = """
+    Banner { display: none; height: auto; max-height: 2; padding: 0 1; background: $error; color: $text; dock: top; }
+    Banner.-lost { display: block; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("", markup=False)
+        self._session = session
+
+    def on_mount(self) -> None:
+        self._session.connection_changed.subscribe(self, self._tell)
+        self._tell(self._session.connection)
+
+    def _tell(self, connection: Connection) -> None:
+        self.set_class(not connection.up and bool(connection.reason), "-lost")
+        self.update(f"engine lost: {connection.reason} · what you see is from before · next try in {connection.retry:.0f}s")

@@ -1,0 +1,277 @@
+"""A scripted engine for the dashboard's tests: fixed objects, events at command, calls written down."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from moby_tui.errors import CommandNotFound, Unavailable
+from moby_tui.schema.base import Filters
+from moby_tui.schema.container import (
+    ContainerInspect,
+    ContainerState,
+    ContainerSummary,
+    ExecCreate,
+    ExecInspect,
+    ExecStart,
+    LogOptions,
+    Port,
+    Top,
+)
+from moby_tui.schema.event import Event, EventActor
+from moby_tui.schema.image import ImageInspect, ImageSummary
+from moby_tui.schema.network import Ipam, IpamPool, Network
+from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
+from moby_tui.schema.stream import Stream
+from moby_tui.schema.system import Info, Version
+from moby_tui.schema.volume import Volume
+
+#: The moment at which the fixed objects are looked at.
+NOW = 1_790_000_000
+
+
+def summary(number: int, name: str, state: str = "running", status: str = "Up 3 minutes", **more: Any) -> ContainerSummary:
+    identifier = f"{number:02x}" * 32
+    fields: dict[str, Any] = {
+        "image": "nginx:1.29", "image_id": "sha256:" + "a" * 64, "command": "nginx -g 'daemon off;'", "created": NOW - 1000,
+        "labels": {}, **more,
+    }  # fmt: skip
+    return ContainerSummary(id=identifier, names=[f"/{name}"], state=state, status=status, **fields)
+
+
+def some_containers() -> list[ContainerSummary]:
+    return [
+        summary(1, "web", ports=[Port(private_port=80, public_port=8080, ip="0.0.0.0")], status="Up 3 minutes (healthy)"),
+        summary(2, "database", image="postgres:18", command="docker-entrypoint.sh postgres", status="Up 2 hours"),
+        summary(3, "worker", image="registry.example.com/team/worker:2.14.0", command="python -m worker", status="Up 12 seconds"),
+        summary(4, "batch", "exited", "Exited (137) 5 minutes ago", image="busybox", command="sh -c 'exit 137'"),
+        summary(5, "migrate", "exited", "Exited (0) 2 days ago", image="python:3.13-alpine", command="python migrate.py"),
+        summary(6, "cache", "paused", "Up 40 minutes (Paused)", image="redis:8", command="redis-server"),
+        summary(7, "draft", "created", "Created", image="alpine", command="/bin/sh"),
+    ]
+
+
+class Pipe:
+    """Both ends of a shell's stream: what is written is remembered and answered by ``answer``."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.output: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def read(self, n: int = -1) -> bytes:
+        return await self.output.get()
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+        self.output.put_nowait(data.replace(b"\r", b"\r\n"))
+        if b"exit" in self.sent and data == b"\r":
+            self.output.put_nowait(b"")
+
+    async def drain(self) -> None: ...
+    def can_write_eof(self) -> bool:
+        return False
+
+    def write_eof(self) -> None: ...
+    def close(self) -> None:
+        self.output.put_nowait(b"")
+
+
+class FakeContainers:
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+    async def list(self, *, all: bool = False, filters: Filters | None = None, **_: Any) -> list[ContainerSummary]:
+        self.engine.lists += 1
+        self.engine.check()
+        wanted = (filters or {}).get("id")
+        rows = [row for row in self.engine.rows.values() if not wanted or row.id in wanted]
+        return [row for row in rows if all or row.state == "running"]
+
+    def __getattr__(self, name: str) -> Any:
+        """start, stop, kill ...: written down, and carried out on the row."""
+        states = {"start": "running", "stop": "exited", "kill": "exited", "restart": "running", "pause": "paused", "unpause": "running"}
+        if name not in states:
+            raise AttributeError(name)
+
+        async def act(ref: str, **options: Any) -> None:
+            self.engine.check()
+            self.engine.calls.append((name, self.engine.rows[ref].names[0].lstrip("/"), options))
+            self.engine.change(ref, states[name], {"stop": "die", "kill": "die", "restart": "start"}.get(name, name))
+
+        return act
+
+    async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
+        row = self.engine.rows[ref]
+        self.engine.calls.append(("remove", row.names[0].lstrip("/"), {"force": force}))
+        if self.engine.refusal:
+            raise self.engine.refusal
+        del self.engine.rows[ref]
+        self.engine.emit("container", "destroy", ref)
+
+    async def inspect(self, ref: str, **_: Any) -> ContainerInspect:
+        row = self.engine.rows[ref]
+        state = ContainerState(status=row.state, running=row.state == "running", pid=4711)
+        return ContainerInspect(id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0])
+
+    async def top(self, ref: str, ps_args: str = "-ef") -> Top:
+        return Top(titles=["UID", "PID", "CMD"], processes=[["root", "4711", "nginx: master"], ["www", "4712", "nginx: worker"]])
+
+    async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
+        for line in self.engine.logs.get(self.engine.rows[ref].names[0].lstrip("/"), []):
+            yield line
+        while self.engine.flood and not self.engine.flood_over:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".000000000Z "
+            for _ in range(1000):
+                self.engine.flooded += 1
+                yield 1, f"{stamp}flood {self.engine.flooded}\n".encode()
+        await asyncio.Event().wait()
+
+    async def stats(self, ref: str, **_: Any) -> AsyncIterator[Stats]:
+        place = list(self.engine.rows).index(ref) + 1
+        for number in range(self.engine.samples):
+            used = int(1e7 * place * (1 + (number * 7919 % 13)))
+            yield Stats(
+                read="", preread="", pids_stats=PidsStats(current=place),
+                cpu_stats=CpuStats(cpu_usage=CpuUsage(total_usage=used), system_cpu_usage=int(1e9), online_cpus=1),
+                memory_stats=MemoryStats(usage=(place * 9 + number % 5) * 1024 * 1024, limit=2 * 1024**3),
+            )  # fmt: skip
+        await asyncio.Event().wait()
+
+    async def exec_create(self, ref: str, config: ExecCreate) -> str:
+        self.engine.execs.append(config)
+        return str(len(self.engine.execs))
+
+    async def exec_start(self, exec_id: str, options: ExecStart) -> Stream:
+        command = self.engine.execs[int(exec_id) - 1].cmd or [""]
+        if command[0] not in self.engine.shells:
+            raise CommandNotFound(f"{command[0]}: no such file; is the image without a shell?")
+        self.engine.pipe = Pipe()
+        self.engine.pipe.output.put_nowait(b"/ # ")
+        return Stream(self.engine.pipe, self.engine.pipe, tty=True)
+
+    async def exec_resize(self, exec_id: str, *, height: int, width: int) -> None:
+        self.engine.sizes.append((height, width))
+
+    async def exec_inspect(self, exec_id: str) -> ExecInspect:
+        return ExecInspect(id=exec_id, exit_code=0)
+
+
+class FakeImages:
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+    async def list(self, **_: Any) -> list[ImageSummary]:
+        return [
+            ImageSummary(id="sha256:" + "a" * 64, repo_tags=["nginx:1.29", "nginx:latest"], size=192_000_000, created=NOW - 86400 * 9),
+            ImageSummary(id="sha256:" + "b" * 64, repo_tags=["busybox:latest"], size=4_430_000, created=NOW - 86400 * 90),
+            ImageSummary(id="sha256:" + "c" * 64, repo_tags=[], size=81_000_000, created=NOW - 7200),
+        ]
+
+    async def inspect(self, ref: str) -> ImageInspect:
+        return next(ImageInspect(id=one.id, repo_tags=one.repo_tags, architecture="amd64") for one in await self.list() if one.id == ref)
+
+    async def remove(self, ref: str, **options: Any) -> list[Any]:
+        self.engine.calls.append(("remove image", ref, options))
+        return []
+
+
+class FakeNetworks:
+    async def list(self, **_: Any) -> list[Network]:
+        ipam = Ipam(config=[IpamPool(subnet="172.17.0.0/16", gateway="172.17.0.1")])
+        return [Network(name="bridge", id="1" * 64, ipam=ipam), Network(name="host", id="2" * 64, driver="host")]
+
+    async def inspect(self, ref: str) -> Network:
+        return next(one for one in await self.list() if one.id == ref)
+
+
+class FakeVolumes:
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+    async def list(self, **_: Any) -> list[Volume]:
+        return [Volume(name="pgdata", created_at="2026-09-01T12:00:00Z"), Volume(name="uploads", created_at="2026-09-02T12:00:00Z")]
+
+    async def inspect(self, name: str) -> Volume:
+        return Volume(name=name, mountpoint=f"/var/lib/moby/volumes/{name}/_data")
+
+    async def remove(self, name: str, **options: Any) -> None:
+        self.engine.calls.append(("remove volume", name, options))
+
+
+class FakeEvents:
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+    async def stream(self, **_: Any) -> AsyncIterator[Event]:
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.engine.queues.append(queue)
+        while (event := await queue.get()) is not None:
+            yield event
+        raise Unavailable("the engine went away; start it again")
+
+
+class FakeSystem:
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+    async def version(self) -> Version:
+        self.engine.check()
+        return Version(version="1.0")
+
+    async def info(self) -> Info:
+        return Info(name="testhost")
+
+
+class FakeEngine:
+    """A ``Client``, and the hand that moves it."""
+
+    def __init__(self, rows: list[ContainerSummary] | None = None) -> None:
+        self.rows = {row.id: row for row in (some_containers() if rows is None else rows)}
+        self.containers, self.images = FakeContainers(self), FakeImages(self)
+        self.networks, self.volumes = FakeNetworks(), FakeVolumes(self)
+        self.events, self.system = FakeEvents(self), FakeSystem(self)
+        self.builder: Any = None
+        self.calls: list[tuple[str, str, dict[str, Any]]] = []
+        self.queues: list[asyncio.Queue[Event | None]] = []
+        self.logs: dict[str, list[tuple[int, bytes]]] = {}
+        self.execs: list[ExecCreate] = []
+        self.shells = {"/bin/sh"}
+        self.sizes: list[tuple[int, int]] = []
+        self.pipe = Pipe()
+        self.samples = 0
+        self.lists = 0
+        self.down = False
+        self.refusal: Exception | None = None
+        self.flood = self.flood_over = False
+        self.flooded = 0
+
+    def check(self) -> None:
+        if self.down:
+            raise Unavailable("cannot connect to the engine at /run/fake.sock; is it running?")
+
+    def emit(self, kind: str, action: str, identifier: str, **attributes: str) -> None:
+        event = Event(type=kind, action=action, actor=EventActor(id=identifier, attributes=attributes), time=NOW, time_nano=NOW * 10**9)
+        for queue in self.queues:
+            queue.put_nowait(event)
+
+    def change(self, identifier: str, state: str, action: str) -> None:
+        row = self.rows[identifier]
+        row.state = state
+        row.status = {"running": "Up 1 second", "exited": "Exited (0) 1 second ago", "paused": "Up 1 second (Paused)"}[state]
+        self.emit("container", action, identifier, name=row.names[0].lstrip("/"))
+
+    def lose(self) -> None:
+        """The engine dies."""
+        self.down = True
+        for queue in self.queues:
+            queue.put_nowait(None)
+        self.queues.clear()
+
+    async def close(self) -> None: ...
+    async def __aenter__(self) -> FakeEngine:
+        self.check()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None: ...
