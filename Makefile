@@ -43,12 +43,12 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: debian-test lint
+test: debian-test lint $(VENV)/.binary
 	@[ "$$(id -u)" = 0 ] || { echo 'the tests need root: run `make test` as root' >&2; exit 1; }
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 debian-test:
-	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo tmux procps docker:docker-cli/docker.io
+	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo tmux procps objdump:binutils libseccomp2 docker:docker-cli/docker.io
 
 # The same engine on a machine with cgroup v2 alone, in a virtual machine.
 test-cgroup2: debian-test $(VENV)/.dev
@@ -62,7 +62,7 @@ dist/moby: $(VENV)/.binary $(shell find moby_tui packaging -type f -not -name '*
 	@packaging/debian-install objdump:binutils libseccomp2
 	$(BIN)/python packaging/build.py $@
 
-bench: debian-bench $(VENV)/.run
+bench: debian-bench $(VENV)/.run dist/moby
 	@[ "$$(id -u)" = 0 ] || { echo 'the benchmarks need root: run `make bench` as root' >&2; exit 1; }
 	$(BIN)/python -m bench --write
 

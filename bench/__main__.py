@@ -23,6 +23,7 @@ from bench.rows import Row, measure
 from bench.stage import Stage
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+BINARY = Path(__file__).parent.parent / "dist" / "moby"
 IDLE = 10
 
 
@@ -42,6 +43,7 @@ def contest(base: Path) -> Iterator[tuple[list[Row], list[str]]]:
         daemon = moby.Daemon(stage("daemon", moby.Daemon.cgroups), archive)
         cli_stage = stage("cli", moby.CommandLine.cgroups)
         command = moby.CommandLine(cli_stage, archive)
+        one_file = moby.OneFile(stage("one-file", ()), BINARY)
         sdk = moby.Sdk(stage("sdk", moby.Sdk.cgroups, "bench.warm", str(archive)))
 
         rows = [
@@ -58,6 +60,14 @@ def contest(base: Path) -> Iterator[tuple[list[Row], list[str]]]:
                 scale=1 / 1024,
                 unit="KiB",
                 warm_up=0,
+            ),
+            Row(
+                "version, one file, second start",
+                "its folder",
+                one_file.version_of_file,
+                one_file.version_of_folder,
+                1.5,
+                runs=20,
             ),
         ]
         yield rows, [moby.version(cli_stage), docker.version(), podman.version(), crun.version()]

@@ -64,6 +64,23 @@ class CommandLine:
         return self._stage.run([*program(), "run", "--rm", "busybox", "true"], self._env).seconds
 
 
+class OneFile:
+    """``dist/moby``, and the folder that its first start unpacks."""
+
+    def __init__(self, stage: Stage, binary: Path) -> None:
+        self._stage = stage
+        self._binary = binary
+        self._env = {"MOBY_DIST": f"{stage.folder}/dist"}
+        stage.run([str(binary), "version"], self._env)
+        (self._program,) = (stage.folder / "dist").glob("*/moby")
+
+    def version_of_file(self) -> float:
+        return self._stage.run([str(self._binary), "version"], self._env).seconds
+
+    def version_of_folder(self) -> float:
+        return self._stage.run([str(self._program), "version"]).seconds
+
+
 class Sdk:
     """An engine that is already open; the stage's worker is ``bench.warm``."""
 
