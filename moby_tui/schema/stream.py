@@ -89,9 +89,17 @@ class Stream:
                 yield item
 
     async def write(self, data: bytes) -> None:
-        """Sends input; waits while the process does not read."""
+        """Sends input; waits while the process does not read. Input that nobody takes any more is dropped."""
+        self.send(data)
+        await self.drain()
+
+    def send(self, data: bytes) -> None:
+        """Queues input without waiting."""
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Waits until the queue is short again."""
         try:
-            self._writer.write(data)
             await self._writer.drain()
         except ConnectionError:
             pass

@@ -1,0 +1,122 @@
+"""Creating a container: what the image presets and what is asked for, merged, checked and written down."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+
+import msgspec
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.policy import admission, security
+from moby_tui.engine.resources.images.manager import LocalImage
+from moby_tui.engine.runtime.container_log import parse_settings
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.names import check_name
+from moby_tui.engine.store.state import now
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig
+from moby_tui.schema.oci import ExecutionConfig
+
+
+async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCreated:
+    """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
+    if name:
+        check_name(name.removeprefix("/"))
+    warnings = admission.check(asked)
+    image = parts.images.resolve(asked.image)
+    warnings += security.resolve(asked.host_config, parts.paths).warnings
+    parse_settings(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
+    ident = secrets.token_hex(32)
+    config = _merge(asked, image, ident)
+    command = [*_words(config.entrypoint), *_words(config.cmd)]
+    if not command or not command[0]:
+        raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
+    mounts, anonymous = await parts.volumes.resolve(ident, asked.host_config, config)
+    record = ContainerRecord(
+        id=ident,
+        name=name.removeprefix("/"),
+        created=time.time(),
+        created_at=now(),
+        image=asked.image,
+        image_id=image.id,
+        path=command[0],
+        args=command[1:],
+        config=config,
+        host_config=_settle_host(asked),
+        networking=asked.networking_config,
+        mounts=mounts,
+        anonymous_volumes=anonymous,
+        warnings=warnings,
+    )
+    return _write(parts, record, warnings)
+
+
+def _write(parts: Parts, record: ContainerRecord, warnings: list[str]) -> ContainerCreated:
+    """The folder first, then the row: a row without a folder is a removed container."""
+    files = parts.files(record)
+    for folder in (files.data, files.upper, files.work):
+        # the upper folder becomes the container's root: its mode is what the container sees
+        folder.mkdir(mode=0o755 if folder == files.upper else 0o710, parents=True)
+    try:
+        stored = parts.store.insert(record)
+    except BaseException:
+        _remove_new(files.upper, files.work, files.data)
+        parts.volumes.remove_anonymous(record.anonymous_volumes)
+        raise
+    parts.event("create", stored)
+    return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _remove_new(*folders: os.PathLike[str]) -> None:
+    for folder in folders:
+        os.rmdir(folder)
+
+
+def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerConfig:
+    """The container's configuration: what is asked for wins, environment and labels are joined (docker run, "Overriding image defaults")."""
+    preset = image.config.config or ExecutionConfig()
+    values = {name: getattr(asked, name) for name in ContainerConfig.__struct_fields__}
+    config = ContainerConfig(**values)
+    config.env = _merge_environment(preset.env or [], asked.env or [])
+    config.labels = {**(preset.labels or {}), **(asked.labels or {})}
+    config.exposed_ports = {**(preset.exposed_ports or {}), **(asked.exposed_ports or {})} or None
+    config.volumes = {**(preset.volumes or {}), **(asked.volumes or {})} or None
+    if asked.entrypoint is None:
+        config.entrypoint = preset.entrypoint
+        # the image's arguments belong to the image's entrypoint
+        config.cmd = asked.cmd if _words(asked.cmd) else preset.cmd
+    elif _words(asked.entrypoint) == [""]:
+        config.entrypoint = None
+    config.entrypoint = _words(config.entrypoint) or None
+    config.cmd = _words(config.cmd) or None
+    config.user = asked.user or preset.user
+    config.working_dir = asked.working_dir or preset.working_dir
+    config.stop_signal = asked.stop_signal or preset.stop_signal
+    if not config.hostname:
+        config.hostname = os.uname().nodename if asked.host_config.network_mode == "host" else ident[:12]
+    return config
+
+
+def _settle_host(asked: ContainerCreate) -> HostConfig:
+    host = msgspec.structs.replace(asked.host_config)
+    host.network_mode = host.network_mode or "bridge"
+    if host.network_mode == "default":
+        host.network_mode = "bridge"
+    host.shm_size = host.shm_size or 64 * 1024 * 1024
+    host.ipc_mode = host.ipc_mode or "private"
+    host.cgroupns_mode = host.cgroupns_mode or "private"
+    host.runtime = host.runtime or "moby"
+    host.log_config.type = host.log_config.type or "json-file"
+    host.restart_policy.name = host.restart_policy.name or "no"
+    return host
+
+
+def _merge_environment(preset: list[str], asked: list[str]) -> list[str]:
+    merged = {entry.partition("=")[0]: entry for entry in (*preset, *asked)}
+    return list(merged.values())
+
+
+def _words(value: list[str] | str | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])

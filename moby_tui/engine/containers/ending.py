@@ -1,0 +1,188 @@
+"""Ending a container: signals, stop, the wait for its exit, and its removal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal as signals
+from contextlib import suppress
+
+from moby_tui.engine.containers import orphans
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.events.bus import Subscription
+from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.state import State
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
+from moby_tui.schema.container import ContainerExit
+
+_DEFAULT_STOP_SECONDS = 10
+#: A monitor that was killed publishes nothing; how often a waiter looks for itself.
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+def parse_signal(text: str) -> int:
+    """``TERM``, ``SIGTERM``, ``15`` or ``RTMIN+3`` as a number. Raises ``InvalidArgument``."""
+    name = text.strip().upper().removeprefix("SIG")
+    if name.isdecimal() and 0 < int(name) <= signals.NSIG - 1:
+        return int(name)
+    base, plus, offset = name.partition("+")
+    if plus and base == "RTMIN" and offset.isdecimal() and signals.SIGRTMIN + int(offset) <= signals.SIGRTMAX:
+        return signals.SIGRTMIN + int(offset)
+    with suppress(AttributeError, ValueError):
+        return int(getattr(signals, f"SIG{name}")) if name.isalnum() else _invalid(text)
+    return _invalid(text)
+
+
+def _invalid(text: str) -> int:
+    raise InvalidArgument(f"invalid signal: {text}")
+
+
+class ExitWait:
+    """Registered when it is made: it stands in the event stream from then on."""
+
+    def __init__(self, parts: Parts, record: ContainerRecord, condition: str) -> None:
+        self._parts = parts
+        self._record = record
+        self._condition = condition
+        actions = ["die", "destroy"]
+        self._events: Subscription = parts.bus.subscribe(filters={"type": ["container"], "container": [record.id], "event": actions})
+        self._last_code = parts.state(record).exit_code
+
+    async def result(self, timeout: float | None = None) -> ContainerExit:
+        """Raises ``TimeoutError`` after ``timeout`` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._result()
+        finally:
+            await self.close()
+
+    async def _result(self) -> ContainerExit:
+        # what has happened since the registration counts before what is so now: a removed container has no state to read
+        patience = 0.0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    if (told := await self._told()) is not None:
+                        return told
+            if (known := self._known()) is not None:
+                return known
+            patience = _LOOK_AGAIN_SECONDS
+            await self._look()
+
+    async def _told(self) -> ContainerExit | None:
+        """The answer that an event gives; None where the events have ended."""
+        async for event in self._events:
+            if event.action == "die":
+                self._last_code = int(event.actor.attributes.get("exitCode", "0"))
+            if event.action == "destroy" or self._condition != "removed":
+                return ContainerExit(status_code=self._last_code)
+        return None
+
+    def _known(self) -> ContainerExit | None:
+        """The answer that needs no waiting, if there is one."""
+        gone = not self._parts.files(self._record).data.exists()
+        state = State() if gone else self._parts.state(self._record)
+        if state.finished_at > "0002":
+            self._last_code = state.exit_code
+        if gone or (self._condition == "not-running" and not state.alive and not self._parts.is_orphan(self._record, state)):
+            return ContainerExit(status_code=self._last_code)
+        return None
+
+    async def _look(self) -> None:
+        if self._parts.files(self._record).data.exists() and self._parts.is_orphan(self._record, self._parts.state(self._record)):
+            await orphans.settle_all(self._parts)
+
+    async def close(self) -> None:
+        self._events.close()
+
+
+def wait(parts: Parts, record: ContainerRecord, condition: str) -> ExitWait:
+    """Raises ``InvalidArgument`` for a condition that there is not."""
+    if condition not in ("", "not-running", "next-exit", "removed"):
+        raise InvalidArgument(f'invalid condition: "{condition}"; give not-running, next-exit or removed')
+    return ExitWait(parts, record, condition or "not-running")
+
+
+async def kill(parts: Parts, record: ContainerRecord, signal: int) -> None:
+    """Sends a signal; SIGKILL is waited for. Raises ``Conflict`` where it does not run."""
+    state = parts.state(record)
+    if not state.alive or parts.is_orphan(record, state):
+        raise Conflict(f"cannot kill container: {record.name}: container {record.id} is not running")
+    waiter = wait(parts, record, "not-running") if signal == signals.SIGKILL else None
+    try:
+        await _signal(parts, record, state, signal)
+        if waiter is not None:
+            await waiter.result()
+    finally:
+        if waiter is not None:
+            await waiter.close()
+
+
+async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: int) -> None:
+    socket = parts.files(record).socket
+    if state.status == "paused" and signal == signals.SIGKILL:
+        # a frozen process of cgroup v1 does not die before it is thawed
+        await monitor_client.request(socket, op="thaw")
+    await monitor_client.request(socket, op="signal", signal=signal)
+    parts.event("kill", record, signal=str(signal))
+
+
+async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str) -> None:
+    """Asks the container to end, and kills it after ``timeout`` seconds (negative: never). Raises ``NotModified`` where it does not run."""
+    state = parts.state(record)
+    if not state.alive or parts.is_orphan(record, state):
+        raise NotModified(f"container {record.name} is stopped already")
+    number = parse_signal(signal or record.config.stop_signal or "TERM")
+    seconds = timeout if timeout is not None else record.config.stop_timeout
+    seconds = _DEFAULT_STOP_SECONDS if seconds is None else seconds
+    waiter = wait(parts, record, "not-running")
+    try:
+        with suppress(Conflict):
+            await _signal(parts, record, state, number)
+        try:
+            await waiter.result(None if seconds < 0 else seconds)
+        except TimeoutError:
+            with suppress(Conflict):
+                await kill(parts, record, signals.SIGKILL)
+    finally:
+        await waiter.close()
+    parts.event("stop", record)
+
+
+async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> None:
+    """Raises ``Conflict`` where it runs and is not forced."""
+    state = parts.state(record)
+    if state.alive and not parts.is_orphan(record, state):
+        if not force:
+            raise Conflict(
+                f'cannot remove container "{record.name}": container is {state.status}: stop the container before removing or force remove'
+            )
+        with suppress(Conflict):
+            await kill(parts, record, signals.SIGKILL)
+    await _remove(parts, record, volumes=volumes)
+
+
+async def _remove(parts: Parts, record: ContainerRecord, *, volumes: bool) -> None:
+    lock = await parts.acquire(record)
+    try:
+        files = parts.files(record)
+        if files.data.exists():
+            await _settle(parts, record)
+            await asyncio.to_thread(orphans.remove_files, files.data)
+            parts.event("destroy", record)
+        elif not record.host_config.auto_remove:
+            raise NotFound(f"No such container: {record.name}")
+        parts.store.delete(record.id)
+        if volumes or record.host_config.auto_remove:
+            parts.volumes.remove_anonymous(record.anonymous_volumes)
+        await asyncio.to_thread(orphans.remove_files, files.run)
+    finally:
+        lock.release()
+
+
+async def _settle(parts: Parts, record: ContainerRecord) -> None:
+    state = parts.state(record)
+    if parts.is_orphan(record, state):
+        await orphans.settle(parts, record, state)
+    elif state.alive:
+        raise Conflict(f'cannot remove container "{record.name}": it was started again meanwhile')

@@ -1,0 +1,152 @@
+"""Further processes in a running container (``exec``): asked for first, started later, looked at long after."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.policy import security
+from moby_tui.engine.runtime import monitor_client, spec, user
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotImplementedYet
+from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
+from moby_tui.schema.stream import Stream
+
+#: How long an exec that has ended can still be inspected, in seconds (as dockerd).
+_KEPT_SECONDS = 300
+
+
+class ExecRecord(msgspec.Struct):
+    """Written where the container's runtime files are; the monitor writes how it goes beside it."""
+
+    container: str
+    config: ExecCreate
+
+
+async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> str:
+    """Raises ``Conflict`` where the container does not run."""
+    if not config.cmd:
+        raise InvalidArgument("No exec command specified")
+    if config.privileged:
+        raise NotImplementedYet("option --privileged of exec")
+    monitor_client.parse_detach_keys(config.detach_keys)
+    _check_running(parts, record)
+    ident = secrets.token_hex(32)
+    folder = parts.files(record).execs
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _forget_old(folder)
+    (folder / f"{ident}.json").write_bytes(msgspec.json.encode(ExecRecord(record.id, config)))
+    parts.event(f"exec_create: {' '.join(config.cmd)}", record, execID=ident)
+    return ident
+
+
+def _check_running(parts: Parts, record: ContainerRecord) -> None:
+    state = parts.state(record)
+    if not state.alive or parts.is_orphan(record, state):
+        raise Conflict(f"container {record.id} is not running")
+    if state.status == "paused":
+        raise Conflict(f"container {record.name} is paused, unpause the container before exec")
+
+
+def _forget_old(folder: Path) -> None:
+    for state in folder.glob("*.state"):
+        if time.time() - state.stat().st_mtime > _KEPT_SECONDS and not json.loads(state.read_text())["running"]:
+            state.with_suffix(".json").unlink(missing_ok=True)
+            state.unlink()
+
+
+def _find(parts: Parts, ident: str) -> tuple[ExecRecord, Path]:
+    if ident.isalnum():
+        for path in (parts.paths.exec_root / "containers").glob(f"*/execs/{ident}.json"):
+            return msgspec.json.decode(path.read_bytes(), type=ExecRecord), path
+    raise NotFound(f"No such exec instance: {ident}")
+
+
+async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
+    """Starts it; raises ``Conflict`` where that was done already, and what its start failed with."""
+    execution, path = _find(parts, ident)
+    if _read_state(path) is not None:
+        raise Conflict(f"exec instance {ident} has run already")
+    record = parts.get(execution.container)
+    _check_running(parts, record)
+    config = execution.config
+    values: dict[str, object] = {
+        "id": ident,
+        "process": _process(parts, record, config),
+        "tty": config.tty,
+        "stdin": config.attach_stdin,
+        "stdout": config.attach_stdout,
+        "stderr": config.attach_stderr,
+        "size": options.console_size or config.console_size,
+        "keys": monitor_client.parse_detach_keys(config.detach_keys),
+        "detach": options.detach,
+    }
+    parts.event(f"exec_start: {' '.join(config.cmd or [])}", record, execID=ident)
+    stream = await monitor_client.execute(parts.files(record).socket, values, tty=config.tty)
+    if options.detach:
+        stream.close()
+        return None
+    return stream
+
+
+def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[str, Any]:
+    """The user is looked up in the file system as the container has it now."""
+    state = parts.state(record)
+    try:
+        root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Conflict(f"container {record.id} is not running") from error
+    try:
+        who = user.resolve(root, config.user or record.config.user, record.host_config.group_add or [])
+    finally:
+        os.close(root)
+    identity = spec.Identity(who, security.resolve(record.host_config, parts.paths))
+    return spec.exec_process(record, identity, config)
+
+
+def _read_state(path: Path) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = json.loads(path.with_suffix(".state").read_text())
+    except FileNotFoundError:
+        return None
+    return state
+
+
+def inspect(parts: Parts, ident: str) -> ExecInspect:
+    execution, path = _find(parts, ident)
+    config = execution.config
+    state = _read_state(path) or {"running": False, "pid": 0, "exit_code": None}
+    command = config.cmd or [""]
+    return ExecInspect(
+        id=ident,
+        running=state["running"],
+        exit_code=state["exit_code"],
+        process_config=ExecProcess(
+            tty=config.tty, entrypoint=command[0], arguments=command[1:], privileged=config.privileged, user=config.user
+        ),
+        open_stdin=config.attach_stdin,
+        open_stdout=config.attach_stdout,
+        open_stderr=config.attach_stderr,
+        container_id=execution.container,
+        pid=state["pid"],
+    )
+
+
+async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
+    """One that has not started yet, or has ended, has no window; clients resize too early and too late."""
+    execution, path = _find(parts, ident)
+    state = _read_state(path)
+    if state is None or not state["running"]:
+        return
+    try:
+        await monitor_client.request(parts.paths.container(execution.container).socket, op="resize", exec=ident, height=height, width=width)
+    except MobyError:
+        if (_read_state(path) or {}).get("running"):
+            raise

@@ -1,0 +1,99 @@
+"""What is left when a monitor was killed or the machine went down: found by the next engine that looks, and put right."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.runtime.monitor import remove_tree
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.state import State, now
+from moby_tui.errors import NotFound
+
+_KILLED = 137
+
+
+async def settle_all(parts: Parts) -> None:
+    """Looks at every container that may have run: all of them once after a boot, later those that were started since."""
+    marker = parts.paths.exec_root / f"settled-{parts.boot}"
+    if marker.exists():
+        names = os.listdir(parts.paths.exec_root / "containers")
+    else:
+        names = [record.id for record in parts.store.list()]
+        marker.touch()
+    for name in names:
+        try:
+            record = parts.store.get(name)
+        except NotFound:
+            _discard(parts, name)
+            continue
+        if _needs_settling(parts, record):
+            await _settle_locked(parts, record)
+
+
+def _needs_settling(parts: Parts, record: ContainerRecord) -> bool:
+    state = parts.state(record)
+    if parts.is_orphan(record, state):
+        return True
+    files = parts.files(record)
+    if state.alive or not files.monitor_lock.exists() or monitor_client.monitor_is_alive(files.monitor_lock):
+        return False
+    # a monitor that was killed before it wrote anything may have made its cgroup
+    return open_cgroup(parts.cgroup_path(record)).exists()
+
+
+async def _settle_locked(parts: Parts, record: ContainerRecord) -> None:
+    lock = parts.lock(record)
+    # whoever holds it is starting or removing the container, and will look for itself
+    if not lock.try_acquire():
+        return
+    try:
+        state = parts.state(record)
+        if _needs_settling(parts, record):
+            await settle(parts, record, state)
+    finally:
+        lock.release()
+
+
+async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
+    """Ends what is left of a run that nobody watches, and writes down what is so. The caller holds the container's lock."""
+    files = parts.files(record)
+    cgroup = open_cgroup(parts.cgroup_path(record))
+    if state.boot in ("", parts.boot) and cgroup.exists():
+        await asyncio.to_thread(_end, cgroup)
+    await parts.networks.reconcile()
+    if not state.alive:
+        state = State(status="exited" if state.started_at > "0002" else "created", exit_code=state.exit_code, error=state.error)
+    else:
+        reason = "its monitor was killed" if state.boot == parts.boot else "the machine went down while it ran"
+        state = State(
+            status="exited", started_at=state.started_at, finished_at=now(), exit_code=_KILLED, error=f"the container was ended: {reason}"
+        )
+        parts.event("die", record, exitCode=str(_KILLED), execDuration="0")
+    state.write(str(files.state))
+    files.socket.unlink(missing_ok=True)
+    if record.host_config.auto_remove:
+        await asyncio.to_thread(remove_files, files.data, files.run)
+        parts.event("destroy", record)
+    return state
+
+
+def _end(cgroup) -> None:  # type: ignore[no-untyped-def]
+    cgroup.kill()
+    cgroup.remove()
+
+
+def remove_files(*folders: Path) -> None:
+    for folder in folders:
+        remove_tree(str(folder))
+
+
+def _discard(parts: Parts, name: str) -> None:
+    """A folder without a row: the container was removed while its creator or remover died. Nobody can be using it."""
+    files = parts.paths.container(name)
+    if not monitor_client.monitor_is_alive(files.monitor_lock):
+        remove_files(files.run)

@@ -1,0 +1,92 @@
+"""What the container service works with, handed around whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from moby_tui.engine.events.bus import EventBus
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.networks.manager import NetworkManager
+from moby_tui.engine.resources.volumes.manager import VolumeManager
+from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.runtime.monitor_client import Launcher
+from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
+from moby_tui.engine.store.locks import FileLock
+from moby_tui.engine.store.paths import ContainerPaths, Paths
+from moby_tui.engine.store.state import State
+
+#: Waits this many seconds for another process that is changing the same container.
+_LOCK_SECONDS = 60.0
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The stores and managers of one engine."""
+
+    paths: Paths
+    store: ContainerStore
+    images: ImageManager
+    networks: NetworkManager
+    volumes: VolumeManager
+    launcher: Launcher
+    bus: EventBus
+    publish: Callable[[str, str, str, dict[str, str]], object]
+    boot: str
+    cgroup_parent: str
+
+    def get(self, ref: str) -> ContainerRecord:
+        """The container. One whose folder is gone was removed by its monitor: its row is deleted on the way. Raises ``NotFound``."""
+        while True:
+            record = self.store.get(ref)
+            if self.paths.container(record.id).data.exists():
+                return record
+            self.forget(record)
+
+    def list(self) -> list[ContainerRecord]:
+        records = self.store.list()
+        for record in records:
+            if not self.paths.container(record.id).data.exists():
+                self.forget(record)
+        return [record for record in records if self.paths.container(record.id).data.exists()]
+
+    def forget(self, record: ContainerRecord) -> None:
+        """Deletes the row of a container that is removed, and what its monitor could not: its anonymous volumes."""
+        if self.store.delete(record.id) and record.host_config.auto_remove:
+            self.volumes.remove_anonymous(record.anonymous_volumes)
+
+    def files(self, record: ContainerRecord) -> ContainerPaths:
+        return self.paths.container(record.id)
+
+    def state(self, record: ContainerRecord) -> State:
+        """What is so now. A monitor that died without a word is seen here; ``containers/orphans.py`` puts it right."""
+        return State.read(str(self.files(record).state))
+
+    def is_orphan(self, record: ContainerRecord, state: State) -> bool:
+        """Whether the state speaks of a run that nobody watches any more: the monitor was killed, or the machine was restarted."""
+        files = self.files(record)
+        unfinished = state.alive or state.pid != 0
+        return unfinished and (state.boot != self.boot or not monitor_client.monitor_is_alive(files.monitor_lock))
+
+    def lock(self, record: ContainerRecord) -> FileLock:
+        """The lock of whoever changes the container. Use ``async with locked(...)``."""
+        files = self.files(record)
+        files.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileLock(files.lock)
+
+    async def acquire(self, record: ContainerRecord) -> FileLock:
+        lock = self.lock(record)
+        await lock.acquire_async(_LOCK_SECONDS)
+        return lock
+
+    def cgroup_path(self, record: ContainerRecord) -> str:
+        parent = record.host_config.cgroup_parent or self.cgroup_parent
+        return f"/{parent.strip('/')}/{record.id}"
+
+    def event(self, action: str, record: ContainerRecord, **attributes: str) -> None:
+        self.publish("container", action, record.id, {**event_attributes(record), **attributes})
+
+
+def event_attributes(record: ContainerRecord) -> dict[str, str]:
+    """The base of every event of a container: its labels, image and name."""
+    return {**(record.config.labels or {}), "image": record.image, "name": record.name}

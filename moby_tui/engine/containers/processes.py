@@ -1,0 +1,36 @@
+"""The processes of a container as ``ps`` shows them."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+
+from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.errors import InvalidArgument, Unavailable
+from moby_tui.schema.container import Top
+
+
+async def top(cgroup: str, ps_args: str) -> Top:
+    """Runs the host's ``ps`` and keeps the rows of the container's processes, as dockerd does: pids are the host's.
+
+    Raises ``InvalidArgument`` on arguments that ps refuses or that show no PID, ``Unavailable`` where the host has no ps.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "ps", *shlex.split(ps_args), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+    except FileNotFoundError as error:
+        raise Unavailable("top needs the program ps on the host: install procps") from error
+    except ValueError as error:
+        raise InvalidArgument(f"ps arguments {ps_args}: {error}") from error
+    out, err = await process.communicate()
+    if process.returncode:
+        raise InvalidArgument(f"ps: {err.decode(errors='replace').strip().splitlines()[0]}")
+    lines = out.decode(errors="replace").splitlines()
+    titles = lines[0].split()
+    if "PID" not in titles:
+        raise InvalidArgument(f"Couldn't find PID field in ps output: add it to the arguments {ps_args}")
+    column = titles.index("PID")
+    ours = {str(pid) for pid in open_cgroup(cgroup).pids()}
+    rows = [line.split(None, len(titles) - 1) for line in lines[1:]]
+    return Top(titles=titles, processes=[row for row in rows if row[column] in ours])

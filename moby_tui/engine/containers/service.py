@@ -1,0 +1,326 @@
+"""The containers of one engine: the client protocol's ``Containers``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from moby_tui.engine.containers import changes, creation, ending, execs, orphans, view
+from moby_tui.engine.containers import start as starting
+from moby_tui.engine.containers import stats as statistics
+from moby_tui.engine.containers.history import history_stream
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.processes import top
+from moby_tui.engine.resources.images import snapshot
+from moby_tui.engine.runtime import archive, log_reader, monitor_client
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
+from moby_tui.schema.base import Filters
+from moby_tui.schema.container import (
+    AttachOptions,
+    ContainerCreate,
+    ContainerCreated,
+    ContainerInspect,
+    ContainersPruned,
+    ContainerSummary,
+    ExecCreate,
+    ExecInspect,
+    ExecStart,
+    LogOptions,
+    PathChange,
+    PathStat,
+    Top,
+)
+from moby_tui.schema.stats import Stats
+from moby_tui.schema.stream import STDERR, STDOUT, Stream
+
+
+class ContainerService:
+    """Every method takes a full id, a name, or a unique prefix of an id, and raises ``NotFound`` where there is none."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    # what there is
+
+    async def list(
+        self, *, all: bool = False, limit: int = 0, size: bool = False, filters: Filters | None = None
+    ) -> list[ContainerSummary]:
+        """The running ones, newest first; with ``all``, a limit or a filter for a state the others too."""
+        filters = filters or {}
+        view.check_filters(filters)
+        everything = all or limit > 0 or "status" in filters or "exited" in filters
+        rows: list[ContainerSummary] = []
+        for record in self._parts.list():
+            state = view.current_state(self._parts, record)
+            if (everything or state.alive) and view.matches(self._parts, record, state, filters):
+                row = view.summary(self._parts, record, state)
+                if size:
+                    row.size_rw, row.size_root_fs = await self._sizes(record)
+                rows.append(row)
+                if len(rows) == limit:
+                    break
+        return rows
+
+    async def inspect(self, ref: str, *, size: bool = False) -> ContainerInspect:
+        record = self._parts.get(ref)
+        seen = view.inspect(self._parts, record, view.current_state(self._parts, record))
+        if size:
+            seen.size_rw, seen.size_root_fs = await self._sizes(record)
+        return seen
+
+    async def _sizes(self, record: ContainerRecord) -> tuple[int, int]:
+        written = await asyncio.to_thread(_disk_use, str(self._parts.files(record).upper))
+        return written, written + (await self._parts.images.inspect(record.image_id)).size
+
+    # life
+
+    async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
+        return await creation.create(self._parts, config, name)
+
+    async def start(self, ref: str) -> None:
+        await starting.start(self._parts, self._parts.get(ref))
+
+    async def stop(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
+        await ending.stop(self._parts, self._parts.get(ref), timeout, signal)
+
+    async def restart(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
+        record = self._parts.get(ref)
+        try:
+            await ending.stop(self._parts, record, timeout, signal)
+        except NotModified:
+            pass
+        await starting.start(self._parts, record)
+        self._parts.event("restart", record)
+
+    async def kill(self, ref: str, *, signal: str = "KILL") -> None:
+        await ending.kill(self._parts, self._parts.get(ref), ending.parse_signal(signal or "KILL"))
+
+    async def pause(self, ref: str) -> None:
+        await self._freeze(ref, "freeze", "pause", unwanted="paused")
+
+    async def unpause(self, ref: str) -> None:
+        await self._freeze(ref, "thaw", "unpause", unwanted="running")
+
+    async def _freeze(self, ref: str, operation: str, action: str, *, unwanted: str) -> None:
+        record = self._parts.get(ref)
+        state = view.current_state(self._parts, record)
+        if not state.alive:
+            raise Conflict(f"container {record.id} is not running")
+        if state.status == unwanted:
+            raise Conflict(f"container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
+        await monitor_client.request(self._parts.files(record).socket, op=operation)
+        self._parts.event(action, record)
+
+    async def rename(self, ref: str, name: str) -> None:
+        record = self._parts.get(ref)
+        former = self._parts.store.rename(record.id, name.removeprefix("/"))
+        self._parts.event("rename", self._parts.get(record.id), oldName=f"/{former}")
+
+    async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
+        await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)
+
+    async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
+        """Removes those that do not run. ``filters`` may name labels."""
+        filters = filters or {}
+        for key in filters:
+            if key != "label":
+                raise InvalidArgument(f"invalid filter '{key}'")
+        removed, freed = [], 0
+        for record in self._parts.list():
+            state = view.current_state(self._parts, record)
+            if not state.alive and view.matches(self._parts, record, state, filters):
+                freed += await asyncio.to_thread(_disk_use, str(self._parts.files(record).upper))
+                await ending.remove(self._parts, record, force=False, volumes=False)
+                removed.append(record.id)
+        return ContainersPruned(containers_deleted=removed, space_reclaimed=freed)
+
+    async def wait(self, ref: str, *, condition: str = "not-running") -> ending.ExitWait:
+        return ending.wait(self._parts, self._parts.get(ref), condition)
+
+    # streams
+
+    async def attach(self, ref: str, options: AttachOptions) -> Stream:
+        """A created container may be attached to: its stream then begins with the first byte that it writes."""
+        record = self._parts.get(ref)
+        monitor_client.parse_detach_keys(options.detach_keys)
+        if options.logs or not options.stream:
+            return await self._attach_with_history(record, options)
+        return await self._attach_live(record, options)
+
+    async def _attach_live(self, record: ContainerRecord, options: AttachOptions) -> Stream:
+        files = self._parts.files(record)
+        state = view.current_state(self._parts, record)
+        if state.status == "paused":
+            raise Conflict(f"container {record.name} is paused, unpause the container before attach")
+        if state.alive:
+            stream = await monitor_client.attach(files.socket, options, tty=record.config.tty)
+        else:
+            stream = await monitor_client.attach_before_start(files.attachments, options, tty=record.config.tty)
+        self._parts.event("attach", record)
+        return stream
+
+    async def _attach_with_history(self, record: ContainerRecord, options: AttachOptions) -> Stream:
+        """What was written so far, then, if asked for, what is written from now on."""
+        alive = view.current_state(self._parts, record).alive
+        live = await self._attach_live(record, options) if options.stream and alive else None
+        wanted = LogOptions(stdout=options.stdout, stderr=options.stderr)
+        past = log_reader.read(self._parts.files(record).log, wanted, lambda: False)
+        return history_stream(past, live, tty=record.config.tty)
+
+    async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
+        record = self._parts.get(ref)
+        if not options.stdout and not options.stderr:
+            raise InvalidArgument("You must choose at least one stream")
+        if record.host_config.log_config.type == "none":
+            raise InvalidArgument("configured logging driver does not support reading")
+        files = self._parts.files(record)
+
+        def alive() -> bool:
+            return files.data.exists() and view.current_state(self._parts, record).alive
+
+        async for stream, line in log_reader.read(files.log, options, alive):
+            yield (STDOUT if stream == STDOUT else STDERR), line
+
+    async def resize(self, ref: str, *, height: int, width: int) -> None:
+        record = self._parts.get(ref)
+        await monitor_client.request(self._parts.files(record).socket, op="resize", height=height, width=width)
+        self._parts.event("resize", record, height=str(height), width=str(width))
+
+    async def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]:
+        async for sample in statistics.stats(self._parts, self._parts.get(ref), stream=stream, one_shot=one_shot):
+            yield sample
+
+    async def top(self, ref: str, ps_args: str = "-ef") -> Top:
+        record = self._parts.get(ref)
+        if not view.current_state(self._parts, record).alive:
+            raise Conflict(f"container {record.id} is not running")
+        self._parts.event("top", record)
+        return await top(self._parts.cgroup_path(record), ps_args or "-ef")
+
+    # execs
+
+    async def exec_create(self, ref: str, config: ExecCreate) -> str:
+        return await execs.create(self._parts, self._parts.get(ref), config)
+
+    async def exec_start(self, exec_id: str, options: ExecStart) -> Stream | None:
+        return await execs.start(self._parts, exec_id, options)
+
+    async def exec_inspect(self, exec_id: str) -> ExecInspect:
+        return execs.inspect(self._parts, exec_id)
+
+    async def exec_resize(self, exec_id: str, *, height: int, width: int) -> None:
+        await execs.resize(self._parts, exec_id, height, width)
+
+    # files
+
+    async def changes(self, ref: str) -> list[PathChange]:
+        record = self._parts.get(ref)
+        layers = self._parts.images.resolve(record.image_id).layers
+        return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
+
+    async def archive_stat(self, ref: str, path: str) -> PathStat:
+        async with self._root(self._parts.get(ref)) as root:
+            return await asyncio.to_thread(archive.stat, root, path)
+
+    async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
+        record = self._parts.get(ref)
+        async with self._root(record) as root:
+            found = await asyncio.to_thread(archive.stat, root, path)
+        self._parts.event("archive-path", record)
+        return found, self._read_archive(record, path)
+
+    async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
+        async with self._root(record) as root:
+            pieces = archive.get(root, path)
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                yield piece
+
+    async def archive_put(
+        self,
+        ref: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None:
+        record = self._parts.get(ref)
+        if record.host_config.readonly_rootfs:
+            raise InvalidArgument("container rootfs is marked read-only")
+        async with self._root(record, writable=True) as root:
+            await _put(root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid)
+        self._parts.event("extract-to-dir", record)
+
+    async def export(self, ref: str) -> AsyncIterator[bytes]:
+        record = self._parts.get(ref)
+        self._parts.event("export", record)
+        async with self._root(record) as root:
+            pieces = archive.export(root)
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                yield piece
+
+    @asynccontextmanager
+    async def _root(self, record: ContainerRecord, *, writable: bool = False) -> AsyncIterator[int]:
+        """A descriptor of the container's root: as it sees it while it runs, else its layers mounted for the occasion."""
+        state = view.current_state(self._parts, record)
+        if state.alive:
+            try:
+                root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError as error:
+                raise Conflict(f"container {record.id} is not running") from error
+            try:
+                yield root
+            finally:
+                os.close(root)
+            return
+        files = self._parts.files(record)
+        # two mounts of one upper folder would corrupt it: nobody may start the container meanwhile
+        lock = await self._parts.acquire(record)
+        try:
+            if not files.data.exists():
+                raise NotFound(f"No such container: {record.id}")
+            root = await snapshot.mount(self._parts.images.resolve(record.image_id).layers, files.upper, files.work)
+            try:
+                yield root
+            finally:
+                os.close(root)
+        finally:
+            lock.release()
+
+    # the engine's side
+
+    async def settle(self) -> None:
+        """Puts right what killed monitors and the last shutdown left."""
+        await orphans.settle_all(self._parts)
+
+    def using_image(self, image_id: str) -> list[tuple[str, bool]]:
+        """The containers made of an image, and whether each runs."""
+        return [
+            (record.id, view.current_state(self._parts, record).alive) for record in self._parts.list() if record.image_id == image_id
+        ]
+
+    def using_volume(self, name: str) -> list[str]:
+        return [record.id for record in self._parts.list() if any(mount.type == "volume" and mount.name == name for mount in record.mounts)]
+
+
+async def _put(root: int, path: str, pieces: AsyncIterator[bytes], **flags: bool) -> None:
+    await archive.put(root, path, pieces, **flags)
+
+
+def _disk_use(folder: str) -> int:
+    """Bytes of the files below a folder; a name that vanishes meanwhile counts nothing."""
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                total += entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else 0
+                if entry.is_dir(follow_symlinks=False):
+                    total += _disk_use(entry.path)
+    except FileNotFoundError:
+        return total
+    return total
+
+

@@ -1,0 +1,183 @@
+"""Starting a container: its root, user, network and configuration are made ready, and a monitor is ordered."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+import msgspec
+
+from moby_tui.engine.containers import orphans
+from moby_tui.engine.containers.parts import Parts, event_attributes
+from moby_tui.engine.policy import security
+from moby_tui.engine.resources.images import snapshot
+from moby_tui.engine.resources.networks.sandbox import Sandbox
+from moby_tui.engine.runtime import spec, user
+from moby_tui.engine.runtime.container_log import parse_settings
+from moby_tui.engine.runtime.order import Order
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.state import State
+from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError, NotModified
+from moby_tui.schema.container import EndpointSettings, PortBinding
+
+_EXIT_CODES = {CommandNotFound: 127, CommandNotInvocable: 126}
+
+
+class NetworkState(msgspec.Struct):
+    """What a running container was given: written at its start, true for as long as it runs."""
+
+    endpoints: dict[str, EndpointSettings]
+    ports: dict[str, list[PortBinding] | None]
+
+
+async def start(parts: Parts, record: ContainerRecord) -> None:
+    """Raises ``NotModified`` where it runs already, ``CommandNotFound``, ``CommandNotInvocable``, and what else a start can fail with."""
+    lock = await parts.acquire(record)
+    try:
+        state = parts.state(record)
+        if parts.is_orphan(record, state):
+            state = await orphans.settle(parts, record, state)
+        if state.alive:
+            raise NotModified(f"container {record.name} is running already")
+        await _start(parts, record)
+    finally:
+        lock.release()
+
+
+async def _start(parts: Parts, record: ContainerRecord) -> None:
+    files = parts.files(record)
+    image = parts.images.resolve(record.image_id)
+    # a failure from here on leaves nothing: the mount goes with its descriptor
+    root = await snapshot.mount(image.layers, files.upper, files.work)
+    try:
+        sandbox = await _prepare_network(parts, record)
+        try:
+            await _launch(parts, record, files, root, sandbox)
+        except BaseException:
+            await parts.networks.release(sandbox)
+            raise
+        sandbox.close()
+    except (MobyError, OSError) as error:
+        _record_failure(files, error)
+        raise
+    finally:
+        os.close(root)
+
+
+async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
+    host, config = record.host_config, record.config
+    endpoints = (record.networking.endpoints_config if record.networking else None) or {}
+    return await parts.networks.prepare(
+        record.id,
+        host.network_mode,
+        hostname=config.hostname,
+        domainname=config.domainname,
+        endpoint=endpoints.get(host.network_mode),
+        port_bindings=host.port_bindings or {},
+        exposed=list(config.exposed_ports or {}),
+        publish_all=host.publish_all_ports,
+        dns=host.dns or [],
+        dns_search=host.dns_search or [],
+        dns_options=host.dns_options or [],
+        extra_hosts=host.extra_hosts or [],
+    )
+
+
+async def _launch(parts: Parts, record: ContainerRecord, files: ContainerPaths, root: int, sandbox: Sandbox) -> None:
+    profile = security.resolve(record.host_config, parts.paths)
+    who = user.resolve(root, record.config.user, record.host_config.group_add or [])
+    await parts.volumes.populate(record.mounts, root)
+    _write_files(files, record, sandbox)
+    configuration = spec.build(
+        record,
+        spec.Identity(who, profile),
+        files,
+        cgroup=parts.cgroup_path(record),
+        has_network=sandbox.netns_fd is not None,
+    )
+    files.bundle.write_bytes(msgspec.json.encode(configuration))
+    program = str(profile.seccomp_program or "")
+    order = _order(parts, record, files, sandbox, program)
+    network = [] if sandbox.netns_fd is None else [sandbox.netns_fd]
+    await parts.launcher.start(order, files.run / "order.json", [root, *network, *sandbox.keep_fds])
+    for mount in record.mounts:
+        if mount.type == "volume":
+            attributes = {"container": record.id, "destination": mount.destination, "driver": "local"}
+            attributes |= {"propagation": mount.propagation, "read/write": "true" if mount.rw else "false"}
+            parts.publish("volume", "mount", mount.name, attributes)
+
+
+def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:
+    """What is bound over the image's own hostname, hosts and resolv.conf."""
+    files.hostname.write_text(record.config.hostname + "\n")
+    files.hosts.write_text(sandbox.hosts)
+    files.resolv_conf.write_text(sandbox.resolv_conf)
+    for path in (files.hostname, files.hosts, files.resolv_conf):
+        path.chmod(0o644)
+    files.execs.mkdir(mode=0o700, exist_ok=True)
+    network = NetworkState(sandbox.endpoints, sandbox.ports)
+    (files.run / "network.json").write_bytes(msgspec.json.encode(network))
+
+
+def read_network(files: ContainerPaths) -> NetworkState:
+    """What a running container was given; nothing where it has not run."""
+    with suppress(FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode((files.run / "network.json").read_bytes(), type=NetworkState)
+    return NetworkState({}, {})
+
+
+def _order(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox: Sandbox, seccomp: str) -> Order:
+    config, host = record.config, record.host_config
+    log = parse_settings(host.log_config.type, host.log_config.config or {})
+    return Order(
+        id=record.id,
+        attributes=event_attributes(record),
+        bundle=str(files.bundle),
+        data=str(files.data),
+        run=str(files.run),
+        state=str(files.state),
+        socket=str(files.socket),
+        monitor_lock=str(files.monitor_lock),
+        attachments=str(files.attachments),
+        execs=str(files.execs),
+        journal=str(parts.paths.journal),
+        cgroup=parts.cgroup_path(record),
+        boot=parts.boot,
+        log_driver=log.driver,
+        log_path=str(files.log),
+        log_max_size=log.max_size,
+        log_max_files=log.max_files,
+        tty=config.tty,
+        open_stdin=config.open_stdin,
+        stdin_once=config.stdin_once,
+        console_size=host.console_size or [0, 0],
+        seccomp=seccomp,
+        auto_remove=host.auto_remove,
+        teardown=sandbox.teardown,
+        exit_events=_exit_events(record, sandbox),
+        has_network=sandbox.netns_fd is not None,
+        kept_descriptors=len(sandbox.keep_fds),
+    )
+
+
+def _exit_events(record: ContainerRecord, sandbox: Sandbox) -> list[list[object]]:
+    events: list[list[object]] = [
+        ["network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)}]
+        for name, endpoint in sandbox.endpoints.items()
+    ]
+    for mount in record.mounts:
+        if mount.type == "volume":
+            events.append(["volume", "unmount", mount.name, {"container": record.id, "driver": "local"}])
+    return events
+
+
+def _driver(network: str) -> str:
+    return "null" if network == "none" else network
+
+
+def _record_failure(files: ContainerPaths, error: Exception) -> None:
+    """The container stays created, with the exit code that a shell would give and the reason."""
+    code = _EXIT_CODES.get(type(error), 128)
+    with suppress(OSError):
+        State(exit_code=code, error=str(error)).write(str(files.state))

@@ -1,0 +1,211 @@
+"""A container as it is shown: the row of a list, and everything there is to know."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import NetworkState, read_network
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.state import State
+from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.schema.base import Filters
+from moby_tui.schema.container import (
+    ContainerInspect,
+    ContainerState,
+    ContainerSummary,
+    EndpointSettings,
+    NetworkSettings,
+    Port,
+    SummaryHostConfig,
+    SummaryNetworkSettings,
+)
+
+_FILTERS = frozenset(
+    ("ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name", "network", "publish", "since", "status", "volume")
+)
+_STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+
+
+def current_state(parts: Parts, record: ContainerRecord) -> State:
+    """The state; that of an orphan is shown as what it will be once settled."""
+    state = parts.state(record)
+    if parts.is_orphan(record, state):
+        return State(status="exited" if state.alive else "created", started_at=state.started_at, exit_code=137 if state.alive else 0)
+    return state
+
+
+def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSummary:
+    network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
+    return ContainerSummary(
+        id=record.id,
+        names=[f"/{record.name}"],
+        image=record.image,
+        image_id=record.image_id,
+        command=" ".join([record.path, *record.args]),
+        created=int(record.created),
+        ports=_ports(record, network),
+        labels=record.config.labels or {},
+        state=state.status,
+        status=status_text(state),
+        host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
+        network_settings=SummaryNetworkSettings(networks=network.endpoints or _asked_endpoints(record)),
+        mounts=record.mounts,
+    )
+
+
+def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerInspect:
+    files = parts.files(record)
+    network = read_network(files) if state.alive else NetworkState({}, {})
+    return ContainerInspect(
+        id=record.id,
+        created=record.created_at,
+        path=record.path,
+        args=record.args,
+        state=ContainerState(
+            status=state.status,
+            running=state.alive,
+            paused=state.status == "paused",
+            oom_killed=state.oom_killed,
+            pid=state.pid if state.alive else 0,
+            exit_code=state.exit_code,
+            error=state.error,
+            started_at=state.started_at,
+            finished_at=state.finished_at,
+        ),
+        image=record.image_id,
+        resolv_conf_path=str(files.resolv_conf),
+        hostname_path=str(files.hostname),
+        hosts_path=str(files.hosts),
+        log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
+        name=f"/{record.name}",
+        host_config=record.host_config,
+        mounts=record.mounts,
+        config=record.config,
+        network_settings=NetworkSettings(
+            sandbox_id=record.id if state.alive else "",
+            sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
+            ports=network.ports,
+            networks=network.endpoints or _asked_endpoints(record),
+        ),
+    )
+
+
+def _asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
+    """A container that does not run has places in its networks, and nothing in them."""
+    return {record.host_config.network_mode: EndpointSettings()}
+
+
+def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
+    ports: list[Port] = []
+    for name in sorted({*network.ports, *(record.config.exposed_ports or {})}):
+        private, _, kind = name.partition("/")
+        bindings = network.ports.get(name)
+        if not bindings:
+            ports.append(Port(private_port=int(private.partition("-")[0]), type=kind or "tcp"))
+            continue
+        for binding in bindings:
+            ports.append(
+                Port(ip=binding.host_ip or "0.0.0.0", private_port=int(private), public_port=int(binding.host_port), type=kind or "tcp")
+            )
+    return ports
+
+
+def status_text(state: State) -> str:
+    """What ``docker ps`` shows: ``Up 3 minutes``, ``Exited (0) 2 hours ago``."""
+    if state.alive:
+        return f"Up {_since(state.started_at)}{' (Paused)' if state.status == 'paused' else ''}"
+    if state.status == "exited":
+        return f"Exited ({state.exit_code}) {_since(state.finished_at)} ago"
+    return "Created"
+
+
+def _since(moment: str) -> str:
+    return human_duration(max(0.0, time.time() - parse_time(moment)))
+
+
+def parse_time(moment: str) -> float:
+    """Unix seconds of an RFC 3339 time; 0 for Go's zero time."""
+    if moment.startswith("0001"):
+        return 0.0
+    return datetime.datetime.fromisoformat(re.sub(r"\.(\d{6})\d*Z$", r".\1+00:00", moment)).timestamp()
+
+
+def human_duration(seconds: float) -> str:
+    """As Docker's clients write it: ``About a minute``, ``3 hours``, ``2 weeks``."""
+    minutes, hours = int(seconds / 60), int(seconds / 3600 + 0.5)
+    if seconds < 1:
+        return "Less than a second"
+    if seconds < 60:
+        return "1 second" if int(seconds) == 1 else f"{int(seconds)} seconds"
+    if minutes < 60:
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    if hours < 48:
+        return "About an hour" if hours == 1 else f"{hours} hours"
+    if hours < 24 * 14:
+        return f"{hours // 24} days"
+    if hours < 24 * 60:
+        return f"{hours // 24 // 7} weeks"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months"
+    return f"{hours // 24 // 365} years"
+
+
+def check_filters(filters: Filters) -> None:
+    """Raises ``InvalidArgument`` for a filter, or a value of one, that there is not."""
+    for key in filters:
+        if key not in _FILTERS:
+            raise InvalidArgument(f"invalid filter '{key}'")
+    for value in filters.get("status", []):
+        if value not in _STATUSES:
+            raise InvalidArgument(f"invalid filter 'status={value}'")
+    for value in filters.get("exited", []):
+        if not value.isdecimal():
+            raise InvalidArgument(f"invalid filter 'exited={value}'")
+
+
+def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filters) -> bool:
+    """Of one filter's values one must match, of the labels all."""
+    tests = {
+        "id": lambda value: re.search(value, record.id) is not None,
+        "name": lambda value: re.search(value, f"/{record.name}") is not None or re.search(value, record.name) is not None,
+        "status": lambda value: state.status == value,
+        "exited": lambda value: state.status == "exited" and state.exit_code == int(value),
+        "ancestor": lambda value: _descends(parts, record, value),
+        "network": lambda value: record.host_config.network_mode == value,
+        "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
+        "health": lambda value: value == "none",
+        "is-task": lambda value: value.lower() in ("false", "0"),
+        "expose": lambda value: _has_port(record.config.exposed_ports or {}, value),
+        "publish": lambda value: _has_port(record.host_config.port_bindings or {}, value),
+        "before": lambda value: record.created < parts.get(value).created,
+        "since": lambda value: record.created > parts.get(value).created,
+    }
+    labels = record.config.labels or {}
+    for key, values in filters.items():
+        if key == "label":
+            if not all(_has_label(labels, value) for value in values):
+                return False
+        elif values and not any(tests[key](value) for value in values):
+            return False
+    return True
+
+
+def _has_label(labels: dict[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in labels and (not equals or labels[key] == value)
+
+
+def _has_port(ports: dict[str, object], wanted: str) -> bool:
+    return (wanted if "/" in wanted else f"{wanted}/tcp") in ports
+
+
+def _descends(parts: Parts, record: ContainerRecord, image: str) -> bool:
+    if image in (record.image, record.image_id) or record.image_id.removeprefix("sha256:").startswith(image):
+        return True
+    try:
+        return parts.images.resolve(image).id == record.image_id
+    except MobyError:
+        return False

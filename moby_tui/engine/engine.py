@@ -1,0 +1,96 @@
+"""The engine: every process that opens a data root is a full one. It is a ``Client`` that needs no server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.service import ContainerService
+from moby_tui.engine.events.bus import EventBus
+from moby_tui.engine.events.journal import Journal
+from moby_tui.engine.resources.build.builder import ImageBuilder
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.networks.manager import NetworkManager
+from moby_tui.engine.resources.volumes.manager import VolumeManager
+from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.runtime.monitor_client import Launcher
+from moby_tui.engine.store.containers import ContainerStore
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
+from moby_tui.engine.system import SystemService
+from moby_tui.errors import Forbidden, MobyError
+
+#: The folder of every hierarchy under which the containers' control groups lie.
+_CGROUP_PARENT = "moby"
+
+
+class Engine:
+    """Use as ``async with Engine.open(data_root) as engine``. Any number may be open, in any number of processes."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self._database: Database | None = None
+        self._launcher = Launcher()
+
+    @classmethod
+    def open(cls, data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Engine:
+        """An engine on these folders; the system's own where none are given. It is opened by ``async with``.
+
+        A data root without an exec root has its own beside the system's, so that two roots never share one.
+        """
+        data = Path(data_root or DEFAULT_DATA_ROOT).absolute()
+        if exec_root is None:
+            instance = Paths(data, data).instance
+            exec_root = DEFAULT_EXEC_ROOT / instance if instance else DEFAULT_EXEC_ROOT
+        return cls(Paths(data, Path(exec_root).absolute()))
+
+    async def __aenter__(self) -> Engine:
+        """Raises ``Forbidden`` without root, ``MobyError`` where the folders cannot be used."""
+        if os.geteuid() != 0:
+            raise Forbidden("moby needs root here: run it with sudo, or point it at a daemon with -H")
+        try:
+            self.paths.make()
+        except OSError as error:
+            raise MobyError(f"cannot use data root {self.paths.data_root}: {error.strerror}: {error.filename}") from error
+        self._database = Database(self.paths.database)
+        journal = Journal(str(self.paths.journal))
+        publish = journal.publish
+        self.events = EventBus(self.paths.journal)
+        self.images = ImageManager(self.paths, self._database, publish)
+        self.volumes = VolumeManager(self.paths, self._database, publish)
+        self.networks = NetworkManager(self.paths, self._database, publish)
+        self.containers = ContainerService(
+            Parts(
+                paths=self.paths,
+                store=ContainerStore(self._database),
+                images=self.images,
+                networks=self.networks,
+                volumes=self.volumes,
+                launcher=self._launcher,
+                bus=self.events,
+                publish=publish,
+                boot=monitor_client.boot_id(),
+                cgroup_parent=_CGROUP_PARENT,
+            )
+        )
+        self.builder = ImageBuilder(self.images, self.containers, self.paths)
+        self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes)
+        self.images.used_by = self.containers.using_image
+        self.volumes.used_by = self.containers.using_volume
+        self.networks.list_containers = self.containers.list
+        await self.containers.settle()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Lets go of everything; the containers live on."""
+        if self._database is not None:
+            self.events.close()
+            self._launcher.close()
+            self._database.close()
+            self._database = None
+        await asyncio.sleep(0)

@@ -1,0 +1,120 @@
+"""Processes: clone3(2), pidfd_open(2), prctl(2), and what /proc says of them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import c_int, c_long, c_size_t, c_uint64, c_ulong, c_void_p
+
+CLONE_PARENT = 0x00008000
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_NEWTIME = 0x00000080
+CLONE_INTO_CGROUP = 0x200000000
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_SET_NAME = 15
+PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+_SIGCHLD = 17
+_SYS_CLONE3 = 435
+
+
+class _CloneArgs(ctypes.Structure):
+    _fields_ = tuple(
+        (name, c_uint64)
+        for name in (
+            "flags",
+            "pidfd",
+            "child_tid",
+            "parent_tid",
+            "exit_signal",
+            "stack",
+            "stack_size",
+            "tls",
+            "set_tid",
+            "set_tid_size",
+            "cgroup",
+        )
+    )
+
+
+# The interpreter's lock is held across the call (PyDLL): another thread's state must not be copied halfway.
+_libc_locked = ctypes.PyDLL(None, use_errno=True)
+_clone3 = ctypes.PYFUNCTYPE(c_long, c_long, c_void_p, c_size_t)(("syscall", _libc_locked))
+_libc = ctypes.CDLL(None, use_errno=True)
+_prctl = ctypes.CFUNCTYPE(c_int, c_int, c_ulong, c_ulong, c_ulong, c_ulong, use_errno=True)(("prctl", _libc))
+_errno_location = ctypes.PYFUNCTYPE(ctypes.POINTER(c_int))(("__errno_location", _libc_locked))
+
+
+class Clone:
+    """A clone3(2) laid out ahead, so that calling it builds no object: it can be made after entering a container's root."""
+
+    def __init__(self, flags: int = 0, cgroup: int | None = None) -> None:
+        if cgroup is not None:
+            flags |= CLONE_INTO_CGROUP
+        exit_signal = 0 if flags & CLONE_PARENT else _SIGCHLD
+        self._args = _CloneArgs(flags=flags, exit_signal=exit_signal, cgroup=cgroup or 0)
+        self._pointer = ctypes.addressof(self._args)
+        self._size = ctypes.sizeof(self._args)
+
+    def __call__(self) -> int:
+        """The child's pid in the parent, 0 in the child, -errno on failure.
+
+        Only for a single-threaded process: nothing that pthread_atfork would do is done.
+        """
+        pid = _clone3(_SYS_CLONE3, self._pointer, self._size)
+        return pid if pid >= 0 else -_errno_location()[0]
+
+
+def prctl(option: int, argument: int = 0) -> None:
+    """prctl(2); raises ``OSError``."""
+    if _prctl(option, argument, 0, 0, 0) < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl {option}: {os.strerror(error)}")
+
+
+def set_name(name: str) -> None:
+    """What ps shows as the command's name: at most 15 bytes (PR_SET_NAME)."""
+    buffer = ctypes.create_string_buffer(os.fsencode(name)[:15])
+    _prctl(PR_SET_NAME, ctypes.addressof(buffer), 0, 0, 0)
+
+
+def start_time(pid: int) -> int:
+    """When the process started, in clock ticks since boot: with the pid it names a process for good. 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def is_running(pid: int, started: int) -> bool:
+    """Whether that very process lives; a zombie does not."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return int(fields[19]) == started and fields[0] not in (b"Z", b"X")
+
+
+def boot_id() -> str:
+    """Changes with every boot (random(4))."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
+def thread_count() -> int:
+    return len(os.listdir("/proc/self/task"))

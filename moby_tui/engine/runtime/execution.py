@@ -1,0 +1,159 @@
+"""One more process in a running container (``exec``), in the monitor's care (light imports)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import Cgroup
+from moby_tui.engine.runtime.failure import StartFailure, say
+from moby_tui.engine.runtime.loop import READ, Loop
+from moby_tui.engine.runtime.plan.container import Spec, compile_exec
+from moby_tui.engine.runtime.plan.program import FAILURE_SIZE, Program
+from moby_tui.engine.runtime.stdio import Stdio
+from moby_tui.engine.store.state import write_json
+
+_DRAIN_SECONDS = 2.0
+
+
+class Execution:
+    """``request`` as the engine sends it: id, process (OCI), tty, stdin, stdout, stderr, size, keys, detach.
+
+    ``record`` is the file whose replacement tells others how it stands; ``ended`` is called when all is over.
+    """
+
+    def __init__(self, loop: Loop, request: dict[str, object], record: str, devpts: int, ended: Callable[[Execution, int], None]) -> None:
+        process = request["process"]
+        assert isinstance(process, dict)
+        self.id = str(request["id"])
+        self._loop = loop
+        self._process: Spec = process
+        self._request = request
+        self._record = record
+        self._on_end = ended
+        self._pid = 0
+        self._pidfd = -1
+        self._over = False
+        self.stdio = Stdio(
+            loop,
+            devpts=devpts,
+            tty=bool(request.get("tty")),
+            open_stdin=bool(request.get("stdin")),
+            close_stdin_with_peer=True,
+        )
+        self.stdio.give_to(process["user"]["uid"], process["user"]["gid"])
+
+    def start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
+        """Makes the process and returns its pid. Raises ``StartFailure``; the record then holds the exit code a shell would give."""
+        try:
+            return self._start(init, cgroup, seccomp)
+        except (OSError, ValueError) as error:
+            self._give_up(126)
+            raise StartFailure("failed", say(error)) from error
+        except StartFailure as failure:
+            self._give_up(127 if failure.kind == "not_found" else 126)
+            raise
+
+    def _start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
+        go_child, go = os.pipe2(os.O_CLOEXEC)
+        report, report_child = os.pipe2(os.O_CLOEXEC)
+        try:
+            program = compile_exec(
+                self._process,
+                init=init,
+                go=go_child,
+                terminal=self.stdio.terminal,
+                streams=self.stdio.child,
+                seccomp=seccomp,
+                report=report_child,
+            )
+            joiner = self._clone_joiner(program, cgroup, go, report_child)
+            os.close(report_child)
+            report_child = -1
+            if cgroup.descriptor() is None:
+                cgroup.add(joiner)
+            os.write(go, b"g")
+            return self._await_execution(program, joiner, report)
+        finally:
+            for fd in (go_child, go, report, report_child):
+                if fd >= 0:
+                    os.close(fd)
+
+    def _clone_joiner(self, program: Program, cgroup: Cgroup, go: int, report: int) -> int:
+        """The process that joins the namespaces, already in the container's cgroup where that can be had at birth."""
+        pid = processes.Clone(cgroup=cgroup.descriptor())()
+        if pid == 0:
+            os.close(go)
+            program.run(report)
+        if pid < 0:
+            raise OSError(-pid, "clone3")
+        return pid
+
+    def _await_execution(self, program: Program, joiner: int, report: int) -> int:
+        """First comes the pid, or what went wrong before there was one; then the end of the pipe, or what went wrong after."""
+        first = os.read(report, 4)
+        os.waitpid(joiner, 0)
+        rest = _read_all(report)
+        if len(first) < 4:
+            raise StartFailure("failed", "the container has ended")
+        command = str(self._process["args"][0])  # type: ignore[index]
+        if len(rest) == FAILURE_SIZE - 4:
+            raise StartFailure.of_program(program, first + rest, command)
+        pid = int.from_bytes(first, "little")
+        if len(rest) == FAILURE_SIZE:
+            os.waitpid(pid, 0)
+            raise StartFailure.of_program(program, rest, command)
+        self._pid = pid
+        self._pidfd = os.pidfd_open(pid)
+        write_json(self._record, {"running": True, "pid": pid, "exit_code": None})
+        return pid
+
+    def serve(self, connection: socket.socket | None) -> None:
+        """Lets the streams flow, to ``connection`` if anybody wants them."""
+        request = self._request
+        self.stdio.start()
+        size = request.get("size")
+        if isinstance(size, list) and len(size) == 2 and all(size):
+            self.stdio.resize(int(size[0]), int(size[1]))
+        if connection is not None:
+            raw = request.get("keys")
+            keys = bytes(int(key) for key in raw) if isinstance(raw, list) else b""
+            wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
+            self.stdio.attach(connection, stdin=wanted["stdin"], stdout=wanted["stdout"], stderr=wanted["stderr"], keys=keys)
+        self._loop.watch(self._pidfd, READ, lambda _: self.finish())
+
+    def finish(self) -> None:
+        """The process has ended: takes the rest of its output, then records how it ended, then lets its peers go."""
+        if self._over:
+            return
+        self._over = True
+        self._loop.remove(self._pidfd)
+        os.close(self._pidfd)
+        _, status = os.waitpid(self._pid, 0)
+        self._loop.run_until(lambda: self.stdio.ended, _DRAIN_SECONDS)
+        code = os.waitstatus_to_exitcode(status)
+        code = 128 - code if code < 0 else code
+        self._write_end(code)
+        self._on_end(self, code)
+        self.stdio.finish()
+
+    def _give_up(self, code: int) -> None:
+        self.stdio.start()
+        self.stdio.finish()
+        self._write_end(code)
+
+    def _write_end(self, code: int) -> None:
+        try:
+            write_json(self._record, {"running": False, "pid": self._pid, "exit_code": code})
+        except OSError:
+            # the container is being removed, or the disk is full: its end stays known through the event
+            pass
+
+
+def _read_all(fd: int) -> bytes:
+    data = b""
+    while piece := os.read(fd, 64):
+        data += piece
+    return data

@@ -1,0 +1,164 @@
+"""The warm launcher: a small single-threaded process that forks a monitor for each start.
+
+Forking from a process with threads and an event loop is not safe, and starting an interpreter for each container is slow. So the
+launcher is made first, imports only what a start needs, and waits. It ends when its engine does; the monitors live on.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+
+from moby_tui.engine.kernel import process as processes
+
+#: How the frozen program, which has no ``-m``, is told to be a launcher.
+COMMAND = "__launcher__"
+_MAX_ORDER = 65536
+_MAX_DESCRIPTORS = 250
+
+_preforked: socket.socket | None = None
+
+
+def prefork() -> None:
+    """Forks the launcher now. Call before any thread or event loop exists and before heavy imports: all it holds, every monitor holds.
+
+    Does nothing where it was done already; where threads exist, ``connect`` starts one by executing the interpreter anew.
+    """
+    global _preforked
+    if _preforked is None and processes.thread_count() == 1:
+        _preforked = _fork()
+
+
+def connect() -> socket.socket:
+    """The socket of a launcher of this process: the one forked ahead, or a new one."""
+    global _preforked
+    ours, _preforked = _preforked, None
+    if ours is None:
+        ours = _spawn()
+    return ours
+
+
+def _fork() -> socket.socket:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        try:
+            ours.close()
+            serve(theirs)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return ours
+
+
+def _spawn() -> socket.socket:
+    import subprocess
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    fd = theirs.fileno()
+    how = [sys.executable, COMMAND] if getattr(sys, "frozen", False) else [sys.executable, "-P", "-m", __name__]
+    # no wait for it ever: it ends by itself when our end of the socket closes
+    subprocess.Popen([*how, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL)
+    theirs.close()
+    return ours
+
+
+def main(argument: str) -> None:
+    """The launcher as a program of its own, its socket inherited."""
+    serve(socket.socket(fileno=int(argument)))
+
+
+def serve(engine: socket.socket) -> None:
+    """Forks a monitor for each order until the engine is gone."""
+    from moby_tui.engine.runtime import monitor
+    from moby_tui.engine.runtime.order import Order
+
+    _leave_terminal()
+    processes.set_name("moby-launcher")
+    # what was made so far is never collected, so its pages stay shared with every monitor
+    gc.collect()
+    gc.freeze()
+    wake = _watch_children()
+    while True:
+        received = _receive(engine, wake)
+        if received is None:
+            return
+        path, descriptors = received
+        if os.fork() == 0:
+            os.close(wake)
+            engine.close()
+            _become_monitor(monitor.run, Order.decode, path, descriptors)
+        for fd in descriptors:
+            os.close(fd)
+
+
+def _leave_terminal() -> None:
+    """A session of its own: a Ctrl-C meant for the command line ends neither the launcher nor a container."""
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+    os.chdir("/")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _watch_children() -> int:
+    """A descriptor that becomes readable when a monitor has ended."""
+    ready, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    return ready
+
+
+def _receive(engine: socket.socket, wake: int) -> tuple[str, list[int]] | None:
+    """The next order: the path of its file and its descriptors. None when the engine is gone."""
+    import select
+
+    while True:
+        readable, _, _ = select.select([engine, wake], [], [])
+        if wake in readable:
+            _reap(wake)
+        if engine in readable:
+            data, descriptors, _, _ = socket.recv_fds(engine, _MAX_ORDER, _MAX_DESCRIPTORS)
+            return (json.loads(data)["order"], descriptors) if data else None
+
+
+def _reap(wake: int) -> None:
+    try:
+        os.read(wake, 4096)
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except (BlockingIOError, ChildProcessError):
+        pass
+
+
+def _become_monitor(run, decode, path: str, descriptors: list[int]) -> None:  # type: ignore[no-untyped-def]
+    """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)
+        processes.set_name("moby-monitor")
+        for fd in descriptors:
+            os.set_inheritable(fd, False)
+        with open(path) as file:
+            order = decode(file.read())
+        reply, *rest = descriptors
+        run(order, rest, reply)
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        with open(f"{os.path.dirname(path)}/monitor.err", "w") as file:
+            traceback.print_exc(file=file)
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,477 @@
+"""The monitor: one small process per container, parent of its first process.
+
+It makes the container, holds its streams, writes its log, serves those who attach, waits for its end and puts away what was there
+for it, whether or not any other process of ours is alive. It is forked by the launcher and imports only what that has imported.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from moby_tui.engine.events.journal import Journal
+from moby_tui.engine.kernel import netlink
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.runtime.container_log import ContainerLog, LogSettings
+from moby_tui.engine.runtime.execution import Execution
+from moby_tui.engine.runtime.failure import StartFailure, say
+from moby_tui.engine.runtime.loop import READ, Loop
+from moby_tui.engine.runtime.order import Order
+from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, namespace_flags
+from moby_tui.engine.runtime.plan.program import FAILURE_SIZE, Program
+from moby_tui.engine.runtime.stdio import STDOUT, Stdio
+from moby_tui.engine.runtime.terminal import mount_devpts
+from moby_tui.engine.store.state import State, now
+
+#: How long output is waited for after the end: a process that left the container may hold the pipe.
+_DRAIN_SECONDS = 2.0
+#: How long those who are still reading are waited for.
+_LINGER_SECONDS = 30.0
+_MAX_REQUEST = 4 * 1024 * 1024
+
+
+def run(order: Order, descriptors: list[int], reply: int) -> None:
+    """The life of one monitor. ``descriptors``: the root mount, the network namespace if any, and those to keep open."""
+    monitor = Monitor(order, descriptors)
+    try:
+        pid = monitor.start()
+    except StartFailure as failure:
+        monitor.put_away()
+        answer(reply, {"error": failure.kind, "message": failure.message})
+        return
+    answer(reply, {"pid": pid})
+    os.close(reply)
+    monitor.watch()
+
+
+def answer(fd: int, value: dict[str, object]) -> None:
+    """One line of JSON. Nobody may be left to read it; the container lives on all the same."""
+    try:
+        os.write(fd, json.dumps(value).encode() + b"\n")
+    except OSError:
+        pass
+
+
+class Monitor:
+    def __init__(self, order: Order, descriptors: list[int]) -> None:
+        self.order = order
+        self.root = descriptors[0]
+        self.network = descriptors[1] if order.has_network else -1
+        self.kept = descriptors[1 + order.has_network :]
+        self.loop = Loop()
+        self.journal = Journal(order.journal)
+        self.state = State.read(order.state)
+        self.cgroup: Cgroup | None = None
+        self.log: ContainerLog | None = None
+        self.stdio: Stdio | None = None
+        self.executions: dict[str, Execution] = {}
+        self.listener: socket.socket | None = None
+        self.lock = -1
+        self.devpts = -1
+        self.pidfd = -1
+        self.seccomp = b""
+        self.command = ""
+        self.started = 0.0
+        self.ended = False
+
+    # start
+
+    def start(self) -> int:
+        """Makes the container and lets it run; returns its pid. Raises ``StartFailure``, with nothing left but what ``put_away`` removes."""
+        try:
+            self._take_lock()
+            spec = self._read_bundle()
+            self._open_cgroup(spec)
+            self._open_streams(spec)
+            program, pid, report = self._clone(spec)
+        except (OSError, ValueError) as error:
+            raise StartFailure("failed", say(error)) from error
+        self._await_execution(program, pid, report)
+        return pid
+
+    def _take_lock(self) -> None:
+        self.lock = os.open(self.order.monitor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _read_bundle(self) -> Spec:
+        with open(self.order.bundle) as file:
+            spec: Spec = json.load(file)
+        if self.order.seccomp:
+            with open(self.order.seccomp, "rb") as program:
+                self.seccomp = program.read()
+        return spec
+
+    def _open_cgroup(self, spec: Spec) -> None:
+        linux = spec.get("linux")
+        resources = linux.get("resources") if isinstance(linux, dict) else None
+        self.cgroup = open_cgroup(self.order.cgroup)
+        self.cgroup.create(resources or {})
+
+    def _open_streams(self, spec: Spec) -> None:
+        order = self.order
+        if order.log_driver != "none":
+            self.log = ContainerLog(order.log_path, LogSettings(order.log_driver, order.log_max_size, order.log_max_files))
+        self.devpts = mount_devpts()
+        self.stdio = Stdio(
+            self.loop,
+            devpts=self.devpts,
+            tty=order.tty,
+            open_stdin=order.open_stdin,
+            close_stdin_with_peer=order.stdin_once,
+            on_output=self._write_log if self.log is not None else None,
+            on_detach=lambda: self.publish("detach"),
+        )
+        process = spec["process"]
+        assert isinstance(process, dict)
+        self.command = str(process["args"][0])
+        self.stdio.give_to(process["user"]["uid"], process["user"]["gid"])
+        self._listen()
+        self._call_back()
+
+    def _write_log(self, stream: int, data: bytes) -> None:
+        assert self.log is not None
+        self.log.write("stdout" if stream == STDOUT else "stderr", data)
+
+    def _listen(self) -> None:
+        _unlink(self.order.socket)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.listener.bind(self.order.socket)
+        self.listener.listen(64)
+        self.listener.setblocking(False)
+        self.loop.watch(self.listener.fileno(), READ, lambda _: self._accept())
+
+    def _call_back(self) -> None:
+        """Attaches those who asked before there was anything to attach to, so that they miss no byte."""
+        try:
+            waiting = os.listdir(self.order.attachments)
+        except FileNotFoundError:
+            return
+        for name in waiting:
+            path = f"{self.order.attachments}/{name}"
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            try:
+                connection.settimeout(1)
+                connection.connect(path)
+                self._serve(connection)
+            except OSError:
+                connection.close()
+            _unlink(path)
+
+    def _clone(self, spec: Spec) -> tuple[Program, int, int]:
+        assert self.cgroup is not None and self.stdio is not None
+        around = Surroundings()
+        around.root, around.network, around.devpts = self.root, self.network, self.devpts
+        around.terminal, around.streams = self.stdio.terminal, self.stdio.child
+        around.root_point, around.mask_point = f"{self.order.run}/rootfs", f"{self.order.run}/mask"
+        around.seccomp = self.seccomp
+        around.cgroup_mounts = self.cgroup.mounts()
+        for folder in (around.root_point, around.mask_point):
+            os.makedirs(folder, exist_ok=True)
+        around.go, go = os.pipe2(os.O_CLOEXEC)
+        report, child_report = os.pipe2(os.O_CLOEXEC)
+        program = compile_container(spec, around)
+        clone = processes.Clone(namespace_flags(spec), self.cgroup.descriptor())
+        pid = clone()
+        if pid == 0:
+            os.close(go)
+            program.run(child_report)
+        if pid < 0:
+            raise OSError(-pid, "clone3")
+        self.pidfd = os.pidfd_open(pid)
+        os.close(around.go)
+        os.close(child_report)
+        self._let_go(spec, pid, go)
+        return program, pid, report
+
+    def _let_go(self, spec: Spec, pid: int, go: int) -> None:
+        """The child has been waiting; once it is where it belongs and written down, it may go on."""
+        assert self.cgroup is not None and self.stdio is not None
+        try:
+            if self.cgroup.descriptor() is None:
+                self.cgroup.add(pid)
+            _set_oom_score(pid, spec)
+            self.state = State(
+                status="created", pid=pid, pid_started=processes.start_time(pid), monitor=os.getpid(), boot=self.order.boot
+            )
+            self.state.write(self.order.state)
+            os.write(go, b"g")
+        finally:
+            os.close(go)
+        self.stdio.start()
+
+    def _await_execution(self, program: Program, pid: int, report: int) -> None:
+        """The end of the report pipe is the good news: it closes with execve."""
+        data = os.read(report, FAILURE_SIZE)
+        os.close(report)
+        if len(data) == FAILURE_SIZE:
+            os.waitpid(pid, 0)
+            raise StartFailure.of_program(program, data, self.command)
+        self.started = time.time()
+        self.state.status, self.state.started_at = "running", now()
+        self.state.write(self.order.state)
+        if self.order.tty and all(self.order.console_size):
+            assert self.stdio is not None
+            self.stdio.resize(*self.order.console_size)
+        self.publish("start")
+        self.loop.watch(self.pidfd, READ, lambda _: self._init_ended())
+
+    # life
+
+    def watch(self) -> None:
+        """Serves until the container has ended, then puts everything away and records how it ended."""
+        assert self.stdio is not None
+        self.loop.run_until(lambda: self.ended)
+        _, status = os.waitpid(self.state.pid, 0)
+        self._kill_the_rest()
+        self._end_executions()
+        self.loop.run_until(lambda: self.stdio is not None and self.stdio.ended, _DRAIN_SECONDS)
+        oom = self.cgroup is not None and self.cgroup.oom_kills() > 0
+        self.put_away()
+        self._record_end(os.waitstatus_to_exitcode(status), oom)
+        self._let_readers_finish()
+
+    def _init_ended(self) -> None:
+        self.ended = True
+        self.loop.remove(self.pidfd)
+
+    def _kill_the_rest(self) -> None:
+        """Without a pid namespace of its own the container's other processes outlive the first."""
+        if self.cgroup is not None and self.cgroup.pids():
+            self.cgroup.kill()
+
+    def _end_executions(self) -> None:
+        """An exec's end is known before its container's end is told."""
+        for execution in tuple(self.executions.values()):
+            execution.finish()
+
+    def put_away(self) -> None:
+        """Removes what was there only for the running container. Safe to call at any stage of a start that failed."""
+        if self.log is not None:
+            self.log.close()
+        if self.listener is not None:
+            self.loop.remove(self.listener.fileno())
+            self.listener.close()
+            _unlink(self.order.socket)
+        if self.stdio is not None:
+            self.stdio.finish()
+        for fd in (self.root, self.network, self.devpts):
+            if fd >= 0:
+                os.close(fd)
+        # not worth losing the exit code for: what cannot be undone now, the next engine that looks finds orphaned and removes
+        for undo in (self._undo_network, self._remove_cgroup):
+            try:
+                undo()
+            except OSError as error:
+                self.state.error = say(error)
+
+    def _undo_network(self) -> None:
+        closed = {self.kept[step["close"]] for step in self.order.teardown if "close" in step}  # type: ignore[index]
+        try:
+            netlink.run_teardown(self.order.teardown, self.kept)
+        finally:
+            for fd in self.kept:
+                if fd not in closed:
+                    os.close(fd)
+
+    def _remove_cgroup(self) -> None:
+        if self.cgroup is not None:
+            self.cgroup.remove()
+
+    def _record_end(self, code: int, oom: bool) -> None:
+        state = self.state
+        state.exit_code = 128 - code if code < 0 else code
+        state.status, state.finished_at, state.oom_killed = "exited", now(), oom
+        state.pid = 0
+        state.write(self.order.state)
+        if oom:
+            self.publish("oom")
+        duration = str(int(time.time() - self.started))
+        self.publish("die", exitCode=str(state.exit_code), execDuration=duration)
+        for kind, action, ident, attributes in self.order.exit_events:
+            self.journal.publish(str(kind), str(action), str(ident), attributes)  # type: ignore[arg-type]
+        if self.order.auto_remove:
+            remove_tree(self.order.data)
+            remove_tree(self.order.run)
+            self.publish("destroy")
+        os.close(self.lock)
+
+    def _let_readers_finish(self) -> None:
+        stdio = self.stdio
+        assert stdio is not None
+        self.loop.run_until(lambda: not stdio.peers, _LINGER_SECONDS)
+
+    def publish(self, action: str, **attributes: str) -> None:
+        self.journal.publish("container", action, self.order.id, {**self.order.attributes, **attributes})
+
+    # service
+
+    def _accept(self) -> None:
+        assert self.listener is not None
+        try:
+            connection, _ = self.listener.accept()
+        except BlockingIOError:
+            return
+        connection.settimeout(1)
+        try:
+            self._serve(connection)
+        except OSError:
+            connection.close()
+
+    def _serve(self, connection: socket.socket) -> None:
+        """Reads one request, a line of JSON, and carries it out. Only root can connect: the folder is closed to others."""
+        request = _read_request(connection)
+        operations: dict[str, Callable[[socket.socket, dict[str, object]], None]] = {
+            "attach": self._attach,
+            "exec": self._exec,
+            "resize": self._resize,
+            "signal": self._signal,
+            "freeze": self._freeze,
+            "thaw": self._thaw,
+        }
+        operation = operations.get(str(request.get("op")))
+        if operation is None:
+            _tell(connection, {"error": "failed", "message": f"unknown request {request.get('op')}"})
+            connection.close()
+            return
+        try:
+            operation(connection, request)
+        except StartFailure as failure:
+            _tell(connection, {"error": failure.kind, "message": failure.message})
+            connection.close()
+        except (OSError, ValueError) as error:
+            _tell(connection, {"error": "failed", "message": say(error)})
+            connection.close()
+
+    def _attach(self, connection: socket.socket, request: dict[str, object]) -> None:
+        assert self.stdio is not None
+        _tell(connection, {"ok": True})
+        keys = bytes(int(str(key)) for key in _ints(request.get("keys")))
+        wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
+        self.stdio.attach(connection, stdin=wanted["stdin"], stdout=wanted["stdout"], stderr=wanted["stderr"], keys=keys)
+
+    def _resize(self, connection: socket.socket, request: dict[str, object]) -> None:
+        rows, columns = int(str(request["height"])), int(str(request["width"]))
+        ident = str(request.get("exec") or "")
+        target = self.executions[ident].stdio if ident in self.executions else None if ident else self.stdio
+        if target is None:
+            raise StartFailure("not_found", f"exec {ident} is not running")
+        target.resize(rows, columns)
+        self._done(connection)
+
+    def _signal(self, connection: socket.socket, request: dict[str, object]) -> None:
+        signal.pidfd_send_signal(self.pidfd, int(str(request["signal"])))
+        self._done(connection)
+
+    def _freeze(self, connection: socket.socket, request: dict[str, object]) -> None:
+        assert self.cgroup is not None
+        self.cgroup.freeze()
+        self._change_status("paused")
+        self._done(connection)
+
+    def _thaw(self, connection: socket.socket, request: dict[str, object]) -> None:
+        assert self.cgroup is not None
+        self.cgroup.thaw()
+        self._change_status("running")
+        self._done(connection)
+
+    def _change_status(self, status: str) -> None:
+        self.state.status = status
+        self.state.write(self.order.state)
+
+    def _done(self, connection: socket.socket) -> None:
+        _tell(connection, {"ok": True})
+        connection.close()
+
+    def _exec(self, connection: socket.socket, request: dict[str, object]) -> None:
+        if self.ended:
+            raise StartFailure("failed", "the container has ended")
+        assert self.cgroup is not None
+        record = f"{self.order.execs}/{request['id']}.state"
+        execution = Execution(self.loop, request, record, self.devpts, self._execution_ended)
+        pid = execution.start(self.pidfd, self.cgroup, self.seccomp)
+        self.executions[execution.id] = execution
+        _tell(connection, {"ok": True, "pid": pid})
+        if request.get("detach"):
+            connection.close()
+            execution.serve(None)
+        else:
+            execution.serve(connection)
+
+    def _execution_ended(self, execution: Execution, code: int) -> None:
+        del self.executions[execution.id]
+        self.publish("exec_die", execID=execution.id, exitCode=str(code))
+
+
+def _read_request(connection: socket.socket) -> dict[str, object]:
+    data = bytearray()
+    while b"\n" not in data:
+        # byte-exact: what follows the line is the stream's
+        piece = connection.recv(65536, socket.MSG_PEEK)
+        if not piece or len(data) > _MAX_REQUEST:
+            raise OSError(errno.EPROTO, "request cut short")
+        end = piece.find(b"\n")
+        data += connection.recv(end + 1 if end >= 0 else len(piece))
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        raise OSError(errno.EPROTO, "request is not an object")
+    return value
+
+
+def _tell(connection: socket.socket, value: dict[str, object]) -> None:
+    try:
+        connection.sendall(json.dumps(value).encode() + b"\n")
+    except OSError:
+        pass
+
+
+def _ints(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _set_oom_score(pid: int, spec: Spec) -> None:
+    """Lowering it needs CAP_SYS_RESOURCE; without, it stays what ours is."""
+    process = spec["process"]
+    score = process.get("oomScoreAdj") if isinstance(process, dict) else None
+    if score is None:
+        return
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+            file.write(str(score))
+    except PermissionError:
+        pass
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def remove_tree(path: str) -> None:
+    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error."""
+    try:
+        entries = list(os.scandir(path))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(entry.path)
+            else:
+                os.unlink(entry.path)
+        except FileNotFoundError:
+            continue
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass
+
+

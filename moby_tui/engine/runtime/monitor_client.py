@@ -1,0 +1,250 @@
+"""Talking to a container's monitor over its socket: one line of JSON each way, then the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import uuid
+from pathlib import Path
+from typing import Any
+
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.runtime import launcher
+from moby_tui.engine.runtime.order import Order
+from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, MobyError
+from moby_tui.schema.container import AttachOptions
+from moby_tui.schema.stream import Stream
+
+DEFAULT_DETACH_KEYS = (16, 17)
+_ERRORS: dict[str, type[MobyError]] = {"not_found": CommandNotFound, "not_invocable": CommandNotInvocable}
+#: A stream reader holds this much before it stops reading from the socket.
+_STREAM_LIMIT = 1024 * 1024
+
+
+class Launcher:
+    """This engine's launcher. Orders go out one at a time; each answer comes on a socket of its own."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    async def start(self, order: Order, path: Path, descriptors: list[int]) -> int:
+        """Has a monitor forked for the order; returns the container's pid. Raises what the start failed with."""
+        path.write_text(order.encode())
+        ours, theirs = socket.socketpair()
+        try:
+            self._send(str(path), [theirs.fileno(), *descriptors])
+        finally:
+            theirs.close()
+        return await _answer(ours, order.attributes.get("name", order.id))
+
+    def _send(self, path: str, descriptors: list[int]) -> None:
+        message = [json.dumps({"order": path}).encode()]
+        if self._socket is not None:
+            try:
+                socket.send_fds(self._socket, message, descriptors)
+                return
+            except OSError:
+                # the launcher was killed: make another
+                self._socket.close()
+        self._socket = launcher.connect()
+        socket.send_fds(self._socket, message, descriptors)
+
+    def close(self) -> None:
+        """Ends the launcher; the monitors live on."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+async def _answer(connection: socket.socket, name: str) -> int:
+    connection.setblocking(False)
+    loop = asyncio.get_running_loop()
+    data = b""
+    with connection:
+        while not data.endswith(b"\n"):
+            piece = await loop.sock_recv(connection, 65536)
+            if not piece:
+                raise MobyError(f"the monitor of container {name} died while starting it; see its monitor.err")
+            data += piece
+    return int(_checked(json.loads(data)).get("pid", 0))
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        raise _ERRORS.get(answer["error"], MobyError)(answer["message"])
+    return answer
+
+
+async def request(path: Path, **values: object) -> None:
+    """Asks the monitor for something that has no stream. Raises ``Conflict`` where there is no monitor."""
+    reader, writer = await _open(path, values)
+    writer.close()
+
+
+async def attach(path: Path, options: AttachOptions, *, tty: bool) -> Stream:
+    """Joins the streams of a running container."""
+    reader, writer = await _open(path, _attach_request(options))
+    return Stream(reader, writer, tty=tty)
+
+
+async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool) -> Stream:
+    """Joins a container that does not run yet: a socket that its monitor will connect to before it lets the process run."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / uuid.uuid4().hex
+    request_line = json.dumps(_attach_request(options)).encode() + b"\n"
+    accepted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.get_running_loop().create_future()
+
+    async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(request_line)
+        if not accepted.done() and not await reader.readline():
+            return
+        if not accepted.done():
+            accepted.set_result((reader, writer))
+
+    server = await asyncio.start_unix_server(on_connect, path, limit=_STREAM_LIMIT)
+    pending = _PendingConnection(accepted, server, path)
+    return Stream(pending, pending, tty=tty)
+
+
+class _PendingConnection:
+    """Reader and writer of a connection that the other side has still to make."""
+
+    def __init__(
+        self, accepted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]], server: asyncio.Server, path: Path
+    ) -> None:
+        self._accepted = accepted
+        self._server = server
+        self._path = path
+        self._early = bytearray()
+        self._ended = False
+        self._closed = False
+
+    async def read(self, n: int = -1) -> bytes:
+        try:
+            reader, _ = await asyncio.shield(self._accepted)
+        except asyncio.CancelledError:
+            if self._closed:
+                return b""
+            raise
+        self._server.close()
+        return await reader.read(n)
+
+    def _writer(self) -> asyncio.StreamWriter | None:
+        if not self._accepted.done() or self._accepted.cancelled():
+            return None
+        return self._accepted.result()[1]
+
+    def write(self, data: bytes) -> None:
+        writer = self._writer()
+        if writer is None:
+            if not self._early and not self._accepted.done():
+                self._accepted.add_done_callback(lambda _: self._send_early())
+            self._early += data
+        else:
+            writer.write(data)
+
+    def _send_early(self) -> None:
+        writer = self._writer()
+        if writer is None:
+            return
+        writer.write(bytes(self._early))
+        self._early.clear()
+        if self._ended:
+            writer.write_eof()
+
+    async def drain(self) -> None:
+        writer = self._writer()
+        if writer is not None:
+            await writer.drain()
+        elif len(self._early) > _STREAM_LIMIT:
+            await asyncio.shield(self._accepted)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self._ended = True
+        writer = self._writer()
+        if writer is not None:
+            writer.write_eof()
+        elif not self._early:
+            self._accepted.add_done_callback(lambda _: self._send_early())
+
+    def close(self) -> None:
+        self._closed = True
+        self._server.close()
+        self._path.unlink(missing_ok=True)
+        writer = self._writer()
+        if writer is not None:
+            writer.close()
+        else:
+            self._accepted.cancel()
+
+
+async def execute(path: Path, values: dict[str, object], *, tty: bool) -> Stream:
+    """Starts an exec; its streams. Raises what its start failed with."""
+    reader, writer = await _open(path, {"op": "exec", **values})
+    return Stream(reader, writer, tty=tty)
+
+
+async def _open(path: Path, values: dict[str, object]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=_STREAM_LIMIT)
+    except (FileNotFoundError, ConnectionError) as error:
+        raise Conflict("the container is not running") from error
+    writer.write(json.dumps(values).encode() + b"\n")
+    try:
+        line = await reader.readline()
+        _checked(json.loads(line or b'{"error": "failed", "message": "the container has ended"}'))
+    except BaseException:
+        writer.close()
+        raise
+    return reader, writer
+
+
+def _attach_request(options: AttachOptions) -> dict[str, object]:
+    return {
+        "op": "attach",
+        "stdin": options.stdin,
+        "stdout": options.stdout,
+        "stderr": options.stderr,
+        "keys": parse_detach_keys(options.detach_keys),
+    }
+
+
+def parse_detach_keys(text: str) -> list[int]:
+    """``ctrl-p,ctrl-q`` as bytes; empty: Docker's default. Raises ``InvalidArgument``."""
+    if not text:
+        return list(DEFAULT_DETACH_KEYS)
+    keys = []
+    for key in text.split(","):
+        if len(key) == 1:
+            keys.append(ord(key))
+        elif key.startswith("ctrl-") and len(key) == 6 and (key[5].isascii() and key[5].isalpha() or key[5] in "@[\\]^_"):
+            keys.append(ord(key[5].upper()) & 0x1F)
+        else:
+            raise InvalidArgument(f"invalid detach keys ({text}): use letters or ctrl- and one of a-z @ [ \\ ] ^ _")
+    return keys
+
+
+def monitor_is_alive(lock: Path) -> bool:
+    """Whether somebody holds the monitor's lock."""
+    import fcntl
+
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def boot_id() -> str:
+    return processes.boot_id()

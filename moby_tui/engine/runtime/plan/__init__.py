@@ -1,0 +1,1 @@
+"""From an OCI runtime configuration to a flat plan of system calls."""

@@ -1,0 +1,279 @@
+"""The whole of a container's start as one program: from the clone to execve."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.runtime.plan import identity
+from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan, MountOptions, open_bind_source
+from moby_tui.engine.runtime.plan.program import Label, Program
+
+_NAMESPACE_FLAGS = {
+    "mount": processes.CLONE_NEWNS,
+    "pid": processes.CLONE_NEWPID,
+    "uts": processes.CLONE_NEWUTS,
+    "ipc": processes.CLONE_NEWIPC,
+    "network": processes.CLONE_NEWNET,
+}
+Spec = dict[str, object]
+
+
+class Surroundings:
+    """What the monitor has opened for the container before it is cloned. All are descriptors, -1 where there is none."""
+
+    def __init__(self) -> None:
+        self.root = -1
+        self.network = -1
+        self.devpts = -1
+        self.terminal = -1
+        #: standard input, output and error where there is no terminal
+        self.streams = (-1, -1, -1)
+        #: the child waits here until its parent has put it into its cgroup
+        self.go = -1
+        #: folders on the host to attach the root and the masks to, inside the child's own mount namespace only
+        self.root_point = ""
+        self.mask_point = ""
+        self.seccomp = b""
+        #: what the cgroup file system needs: see ``mount_cgroups``
+        self.cgroup_mounts: list[dict[str, object]] = []
+
+
+def namespace_flags(spec: Spec) -> int:
+    """The clone3 flags of the namespaces that are made new; the cgroup namespace is unshared later, from inside the cgroup."""
+    flags = 0
+    for namespace in _namespaces(spec):
+        if "path" not in namespace:
+            flags |= _NAMESPACE_FLAGS.get(str(namespace["type"]), 0)
+    return flags
+
+
+def compile_container(spec: Spec, around: Surroundings) -> Program:
+    """Lays out the start of a container. Raises ``OSError`` (a bind source that cannot be opened) and ``ValueError``."""
+    linux = _section(spec, "linux")
+    process = _section(spec, "process")
+    root = _section(spec, "root")
+    program = Program()
+    _settle_in(program, spec, around)
+    files = FileSystemPlan(program, around.root)
+    files.attach_root(around.root_point, mounts.MS_PRIVATE)
+    _mount_all(program, files, spec, around)
+    _hide(files, linux, around)
+    if str(process["cwd"]) != "/":
+        files.program.add("close", calls.close, files.target(str(process["cwd"])))
+    files.enter_root(read_only=bool(root.get("readonly")))
+    identity.set_hostname(program, str(spec.get("hostname", "")), str(spec.get("domainname", "")))
+    _attach_streams(program, around)
+    _finish(program, process, around.seccomp)
+    return program
+
+
+def compile_exec(process: Spec, *, init: int, go: int, terminal: int, streams: tuple[int, int, int], seccomp: bytes, report: int) -> Program:
+    """Lays out one more process in a running container, whose first process is the pidfd ``init``; its pid is written to ``report``.
+
+    The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
+    """
+    program = Program()
+    _wait_for(program, go)
+    namespaces = (
+        processes.CLONE_NEWNS
+        | processes.CLONE_NEWPID
+        | processes.CLONE_NEWUTS
+        | processes.CLONE_NEWIPC
+        | processes.CLONE_NEWNET
+        | processes.CLONE_NEWCGROUP
+    )
+    # not dumpable before it joins: nothing inside may trace it while it still holds what is the host's (CVE-2016-9962)
+    program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
+    program.add("join namespaces", calls.setns, init, namespaces)
+    _fork(program, report)
+    program.add("new session", calls.setsid)
+    if terminal >= 0:
+        identity.take_terminal(program, terminal)
+    else:
+        identity.set_streams(program, streams)
+    _finish(program, process, seccomp)
+    return program
+
+
+def _settle_in(program: Program, spec: Spec, around: Surroundings) -> None:
+    """Waits to be placed, then takes its session, keyring and the namespaces that are joined rather than made."""
+    _wait_for(program, around.go)
+    program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
+    program.add("set umask", calls.umask, 0)
+    program.add("new session", calls.setsid, on={errno.EPERM: None})
+    identity.join_keyring(program, str(spec.get("keyring", "_moby")))
+    for namespace in _namespaces(spec):
+        if namespace["type"] == "cgroup":
+            program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
+        elif namespace["type"] == "network" and "path" in namespace:
+            program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
+
+
+def _wait_for(program: Program, go: int) -> None:
+    byte = ctypes.create_string_buffer(1)
+    address = program.keep(byte)
+
+    def wait() -> int:
+        # 0 is the end of the pipe: the parent has died, and nobody will ever let us go
+        return 0 if calls.read(go, address, 1) == 1 else calls.exit_group(1)
+
+    program.add("wait for the monitor", wait)
+
+
+def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surroundings) -> None:
+    """In the order of the configuration: a later mount may lie inside an earlier one."""
+    for mount in _list(spec, "mounts"):
+        destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
+        options = MountOptions([str(option) for option in _list(mount, "options")])
+        if kind == "bind":
+            tree, directory = open_bind_source(str(mount["source"]), options, writable=True)
+            files.attach(tree, destination, directory=directory)
+        elif kind == "cgroup":
+            _mount_cgroups(program, files, destination, options, around.cgroup_mounts)
+        elif kind == "devpts" and around.devpts >= 0:
+            files.attach(around.devpts, destination)
+        elif kind == "tmpfs" and destination == "/dev":
+            files.mount_device_tree(options, _list(_section(spec, "linux"), "devices"))
+        elif kind == "proc":
+            tree_slot = files.new_mount(destination, kind, options)
+            _write_through_proc(program, spec, tree_slot)
+            files.attach(tree_slot, destination)
+        else:
+            files.attach(files.new_mount(destination, kind, options), destination)
+    if around.terminal >= 0:
+        files.attach_console(around.terminal)
+
+
+def _write_through_proc(program: Program, spec: Spec, proc: ctypes.c_int) -> None:
+    """While our procfs is still detached, what is written to it cannot be led astray by the image."""
+    sysctls = _section(_section(spec, "linux"), "sysctl")
+    identity.set_sysctls(program, proc, {key: str(value) for key, value in sysctls.items()})
+    profile = str(_section(spec, "process").get("apparmorProfile", ""))
+    if profile:
+        identity.set_apparmor(program, proc, profile)
+
+
+def _mount_cgroups(
+    program: Program, files: FileSystemPlan, destination: str, options: MountOptions, hierarchies: list[dict[str, object]]
+) -> None:
+    """One cgroup2 mount, or a tmpfs with one mount for each v1 hierarchy. Inside the cgroup namespace each shows our own subtree only.
+
+    ``hierarchies``: ``{"type": "cgroup2"}`` alone, or for each ``{"type": "cgroup", "name": folder, "options": [...], "links": [...]}``.
+    """
+    read_only = "ro" if options.attributes & mounts.MOUNT_ATTR_RDONLY else "rw"
+    flags = ["nosuid", "nodev", "noexec"]
+    if len(hierarchies) == 1 and hierarchies[0]["type"] == "cgroup2":
+        files.attach(files.new_mount(destination, "cgroup2", MountOptions([*flags, read_only])), destination)
+        return
+    _mount_hierarchy_folders(program, files, destination, hierarchies)
+    for hierarchy in hierarchies:
+        folder, kind = f"{destination}/{hierarchy['name']}", str(hierarchy["type"])
+        kernel_options = [str(option) for option in _list(hierarchy, "options")] if kind == "cgroup" else []
+        # a hierarchy that is not ours to mount is left out: the container then does not see it
+        end = Label()
+        refused: dict[int, Label | None] = dict.fromkeys(_REFUSED, end)
+        files.attach(files.new_mount(folder, kind, MountOptions([*flags, read_only, *kernel_options]), on=refused), folder)
+        program.place(end)
+
+
+def _mount_hierarchy_folders(program: Program, files: FileSystemPlan, destination: str, hierarchies: list[dict[str, object]]) -> None:
+    """The tmpfs on which v1 hierarchies are mounted, a folder each, with links for those that share one."""
+    tree = files.new_mount(destination, "tmpfs", MountOptions(["nosuid", "nodev", "noexec", "mode=755", "size=64k"]))
+    for hierarchy in hierarchies:
+        folder = str(hierarchy["name"]).encode()
+        program.add(f"create {destination}/{hierarchy['name']}", calls.mkdirat, tree, folder, 0o755)
+        for link in _list(hierarchy, "links"):
+            program.add(f"create {destination}/{link}", calls.symlinkat, folder, tree, str(link).encode(), on={errno.EEXIST: None})
+    files.attach(tree, destination)
+
+
+_REFUSED = (errno.EPERM, errno.EBUSY, errno.EINVAL, errno.ENODEV)
+
+
+def _hide(files: FileSystemPlan, linux: Spec, around: Surroundings) -> None:
+    for path in _list(linux, "readonlyPaths"):
+        files.make_read_only(str(path))
+    masked = _list(linux, "maskedPaths")
+    if masked:
+        masks = files.make_masks(around.mask_point)
+        for path in masked:
+            files.mask(str(path), masks)
+
+
+def _attach_streams(program: Program, around: Surroundings) -> None:
+    if around.terminal >= 0:
+        identity.take_terminal(program, around.terminal)
+    else:
+        identity.set_streams(program, around.streams)
+
+
+def _finish(program: Program, process: Spec, seccomp: bytes) -> None:
+    """The last steps, in the one order in which none undoes another: limits, directory, privileges, filter, program."""
+    user = _section(process, "user")
+    capabilities = [str(name) for name in _list(_section(process, "capabilities"), "bounding")]
+    no_new_privileges = bool(process.get("noNewPrivileges"))
+    identity.set_limits(program, _list(process, "rlimits"))
+    identity.check_working_directory(program, str(process["cwd"]))
+    if no_new_privileges:
+        identity.forbid_new_privileges(program)
+    elif seccomp:
+        # without no_new_privs only CAP_SYS_ADMIN may load a filter, and we are about to give it up
+        identity.load_seccomp(program, seccomp)
+    identity.become_user(program, user, capabilities, int(str(user.get("umask", 0o022))))
+    program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    identity.reset_signals(program)
+    identity.close_descriptors(program)
+    if no_new_privileges and seccomp:
+        identity.load_seccomp(program, seccomp)
+    environment = [str(entry) for entry in _list(process, "env")]
+    identity.execute(program, [str(word) for word in _list(process, "args")], environment, _search_path(environment))
+
+
+def _search_path(environment: list[str]) -> str:
+    for entry in reversed(environment):
+        if entry.startswith("PATH="):
+            return entry[5:]
+    return os.defpath
+
+
+def _fork(program: Program, report: int) -> None:
+    """Makes the process that stays; the one that runs this tells its pid and leaves. The new one's parent is the monitor."""
+    clone = processes.Clone(processes.CLONE_PARENT)
+    pid = ctypes.c_int(0)
+    address = ctypes.addressof(pid)
+
+    def fork() -> int:
+        result = clone()
+        if result > 0:
+            pid.value = result
+            calls.write(report, address, 4)
+            calls.exit_group(0)
+        if result < 0:
+            ctypes.set_errno(-result)
+            return -1
+        return 0
+
+    program.add("create process", fork)
+
+
+def _namespaces(spec: Spec) -> list[Spec]:
+    return _list(_section(spec, "linux"), "namespaces")
+
+
+def _section(parent: Spec, key: str) -> Spec:
+    value = parent.get(key) or {}
+    if not isinstance(value, dict):
+        raise ValueError(f"configuration: {key} is not an object")
+    return value
+
+
+def _list(parent: Spec, key: str) -> list:  # type: ignore[type-arg]
+    value = parent.get(key) or []
+    if not isinstance(value, list):
+        raise ValueError(f"configuration: {key} is not a list")
+    return value

@@ -1,0 +1,282 @@
+"""The steps that build a container's file system: its root, mounts, devices, and the change of root.
+
+A destination is resolved by the kernel under the root's descriptor (openat2 with RESOLVE_IN_ROOT), and a mount is attached to the
+descriptor that came of it: there is no second walk of the path for a racing symbolic link to win (CVE-2021-30465).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.kernel.path import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS
+from moby_tui.engine.runtime.plan.program import Label, Program, Slot
+
+_FLAG_OPTIONS = {
+    "ro": (mounts.MOUNT_ATTR_RDONLY, 0),
+    "rw": (0, mounts.MOUNT_ATTR_RDONLY),
+    "nosuid": (mounts.MOUNT_ATTR_NOSUID, 0),
+    "suid": (0, mounts.MOUNT_ATTR_NOSUID),
+    "nodev": (mounts.MOUNT_ATTR_NODEV, 0),
+    "dev": (0, mounts.MOUNT_ATTR_NODEV),
+    "noexec": (mounts.MOUNT_ATTR_NOEXEC, 0),
+    "exec": (0, mounts.MOUNT_ATTR_NOEXEC),
+    "relatime": (0, 0),
+    "defaults": (0, 0),
+}
+_PROPAGATION = {
+    "private": mounts.MS_PRIVATE,
+    "rprivate": mounts.MS_PRIVATE,
+    "slave": mounts.MS_SLAVE,
+    "rslave": mounts.MS_SLAVE,
+    "shared": mounts.MS_SHARED,
+    "rshared": mounts.MS_SHARED,
+    "unbindable": mounts.MS_UNBINDABLE,
+    "runbindable": mounts.MS_UNBINDABLE,
+}
+_ATTACH = mounts.MOVE_MOUNT_F_EMPTY_PATH | mounts.MOVE_MOUNT_T_EMPTY_PATH
+_CLOEXEC = os.O_CLOEXEC
+_FINAL = os.O_PATH | _CLOEXEC
+#: The devices every container has (OCI runtime specification, "Default Devices").
+_DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+_LINKS = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"))
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
+
+
+class MountOptions:
+    """The options of one OCI mount, sorted into attributes, propagation and what the file system itself is told."""
+
+    def __init__(self, options: list[str]) -> None:
+        self.attributes = 0
+        self.propagation = 0
+        self.recursive_propagation = False
+        self.recursive_bind = False
+        self.data: list[tuple[str, str | None]] = []
+        for option in options:
+            if option in _FLAG_OPTIONS:
+                wanted, cleared = _FLAG_OPTIONS[option]
+                self.attributes = (self.attributes | wanted) & ~cleared
+            elif option in _PROPAGATION:
+                self.propagation = _PROPAGATION[option]
+                self.recursive_propagation = option.startswith("r")
+            elif option in ("bind", "rbind"):
+                self.recursive_bind = option == "rbind"
+            else:
+                key, equals, value = option.partition("=")
+                self.data.append((key, value if equals else None))
+
+
+def open_bind_source(source: str, options: MountOptions, *, writable: bool) -> tuple[int, bool]:
+    """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
+
+    Made before the clone: host paths cannot be reached later. Raises ``OSError``.
+    """
+    flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
+    tree = mounts.open_tree(mounts.AT_FDCWD, source, flags)
+    attributes = options.attributes if writable else options.attributes | mounts.MOUNT_ATTR_RDONLY
+    recursive = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
+    # private unless asked otherwise: a mount made in the container must not appear on the host
+    mounts.mount_setattr(tree, "", recursive, propagation=options.propagation or mounts.MS_PRIVATE)
+    if attributes:
+        mounts.mount_setattr(tree, "", recursive, set=attributes)
+    return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
+
+
+class FileSystemPlan:
+    """Adds the file system's steps to a program. ``root`` is the descriptor of the container's root mount, still detached."""
+
+    def __init__(self, program: Program, root: int) -> None:
+        self.program = program
+        self.root = root
+        self._how = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
+        self._how_size = ctypes.sizeof(_OpenHow)
+
+    def attach_root(self, mount_point: str, propagation: int) -> None:
+        """The root becomes a mount of this namespace, of which the host sees nothing."""
+        add = self.program.add
+        add("make mounts private", calls.mount, None, b"/", None, mounts.MS_REC | propagation, None)
+        add("attach root", calls.move_mount, self.root, b"", mounts.AT_FDCWD, os.fsencode(mount_point), mounts.MOVE_MOUNT_F_EMPTY_PATH)
+
+    def _resolve(self, path: str, slot: Slot, on: dict[int, Label | None], then: Label | None = None, name: str = "") -> None:
+        text = os.fsencode(path.lstrip("/") or ".")
+        self.program.add(name or f"open {path}", calls.openat2, self.root, text, self._how, self._how_size, out=slot, on=on, then=then)
+
+    def target(self, path: str, *, directory: bool = True) -> Slot:
+        """Opens a mount's destination; what is missing of it is created, 0755, inside the root."""
+        program = self.program
+        found = Label()
+        final = program.open_slot()
+        self._resolve(path, final, {errno.ENOENT: None}, then=found)
+        parts = [part for part in path.split("/") if part]
+        parent: int | Slot = self.root
+        for index, part in enumerate(parts):
+            name = os.fsencode(part)
+            prefix = "/" + "/".join(parts[: index + 1])
+            if directory or index < len(parts) - 1:
+                program.add(f"create {prefix}", calls.mkdirat, parent, name, 0o755, on={errno.EEXIST: None})
+            else:
+                program.add(f"create {prefix}", calls.mknodat, parent, name, stat.S_IFREG | 0o644, 0, on={errno.EEXIST: None})
+            slot = final if index == len(parts) - 1 else program.open_slot()
+            self._resolve(prefix, slot, {})
+            if parent is not self.root:
+                program.add("close", calls.close, parent)
+            parent = slot
+        program.place(found)
+        return final
+
+    def attach(self, tree: int | Slot, path: str, *, directory: bool = True) -> None:
+        """Attaches a detached mount at a path of the container."""
+        target = self.target(path, directory=directory)
+        self.program.add(f"mount {path}", calls.move_mount, tree, b"", target, b"", _ATTACH)
+        self.program.add("close", calls.close, target)
+        self.program.add("close", calls.close, tree)
+
+    def new_mount(self, path: str, file_system: str, options: MountOptions, on: dict[int, Label | None] | None = None) -> Slot:
+        """A new file system, detached; its descriptor is in the returned slot. Raises ``ValueError`` on an option too long."""
+        program = self.program
+        context, tree = program.open_slot(), program.open_slot()
+        name = f"mount {path}"
+        program.add(name, calls.fsopen, file_system.encode(), mounts.FSOPEN_CLOEXEC, out=context, on=on)
+        program.add(name, calls.fsconfig, context, mounts.FSCONFIG_SET_STRING, b"source", file_system.encode(), 0)
+        for key, value in options.data:
+            if value is None:
+                program.add(f"{name}, option {key}", calls.fsconfig, context, mounts.FSCONFIG_SET_FLAG, key.encode(), None, 0)
+            elif len(value) > 255:
+                raise ValueError(f"mount option {key} of {path} is longer than 255 bytes")
+            else:
+                program.add(
+                    f"{name}, option {key}", calls.fsconfig, context, mounts.FSCONFIG_SET_STRING, key.encode(), os.fsencode(value), 0
+                )
+        program.add(name, calls.fsconfig, context, mounts.FSCONFIG_CMD_CREATE, None, None, 0, on=on)
+        program.add(name, calls.fsmount, context, mounts.FSMOUNT_CLOEXEC, options.attributes, out=tree)
+        program.add("close", calls.close, context)
+        return tree
+
+    def mount_device_tree(self, options: MountOptions, devices: list[dict[str, object]]) -> None:
+        """``/dev``: made whole while it is detached, where nothing of the container can reach it."""
+        program = self.program
+        # read-only only after the nodes are in it
+        read_only = options.attributes & mounts.MOUNT_ATTR_RDONLY
+        options.attributes &= ~mounts.MOUNT_ATTR_RDONLY
+        tree = self.new_mount("/dev", "tmpfs", options)
+        for name, major, minor in _DEVICES:
+            self._device(tree, name, stat.S_IFCHR, major, minor, 0o666, 0, 0)
+        for folder in ("pts", "shm", "mqueue"):
+            program.add(f"create /dev/{folder}", calls.mkdirat, tree, folder.encode(), 0o755)
+        for link, goal in (*_LINKS, ("ptmx", "pts/ptmx")):
+            program.add(f"create /dev/{link}", calls.symlinkat, goal.encode(), tree, link.encode())
+        program.add("create /dev/console", calls.mknodat, tree, b"console", stat.S_IFREG | 0o600, 0)
+        for device in devices:
+            path = str(device["path"])
+            if path.startswith("/dev/"):
+                self._extra_device(tree, path.removeprefix("/dev/"), device)
+        if read_only:
+            self._set_attributes("/dev", tree, read_only)
+        self.attach(tree, "/dev")
+
+    def _device(self, tree: Slot, name: str, kind: int, major: int, minor: int, mode: int, uid: int, gid: int) -> None:
+        node = os.fsencode(name)
+        self.program.add(
+            f"create /dev/{name}", calls.mknodat, tree, node, kind | mode, os.makedev(major, minor), on={errno.EEXIST: None}
+        )
+
+    def _extra_device(self, tree: Slot, name: str, device: dict[str, object]) -> None:
+        parts = name.split("/")
+        for index in range(1, len(parts)):
+            folder = "/".join(parts[:index])
+            self.program.add(f"create /dev/{folder}", calls.mkdirat, tree, folder.encode(), 0o755, on={errno.EEXIST: None})
+        kind = stat.S_IFBLK if device["type"] == "b" else stat.S_IFCHR
+        mode = int(str(device.get("fileMode", 0o666)))
+        self._device(tree, name, kind, int(str(device["major"])), int(str(device["minor"])), mode, 0, 0)
+
+    def _set_attributes(self, path: str, tree: int | Slot, attributes: int) -> None:
+        attr = self.program.keep(_MountAttr(attributes, 0, 0, 0))
+        size = ctypes.sizeof(_MountAttr)
+        self.program.add(f"set attributes of {path}", calls.mount_setattr, tree, b"", mounts.AT_EMPTY_PATH, attr, size)
+
+    def attach_console(self, terminal: int) -> None:
+        """``/dev/console``: a bind of the very terminal that we opened, never of a path in the container (CVE-2025-52565)."""
+        tree = self.program.open_slot()
+        flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH
+        self.program.add("open /dev/console", calls.open_tree, terminal, b"", flags, out=tree)
+        self.attach(tree, "/dev/console", directory=False)
+
+    def make_masks(self, mount_point: str) -> tuple[Slot, Slot]:
+        """A null device and an empty directory of our own to hide paths with, on a tmpfs that only this namespace ever sees.
+
+        Theirs are not the container's: it cannot have put something else in their place (CVE-2025-31133).
+        """
+        program = self.program
+        tree = self.new_mount(mount_point, "tmpfs", MountOptions(["nosuid", "noexec", "size=4k", "nr_inodes=4"]))
+        self._device(tree, "null", stat.S_IFCHR, 1, 3, 0o666, 0, 0)
+        program.add("create mask", calls.mkdirat, tree, b"empty", 0o555)
+        program.add(
+            "attach masks", calls.move_mount, tree, b"", mounts.AT_FDCWD, os.fsencode(mount_point), mounts.MOVE_MOUNT_F_EMPTY_PATH
+        )
+        null, empty = program.open_slot(), program.open_slot()
+        program.add("open mask", calls.openat, tree, b"null", _FINAL, 0, out=null)
+        program.add("open mask", calls.openat, tree, b"empty", _FINAL, 0, out=empty)
+        return null, empty
+
+    def mask(self, path: str, masks: tuple[Slot, Slot]) -> None:
+        """Hides a path: a file under a null device, a directory under an empty one, read-only. One that is missing is left so."""
+        program = self.program
+        null, empty = masks
+        end, is_directory, close = Label(), Label(), Label()
+        target = program.open_slot()
+        self._resolve(path, target, {errno.ENOENT: end, errno.ENOTDIR: end, errno.EACCES: end, errno.ELOOP: end}, name=f"mask {path}")
+        self._cover(path, null, target, {errno.ENOTDIR: is_directory, errno.EINVAL: is_directory}, close)
+        program.place(is_directory)
+        self._cover(path, empty, target, {}, None)
+        program.place(close)
+        program.add("close", calls.close, target)
+        program.place(end)
+
+    def _cover(self, path: str, source: Slot, target: Slot, on: dict[int, Label | None], then: Label | None) -> None:
+        tree = self.program.open_slot()
+        flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH
+        self.program.add(f"mask {path}", calls.open_tree, source, b"", flags, out=tree)
+        self._set_attributes(path, tree, mounts.MOUNT_ATTR_RDONLY)
+        self.program.add(f"mask {path}", calls.move_mount, tree, b"", target, b"", _ATTACH, on=on, then=then)
+
+    def make_read_only(self, path: str) -> None:
+        """A path becomes a read-only mount of itself."""
+        program = self.program
+        end = Label()
+        target, tree = program.open_slot(), program.open_slot()
+        missing: dict[int, Label | None] = {errno.ENOENT: end, errno.ENOTDIR: end, errno.EACCES: end}
+        self._resolve(path, target, missing, name=f"make {path} read-only")
+        flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
+        program.add(f"make {path} read-only", calls.open_tree, target, b"", flags, out=tree)
+        self._set_attributes(path, tree, mounts.MOUNT_ATTR_RDONLY)
+        program.add(f"make {path} read-only", calls.move_mount, tree, b"", target, b"", _ATTACH)
+        program.add("close", calls.close, tree)
+        program.add("close", calls.close, target)
+        program.place(end)
+
+    def enter_root(self, *, read_only: bool) -> None:
+        """pivot_root(2): the container's root becomes ours and the host's tree is let go, never to be reached again."""
+        add = self.program.add
+        add("enter root", calls.fchdir, self.root)
+        add("pivot root", calls.pivot_root, b".", b".")
+        # the old root now lies on top of the new one
+        add("detach host", calls.umount2, b".", mounts.MNT_DETACH)
+        add("enter root", calls.chdir, b"/")
+        if read_only:
+            self._set_attributes("/", self.root, mounts.MOUNT_ATTR_RDONLY)

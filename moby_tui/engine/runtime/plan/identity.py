@@ -1,0 +1,241 @@
+"""The steps that make the process what it is: names, sysctls, limits, user, capabilities, seccomp, and the program it becomes."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import signal
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.capability import NUMBERS as CAPABILITIES
+from moby_tui.engine.runtime.plan.program import Label, Program
+
+_TIOCSCTTY = 0x540E
+_TIOCSWINSZ = 0x5414
+_CAPABILITY_VERSION_3 = 0x20080522
+_SECCOMP_SET_MODE_FILTER = 1
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+_CLOSE_RANGE_CLOEXEC = 4
+_SIG_SETMASK = 2
+_KERNEL_SIGSET_BYTES = 8
+#: CPython ignores these two, and a shell may have had us ignore others; an ignored signal stays so across execve.
+_RESET_SIGNALS = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGCHLD,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _CapabilityData(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+class _Rlimit(ctypes.Structure):
+    _fields_ = (("soft", ctypes.c_uint64), ("hard", ctypes.c_uint64))
+
+
+class _SockFprog(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def set_hostname(program: Program, hostname: str, domainname: str) -> None:
+    if hostname:
+        name = hostname.encode()
+        program.add("set hostname", calls.sethostname, name, len(name))
+    if domainname:
+        name = domainname.encode()
+        program.add("set domain name", calls.setdomainname, name, len(name))
+
+
+def set_sysctls(program: Program, proc: int | ctypes.c_int, sysctls: dict[str, str]) -> None:
+    """Written through a procfs of our own, never through the container's /proc (CVE-2025-52881)."""
+    for key, value in sysctls.items():
+        slot = program.open_slot()
+        path = b"sys/" + key.replace(".", "/").encode()
+        name = f"set sysctl {key}"
+        program.add(name, calls.openat, proc, path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0, out=slot)
+        text = ctypes.create_string_buffer(value.encode())
+        program.add(name, calls.write, slot, program.keep(text), len(value.encode()))
+        program.add("close", calls.close, slot)
+
+
+def set_apparmor(program: Program, proc: int | ctypes.c_int, profile: str) -> None:
+    """The profile that is entered with execve (apparmor's ``attr/exec`` interface)."""
+    slot = program.open_slot()
+    name = f"enter AppArmor profile {profile}"
+    text = f"exec {profile}".encode()
+    path = b"thread-self/attr/apparmor/exec"
+    older: dict[int, Label | None] = {errno.ENOENT: None}
+    opened = Label()
+    program.add(name, calls.openat, proc, path, os.O_WRONLY | os.O_CLOEXEC, 0, out=slot, on=older, then=opened)
+    program.add(name, calls.openat, proc, b"thread-self/attr/exec", os.O_WRONLY | os.O_CLOEXEC, 0, out=slot)
+    program.place(opened)
+    program.add(name, calls.write, slot, program.keep(ctypes.create_string_buffer(text)), len(text))
+    program.add("close", calls.close, slot)
+
+
+def join_keyring(program: Program, name: str) -> None:
+    """A session keyring of its own, so that the host's cannot be read. A kernel without keyrings has nothing to hide."""
+    on: dict[int, Label | None] = {errno.ENOSYS: None, errno.EPERM: None, errno.EDQUOT: None}
+    program.add("join keyring", calls.keyctl_join, _KEYCTL_JOIN_SESSION_KEYRING, name.encode(), on=on)
+
+
+def take_terminal(program: Program, terminal: int) -> None:
+    """The terminal becomes the session's controlling one and the standard streams."""
+    program.add("take terminal", calls.ioctl, terminal, _TIOCSCTTY, None)
+    set_streams(program, (terminal, terminal, terminal))
+
+
+def set_streams(program: Program, streams: tuple[int, int, int]) -> None:
+    """The standard streams. The descriptors given must not be 0, 1 or 2 themselves."""
+    for number, fd in enumerate(streams):
+        program.add("set standard streams", calls.dup3, fd, number, 0)
+
+
+def set_limits(program: Program, limits: list[dict[str, object]]) -> None:
+    """Raises ``ValueError`` on a limit that no kernel knows. Without CAP_SYS_RESOURCE a hard limit stays at what we have."""
+    for limit in limits:
+        name = str(limit["type"])
+        number = getattr(resource, name, None)
+        if number is None:
+            raise ValueError(f"unknown resource limit {name}")
+        _, ceiling = resource.getrlimit(number)
+        hard, soft = int(str(limit["hard"])), int(str(limit["soft"]))
+        if ceiling != resource.RLIM_INFINITY and not may_raise_limits():
+            hard = min(hard, ceiling) if hard >= 0 else ceiling
+            soft = min(soft, hard) if soft >= 0 else hard
+        value = _Rlimit(soft & 0xFFFFFFFFFFFFFFFF, hard & 0xFFFFFFFFFFFFFFFF)
+        program.add(f"set {name}", calls.setrlimit, number, program.keep(value))
+
+
+def may_raise_limits() -> bool:
+    """Whether this process has CAP_SYS_RESOURCE."""
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) >> CAPABILITIES["CAP_SYS_RESOURCE"] & 1)
+    return False
+
+
+def load_seccomp(program: Program, bpf: bytes) -> None:
+    """Installs a filter (seccomp(2)); SECCOMP_RET_* and the architecture check are in the program itself."""
+    buffer = ctypes.create_string_buffer(bpf, len(bpf))
+    fprog = _SockFprog(len(bpf) // 8, program.keep(buffer))
+    program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, 0, program.keep(fprog))
+
+
+def become_user(program: Program, user: dict[str, object], capabilities: list[str], umask: int) -> None:
+    """Drops to the user and capabilities asked for, in the order that leaves no moment with more than both.
+
+    The inheritable set stays empty (CVE-2022-24769); the supplementary groups are always set (CVE-2022-36109).
+    """
+    keep = {CAPABILITIES[name] for name in capabilities}
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        last = int(file.read())
+    for number in range(last + 1):
+        if number not in keep:
+            program.add("drop capability", calls.prctl, processes.PR_CAPBSET_DROP, number, 0, 0, 0, on={errno.EINVAL: None})
+    uid, gid = int(str(user.get("uid", 0))), int(str(user.get("gid", 0)))
+    groups = user.get("additionalGids") or []
+    assert isinstance(groups, list)
+    array = (ctypes.c_uint32 * max(len(groups), 1))(*groups)
+    program.add("keep capabilities", calls.prctl, processes.PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    program.add("set groups", calls.setgroups, len(groups), program.keep(array))
+    program.add(f"set group {gid}", calls.setresgid, gid, gid, gid)
+    program.add(f"set user {uid}", calls.setresuid, uid, uid, uid)
+    program.add("keep capabilities", calls.prctl, processes.PR_SET_KEEPCAPS, 0, 0, 0, 0)
+    _set_capabilities(program, keep, effective=uid == 0)
+    clear = (processes.PR_CAP_AMBIENT, processes.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    program.add("clear ambient capabilities", calls.prctl, *clear, on={errno.EINVAL: None})
+    program.add("set umask", calls.umask, umask)
+
+
+def _set_capabilities(program: Program, keep: set[int], *, effective: bool) -> None:
+    header = program.keep(_CapabilityHeader(_CAPABILITY_VERSION_3, 0))
+    data = (_CapabilityData * 2)()
+    for number in keep:
+        bit = 1 << (number % 32)
+        data[number // 32].permitted |= bit if effective else 0
+        data[number // 32].effective |= bit if effective else 0
+    program.add("set capabilities", calls.capset, header, program.keep(data))
+
+
+def forbid_new_privileges(program: Program) -> None:
+    program.add("forbid new privileges", calls.prctl, processes.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def reset_signals(program: Program) -> None:
+    """Every signal at its default and none blocked: what a program may expect at its start."""
+    action = program.keep(ctypes.create_string_buffer(32))
+    for number in _RESET_SIGNALS:
+        program.add("reset signals", calls.rt_sigaction, int(number), action, None, _KERNEL_SIGSET_BYTES)
+    empty = program.keep(ctypes.create_string_buffer(128))
+    program.add("unblock signals", calls.sigprocmask, _SIG_SETMASK, empty, None)
+
+
+def close_descriptors(program: Program) -> None:
+    """Whatever of the host is still open closes as the program starts (CVE-2024-21626)."""
+    program.add("close descriptors", calls.close_range, 3, 0xFFFFFFFF, _CLOSE_RANGE_CLOEXEC)
+
+
+def check_working_directory(program: Program, directory: str) -> None:
+    """Enters the working directory; one outside the root would show as "(unreachable)" (CVE-2024-21626)."""
+    buffer = ctypes.create_string_buffer(4096)
+    address = program.keep(buffer)
+    program.add(f"enter working directory {directory}", calls.chdir, os.fsencode(directory))
+
+    def verify() -> int:
+        return 0 if calls.getcwd(address, 4096) > 0 and buffer[0] == b"/" else -1
+
+    program.add("check working directory", verify, on={})
+
+
+def execute(program: Program, arguments: list[str], environment: list[str], path: str) -> None:
+    """execve(2), along PATH where the command has no slash; the last step of every program.
+
+    As a shell does: a place where there is nothing is passed over, one that may not be executed is remembered.
+    """
+    argv = _string_array(program, arguments)
+    envp = _string_array(program, environment)
+    command = arguments[0]
+    candidates = [command] if "/" in command else [f"{folder or '.'}/{command}" for folder in path.split(":")]
+    forbidden = ctypes.c_int(errno.ENOENT)
+
+    def refuse() -> int:
+        ctypes.set_errno(forbidden.value)
+        return -1
+
+    def remember() -> int:
+        forbidden.value = errno.EACCES
+        return 0
+
+    for candidate in candidates:
+        denied, following = Label(), Label()
+        on: dict[int, Label | None] = {errno.ENOENT: following, errno.ENOTDIR: following, errno.EACCES: denied}
+        program.add("execute", calls.execve, os.fsencode(candidate), argv, envp, on=on)
+        program.place(denied)
+        program.add("execute", remember)
+        program.place(following)
+    program.add("execute", refuse)
+
+
+def _string_array(program: Program, strings: list[str]) -> int:
+    values = [os.fsencode(text) for text in strings]
+    array = (ctypes.c_char_p * (len(values) + 1))(*values, None)
+    return program.keep(array)

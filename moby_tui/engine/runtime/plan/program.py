@@ -1,0 +1,118 @@
+"""A flat plan of system calls: laid out, validated and turned into C values before the fork, then only executed.
+
+Once the child has entered the container's root, an import, a codec or a name-service library would be loaded from the image and run
+with root's rights (CVE-2019-14271 was that). So running a program calls prepared functions with prepared arguments, and nothing
+else. A failure is told as two integers, the step's number and errno, and put into words by the parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+from moby_tui.engine.kernel import calls
+
+#: A descriptor that an earlier step of the same program will have opened.
+Slot = ctypes.c_int
+
+
+class Label:
+    """A place in the program to jump to, known only when it is reached."""
+
+    def __init__(self) -> None:
+        self.target = -1
+
+
+class Step:
+    __slots__ = ("arguments", "call", "name", "on", "out", "then")
+
+    def __init__(
+        self, name: str, call: Callable[..., int], arguments: tuple[object, ...], out: Slot | None, on: dict[int, Label | None], then: Label | None
+    ) -> None:
+        self.name = name
+        self.call = call
+        self.arguments = arguments
+        self.out = out
+        self.on = on
+        self.then = then
+
+
+class Failure(ctypes.Structure):
+    """What a child that failed writes to its parent."""
+
+    _fields_ = (("step", ctypes.c_int), ("errno", ctypes.c_int))
+
+
+FAILURE_SIZE = ctypes.sizeof(Failure)
+
+
+class Program:
+    """Steps in the order of their running."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        # ctypes keeps no reference to what a pointer points at
+        self._kept: list[object] = []
+
+    def add(
+        self,
+        name: str,
+        call: Callable[..., int],
+        *arguments: object,
+        out: Slot | None = None,
+        on: dict[int, Label | None] | None = None,
+        then: Label | None = None,
+    ) -> None:
+        """Appends a call.
+
+        ``out`` takes its result; ``on`` maps an errno to where to go on (None: the next step), any other ends the program;
+        ``then`` is where to go on after success, if not at the next step.
+        """
+        self.steps.append(Step(name, call, arguments, out, on or {}, then))
+
+    def place(self, label: Label) -> None:
+        label.target = len(self.steps)
+
+    def keep(self, value: object) -> int:
+        """Keeps a C object for as long as the program; returns its address."""
+        self._kept.append(value)
+        return ctypes.addressof(value)  # type: ignore[arg-type]
+
+    def open_slot(self) -> Slot:
+        return Slot(-1)
+
+    def run(self, report: int) -> None:
+        """Executes the steps in a child. Never returns: a failure is written to ``report`` and ends the process."""
+        try:
+            self._run(report)
+        finally:
+            calls.exit_group(127)
+
+    def _run(self, report: int) -> None:
+        steps = self.steps
+        failure = Failure(0, 0)
+        where = ctypes.addressof(failure)
+        errno_now = calls.errno_now
+        index = 0
+        while True:
+            step = steps[index]
+            result = step.call(*step.arguments)
+            if result >= 0:
+                if step.out is not None:
+                    step.out.value = result
+                index = step.then.target if step.then is not None else index + 1
+                continue
+            error = errno_now()
+            if error not in step.on:
+                failure.step = index
+                failure.errno = error
+                calls.write(report, where, FAILURE_SIZE)
+                return
+            label = step.on[error]
+            index = label.target if label is not None else index + 1
+
+    def explain(self, data: bytes) -> tuple[str, int]:
+        """The name of the step that failed, and errno, from what ``run`` reported."""
+        failure = Failure.from_buffer_copy(data)
+        name = self.steps[failure.step].name if 0 <= failure.step < len(self.steps) else f"step {failure.step}"
+        return name, failure.errno

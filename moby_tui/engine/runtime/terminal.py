@@ -1,0 +1,46 @@
+"""Pseudo-terminals of a container's own devpts instance (pty(7), ioctl_tty(2))."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+
+from moby_tui.engine.kernel import mount as mounts
+
+_TIOCGPTPEER = 0x5441
+_TIOCSPTLCK = 0x40045431
+
+
+def mount_devpts() -> int:
+    """A new instance, detached, its descriptor close-on-exec. Terminals are opened from it by us, never by a path of the container."""
+    context = mounts.fsopen("devpts")
+    try:
+        mounts.fsconfig_flag(context, "newinstance")
+        for key, value in (("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")):
+            mounts.fsconfig_string(context, key, value)
+        mounts.fsconfig_create(context)
+        return mounts.fsmount(context, attributes=mounts.MOUNT_ATTR_NOSUID | mounts.MOUNT_ATTR_NOEXEC)
+    finally:
+        os.close(context)
+
+
+def open_terminal(devpts: int) -> tuple[int, int]:
+    """A new terminal: its master and its other end, both close-on-exec. The peer is had from the master itself (CVE-2025-52565)."""
+    master = os.open("ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=devpts)
+    try:
+        fcntl.ioctl(master, _TIOCSPTLCK, struct.pack("i", 0))
+        return master, fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        os.close(master)
+        raise
+
+
+def resize(master: int, rows: int, columns: int) -> None:
+    """Sets the window size; the foreground process group gets SIGWINCH. A terminal that is gone is no error."""
+    try:
+        fcntl.ioctl(master, _TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EBADF):
+            raise

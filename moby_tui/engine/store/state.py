@@ -1,0 +1,70 @@
+"""What is so now of one container: a small file that its monitor alone replaces, atomically (light imports: it runs in every monitor)."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+ZERO_TIME = "0001-01-01T00:00:00Z"
+
+
+class State:
+    """``status``: created, running, paused, exited. ``pid`` and ``pid_started`` together name a process for good; ``boot`` a boot."""
+
+    def __init__(
+        self,
+        *,
+        status: str = "created",
+        pid: int = 0,
+        pid_started: int = 0,
+        monitor: int = 0,
+        boot: str = "",
+        started_at: str = ZERO_TIME,
+        finished_at: str = ZERO_TIME,
+        exit_code: int = 0,
+        oom_killed: bool = False,
+        error: str = "",
+    ) -> None:
+        self.status = status
+        self.pid = pid
+        self.pid_started = pid_started
+        self.monitor = monitor
+        self.boot = boot
+        self.started_at = started_at
+        self.finished_at = finished_at
+        self.exit_code = exit_code
+        self.oom_killed = oom_killed
+        self.error = error
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ("running", "paused")
+
+    def write(self, path: str) -> None:
+        """Replaces the file: a reader sees the old state or the new one, never half of one. Raises ``OSError``."""
+        write_json(path, self.__dict__)
+
+    @classmethod
+    def read(cls, path: str) -> State:
+        """The state; that of a new container where there is no file yet."""
+        try:
+            with open(path) as file:
+                return cls(**json.load(file))
+        except FileNotFoundError:
+            return cls()
+
+
+def write_json(path: str, value: object) -> None:
+    """Replaces a file with the JSON of a value, atomically."""
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "w") as file:
+        json.dump(value, file)
+    os.rename(temporary, path)
+
+
+def now() -> str:
+    """The time in RFC 3339 with nanoseconds, as Docker writes it."""
+    nanoseconds = time.time_ns()
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"
