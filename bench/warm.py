@@ -38,7 +38,7 @@ class Warm:
 
 
 async def _open(folder: Path, archive: Path) -> Engine:
-    engine = await Engine.open(folder / "d", folder / "r")
+    engine = await Engine.open(folder / "d", folder / "r").__aenter__()
 
     async def content() -> AsyncIterator[bytes]:
         yield archive.read_bytes()

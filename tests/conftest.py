@@ -69,13 +69,10 @@ async def engine(roots: tuple[Path, Path]) -> AsyncIterator[Engine]:
     """An engine in this process; at the end its containers are removed by force."""
     from moby_tui.engine.engine import Engine
 
-    opened = await Engine.open(*roots)
-    try:
+    async with Engine.open(*roots) as opened:
         yield opened
         for container in await opened.containers.list(all=True):
             await opened.containers.remove(container.id, force=True, volumes=True)
-    finally:
-        await opened.close()
 
 
 @pytest.fixture
