@@ -48,9 +48,9 @@ def require_root() -> None:
 
 def call(work: Callable[[Client], Awaitable[T]]) -> T:
     """Runs the work with an open client. Raises the errors of ``moby_tui.errors``, ``KeyboardInterrupt`` on ctrl-c."""
+    require_root()
     import asyncio
 
-    require_root()
     return asyncio.run(_with_client(work))
 
 

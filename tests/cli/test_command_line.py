@@ -1,0 +1,115 @@
+"""Usage, help and errors: what needs no engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from moby_tui.cli import tree
+from moby_tui.version import VERSION
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").stdout == f"moby version {VERSION}\n"
+    assert cli("version", "--format", "{{.Client.Version}} {{.Server.Version}}").stdout == f"{VERSION} {VERSION}\n"
+    assert json.loads(cli("version", "-f", "json").stdout)["Server"]["Os"] == "linux"
+
+
+def as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command line without root. Its modules are imported before, since the tests' interpreter may lie where only root reads."""
+    code = (
+        "import os, sys, encodings.idna, platform, moby_tui.cli.app as app\n"
+        "import moby_tui.cli.commands.version, moby_tui.cli.commands.containers, moby_tui.cli.values.filters, moby_tui.cli.output.table\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "sys.exit(app.run(sys.argv[1:]))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "MOBY_HOST"}
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
+
+
+def test_version_needs_no_root() -> None:
+    done = as_nobody("version")
+    assert done.returncode == 0, done.stderr
+    assert VERSION in done.stdout
+
+
+def test_root_is_asked_for() -> None:
+    done = as_nobody("ps")
+    assert done.stderr == "moby: moby needs root here: run it with sudo, or point it at a daemon with -H\n"
+    assert done.returncode == 1
+
+
+def every_command() -> list[tuple[str, ...]]:
+    groups = [(group, name) for group, (_, leaves) in tree.GROUPS.items() for name in leaves]
+    return [(name,) for name in tree.RootGroup.leaves] + groups
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    from moby_tui.cli.app import run
+
+    for command in every_command():
+        assert run([*command, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert text.startswith(f"Usage: moby {' '.join(command)} [OPTIONS]"), text
+        assert len(text.splitlines()) > 3
+
+
+def test_help_lists_commands_and_examples(cli: Cli) -> None:
+    text = cli("--help").stdout
+    assert "Examples:" in text
+    assert "  run " in text
+    assert cli().stdout == text
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "status"),
+    [
+        ("ps --foo", "no such option: --foo", 125),
+        ("stopp x", "unknown command 'stopp'; did you mean 'stop'?", 125),
+        ("container foo", "unknown command 'foo'", 125),
+        ("push x", "command push is not implemented yet", 1),
+        ("stop", "missing argument", 125),
+        ("run", "missing argument", 125),
+        ("run -p x alpine", "invalid port 'x'", 125),
+        ("run --cpus x alpine", "invalid number of cpus", 125),
+        ("run --pids-limit x alpine", "invalid value for '--pids-limit'", 125),
+        ("run --rm --restart always alpine", "options --restart and --rm contradict each other", 125),
+        ("run -d -a stdout alpine", "options --attach and --detach contradict each other", 125),
+        ("run --rm=perhaps alpine", "invalid boolean value 'perhaps'", 125),
+        ("run -it alpine", "cannot attach standard input to a terminal", 125),
+        ("run --env-file /no/such alpine", "cannot read /no/such", 125),
+        ("ps -f x", "invalid filter 'x'", 1),
+        ("logs --tail x y", "invalid value for --tail", 1),
+        ("logs --since yesterday y", "invalid time: 'yesterday'", 1),
+        ("cp a b", "one of the two must be CONTAINER:PATH", 1),
+        ("inspect --type odd x", "invalid value for --type", 1),
+        ("version -f {{range.x}}", "template function range.x is not implemented yet", 1),
+    ],
+)
+def test_errors_are_told(cli: Cli, line: str, message: str, status: int) -> None:
+    done = cli(*line.split(), check=False, stdin=subprocess.DEVNULL)
+    assert done.stderr.startswith("moby: ")
+    assert message in done.stderr
+    assert done.returncode == status
+    assert done.stdout == ""
+
+
+def test_unreachable_daemon(cli: Cli) -> None:
+    done = cli("-H", "unix:///no/such.sock", "ps", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("moby: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_completion(cli: Cli) -> None:
+    for shell in ("bash", "zsh", "fish", "powershell"):
+        assert "_MOBY_COMPLETE" in cli("completion", shell).stdout
+    offered = cli(env={"_MOBY_COMPLETE": "complete_bash", "COMP_WORDS": "moby st", "COMP_CWORD": "1"}).stdout.split()
+    assert {"start", "stats", "stop"} <= set(offered)
