@@ -10,7 +10,46 @@ import tarfile
 from pathlib import Path
 
 NAME = "busybox:latest"
-APPLETS = ("cat", "echo", "sh", "sleep", "true")
+APPLETS = (
+    *(
+        "[",
+        "cat",
+        "chmod",
+        "chown",
+        "cp",
+        "cut",
+        "date",
+        "dd",
+        "df",
+        "echo",
+        "env",
+        "expr",
+        "false",
+        "find",
+        "free",
+        "grep",
+        "head",
+    ),
+    *(
+        "hostname",
+        "httpd",
+        "id",
+        "ifconfig",
+        "ip",
+        "kill",
+        "ln",
+        "ls",
+        "md5sum",
+        "mkdir",
+        "mknod",
+        "mount",
+        "mv",
+        "nc",
+        "nslookup",
+    ),
+    *("od", "ping", "ps", "pwd", "readlink", "rm", "rmdir", "route", "sed", "seq", "sh", "sleep", "sort", "stat", "stty", "sync"),
+    *("tail", "tar", "tee", "test", "touch", "tr", "true", "tty", "umount", "uname", "unshare", "wc", "wget", "whoami", "yes"),
+)
 BUSYBOX = Path("/bin/busybox")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 

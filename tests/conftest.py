@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import leaks
 import namespaces
+from bench import image
 
 if TYPE_CHECKING:
     from moby_tui.engine.engine import Engine
@@ -73,6 +74,28 @@ async def engine(roots: tuple[Path, Path]) -> AsyncIterator[Engine]:
         yield opened
         for container in await opened.containers.list(all=True):
             await opened.containers.remove(container.id, force=True, volumes=True)
+
+
+@pytest.fixture(scope="session")
+def busybox_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ``docker save`` archive of ``busybox:latest``, made of Debian's static busybox."""
+    path = tmp_path_factory.mktemp("images") / "busybox.tar"
+    image.archive(path)
+    return path
+
+
+@pytest.fixture
+async def busybox(roots: tuple[Path, Path], busybox_archive: Path) -> str:
+    """The name of a small image that is in the roots; its commands are ``bench.image.APPLETS``."""
+    from moby_tui.engine.engine import Engine
+
+    async def content() -> AsyncIterator[bytes]:
+        yield busybox_archive.read_bytes()
+
+    async with Engine.open(*roots) as loader:
+        async for _ in loader.images.load(content()):
+            pass
+    return "busybox"
 
 
 @pytest.fixture
