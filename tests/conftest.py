@@ -10,11 +10,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import leaks
 import namespaces
+import pytest
+
 from bench import image
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ class Session:
 
     def __init__(self) -> None:
         # Both keep showing the namespace they were opened in.
-        self._machine_mounts = open("/proc/self/mountinfo")
+        self._machine_mounts = open("/proc/self/mountinfo")  # noqa: SIM115
         self._machine_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self._system_roots = {path for path in (Path("/var/lib/moby"), Path("/run/moby")) if path.exists()}
 
