@@ -10,10 +10,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import leaks
-import namespaces
 import pytest
 
+import leaks
+import namespaces
 from bench import image
 
 if TYPE_CHECKING:
