@@ -1,7 +1,5 @@
 """Real groups of this machine's kernel, version 1 or 2 as it has them."""
 
-# ruff: noqa: PTH102, PTH103, PTH110, PTH116
-
 from __future__ import annotations
 
 import os

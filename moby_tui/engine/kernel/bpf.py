@@ -45,7 +45,14 @@ def compile_rules(rules: list[dict[str, object]]) -> bytes:
     ]
     for rule in reversed(rules):
         program += _rule(rule)
+        if _fits_all(rule):
+            # the kernel refuses a program with instructions that are never reached
+            return b"".join(program)
     return b"".join([*program, *_answer(0)])
+
+
+def _fits_all(rule: dict[str, object]) -> bool:
+    return str(rule.get("type") or "a") == "a"
 
 
 def _rule(rule: dict[str, object]) -> list[bytes]:
@@ -57,12 +64,11 @@ def _rule(rule: dict[str, object]) -> list[bytes]:
         if letter not in _ACCESS:
             raise ValueError(f"device rule: access {letter!r} is not r, w or m")
         access |= _ACCESS[letter]
-    tests: list[tuple[int, int, int]] = []  # register, wanted value, operation that skips the rule
-    if kind != "a":
-        tests.append((2, _KIND[kind], _SKIP_UNLESS_EQUAL))
-        tests += [(register, value, _SKIP_UNLESS_EQUAL) for register, value in _numbers(rule)]
-    code = [_instruction(operation, register, value=value) for register, value, operation in tests]
-    if kind != "a" and access != _ALL:
+    if kind == "a":
+        return _answer(int(allow))
+    wanted = [(2, _KIND[kind]), *_numbers(rule)]
+    code = [_instruction(_SKIP_UNLESS_EQUAL, register, value=value) for register, value in wanted]
+    if access != _ALL:
         code += [
             _instruction(_MOVE_REGISTER, 6, 3),
             _instruction(_AND, 6, value=~access & _ALL if allow else access),

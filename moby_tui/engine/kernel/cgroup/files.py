@@ -1,8 +1,5 @@
 """Reading and writing the files of a group, and taking a tree of groups down."""
 
-# pathlib is no import for a monitor
-# ruff: noqa: PTH102, PTH106, PTH119, PTH120
-
 from __future__ import annotations
 
 import errno

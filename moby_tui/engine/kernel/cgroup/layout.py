@@ -3,9 +3,6 @@
 What counts is what this process sees: the mounts of its own mount namespace, at whatever place they are.
 """
 
-# pathlib is no import for a monitor
-# ruff: noqa: PTH116
-
 from __future__ import annotations
 
 import os

@@ -3,9 +3,6 @@
 Kernel: Documentation/admin-guide/cgroup-v1/.
 """
 
-# pathlib is no import for a monitor
-# ruff: noqa: PTH110, PTH119
-
 from __future__ import annotations
 
 import errno
@@ -101,7 +98,7 @@ class LegacyCgroup(Cgroup):
             if swap < 0 or swap > now:
                 pair.reverse()
         for name, value in pair:
-            if value:
+            if value and not self._lacks_swap(name):
                 self._set("memory", name, max(value, -1), needed=value > 0)
         reservation, swappiness = number(asked, "reservation"), number(asked, "swappiness")
         if reservation:
@@ -110,6 +107,11 @@ class LegacyCgroup(Cgroup):
             self._set("memory", "memory.swappiness", swappiness)
         if asked.get("disableOOMKiller") is True:
             self._set("memory", "memory.oom_control", 1)
+
+    def _lacks_swap(self, name: str) -> bool:
+        """Swap is counted only where the kernel was told so (``swapaccount=1``); without it memory alone is limited."""
+        folder = self._folders.get("memory")
+        return folder is not None and "memsw" in name and not os.path.exists(f"{folder}/{name}")
 
     def _limit_cpu(self, asked: Section) -> None:
         shares, period, quota = number(asked, "shares"), number(asked, "period"), number(asked, "quota")

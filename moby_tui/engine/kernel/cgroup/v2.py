@@ -1,8 +1,5 @@
 """Control groups version 2: one tree, one folder (Documentation/admin-guide/cgroup-v2.rst)."""
 
-# pathlib is no import for a monitor
-# ruff: noqa: PTH110
-
 from __future__ import annotations
 
 import errno
