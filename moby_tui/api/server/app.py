@@ -25,7 +25,7 @@ class App(web.Server):
     """All connections of one API server."""
 
     def __init__(self, client: Client, authorize: Authorize | None = None) -> None:
-        super().__init__(self._answer, handler_cancellation=True, access_log=None, auto_decompress=False)
+        super().__init__(self._answer, handler_cancellation=True, access_log=None)
         self._client = client
         self._authorize = authorize
         self._router = Router(ROUTES)

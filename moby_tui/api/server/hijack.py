@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import select
 from collections.abc import Iterator
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_parser import HttpRequestParserPy
 from aiohttp.web_protocol import RequestHandler
 
 from moby_tui.api.server.versions import HEADERS, ApiVersion
@@ -20,14 +22,34 @@ from moby_tui.schema.stream import Stream
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 CHUNK = 256 * 1024
+#: Bytes of a request line: build arguments and filters travel in the query.
+MAX_LINE = 64 * 1024
 
 
 class Connection(RequestHandler):
-    """aiohttp's connection, which closes when the peer half-closes: after an upgrade request that must only be remembered."""
+    """aiohttp's connection, made fit for ``Upgrade: tcp``.
+
+    Its compiled parser knows no upgrade but "websocket" and drops the bytes that follow any other; the one in Python keeps
+    them. And where aiohttp closes when the peer half-closes, after an upgrade request that is only remembered.
+    """
 
     __slots__ = ("half_closed",)
 
     half_closed: bool
+
+    def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
+        super().__init__(manager, loop=loop, **options)
+        self._parser = HttpRequestParserPy(
+            self,
+            loop,
+            self._read_bufsize,
+            max_line_size=MAX_LINE,
+            max_field_size=self.max_field_size,
+            max_headers=self.max_headers,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=self._max_msg_queue_size,
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.half_closed = False
