@@ -7,6 +7,7 @@ import socket
 import pytest
 from networks.conftest import HOST, OUTSIDE, address, dial, is_unreachable, make_socket, reaches, run
 
+from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.schema.container import PortBinding
 
 
@@ -19,10 +20,7 @@ async def test_a_container_has_an_address_a_derived_mac_and_a_default_route(engi
     endpoint = first.endpoints["bridge"]
     assert endpoint.ip_address.endswith(".0.2") and address(second).endswith(".0.3")
     assert endpoint.mac_address == "02:42:" + socket.inet_aton(endpoint.ip_address).hex(":")
-    inside = run(
-        "ip -4 -o addr show eth0; cat /sys/class/net/eth0/operstate; ip route; ip -6 addr show eth0; ip link show lo",
-        first.netns_fd,
-    )
+    inside = run("ip -4 -o addr show eth0; ip route; ip -6 addr show eth0; ip link show lo", first.netns_fd)
     assert f"{endpoint.ip_address}/16" in inside
     assert f"default via {endpoint.gateway} dev eth0" in inside
     assert "inet6" not in inside
@@ -81,6 +79,24 @@ async def test_udp_is_published(engine, outside, host):
         assert client.recvfrom(100) == (b"QUESTION", (host, 5353))
 
 
+async def test_a_udp_flow_follows_its_port_to_the_next_container(engine, outside):
+    first = await engine.start(ports={"53/udp": published(5353)})
+    with make_socket(outside, socket.SOCK_DGRAM) as client:
+        assert asked(client, first) == OUTSIDE
+        first.release()
+        await engine.start()
+        second = await engine.start(ports={"53/udp": published(5353)})
+        assert asked(client, second) == OUTSIDE
+
+
+def asked(client: socket.socket, container: Sandbox) -> str:
+    """Sends a datagram to the published port; returns who the container saw. Raises ``TimeoutError`` where it saw none."""
+    with make_socket(container.netns_fd, socket.SOCK_DGRAM) as server:
+        server.bind(("0.0.0.0", 53))
+        client.sendto(b"question", (HOST, 5353))
+        return str(server.recvfrom(100)[1][0])
+
+
 async def test_an_unpublished_port_is_not_reached_from_outside(engine, outside, listen):
     container = await engine.start(ports={"81/tcp": published(8081)})
     listen(container.netns_fd, 80)
@@ -98,14 +114,10 @@ async def test_the_hosts_loopback_is_closed_to_containers(engine, listen):
     assert is_unreachable(container.netns_fd, gateway, 7002)
     mac = run(f"ip -o link show {engine.name}").split("link/ether ")[1].split()[0]
     inside = container.netns_fd
-    run(
-        "sysctl -qw net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo; ip route flush table local 127.0.0.0/8 || true",
-        inside,
-    )
-    run(
-        f"ip route add 127.0.0.1 via {gateway} dev eth0 src {address(container)}; ip neigh replace {gateway} lladdr {mac} dev eth0",
-        inside,
-    )
+    run("sysctl -qw net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo", inside)
+    run("ip route flush table local 127.0.0.0/8 || true", inside)
+    run(f"ip route add 127.0.0.1 via {gateway} dev eth0 src {address(container)}", inside)
+    run(f"ip neigh replace {gateway} lladdr {mac} dev eth0", inside)
     assert is_unreachable(inside, "127.0.0.1", 7002)
     run(f"nft flush chain ip {engine.name} guard")
     dial(inside, "127.0.0.1", 7002).close()  # so it was the guard that closed it

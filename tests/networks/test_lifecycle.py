@@ -20,14 +20,23 @@ from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplemented
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def start_process(*command: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=pass_fds)
+
+
 def publish(*host_ports: str) -> dict[str, list[PortBinding]]:
     return {"80/tcp": [PortBinding(host_port=port) for port in host_ports]}
 
 
-def test_teardown_runs_in_a_bare_interpreter(tmp_path):
+def test_teardown_runs_in_a_bare_interpreter():
     """The monitor imports no library and not the rest of ours."""
-    heavy = "import sys; import moby_tui.engine.kernel.netlink; print([m for m in sys.modules if m in ('msgspec', 'asyncio', 'pyroute2', 'ctypes')])"
-    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    heavy = "{'msgspec', 'asyncio', 'ctypes', 'moby_tui.engine.store'}"
+    script = f"import sys, moby_tui.engine.kernel.netlink; print({heavy} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "set()"
 
 
 async def test_teardown_by_bytes_leaves_nothing(engine):
@@ -150,11 +159,11 @@ async def test_release_after_a_failed_wiring(engine, monkeypatch):
         raise OSError(5, "no luck")
 
     monkeypatch.setattr("moby_tui.engine.resources.networks.bridge.Bridge._configure_inside", fail)
-    opened = len(os.listdir("/proc/self/fd"))
+    opened = descriptors()
     with pytest.raises(MobyError, match="no luck"):
         await engine.start(ports=publish("8080"))
     assert engine.leases() == [] and engine.records() == [] and engine.ports_of_bridge() == []
-    assert len(os.listdir("/proc/self/fd")) == opened
+    assert descriptors() == opened
 
 
 async def test_a_cancelled_start_is_undone(engine):
@@ -188,10 +197,7 @@ asyncio.run(main())
 async def test_several_processes_start_at_once(engine, roots):
     """All find no bridge, and make one together; killed, they leave what reconcile clears."""
     script = _STARTER.format(tests=str(Path(__file__).parent.parent), data=str(roots[0]), run=str(roots[1]))
-    started = [
-        subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
+    started = [start_process(sys.executable, "-c", script) for _ in range(4)]
     try:
         places = [place.split(":") for process in started for place in process.stdout.readline().split()]
         assert len({ip for ip, _ in places}) == len({port for _, port in places}) == 12
@@ -214,19 +220,16 @@ async def test_two_engines_choose_different_subnets(engine, tmp_path):
         other.close()
 
 
-async def test_interface_counters(engine):
+async def test_interface_counters(engine, listen):
     container = await engine.start()
-    sleeper = subprocess.Popen(
-        ["nsenter", f"--net=/proc/self/fd/{container.netns_fd}", "sleep", "60"],
-        pass_fds=[container.netns_fd],
-        stdout=subprocess.PIPE,
-    )
+    inside = container.netns_fd
+    assert reaches(None, address(container), 80, listen(inside, 80))
+    resident = start_process("nsenter", f"--net=/proc/self/fd/{inside}", "sh", "-c", "echo in; cat", pass_fds=(inside,))
     try:
-        run(f"ping -c 2 -i 0.2 {address(container)}")
-        while not (stats := interface_stats(sleeper.pid)).get("eth0"):
-            await asyncio.sleep(0.01)
-        assert list(stats) == ["eth0"] and stats["eth0"].rx_packets >= 2 and stats["eth0"].tx_bytes >= 2 * 84
+        assert resident.stdout.readline() == "in\n"
+        stats = interface_stats(resident.pid)
+        assert list(stats) == ["eth0"] and stats["eth0"].rx_packets >= 4 and stats["eth0"].tx_bytes > 8
     finally:
-        sleeper.kill()
-        sleeper.wait()
-    assert interface_stats(sleeper.pid) == {}
+        resident.kill()
+        resident.communicate()
+    assert interface_stats(resident.pid) == {}

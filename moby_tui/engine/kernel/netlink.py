@@ -137,7 +137,7 @@ def _undo(instruction: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     if "netlink" in instruction:
         send(instruction["netlink"], bytes.fromhex(instruction["data"]))
     elif "unlink" in instruction:
-        os.unlink(instruction["unlink"])  # noqa: PTH108 - pathlib is no import for a monitor
+        os.unlink(instruction["unlink"])
     elif instruction["close"] < len(descriptors):
         os.close(descriptors[instruction["close"]])
 

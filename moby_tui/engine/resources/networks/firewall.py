@@ -23,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from moby_tui.engine.kernel import conntrack
 from moby_tui.engine.kernel import nftables as nft
 from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, send
 
@@ -99,6 +100,9 @@ class Firewall:
     def publish(self, publications: list[Publication]) -> None:
         """Publishes ports whose sockets the caller holds. Raises ``OSError``; EEXIST or EBUSY where a map has others."""
         send(NETLINK_NETFILTER, nft.batch(*self.publishing(publications)))
+        for publication in publications:
+            if publication.protocol == "udp":
+                _forget_flows(publication)
 
     def drop(self, publications: list[Publication]) -> None:
         """Deletes whatever the maps have for these ports, one by one. Raises ``OSError``."""
@@ -138,6 +142,16 @@ class Firewall:
             nft.new_rule(table, "postrouting", to_bridge, dnat, from_subnet, nft.masquerade()),
             nft.new_rule(table, "postrouting", to_bridge, dnat, _loopback(nft.SOURCE), nft.masquerade()),
         ]
+
+
+def _forget_flows(publication: Publication) -> None:
+    """A UDP flow has no end that could be seen: one that still comes in would be led to where the port led before.
+
+    Advisory: without ctnetlink in the kernel such a flow must pause for some minutes.
+    """
+    address = b"" if publication.host.is_unspecified else publication.host.packed
+    with suppress(OSError):
+        conntrack.forget(PROTOCOLS[publication.protocol], publication.host_port, address)
 
 
 def _loopback(field: int, *, negate: bool = False) -> bytes:
