@@ -68,7 +68,7 @@ class Dashboard(App[None]):
         await self.switch_mode("containers")
         self.session.event_received.subscribe(self, self._event)
         self._end_cleanly_on_signals()
-        self.run_worker(self.session.run(), group="session")
+        self.run_worker(self.session.run, group="session")
 
     def _end_cleanly_on_signals(self) -> None:
         """Textual leaves the terminal raw when it is terminated; an orderly exit does not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -165,10 +166,14 @@ class ContainersPage(Page):
         detail = self.query_one(Detail)
         detail.show(container, time.time())
         if not again or (container and not container.running):
-            detail.show_use(self._stats.histories.get(identifier) if container and container.running else None)
+            self._show_use()
         self.refresh_bindings()
-        self.run_worker(self._inspect(identifier), group="inspect", exclusive=True)
+        self.run_worker(partial(self._inspect, identifier), group="inspect", exclusive=True)
         self._processes()
+
+    def _show_use(self) -> None:
+        one = self.chosen
+        self.query_one(Detail).show_use(self._stats.histories.get(one.id) if one and one.running else None)
 
     async def _inspect(self, identifier: str) -> None:
         """Fetches all there is to know of it, if that is what is seen."""
@@ -185,7 +190,7 @@ class ContainersPage(Page):
 
     def _processes(self) -> None:
         if self.is_current and self.query_one(Detail).active == "processes":
-            self.run_worker(self._top(self._detail_of), group="top", exclusive=True)
+            self.run_worker(partial(self._top, self._detail_of), group="top", exclusive=True)
 
     async def _top(self, identifier: str) -> None:
         table = self.query_one(ProcessTable)
@@ -203,8 +208,9 @@ class ContainersPage(Page):
 
     @on(TabbedContent.TabActivated)
     def _tab_activated(self) -> None:
-        self.run_worker(self._inspect(self._detail_of), group="inspect", exclusive=True)
+        self.run_worker(partial(self._inspect, self._detail_of), group="inspect", exclusive=True)
         self._processes()
+        self.call_after_refresh(self._show_use)
 
     # Actions
 

@@ -44,6 +44,6 @@ def _keys(page: Screen[Any]) -> list[tuple[str, str, str]]:
     rows: dict[str, tuple[str, str, str]] = {}
     for active in page.active_bindings.values():
         binding = active.binding
-        if binding.id and binding.description and not binding.system:
+        if binding.id and binding.description and not binding.system and not binding.id.startswith("page."):
             rows.setdefault(binding.id, (page.app.get_key_display(binding), binding.description, binding.tooltip))
     return list(rows.values())

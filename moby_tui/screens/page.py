@@ -40,7 +40,7 @@ class Page(Screen[None]):
         yield StatusBar(self.session, PAGES, self.mode)
         yield Banner(self.session)
         yield from self.content()
-        yield Footer(compact=True)
+        yield Footer()
 
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""
@@ -60,7 +60,7 @@ class Page(Screen[None]):
             if done:
                 self.notify(done, timeout=3, markup=False)
 
-        self.run_worker(run(), group="actions")
+        self.run_worker(run, group="actions")
 
     def attempt_confirmed(
         self, question: str, consequence: str, verb: str, action: Callable[[], Awaitable[object]], done: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -60,7 +61,11 @@ class ResourcePage(Page):
         self._chosen = ""
 
     def content(self) -> Iterable[Widget]:
-        yield Vertical(DataTable(id="rows", cursor_type="row"), FilterBar("filter", "words", id="row-filter"), id="list")
+        yield Vertical(
+            DataTable(id="rows", cursor_type="row", cursor_foreground_priority="renderable"),
+            FilterBar("filter", "words", id="row-filter"),
+            id="list",
+        )
         yield Vertical(InspectView(id="row-inspect"), id="detail")
 
     async def fetch(self) -> list[Row]:
@@ -92,7 +97,7 @@ class ResourcePage(Page):
     def reload(self) -> None:
         """Fetches the list again."""
         self._pending = None
-        self.run_worker(self._reload(), group="reload", exclusive=True)
+        self.run_worker(self._reload, group="reload", exclusive=True)
 
     async def _reload(self) -> None:
         if not self.session.connection.up:
@@ -158,7 +163,7 @@ class ResourcePage(Page):
         row = self.chosen
         self.query_one("#detail").border_title = Content(row.name) if row else "nothing selected"
         self.refresh_bindings()
-        self.run_worker(self._inspect(key), group="inspect", exclusive=True)
+        self.run_worker(partial(self._inspect, key), group="inspect", exclusive=True)
 
     async def _inspect(self, key: str) -> None:
         view = self.query_one(InspectView)

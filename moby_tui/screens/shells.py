@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from functools import partial
 
 from textual import events, on
 from textual.binding import Binding
@@ -106,7 +107,7 @@ class ShellsPage(Page):
             return
         pane = event.terminal.parent
         if isinstance(pane, TabPane) and pane.id:
-            self.run_worker(self._close(pane.id), group="close")
+            self.run_worker(partial(self._close, pane.id), group="close")
 
     def action_next(self, step: int) -> None:
         tabs = self.query_one(TabbedContent)
@@ -117,7 +118,7 @@ class ShellsPage(Page):
 
     def action_close(self) -> None:
         if active := self.query_one(TabbedContent).active:
-            self.run_worker(self._close(active), group="close")
+            self.run_worker(partial(self._close, active), group="close")
 
     async def _close(self, pane: str) -> None:
         tabs = self.query_one(TabbedContent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from textual.app import App
@@ -36,7 +37,7 @@ class StatsFeed:
         for identifier in self._workers.keys() - wanted:
             self._workers.pop(identifier).cancel()
         for identifier in wanted - self._workers.keys():
-            self._workers[identifier] = self._app.run_worker(self._follow(identifier), group="stats")
+            self._workers[identifier] = self._app.run_worker(partial(self._follow, identifier), group="stats")
         self.histories.keep(self._session.model.__contains__)
 
     async def _follow(self, identifier: str) -> None:

@@ -19,10 +19,10 @@ from moby_tui.screens.widgets.plot import spark
 _SPARK = 8
 #: Rows removed one by one; more at once are cheaper by laying the table anew, as each removal costs the table's length.
 _FEW = 20
-#: Column, its width, and the width of the screen from which it is shown. Width 0 takes what is left.
+#: Column, its width, and the width of the screen from which it is shown. Width 0 takes what is left, up to a limit.
 _COLUMNS = (
-    ("name", "NAME", 22, 0),
-    ("state", "STATE", 19, 0),
+    ("name", "NAME", 0, 0),
+    ("state", "STATE", 17, 0),
     ("cpu", "CPU %", 6 + 1 + _SPARK, 60),
     ("memory", "MEM", 7, 60),
     ("image", "IMAGE", 26, 92),
@@ -30,6 +30,7 @@ _COLUMNS = (
     ("command", "COMMAND", 30, 150),
     ("id", "ID", 12, 180),
 )
+_WIDEST_NAME = 44
 _STATE_MARK = {"running": ("●", "success"), "restarting": ("↻", "warning"), "paused": ("‖", "warning"), "dead": ("✗", "error")}
 
 
@@ -66,7 +67,7 @@ class ContainerTable(DataTable[Text]):
         """Other rows are seen now."""
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id, cursor_type="row", zebra_stripes=False, cell_padding=1)
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
         self._shown: dict[str, Cells] = {}
         self._order: list[str] = []
         self._columns: tuple[str, ...] = ()
@@ -154,12 +155,11 @@ class ContainerTable(DataTable[Text]):
         self._columns = columns
         shown, order, row = self._shown, self._order, self.cursor_row
         self.clear(columns=True)
-        wide = sum(size + 2 for key, _, size, _ in _COLUMNS if key in columns)
+        others = sum(size + 2 for key, _, size, _ in _COLUMNS if key in columns and size)
+        name = min(max(width - others - 3, 10), _WIDEST_NAME)
         for key, label, size, _ in _COLUMNS:
             if key in columns:
-                spare = max(width - wide - 2, 0) if key == "name" else 0
-                short = max(wide - width + 2, 0) if key == "name" else 0
-                self.add_column(label, key=key, width=max(size + min(spare, 24) - short, 8))
+                self.add_column(label, key=key, width=size or name)
         for identifier in order:
             self.add_row(*(shown[identifier][key] for key in columns), key=identifier)
         self.move_cursor(row=row, animate=False)

@@ -56,7 +56,7 @@ class LogPanel(Vertical):
         view.empty = "no log lines yet" if container else "no container is selected"
         if container:
             feed = self._feed = LogFeed(self._session, container, view.write)
-            self._worker = self.run_worker(feed.run(), group="logs", exclusive=True)
+            self._worker = self.run_worker(feed.run, group="logs", exclusive=True)
 
     def action_search(self) -> None:
         self.query_one(FilterBar).open()

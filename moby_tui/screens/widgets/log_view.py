@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -24,7 +25,7 @@ class LogView(ScrollView, can_focus=True):
     """Follows the end until one scrolls up, and again when one is back at the end."""
 
     DEFAULT_CSS = """
-    LogView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    LogView { height: 1fr; scrollbar-size: 1 1; scrollbar-gutter: stable; }
     """
     BINDINGS = [  # noqa: RUF012
         Binding("f,end,G", "follow", "Follow", id="log.follow", key_display="f", tooltip="Jump to the end and follow it"),
@@ -98,6 +99,7 @@ class LogView(ScrollView, can_focus=True):
         room = max(width - self._margin(), 1)
         self.lines.lay_out(room if self.wrap and width else 0, self.pattern if self._only_matching else None)
         across = width if self.wrap else max(self.lines.longest + self._margin(), width)
+        self.styles.overflow_x = "hidden" if self.wrap else "auto"
         self.virtual_size = Size(across, self.lines.row_count)
         self.refresh()
 
@@ -182,8 +184,8 @@ class LogView(ScrollView, can_focus=True):
 
     def _blank(self, y: int, width: int) -> Strip:
         if y == 0 and self.empty and not self.lines.row_count:
-            note = Text(self.empty, self.get_component_rich_style("log--empty"), no_wrap=True, end="")
-            return Strip(note.render(self.app.console)).adjust_cell_length(width, self.rich_style)
+            style = self.rich_style + self._ink("log--empty")
+            return Strip([Segment(self.empty, style)]).adjust_cell_length(width, self.rich_style)
         return Strip.blank(width, self.rich_style)
 
     def _draw(self, index: int, line: Line, start: int, end: int) -> Strip:
@@ -194,8 +196,7 @@ class LogView(ScrollView, can_focus=True):
         )
         base = self.rich_style
         if line.fd == STDERR:
-            base += self.get_component_rich_style("log--stderr", partial=True)
-        body.style = base
+            base += self._ink("log--stderr")
         if self.pattern is not None:
             found = self.get_component_rich_style("log--found")
             for match in self.pattern.finditer(line.plain):
@@ -204,11 +205,16 @@ class LogView(ScrollView, can_focus=True):
         piece = body[start:end] if (start, end) != (0, len(line.plain)) else body
         if self.stamps:
             piece = self._stamp(line, start) + piece
-        return Strip(piece.render(self.app.console)).simplify()
+        # A text without spans renders without its own style too, hence the style is laid under the strip.
+        return Strip(piece.render(self.app.console)).apply_style(base).simplify()
 
     def _stamp(self, line: Line, start: int) -> Text:
         clock = line.stamp[11:23].ljust(12) if start == 0 else " " * 12
-        return Text(f"{clock} ", self.rich_style + self.get_component_rich_style("log--stamp", partial=True), end="")
+        return Text.assemble((f"{clock} ", self._ink("log--stamp")), end="")
+
+    def _ink(self, name: str) -> Style:
+        """The colour of a component class without its ground."""
+        return Style(color=self.get_component_rich_style(name).color)
 
     def _mark_selection(self, body: Text, index: int, start: int) -> None:
         selection = self.text_selection

@@ -1,4 +1,4 @@
-"""A small area plot in braille dots, and a one-line spark of blocks.
+"""A small area plot in eighths of blocks, and the same in one line.
 
 Our own, because the plot libraries for Textual are stale (textual-plotext stands at plotext 5) or bring numpy (textual-plot).
 """
@@ -15,39 +15,24 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-#: Bits of a braille cell's dots from the bottom up, left and right column (Unicode 2800).
-_LEFT, _RIGHT = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)
 
 
 def spark(values: Sequence[float], width: int, top: float) -> str:
-    """The last ``width`` values as blocks; ``top`` is a full block."""
-    shown = values[-width:]
-    steps = (min(int(value / top * 8 + 0.5), 8) if top > 0 else 0 for value in shown)
-    return "".join(_BLOCKS[max(step, 1 if value > 0 else 0)] for step, value in zip(steps, shown, strict=True)).rjust(width)
+    """The last ``width`` values as blocks, the newest at the right; ``top`` is a full block."""
+    return area(values, width, 1, top)[0]
 
 
-def braille(values: Sequence[float], width: int, height: int, top: float) -> list[str]:
-    """Rows, from the top, of an area under the last ``2 * width`` values, which stand at the right."""
-    dots = [0] * (2 * width - len(values)) if len(values) < 2 * width else []
-    dots += [_dots(value, height, top) for value in values[-2 * width :]]
-    rows: list[str] = []
-    for row in range(height - 1, -1, -1):
-        cells = (
-            0x2800 | _fill(_LEFT, dots[2 * column] - 4 * row) | _fill(_RIGHT, dots[2 * column + 1] - 4 * row)
-            for column in range(width)
-        )
-        rows.append("".join(map(chr, cells)))
-    return rows
+def area(values: Sequence[float], width: int, height: int, top: float) -> list[str]:
+    """Rows, from the top, of the area under the last ``width`` values. What is not zero is at least an eighth of a row high."""
+    eighths = [_eighths(value, height, top) for value in values[-width:]] if width else []
+    missing = " " * (width - len(eighths))
+    return [missing + "".join(_BLOCKS[max(0, min(one - 8 * row, 8))] for one in eighths) for row in range(height - 1, -1, -1)]
 
 
-def _dots(value: float, height: int, top: float) -> int:
+def _eighths(value: float, height: int, top: float) -> int:
     if value <= 0 or top <= 0:
-        return 1 if value >= 0 else 0
-    return max(1, min(round(value / top * height * 4), height * 4))
-
-
-def _fill(bits: tuple[int, int, int, int], count: int) -> int:
-    return sum(bits[: max(0, min(count, 4))])
+        return 0
+    return max(1, min(round(value / top * height * 8), height * 8))
 
 
 class Plot(Widget):
@@ -81,9 +66,9 @@ class Plot(Widget):
 
     def _layout_rows(self) -> None:
         width, height = self.size.width, max(self.size.height - 1, 1)
-        shown = self._values[-2 * width :] if width else []
+        shown = self._values[-width:] if width else []
         self._top = _round_up(max([self._floor, *shown]))
-        self._rows = braille(shown, width, height, self._top) if width else []
+        self._rows = area(shown, width, height, self._top)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -91,21 +76,24 @@ class Plot(Widget):
             return self._heading(width)
         if y > len(self._rows):
             return Strip.blank(width, self.rich_style)
-        low = Color.from_rich_color(self.get_component_rich_style("plot--low").color or self.rich_style.color)
-        high = Color.from_rich_color(self.get_component_rich_style("plot--high").color or self.rich_style.color)
+        low, high = (Color.from_rich_color(self._ink(name).color) for name in ("plot--low", "plot--high"))
         height = len(self._rows)
         colour = low.blend(high, (height - y) / max(height - 1, 1))
         return Strip([Segment(self._rows[y - 1], self.rich_style + Style(color=colour.rich_color))], width)
 
+    def _ink(self, name: str) -> Style:
+        """The colour of a component class without its ground."""
+        return self.rich_style + Style(color=self.get_component_rich_style(name).color)
+
     def _heading(self, width: int) -> Strip:
-        line = Text(no_wrap=True, end="")
-        line.append(self._title, self.get_component_rich_style("plot--title"))
+        line = Text(style=self.rich_style, no_wrap=True, end="")
+        line.append(self._title, self._ink("plot--title"))
         value = self._unit(self._values[-1]) if self._values else "–"
-        line.append(f" {value}", self.get_component_rich_style("plot--value"))
-        scale = self.get_component_rich_style("plot--scale")
+        line.append(f" {value}", self._ink("plot--value") + Style(bold=True))
+        scale = self._ink("plot--scale")
         if self._note:
             line.append(f" {self._note}", scale)
-        top = f"⌈{self._unit(self._top)}"
+        top = f"max {self._unit(self._top)}"
         if line.cell_len + len(top) < width:
             line.pad_right(width - line.cell_len - len(top))
             line.append(top, scale)

@@ -61,8 +61,9 @@ class StatusBar(Horizontal):
     def _tell(self) -> None:
         connection, model = self._session.connection, self._session.model
         mark = ("● ", "green") if connection.up else ("● ", "red")
-        parts = [f"{model.running()}/{len(model)} running"]
-        if self.app.size.width >= 120:
+        width = self.app.size.width
+        parts = [f"{model.running()}/{len(model)}{' running' if width >= 100 else ''}"]
+        if width >= 120:
             parts += [part for part in (connection.engine, connection.host) if part]
         self.query_one("#engine", Static).update(Text.assemble(mark, " · ".join(parts), no_wrap=True, overflow="ellipsis"))
 

@@ -68,7 +68,7 @@ class Terminal(ScrollView, can_focus=True):
     # The shell's life
 
     def on_mount(self) -> None:
-        self.call_after_refresh(lambda: self.run_worker(self._run(), group=f"terminal-{self.id}", exclusive=True))
+        self.call_after_refresh(lambda: self.run_worker(self._run, group=f"terminal-{self.id}", exclusive=True))
 
     def on_unmount(self) -> None:
         self._shell.close()
