@@ -14,9 +14,11 @@ from moby_tui.schema.oci import ImageConfig
 
 
 class ImageRecord(Struct, kw_only=True):
-    """An image whose layers are unpacked. ``blobs`` are the digests in the content store that belong to it."""
+    """An image whose layers are unpacked. ``manifest`` is the digest of its manifest; ``blobs`` are the digests of all
+    that belongs to it in the content store, the manifest among them."""
 
     id: str
+    manifest: str
     config: ImageConfig
     size: int
     layer_sizes: list[int]

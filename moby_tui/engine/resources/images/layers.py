@@ -11,7 +11,6 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel.path import open_in_root, sync_file_system
@@ -102,15 +101,6 @@ class LayerStore:
             for name in json.loads(note.read_text()):
                 _adopt(self.folder(diff_id) / "diff", lowers, name)
             note.unlink(missing_ok=True)
-
-    async def remove(self, diff_id: str) -> int:
-        """Deletes a layer that no image uses; returns the bytes of its files."""
-        async with staging.claim(self._staging, f"remove-{hex_of(diff_id)}") as folder:
-            size = 0
-            with suppress(FileNotFoundError):
-                size = self.size(diff_id)
-                self.folder(diff_id).rename(folder / "layer")  # gone at once; its files follow
-            return size
 
     async def make(self, chunks: Iterable[bytes], diff_id: str) -> None:
         """Unpacks a layer from what is on this machine already, unless it is there."""

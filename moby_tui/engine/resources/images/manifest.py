@@ -69,14 +69,21 @@ def _kind(document: dict[str, Any], media_type: str, name: str) -> str:
 def read_config(body: bytes, manifest_layers: int, name: str) -> oci.ImageConfig:
     """An image configuration whose layers are as many as the manifest's. Raises ``InvalidArgument``."""
     try:
-        config = decode(body, oci.ImageConfig)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        config = msgspec.convert(without_nulls(json.loads(body)), oci.ImageConfig)
+    except (ValueError, RecursionError) as error:
         raise InvalidArgument(f"the configuration of {name} is invalid: {error}") from error
     if config.rootfs.type != "layers" or len(config.rootfs.diff_ids) != manifest_layers:
         raise InvalidArgument(f"invalid rootfs in the configuration of {name}: it does not fit the manifest")
     if not all(is_digest(diff_id) for diff_id in config.rootfs.diff_ids):
         raise InvalidArgument(f"invalid rootfs in the configuration of {name}: a diff id is not a sha256 digest")
     return config
+
+
+def without_nulls(value: Any) -> Any:
+    """The same without members that are null: some builders write null for what is absent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _check_descriptors(descriptors: list[oci.Descriptor], name: str) -> None:

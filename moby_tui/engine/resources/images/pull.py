@@ -34,6 +34,28 @@ class Pulled:
     digest: str
 
 
+@dataclass(frozen=True)
+class Image:
+    """What describes an image: its manifest, the manifest's digest, its configuration."""
+
+    manifest: oci.Manifest
+    digest: str
+    config: oci.ImageConfig
+
+    def record(self, further_blobs: list[str], content: ContentStore, layers: LayerStore) -> ImageRecord:
+        """The row of an image whose layers are all there."""
+        sizes = [layers.size(diff_id) for diff_id in self.config.rootfs.diff_ids]
+        own = [self.digest, self.manifest.config.digest, *(descriptor.digest for descriptor in self.manifest.layers)]
+        return ImageRecord(
+            id=self.manifest.config.digest,
+            manifest=self.digest,
+            config=self.config,
+            size=sum(sizes),
+            layer_sizes=sizes,
+            blobs=sorted({digest for digest in own + further_blobs if content.has(digest)}),
+        )
+
+
 class Pull:
     """One pull of one reference."""
 
@@ -62,7 +84,7 @@ class Pull:
         config = manifests.read_config(config_body, len(document.layers), reference.familiar)
         _check_platform(config, platform, reference)
         await self._fetch_layers(document.layers, config.rootfs.diff_ids)
-        return await in_thread(self._record, document, config, [*bodies, config_body], top.digest)
+        return await in_thread(self._record, document, config, bodies, top.digest)
 
     async def _choose(self, index: oci.Index, wanted: oci.Platform) -> tuple[oci.Manifest, bytes]:
         name = self._reference.familiar
@@ -150,16 +172,10 @@ class Pull:
                 await settled(unpacking)
 
     def _record(self, document: oci.Manifest, config: oci.ImageConfig, bodies: list[bytes], digest: str) -> Pulled:
-        """Blocking: writes the manifests to the content store."""
+        """Blocking: writes what describes the image to the content store. The last of ``bodies`` is the manifest."""
         blobs = [self._content.write(body, self._staging) for body in bodies]
-        blobs += [descriptor.digest for descriptor in document.layers if self._content.has(descriptor.digest)]
-        return Pulled(record(document.config.digest, config, blobs, self._layers), digest)
-
-
-def record(image_id: str, config: oci.ImageConfig, blobs: list[str], layers: LayerStore) -> ImageRecord:
-    """The row of an image whose layers are all there."""
-    sizes = [layers.size(diff_id) for diff_id in config.rootfs.diff_ids]
-    return ImageRecord(id=image_id, config=config, size=sum(sizes), layer_sizes=sizes, blobs=sorted(set(blobs)))
+        image = Image(document, blobs[-1], config)
+        return Pulled(image.record(blobs, self._content, self._layers), digest)
 
 
 async def _both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> None:

@@ -1,0 +1,188 @@
+"""Images in the API's shapes, and the filters of a list."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from moby_tui.engine.resources.images.manifest import without_nulls
+from moby_tui.engine.resources.images.reference import parse
+from moby_tui.engine.store.images import ImageRecord
+from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.schema.base import Filters
+from moby_tui.schema.container import ContainerConfig
+from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary, RootFs
+
+_LIST_FILTERS = frozenset(("before", "dangling", "label", "label!", "reference", "since", "until"))
+_PRUNE_FILTERS = frozenset(("dangling", "label", "label!", "until"))
+_TRUE, _FALSE = frozenset(("1", "true")), frozenset(("0", "false"))
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+def tags(references: list[str]) -> list[str]:
+    """The tags among an image's canonical references, as people write them."""
+    return [parse(reference).familiar for reference in references if "@" not in reference]
+
+
+def digests(references: list[str]) -> list[str]:
+    return [parse(reference).familiar for reference in references if "@" in reference]
+
+
+def labels(record: ImageRecord) -> dict[str, str]:
+    return dict(record.config.config.labels or {}) if record.config.config else {}
+
+
+def created(text: str | None) -> int:
+    """Unix seconds of an RFC 3339 time; 0 where there is none or none that can be read."""
+    try:
+        return int(datetime.fromisoformat(text).timestamp()) if text else 0
+    except (ValueError, OverflowError):
+        return 0
+
+
+def summary(record: ImageRecord, references: list[str], containers: int) -> ImageSummary:
+    return ImageSummary(
+        id=record.id,
+        repo_tags=tags(references),
+        repo_digests=digests(references),
+        created=created(record.config.created),
+        size=record.size,
+        labels=labels(record) or None,
+        containers=containers,
+    )
+
+
+def inspection(record: ImageRecord, references: list[str], config_body: bytes) -> ImageInspect:
+    """The configuration is read from its blob: it holds more than what a container takes from it."""
+    config: Any = without_nulls(json.loads(config_body)).get("config", {})
+    return ImageInspect(
+        id=record.id,
+        repo_tags=tags(references),
+        repo_digests=digests(references),
+        comment=record.config.comment or (record.config.history[-1].comment if record.config.history else ""),
+        created=record.config.created or "",
+        author=record.config.author,
+        config=msgspec.convert(config, ContainerConfig),
+        architecture=record.config.architecture,
+        variant=record.config.variant,
+        os=record.config.os,
+        size=record.size,
+        root_fs=RootFs(layers=record.config.rootfs.diff_ids),
+    )
+
+
+def history(record: ImageRecord, references: list[str]) -> list[ImageHistory]:
+    """The newest first. Only the top-most step has an id: the others were never images here."""
+    sizes = iter(record.layer_sizes)
+    steps = [
+        ImageHistory(
+            id="<missing>",
+            created=created(entry.created),
+            created_by=entry.created_by,
+            size=0 if entry.empty_layer else next(sizes, 0),
+            comment=entry.comment,
+        )
+        for entry in record.config.history
+    ]
+    steps += [ImageHistory(id="<missing>", created=0, created_by="", size=size) for size in sizes]
+    steps.reverse()
+    if steps:
+        steps[0].id, steps[0].tags = record.id, tags(references) or None
+    return steps
+
+
+def flag(filters: Filters | None, key: str, default: bool | None) -> bool | None:
+    values = (filters or {}).get(key) or []
+    if not values:
+        return default
+    if set(values) <= _TRUE or set(values) <= _FALSE:
+        return values[0] in _TRUE
+    raise InvalidArgument(f"invalid filter '{key}={values[0]}'; it is true or false")
+
+
+def check_list_filters(filters: Filters | None) -> None:
+    _check_keys(filters, _LIST_FILTERS)
+
+
+def check_prune_filters(filters: Filters | None) -> None:
+    _check_keys(filters, _PRUNE_FILTERS)
+
+
+def _check_keys(filters: Filters | None, known: frozenset[str]) -> None:
+    for key in filters or {}:
+        if key not in known:
+            raise InvalidArgument(f"invalid filter '{key}'")
+
+
+def matches(
+    record: ImageRecord,
+    references: list[str],
+    filters: Filters | None,
+    find: Callable[[str], ImageRecord],
+    *,
+    dangling: bool | None,
+) -> bool:
+    """Whether an image passes a list's or prune's filters; ``find`` answers for ``before`` and ``since``."""
+    given = filters or {}
+    moment = created(record.config.created)
+    own = labels(record)
+    return (
+        (dangling is None or dangling == (not tags(references)))
+        and all(_has_label(own, wanted) for wanted in given.get("label", ()))
+        and not any(_has_label(own, unwanted) for unwanted in given.get("label!", ()))
+        and all(moment < timestamp(until) for until in given.get("until", ()))
+        and all(moment < created(find(before).config.created) for before in given.get("before", ()))
+        and all(moment > created(find(since).config.created) for since in given.get("since", ()))
+        and _matches_reference(references, given.get("reference", []))
+    )
+
+
+def _has_label(own: dict[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in own and (not equals or own[key] == value)
+
+
+def _matches_reference(references: list[str], patterns: list[str]) -> bool:
+    """Globs on familiar names, with or without the tag."""
+    if not patterns:
+        return True
+    names = [name for reference in references for name in (parse(reference).familiar, parse(reference).familiar_repository)]
+    return any(
+        fnmatch.fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for name in names for pattern in patterns
+    )
+
+
+def timestamp(text: str) -> float:
+    """Unix seconds, RFC 3339, or a Go duration back from now. Raises ``InvalidArgument``."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if text and not _DURATION.sub("", text):
+        return time.time() - sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidArgument(f"invalid time {text!r}; write Unix seconds, an RFC 3339 time or a duration such as 24h") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def now() -> str:
+    """This moment as images tell theirs."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time.time())).isoformat().replace("+00:00", "Z")
+
+
+def missing(name: str) -> NotFound:
+    """Docker's text, which scripts look for; it names the tag that was looked for."""
+    try:
+        return NotFound(f"No such image: {parse(name).tagged().familiar}")
+    except InvalidArgument:
+        return NotFound(f"No such image: {name}")

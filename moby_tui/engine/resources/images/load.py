@@ -1,0 +1,269 @@
+"""Images from archives: ``docker save`` (docker-archive), OCI layouts, and plain root file systems (``docker import``).
+
+The archive's members are put into numbered files in staging and hashed on the way; no name in it ever becomes a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images import tar
+from moby_tui.engine.resources.images.apply import clean
+from moby_tui.engine.resources.images.compression import decompress
+from moby_tui.engine.resources.images.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.pull import Image
+from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema import oci
+from moby_tui.schema.base import encode
+
+_CHUNK = 1 << 20
+_MOST_MEMBERS = 100_000
+_DOCUMENT_LIMIT = 4 << 20
+_LAYER_TYPES = {b"\x1f\x8b": oci.MEDIA_LAYER_GZIP, b"\x28\xb5": oci.MEDIA_LAYER_ZSTD}
+_NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+
+
+class _DockerImage(msgspec.Struct, rename="pascal"):
+    """An item of ``manifest.json`` in a docker-archive."""
+
+    config: str
+    layers: list[str]
+    repo_tags: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A regular file of the archive."""
+
+    file: Path
+    size: int
+    digest: str
+
+    def read(self, what: str) -> bytes:
+        if self.size > _DOCUMENT_LIMIT:
+            raise InvalidArgument(f"the archive's {what} has {self.size} bytes; that is too much")
+        return self.file.read_bytes()
+
+    def chunks(self) -> Iterator[bytes]:
+        with self.file.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An image whose layers are unpacked and whose blobs are in the store, and the references it came with."""
+
+    image: Image
+    references: list[Reference]
+
+
+async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
+    """Writes an incoming archive to the disk as it comes. Raises ``StorageFull``."""
+
+    def write(data: bytes) -> None:
+        with storage():
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        buffer = bytearray()
+        async for data in archive:
+            buffer += data
+            if len(buffer) >= _CHUNK:
+                await in_thread(write, bytes(buffer))
+                buffer.clear()
+        await in_thread(write, bytes(buffer))
+    finally:
+        os.close(fd)
+
+
+class Archive:
+    """An archive taken apart, in a claimed folder of staging."""
+
+    def __init__(self, file: Path, folder: Path) -> None:
+        """Blocking. Raises ``InvalidArgument`` for what is no tar."""
+        self._members: dict[str, Member] = {}
+        self._links: dict[str, str] = {}
+        folder.mkdir()
+        reader = tar.Reader(decompress(_file_chunks(file)))
+        for number, entry in enumerate(reader):
+            if number >= _MOST_MEMBERS:
+                raise InvalidArgument(f"the archive has more than {_MOST_MEMBERS} members; it is no image")
+            name = os.fsdecode(clean(entry.name))
+            if entry.type == tar.REGULAR and entry.extents is None:
+                self._members[name] = _store(reader.data(), folder / str(number))
+            elif entry.type in (tar.HARD_LINK, tar.SYMBOLIC_LINK):  # old archives link layers that occur twice
+                base = "" if entry.type == tar.HARD_LINK else os.path.dirname(name) + "/"
+                self._links[name] = os.fsdecode(clean(os.fsencode(base) + entry.link))
+
+    def member(self, name: str) -> Member:
+        """Raises ``InvalidArgument`` where there is none."""
+        found = self.find(name)
+        if found is None:
+            raise InvalidArgument(f"invalid archive: {name[:200]!r} is missing in it")
+        return found
+
+    def find(self, name: str) -> Member | None:
+        name = os.fsdecode(clean(os.fsencode(name)))
+        return self._members.get(name) or self._members.get(self._links.get(name, ""))
+
+    def blob(self, descriptor: oci.Descriptor) -> Member:
+        """A blob of an OCI layout, verified."""
+        found = self.member("blobs/" + descriptor.digest.replace(":", "/"))
+        if (found.digest, found.size) != (descriptor.digest, descriptor.size):
+            raise InvalidArgument(f"invalid archive: blob {descriptor.digest} is damaged")
+        return found
+
+
+class Loader:
+    """Puts the images of an archive into the stores; to register them is the caller's part."""
+
+    def __init__(self, content: ContentStore, layers: LayerStore, staging_folder: Path) -> None:
+        self._content = content
+        self._layers = layers
+        self._staging = staging_folder
+
+    async def images(self, archive: Archive) -> list[Loaded]:
+        """Every image of the archive. Raises ``InvalidArgument`` where it holds none."""
+        if described := archive.find("manifest.json"):
+            try:
+                items = msgspec.json.decode(described.read("manifest.json"), type=list[_DockerImage])
+            except msgspec.DecodeError as error:
+                raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
+            return [await self._docker_image(archive, item) for item in items]
+        if described := archive.find("index.json"):
+            return await self._oci_layout(archive, described.read("index.json"))
+        raise InvalidArgument(
+            "the archive holds neither manifest.json nor index.json; to make an image of a root file system, import it"
+        )
+
+    async def _docker_image(self, archive: Archive, item: _DockerImage) -> Loaded:
+        members = [archive.member(name) for name in item.layers]
+        config_body = archive.member(item.config).read("configuration")
+        config = manifests.read_config(config_body, len(members), item.config)
+        image = await self._store(config, config_body, members)
+        return Loaded(image, [parse(tag).tagged() for tag in item.repo_tags or ()])
+
+    async def _oci_layout(self, archive: Archive, body: bytes) -> list[Loaded]:
+        index = manifests.read(body, oci.MEDIA_INDEX, "index.json")
+        assert isinstance(index, oci.Index)
+        loaded = []
+        for descriptor in index.manifests:
+            document, text = self._choose(archive, descriptor)
+            if document is None:
+                continue
+            config_body = archive.blob(document.config).read("configuration")
+            config = manifests.read_config(config_body, len(document.layers), descriptor.digest)
+            members = [archive.blob(layer) for layer in document.layers]
+            image = await self._store(config, config_body, members, (document, text))
+            loaded.append(Loaded(image, _names(descriptor)))
+        if not loaded:
+            raise InvalidArgument(f"the archive holds no image for {platforms.text(platforms.host())}")
+        return loaded
+
+    def _choose(self, archive: Archive, descriptor: oci.Descriptor) -> tuple[oci.Manifest | None, bytes]:
+        """The manifest a descriptor leads to; through an index, the one for this machine."""
+        body = archive.blob(descriptor).read("manifest")
+        document = manifests.read(body, descriptor.media_type, descriptor.digest)
+        if isinstance(document, oci.Manifest):
+            return document, body
+        present = [item for item in document.manifests if archive.find("blobs/" + item.digest.replace(":", "/"))]
+        chosen = platforms.choose(platforms.host(), present)
+        if chosen is None:
+            return None, b""
+        body = archive.blob(chosen).read("manifest")
+        document = manifests.read(body, chosen.media_type, chosen.digest)
+        return (document, body) if isinstance(document, oci.Manifest) else (None, b"")
+
+    async def _store(
+        self,
+        config: oci.ImageConfig,
+        config_body: bytes,
+        members: list[Member],
+        described: tuple[oci.Manifest, bytes] | None = None,
+    ) -> Image:
+        for member, diff_id in zip(members, config.rootfs.diff_ids, strict=True):
+            await self._layers.make(member.chunks(), diff_id)
+        await in_thread(self._layers.adopt_attributes, config.rootfs.diff_ids)
+        document, body = described or _manifest(config_body, members)
+        await in_thread(self._keep, members, [config_body, body])
+        return Image(document, digest_of(body), config)
+
+    def _keep(self, members: list[Member], bodies: list[bytes]) -> None:
+        for member in members:
+            if not self._content.has(member.digest):
+                with storage(), member.file.open("rb") as file:
+                    os.fsync(file.fileno())
+                    self._content.adopt(member.file, member.digest)
+        for body in bodies:
+            self._content.write(body, self._staging)
+
+    async def root_file_system(self, file: Path, folder: Path, config: oci.ImageConfig) -> Image:
+        """A one-layer image of a tar as it came, compressed or not; ``config`` is given its diff id."""
+        member, diff_id = await in_thread(_root_layer, file, folder / "layer.tar")
+        config.rootfs = oci.RootFs(diff_ids=[diff_id])
+        return await self._store(config, encode(config), [member])
+
+
+def _root_layer(file: Path, to: Path) -> tuple[Member, str]:
+    digest = hashlib.sha256()
+    for chunk in decompress(_file_chunks(file)):
+        digest.update(chunk)
+    return _store(_file_chunks(file), to), "sha256:" + digest.hexdigest()
+
+
+def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, bytes]:
+    """The manifest that a docker-archive lacks."""
+
+    def layer(member: Member) -> oci.Descriptor:
+        with member.file.open("rb") as file:
+            media_type = _LAYER_TYPES.get(file.read(2), oci.MEDIA_LAYER)
+        return oci.Descriptor(media_type=media_type, digest=member.digest, size=member.size)
+
+    document = oci.Manifest(
+        schema_version=2,
+        media_type=oci.MEDIA_MANIFEST,
+        config=oci.Descriptor(media_type=oci.MEDIA_CONFIG, digest=digest_of(config_body), size=len(config_body)),
+        layers=[layer(member) for member in members],
+    )
+    return document, encode(document)
+
+
+def _names(descriptor: oci.Descriptor) -> list[Reference]:
+    """The full name that containerd writes, else the layout's own where it is a name and not a bare tag."""
+    for key in _NAME_ANNOTATIONS:
+        name = descriptor.annotations.get(key, "")
+        if name and ("/" in name or ":" in name):
+            return [parse(name).tagged()]
+    return []
+
+
+def _store(chunks: Iterator[bytes], file: Path) -> Member:
+    digest, size = hashlib.sha256(), 0
+    with storage(), file.open("xb") as output:
+        for chunk in chunks:
+            output.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+    return Member(file, size, "sha256:" + digest.hexdigest())
+
+
+def _file_chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,320 @@
+"""The images of one data root: the door through which the engine, and through it every client, uses them."""
+
+from __future__ import annotations
+
+import builtins
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.images import describe, hello, staging
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.progress import Report
+from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.removal import Removal, UsedBy
+from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.paths import Paths
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.schema import oci
+from moby_tui.schema.base import Filters
+from moby_tui.schema.image import (
+    ImageDeleted,
+    ImageHistory,
+    ImageInspect,
+    ImagesPruned,
+    ImageSummary,
+    Progress,
+    RegistryAuth,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from moby_tui.engine.resources.images.pull import Image
+
+Publish = Callable[[str, str, str, dict[str, str]], None]
+_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An image ready for a container. ``layers`` are directories for overlayfs, top-most first."""
+
+    id: str
+    reference: str
+    config: oci.ImageConfig
+    layers: list[Path]
+
+
+class ImageManager:
+    """Implements ``Images`` of ``api/client/protocol.py``. Use from the thread of the event loop.
+
+    ``used_by`` is set by the engine: the containers of an image, and whether each runs.
+    """
+
+    def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
+        self._paths = paths
+        self._publish = publish
+        self._rows = ImageRows(database)
+        self._content = ContentStore(paths.blobs)
+        self._layers = LayerStore(paths.layers, paths.staging)
+        self._lock = paths.blobs / "lock"
+        self.used_by: UsedBy = lambda image_id: []
+
+    # For the engine
+
+    def resolve(self, reference: str) -> LocalImage:
+        """The image that a reference, id or unique id prefix names. Raises ``NotFound``, ``InvalidArgument``."""
+        record = self._find(reference)
+        return LocalImage(record.id, reference, record.config, self._layers.stack(record.config.rootfs.diff_ids))
+
+    async def ensure(self, reference: str, auth: RegistryAuth | None = None, *, platform: str = "") -> LocalImage:
+        """As ``resolve``, after a pull where the image is absent."""
+        try:
+            return self.resolve(reference)
+        except NotFound:
+            async for _ in self.pull(reference, platform=platform, auth=auth):
+                pass
+            return self.resolve(reference)
+
+    def count(self) -> int:
+        return self._rows.count()
+
+    async def collect_rubbish(self) -> None:
+        """Deletes what dead processes left half-made, and old content that no image uses."""
+        await in_thread(staging.collect, self._paths.staging)
+        await self._removal().sweep()
+
+    # Images
+
+    async def list(
+        self, *, all: bool = False, digests: bool = False, filters: Filters | None = None
+    ) -> builtins.list[ImageSummary]:
+        """Every image, the newest first; there are no intermediate ones that ``all`` would add, and digests always are told."""
+        describe.check_list_filters(filters)
+        dangling = describe.flag(filters, "dangling", None)
+        references = self._rows.references()
+        found = [
+            describe.summary(record, references.get(record.id, []), len(self.used_by(record.id)))
+            for record in self._rows.all()
+            if describe.matches(record, references.get(record.id, []), filters, self._find, dangling=dangling)
+        ]
+        return sorted(found, key=lambda image: image.created, reverse=True)
+
+    async def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+        """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's."""
+        wanted = parse(reference).tagged()
+        platforms.parse(platform)
+        if wanted.path == "library/scratch":
+            raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
+        report = Report()
+        work = self._make_hello(report) if hello.is_hello(wanted) else self._pull(wanted, platform, auth, report)
+        async for line in report.of(work):
+            yield line
+
+    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
+        """Loads the images of a docker-archive or OCI layout. There is no progress to keep quiet about but the result."""
+        report = Report()
+        async for line in report.of(self._load(archive, report)):
+            yield line
+
+    async def import_tar(
+        self,
+        archive: AsyncIterator[bytes],
+        *,
+        reference: str = "",
+        message: str = "",
+        changes: builtins.list[str] | None = None,
+        platform: str = "",
+    ) -> AsyncIterator[Progress]:
+        """Makes a one-layer image of a root file system's tar; the last line's status is its id."""
+        target = parse(reference).tagged() if reference else None
+        if target and target.digest:
+            raise InvalidArgument("cannot import digest reference; give a tag")
+        config = _new_config(platforms.parse(platform), message, changes or [])
+        report = Report()
+        async for line in report.of(self._import(archive, target, config, report)):
+            yield line
+
+    async def inspect(self, ref: str) -> ImageInspect:
+        record = self._find(ref)
+        return describe.inspection(record, self._rows.references_of(record.id), self._content.read(record.id))
+
+    async def history(self, ref: str) -> builtins.list[ImageHistory]:
+        record = self._find(ref)
+        return describe.history(record, self._rows.references_of(record.id))
+
+    async def tag(self, ref: str, target: str) -> None:
+        record = self._find(ref)
+        reference = parse(target).tagged()
+        if reference.digest:
+            raise InvalidArgument("refusing to create a tag with a digest reference")
+        if reference.familiar_repository == "sha256":
+            raise InvalidArgument("refusing to create an ambiguous tag using digest algorithm as name")
+        if not self._rows.tag(reference.key, record.id):
+            raise describe.missing(ref)
+        self._tell("tag", record.id, record, reference.familiar)
+
+    async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
+        """Raises ``NotFound``, ``Conflict``."""
+        record = self._find(ref)
+        reference = self._reference_of(ref)
+        removal = self._removal()
+        if reference is None:
+            return await removal.by_id(record, force=force, prune=prune)
+        return await removal.by_reference(record, reference, force=force, prune=prune)
+
+    async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
+        return await self._removal().prune(filters, self._find)
+
+    # The work behind
+
+    async def _pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
+        from moby_tui.engine.resources.images.pull import Pull
+        from moby_tui.engine.resources.images.registry import Registry
+
+        before = self._rows.by_reference(wanted.key)
+        with self._arrival():
+            async with Registry(wanted, auth) as registry:
+                pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report).run(platform)
+            self._rows.put(pulled.record, [wanted.key, wanted.at(pulled.digest).key])
+        self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)
+        report.status(f"Digest: {pulled.digest}")
+        report.status(_outcome(before, pulled.record, wanted))
+
+    async def _make_hello(self, report: Report) -> None:
+        """``moby/hello`` comes from nowhere: it is computed."""
+        from moby_tui.engine.resources.images import manifest as manifests
+        from moby_tui.engine.resources.images.pull import Image
+
+        architecture = platforms.host().architecture
+        if not hello.supports(architecture):
+            raise NotFound(f"no matching manifest for linux/{architecture} in moby/hello")
+        before = self._rows.by_reference(hello.REFERENCE.key)
+        report.status("Pulling from moby/hello", "latest")
+        tar = hello.layer(architecture)
+        config_body, manifest_body = hello.image(architecture, tar)
+        document = manifests.read(manifest_body, oci.MEDIA_MANIFEST, "moby/hello")
+        assert isinstance(document, oci.Manifest)
+        with self._arrival():
+            await self._layers.make([tar], digest_of(tar))
+            digests = [self._content.write(body, self._paths.staging) for body in (tar, config_body, manifest_body)]
+            image = Image(document, digests[-1], manifests.read_config(config_body, 1, "moby/hello"))
+            record = self._register(image, [hello.REFERENCE.key, hello.REFERENCE.at(image.digest).key])
+        self._tell("pull", hello.REFERENCE.familiar, record, hello.REFERENCE.familiar_repository)
+        report.status(f"Digest: {image.digest}")
+        report.status(_outcome(before, record, hello.REFERENCE))
+
+    async def _load(self, archive: AsyncIterator[bytes], report: Report) -> None:
+        from moby_tui.engine.resources.images.load import Archive, Loader, receive
+
+        async with staging.claim(self._paths.staging, f"load-{uuid.uuid4().hex}") as folder:
+            await receive(archive, folder / "archive")
+            with self._arrival():
+                taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
+                for loaded in await Loader(self._content, self._layers, self._paths.staging).images(taken_apart):
+                    record = self._register(loaded.image, [reference.key for reference in loaded.references])
+                    self._tell("load", record.id, record, record.id)
+                    for reference in loaded.references:
+                        report.say(Progress(stream=f"Loaded image: {reference.familiar}\n"))
+                    if not loaded.references:
+                        report.say(Progress(stream=f"Loaded image ID: {record.id}\n"))
+
+    async def _import(
+        self, archive: AsyncIterator[bytes], target: Reference | None, config: oci.ImageConfig, report: Report
+    ) -> None:
+        from moby_tui.engine.resources.images.load import Loader, receive
+
+        async with staging.claim(self._paths.staging, f"import-{uuid.uuid4().hex}") as folder:
+            await receive(archive, folder / "archive")
+            with self._arrival():
+                loader = Loader(self._content, self._layers, self._paths.staging)
+                image = await loader.root_file_system(folder / "archive", folder, config)
+                record = self._register(image, [target.key] if target else [])
+        self._tell("import", record.id, record, record.id)
+        report.status(record.id)
+
+    @contextmanager
+    def _arrival(self) -> Iterator[None]:
+        """While content arrives, none is swept; and what the disk refuses is told as ours."""
+        try:
+            with staging.shared(self._lock), storage():
+                yield
+        except OSError as error:
+            raise MobyError(f"the image store failed: {error}; check the data root {self._paths.data_root}") from error
+
+    def _register(self, image: Image, references: builtins.list[str]) -> ImageRecord:
+        record = image.record([], self._content, self._layers)
+        self._rows.put(record, references)
+        return record
+
+    def _removal(self) -> Removal:
+        def told(action: str, record: ImageRecord) -> None:
+            self._tell(action, record.id, record, record.id)
+
+        return Removal(self._paths, self._rows, self._content, self._layers, self.used_by, told)
+
+    def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
+        self._publish("image", action, identifier, {**describe.labels(record), "name": name})
+
+    # Names
+
+    def _find(self, ref: str) -> ImageRecord:
+        """Docker's order: full id, reference, unique prefix of an id."""
+        if (full := _ID.fullmatch(ref)) and (record := self._rows.get("sha256:" + full[1])):
+            return record
+        if reference := self._reference_of(ref):
+            record = self._rows.by_reference(reference.key)
+            assert record
+            return record
+        if prefix := _ID_PREFIX.fullmatch(ref):
+            ids = self._rows.by_prefix(prefix[1])
+            if len(ids) > 1:
+                raise InvalidArgument(f"multiple IDs found with provided prefix: {ref}")
+            if ids and (record := self._rows.get(ids[0])):
+                return record
+        if not _ID_PREFIX.fullmatch(ref):
+            parse(ref)  # what cannot be a name is wrong rather than missing
+        raise describe.missing(ref)
+
+    def _reference_of(self, ref: str) -> Reference | None:
+        """The reference that ``ref`` writes, if the store has it."""
+        try:
+            reference = parse(ref).tagged()
+        except InvalidArgument:
+            return None
+        return reference if self._rows.by_reference(reference.key) else None
+
+
+def _new_config(platform: oci.Platform, message: str, changes: list[str]) -> oci.ImageConfig:
+    from moby_tui.engine.resources.images.changes import apply_changes
+
+    execution = oci.ExecutionConfig()
+    apply_changes(execution, changes)
+    created = describe.now()
+    comment = message or "Imported from -"
+    return oci.ImageConfig(
+        architecture=platform.architecture,
+        os=platform.os,
+        variant=platform.variant,
+        created=created,
+        comment=comment,
+        config=execution,
+        history=[oci.HistoryEntry(created=created, comment=comment)],
+    )
+
+
+def _outcome(before: ImageRecord | None, record: ImageRecord, reference: Reference) -> str:
+    if before and before.id == record.id:
+        return f"Status: Image is up to date for {reference.familiar}"
+    return f"Status: Downloaded newer image for {reference.familiar}"
