@@ -58,7 +58,9 @@ class Containers:
     async def list(self, **arguments: object) -> list[ContainerSummary]:
         self.filters.append(arguments["filters"])  # type: ignore[arg-type]
         return [
-            ContainerSummary(id=ID, names=["/c"], image="i", image_id="sha256:0", command="sh", created=1, state="running", status="Up")
+            ContainerSummary(
+                id=ID, names=["/c"], image="i", image_id="sha256:0", command="sh", created=1, state="running", status="Up"
+            )
         ]
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:

@@ -7,9 +7,9 @@ import base64
 import json
 
 import pytest
-from conftest import Served
 from wire import ask, head, read_head
 
+from conftest import Served
 from moby_tui.version import API_VERSION
 
 
@@ -74,7 +74,9 @@ async def test_bad_bodies_are_the_clients_fault(served: Served, body: bytes, con
 
 
 async def test_json_is_read_as_go_reads_it(served: Served) -> None:
-    body = json.dumps({"image": "a", "CMD": ["x"], "Unknown": 1, "hostconfig": {"binds": None, "AutoRemove": True, "LogConfig": None}})
+    body = json.dumps(
+        {"image": "a", "CMD": ["x"], "Unknown": 1, "hostconfig": {"binds": None, "AutoRemove": True, "LogConfig": None}}
+    )
     answer = await ask(
         served.path, "POST", "/containers/create?name=n", body.encode(), {"Content-Type": "application/json; charset=utf-8"}
     )

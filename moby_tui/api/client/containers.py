@@ -256,5 +256,5 @@ class RemoteContainers:
 def _path_stat(exchange: Exchange) -> PathStat:
     try:
         return lenient.decode_foreign(base64.b64decode(exchange.headers["x-docker-container-path-stat"]), PathStat)
-    except (KeyError, binascii.Error, msgspec.DecodeError) as error:
+    except (KeyError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError, lenient.Misfit) as error:
         raise MobyError(f"the engine did not say what the path is: {error}") from None

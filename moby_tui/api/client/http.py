@@ -148,7 +148,7 @@ class Session:
 def _decode(data: bytes, kind: type[T]) -> T:
     try:
         return lenient.decode_foreign(data, kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, lenient.Misfit) as error:
         raise MobyError(f"cannot read the engine's answer: {error}") from None
 
 
@@ -171,7 +171,7 @@ async def _refusal(exchange: Exchange) -> MobyError:
     body = await exchange.read(_MAX_ERROR)
     try:
         message = msgspec.json.decode(body, type=dict[str, Any]).get("message", "")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = body.decode(errors="replace").strip()
     return error_of(exchange.status, str(message) or f"the engine answered with status {exchange.status}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -55,37 +55,63 @@ def _same(value: Any) -> Any:
     return value
 
 
+class _Field(NamedTuple):
+    name: str
+    takes_none: bool
+    shape: _Shape
+
+
 @cache
 def _of_struct(cls: type, forgiving: bool) -> _Shape:
-    fields: dict[str, tuple[str, bool, _Shape]] | None = None
+    fields: dict[str, _Field] = {}
+    required: dict[str, _Shape] = {}
 
-    def prepare() -> dict[str, tuple[str, bool, _Shape]]:
+    def prepare() -> None:  # at first use, because structs may contain themselves
         info = inspect.type_info(cls)
         assert isinstance(info, inspect.StructType)
-        return {
-            field.encode_name.lower(): (field.encode_name, _takes_none(field.type), _of_type(field.type, forgiving))
-            for field in info.fields
-        }
+        for field in info.fields:
+            inner = _of_type(field.type, forgiving)
+            fields[field.encode_name.lower()] = _Field(field.encode_name, _takes_none(field.type), inner)
+            if field.required and forgiving:
+                required[field.encode_name] = _zero(field.type, inner)
 
     def shape(value: Any) -> Any:
-        nonlocal fields
         if not isinstance(value, dict):
             if forgiving:
                 raise Misfit
             return value
-        fields = fields or prepare()
+        if not fields:
+            prepare()
         result: dict[str, Any] = {}
         for key, item in value.items():
-            name, takes_none, inner = fields.get(key.lower(), ("", False, _same))
-            if not name or (item is None and not takes_none):
+            field = fields.get(key.lower())
+            if field is None or (item is None and not field.takes_none):
                 continue
             try:
-                result[name] = inner(item)
+                result[field.name] = field.shape(item)
             except Misfit:
                 continue
+        for name in required.keys() - result.keys():
+            result[name] = required[name](None)
         return result
 
     return shape
+
+
+def _zero(info: inspect.Type, inner: _Shape) -> _Shape:
+    """What Go's encoder means by leaving a field out."""
+    if isinstance(info, inspect.StructType):
+        return lambda _: inner({})
+    empty: dict[type[inspect.Type], Callable[[], Any]] = {
+        inspect.ListType: list,
+        inspect.DictType: dict,
+        inspect.StrType: str,
+        inspect.IntType: int,
+        inspect.FloatType: float,
+        inspect.BoolType: bool,
+    }
+    make = empty.get(type(info), lambda: None)
+    return lambda _: make()
 
 
 def _takes_none(info: inspect.Type) -> bool:

@@ -1,0 +1,248 @@
+"""The real docker CLI against the real engine."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import pty
+import struct
+import termios
+from pathlib import Path
+
+from conftest import Docker
+from moby_tui.version import API_VERSION, VERSION
+
+
+async def test_version_and_info(docker: Docker) -> None:
+    version = json.loads((await docker("version", "--format", "{{json .Server}}")).out)
+    assert (version["Version"], version["ApiVersion"]) == (VERSION, API_VERSION)
+    assert f"Server Version: {VERSION}" in (await docker("info")).out
+
+
+async def test_run_tells_output_errors_and_status(docker: Docker) -> None:
+    done = await docker("run", "--rm", "--network", "none", "busybox", "sh", "-c", "echo out; echo err >&2; exit 3", check=False)
+    assert done == (3, "out\n", "err\n")
+    assert (await docker("ps", "-aq")).out == ""
+
+
+async def test_run_carries_input_to_its_end(docker: Docker) -> None:
+    text = b"line\n" * 50_000
+    done = await docker("run", "--rm", "-i", "--network", "none", "busybox", "cat", stdin=text)
+    assert done.out.encode() == text
+
+
+async def test_run_of_a_missing_command_ends_with_127(docker: Docker) -> None:
+    done = await docker("run", "--rm", "--network", "none", "busybox", "/no/such", check=False)
+    assert done.status == 127 and "Error response from daemon" in done.err
+    done = await docker("run", "--rm", "--network", "none", "busybox", "/etc", check=False)
+    assert done.status == 126
+
+
+async def test_a_detached_container_through_its_life(docker: Docker) -> None:
+    run = await docker("run", "-d", "--name", "web", "--label", "a=b", "--network", "none", "busybox", "sleep", "1000")
+    container = run.out.strip()
+    assert "web" in (await docker("ps")).out
+    assert (await docker("ps", "-q", "--no-trunc", "--filter", "label=a=b")).out.strip() == container
+    [inspected] = json.loads((await docker("inspect", "web")).out)
+    assert (inspected["Id"], inspected["Name"], inspected["State"]["Status"]) == (container, "/web", "running")
+    assert "IPAddress" in inspected["NetworkSettings"]
+    assert "sleep 1000" in (await docker("top", "web")).out
+    await docker("pause", "web")
+    assert "Paused" in (await docker("ps")).out
+    await docker("unpause", "web")
+    await docker("rename", "web", "site")
+    await docker("restart", "-t", "0", "site")
+    assert (await docker("stop", "-t", "0", "site")).out == "site\n"
+    assert (await docker("wait", "site")).out == "137\n"
+    await docker("start", "site")
+    await docker("kill", "site")
+    refused = await docker("kill", "site", check=False)
+    assert refused.status == 1 and "is not running" in refused.err
+    await docker("rm", "site")
+    gone = await docker("inspect", "--type", "container", "site", check=False)
+    assert "No such container: site" in gone.err
+
+
+async def test_logs_follow_until_the_container_ends(docker: Docker) -> None:
+    await docker("run", "-d", "--name", "l", "--network", "none", "busybox", "sh", "-c", "echo one; sleep 1; echo two >&2")
+    assert await docker("logs", "-f", "l") == (0, "one\n", "two\n")
+    assert (await docker("logs", "-t", "--tail", "1", "l")).err.endswith("Z two\n")
+
+
+async def test_exec(docker: Docker) -> None:
+    await docker("run", "-d", "--name", "e", "--network", "none", "busybox", "sleep", "1000")
+    assert await docker("exec", "-e", "A=b", "e", "sh", "-c", "echo $A; exit 4", check=False) == (4, "b\n", "")
+    assert (await docker("exec", "-i", "e", "cat", stdin=b"x" * 300_000)).out == "x" * 300_000
+    missing = await docker("exec", "e", "/no/such", check=False)
+    assert missing.status == 127
+    await docker("exec", "-d", "e", "touch", "/made")
+    assert "/made" in (await docker("diff", "e")).out
+    await docker("rm", "-f", "e")
+    assert "No such container" in (await docker("exec", "e", "true", check=False)).err
+
+
+class Terminal:
+    """A pseudo terminal with a docker command in it."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.master, self.slave = pty.openpty()
+        self.resize(rows, columns)
+        os.set_blocking(self.master, False)
+        self.seen = b""
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    async def start(self, docker: Docker, *arguments: str) -> asyncio.subprocess.Process:
+        ends = {"stdin": self.slave, "stdout": self.slave, "stderr": self.slave}
+        process = await docker.start(*arguments, **ends, preexec_fn=self._own)
+        os.close(self.slave)
+        return process
+
+    def _own(self) -> None:
+        os.setsid()
+        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+
+    def type(self, text: bytes) -> None:
+        os.write(self.master, text)
+
+    async def expect(self, text: bytes) -> None:
+        for _ in range(400):
+            try:
+                self.seen += os.read(self.master, 65536)
+            except BlockingIOError:
+                await asyncio.sleep(0.05)
+            except OSError:
+                break
+            if text in self.seen:
+                self.seen = self.seen.partition(text)[2]
+                return
+        raise AssertionError(f"{text!r} not in {self.seen!r}")
+
+    def close(self) -> None:
+        os.close(self.master)
+
+
+async def test_run_with_a_terminal_and_resize(docker: Docker) -> None:
+    terminal = Terminal(31, 97)
+    process = await terminal.start(docker, "run", "-it", "--rm", "--network", "none", "busybox", "sh")
+    terminal.type(b"echo re''ady\n")
+    await terminal.expect(b"ready")
+    terminal.type(b"stty size\n")
+    await terminal.expect(b"31 97")
+    terminal.resize(22, 66)
+    await asyncio.sleep(0.5)
+    terminal.type(b"stty size\n")
+    await terminal.expect(b"22 66")
+    terminal.type(b"exit 5\n")
+    assert await asyncio.wait_for(process.wait(), 20) == 5
+    terminal.close()
+
+
+async def test_exec_with_a_terminal(docker: Docker) -> None:
+    await docker("run", "-d", "--name", "e", "--network", "none", "busybox", "sleep", "1000")
+    terminal = Terminal(24, 80)
+    process = await terminal.start(docker, "exec", "-it", "e", "sh")
+    terminal.type(b"tty && echo y''es\n")
+    await terminal.expect(b"yes")
+    terminal.type(b"exit 6\n")
+    assert await asyncio.wait_for(process.wait(), 20) == 6
+    terminal.close()
+
+
+async def test_attach_and_detach_by_keys(docker: Docker) -> None:
+    await docker("run", "-dit", "--name", "a", "--network", "none", "busybox", "sh")
+    terminal = Terminal(24, 80)
+    process = await terminal.start(docker, "attach", "a")
+    terminal.type(b"echo he''llo\n")
+    await terminal.expect(b"hello")
+    terminal.type(b"\x10\x11")
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    terminal.close()
+    assert "Up" in (await docker("ps", "--filter", "name=a")).out
+
+
+async def test_events(docker: Docker) -> None:
+    process = await docker.start("events", "--format", "{{.Type}} {{.Action}}", "--filter", "type=container")
+    await asyncio.sleep(1)
+    await docker("run", "--rm", "--name", "ev", "--network", "none", "busybox", "true")
+    assert process.stdout
+    seen = []
+    while "container destroy" not in seen:
+        seen.append((await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip())
+    process.terminate()
+    await process.wait()
+    assert [line for line in seen if line.split()[1] in ("create", "start", "die", "destroy")] == [
+        "container create",
+        "container start",
+        "container die",
+        "container destroy",
+    ]
+
+
+async def test_stats(docker: Docker) -> None:
+    await docker("run", "-d", "--name", "s", "--network", "none", "busybox", "sleep", "1000")
+    row = json.loads((await docker("stats", "--no-stream", "--format", "json")).out)
+    assert row["Name"] == "s" and row["PIDs"] == "1"
+
+
+async def test_cp_both_ways(docker: Docker, tmp_path: Path) -> None:
+    await docker("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "1000")
+    (tmp_path / "in").write_text("hello")
+    await docker("cp", str(tmp_path / "in"), "c:/tmp/there")
+    assert (await docker("exec", "c", "cat", "/tmp/there")).out == "hello"
+    await docker("cp", "c:/tmp/there", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_text() == "hello"
+    assert (await docker("cp", "c:/none", str(tmp_path), check=False)).status == 1
+
+
+async def test_images(docker: Docker, busybox_archive: Path) -> None:
+    assert "busybox" in (await docker("images")).out
+    [image] = json.loads((await docker("image", "inspect", "busybox")).out)
+    assert image["Id"].startswith("sha256:") and "busybox:latest" in image["RepoTags"]
+    assert "<none>" not in (await docker("history", "-q", "busybox")).out
+    await docker("tag", "busybox", "reg.example:5000/a/b:v1")
+    assert json.loads((await docker("image", "inspect", "reg.example:5000/a/b:v1")).out)[0]["Id"] == image["Id"]
+    assert "Untagged: reg.example:5000/a/b:v1" in (await docker("rmi", "reg.example:5000/a/b:v1")).out
+    await docker("rmi", "busybox")
+    assert "Loaded image: busybox:latest" in (await docker("load", "-i", str(busybox_archive))).out
+    unknown = await docker("image", "inspect", "none", check=False)
+    assert "No such image: none" in unknown.err
+
+
+async def test_import_and_export(docker: Docker, tmp_path: Path) -> None:
+    await docker("create", "--name", "x", "--network", "none", "busybox", "true")
+    await docker("export", "-o", str(tmp_path / "x.tar"), "x")
+    await docker("import", "-c", 'CMD ["echo", "imported"]', str(tmp_path / "x.tar"), "imported:1")
+    assert (await docker("run", "--rm", "--network", "none", "imported:1")).out == "imported\n"
+
+
+async def test_networks_and_volumes(docker: Docker) -> None:
+    assert {"bridge", "host", "none"} <= set((await docker("network", "ls", "--format", "{{.Name}}")).out.split())
+    assert json.loads((await docker("network", "inspect", "bridge")).out)[0]["Driver"] == "bridge"
+    assert (await docker("volume", "create", "v")).out == "v\n"
+    assert "v" in (await docker("volume", "ls", "-q")).out.split()
+    await docker("run", "--rm", "--network", "none", "-v", "v:/data", "busybox", "touch", "/data/file")
+    mountpoint = json.loads((await docker("volume", "inspect", "v")).out)[0]["Mountpoint"]
+    assert (Path(mountpoint) / "file").exists()
+    await docker("volume", "rm", "v")
+    assert "no such volume" in (await docker("volume", "inspect", "v", check=False)).err
+
+
+async def test_port_and_prune_and_df(docker: Docker) -> None:
+    await docker("run", "-d", "--name", "p", "-p", "127.0.0.1:0:80", "busybox", "sleep", "1000")
+    assert (await docker("port", "p")).out.startswith("80/tcp -> 127.0.0.1:")
+    await docker("rm", "-f", "p")
+    await docker("create", "--network", "none", "busybox", "true")
+    assert "Images" in (await docker("system", "df")).out
+    pruned = await docker("container", "prune", "-f")
+    assert "Deleted Containers" in pruned.out
+    for kind in ("image", "volume"):
+        assert "Total reclaimed space" in (await docker(kind, "prune", "-f")).out
+
+
+async def test_swarm_and_login_are_refused_in_words(docker: Docker) -> None:
+    assert "not a swarm manager" in (await docker("service", "ls", check=False)).err
+    assert "not implemented yet" in (await docker("network", "create", "n", check=False)).err
