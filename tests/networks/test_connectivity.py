@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 
 import pytest
-from networks.conftest import HOST, OUTSIDE, address, dial, is_unreachable, make_socket, reaches, run
 
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.schema.container import PortBinding
+from networks.world import HOST, OUTSIDE, address, dial, is_unreachable, make_socket, reaches, run
 
 
 def published(port: int, host_ip: str = "") -> list[PortBinding]:
@@ -30,7 +30,7 @@ async def test_a_container_has_an_address_a_derived_mac_and_a_default_route(engi
 async def test_containers_reach_each_other_and_the_gateway(engine, listen):
     one, other = await engine.start(), await engine.start()
     assert reaches(one.netns_fd, address(other), 80, listen(other.netns_fd, 80)) == address(one)
-    assert reaches(one.netns_fd, one.endpoints["bridge"].gateway, 7001, listen(None, 7001)) == address(one)
+    assert reaches(one.netns_fd, one.endpoints["bridge"].gateway, 27001, listen(None, 27001)) == address(one)
 
 
 async def test_what_leaves_the_host_bears_the_hosts_address(engine, outside, listen):
@@ -40,52 +40,52 @@ async def test_what_leaves_the_host_bears_the_hosts_address(engine, outside, lis
 
 @pytest.mark.parametrize("host_ip", ["", HOST])
 async def test_a_published_port_is_reached_from_everywhere(engine, outside, listen, host_ip):
-    container = await engine.start(ports={"80/tcp": published(8080, host_ip)})
+    container = await engine.start(ports={"80/tcp": published(28080, host_ip)})
     other = await engine.start()
     listener = listen(container.netns_fd, 80)
-    assert reaches(outside, HOST, 8080, listener) == OUTSIDE
-    assert reaches(None, HOST, 8080, listener)
-    assert reaches(other.netns_fd, HOST, 8080, listener)
-    assert reaches(container.netns_fd, HOST, 8080, listener)
+    assert reaches(outside, HOST, 28080, listener) == OUTSIDE
+    assert reaches(None, HOST, 28080, listener)
+    assert reaches(other.netns_fd, HOST, 28080, listener)
+    assert reaches(container.netns_fd, HOST, 28080, listener)
     if not host_ip:
-        assert reaches(None, "127.0.0.1", 8080, listener)
-        assert reaches(other.netns_fd, other.endpoints["bridge"].gateway, 8080, listener)
+        assert reaches(None, "127.0.0.1", 28080, listener)
+        assert reaches(other.netns_fd, other.endpoints["bridge"].gateway, 28080, listener)
 
 
 async def test_a_port_published_on_one_address_is_on_no_other(engine, outside, listen):
-    container = await engine.start(ports={"80/tcp": published(8080, "127.0.0.1")})
-    assert reaches(None, "127.0.0.1", 8080, listen(container.netns_fd, 80))
-    assert is_unreachable(outside, HOST, 8080)
+    container = await engine.start(ports={"80/tcp": published(28080, "127.0.0.1")})
+    assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
+    assert is_unreachable(outside, HOST, 28080)
 
 
 async def test_a_neighbour_does_not_reach_a_loopback_port_by_routing_to_it(engine, outside, listen):
     """The neighbour sends packets for 127.0.0.1 over the wire, as GHSA-x4rx-4gw3-53p4 has it."""
-    container = await engine.start(ports={"80/tcp": published(8080, "127.0.0.1")})
+    container = await engine.start(ports={"80/tcp": published(28080, "127.0.0.1")})
     listen(container.netns_fd, 80)
     run("sysctl -qw net.ipv4.conf.all.route_localnet=1", outside)
     run(f"ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.1 via {HOST} dev outside1 src {OUTSIDE}", outside)
     run("ip route flush table local 127.0.0.0/8 || true", outside)
-    assert is_unreachable(outside, "127.0.0.1", 8080)
+    assert is_unreachable(outside, "127.0.0.1", 28080)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", HOST])
 async def test_udp_is_published(engine, outside, host):
-    container = await engine.start(ports={"53/udp": published(5353)})
+    container = await engine.start(ports={"53/udp": published(25353)})
     with make_socket(container.netns_fd, socket.SOCK_DGRAM) as server, make_socket(None, socket.SOCK_DGRAM) as client:
         server.bind(("0.0.0.0", 53))
-        client.sendto(b"question", (host, 5353))
+        client.sendto(b"question", (host, 25353))
         data, peer = server.recvfrom(100)
         server.sendto(data.upper(), peer)
-        assert client.recvfrom(100) == (b"QUESTION", (host, 5353))
+        assert client.recvfrom(100) == (b"QUESTION", (host, 25353))
 
 
 async def test_a_udp_flow_follows_its_port_to_the_next_container(engine, outside):
-    first = await engine.start(ports={"53/udp": published(5353)})
+    first = await engine.start(ports={"53/udp": published(25353)})
     with make_socket(outside, socket.SOCK_DGRAM) as client:
         assert asked(client, first) == OUTSIDE
         first.release()
         await engine.start()
-        second = await engine.start(ports={"53/udp": published(5353)})
+        second = await engine.start(ports={"53/udp": published(25353)})
         assert asked(client, second) == OUTSIDE
 
 
@@ -93,12 +93,12 @@ def asked(client: socket.socket, container: Sandbox) -> str:
     """Sends a datagram to the published port; returns who the container saw. Raises ``TimeoutError`` where it saw none."""
     with make_socket(container.netns_fd, socket.SOCK_DGRAM) as server:
         server.bind(("0.0.0.0", 53))
-        client.sendto(b"question", (HOST, 5353))
+        client.sendto(b"question", (HOST, 25353))
         return str(server.recvfrom(100)[1][0])
 
 
 async def test_an_unpublished_port_is_not_reached_from_outside(engine, outside, listen):
-    container = await engine.start(ports={"81/tcp": published(8081)})
+    container = await engine.start(ports={"81/tcp": published(28081)})
     listen(container.netns_fd, 80)
     run(f"ip route add {address(container)} via {HOST}", outside)
     assert is_unreachable(outside, address(container), 80)
@@ -109,18 +109,18 @@ async def test_an_unpublished_port_is_not_reached_from_outside(engine, outside, 
 async def test_the_hosts_loopback_is_closed_to_containers(engine, listen):
     """CVE-2020-8558: a container that may shape packets sends them for 127.0.0.1 to the gateway."""
     container = await engine.start()
-    listen(None, 7002, "127.0.0.1")
+    listen(None, 27002, "127.0.0.1")
     gateway = container.endpoints["bridge"].gateway
-    assert is_unreachable(container.netns_fd, gateway, 7002)
+    assert is_unreachable(container.netns_fd, gateway, 27002)
     mac = run(f"ip -o link show {engine.name}").split("link/ether ")[1].split()[0]
     inside = container.netns_fd
     run("sysctl -qw net.ipv4.conf.all.route_localnet=1; ip addr del 127.0.0.1/8 dev lo", inside)
     run("ip route flush table local 127.0.0.0/8 || true", inside)
     run(f"ip route add 127.0.0.1 via {gateway} dev eth0 src {address(container)}", inside)
     run(f"ip neigh replace {gateway} lladdr {mac} dev eth0", inside)
-    assert is_unreachable(inside, "127.0.0.1", 7002)
+    assert is_unreachable(inside, "127.0.0.1", 27002)
     run(f"nft flush chain ip {engine.name} guard")
-    dial(inside, "127.0.0.1", 7002).close()  # so it was the guard that closed it
+    dial(inside, "127.0.0.1", 27002).close()  # so it was the guard that closed it
 
 
 async def test_none_is_alone_and_host_is_the_host(engine):

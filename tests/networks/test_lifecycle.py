@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from networks.conftest import Engine, address, reaches, run
 
 from moby_tui.engine.kernel.netlink import run_teardown
 from moby_tui.engine.resources.networks.statistics import interface_stats
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
+from networks.world import Engine, address, reaches, run
 
 
 def descriptors() -> int:
@@ -40,7 +40,9 @@ def test_teardown_runs_in_a_bare_interpreter():
 
 
 async def test_teardown_by_bytes_leaves_nothing(engine):
-    container = await engine.start(ports=publish("8080", "8081") | {"53/udp": [PortBinding(host_ip="127.0.0.1", host_port="53")]})
+    container = await engine.start(
+        ports=publish("28080", "28081") | {"53/udp": [PortBinding(host_ip="127.0.0.1", host_port="25300")]}
+    )
     assert len(engine.elements()) == 2 and len(engine.ports_of_bridge()) == 1 and len(engine.leases()) == 1
     steps, descriptors = json.loads(json.dumps(container.teardown)), [os.dup(fd) for fd in container.keep_fds]
     container.close()
@@ -48,40 +50,40 @@ async def test_teardown_by_bytes_leaves_nothing(engine):
     os.close(descriptors[0])
     assert engine.elements() == [] and engine.ports_of_bridge() == [] and engine.leases() == [] and engine.records() == []
     run_teardown(steps, [])
-    again = await engine.start(ports=publish("8080"))
+    again = await engine.start(ports=publish("28080"))
     assert address(again) == address(container)
 
 
 async def test_a_taken_port_is_an_error_and_nothing_was_changed(engine):
-    await engine.start(ports=publish("8080"))
-    before = run("ip -o link")
-    with pytest.raises(MobyError, match=r"Bind for 0\.0\.0\.0:8080 failed: port is already allocated"):
-        await engine.start(ports=publish("8081", "8080"))
+    await engine.start(ports=publish("28080"))
+    before = engine.ports_of_bridge()
+    with pytest.raises(MobyError, match=r"Bind for 0\.0\.0\.0:28080 failed: port is already allocated"):
+        await engine.start(ports=publish("28081", "28080"))
     with socket.socket() as other:
-        other.bind(("127.0.0.1", 8090))
+        other.bind(("127.0.0.1", 28090))
         other.listen()
-        with pytest.raises(MobyError, match=r"Bind for 127\.0\.0\.1:8090 failed"):
-            await engine.start(ports={"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="8090")]})
-    assert run("ip -o link") == before
+        with pytest.raises(MobyError, match=r"Bind for 127\.0\.0\.1:28090 failed"):
+            await engine.start(ports={"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="28090")]})
+    assert engine.ports_of_bridge() == before
     assert len(engine.leases()) == len(engine.records()) == 1
-    await engine.start(ports=publish("8081"))
+    await engine.start(ports=publish("28081"))
 
 
 async def test_a_published_port_is_taken_for_every_program(engine):
-    await engine.start(ports=publish("8080"))
+    await engine.start(ports=publish("28080"))
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with pytest.raises(OSError):
-            other.bind(("0.0.0.0", 8080))
+            other.bind(("0.0.0.0", 28080))
             other.listen()
 
 
 async def test_ranges_and_ports_of_the_kernels_choice(engine, listen):
-    first = await engine.start(ports=publish("9000-9001"))
-    second = await engine.start(ports=publish("9000-9001"))
-    assert [s.ports["80/tcp"][0].host_port for s in (first, second)] == ["9000", "9001"]
-    with pytest.raises(MobyError, match="9000-9001"):
-        await engine.start(ports=publish("9000-9001"))
+    first = await engine.start(ports=publish("29000-29001"))
+    second = await engine.start(ports=publish("29000-29001"))
+    assert [s.ports["80/tcp"][0].host_port for s in (first, second)] == ["29000", "29001"]
+    with pytest.raises(MobyError, match="29000-29001"):
+        await engine.start(ports=publish("29000-29001"))
     chosen = await engine.start(ports={"80/tcp": None}, exposed=["80/tcp", "90/tcp", "53/udp"])
     assert chosen.ports["90/tcp"] is None and chosen.ports["53/udp"] is None
     port = int(chosen.ports["80/tcp"][0].host_port)
@@ -122,36 +124,36 @@ async def test_a_mac_address_is_honoured(engine):
 
 
 async def test_reconcile_undoes_the_dead_and_leaves_the_living(engine, listen):
-    living, dead = await engine.start(ports=publish("8080")), await engine.start(ports=publish("8081"))
+    living, dead = await engine.start(ports=publish("28080")), await engine.start(ports=publish("28081"))
     dead.close()
     await engine.manager.reconcile()
     assert engine.leases() == [address(living)] and len(engine.ports_of_bridge()) == 1
-    assert "8080" in engine.ruleset() and "8081" not in engine.ruleset()
-    assert reaches(None, "127.0.0.1", 8080, listen(living.netns_fd, 80))
+    assert "28080" in engine.ruleset() and "28081" not in engine.ruleset()
+    assert reaches(None, "127.0.0.1", 28080, listen(living.netns_fd, 80))
 
 
 async def test_a_port_left_by_a_killed_monitor_is_taken_over(engine, listen):
-    dead = await engine.start(ports=publish("8080"))
+    dead = await engine.start(ports=publish("28080"))
     dead.close()
-    container = await engine.start(ports=publish("8080"))
-    assert reaches(None, "127.0.0.1", 8080, listen(container.netns_fd, 80))
+    container = await engine.start(ports=publish("28080"))
+    assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
     await engine.manager.reconcile()
-    assert len(engine.elements()) == 1 and "8080" in engine.ruleset()
+    assert len(engine.elements()) == 1 and "28080" in engine.ruleset()
 
 
 async def test_the_same_container_starts_again_after_its_monitor_was_killed(engine):
     container_id = secrets.token_hex(32)
-    dead = await engine.start(container_id=container_id, ports=publish("8080"))
+    dead = await engine.start(container_id=container_id, ports=publish("28080"))
     dead.close()
-    await engine.start(container_id=container_id, ports=publish("8080"))
+    await engine.start(container_id=container_id, ports=publish("28080"))
     assert len(engine.leases()) == len(engine.ports_of_bridge()) == 1
 
 
 async def test_the_table_comes_back_with_its_ports_after_a_flush(engine, listen):
-    container = await engine.start(ports=publish("8080"))
+    container = await engine.start(ports=publish("28080"))
     run(f"nft delete table ip {engine.name}")
     await engine.start()
-    assert reaches(None, "127.0.0.1", 8080, listen(container.netns_fd, 80))
+    assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
 
 
 async def test_release_after_a_failed_wiring(engine, monkeypatch):
@@ -161,13 +163,13 @@ async def test_release_after_a_failed_wiring(engine, monkeypatch):
     monkeypatch.setattr("moby_tui.engine.resources.networks.bridge.Bridge._configure_inside", fail)
     opened = descriptors()
     with pytest.raises(MobyError, match="no luck"):
-        await engine.start(ports=publish("8080"))
+        await engine.start(ports=publish("28080"))
     assert engine.leases() == [] and engine.records() == [] and engine.ports_of_bridge() == []
     assert descriptors() == opened
 
 
 async def test_a_cancelled_start_is_undone(engine):
-    starting = asyncio.ensure_future(engine.start(ports=publish("8080")))
+    starting = asyncio.ensure_future(engine.start(ports=publish("28080")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     starting.cancel()
@@ -184,7 +186,7 @@ _STARTER = """
 import asyncio, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from networks.conftest import Engine, address
+from networks.world import Engine, address
 async def main():
     engine = Engine(Path({data!r}), Path({run!r}))
     found = [await engine.start(exposed=["80"], publish_all=True) for _ in range(3)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from networks.conftest import Engine, address
 
 from moby_tui.engine.resources.networks import files
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerSummary, SummaryNetworkSettings
+from networks.world import Engine, address
 
 
 async def test_the_predefined_networks_keep_their_ids(engine, roots):

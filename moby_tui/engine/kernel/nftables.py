@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from moby_tui.engine.kernel.netlink import NLM_F_APPEND, NLM_F_CREATE, attribute, message, nested, text
 
@@ -43,8 +43,7 @@ _DNAT = 1
 _IFNAMSIZ = 16
 
 
-@dataclass(frozen=True)
-class Hook:
+class Hook(NamedTuple):
     """Where a chain hangs: ``kind`` is ``filter`` or ``nat``."""
 
     kind: str
