@@ -59,7 +59,7 @@ class Engine:
         publish = journal.publish
         self.events = EventBus(self.paths.journal)
         self.images = ImageManager(self.paths, self._database, publish)
-        self.volumes = VolumeManager(self.paths, self._database, publish)
+        self.volumes = VolumeManager(self.paths, self._database, publish, lambda name: self.containers.using_volume(name))
         self.networks = NetworkManager(self.paths, self._database, publish)
         self.containers = ContainerService(
             Parts(
@@ -75,10 +75,9 @@ class Engine:
                 cgroup_parent=_CGROUP_PARENT,
             )
         )
-        self.builder = ImageBuilder(self.images, self.containers, self.paths)
+        self.builder = ImageBuilder()
         self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes)
         self.images.used_by = self.containers.using_image
-        self.volumes.used_by = self.containers.using_volume
         self.networks.list_containers = self.containers.list
         await self.containers.settle()
         return self

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from pathlib import Path
 
 import msgspec
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
+from moby_tui.engine.resources.volumes.manager import Resolution
 from moby_tui.engine.runtime.container_log import parse_settings
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
@@ -33,45 +35,52 @@ async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCr
     command = [*_words(config.entrypoint), *_words(config.cmd)]
     if not command or not command[0]:
         raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
-    mounts, anonymous = await parts.volumes.resolve(ident, asked.host_config, config)
-    record = ContainerRecord(
-        id=ident,
-        name=name.removeprefix("/"),
-        created=time.time(),
-        created_at=now(),
-        image=asked.image,
-        image_id=image.id,
-        path=command[0],
-        args=command[1:],
-        config=config,
-        host_config=_settle_host(asked),
-        networking=asked.networking_config,
-        mounts=mounts,
-        anonymous_volumes=anonymous,
-        warnings=warnings,
-    )
-    return _write(parts, record, warnings)
-
-
-def _write(parts: Parts, record: ContainerRecord, warnings: list[str]) -> ContainerCreated:
-    """The folder first, then the row: a row without a folder is a removed container."""
-    files = parts.files(record)
-    for folder in (files.data, files.upper, files.work):
-        # the upper folder becomes the container's root: its mode is what the container sees
-        folder.mkdir(mode=0o755 if folder == files.upper else 0o710, parents=True)
+    volumes = Resolution([], [], [])
     try:
-        stored = parts.store.insert(record)
+        async with parts.volumes.guard():
+            volumes = await parts.volumes.resolve(config, asked.host_config)
+            record = ContainerRecord(
+                id=ident,
+                name=name.removeprefix("/"),
+                created=time.time(),
+                created_at=now(),
+                image=asked.image,
+                image_id=image.id,
+                path=command[0],
+                args=command[1:],
+                config=config,
+                host_config=_settle_host(asked),
+                networking=asked.networking_config,
+                mounts=volumes.mounts,
+                anonymous_volumes=volumes.anonymous,
+                populated=[mount.destination for mount in volumes.populated],
+                warnings=warnings,
+            )
+            stored = _write(parts, record)
     except BaseException:
-        _remove_new(files.upper, files.work, files.data)
-        parts.volumes.remove_anonymous(record.anonymous_volumes)
+        parts.volumes.remove_anonymous(volumes.anonymous)
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
 
 
-def _remove_new(*folders: os.PathLike[str]) -> None:
+def _write(parts: Parts, record: ContainerRecord) -> ContainerRecord:
+    """The folder first, then the row: a row without a folder is a removed container."""
+    files = parts.files(record)
+    files.data.mkdir(mode=0o710)
+    # the upper folder becomes the container's root: its mode is what the container sees
+    files.upper.mkdir(mode=0o755)
+    files.work.mkdir(mode=0o710)
+    try:
+        return parts.store.insert(record)
+    except BaseException:
+        _remove_new(files.upper, files.work, files.data)
+        raise
+
+
+def _remove_new(*folders: Path) -> None:
     for folder in folders:
-        os.rmdir(folder)
+        folder.rmdir()
 
 
 def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerConfig:

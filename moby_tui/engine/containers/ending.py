@@ -45,7 +45,9 @@ class ExitWait:
         self._record = record
         self._condition = condition
         actions = ["die", "destroy"]
-        self._events: Subscription = parts.bus.subscribe(filters={"type": ["container"], "container": [record.id], "event": actions})
+        self._events: Subscription = parts.bus.subscribe(
+            filters={"type": ["container"], "container": [record.id], "event": actions}
+        )
         self._last_code = parts.state(record).exit_code
 
     async def result(self, timeout: float | None = None) -> ContainerExit:

@@ -146,7 +146,9 @@ async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
     if state is None or not state["running"]:
         return
     try:
-        await monitor_client.request(parts.paths.container(execution.container).socket, op="resize", exec=ident, height=height, width=width)
+        await monitor_client.request(
+            parts.paths.container(execution.container).socket, op="resize", exec=ident, height=height, width=width
+        )
     except MobyError:
         if (_read_state(path) or {}).get("running"):
             raise

@@ -71,7 +71,11 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
     else:
         reason = "its monitor was killed" if state.boot == parts.boot else "the machine went down while it ran"
         state = State(
-            status="exited", started_at=state.started_at, finished_at=now(), exit_code=_KILLED, error=f"the container was ended: {reason}"
+            status="exited",
+            started_at=state.started_at,
+            finished_at=now(),
+            exit_code=_KILLED,
+            error=f"the container was ended: {reason}",
         )
         parts.event("die", record, exitCode=str(_KILLED), execDuration="0")
     state.write(str(files.state))

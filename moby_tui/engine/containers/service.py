@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from moby_tui.engine.containers import changes, creation, ending, execs, orphans, view
 from moby_tui.engine.containers import start as starting
@@ -88,10 +89,8 @@ class ContainerService:
 
     async def restart(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
         record = self._parts.get(ref)
-        try:
+        with suppress(NotModified):
             await ending.stop(self._parts, record, timeout, signal)
-        except NotModified:
-            pass
         await starting.start(self._parts, record)
         self._parts.event("restart", record)
 
@@ -167,7 +166,7 @@ class ContainerService:
         alive = view.current_state(self._parts, record).alive
         live = await self._attach_live(record, options) if options.stream and alive else None
         wanted = LogOptions(stdout=options.stdout, stderr=options.stderr)
-        past = log_reader.read(self._parts.files(record).log, wanted, lambda: False)
+        past = log_reader.read(str(self._parts.files(record).log), wanted, lambda: False)
         return history_stream(past, live, tty=record.config.tty)
 
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
@@ -181,7 +180,7 @@ class ContainerService:
         def alive() -> bool:
             return files.data.exists() and view.current_state(self._parts, record).alive
 
-        async for stream, line in log_reader.read(files.log, options, alive):
+        async for stream, line in log_reader.read(str(files.log), options, alive):
             yield (STDOUT if stream == STDOUT else STDERR), line
 
     async def resize(self, ref: str, *, height: int, width: int) -> None:
@@ -216,7 +215,7 @@ class ContainerService:
 
     # files
 
-    async def changes(self, ref: str) -> list[PathChange]:
+    async def changes(self, ref: str) -> builtins.list[PathChange]:
         record = self._parts.get(ref)
         layers = self._parts.images.resolve(record.image_id).layers
         return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
@@ -282,7 +281,7 @@ class ContainerService:
         try:
             if not files.data.exists():
                 raise NotFound(f"No such container: {record.id}")
-            root = await snapshot.mount(self._parts.images.resolve(record.image_id).layers, files.upper, files.work)
+            root = snapshot.mount(self._parts.images.resolve(record.image_id).layers, files.upper, files.work)
             try:
                 yield root
             finally:
@@ -296,14 +295,20 @@ class ContainerService:
         """Puts right what killed monitors and the last shutdown left."""
         await orphans.settle_all(self._parts)
 
-    def using_image(self, image_id: str) -> list[tuple[str, bool]]:
+    def using_image(self, image_id: str) -> builtins.list[tuple[str, bool]]:
         """The containers made of an image, and whether each runs."""
         return [
-            (record.id, view.current_state(self._parts, record).alive) for record in self._parts.list() if record.image_id == image_id
+            (record.id, view.current_state(self._parts, record).alive)
+            for record in self._parts.list()
+            if record.image_id == image_id
         ]
 
-    def using_volume(self, name: str) -> list[str]:
-        return [record.id for record in self._parts.list() if any(mount.type == "volume" and mount.name == name for mount in record.mounts)]
+    def using_volume(self, name: str) -> builtins.list[str]:
+        return [
+            record.id
+            for record in self._parts.list()
+            if any(mount.type == "volume" and mount.name == name for mount in record.mounts)
+        ]
 
 
 async def _put(root: int, path: str, pieces: AsyncIterator[bytes], **flags: bool) -> None:
@@ -322,5 +327,3 @@ def _disk_use(folder: str) -> int:
     except FileNotFoundError:
         return total
     return total
-
-

@@ -21,7 +21,7 @@ from moby_tui.engine.store.state import State
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError, NotModified
 from moby_tui.schema.container import EndpointSettings, PortBinding
 
-_EXIT_CODES = {CommandNotFound: 127, CommandNotInvocable: 126}
+_EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
 
 
 class NetworkState(msgspec.Struct):
@@ -49,7 +49,7 @@ async def _start(parts: Parts, record: ContainerRecord) -> None:
     files = parts.files(record)
     image = parts.images.resolve(record.image_id)
     # a failure from here on leaves nothing: the mount goes with its descriptor
-    root = await snapshot.mount(image.layers, files.upper, files.work)
+    root = snapshot.mount(image.layers, files.upper, files.work)
     try:
         sandbox = await _prepare_network(parts, record)
         try:
@@ -74,7 +74,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
         hostname=config.hostname,
         domainname=config.domainname,
         endpoint=endpoints.get(host.network_mode),
-        port_bindings=host.port_bindings or {},
+        ports=host.port_bindings or {},
         exposed=list(config.exposed_ports or {}),
         publish_all=host.publish_all_ports,
         dns=host.dns or [],
@@ -87,7 +87,9 @@ async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
 async def _launch(parts: Parts, record: ContainerRecord, files: ContainerPaths, root: int, sandbox: Sandbox) -> None:
     profile = security.resolve(record.host_config, parts.paths)
     who = user.resolve(root, record.config.user, record.host_config.group_add or [])
-    await parts.volumes.populate(record.mounts, root)
+    for mount in record.mounts:
+        if mount.destination in record.populated:
+            await parts.volumes.populate(mount.name, root, mount.destination)
     _write_files(files, record, sandbox)
     configuration = spec.build(
         record,
@@ -101,11 +103,8 @@ async def _launch(parts: Parts, record: ContainerRecord, files: ContainerPaths, 
     order = _order(parts, record, files, sandbox, program)
     network = [] if sandbox.netns_fd is None else [sandbox.netns_fd]
     await parts.launcher.start(order, files.run / "order.json", [root, *network, *sandbox.keep_fds])
-    for mount in record.mounts:
-        if mount.type == "volume":
-            attributes = {"container": record.id, "destination": mount.destination, "driver": "local"}
-            attributes |= {"propagation": mount.propagation, "read/write": "true" if mount.rw else "false"}
-            parts.publish("volume", "mount", mount.name, attributes)
+    for event in parts.volumes.mount_events("mount", record.id, record.mounts):
+        parts.publish(*event)
 
 
 def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:
@@ -155,21 +154,18 @@ def _order(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox
         seccomp=seccomp,
         auto_remove=host.auto_remove,
         teardown=sandbox.teardown,
-        exit_events=_exit_events(record, sandbox),
+        exit_events=_exit_events(parts, record, sandbox),
         has_network=sandbox.netns_fd is not None,
         kept_descriptors=len(sandbox.keep_fds),
     )
 
 
-def _exit_events(record: ContainerRecord, sandbox: Sandbox) -> list[list[object]]:
+def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> list[list[object]]:
     events: list[list[object]] = [
         ["network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)}]
         for name, endpoint in sandbox.endpoints.items()
     ]
-    for mount in record.mounts:
-        if mount.type == "volume":
-            events.append(["volume", "unmount", mount.name, {"container": record.id, "driver": "local"}])
-    return events
+    return events + [list(event) for event in parts.volumes.mount_events("unmount", record.id, record.mounts)]
 
 
 def _driver(network: str) -> str:

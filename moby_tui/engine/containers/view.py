@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import time
+from collections.abc import Callable, Mapping
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import NetworkState, read_network
@@ -24,7 +25,22 @@ from moby_tui.schema.container import (
 )
 
 _FILTERS = frozenset(
-    ("ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name", "network", "publish", "since", "status", "volume")
+    (
+        "ancestor",
+        "before",
+        "exited",
+        "expose",
+        "health",
+        "id",
+        "is-task",
+        "label",
+        "name",
+        "network",
+        "publish",
+        "since",
+        "status",
+        "volume",
+    )
 )
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
@@ -33,7 +49,9 @@ def current_state(parts: Parts, record: ContainerRecord) -> State:
     """The state; that of an orphan is shown as what it will be once settled."""
     state = parts.state(record)
     if parts.is_orphan(record, state):
-        return State(status="exited" if state.alive else "created", started_at=state.started_at, exit_code=137 if state.alive else 0)
+        return State(
+            status="exited" if state.alive else "created", started_at=state.started_at, exit_code=137 if state.alive else 0
+        )
     return state
 
 
@@ -108,7 +126,12 @@ def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
             continue
         for binding in bindings:
             ports.append(
-                Port(ip=binding.host_ip or "0.0.0.0", private_port=int(private), public_port=int(binding.host_port), type=kind or "tcp")
+                Port(
+                    ip=binding.host_ip or "0.0.0.0",
+                    private_port=int(private),
+                    public_port=int(binding.host_port),
+                    type=kind or "tcp",
+                )
             )
     return ports
 
@@ -168,7 +191,7 @@ def check_filters(filters: Filters) -> None:
 
 def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filters) -> bool:
     """Of one filter's values one must match, of the labels all."""
-    tests = {
+    tests: dict[str, Callable[[str], bool]] = {
         "id": lambda value: re.search(value, record.id) is not None,
         "name": lambda value: re.search(value, f"/{record.name}") is not None or re.search(value, record.name) is not None,
         "status": lambda value: state.status == value,
@@ -198,7 +221,7 @@ def _has_label(labels: dict[str, str], wanted: str) -> bool:
     return key in labels and (not equals or labels[key] == value)
 
 
-def _has_port(ports: dict[str, object], wanted: str) -> bool:
+def _has_port(ports: Mapping[str, object], wanted: str) -> bool:
     return (wanted if "/" in wanted else f"{wanted}/tcp") in ports
 
 

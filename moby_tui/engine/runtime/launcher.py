@@ -78,6 +78,7 @@ def serve(engine: socket.socket) -> None:
 
     _leave_terminal()
     processes.set_name("moby-launcher")
+    monitor.warm()
     # what was made so far is never collected, so its pages stay shared with every monitor
     gc.collect()
     gc.freeze()
@@ -120,10 +121,10 @@ def _receive(engine: socket.socket, wake: int) -> tuple[str, list[int]] | None:
     import select
 
     while True:
-        readable, _, _ = select.select([engine, wake], [], [])
-        if wake in readable:
+        ready = select.select([engine.fileno(), wake], [], [])[0]
+        if wake in ready:
             _reap(wake)
-        if engine in readable:
+        if engine.fileno() in ready:
             data, descriptors, _, _ = socket.recv_fds(engine, _MAX_ORDER, _MAX_DESCRIPTORS)
             return (json.loads(data)["order"], descriptors) if data else None
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import netlink
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime.container_log import ContainerLog, LogSettings
 from moby_tui.engine.runtime.execution import Execution
@@ -34,7 +35,18 @@ from moby_tui.engine.store.state import State, now
 _DRAIN_SECONDS = 2.0
 #: How long those who are still reading are waited for.
 _LINGER_SECONDS = 30.0
+#: Whoever attached before the start may be stopped; the start does not wait longer for it.
+_ATTACH_SECONDS = 1.0
 _MAX_REQUEST = 4 * 1024 * 1024
+
+
+def warm() -> None:
+    """Imports, in the launcher, what is imported only on use: each monitor would pay for it again."""
+    try:
+        open_cgroup("/moby/warm")
+    except FileNotFoundError:
+        # no control groups are mounted: the start will say so
+        pass
 
 
 def run(order: Order, descriptors: list[int], reply: int) -> None:
@@ -141,9 +153,7 @@ class Monitor:
 
     def _listen(self) -> None:
         _unlink(self.order.socket)
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self.listener.bind(self.order.socket)
-        self.listener.listen(64)
+        self.listener = unix_socket.listen(self.order.socket)
         self.listener.setblocking(False)
         self.loop.watch(self.listener.fileno(), READ, lambda _: self._accept())
 
@@ -155,14 +165,17 @@ class Monitor:
             return
         for name in waiting:
             path = f"{self.order.attachments}/{name}"
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
             try:
-                connection.settimeout(1)
-                connection.connect(path)
+                connection = unix_socket.connect(path, _ATTACH_SECONDS)
+            except OSError:
+                # whoever waited here is gone
+                _unlink(path)
+                continue
+            _unlink(path)
+            try:
                 self._serve(connection)
             except OSError:
                 connection.close()
-            _unlink(path)
 
     def _clone(self, spec: Spec) -> tuple[Program, int, int]:
         assert self.cgroup is not None and self.stdio is not None
@@ -272,7 +285,7 @@ class Monitor:
                 self.state.error = say(error)
 
     def _undo_network(self) -> None:
-        closed = {self.kept[step["close"]] for step in self.order.teardown if "close" in step}  # type: ignore[index]
+        closed = {self.kept[int(str(step["close"]))] for step in self.order.teardown if "close" in step}
         try:
             netlink.run_teardown(self.order.teardown, self.kept)
         finally:
@@ -318,7 +331,7 @@ class Monitor:
             connection, _ = self.listener.accept()
         except BlockingIOError:
             return
-        connection.settimeout(1)
+        connection.settimeout(_ATTACH_SECONDS)
         try:
             self._serve(connection)
         except OSError:
@@ -473,5 +486,3 @@ def remove_tree(path: str) -> None:
         os.rmdir(path)
     except FileNotFoundError:
         pass
-
-

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.runtime import launcher
 from moby_tui.engine.runtime.order import Order
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, MobyError
@@ -79,7 +80,7 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
 
 async def request(path: Path, **values: object) -> None:
     """Asks the monitor for something that has no stream. Raises ``Conflict`` where there is no monitor."""
-    reader, writer = await _open(path, values)
+    _, writer = await _open(path, values)
     writer.close()
 
 
@@ -103,7 +104,7 @@ async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool
         if not accepted.done():
             accepted.set_result((reader, writer))
 
-    server = await asyncio.start_unix_server(on_connect, path, limit=_STREAM_LIMIT)
+    server = await asyncio.start_unix_server(on_connect, sock=unix_socket.listen(str(path)), limit=_STREAM_LIMIT)
     pending = _PendingConnection(accepted, server, path)
     return Stream(pending, pending, tty=tty)
 
@@ -191,9 +192,11 @@ async def execute(path: Path, values: dict[str, object], *, tty: bool) -> Stream
 
 async def _open(path: Path, values: dict[str, object]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=_STREAM_LIMIT)
+        connection = unix_socket.connect(str(path))
     except (FileNotFoundError, ConnectionError) as error:
         raise Conflict("the container is not running") from error
+    connection.setblocking(False)
+    reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_STREAM_LIMIT)
     writer.write(json.dumps(values).encode() + b"\n")
     try:
         line = await reader.readline()
@@ -222,7 +225,7 @@ def parse_detach_keys(text: str) -> list[int]:
     for key in text.split(","):
         if len(key) == 1:
             keys.append(ord(key))
-        elif key.startswith("ctrl-") and len(key) == 6 and (key[5].isascii() and key[5].isalpha() or key[5] in "@[\\]^_"):
+        elif key.startswith("ctrl-") and len(key) == 6 and ((key[5].isascii() and key[5].isalpha()) or key[5] in "@[\\]^_"):
             keys.append(ord(key[5].upper()) & 0x1F)
         else:
             raise InvalidArgument(f"invalid detach keys ({text}): use letters or ctrl- and one of a-z @ [ \\ ] ^ _")

@@ -6,7 +6,6 @@ Runs in the monitor: light imports. The wire format is that of ``schema/stream.p
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import socket
 import struct
@@ -20,14 +19,15 @@ _PIECE = 65536
 #: A peer that is this far behind makes the process wait, as a full pipe would; it may go on when half is read.
 _BEHIND = 1024 * 1024
 _HEADER = struct.Struct(">BxxxL")
-_PIPE_BYTES = 1024 * 1024
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.EIO)
 
 
 class Peer:
     """One attached connection: what it still has to be sent, and where its input goes."""
 
-    def __init__(self, loop: Loop, connection: socket.socket, stdio: Stdio, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes) -> None:
+    def __init__(
+        self, loop: Loop, connection: socket.socket, stdio: Stdio, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes
+    ) -> None:
         self._loop = loop
         self._socket = connection
         self._stdio = stdio
@@ -341,11 +341,3 @@ class Stdio:
         self._close_input()
         for peer in tuple(self.peers):
             peer.finish()
-
-
-def widen(fd: int) -> None:
-    """A larger pipe: fewer wake-ups under load. A refusal (the user's pipe quota) costs only speed."""
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except OSError:
-        pass

@@ -9,6 +9,7 @@ import struct
 
 from moby_tui.engine.kernel import mount as mounts
 
+_TIOCSWINSZ = 0x5414
 _TIOCGPTPEER = 0x5441
 _TIOCSPTLCK = 0x40045431
 

@@ -72,7 +72,9 @@ def compile_container(spec: Spec, around: Surroundings) -> Program:
     return program
 
 
-def compile_exec(process: Spec, *, init: int, go: int, terminal: int, streams: tuple[int, int, int], seccomp: bytes, report: int) -> Program:
+def compile_exec(
+    process: Spec, *, init: int, go: int, terminal: int, streams: tuple[int, int, int], seccomp: bytes, report: int
+) -> Program:
     """Lays out one more process in a running container, whose first process is the pidfd ``init``; its pid is written to ``report``.
 
     The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
@@ -181,14 +183,18 @@ def _mount_cgroups(
         program.place(end)
 
 
-def _mount_hierarchy_folders(program: Program, files: FileSystemPlan, destination: str, hierarchies: list[dict[str, object]]) -> None:
+def _mount_hierarchy_folders(
+    program: Program, files: FileSystemPlan, destination: str, hierarchies: list[dict[str, object]]
+) -> None:
     """The tmpfs on which v1 hierarchies are mounted, a folder each, with links for those that share one."""
     tree = files.new_mount(destination, "tmpfs", MountOptions(["nosuid", "nodev", "noexec", "mode=755", "size=64k"]))
     for hierarchy in hierarchies:
         folder = str(hierarchy["name"]).encode()
         program.add(f"create {destination}/{hierarchy['name']}", calls.mkdirat, tree, folder, 0o755)
         for link in _list(hierarchy, "links"):
-            program.add(f"create {destination}/{link}", calls.symlinkat, folder, tree, str(link).encode(), on={errno.EEXIST: None})
+            program.add(
+                f"create {destination}/{link}", calls.symlinkat, folder, tree, str(link).encode(), on={errno.EEXIST: None}
+            )
     files.attach(tree, destination)
 
 

@@ -111,11 +111,21 @@ class FileSystemPlan:
         """The root becomes a mount of this namespace, of which the host sees nothing."""
         add = self.program.add
         add("make mounts private", calls.mount, None, b"/", None, mounts.MS_REC | propagation, None)
-        add("attach root", calls.move_mount, self.root, b"", mounts.AT_FDCWD, os.fsencode(mount_point), mounts.MOVE_MOUNT_F_EMPTY_PATH)
+        add(
+            "attach root",
+            calls.move_mount,
+            self.root,
+            b"",
+            mounts.AT_FDCWD,
+            os.fsencode(mount_point),
+            mounts.MOVE_MOUNT_F_EMPTY_PATH,
+        )
 
     def _resolve(self, path: str, slot: Slot, on: dict[int, Label | None], then: Label | None = None, name: str = "") -> None:
         text = os.fsencode(path.lstrip("/") or ".")
-        self.program.add(name or f"open {path}", calls.openat2, self.root, text, self._how, self._how_size, out=slot, on=on, then=then)
+        self.program.add(
+            name or f"open {path}", calls.openat2, self.root, text, self._how, self._how_size, out=slot, on=on, then=then
+        )
 
     def target(self, path: str, *, directory: bool = True) -> Slot:
         """Opens a mount's destination; what is missing of it is created, 0755, inside the root."""
@@ -161,7 +171,13 @@ class FileSystemPlan:
                 raise ValueError(f"mount option {key} of {path} is longer than 255 bytes")
             else:
                 program.add(
-                    f"{name}, option {key}", calls.fsconfig, context, mounts.FSCONFIG_SET_STRING, key.encode(), os.fsencode(value), 0
+                    f"{name}, option {key}",
+                    calls.fsconfig,
+                    context,
+                    mounts.FSCONFIG_SET_STRING,
+                    key.encode(),
+                    os.fsencode(value),
+                    0,
                 )
         program.add(name, calls.fsconfig, context, mounts.FSCONFIG_CMD_CREATE, None, None, 0, on=on)
         program.add(name, calls.fsmount, context, mounts.FSMOUNT_CLOEXEC, options.attributes, out=tree)
@@ -240,7 +256,9 @@ class FileSystemPlan:
         null, empty = masks
         end, is_directory, close = Label(), Label(), Label()
         target = program.open_slot()
-        self._resolve(path, target, {errno.ENOENT: end, errno.ENOTDIR: end, errno.EACCES: end, errno.ELOOP: end}, name=f"mask {path}")
+        self._resolve(
+            path, target, {errno.ENOENT: end, errno.ENOTDIR: end, errno.EACCES: end, errno.ELOOP: end}, name=f"mask {path}"
+        )
         self._cover(path, null, target, {errno.ENOTDIR: is_directory, errno.EINVAL: is_directory}, close)
         program.place(is_directory)
         self._cover(path, empty, target, {}, None)

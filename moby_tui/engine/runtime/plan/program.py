@@ -27,7 +27,13 @@ class Step:
     __slots__ = ("arguments", "call", "name", "on", "out", "then")
 
     def __init__(
-        self, name: str, call: Callable[..., int], arguments: tuple[object, ...], out: Slot | None, on: dict[int, Label | None], then: Label | None
+        self,
+        name: str,
+        call: Callable[..., int],
+        arguments: tuple[object, ...],
+        out: Slot | None,
+        on: dict[int, Label | None],
+        then: Label | None,
     ) -> None:
         self.name = name
         self.call = call

@@ -1,0 +1,40 @@
+"""Unix sockets at paths of any length: the kernel's limit of 107 bytes is on the name given to it, not on where it leads (unix(7))."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+
+def listen(path: str, backlog: int = 64) -> socket.socket:
+    """A listening stream socket at ``path``. Raises ``OSError``."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        _by_short_name(path, listener.bind)
+        listener.listen(backlog)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def connect(path: str, timeout: float | None = None) -> socket.socket:
+    """A stream socket connected to the one at ``path``. Raises ``FileNotFoundError``, ``ConnectionError``, ``TimeoutError``."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(timeout)
+        _by_short_name(path, connection.connect)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _by_short_name(path: str, call: Callable[[str], None]) -> None:
+    folder, _, name = path.rpartition("/")
+    fd = os.open(folder or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        call(f"/proc/self/fd/{fd}/{name}")
+    finally:
+        os.close(fd)
