@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.monitor import remove_tree
 from moby_tui.engine.store.containers import ContainerRecord
@@ -86,7 +86,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
     return state
 
 
-def _end(cgroup) -> None:  # type: ignore[no-untyped-def]
+def _end(cgroup: Cgroup) -> None:
     cgroup.kill()
     cgroup.remove()
 

@@ -56,6 +56,10 @@ class Cgroup:
         """Lets the processes run again."""
         raise NotImplementedError
 
+    def exists(self) -> bool:
+        """Whether any part of the group is there."""
+        raise NotImplementedError
+
     def pids(self) -> list[int]:
         """The processes in the group and below it."""
         raise NotImplementedError

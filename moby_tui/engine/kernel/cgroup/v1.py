@@ -181,6 +181,9 @@ class LegacyCgroup(Cgroup):
     def thaw(self) -> None:
         self._set("freezer", "freezer.state", "THAWED")
 
+    def exists(self) -> bool:
+        return any(os.path.isdir(f"{tree.mountpoint}{self.path}") for tree in self._trees)
+
     def pids(self) -> list[int]:
         for name in _COUNTING:
             if name in self._folders:

@@ -140,6 +140,9 @@ class UnifiedCgroup(Cgroup):
                 waiter.poll(100)
                 events.seek(0)
 
+    def exists(self) -> bool:
+        return os.path.isdir(self._folder)
+
     def pids(self) -> list[int]:
         return files.pids(self._folder)
 
