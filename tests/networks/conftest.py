@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,10 @@ from networks.world import HOST, OUTSIDE, Engine, run, serve
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
     """One such test at a time: the workers share one namespace, and with it the host's ports and the neighbour's wire."""
-    with (namespaces.folder() / "networks.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    lock = os.open(namespaces.folder(), os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    yield
+    os.close(lock)
 
 
 @pytest.fixture
