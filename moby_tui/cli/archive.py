@@ -1,7 +1,5 @@
 """The local half of ``moby cp``: where a copy goes, and unpacking what a container sent. The archive is hostile."""
 
-# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
-# ruff: noqa: PTH108, PTH112, PTH114, PTH118, PTH119, PTH120
 from __future__ import annotations
 
 import os

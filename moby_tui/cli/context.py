@@ -3,8 +3,6 @@
 Rules: https://docs.docker.com/build/concepts/context/#dockerignore-files
 """
 
-# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
-# ruff: noqa: PTH118
 from __future__ import annotations
 
 import os

@@ -1,7 +1,5 @@
 """``moby build``."""
 
-# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
-# ruff: noqa: PTH112, PTH113, PTH118
 # ruff: noqa: RUF009
 from __future__ import annotations
 

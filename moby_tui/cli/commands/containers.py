@@ -63,10 +63,8 @@ def ps(
         lambda client: client.containers.list(all=all or limit > 0, limit=limit, size=size or ".Size" in format, filters=filters)
     )
     rows = [_row(container, truncate=not no_trunc, now=time.time()) for container in containers]
-    if quiet and not format:
-        lines = [row["ID"] for row in rows]
-    else:
-        lines = formatted(format, _HEADINGS, (*_SHOWN, "Size") if size else _SHOWN, rows)
+    shown = (*_SHOWN, "Size") if size else _SHOWN
+    lines = [row["ID"] for row in rows] if quiet and not format else formatted(format, _HEADINGS, shown, rows)
     for line in lines:
         print(line)
 

@@ -1,7 +1,5 @@
 """Files out of and into containers: cp, export."""
 
-# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
-# ruff: noqa: PTH100, PTH105, PTH108, PTH110, PTH112, PTH118, PTH119, PTH120
 from __future__ import annotations
 
 import os

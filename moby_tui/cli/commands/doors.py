@@ -70,6 +70,9 @@ def _announce(listeners: Sequence[Listener]) -> None:
 def tui() -> None:
     """Open the dashboard."""
     session.require_root()
-    from moby_tui.screens.app import MobyApp
+    from pathlib import Path
 
-    MobyApp(session.connect).run()
+    from moby_tui.screens.app import run
+
+    given = session.current()
+    run(given.host, Path(given.data_root) if given.data_root else None, Path(given.exec_root) if given.exec_root else None)

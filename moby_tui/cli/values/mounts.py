@@ -1,7 +1,5 @@
 """``-v``, ``--mount`` and ``--tmpfs``."""
 
-# Paths here are text as it was typed: a last slash, or "/.", means something that pathlib drops.
-# ruff: noqa: PTH100
 from __future__ import annotations
 
 import os
