@@ -1,0 +1,72 @@
+"""The server's own life."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from fake_engine import FakeClient
+from wire import ask, head, read_head
+
+from conftest import Docker, Served
+from moby_tui.api.server.call import Peer
+from moby_tui.api.server.listen import Listener
+from moby_tui.api.server.serve import serve
+from moby_tui.errors import Conflict, Forbidden
+from moby_tui.version import API_VERSION
+
+
+async def test_a_signal_ends_streams_and_lets_changes_finish(tmp_path: Path) -> None:
+    engine, ready, path = FakeClient(), asyncio.Event(), tmp_path / "s"
+    listening: list[Listener] = []
+
+    def note(listeners: list[Listener]) -> None:
+        listening.extend(listeners)
+        ready.set()
+
+    serving = asyncio.create_task(serve(engine, [f"unix://{path}", "tcp://127.0.0.1:0"], note))  # type: ignore[arg-type]
+    await asyncio.wait_for(ready.wait(), 5)
+    assert listening[0].address == f"unix://{path}" and listening[1].address.startswith("tcp://127.0.0.1:")
+    events, events_writer = await asyncio.open_unix_connection(str(path))
+    events_writer.write(head("GET", "/events"))
+    await read_head(events)
+    stop, stop_writer = await asyncio.open_unix_connection(str(path))
+    stop_writer.write(head("POST", "/containers/c/stop", {"Content-Length": "0"}))
+    await asyncio.wait_for(engine.containers.stopping.wait(), 5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, 10)
+    assert (await read_head(stop))[0] == 204
+    await asyncio.wait_for(events.read(), 5)
+    assert engine.events.open == 0 and not path.exists()
+    for writer in (events_writer, stop_writer):
+        writer.close()
+
+
+async def test_a_host_that_cannot_be_served_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Conflict):
+        await serve(FakeClient(), [f"unix://{tmp_path}/s", f"unix://{tmp_path}/file"])  # type: ignore[arg-type]
+    assert not (tmp_path / "s").exists()
+
+
+async def test_the_kernel_says_who_calls(served: Served) -> None:
+    seen: list[Peer] = []
+
+    def authorize(peer: Peer) -> None:
+        seen.append(peer)
+        raise Forbidden("you may not use this engine")
+
+    served.app._authorize = authorize
+    answer = await ask(served.path, "GET", "/info")
+    assert (answer.status, answer.message) == (403, "you may not use this engine")
+    assert seen == [Peer(os.getpid(), os.getuid(), os.getgid())]
+
+
+async def test_the_docker_cli_finds_its_version(served: Served, tmp_path: Path) -> None:
+    docker = Docker(served.path, tmp_path)
+    assert (await docker("version", "--format", "{{.Server.APIVersion}}")).out == f"{API_VERSION}\n"
+    assert "Name: fake-host" in (await docker("info")).out
+    assert (await docker("ps", "--format", "{{.Names}}")).out == "c\n"
