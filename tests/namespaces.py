@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -34,6 +36,13 @@ def folder() -> Path:
     return Path(os.environ[SESSION])
 
 
+def _sweep_killed_sessions() -> None:
+    """Removes the folders of sessions that were killed; no session lasts a day."""
+    for session in Path("/var/tmp").glob("mt-*"):
+        if session.stat().st_mtime < time.time() - 86400:
+            shutil.rmtree(session, ignore_errors=True)
+
+
 def enter() -> None:
     """Moves this process into mount and network namespaces of its own, with loopback up, and adopts orphans.
 
@@ -47,6 +56,7 @@ def enter() -> None:
     _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    _sweep_killed_sessions()
     session = Path(tempfile.mkdtemp(prefix="mt-", dir="/var/tmp"))
     temporary = session / "tmp"
     temporary.mkdir()
