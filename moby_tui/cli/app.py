@@ -124,6 +124,14 @@ def _outcome(argv: Sequence[str]) -> int:
             raise
         session.tell(error)
         return error.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if session.current().debug:
+            raise
+        place = f": {error.filename}" if error.filename else ""
+        session.tell(MobyError(f"{(error.strerror or str(error)).lower()}{place}"))
+        return 1
     except typer.Abort:
         return 1
     except typer.TyperException as error:

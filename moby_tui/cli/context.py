@@ -10,6 +10,8 @@ import re
 import tarfile
 from dataclasses import dataclass
 
+from moby_tui.errors import InvalidArgument
+
 
 @dataclass(frozen=True)
 class _Rule:
@@ -47,8 +49,15 @@ def _expression(pattern: str) -> str:
     return "".join(parts) + "(?:/.*)?"
 
 
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(_expression(pattern), re.DOTALL)
+    except re.error:
+        raise InvalidArgument(f"invalid pattern {pattern!r} in .dockerignore: a range ends before it begins") from None
+
+
 class Ignore:
-    """The patterns of one ``.dockerignore``; the last one that matches decides."""
+    """The patterns of one ``.dockerignore``; the last one that matches decides. Raises ``InvalidArgument`` for a bad one."""
 
     def __init__(self, text: str) -> None:
         self._rules: list[_Rule] = []
@@ -59,7 +68,7 @@ class Ignore:
             excludes = not line.startswith("!")
             pattern = os.path.normpath(line.removeprefix("!").strip()).lstrip("/")
             if pattern != ".":
-                self._rules.append(_Rule(re.compile(_expression(pattern), re.DOTALL), excludes))
+                self._rules.append(_Rule(_compiled(pattern), excludes))
         self.has_exceptions = any(not rule.excludes for rule in self._rules)
 
     def excludes(self, path: str) -> bool:

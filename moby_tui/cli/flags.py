@@ -12,14 +12,24 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class DockerCommand(TyperCommand):
-    """A command whose flags may be written as Docker's."""
+    """A command whose flags may be written as Docker's, and whose help looks like Docker's."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        arguments = [param for param in self.params if isinstance(param, TyperArgument)]
+        return ["[OPTIONS]", *(argument.metavar or argument.name or "" for argument in arguments)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The options alone: the usage line has said what the arguments are."""
+        records = [param.get_help_record(ctx) for param in self.get_params(ctx) if isinstance(param, TyperOption)]
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in records if record is not None])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._canonical(ctx, args))
