@@ -91,7 +91,14 @@ class FakeContainers:
 
     def __getattr__(self, name: str) -> Any:
         """start, stop, kill ...: written down, and carried out on the row."""
-        states = {"start": "running", "stop": "exited", "kill": "exited", "restart": "running", "pause": "paused", "unpause": "running"}
+        states = {
+            "start": "running",
+            "stop": "exited",
+            "kill": "exited",
+            "restart": "running",
+            "pause": "paused",
+            "unpause": "running",
+        }
         if name not in states:
             raise AttributeError(name)
 
@@ -113,7 +120,9 @@ class FakeContainers:
     async def inspect(self, ref: str, **_: Any) -> ContainerInspect:
         row = self.engine.rows[ref]
         state = ContainerState(status=row.state, running=row.state == "running", pid=4711)
-        return ContainerInspect(id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0])
+        return ContainerInspect(
+            id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0]
+        )
 
     async def top(self, ref: str, ps_args: str = "-ef") -> Top:
         return Top(titles=["UID", "PID", "CMD"], processes=[["root", "4711", "nginx: master"], ["www", "4712", "nginx: worker"]])
@@ -164,13 +173,17 @@ class FakeImages:
 
     async def list(self, **_: Any) -> list[ImageSummary]:
         return [
-            ImageSummary(id="sha256:" + "a" * 64, repo_tags=["nginx:1.29", "nginx:latest"], size=192_000_000, created=NOW - 86400 * 9),
+            ImageSummary(
+                id="sha256:" + "a" * 64, repo_tags=["nginx:1.29", "nginx:latest"], size=192_000_000, created=NOW - 86400 * 9
+            ),
             ImageSummary(id="sha256:" + "b" * 64, repo_tags=["busybox:latest"], size=4_430_000, created=NOW - 86400 * 90),
             ImageSummary(id="sha256:" + "c" * 64, repo_tags=[], size=81_000_000, created=NOW - 7200),
         ]
 
     async def inspect(self, ref: str) -> ImageInspect:
-        return next(ImageInspect(id=one.id, repo_tags=one.repo_tags, architecture="amd64") for one in await self.list() if one.id == ref)
+        return next(
+            ImageInspect(id=one.id, repo_tags=one.repo_tags, architecture="amd64") for one in await self.list() if one.id == ref
+        )
 
     async def remove(self, ref: str, **options: Any) -> list[Any]:
         self.engine.calls.append(("remove image", ref, options))
@@ -191,7 +204,10 @@ class FakeVolumes:
         self.engine = engine
 
     async def list(self, **_: Any) -> list[Volume]:
-        return [Volume(name="pgdata", created_at="2026-09-01T12:00:00Z"), Volume(name="uploads", created_at="2026-09-02T12:00:00Z")]
+        return [
+            Volume(name="pgdata", created_at="2026-09-01T12:00:00Z"),
+            Volume(name="uploads", created_at="2026-09-02T12:00:00Z"),
+        ]
 
     async def inspect(self, name: str) -> Volume:
         return Volume(name=name, mountpoint=f"/var/lib/moby/volumes/{name}/_data")
@@ -252,7 +268,9 @@ class FakeEngine:
             raise Unavailable("cannot connect to the engine at /run/fake.sock; is it running?")
 
     def emit(self, kind: str, action: str, identifier: str, **attributes: str) -> None:
-        event = Event(type=kind, action=action, actor=EventActor(id=identifier, attributes=attributes), time=NOW, time_nano=NOW * 10**9)
+        event = Event(
+            type=kind, action=action, actor=EventActor(id=identifier, attributes=attributes), time=NOW, time_nano=NOW * 10**9
+        )
         for queue in self.queues:
             queue.put_nowait(event)
 

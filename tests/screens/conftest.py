@@ -1,0 +1,46 @@
+"""The dashboard under Textual's pilot."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from moby_tui.screens.app import Dashboard
+
+
+@asynccontextmanager
+async def dashboard(
+    factory: Callable[[], Any], size: tuple[int, int] = (120, 36)
+) -> AsyncIterator[tuple[Dashboard, Pilot[None]]]:
+    app = Dashboard(factory)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.session.connection.up or app.session.connection.reason)
+        await pilot.pause()
+        yield app, pilot
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object], tries: int = 300) -> None:
+    """Waits for what must come; fails if it does not."""
+    for _ in range(tries):
+        if condition():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("it never came true")
+
+
+@pytest.fixture
+def open_dashboard() -> Callable[..., Any]:
+    return dashboard
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Awaitable[None]]:
+    return until

@@ -1,0 +1,270 @@
+"""The dashboard over a scripted engine: what the real one does not do at command (see test_real_engine for the rest)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from fake_client import FakeEngine, summary
+from textual.widgets import Button, Input
+
+from moby_tui.errors import Conflict
+from moby_tui.screens.confirm import Confirm
+from moby_tui.screens.widgets.container_table import ContainerTable
+from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.status_bar import Banner
+from moby_tui.screens.widgets.terminal import Terminal
+
+
+def names(app) -> list[str]:
+    table = app.screen.query_one(ContainerTable)
+    return [table.get_row_at(row)[0].plain[2:] for row in range(table.row_count)]
+
+
+async def test_the_list_lives_from_events_and_is_not_asked_for_again(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        asked = engine.lists
+        await pilot.pause(2.5)
+        assert engine.lists == asked
+        row = summary(9, "added")
+        engine.rows[row.id] = row
+        engine.emit("container", "create", row.id)
+        await eventually(pilot, lambda: "added" in names(app))
+        del engine.rows[row.id]
+        engine.emit("container", "destroy", row.id)
+        await eventually(pilot, lambda: "added" not in names(app))
+        assert engine.lists == asked + 1
+
+
+async def test_the_cursor_stays_on_its_container_while_others_come_and_go(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("down", "down")
+        chosen = app.screen.chosen.name
+        for number in range(40, 60):
+            row = summary(number, f"a{number}")
+            engine.rows[row.id] = row
+            engine.emit("container", "create", row.id)
+        await eventually(pilot, lambda: len(names(app)) == 27)
+        assert app.screen.chosen.name == chosen == "worker"
+        await pilot.press("x")
+        await eventually(pilot, lambda: app.screen.chosen.state == "exited")
+        assert engine.calls == [("stop", "worker", {})] and app.screen.chosen.name == "worker"
+
+
+@pytest.mark.parametrize(
+    ("keys", "removed"), [(["d", "enter"], False), (["d", "d", "d", "escape"], False), (["d", "n"], False), (["d", "y"], True)]
+)
+async def test_removal_asks_and_the_safe_choice_is_first(open_dashboard, eventually, keys, removed):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await eventually(pilot, lambda: not isinstance(app.screen, Confirm))
+        await pilot.pause(0.3)
+        assert (engine.calls == [("remove", "database", {"force": True})]) is removed
+        assert ("database" not in names(app)) is removed
+
+
+async def test_the_mouse_answers_too(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("K")
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+        assert app.focused is app.screen.query_one("#keep", Button)
+        await pilot.click("#go")
+        await eventually(pilot, lambda: engine.calls == [("kill", "database", {})])
+
+
+async def test_a_refusal_is_told_and_nothing_breaks(open_dashboard, eventually):
+    engine = FakeEngine()
+    engine.refusal = Conflict("container database is in use; stop it first, or remove it with force")
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("d", "y")
+        await eventually(pilot, lambda: app._notifications)
+        note = next(iter(app._notifications))
+        assert note.severity == "error" and "stop it first" in note.message
+
+
+async def test_a_lost_engine_is_told_and_found_again(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        engine.lose()
+        await eventually(pilot, lambda: app.screen.query_one(Banner).has_class("-lost"))
+        assert len(names(app)) == 7, "what was known is still shown"
+        await pilot.press("x")
+        await eventually(pilot, lambda: any("not connected" in note.message for note in app._notifications))
+        del engine.rows[next(iter(engine.rows))]
+        engine.down = False
+        await eventually(pilot, lambda: not app.screen.query_one(Banner).has_class("-lost"))
+        await eventually(pilot, lambda: len(names(app)) == 6)
+
+
+async def test_an_engine_that_is_not_there_at_the_start(open_dashboard, eventually):
+    engine = FakeEngine()
+    engine.down = True
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: app.screen.query_one(Banner).has_class("-lost"))
+        engine.down = False
+        await eventually(pilot, lambda: len(names(app)) == 7)
+
+
+async def test_filter(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("slash", *"exited")
+        await eventually(pilot, lambda: names(app) == ["batch", "migrate"])
+        await pilot.press("enter", "s")
+        await eventually(pilot, lambda: names(app) == ["migrate"])
+        await pilot.press("slash", "escape")
+        await eventually(pilot, lambda: len(names(app)) == 7)
+
+
+async def test_log_search_wrap_times_and_scrolling(open_dashboard, eventually):
+    engine = FakeEngine()
+    engine.logs["database"] = [(1, f"2026-11-23T20:11:22.123456789Z line {number}\n".encode()) for number in range(500)]
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        view = app.screen.query_one(LogView)
+        await eventually(pilot, lambda: view.lines.row_count == 500)
+        assert view.following and view.scroll_offset.y == view.max_scroll_y
+        view.focus()
+        await pilot.press("k", "k")
+        assert not view.following
+        await pilot.press("slash", *"line 123", "enter")
+        await eventually(pilot, lambda: view.scroll_offset.y == 123 or view.scroll_offset.y == view.max_scroll_y)
+        assert view.scroll_offset.y == 123 and not view.following
+        await pilot.press("ampersand")
+        await eventually(pilot, lambda: view.lines.row_count == 1)
+        await pilot.press("t")
+        await pilot.pause(0.1)
+        assert "20:11:22.123 line 123" in view.render_line(0).text
+
+
+async def test_a_flood_neither_freezes_nor_grows(open_dashboard, eventually):
+    engine = FakeEngine()
+    engine.flood = True
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        view = app.screen.query_one(LogView)
+        await eventually(pilot, lambda: engine.flooded > 30_000)
+        assert len(view.lines) <= 10_000
+        before = time.monotonic()
+        for _ in range(20):
+            await asyncio.sleep(0)
+            await pilot.press("down")
+        assert engine.flooded > 30_000 and time.monotonic() - before < 60
+        engine.flood_over = True
+
+
+async def test_a_shell_takes_every_key_and_gives_the_dashboard_back(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("e")
+        await eventually(pilot, lambda: app.screen.query(Terminal) and "/ #" in app.screen.query_one(Terminal).screen_text)
+        terminal = app.screen.query_one(Terminal)
+        assert [config.cmd for config in engine.execs] == [["/bin/bash"], ["/bin/sh"]]
+        await pilot.press("q", "1", "colon", "question_mark", "ctrl+q", "ctrl+p", "ctrl+c", "up", "f1", "tab", "escape")
+        await eventually(pilot, lambda: engine.pipe.sent == b"q1:?\x11\x10\x03\x1b[A\x1bOP\t\x1b")
+        await pilot.resize_terminal(100, 30)
+        await eventually(pilot, lambda: engine.sizes and engine.sizes[-1] == (terminal.size.height, terminal.size.width - 1))
+        await pilot.press("ctrl+right_square_bracket", "ctrl+right_square_bracket")
+        await eventually(pilot, lambda: engine.pipe.sent.endswith(b"\x1d"))
+        await pilot.press("ctrl+right_square_bracket", "d")
+        await eventually(pilot, lambda: app.current_mode == "containers")
+        await pilot.press("6")
+        await eventually(pilot, lambda: app.focused is terminal)
+        await pilot.press(*"exit", "enter")
+        await eventually(pilot, lambda: app.current_mode == "containers")
+
+
+async def test_no_shell_at_all_is_told(open_dashboard, eventually):
+    engine = FakeEngine()
+    engine.shells = set()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("e")
+        await eventually(pilot, lambda: any("neither /bin/bash nor /bin/sh" in note.message for note in app._notifications))
+
+
+@pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 12), (20, 5)])
+async def test_every_page_in_every_size(open_dashboard, eventually, size):
+    engine = FakeEngine()
+    engine.samples = 20
+    async with open_dashboard(lambda: engine, size=size) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        for key in (
+            "u",
+            "o",
+            "i",
+            "l",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "1",
+            "question_mark",
+            "escape",
+            "z",
+            "z",
+            "z",
+            "colon",
+            "escape",
+            "e",
+        ):
+            await pilot.press(key)
+            await pilot.pause(0.05)
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause(0.1)
+        assert app.return_code in (None, 0)
+
+
+async def test_thousands_of_containers(open_dashboard, eventually):
+    rows = [summary(1, f"c{number:04}", "exited", "Exited (0) 2 hours ago") for number in range(3000)]
+    for number, row in enumerate(rows):
+        row.id = f"{number:064x}"
+    engine = FakeEngine(rows)
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 3000)
+        await pilot.press("G", "s")
+        await eventually(pilot, lambda: app.screen.query_one(ContainerTable).get_row_at(0)[0].plain == "● c2999")
+        for number in range(200):
+            identifier = rows[number].id
+            del engine.rows[identifier]
+            engine.emit("container", "destroy", identifier)
+        await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 2800)
+        await pilot.press("slash", *"c2500")
+        await eventually(pilot, lambda: names(app) == ["c2500"])
+        assert app.screen.query_one("#container-filter Input", Input).value == "c2500"
+
+
+async def test_images_are_removed_by_all_their_tags(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await pilot.press("2")
+        await eventually(pilot, lambda: app.screen.query("#rows") and app.screen.query_one("#rows").row_count == 3)
+        await pilot.press("down", "d", "y")
+        await eventually(pilot, lambda: [call[1] for call in engine.calls] == ["nginx:1.29", "nginx:latest"])
+        await pilot.press("3")
+        await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 2)
+        await pilot.press("d", "y")
+        await eventually(pilot, lambda: engine.calls[-1][:2] == ("remove volume", "pgdata"))
+
+
+async def test_events_are_shown_as_they_happen(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await pilot.press("5")
+        engine.emit("container", "oom", "ab" * 32, name="web", image="nginx")
+        view = app.screen.query_one("#events", LogView)
+        await eventually(pilot, lambda: view.lines.row_count == 1)
+        assert "oom          web (nginx)" in next(iter(view.lines.plain_rows()))

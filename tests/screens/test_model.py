@@ -1,0 +1,95 @@
+"""The list that events keep."""
+
+from __future__ import annotations
+
+from fake_client import NOW, some_containers, summary
+
+from moby_tui.schema.container import Port
+from moby_tui.schema.event import Event, EventActor
+from moby_tui.screens.model import ContainerModel
+
+
+def event(action: str, identifier: str, kind: str = "container", at: int = NOW, **attributes: str) -> Event:
+    return Event(type=kind, action=action, actor=EventActor(id=identifier, attributes=attributes), time=at, time_nano=at * 10**9)
+
+
+def model_of(*rows) -> ContainerModel:
+    model = ContainerModel()
+    model.reset(rows, NOW)
+    return model
+
+
+def test_running_ones_come_first_then_names():
+    model = model_of(*some_containers())
+    assert [row.name for row in model.sorted()] == ["database", "web", "worker", "cache", "draft", "batch", "migrate"]
+    assert model.running() == 4
+
+
+def test_a_death_is_shown_before_the_engines_row_arrives():
+    row = summary(1, "web")
+    model = model_of(row)
+    change = model.apply(event("die", row.id, exitCode="3"))
+    assert change.touched == change.stale == {row.id}
+    assert model.get(row.id).describe(NOW + 60) == "exited 3 · 1m"
+
+
+def test_a_start_knows_its_time_and_a_rough_status_line_does_not_overrule_it():
+    row = summary(1, "web", "exited", "Exited (0) 2 hours ago")
+    model = model_of(row)
+    model.apply(event("start", row.id, at=NOW + 10))
+    model.merge([summary(1, "web", status="Up Less than a second")], [row.id], NOW + 11)
+    assert model.get(row.id).since == NOW + 10
+
+
+def test_a_removed_container_does_not_come_back_with_a_list_that_was_under_way():
+    row = summary(1, "web")
+    model = model_of(row)
+    assert model.apply(event("destroy", row.id)).touched == {row.id}
+    model.merge([row], [row.id], NOW)
+    assert row.id not in model and len(model) == 0
+
+
+def test_a_row_that_was_asked_for_and_did_not_come_is_gone():
+    model = model_of(*some_containers())
+    first = model.sorted()[0]
+    assert model.merge([], [first.id], NOW) == {first.id}
+    assert first.id not in model
+
+
+def test_an_exec_in_a_container_asks_for_nothing():
+    row = summary(1, "web")
+    change = model_of(row).apply(event("exec_start: sh", row.id))
+    assert not change.touched and not change.stale
+
+
+def test_a_network_event_makes_its_container_stale():
+    row = summary(1, "web")
+    assert model_of(row).apply(event("connect", "net", kind="network", container=row.id)).stale == {row.id}
+
+
+def test_filter_words_must_all_match_and_negated_ones_must_not():
+    model = model_of(*some_containers())
+    assert [row.name for row in model.sorted("exited !python")] == ["batch"]
+    assert [row.name for row in model.sorted("nginx 8080")] == ["web"]
+    assert len(model.sorted("!")) == 7
+
+
+def test_hostile_names_lose_their_control_characters():
+    row = summary(1, "x\x1b]0;owned\x07\x1b[31my\u202e", image="im\x07age")
+    shown = model_of(row).sorted()[0]
+    assert (shown.name, shown.image) == ("xy", "image")
+
+
+def test_ports_are_told_once_for_both_families():
+    ports = [Port(private_port=80, public_port=8080, ip="0.0.0.0"), Port(private_port=80, public_port=8080, ip="::"),
+             Port(private_port=53, public_port=53, type="udp"), Port(private_port=9000)]  # fmt: skip
+    assert model_of(summary(1, "web", ports=ports)).sorted()[0].ports == "53→53/udp 8080→80"
+
+
+def test_statuses_of_the_api():
+    states = {
+        "Up About an hour": "up 1h", "Up 3 days (unhealthy)": "up 3d unhealthy", "Up Less than a second": "up 1s",
+        "Up 2 weeks (health: starting)": "up 14d starting",
+    }  # fmt: skip
+    for status, told in states.items():
+        assert model_of(summary(1, "web", status=status)).sorted()[0].describe(NOW) == told

@@ -1,0 +1,102 @@
+"""Log lines, plots, keys and texts."""
+
+from __future__ import annotations
+
+import re
+
+from textual import events
+
+from moby_tui.schema.stats import NetworkStats, Stats
+from moby_tui.screens import text
+from moby_tui.screens.history import History
+from moby_tui.screens.widgets.log_lines import MAX_LINES, Line, LogLines, parse
+from moby_tui.screens.widgets.plot import area, spark
+from moby_tui.screens.widgets.terminal_keys import encode, encode_paste
+
+
+def plain(value: str) -> Line:
+    return Line(1, "", value, value)
+
+
+def test_rows_of_a_narrow_screen_and_of_a_filter():
+    log = LogLines()
+    log.add([plain("abcdefgh"), plain("漢字漢字"), plain("xyz")])
+    log.lay_out(5, None)
+    assert list(log.plain_rows()) == ["abcde", "fgh", "漢字", "漢字", "xyz"]
+    log.lay_out(0, re.compile("z"))
+    assert list(log.plain_rows()) == ["xyz"]
+    log.add([plain("zebra"), plain("cat")])
+    assert list(log.plain_rows()) == ["xyz", "zebra"]
+
+
+def test_a_flood_is_bounded_in_lines_and_in_bytes():
+    log = LogLines()
+    for _ in range(6):
+        log.add([plain(f"line {number}") for number in range(5_000)])
+    assert len(log) == MAX_LINES and log.row_count == MAX_LINES
+    dropped = log.add([plain("x" * 16_000)] * 3_000)
+    assert dropped > MAX_LINES and len(log) < 1100
+
+
+def test_searching_goes_round_the_end():
+    log = LogLines()
+    log.add([plain("a"), plain("b"), plain("a")])
+    log.lay_out(10, None)
+    assert log.find(re.compile("a"), 3, 1) == 0
+    assert log.find(re.compile("a"), -1, -1) == 2
+    assert log.find(re.compile("c"), 0, 1) is None
+
+
+def test_a_line_keeps_its_colours_and_loses_everything_else():
+    line = parse(
+        1, b"2026-11-23T20:11:22.123456789Z \x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x07 old\rnew\n", stamped=True
+    )
+    assert line.stamp == "2026-11-23T20:11:22.123456789Z" and line.coloured == "new"
+    line = parse(2, b"\x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x08\xff\tx\r\n", stamped=False)
+    assert (
+        line.coloured == "\x1b[31mred\x1b[0m�" + line.coloured.partition("�")[2]
+        and line.plain.startswith("red�")
+        and line.plain.endswith("x")
+    )
+    assert not set(line.plain) & set("\x07\x08\x1b\t")
+
+
+def test_plots():
+    assert spark([0, 50, 100, 1], 5, 100) == "  ▄█▁"
+    assert area([8, 16, 4], 4, 2, 16) == ["  █ ", " ██▄"]
+    assert area([], 3, 1, 1) == ["   "]
+
+
+def test_rates_begin_with_the_second_sample_and_survive_a_restart():
+    history = History()
+    for now, total in ((1, 1000), (2, 3000), (4, 4000), (5, 10)):
+        history.add(Stats(read="", preread="", networks={"eth0": NetworkStats(rx_bytes=total)}), now)
+    assert list(history.network) == [0, 2000, 500, 0]
+
+
+def test_texts():
+    assert [text.size(number) for number in (0, 1023, 1024, 12_900_000, 10**12)] == ["0B", "1023B", "1.0K", "12.3M", "931G"]
+    assert [text.age(number) for number in (0, 59, 60, 7200, 86400 * 9, 10**9)] == ["0s", "59s", "1m", "2h", "9d", "31y"]
+    assert text.clean("a\x1b[31mb\x1b]0;t\x1b\\c\nd\u2066") == "abcd"
+
+
+def key(name: str, character: str | None = None, *, application: bool = False) -> bytes:
+    return encode(events.Key(name, character), application_cursor=application)
+
+
+def test_keys_as_xterm_sends_them():
+    sent = {
+        "ctrl+c": b"\x03", "ctrl+d": b"\x04", "ctrl+z": b"\x1a", "up": b"\x1b[A", "ctrl+left": b"\x1b[1;5D", "shift+tab": b"\x1b[Z",
+        "f1": b"\x1bOP", "f5": b"\x1b[15~", "shift+f5": b"\x1b[15;2~", "f12": b"\x1b[24~", "delete": b"\x1b[3~", "pageup": b"\x1b[5~",
+        "enter": b"\r", "tab": b"\t", "escape": b"\x1b", "backspace": b"\x7f", "alt+b": b"\x1bb", "ctrl+space": b"\x00",
+        "ctrl+alt+c": b"\x1b\x03", "ctrl+underscore": b"\x1f", "ctrl+backslash": b"\x1c", "alt+enter": b"\x1b\r", "ctrl+q": b"\x11",
+        "ctrl+p": b"\x10", "home": b"\x1b[H", "ctrl+home": b"\x1b[1;5H",
+    }  # fmt: skip
+    assert {name: key(name) for name in sent} == sent
+    assert key("up", application=True) == b"\x1bOA"
+    assert key("plus", "+") == b"+" and key("upper_a", "A") == b"A" and key("eacute", "é") == "é".encode()
+
+
+def test_a_paste_cannot_close_its_own_brackets():
+    assert encode_paste("a\nb", bracketed=False) == b"a\rb"
+    assert encode_paste("x\x1b[201~rm -rf /\n", bracketed=True) == b"\x1b[200~x[201~rm -rf /\r\x1b[201~"
