@@ -1,0 +1,153 @@
+"""A container's security profile: what it may do, whatever its image or its user wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from moby_tui.engine.policy import apparmor, capabilities
+from moby_tui.engine.policy.seccomp import profile
+from moby_tui.engine.policy.seccomp.cache import cached_program
+from moby_tui.engine.store.paths import Paths
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.container import HostConfig
+
+#: Not to be seen: the host's memory, keys, timers, hardware. As Docker 29; /proc/interrupts and thermal_throttle since CVE-2025-31133's
+#: review, powercap for the PLATYPUS side channel (CVE-2020-8694).
+MASKED_PATHS = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+_CPUS = Path("/sys/devices/system/cpu")
+#: To be seen only: what they set is the whole machine's.
+READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+class SecurityProfile(Struct, frozen=True):
+    """``seccomp`` is the OCI object and ``seccomp_program`` its compiled form, both None when unconfined; ``apparmor_profile``
+    is empty when unconfined. ``missing_capabilities`` were asked for and are not the engine's to give."""
+
+    capabilities: list[str]
+    missing_capabilities: list[str]
+    seccomp: dict[str, Any] | None
+    seccomp_program: Path | None
+    no_new_privileges: bool
+    apparmor_profile: str
+    masked_paths: list[str]
+    readonly_paths: list[str]
+    warnings: list[str]
+
+
+class Options(Struct):
+    """The values of ``--security-opt``; None where not given."""
+
+    no_new_privileges: bool = False
+    seccomp: str | None = None
+    apparmor: str | None = None
+    system_paths: bool = False
+
+
+def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
+    """What this container gets. Compiles the filter if it is a new one.
+
+    Raises ``InvalidArgument`` for what cannot be meant, ``NotImplementedYet`` for options of Docker that are not here yet.
+    """
+    options = parse_options(host.security_opt)
+    granted = capabilities.resolve(host.cap_add, host.cap_drop, privileged=host.privileged)
+    seccomp = _seccomp(options, granted.granted, privileged=host.privileged)
+    confinement, warning = apparmor.resolve(options.apparmor, privileged=host.privileged)
+    warnings = [warning] if warning else []
+    if granted.missing:
+        warnings.append(f"this engine does not hold {', '.join(granted.missing)}; the container runs without")
+    open_paths = host.privileged or options.system_paths
+    return SecurityProfile(
+        capabilities=granted.granted,
+        missing_capabilities=granted.missing,
+        seccomp=seccomp,
+        seccomp_program=cached_program(paths, seccomp) if seccomp is not None else None,
+        no_new_privileges=options.no_new_privileges,
+        apparmor_profile=confinement,
+        masked_paths=_paths(host.masked_paths, _masked_by_default(), none=open_paths),
+        readonly_paths=_paths(host.readonly_paths, list(READONLY_PATHS), none=open_paths),
+        warnings=warnings,
+    )
+
+
+def parse_options(given: list[str] | None) -> Options:
+    """Reads ``key=value`` (the older ``key:value`` too). Raises ``InvalidArgument`` and ``NotImplementedYet`` naming the option."""
+    options = Options()
+    for text in given or []:
+        key, value = _split(text)
+        match key:
+            case "no-new-privileges":
+                options.no_new_privileges = _switch(text, value)
+            case "seccomp" if value:
+                options.seccomp = value
+            case "apparmor" if value:
+                options.apparmor = value
+            case "systempaths" if value == "unconfined":
+                options.system_paths = True
+            case "label" if value == "disable":
+                pass  # nothing of ours labels
+            case "label" | "writable-cgroups":
+                raise NotImplementedYet(f"option --security-opt {key}={value}")
+            case _:
+                raise InvalidArgument(f"invalid --security-opt: {text!r}")
+    return options
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The value may itself hold ``=`` and ``:``: the CLI sends a seccomp profile's text in it."""
+    at = min((place for place in (text.find("="), text.find(":")) if place >= 0), default=len(text))
+    return text[:at], text[at + 1 :]
+
+
+def _switch(text: str, value: str) -> bool:
+    if value.lower() in ("", "true", "1", "t"):
+        return True
+    if value.lower() in ("false", "0", "f"):
+        return False
+    raise InvalidArgument(f"invalid --security-opt: {text!r}; say true or false")
+
+
+def _seccomp(options: Options, granted: list[str], *, privileged: bool) -> dict[str, Any] | None:
+    asked = options.seccomp
+    if asked == "unconfined" or (asked is None and privileged):
+        return None
+    if asked is None or asked == "builtin":
+        return profile.to_oci(profile.default(), granted)
+    return profile.to_oci(profile.parse(_profile_text(asked)), granted)
+
+
+def _profile_text(asked: str) -> str:
+    """The profile itself, or the file it is in. A path reaches us only from a caller on this machine: the docker CLI sends text."""
+    if asked.lstrip().startswith("{"):
+        return asked
+    try:
+        return Path(asked).read_text()
+    except (OSError, ValueError) as error:
+        raise InvalidArgument(f"opening seccomp profile {asked!r} failed: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _paths(asked: list[str] | None, default: list[str], *, none: bool) -> list[str]:
+    """An empty list asks for none; null for the default ones."""
+    if asked is not None:
+        return list(asked)
+    return [] if none else default
+
+
+def _masked_by_default() -> list[str]:
+    throttles = sorted(str(folder) for folder in _CPUS.glob("cpu[0-9]*/thermal_throttle"))
+    return [*MASKED_PATHS, *throttles]

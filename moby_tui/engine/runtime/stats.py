@@ -1,0 +1,124 @@
+"""A container's resource use in Docker's shape, read from its control group and /proc."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from moby_tui.engine.kernel.cgroup import Cgroup
+from moby_tui.schema.base import ZERO_TIME
+from moby_tui.schema.stats import (
+    BlkioEntry,
+    BlkioStats,
+    CpuStats,
+    CpuUsage,
+    MemoryStats,
+    NetworkStats,
+    PidsStats,
+    Stats,
+    ThrottlingData,
+)
+
+_TICK_NANOSECONDS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+#: user nice system idle iowait irq softirq steal: what is after them is counted in user and nice already (proc_stat(5)).
+_CPU_FIELDS = 8
+_NETWORK_FIELDS = 16
+
+
+def sample(cgroup: Cgroup, pid: int, previous: Stats | None, name: str, id: str) -> Stats:
+    """One sample; ``previous`` gives the CPU half that rates are reckoned from. ``pid`` is the container's first process.
+
+    Raises ``OSError`` where the container has ended meanwhile.
+    """
+    usage = cast("dict[str, dict[str, Any]]", cgroup.usage())
+    pids, memory, io = usage["pids"], usage["memory"], usage["io"]
+    return Stats(
+        read=_now(),
+        preread=previous.read if previous is not None else ZERO_TIME,
+        name=name,
+        id=id,
+        pids_stats=PidsStats(current=pids.get("current", 0), limit=pids.get("limit", 0)),
+        blkio_stats=BlkioStats(
+            io_service_bytes_recursive=_block_io(io.get("bytes")), io_serviced_recursive=_block_io(io.get("operations"))
+        ),
+        cpu_stats=_cpu(usage["cpu"]),
+        precpu_stats=previous.cpu_stats if previous is not None else CpuStats(),
+        memory_stats=MemoryStats(
+            usage=memory.get("usage", 0),
+            limit=memory.get("limit") or host_memory(),
+            stats=memory.get("stat", {}),
+            failcnt=memory.get("failures", 0),
+        ),
+        networks=networks(pid),
+    )
+
+
+def _cpu(usage: dict[str, int]) -> CpuStats:
+    return CpuStats(
+        cpu_usage=CpuUsage(
+            total_usage=usage.get("total", 0),
+            usage_in_kernelmode=usage.get("system", 0),
+            usage_in_usermode=usage.get("user", 0),
+        ),
+        system_cpu_usage=host_cpu_time(),
+        online_cpus=os.cpu_count() or 1,
+        throttling_data=ThrottlingData(
+            periods=usage.get("periods", 0),
+            throttled_periods=usage.get("throttled_periods", 0),
+            throttled_time=usage.get("throttled_time", 0),
+        ),
+    )
+
+
+def _block_io(entries: list[tuple[int, int, str, int]] | None) -> list[BlkioEntry] | None:
+    if not entries:
+        return None
+    return [BlkioEntry(major=major, minor=minor, op=op, value=value) for major, minor, op, value in entries]
+
+
+def host_cpu_time() -> int:
+    """What all CPUs of the machine have spent since boot, idle or not, in nanoseconds."""
+    with open("/proc/stat", encoding="ascii") as file:
+        fields = file.readline().split()[1 : 1 + _CPU_FIELDS]
+    return sum(map(int, fields)) * _TICK_NANOSECONDS
+
+
+def host_memory() -> int:
+    """The machine's memory in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def networks(pid: int) -> dict[str, NetworkStats] | None:
+    """The counters of the interfaces a process sees, without loopback; None where it has none, or the host's."""
+    if os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino:
+        return None
+    with open(f"/proc/{pid}/net/dev", encoding="ascii", errors="replace") as file:
+        return parse_network(file.read())
+
+
+def parse_network(text: str) -> dict[str, NetworkStats] | None:
+    """Reads /proc/PID/net/dev (proc_pid_net(5))."""
+    found: dict[str, NetworkStats] = {}
+    for line in text.splitlines():
+        # a name may hold a colon (an alias), the numbers do not
+        name, separator, counters = line.rpartition(":")
+        numbers = counters.split()
+        if not separator or len(numbers) < _NETWORK_FIELDS or name.strip() == "lo":
+            continue
+        receive, transmit = [int(number) for number in numbers[:4]], [int(number) for number in numbers[8:12]]
+        found[name.strip()] = NetworkStats(
+            rx_bytes=receive[0],
+            rx_packets=receive[1],
+            rx_errors=receive[2],
+            rx_dropped=receive[3],
+            tx_bytes=transmit[0],
+            tx_packets=transmit[1],
+            tx_errors=transmit[2],
+            tx_dropped=transmit[3],
+        )
+    return found or None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
