@@ -33,7 +33,9 @@ class _Entry(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Entry)
 
 
-async def read(path: str, options: LogOptions, alive: Callable[[], bool] = lambda: False) -> AsyncIterator[tuple[int, bytes]]:
+async def read(
+    path: str | os.PathLike[str], options: LogOptions, alive: Callable[[], bool] = lambda: False
+) -> AsyncIterator[tuple[int, bytes]]:
     """Yields ``(STDOUT or STDERR, text)``, one entry of the log each: a line with its newline, or a piece of a long one.
 
     ``tail`` counts lines among those that the other options select. With ``follow`` it goes on, over rotations, until ``alive``
@@ -43,7 +45,7 @@ async def read(path: str, options: LogOptions, alive: Callable[[], bool] = lambd
     selection = _Selection(options)
     with contextlib.ExitStack() as stack:
         change = stack.enter_context(_Change(Path(path).parent)) if options.follow else None
-        log = stack.enter_context(contextlib.closing(_Log(path)))
+        log = stack.enter_context(contextlib.closing(_Log(os.fspath(path))))
         if options.tail is not None:
             log.seek(_tail_position(log.files, selection, options.tail))
         while True:

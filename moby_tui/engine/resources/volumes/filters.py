@@ -1,0 +1,48 @@
+"""Which volumes were asked for: the filters of ``GET /volumes`` and of prune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.base import Filters
+from moby_tui.schema.volume import Volume
+
+_TRUTH = {"1": True, "true": True, "True": True, "0": False, "false": False, "False": False}
+
+
+class VolumeFilter:
+    """Values of one key are alternatives, keys and labels all must match. ``name`` matches a part of the name."""
+
+    def __init__(self, filters: Filters | None, keys: frozenset[str]) -> None:
+        """``keys`` are those that the endpoint has. Raises ``InvalidArgument`` for other keys and for a bad truth value."""
+        self._filters = {key: values for key, values in (filters or {}).items() if values}
+        for key in filters or {}:
+            if key not in keys:
+                raise InvalidArgument(f"invalid filter '{key}'")
+        self._dangling = self._truth("dangling")
+        #: Whether prune shall take named volumes too.
+        self.all = bool(self._truth("all"))
+
+    def matches(self, volume: Volume, used: Callable[[str], bool]) -> bool:
+        """Whether the volume was asked for; ``used`` tells of a name whether it is in use, where that matters."""
+        names, drivers = self._filters.get("name"), self._filters.get("driver")
+        return (
+            (names is None or any(name in volume.name for name in names))
+            and (drivers is None or volume.driver in drivers)
+            and all(_has_label(volume, label) for label in self._filters.get("label", ()))
+            and not any(_has_label(volume, label) for label in self._filters.get("label!", ()))
+            and (self._dangling is None or used(volume.name) is not self._dangling)
+        )
+
+    def _truth(self, key: str) -> bool | None:
+        values = {_TRUTH.get(value) for value in self._filters.get(key, ())}
+        if None in values or len(values) > 1:
+            raise InvalidArgument(f"invalid filter '{key}={','.join(self._filters[key])}': give true or false")
+        return values.pop() if values else None
+
+
+def _has_label(volume: Volume, label: str) -> bool:
+    key, equals, value = label.partition("=")
+    labels = volume.labels or {}
+    return key in labels and (not equals or labels[key] == value)

@@ -1,0 +1,249 @@
+"""Volumes: directories under the data root that outlive the containers they are mounted in (driver ``local``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.resources.volumes.filters import VolumeFilter
+from moby_tui.engine.resources.volumes.populate import DATA, populate
+from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
+from moby_tui.engine.resources.volumes.trees import disk_usage, remove
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.locks import FileLock
+from moby_tui.engine.store.paths import Paths
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.schema.base import Filters
+from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
+
+ANONYMOUS = "com.docker.volume.anonymous"
+#: No volume's name begins with a dot: what is called so is on its way out.
+_REMOVED = ".removed-"
+
+#: ``(type, action, id, attributes)``, as ``Journal.publish`` takes them.
+Publish = Callable[[str, str, str, dict[str, str]], object]
+Mounts = list[MountPoint]
+Names = list[str]
+Events = list[tuple[str, str, str, dict[str, str]]]
+Volumes = list[Volume]
+
+
+class Resolution(msgspec.Struct):
+    """A container's mounts, the volumes that were made for it alone, and those that take over the image's content at first."""
+
+    mounts: Mounts
+    anonymous: Names
+    populated: Mounts
+
+
+class VolumeManager:
+    """The ``Volumes`` of the client protocol, and what a container's creation needs of them."""
+
+    def __init__(self, paths: Paths, database: Database, publish: Publish, used_by: Callable[[str], Sequence[str]]) -> None:
+        """``used_by`` names the containers, running or not, that have a volume mounted."""
+        self._folder = paths.volumes
+        self._database = database
+        self._publish = publish
+        self._used_by = used_by
+
+    def guard(self) -> FileLock:
+        """To be held from ``resolve`` until the container is in the store: no volume is removed meanwhile, by any process."""
+        return FileLock(self._folder / ".lock")
+
+    # The client protocol
+
+    async def list(self, *, filters: Filters | None = None) -> list[Volume]:
+        """The volumes by name. Filters: dangling, driver, label, name. Raises ``InvalidArgument`` for others."""
+        wanted = VolumeFilter(filters, frozenset(("dangling", "driver", "label", "name")))
+        return [volume for volume in self._all() if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
+
+    async def create(self, config: VolumeCreate) -> Volume:
+        """Makes a volume; one that is there already is returned as it is. Without a name it is anonymous.
+
+        Raises ``InvalidArgument`` for a bad name, ``NotImplementedYet`` for other drivers and for driver options.
+        """
+        check_volume_driver(config.driver)
+        for option in config.driver_opts or ():
+            raise NotImplementedYet(f"volume option {option}")
+        if not config.name:
+            labels = {**(config.labels or {}), ANONYMOUS: ""}
+            return self._create(secrets.token_hex(32), labels)
+        check_volume_name(config.name)
+        return self._create(config.name, config.labels)
+
+    async def inspect(self, name: str) -> Volume:
+        """Raises ``NotFound``."""
+        volume = self._find(name)
+        if volume is None:
+            raise NotFound(f"get {name}: no such volume")
+        return volume
+
+    async def remove(self, name: str, *, force: bool = False) -> None:
+        """Deletes a volume and its data. Raises ``NotFound`` unless ``force``, ``Conflict`` while a container has it mounted."""
+        async with self.guard():
+            if self._find(name) is None:
+                if force:
+                    return
+                raise NotFound(f"get {name}: no such volume")
+            if users := self._used_by(name):
+                raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
+            self._remove(name)
+        await asyncio.to_thread(self._sweep)
+
+    async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
+        """Removes the anonymous volumes that no container uses; with the filter ``all`` named ones too. Also: label, label!."""
+        wanted = VolumeFilter(filters, frozenset(("all", "label", "label!")))
+        pruned = VolumesPruned(volumes_deleted=[])
+        async with self.guard():
+            for volume in self._all():
+                candidate = wanted.all or ANONYMOUS in (volume.labels or {})
+                if candidate and wanted.matches(volume, lambda _name: False) and not self._used_by(volume.name):
+                    pruned.space_reclaimed += await self.size(volume.name)
+                    self._remove(volume.name)
+                    pruned.volumes_deleted = [*(pruned.volumes_deleted or ()), volume.name]
+        await asyncio.to_thread(self._sweep)
+        self._publish("volume", "prune", "", {"reclaimed": str(pruned.space_reclaimed)})
+        return pruned
+
+    # For containers
+
+    async def resolve(self, config: ContainerConfig, host_config: HostConfig) -> Resolution:
+        """The mounts of a container that is being created; volumes that are not there are made.
+
+        Raises ``InvalidArgument`` (Docker's texts) and ``NotImplementedYet``. Hold ``guard`` around it and the store's ``insert``.
+        """
+        resolution = Resolution([], [], [])
+        try:
+            for request in mount_requests(config, host_config):
+                await self._resolve(request, resolution)
+        except BaseException:
+            self.remove_anonymous(resolution.anonymous)
+            raise
+        return resolution
+
+    async def _resolve(self, request: MountRequest, resolution: Resolution) -> None:
+        _refuse_selinux(request)
+        if request.type == "bind":
+            _check_source(request)
+        if request.type != "volume":
+            resolution.mounts.append(_mount_point(request, request.source))
+            return
+        volume = await self.create(VolumeCreate(name=request.source, labels=request.labels or None))
+        mount = _mount_point(request, volume.mountpoint, volume.name)
+        resolution.mounts.append(mount)
+        if not request.source:
+            resolution.anonymous.append(volume.name)
+        if request.copy:
+            resolution.populated.append(mount)
+
+    async def populate(self, name: str, rootfs: int, destination: str) -> bool:
+        """Copies what the root file system open as ``rootfs`` has at ``destination`` into the volume if that is empty.
+
+        To be called before the first start, for each of ``Resolution.populated``. Returns whether it copied.
+        Raises ``StorageFull`` or ``MobyError``.
+        """
+        self._create(name, None)  # its directory may be missing where a removal was cut short
+        return await asyncio.to_thread(populate, self._folder / name, rootfs, destination)
+
+    def remove_anonymous(self, names: Names) -> None:
+        """Removes those of a removed container's own volumes that no other container has mounted by name."""
+        for name in names:
+            if not self._used_by(name):
+                self._remove(name)
+        self._sweep()
+
+    async def size(self, name: str) -> int:
+        """Bytes that a volume takes on disk; a file with several names counts once."""
+        return await asyncio.to_thread(disk_usage, self._folder / name)
+
+    @staticmethod
+    def mount_events(action: str, container_id: str, mounts: Mounts) -> Events:
+        """The events ``mount`` or ``unmount`` of a container's volumes, ready to be published."""
+        events: Events = []
+        for mount in mounts:
+            if mount.type != "volume":
+                continue
+            attributes = {"driver": mount.driver, "container": container_id}
+            if action == "mount":
+                access = {"read/write": str(mount.rw).lower(), "propagation": mount.propagation}
+                attributes |= {"destination": mount.destination} | access
+            events.append(("volume", action, mount.name, attributes))
+        return events
+
+    # Records and directories
+
+    def _all(self) -> Volumes:
+        rows = self._database.query("SELECT record FROM volumes ORDER BY name")
+        return [msgspec.json.decode(row["record"], type=Volume) for row in rows]
+
+    def _find(self, name: str) -> Volume | None:
+        rows = self._database.query("SELECT record FROM volumes WHERE name = ?", name)
+        return msgspec.json.decode(rows[0]["record"], type=Volume) if rows else None
+
+    def _create(self, name: str, labels: dict[str, str] | None) -> Volume:
+        """Makes what is missing of a volume: its row, its directory."""
+        data = self._folder / name / DATA
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        volume = Volume(name=name, mountpoint=str(data), created_at=created, labels=labels)
+        with self._database.transaction() as connection:
+            row = (name, msgspec.json.encode(volume))
+            inserted = connection.execute("INSERT OR IGNORE INTO volumes (name, record) VALUES (?, ?)", row)
+            data.parent.mkdir(mode=0o701, exist_ok=True)
+            data.mkdir(mode=0o755, exist_ok=True)
+        if inserted.rowcount == 0:
+            return self._find(name) or volume
+        self._publish("volume", "create", name, {"driver": "local"})
+        return volume
+
+    def _remove(self, name: str) -> bool:
+        """The directory goes aside before the row: after a crash the name never leads to what was removed."""
+        with self._database.transaction() as connection:
+            if (self._folder / name).exists():
+                (self._folder / name).rename(self._folder / f"{_REMOVED}{secrets.token_hex(8)}")
+            removed = connection.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount > 0
+        if removed:
+            self._publish("volume", "destroy", name, {"driver": "local"})
+        return removed
+
+    def _sweep(self) -> None:
+        """Deletes what was removed, also by those who did not live to delete it."""
+        for folder in self._folder.glob(f"{_REMOVED}*"):
+            with contextlib.suppress(OSError):  # the next sweep meets it again
+                remove(folder)
+
+
+def _refuse_selinux(request: MountRequest) -> None:
+    if {"z", "Z"} & set(request.mode.split(",")) and Path("/sys/fs/selinux/enforce").exists():
+        raise NotImplementedYet("volume option z on a machine with SELinux")
+
+
+def _check_source(request: MountRequest) -> None:
+    """``-v`` makes a directory of what is not there, ``--mount`` refuses."""
+    if Path(request.source).exists():
+        return
+    if not request.create_source:
+        raise InvalidArgument(f'invalid mount config for type "bind": bind source path does not exist: {request.source}')
+    try:
+        Path(request.source).mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidArgument(f"error while creating mount source path '{request.source}': {error.strerror}") from error
+
+
+def _mount_point(request: MountRequest, source: str, name: str = "") -> MountPoint:
+    return MountPoint(
+        type=request.type,
+        name=name,
+        source=source,
+        destination=request.target,
+        driver="local" if name else "",
+        mode=request.mode,
+        rw=not request.read_only,
+        propagation=request.propagation,
+    )

@@ -1,0 +1,126 @@
+"""The first content of a volume: what the image has at the place where it is mounted."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.volumes.trees import closing, empty, open_below
+from moby_tui.errors import MobyError, StorageFull
+
+DATA = "_data"
+#: Stands beside the data while they are copied; what a crash left half copied is copied anew.
+_MARKER = "_populating"
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+#: Of the overlay, or of the host's policy; they mean nothing in a volume.
+_FOREIGN_XATTRS = ("trusted.", "security.selinux", "system.")
+
+
+def populate(volume: Path, rootfs: int, destination: str) -> bool:
+    """Copies the directory ``destination`` of a root file system into an empty volume: owners, modes, times, attributes, links.
+
+    Returns whether anything was copied; a volume with content and a destination that is no directory stay as they are. Blocking.
+    Raises ``StorageFull`` or ``MobyError``; the next call then begins anew.
+    """
+    with _told(volume.name, destination), closing(os.open(volume, _OPEN_DIRECTORY)) as folder:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            source = open_in_root(rootfs, destination, _OPEN_DIRECTORY)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return False
+            raise
+        with closing(source), closing(os.open(DATA, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)) as target:
+            return _populate(folder, source, target)
+
+
+def _populate(folder: int, source: int, target: int) -> bool:
+    if os.access(_MARKER, os.F_OK, dir_fd=folder):
+        empty(target)
+    elif os.listdir(target):
+        return False
+    os.close(os.open(_MARKER, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder))
+    _Copy(source, target).run()
+    os.unlink(_MARKER, dir_fd=folder)
+    return True
+
+
+class _Copy:
+    """A copy of a tree, directory by directory, each reached from the top without following a link."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._source = source
+        self._target = target
+        self._first_names: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+
+    def run(self) -> None:
+        directories = [b"."]
+        for directory in directories:  # grows while it is walked
+            with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:
+                directories += [directory + b"/" + os.fsencode(name) for name in self._copy_entries(directory, source, target)]
+        for directory in reversed(directories):  # at the end: entries that are made in it change a directory's times
+            with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:
+                _copy_attributes(source, target, os.fstat(source))
+
+    def _copy_entries(self, directory: bytes, source: int, target: int) -> Iterator[str]:
+        """Copies what is no directory, makes those that are, and yields their names."""
+        for name in os.listdir(source):
+            status = os.stat(name, dir_fd=source, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                os.mkdir(name, 0o700, dir_fd=target)
+                yield name
+            elif status.st_nlink > 1 and (first := self._first_names.get((status.st_dev, status.st_ino))):
+                with closing(open_below(self._target, first[0])) as folder:
+                    os.link(first[1], name, src_dir_fd=folder, dst_dir_fd=target, follow_symlinks=False)
+            elif not stat.S_ISSOCK(status.st_mode):
+                self._first_names[status.st_dev, status.st_ino] = (directory, os.fsencode(name))
+                _copy_object(name, source, target, status)
+
+
+def _copy_object(name: str, source: int, target: int, status: os.stat_result) -> None:
+    if stat.S_ISREG(status.st_mode):
+        reading = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=source)
+        with closing(reading), closing(os.open(name, _CREATE, 0o600, dir_fd=target)) as writing:
+            while os.sendfile(writing, reading, None, 1 << 30):
+                pass
+            _copy_attributes(reading, writing, status)
+        return
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+    else:
+        os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=target)
+    os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        with closing(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=target)) as node:
+            Path(f"/proc/self/fd/{node}").chmod(stat.S_IMODE(status.st_mode))
+    os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target, follow_symlinks=False)
+
+
+def _copy_attributes(source: int, target: int, status: os.stat_result) -> None:
+    """Owner first: it takes away capabilities and the set-user-id bit. Times last."""
+    os.fchown(target, status.st_uid, status.st_gid)
+    for name in os.listxattr(source):
+        if not name.startswith(_FOREIGN_XATTRS):
+            with suppress(PermissionError):
+                os.setxattr(target, name, os.getxattr(source, name))
+    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextmanager
+def _told(volume: str, destination: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(
+                f"no space left to copy {destination} into volume {volume}; free some on the data root's disk"
+            ) from error
+        raise MobyError(f"cannot copy {destination} of the image into volume {volume}: {error.strerror}") from error

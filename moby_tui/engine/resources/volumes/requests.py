@@ -1,0 +1,175 @@
+"""What mounts a container asks for: ``-v``, ``--mount``, ``--tmpfs`` and the image's volumes, read into one list.
+
+Texts of refusals are those of the Docker Engine. Nothing here looks at the disk.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.container import ContainerConfig, HostConfig, Mount, TmpfsOptions
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_NAME_MAX = 255
+_PROPAGATION = frozenset(("private", "rprivate", "shared", "rshared", "slave", "rslave"))
+_ACCESS = frozenset(("ro", "rw"))
+_SELINUX = frozenset(("z", "Z"))
+#: Only Docker Desktop gives them a meaning.
+_CONSISTENCY = frozenset(("default", "consistent", "cached", "delegated"))
+_MODES = _PROPAGATION | _ACCESS | _SELINUX | _CONSISTENCY | {"nocopy"}
+
+
+@dataclass
+class MountRequest:
+    """One mount. ``source`` is a host path for a bind, a name or ``""`` (anonymous) for a volume."""
+
+    type: str
+    target: str
+    source: str = ""
+    mode: str = ""
+    read_only: bool = False
+    propagation: str = ""
+    copy: bool = True
+    create_source: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[MountRequest]:
+    """All mounts of a container. An image's volume gives way to what is asked for at the same place.
+
+    Raises ``InvalidArgument``, also for two mounts at one place, and ``NotImplementedYet``.
+    """
+    if host_config.volumes_from:
+        raise NotImplementedYet("option --volumes-from")
+    requests = [_bind_request(bind, host_config.volume_driver) for bind in host_config.binds or ()]
+    requests += [_mount_request(mount) for mount in host_config.mounts or ()]
+    requests += [MountRequest("tmpfs", _target(target), mode=mode) for target, mode in (host_config.tmpfs or {}).items()]
+    targets: set[str] = set()
+    for request in requests:
+        if request.target in targets:
+            raise InvalidArgument(f"Duplicate mount point: {request.target}")
+        targets.add(request.target)
+    preset = {_target(target): None for target in config.volumes or ()}
+    return requests + [MountRequest("volume", target) for target in preset if target not in targets]
+
+
+def check_volume_name(name: str) -> None:
+    """Raises ``InvalidArgument`` where a volume cannot be called so."""
+    if len(name) == 1:
+        raise InvalidArgument("volume name is too short, names should be at least two alphanumeric characters")
+    if not _NAME.fullmatch(name) or len(name) > _NAME_MAX:
+        raise InvalidArgument(
+            f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" '
+            "are allowed. If you intended to pass a host directory, use absolute path"
+        )
+
+
+def check_volume_driver(driver: str) -> None:
+    if driver not in ("", "local"):
+        raise NotImplementedYet(f"volume driver {driver}")
+
+
+def _bind_request(specification: str, volume_driver: str) -> MountRequest:
+    """``[source:]target[:mode,mode]`` as ``-v`` has it; the source is an absolute path or a volume's name."""
+    parts = specification.split(":")
+    if not all(parts) or len(parts) > 3 or (len(parts) == 2 and _MODES.issuperset(parts[1].split(","))):
+        raise InvalidArgument(f"invalid volume specification: '{specification}'")
+    source, target = ("", parts[0]) if len(parts) == 1 else parts[:2]
+    modes = parts[2].split(",") if len(parts) == 3 else []
+    _check_modes(modes)
+    propagation = next((mode for mode in modes if mode in _PROPAGATION), "")
+    request = MountRequest("bind", _target(target), mode=",".join(modes), read_only="ro" in modes, propagation=propagation)
+    if source.startswith("/"):
+        if "nocopy" in modes:
+            raise InvalidArgument(f"invalid volume specification: '{specification}': nocopy is for volumes only")
+        request.source, request.create_source = posixpath.normpath(source), True
+        request.propagation = propagation or "rprivate"
+        return request
+    check_volume_driver(volume_driver)
+    if source:
+        check_volume_name(source)
+    if propagation:
+        raise InvalidArgument(f"invalid volume specification: '{specification}': propagation is for bind mounts only")
+    request.type, request.source, request.copy = "volume", source, "nocopy" not in modes
+    return request
+
+
+def _check_modes(modes: list[str]) -> None:
+    for family in (_ACCESS, _PROPAGATION, _SELINUX, _CONSISTENCY, frozenset(("nocopy",))):
+        if sum(mode in family for mode in modes) > 1:
+            raise InvalidArgument(f"invalid mode: {','.join(modes)}")
+    if not _MODES.issuperset(modes):
+        raise InvalidArgument(f"invalid mode: {','.join(modes)}")
+
+
+def _mount_request(mount: Mount) -> MountRequest:
+    """A mount as ``--mount`` has it."""
+    request = MountRequest(mount.type, _target(mount.target), source=mount.source, read_only=mount.read_only)
+    if mount.type == "bind":
+        return _with_bind_options(request, mount)
+    if mount.type == "volume":
+        return _with_volume_options(request, mount)
+    if mount.type == "tmpfs":
+        if mount.source:
+            raise InvalidArgument('invalid mount config for type "tmpfs": source must not be specified')
+        request.mode = _tmpfs_mode(mount.tmpfs_options or TmpfsOptions(), mount.read_only)
+        return request
+    if mount.type == "image":
+        raise NotImplementedYet("mount type image")
+    raise InvalidArgument(f"mount type unknown: {mount.type}")
+
+
+def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:
+    if not mount.source.startswith("/"):
+        raise InvalidArgument(f"invalid mount config for type \"bind\": invalid mount path: '{mount.source}' must be absolute")
+    request.source, request.propagation = posixpath.normpath(mount.source), "rprivate"
+    options = mount.bind_options
+    if options is None:
+        return request
+    for name in ("non_recursive", "read_only_non_recursive", "read_only_force_recursive"):
+        if getattr(options, name):
+            raise NotImplementedYet(f"bind mount option {name.replace('_', '-')}")
+    if options.propagation:
+        if options.propagation not in _PROPAGATION:
+            raise InvalidArgument(f'invalid mount config for type "bind": invalid propagation mode: {options.propagation}')
+        request.propagation = options.propagation
+    request.create_source = options.create_mountpoint
+    return request
+
+
+def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:
+    if mount.source:
+        check_volume_name(mount.source)
+    options = mount.volume_options
+    if options is None:
+        return request
+    if options.subpath:
+        raise NotImplementedYet("volume option volume-subpath")
+    if options.driver_config is not None:
+        check_volume_driver(options.driver_config.name)
+        for key in options.driver_config.options or ():
+            raise NotImplementedYet(f"volume option {key}")
+    request.copy, request.labels = not options.no_copy, options.labels or {}
+    return request
+
+
+def _tmpfs_mode(options: TmpfsOptions, read_only: bool) -> str:
+    """The mount options of a tmpfs, as tmpfs(5) spells them."""
+    if options.size_bytes < 0:
+        raise InvalidArgument('invalid mount config for type "tmpfs": the size must not be negative')
+    words = ["ro"] if read_only else []
+    words += [f"size={options.size_bytes}"] if options.size_bytes else []
+    words += [f"mode={options.mode & 0o7777:o}"] if options.mode else []
+    return ",".join((*words, *("=".join(option) for option in options.options or ())))
+
+
+def _target(path: str) -> str:
+    if not path.startswith("/"):
+        raise InvalidArgument(f"invalid mount path: '{path}' mount path must be absolute")
+    clean = "/" + posixpath.normpath(path).strip("/")
+    if clean == "/":
+        raise InvalidArgument("invalid specification: destination can't be '/'")
+    return clean

@@ -1,0 +1,87 @@
+"""Trees that a container made: of any depth and size, with any names, and perhaps being changed. No recursion, few descriptors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
+
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+@contextmanager
+def closing(fd: int) -> Iterator[int]:
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def open_below(top: int, path: bytes) -> int:
+    """Opens a directory under another without following any link. Raises ``OSError``."""
+    return openat2(top, path, os.O_RDONLY | os.O_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+
+
+def disk_usage(folder: Path) -> int:
+    """Bytes that a tree takes on disk; a file with several names counts once. What is deeper than a path can say is left out."""
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    with closing(os.open(folder, _OPEN_DIRECTORY)) as top:
+        directories = [b"."]
+        while directories:
+            directory = directories.pop()
+            with suppress(OSError), closing(open_below(top, directory)) as fd, os.scandir(fd) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):  # a container is at work in it
+                        status = entry.stat(follow_symlinks=False)
+                        if (status.st_dev, status.st_ino) not in seen:
+                            seen.add((status.st_dev, status.st_ino))
+                            total += status.st_blocks * 512
+                        if stat.S_ISDIR(status.st_mode):
+                            directories.append(directory + b"/" + os.fsencode(entry.name))
+    return total
+
+
+def empty(folder: int) -> None:
+    """Deletes everything in a directory that nobody uses any more. A directory below is first moved up, so that none is deep.
+
+    Raises ``OSError``; a second process that does the same at the same time is no error.
+    """
+    pending = [name for name in os.listdir(folder) if not _unlink(folder, name)]
+    moved = 0
+    while pending:
+        name = pending.pop()
+        with suppress(FileNotFoundError), closing(os.open(name, _OPEN_DIRECTORY, dir_fd=folder)) as directory:
+            for below in [below for below in os.listdir(directory) if not _unlink(directory, below)]:
+                moved += 1
+                target = f".{os.getpid()}-{moved}"
+                with suppress(FileNotFoundError):
+                    os.rename(below, target, src_dir_fd=directory, dst_dir_fd=folder)
+                    pending.append(target)
+            os.rmdir(name, dir_fd=folder)
+
+
+def remove(folder: Path) -> None:
+    """Deletes a directory with all that is in it. Raises ``OSError``."""
+    with suppress(FileNotFoundError):
+        with closing(os.open(folder, _OPEN_DIRECTORY)) as fd:
+            empty(fd)
+        folder.rmdir()
+
+
+def _unlink(directory: int, name: str) -> bool:
+    """Deletes a name unless it is a directory's; returns whether it is gone."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EPERM):
+            return False
+        raise
+    return True
