@@ -1,0 +1,189 @@
+"""The dashboard over the real engine: real containers, a real log, a real shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.widgets import DataTable
+
+from moby_tui.schema.container import ContainerCreate
+from moby_tui.screens.confirm import Confirm
+from moby_tui.screens.widgets.container_table import ContainerTable
+from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.plot import Plot
+from moby_tui.screens.widgets.status_bar import Banner
+from moby_tui.screens.widgets.terminal import Terminal
+
+TALK = "echo hello from inside; echo and an error >&2; while true; do sleep 1; done"
+
+
+async def talker(engine, image: str, name: str = "talker") -> str:
+    created = await engine.containers.create(
+        ContainerCreate(image=image, cmd=["sh", "-c", TALK], stop_timeout=1, hostname="inner"), name=name
+    )
+    return created.id
+
+
+def state(app) -> str:
+    return app.screen.chosen.state if app.screen.chosen else ""
+
+
+async def walk_through_a_life(app, pilot, eventually, engine, image: str) -> None:
+    """Start, log, use, shell, stop, start, kill, remove: all by keys, and each looked up in the engine."""
+    identifier = await talker(engine, image)
+    await eventually(pilot, lambda: app.screen.chosen and app.screen.chosen.name == "talker" and state(app) == "created")
+
+    await pilot.press("s")
+    await eventually(pilot, lambda: state(app) == "running")
+    assert (await engine.containers.inspect(identifier)).state.running
+    view = app.screen.query_one(LogView)
+    await eventually(pilot, lambda: set(view.lines.plain_rows()) == {"hello from inside", "and an error"})
+    await eventually(pilot, lambda: app.stats.histories.get(identifier) and len(app.stats.histories.get(identifier).cpu) >= 2)
+    assert app.stats.histories.get(identifier).memory[-1] > 0
+    await eventually(pilot, lambda: app.screen.query_one("#side-plots #memory", Plot)._values)
+    await pilot.press("o")
+    await eventually(pilot, lambda: app.screen.query_one("#process-table", DataTable).row_count >= 1)
+
+    await pilot.press("e")
+    await eventually(pilot, lambda: app.screen.query(Terminal) and "#" in app.screen.query_one(Terminal).screen_text)
+    terminal = app.screen.query_one(Terminal)
+    await pilot.press(*"echo $((6*7))-$(hostname)", "enter")
+    await eventually(pilot, lambda: "42-inner" in terminal.screen_text)
+    await pilot.press(*"sleep 1000", "enter")
+    await pilot.pause(0.5)
+    await pilot.press("ctrl+c", *"echo in-$((1+1))", "enter")
+    await eventually(pilot, lambda: "in-2" in terminal.screen_text)
+    await pilot.resize_terminal(90, 28)
+    await pilot.pause(0.5)
+    await pilot.press(*"stty size", "enter")
+    await eventually(pilot, lambda: f"{terminal.size.height} {terminal.size.width - 1}" in terminal.screen_text)
+    await pilot.press(*"exit", "enter")
+    await eventually(pilot, lambda: app.current_mode == "containers")
+
+    await pilot.press("x")
+    await eventually(pilot, lambda: state(app) == "exited")
+    assert not (await engine.containers.inspect(identifier)).state.running
+    await pilot.press("s")
+    await eventually(pilot, lambda: state(app) == "running")
+    await eventually(pilot, lambda: list(view.lines.plain_rows()).count("hello from inside") == 2)
+    await pilot.press("K")
+    await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+    await pilot.press("y")
+    await eventually(pilot, lambda: not isinstance(app.screen, Confirm) and state(app) == "exited")
+    assert (await engine.containers.inspect(identifier)).state.exit_code == 137
+    await pilot.press("d")
+    await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+    await pilot.press("y")
+    await eventually(pilot, lambda: not isinstance(app.screen, Confirm) and app.screen.query_one(ContainerTable).row_count == 0)
+    assert await engine.containers.list(all=True) == []
+
+
+async def test_a_containers_life_in_process(roots, busybox, engine, open_dashboard, eventually):
+    from moby_tui.engine.engine import Engine
+
+    async with open_dashboard(lambda: Engine.open(*roots), size=(130, 40)) as (app, pilot):
+        await walk_through_a_life(app, pilot, eventually, engine, busybox)
+
+
+@asynccontextmanager
+async def daemon(roots) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    data_root, exec_root = roots
+    host = f"unix://{exec_root}/t.sock"
+    command = [
+        sys.executable,
+        "-m",
+        "moby_tui",
+        "daemon",
+        "--data-root",
+        str(data_root),
+        "--exec-root",
+        str(exec_root),
+        "-H",
+        host,
+    ]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env={**os.environ, "MOBY_HOST": ""})
+    try:
+        assert process.stdout and await process.stdout.readline()
+        yield host, process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def test_a_containers_life_over_a_socket(roots, busybox, engine, open_dashboard, eventually):
+    from moby_tui.api.client.connect import connect
+
+    async with daemon(roots) as (host, _), open_dashboard(lambda: connect(host), size=(130, 40)) as (app, pilot):
+        await walk_through_a_life(app, pilot, eventually, engine, busybox)
+
+
+async def test_a_daemon_that_dies_and_comes_back(roots, busybox, engine, open_dashboard, eventually):
+    from moby_tui.api.client.connect import connect
+
+    await talker(engine, busybox)
+    async with daemon(roots) as (host, running):
+        factory = lambda: connect(host)  # noqa: E731
+        async with open_dashboard(factory) as (app, pilot):
+            await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 1)
+            running.terminate()
+            await running.wait()
+            await eventually(pilot, lambda: app.screen.query_one(Banner).has_class("-lost"))
+            assert app.screen.query_one(ContainerTable).row_count == 1
+            await talker(engine, busybox, "second")
+            async with daemon(roots):
+                await eventually(pilot, lambda: app.session.connection.up, tries=600)
+                await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 2)
+
+
+@pytest.fixture
+def tmux(roots):
+    """A terminal of its own: ``tmux("capture-pane", "-p")``."""
+    socket = roots[0].parent / "tmux"
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", str(socket), "-f", "/dev/null", *arguments], capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    yield run
+    subprocess.run(["tmux", "-S", str(socket), "kill-server"], check=False)
+
+
+async def test_moby_tui_in_a_terminal(roots, busybox, engine, tmux):
+    """The whole program, as a person sees it; it gives the terminal back in order."""
+
+    async def sees(what: str) -> str:
+        for _ in range(400):
+            screen = tmux("capture-pane", "-p")
+            if what in screen:
+                return screen
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{what!r} is not in\n{screen}")
+
+    await talker(engine, busybox)
+    line = shlex.join([sys.executable, "-m", "moby_tui", "--data-root", str(roots[0]), "--exec-root", str(roots[1]), "tui"])
+    tmux("new-session", "-d", "-x", "120", "-y", "36", "sh")
+    tmux("send-keys", f"PS1='ready# '; {line}; echo status $?", "Enter")
+    await sees("talker")
+    tmux("send-keys", "s")
+    await sees("hello from inside")
+    tmux("send-keys", "e")
+    await sees("ctrl+]")
+    await sees("/ #")
+    tmux("send-keys", "echo $((6*7))-$(hostname)", "Enter")
+    await sees("42-inner")
+    tmux("send-keys", "C-]")
+    await sees("any other key")
+    tmux("send-keys", "d")
+    await sees("hello from inside")
+    tmux("send-keys", "q")
+    assert "hello from inside" not in await sees("status 0")
