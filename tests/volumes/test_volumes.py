@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from moby_tui.engine.resources.volumes import trees
+from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.volumes.trees import closing, empty, open_below
+from moby_tui.engine.kernel.trees import closing, empty, open_below
 from moby_tui.errors import MobyError, StorageFull
 
 DATA = "_data"

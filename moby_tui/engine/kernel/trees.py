@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
 
@@ -27,7 +26,7 @@ def open_below(top: int, path: bytes) -> int:
     return openat2(top, path, os.O_RDONLY | os.O_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 
-def disk_usage(folder: Path) -> int:
+def disk_usage(folder: str | os.PathLike[str]) -> int:
     """Bytes that a tree takes on disk; a file with several names counts once. What is deeper than a path can say is left out."""
     total = 0
     seen: set[tuple[int, int]] = set()
@@ -66,12 +65,19 @@ def empty(folder: int) -> None:
             os.rmdir(name, dir_fd=folder)
 
 
-def remove(folder: Path) -> None:
+def remove_at(directory: int, name: str | bytes) -> None:
+    """Deletes a directory by its name in an opened one, with all that is in it. Raises ``OSError``."""
+    with closing(os.open(name, _OPEN_DIRECTORY, dir_fd=directory)) as fd:
+        empty(fd)
+    os.rmdir(name, dir_fd=directory)
+
+
+def remove(folder: str | os.PathLike[str]) -> None:
     """Deletes a directory with all that is in it. Raises ``OSError``."""
     with suppress(FileNotFoundError):
         with closing(os.open(folder, _OPEN_DIRECTORY)) as fd:
             empty(fd)
-        folder.rmdir()
+        os.rmdir(folder)  # noqa: PTH106 -- pathlib costs a monitor more than this line gains
 
 
 def _unlink(directory: int, name: str) -> bool:

@@ -1,0 +1,181 @@
+"""Files of a container as tar streams: ``docker cp``, ``docker export``.
+
+The container may be at work in its files and is hostile: every path is resolved by the kernel inside the container's root
+(openat2(2), RESOLVE_IN_ROOT; CVE-2018-15664), and what is archived is reached from its top without following any link.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as status_bits
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, open_in_root, openat2
+from moby_tui.engine.runtime import user
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.schema.container import PathStat
+
+_OBJECT = os.O_PATH | os.O_NOFOLLOW
+#: Go's os.FileMode: its own bits beside the nine permission bits.
+_GO_KINDS = {
+    status_bits.S_IFDIR: 1 << 31,
+    status_bits.S_IFLNK: 1 << 27,
+    status_bits.S_IFIFO: 1 << 25,
+    status_bits.S_IFSOCK: 1 << 24,
+    status_bits.S_IFBLK: 1 << 26,
+    status_bits.S_IFCHR: 1 << 26 | 1 << 21,
+}
+_GO_SPECIAL = {status_bits.S_ISUID: 1 << 23, status_bits.S_ISGID: 1 << 22, status_bits.S_ISVTX: 1 << 20}
+
+
+def stat(root: int, path: str) -> PathStat:
+    """What is at a path. A symbolic link at its end is itself meant, unless the path ends with ``/`` or ``/.``.
+
+    ``root`` is a descriptor of the container's root. Raises ``NotFound``.
+    """
+    with _opened(root, path) as fd:
+        status = os.fstat(fd)
+        target = _link_target(root, path, fd) if status_bits.S_ISLNK(status.st_mode) else ""
+    seconds, fraction = divmod(status.st_mtime_ns, 1_000_000_000)
+    return PathStat(
+        name=_base_name(path) or "/",
+        size=status.st_size,
+        mode=_go_mode(status.st_mode),
+        mtime=f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z",
+        link_target=target,
+    )
+
+
+def get(root: int, path: str) -> Iterator[bytes]:
+    """An uncompressed tar of a path; its first entry is the path's base name (``.`` where the path ends with it).
+
+    ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
+    """
+    with _opened(root, path) as top:
+        yield from _archive(top, _base_name(path))
+
+
+async def put(
+    root: int,
+    path: str,
+    pieces: AsyncIterator[bytes],
+    *,
+    no_overwrite_dir_non_dir: bool = False,
+    copy_uid_gid: bool = False,
+    container_user: str = "",
+) -> None:
+    """Unpacks an archive (tar, plain or gzip, bzip2, xz, zstd) into an existing directory; ``root`` is the container's root.
+
+    ``no_overwrite_dir_non_dir`` refuses to put a directory in place of something else or the reverse; with ``copy_uid_gid`` all
+    that is made belongs to ``container_user`` (as in ``Config.User``), otherwise to whom the archive says.
+    Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
+    """
+    from moby_tui.engine.runtime import extract
+
+    owner = None
+    if copy_uid_gid and container_user:
+        who = user.resolve(root, container_user, [])
+        owner = who.uid, who.gid
+    await extract.extract(root, path, pieces, strict=no_overwrite_dir_non_dir, owner=owner)
+
+
+def export(root: int) -> Iterator[bytes]:
+    """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
+    with _opened(root, "/") as top:
+        yield from _archive(top, "", device=os.fstat(top).st_dev)
+
+
+def _archive(top: int, base: str, *, device: int | None = None) -> Iterator[bytes]:
+    """The object ``top`` and, where it is a directory, what is below it, as far as it is on ``device``."""
+    from moby_tui.engine.runtime.tar_writer import END, TarWriter
+
+    writer = TarWriter()
+    status = os.fstat(top)
+    if device is None:
+        yield from writer.member(top, base, status)
+    pending = [""] if status_bits.S_ISDIR(status.st_mode) else []
+    while pending:
+        folder = pending.pop()
+        below = []
+        for name in _names(top, folder):
+            path = f"{folder}/{name}" if folder else name
+            with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # gone, or put in another's place
+                status = os.fstat(fd)
+                yield from writer.member(fd, f"{base}/{path}" if device is None else path, status)
+                if status_bits.S_ISDIR(status.st_mode) and device in (None, status.st_dev):
+                    below.append(path)
+        pending += reversed(below)
+    yield END
+
+
+def _names(top: int, folder: str) -> list[str]:
+    try:
+        with _below(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY) as fd:
+            return sorted(os.listdir(fd))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+@contextmanager
+def _below(top: int, path: str, flags: int = _OBJECT) -> Iterator[int]:
+    """An object under ``top``; a link that was put on the way since it was listed counts as gone."""
+    try:
+        fd = openat2(top, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
+        raise
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _opened(root: int, path: str) -> Iterator[int]:
+    """The object that a caller's path means."""
+    absolute = "/" + path.lstrip("/")
+    follows = absolute.endswith(("/", "/.", "/.."))
+    try:
+        fd = open_in_root(root, absolute, os.O_PATH if follows else _OBJECT)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            raise NotFound(f"Could not find the file {path} in the container") from error
+        if error.errno == errno.EINVAL:
+            raise InvalidArgument(f"invalid path {path!r}: {error.strerror}") from error
+        raise MobyError(f"cannot open {path} in the container: {error.strerror}") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _base_name(path: str) -> str:
+    """The last component; ``""`` for the root."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _link_target(root: int, path: str, link: int) -> str:
+    """Where a link leads, as a path from the container's root; where that is not there, what the link says."""
+    try:
+        target = open_in_root(root, "/" + path.lstrip("/"), os.O_PATH)
+    except OSError:
+        return os.readlink("", dir_fd=link)
+    try:
+        return _path_in(root, target)
+    finally:
+        os.close(target)
+
+
+def _path_in(root: int, target: int) -> str:
+    """The kernel's name of an object, less the root's."""
+    base, name = os.readlink(f"/proc/self/fd/{root}"), os.readlink(f"/proc/self/fd/{target}")
+    return "/" + name.removeprefix(base if name == base or name.startswith(base.rstrip("/") + "/") else "").lstrip("/")
+
+
+def _go_mode(mode: int) -> int:
+    special = sum(bit for flag, bit in _GO_SPECIAL.items() if mode & flag)
+    return mode & 0o777 | special | _GO_KINDS.get(status_bits.S_IFMT(mode), 0)

@@ -1,0 +1,90 @@
+"""Objects of a file system as members of a tar stream (POSIX.1-2017 ``pax``).
+
+Extended attributes are written as records ``SCHILY.xattr.*``, times with nanoseconds. An object is told by an ``O_PATH`` descriptor:
+it is never opened by a name that could lead elsewhere, and a device not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as status_bits
+import tarfile
+from collections.abc import Iterator
+from contextlib import suppress
+
+_CHUNK = 1 << 20
+_BLOCK = 512
+_SCHILY = "SCHILY.xattr."
+#: What stands after the last member.
+END = bytes(2 * _BLOCK)
+
+
+class TarWriter:
+    """Writes members; a second name of a file becomes a hard link to the first."""
+
+    def __init__(self) -> None:
+        self._first_names: dict[tuple[int, int], str] = {}
+
+    def member(self, fd: int, name: str, status: os.stat_result) -> Iterator[bytes]:
+        """Header and data of the object that ``fd`` names. A socket is left out: no archive can hold one."""
+        header = _header(fd, name, status)
+        if header is None:
+            return
+        if status.st_nlink > 1 and not header.isdir():
+            first = self._first_names.setdefault((status.st_dev, status.st_ino), name)
+            if first != name:
+                header.type, header.linkname, header.size = tarfile.LNKTYPE, first, 0
+        yield header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+        if header.isreg():
+            yield from _data(fd, header.size)
+
+
+def _header(fd: int, name: str, status: os.stat_result) -> tarfile.TarInfo | None:
+    header = tarfile.TarInfo(name)
+    header.mode = status_bits.S_IMODE(status.st_mode)
+    header.uid, header.gid = status.st_uid, status.st_gid
+    header.mtime = status.st_mtime_ns // 1_000_000_000
+    records = {"mtime": f"{header.mtime}.{status.st_mtime_ns % 1_000_000_000:09d}"} if status.st_mtime_ns % 1_000_000_000 else {}
+    if status_bits.S_ISREG(status.st_mode):
+        header.size = status.st_size
+    elif status_bits.S_ISDIR(status.st_mode):
+        header.type = tarfile.DIRTYPE
+    elif status_bits.S_ISLNK(status.st_mode):
+        header.type, header.linkname = tarfile.SYMTYPE, os.readlink("", dir_fd=fd)
+    elif status_bits.S_ISFIFO(status.st_mode):
+        header.type = tarfile.FIFOTYPE
+    elif status_bits.S_ISSOCK(status.st_mode):
+        return None
+    else:
+        header.type = tarfile.CHRTYPE if status_bits.S_ISCHR(status.st_mode) else tarfile.BLKTYPE
+        header.devmajor, header.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
+    if not status_bits.S_ISLNK(status.st_mode):
+        records |= _xattr_records(fd)
+    header.pax_headers = records
+    return header
+
+
+def _xattr_records(fd: int) -> dict[str, str]:
+    """Capabilities and what users noted; other attributes belong to the host or to the overlay."""
+    path = f"/proc/self/fd/{fd}"
+    records = {}
+    for name in os.listxattr(path):
+        if name == "security.capability" or name.startswith("user."):
+            with suppress(OSError):
+                records[_SCHILY + name] = os.getxattr(path, name).decode("utf-8", "surrogateescape")
+    return records
+
+
+def _data(fd: int, size: int) -> Iterator[bytes]:
+    """Exactly ``size`` bytes and the padding: a file that is cut meanwhile is filled with zeros."""
+    reading = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
+    try:
+        remaining = size
+        while remaining:
+            data = os.read(reading, min(_CHUNK, remaining)) or bytes(min(_CHUNK, remaining))
+            remaining -= len(data)
+            yield data
+    finally:
+        os.close(reading)
+    if size % _BLOCK:
+        yield bytes(-size % _BLOCK)
