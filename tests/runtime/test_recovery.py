@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Box, cgroup_folders
+from box import Box, cgroup_folders
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
@@ -32,9 +32,9 @@ def _launchers() -> list[int]:
     return found
 
 
-async def test_container_outlives_the_engine_that_started_it(box: Box, roots: tuple[Path, Path]) -> None:
-    ident = await box.start("sh", "-c", "sleep 1; echo late; exit 4")
-    await box.engine.close()
+async def test_container_outlives_the_engine_that_started_it(roots: tuple[Path, Path], busybox: str) -> None:
+    async with Engine.open(*roots) as first:
+        ident = await Box(first, busybox).start("sh", "-c", "sleep 1; echo late; exit 4")
     async with Engine.open(*roots) as other:
         waiter = await other.containers.wait(ident)
         assert (await waiter.result()).status_code == 4
@@ -87,10 +87,10 @@ async def test_reboot(box: Box, roots: tuple[Path, Path]) -> None:
     assert seen.state.status == "exited" and "machine went down" in seen.state.error
 
 
-async def test_auto_removed_without_any_engine(box: Box, roots: tuple[Path, Path]) -> None:
-    ident = await box.start("sh", "-c", "sleep 0.5", host={"auto_remove": True})
-    await box.engine.close()
-    data = box.engine.paths.container(ident).data
+async def test_auto_removed_without_any_engine(roots: tuple[Path, Path], busybox: str) -> None:
+    async with Engine.open(*roots) as first:
+        ident = await Box(first, busybox).start("sh", "-c", "sleep 0.5", host={"auto_remove": True})
+        data = first.paths.container(ident).data
     async with asyncio.timeout(20):
         while data.exists():
             await asyncio.sleep(0.05)

@@ -15,7 +15,7 @@ from moby_tui.engine.containers.history import history_stream
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.processes import top
 from moby_tui.engine.resources.images import snapshot
-from moby_tui.engine.runtime import archive, log_reader, monitor_client
+from moby_tui.engine.runtime import archive, extract, log_reader, monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
 from moby_tui.schema.base import Filters
@@ -250,7 +250,7 @@ class ContainerService:
         if record.host_config.readonly_rootfs:
             raise InvalidArgument("container rootfs is marked read-only")
         async with self._root(record, writable=True) as root:
-            await _put(root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid)
+            await extract.put(root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid)
         self._parts.event("extract-to-dir", record)
 
     async def export(self, ref: str) -> AsyncIterator[bytes]:
@@ -309,10 +309,6 @@ class ContainerService:
             for record in self._parts.list()
             if any(mount.type == "volume" and mount.name == name for mount in record.mounts)
         ]
-
-
-async def _put(root: int, path: str, pieces: AsyncIterator[bytes], **flags: bool) -> None:
-    await archive.put(root, path, pieces, **flags)
 
 
 def _disk_use(folder: str) -> int:

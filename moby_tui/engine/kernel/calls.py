@@ -12,6 +12,10 @@ from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint, c_ulong, c_void_p
 from functools import partial
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 Call = Callable[..., int]
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,17 +48,17 @@ if MACHINE not in _NUMBERS:
     raise ImportError(f"moby runs on x86_64 and aarch64, and this machine is {MACHINE}")
 
 
-def _libc_call(name: str, *types: object) -> Call:
+def _libc_call(name: str, *types: type[ctypes._SimpleCData[Any]]) -> Call:
     prototype = ctypes.CFUNCTYPE(c_int, *types, use_errno=True)
-    return prototype((name, _libc))  # type: ignore[no-any-return]
+    return prototype((name, _libc))
 
 
-def _raw(number: int, *types: object) -> Call:
+def _raw(number: int, *types: type[ctypes._SimpleCData[Any]]) -> Call:
     prototype = ctypes.CFUNCTYPE(c_long, c_long, *types, use_errno=True)
     return partial(prototype(("syscall", _libc)), number)
 
 
-def _named(name: str, *types: object) -> Call:
+def _named(name: str, *types: type[ctypes._SimpleCData[Any]]) -> Call:
     return _raw(_NUMBERS[MACHINE][name], *types)
 
 

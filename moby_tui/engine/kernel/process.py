@@ -74,8 +74,8 @@ class Clone:
 
         Only for a single-threaded process: nothing that pthread_atfork would do is done.
         """
-        pid = _clone3(_SYS_CLONE3, self._pointer, self._size)
-        return pid if pid >= 0 else -_errno_location()[0]
+        pid: int = _clone3(_SYS_CLONE3, self._pointer, self._size)
+        return pid if pid >= 0 else -int(_errno_location()[0])
 
 
 def prctl(option: int, argument: int = 0) -> None:

@@ -24,7 +24,9 @@ class Execution:
     ``record`` is the file whose replacement tells others how it stands; ``ended`` is called when all is over.
     """
 
-    def __init__(self, loop: Loop, request: dict[str, object], record: str, devpts: int, ended: Callable[[Execution, int], None]) -> None:
+    def __init__(
+        self, loop: Loop, request: dict[str, object], record: str, devpts: int, ended: Callable[[Execution, int], None]
+    ) -> None:
         process = request["process"]
         assert isinstance(process, dict)
         self.id = str(request["id"])
@@ -43,6 +45,9 @@ class Execution:
             open_stdin=bool(request.get("stdin")),
             close_stdin_with_peer=True,
         )
+        size = request.get("size")
+        if isinstance(size, list) and len(size) == 2 and all(size):
+            self.stdio.resize(int(size[0]), int(size[1]))
         self.stdio.give_to(process["user"]["uid"], process["user"]["gid"])
 
     def start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
@@ -114,9 +119,6 @@ class Execution:
         """Lets the streams flow, to ``connection`` if anybody wants them."""
         request = self._request
         self.stdio.start()
-        size = request.get("size")
-        if isinstance(size, list) and len(size) == 2 and all(size):
-            self.stdio.resize(int(size[0]), int(size[1]))
         if connection is not None:
             raw = request.get("keys")
             keys = bytes(int(key) for key in raw) if isinstance(raw, list) else b""

@@ -140,6 +140,8 @@ class Monitor:
             on_output=self._write_log if self.log is not None else None,
             on_detach=lambda: self.publish("detach"),
         )
+        if order.tty and all(order.console_size):
+            self.stdio.resize(*order.console_size)
         process = spec["process"]
         assert isinstance(process, dict)
         self.command = str(process["args"][0])
@@ -229,9 +231,6 @@ class Monitor:
         self.started = time.time()
         self.state.status, self.state.started_at = "running", now()
         self.state.write(self.order.state)
-        if self.order.tty and all(self.order.console_size):
-            assert self.stdio is not None
-            self.stdio.resize(*self.order.console_size)
         self.publish("start")
         self.loop.watch(self.pidfd, READ, lambda _: self._init_ended())
 

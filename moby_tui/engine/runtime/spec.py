@@ -225,7 +225,9 @@ def _devices(host: HostConfig) -> list[Json]:
 def _device(mapping: DeviceMapping) -> Json:
     device = _node(mapping.path_on_host, mapping.path_in_container or mapping.path_on_host)
     if device is None:
-        raise InvalidArgument(f"error gathering device information while adding custom device {mapping.path_on_host!r}: not a device node")
+        raise InvalidArgument(
+            f"error gathering device information while adding custom device {mapping.path_on_host!r}: not a device node"
+        )
     return device
 
 

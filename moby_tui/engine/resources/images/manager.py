@@ -6,7 +6,7 @@ import builtins
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from moby_tui.engine.resources.images.pull import Image
 
-Publish = Callable[[str, str, str, dict[str, str]], None]
+Publish = Callable[[str, str, str, dict[str, str]], object]
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
@@ -119,14 +119,16 @@ class ImageManager:
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
         report = Report()
         work = self._make_hello(report) if hello.is_hello(wanted) else self._pull(wanted, platform, auth, report)
-        async for line in report.of(work):
-            yield line
+        async with aclosing(report.of(work)) as lines:
+            async for line in lines:
+                yield line
 
     async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
         """Loads the images of a docker-archive or OCI layout. There is no progress to keep quiet about but the result."""
         report = Report()
-        async for line in report.of(self._load(archive, report)):
-            yield line
+        async with aclosing(report.of(self._load(archive, report))) as lines:
+            async for line in lines:
+                yield line
 
     async def import_tar(
         self,
@@ -143,8 +145,9 @@ class ImageManager:
             raise InvalidArgument("cannot import digest reference; give a tag")
         config = _new_config(platforms.parse(platform), message, changes or [])
         report = Report()
-        async for line in report.of(self._import(archive, target, config, report)):
-            yield line
+        async with aclosing(report.of(self._import(archive, target, config, report))) as lines:
+            async for line in lines:
+                yield line
 
     async def inspect(self, ref: str) -> ImageInspect:
         record = self._find(ref)
