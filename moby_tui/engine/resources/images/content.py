@@ -1,6 +1,6 @@
 """The content store: files named by the SHA-256 of what they hold (OCI image layout, folder ``blobs``).
 
-A blob appears by rename after its digest and size are verified, so a blob that is there is whole.
+A blob appears, whole, after its digest and size are verified, so what is there can be trusted.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.reference import is_digest
+from moby_tui.engine.resources.images.staging import scratch
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 
 _CHUNK = 1 << 18
@@ -52,15 +54,15 @@ class ContentStore:
         """Stores a small blob; returns its digest."""
         digest = digest_of(data)
         if not self.has(digest):
-            ingest = Ingest(staging / hex_of(digest))
-            with ingest:
+            with scratch(staging) as folder, Ingest(folder / "blob") as ingest:
                 ingest.write(data)
                 ingest.commit(self, digest, len(data))
         return digest
 
     def adopt(self, file: Path, digest: str) -> None:
-        """Takes over a verified file on the same file system."""
-        file.replace(self.path(digest))
+        """Takes in a verified file of the same file system, by a second name: the first is staging's to remove."""
+        with suppress(FileExistsError):
+            self.path(digest).hardlink_to(file)
 
     def remove(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)

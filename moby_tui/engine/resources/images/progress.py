@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
+from moby_tui.engine.resources.images.threads import settled
 from moby_tui.schema.image import Progress, ProgressDetail
 
 _SECONDS_BETWEEN = 0.1
@@ -37,8 +38,8 @@ class Report:
 
         return count
 
-    async def of(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[Progress]:
-        """Runs the work and yields what it says; raises its error at the end. To stop reading cancels the work."""
+    async def of(self, work: Coroutine[Any, Any, None]) -> AsyncGenerator[Progress, None]:
+        """Runs the work and yields what it says; raises its error at the end. Closing this (``aclose``) cancels the work."""
         task = asyncio.ensure_future(work)
         task.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._queue.put_nowait, None))
         try:
@@ -46,5 +47,5 @@ class Report:
                 yield line
         finally:
             task.cancel()
-            await asyncio.wait([task])
+            await settled(task)
         task.result()

@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,19 @@ async def claim(staging: Path, name: str) -> AsyncIterator[Path]:
         yield folder
     finally:
         await in_thread(_release, folder, lock)  # an unpacked layer takes a while to delete
+
+
+@contextmanager
+def scratch(staging: Path) -> Iterator[Path]:
+    """A folder under a name that nobody else has; blocking."""
+    while True:
+        folder = staging / f"scratch-{uuid.uuid4().hex}"
+        if (lock := _try_lock(folder)) is not None:
+            break
+    try:
+        yield folder
+    finally:
+        _release(folder, lock)
 
 
 def collect(staging: Path) -> int:

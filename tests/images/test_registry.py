@@ -1,0 +1,277 @@
+"""Registries that lie, hang, stumble, or want to know who we are: a small server that does as each test says."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import images_data
+import pytest
+from aiohttp import web
+from conftest import Store
+from images_data import sha256
+from registry import CONFIG, INDEX, LAYER_GZIP, MANIFEST
+
+from moby_tui.engine.resources.images import registry as client
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.schema.image import RegistryAuth
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+IMAGE = images_data.ImageData([images_data.Tar().add("f", data=b"x" * 3000).bytes()])
+LAYER = gzip.compress(IMAGE.layers[0], mtime=0)
+DOCUMENT: dict[str, Any] = {
+    "schemaVersion": 2,
+    "mediaType": MANIFEST,
+    "config": {"mediaType": CONFIG, "digest": IMAGE.id, "size": len(IMAGE.config)},
+    "layers": [{"mediaType": LAYER_GZIP, "digest": sha256(LAYER), "size": len(LAYER)}],
+}
+
+
+@asynccontextmanager
+async def server(handler: Handler) -> AsyncIterator[str]:
+    """Runs the handler for every request; yields ``127.0.0.1:port``."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield "127.0.0.1:%d" % runner.addresses[0][1]  # noqa: UP031
+    finally:
+        await runner.cleanup()
+
+
+def answer(request: web.Request, document: dict[str, Any] | bytes = DOCUMENT, media_type: str = MANIFEST) -> web.Response:
+    """What an honest registry would say."""
+    what = request.path.rpartition("/")[2]
+    if "/manifests/" in request.path:
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return web.Response(body=body, content_type=media_type)
+    return web.Response(body={IMAGE.id: IMAGE.config, sha256(LAYER): LAYER}[what])
+
+
+async def pull(store: Store, reference: str, auth: RegistryAuth | None = None) -> None:
+    async for _ in store.images.pull(reference, auth=auth):
+        pass
+
+
+async def refused(store: Store, handler: Handler, kind: type[MobyError], text: str, auth: RegistryAuth | None = None) -> None:
+    async with server(handler) as address:
+        with pytest.raises(kind, match=text):
+            await pull(store, f"{address}/a:1", auth)
+    assert store.staged() == [] and await store.images.list() == []
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_FIRST_PAUSE", 0.01)
+
+
+def error(status: int, code: str, message: str = "") -> web.Response:
+    return web.json_response({"errors": [{"code": code, "message": message}]}, status=status)
+
+
+@pytest.mark.parametrize("where", ["manifests", "blobs", "half"])
+async def test_a_registry_that_hangs(store: Store, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    import asyncio
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if where == "half" and sha256(LAYER) in request.path:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await response.write(LAYER[:10])
+            await asyncio.sleep(3600)
+        if where in request.path:
+            await asyncio.sleep(3600)
+        return answer(request)
+
+    monkeypatch.setattr(client.Registry.__init__, "__kwdefaults__", {"patience": 0.3})
+    await refused(store, handler, Unavailable, "does not answer")
+
+
+async def test_nobody_there(store: Store) -> None:
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await pull(store, "127.0.0.1:1/a")
+
+
+async def test_tries_again_and_resumes(store: Store) -> None:
+    """Overload, then a connection that breaks in the middle of a blob, then its rest."""
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.headers.get("Range", ""))
+        if len(asked) == 1:
+            return error(429, "TOOMANYREQUESTS", "slow down")
+        if sha256(LAYER) not in request.path:
+            return answer(request)
+        begin = int((request.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        response = web.StreamResponse(status=206 if begin else 200, headers={"Content-Length": str(len(LAYER) - begin)})
+        await response.prepare(request)
+        await response.write(LAYER[begin : begin + len(LAYER) // 2])
+        if begin == 0:
+            assert request.transport
+            request.transport.close()
+        await response.write(LAYER[begin + len(LAYER) // 2 :])
+        return response
+
+    async with server(handler) as address:
+        await pull(store, f"{address}/a:1")
+        assert store.images.resolve(f"{address}/a:1").id == IMAGE.id
+
+
+async def test_gives_up(store: Store) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503, text="<html>no")
+
+    await refused(store, handler, Unavailable, "answers 503 .*; try again later")
+
+
+@pytest.mark.parametrize(
+    ("document", "media_type", "text"),
+    [
+        ({"schemaVersion": 1, "fsLayers": []}, "application/vnd.docker.distribution.manifest.v1+json", "schema 1"),
+        ({**DOCUMENT, "manifests": []}, MANIFEST, "ambiguous"),
+        ({**DOCUMENT, "manifests": []}, INDEX, "ambiguous"),
+        ({**DOCUMENT}, INDEX, "ambiguous"),
+        ({**DOCUMENT, "mediaType": INDEX}, MANIFEST, "ambiguous"),
+        ({**DOCUMENT, "mediaType": "application/x"}, "application/y", "unknown type"),
+        ({**DOCUMENT, "config": {**DOCUMENT["config"], "mediaType": "application/vnd.cncf.helm.config.v1+json"}}, MANIFEST, "not a container image"),
+        ({**DOCUMENT, "layers": DOCUMENT["layers"] * 2}, MANIFEST, "invalid rootfs"),
+        ({**DOCUMENT, "layers": [{**DOCUMENT["layers"][0], "digest": "sha256:../../../../etc/passwd"}]}, MANIFEST, "invalid descriptor"),
+        ({**DOCUMENT, "config": {**DOCUMENT["config"], "size": -1}}, MANIFEST, "invalid descriptor"),
+        (b"[" * 100_000, MANIFEST, "not JSON"),
+        (b"[]", MANIFEST, "not a JSON object"),
+        (b"{}", MANIFEST, "is invalid"),
+    ],
+)  # fmt: skip
+async def test_strange_manifests(store: Store, document: Any, media_type: str, text: str) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return answer(request, document, media_type)
+
+    await refused(store, handler, InvalidArgument, text)
+
+
+async def test_lies_about_size_and_digest(store: Store) -> None:
+    layer = DOCUMENT["layers"][0]
+    for size, text in ((len(LAYER) - 1, "larger than"), (len(LAYER) + 1, "bytes where its manifest says")):
+
+        async def handler(request: web.Request, size: int = size) -> web.StreamResponse:
+            return answer(request, {**DOCUMENT, "layers": [{**layer, "size": size}]})
+
+        await refused(store, handler, MobyError, text)
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=bytes(len(LAYER))) if sha256(LAYER) in request.path else answer(request)
+
+    await refused(store, other, MobyError, "verification failed|tar")
+    async with server(lambda request: _async(answer(request))) as address:
+        with pytest.raises(MobyError, match="manifest verification failed"):
+            await pull(store, f"{address}/a@sha256:{'0' * 64}")
+
+
+async def _async(response: web.Response) -> web.Response:
+    return response
+
+
+async def test_endless_answers_are_cut(store: Store) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(1 << 16))
+
+    await refused(store, handler, MobyError, "manifest of more than 4194304 bytes")
+
+
+async def test_docker_says_it_so(store: Store) -> None:
+    async def denied(request: web.Request) -> web.StreamResponse:
+        return error(404, "NAME_UNKNOWN", "repository name not known to registry")
+
+    text = "^pull access denied for .*/a, repository does not exist or may require 'docker login': repository name not known to registry$"
+    await refused(store, denied, NotFound, text)
+
+    async def nasty(request: web.Request) -> web.StreamResponse:
+        return error(404, "MANIFEST_UNKNOWN", "a\nb\x1b[31m" + "c" * 10_000)
+
+    await refused(store, nasty, NotFound, r"^[ -~]{1,500}$")
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def test_bearer_token_is_fetched_with_the_stored_login(store: Store, roots: tuple[Path, Path]) -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.path == "/token":
+            assert request.query["scope"] == "repository:team/a:pull" and request.query["service"] == "s, t"
+            seen.append(request.headers.get("Authorization", ""))
+            return web.json_response({"token": "abc"})
+        if request.headers.get("Authorization") != "Bearer abc":
+            challenge = f'Bearer realm="http://{request.host}/token",service="s, t",scope="repository:team/a:pull"'
+            return web.Response(status=401, headers={"WWW-Authenticate": challenge})
+        return answer(request)
+
+    async with server(handler) as address:
+        folder = roots[0].parent / "docker"
+        folder.mkdir(parents=True)
+        login = base64.b64encode(b"me:secret").decode()
+        (folder / "config.json").write_text(json.dumps({"auths": {address: {"auth": login}}}))
+        await pull(store, f"{address}/team/a:1")
+    assert seen == [basic("me", "secret")], "one token for all requests"
+
+
+async def test_basic_authorization(store: Store) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != basic("me", "right"):
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+        return answer(request)
+
+    await refused(store, handler, NotFound, "pull access denied")
+    await refused(store, handler, Unauthorized, "refuses the login", RegistryAuth(username="me", password="wrong"))
+    async with server(handler) as address:
+        await pull(store, f"{address}/a:1", RegistryAuth(username="me", password="right"))
+
+
+async def test_credentials_stay_with_their_registry(store: Store) -> None:
+    """Blobs are often elsewhere: there, nothing is told about who asks."""
+    elsewhere: list[str | None] = []
+
+    async def storage(request: web.Request) -> web.StreamResponse:
+        elsewhere.append(request.headers.get("Authorization"))
+        return answer(request)
+
+    async with server(storage) as other:
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            if request.headers.get("Authorization") != basic("me", "right"):
+                return web.Response(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
+            if "/blobs/" in request.path:
+                raise web.HTTPTemporaryRedirect(f"http://{other}{request.path}?signature=a%2Fb")
+            return answer(request)
+
+        async with server(handler) as address:
+            await pull(store, f"{address}/a:1", RegistryAuth(username="me", password="right"))
+    assert elsewhere == [None, None]
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "", "http://[bad", "/v2/again"])
+async def test_redirects_that_are_not_followed(store: Store, location: str) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": location})
+
+    await refused(store, handler, MobyError, "redirects")
+
+
+async def test_token_realm_off_the_machine_needs_tls(store: Store) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Bearer realm="http://192.0.2.1/token"'})
+
+    await refused(store, handler, MobyError, "not over TLS", RegistryAuth(username="me", password="right"))
