@@ -96,27 +96,25 @@ def _archive(top: int, base: str, *, device: int | None = None) -> Iterator[byte
     status = os.fstat(top)
     if device is None:
         yield from writer.member(top, base, status)
-    pending = [""] if status_bits.S_ISDIR(status.st_mode) else []
+    pending = _children(top, "") if status_bits.S_ISDIR(status.st_mode) else []
     while pending:
-        folder = pending.pop()
-        below = []
-        for name in _names(top, folder):
-            path = f"{folder}/{name}" if folder else name
-            with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # gone, or put in another's place
-                status = os.fstat(fd)
-                yield from writer.member(fd, f"{base}/{path}" if device is None else path, status)
-                if status_bits.S_ISDIR(status.st_mode) and device in (None, status.st_dev):
-                    below.append(path)
-        pending += reversed(below)
+        path = pending.pop()
+        with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # gone, or put in another's place
+            status = os.fstat(fd)
+            yield from writer.member(fd, f"{base}/{path}" if device is None else path, status)
+            if status_bits.S_ISDIR(status.st_mode) and device in (None, status.st_dev):
+                pending += _children(top, path)
     yield END
 
 
-def _names(top: int, folder: str) -> list[str]:
+def _children(top: int, folder: str) -> list[str]:
+    """What is in a directory below ``top``, in the reverse of the order in which it is written."""
     try:
         with _below(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY) as fd:
-            return sorted(os.listdir(fd))
+            names = sorted(os.listdir(fd), reverse=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
+    return [f"{folder}/{name}" if folder else name for name in names]
 
 
 @contextmanager

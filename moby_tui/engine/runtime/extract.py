@@ -242,12 +242,22 @@ class _Unpacking:
         try:
             fd = open_in_root(self._root, self._path + b"/" + folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
-            above, _, base = folder.rpartition(b"/")
-            with self._parent(above) as parent:
-                os.mkdir(base, 0o755, dir_fd=parent)
-                fd = os.open(base, _OPEN_DIRECTORY, dir_fd=parent)
+            fd = self._make_parents(folder)
         with trees.closing(fd):
             yield fd
+
+    def _make_parents(self, folder: bytes) -> int:
+        path = self._path
+        fd = open_in_root(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
+        for part in folder.split(b"/"):
+            path += b"/" + part
+            with trees.closing(fd):
+                try:
+                    fd = open_in_root(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
+                except FileNotFoundError:
+                    os.mkdir(part, 0o755, dir_fd=fd)
+                    fd = os.open(part, _OPEN_DIRECTORY, dir_fd=fd)
+        return fd
 
 
 def _clean(name: str) -> bytes:
@@ -298,7 +308,7 @@ def _decompressed(stream: io.BufferedReader) -> IO[bytes]:
     if magic.startswith(b"\xfd7zXZ"):
         return lzma.LZMAFile(stream)
     if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        return zstd.ZstdFile(stream)  # type: ignore[no-any-return]
+        return io.BufferedReader(zstd.ZstdFile(stream))
     return stream
 
 
