@@ -77,7 +77,7 @@ def remove(folder: str | os.PathLike[str]) -> None:
     with suppress(FileNotFoundError):
         with closing(os.open(folder, _OPEN_DIRECTORY)) as fd:
             empty(fd)
-        os.rmdir(folder)  # noqa: PTH106 -- pathlib costs a monitor more than this line gains
+        os.rmdir(folder)
 
 
 def _unlink(directory: int, name: str) -> bool:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.kernel.trees import disk_usage, remove
 from moby_tui.engine.resources.volumes.filters import VolumeFilter
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
-from moby_tui.engine.kernel.trees import disk_usage, remove
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
