@@ -16,7 +16,6 @@ from moby_tui.errors import MobyError
 
 EXIT_USAGE = 125
 EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
 
 app = tree.root()
 
@@ -111,7 +110,7 @@ def run(argv: Sequence[str]) -> int:
         return status
     except BrokenPipeError:
         _drop_output()
-        return EXIT_BROKEN_PIPE
+        return tree.EXIT_BROKEN_PIPE
 
 
 def _outcome(argv: Sequence[str]) -> int:
@@ -124,8 +123,6 @@ def _outcome(argv: Sequence[str]) -> int:
             raise
         session.tell(error)
         return error.exit_code
-    except BrokenPipeError:
-        raise
     except OSError as error:
         if session.current().debug:
             raise

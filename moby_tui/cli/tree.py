@@ -14,6 +14,9 @@ from typer.models import CommandInfo
 
 from moby_tui.cli.flags import DockerCommand
 
+#: 128 and SIGPIPE, as the shell has it for a program that writes to nobody.
+EXIT_BROKEN_PIPE = 141
+
 #: For each name its module in ``moby_tui.cli.commands`` and the name it has there.
 CONTAINER = {
     "attach": "attach",
@@ -133,6 +136,13 @@ class LazyGroup(TyperGroup):
 class RootGroup(LazyGroup):
     leaves = _LEAVES
     groups = GROUPS
+
+    def invoke(self, ctx: Any) -> Any:
+        """Typer ends the process by itself on a broken pipe, with the exit code of a failure; we say what it was."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise typer.Exit(EXIT_BROKEN_PIPE) from None
 
 
 def subgroup(name: str, summary: str, leaves: dict[str, str]) -> LazyGroup:

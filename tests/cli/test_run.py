@@ -104,6 +104,7 @@ def test_create_then_start_attached(box: Cli) -> None:
 
 def test_options_reach_the_container(box: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("shared\n")
+    tmp_path.chmod(0o755)
     done = box(
         *(
             "run",
