@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
@@ -42,7 +44,7 @@ class Dashboard(App[None]):
             for number, (mode, title) in enumerate(PAGES.items(), 1)
         ),
         Binding("question_mark,f1", "help", "Help", id="app.help", key_display="?"),
-        Binding("colon", "command_palette", "Commands", id="app.commands", show=False),
+        Binding("colon,ctrl+p", "command_palette", "Commands", id="app.commands", show=False),
         Binding("q,ctrl+q", "quit", "Quit", id="app.quit", key_display="q"),
     ]
 
@@ -68,7 +70,11 @@ class Dashboard(App[None]):
         await self.switch_mode("containers")
         self.session.event_received.subscribe(self, self._event)
         self._end_cleanly_on_signals()
-        self.run_worker(self.session.run, group="session")
+        self._hold_session()
+
+    @work
+    async def _hold_session(self) -> None:
+        await self.session.run()
 
     def _end_cleanly_on_signals(self) -> None:
         """Textual leaves the terminal raw when it is terminated; an orderly exit does not."""
@@ -107,13 +113,11 @@ class Dashboard(App[None]):
         """The keys of the page as commands, then the pages, then Textual's own."""
         yield from super().get_system_commands(screen)
         for mode, title in PAGES.items():
-            yield SystemCommand(
-                f"Go to {title.lower()}", f"The page of the {title.lower()}", lambda mode=mode: self.switch_mode(mode)
-            )  # type: ignore[misc]
+            yield SystemCommand(f"Go to {title.lower()}", f"The page of the {title.lower()}", partial(self.switch_mode, mode))
         for active in screen.active_bindings.values():
             binding = active.binding
             if active.enabled and binding.id and binding.description and not binding.id.startswith(("app.", "page.")):
-                run = lambda action=binding.action, node=active.node: self.run_action(action, node)  # noqa: E731
+                run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 
 
@@ -121,4 +125,5 @@ def run(host: str, data_root: Path | None, exec_root: Path | None) -> None:
     """Runs the dashboard until the person leaves it. ``host`` empty: the engine in this process."""
     from moby_tui.api.client.connect import connect
 
+    connect(host, data_root=data_root, exec_root=exec_root)  # a host that is none is told before the screen is taken
     Dashboard(lambda: connect(host, data_root=data_root, exec_root=exec_root)).run()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from functools import partial
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -168,13 +167,14 @@ class ContainersPage(Page):
         if not again or (container and not container.running):
             self._show_use()
         self.refresh_bindings()
-        self.run_worker(partial(self._inspect, identifier), group="inspect", exclusive=True)
+        self._inspect(identifier)
         self._processes()
 
     def _show_use(self) -> None:
         one = self.chosen
         self.query_one(Detail).show_use(self._stats.histories.get(one.id) if one and one.running else None)
 
+    @work(group="inspect", exclusive=True)
     async def _inspect(self, identifier: str) -> None:
         """Fetches all there is to know of it, if that is what is seen."""
         detail = self.query_one(Detail)
@@ -190,8 +190,9 @@ class ContainersPage(Page):
 
     def _processes(self) -> None:
         if self.is_current and self.query_one(Detail).active == "processes":
-            self.run_worker(partial(self._top, self._detail_of), group="top", exclusive=True)
+            self._top(self._detail_of)
 
+    @work(group="top", exclusive=True)
     async def _top(self, identifier: str) -> None:
         table = self.query_one(ProcessTable)
         container = self.session.model.get(identifier)
@@ -208,7 +209,9 @@ class ContainersPage(Page):
 
     @on(TabbedContent.TabActivated)
     def _tab_activated(self) -> None:
-        self.run_worker(partial(self._inspect, self._detail_of), group="inspect", exclusive=True)
+        detail = self.query_one(Detail)
+        detail.set_class(detail.active == "use", "-use")
+        self._inspect(self._detail_of)
         self._processes()
         self.call_after_refresh(self._show_use)
 

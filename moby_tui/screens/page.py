@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
@@ -46,21 +47,18 @@ class Page(Screen[None]):
         """The page's own widgets."""
         raise NotImplementedError
 
-    def attempt(self, title: str, action: Callable[[], Awaitable[object]], done: str = "") -> None:
+    @work(group="actions")
+    async def attempt(self, title: str, action: Callable[[], Awaitable[object]], done: str = "") -> None:
         """Does it beside the event loop's other work; tells how it went."""
-
-        async def run() -> None:
-            try:
-                await action()
-            except NotModified:
-                pass
-            except TROUBLE as error:
-                self.notify(text.clean(str(error)), title=f"{title} failed", severity="error", timeout=10, markup=False)
-                return
-            if done:
-                self.notify(done, timeout=3, markup=False)
-
-        self.run_worker(run, group="actions")
+        try:
+            await action()
+        except NotModified:
+            pass
+        except TROUBLE as error:
+            self.notify(text.clean(str(error)), title=f"{title} failed", severity="error", timeout=10, markup=False)
+            return
+        if done:
+            self.notify(done, timeout=3, markup=False)
 
     def attempt_confirmed(
         self, question: str, consequence: str, verb: str, action: Callable[[], Awaitable[object]], done: str = ""

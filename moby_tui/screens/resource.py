@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
@@ -97,8 +96,9 @@ class ResourcePage(Page):
     def reload(self) -> None:
         """Fetches the list again."""
         self._pending = None
-        self.run_worker(self._reload, group="reload", exclusive=True)
+        self._reload()
 
+    @work(group="reload", exclusive=True)
     async def _reload(self) -> None:
         if not self.session.connection.up:
             return
@@ -163,8 +163,9 @@ class ResourcePage(Page):
         row = self.chosen
         self.query_one("#detail").border_title = Content(row.name) if row else "nothing selected"
         self.refresh_bindings()
-        self.run_worker(partial(self._inspect, key), group="inspect", exclusive=True)
+        self._inspect(key)
 
+    @work(group="inspect", exclusive=True)
     async def _inspect(self, key: str) -> None:
         view = self.query_one(InspectView)
         if not key:

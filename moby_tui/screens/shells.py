@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from functools import partial
 
-from textual import events, on
+from textual import events, on, work
 from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
@@ -107,7 +106,7 @@ class ShellsPage(Page):
             return
         pane = event.terminal.parent
         if isinstance(pane, TabPane) and pane.id:
-            self.run_worker(partial(self._close, pane.id), group="close")
+            self._close(pane.id)
 
     def action_next(self, step: int) -> None:
         tabs = self.query_one(TabbedContent)
@@ -118,8 +117,9 @@ class ShellsPage(Page):
 
     def action_close(self) -> None:
         if active := self.query_one(TabbedContent).active:
-            self.run_worker(partial(self._close, active), group="close")
+            self._close(active)
 
+    @work
     async def _close(self, pane: str) -> None:
         tabs = self.query_one(TabbedContent)
         await tabs.remove_pane(pane)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pyte.screens import Char
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, work
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -68,11 +68,12 @@ class Terminal(ScrollView, can_focus=True):
     # The shell's life
 
     def on_mount(self) -> None:
-        self.call_after_refresh(lambda: self.run_worker(self._run, group=f"terminal-{self.id}", exclusive=True))
+        self.call_after_refresh(self._run)
 
     def on_unmount(self) -> None:
         self._shell.close()
 
+    @work
     async def _run(self) -> None:
         self._fit()
         try:
