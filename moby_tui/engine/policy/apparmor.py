@@ -14,32 +14,26 @@ _ENABLED = Path("/sys/module/apparmor/parameters/enabled")
 _PROFILES = Path("/sys/kernel/security/apparmor/profiles")
 _PARSER = "apparmor_parser"
 
-#: As Docker's: files and network as the mode bits say, signals and ptrace within the profile, no mounts, and of /proc and /sys
-#: nothing writable that belongs to the host.
+#: Files and network as the mode bits say; signals and ptrace among themselves; no mounts; nothing written to /proc but to
+#: processes, to ``sys/net`` and to the limits of System V and POSIX messages; nothing to /sys but to control groups.
 _TEXT = """\
 profile moby-default flags=(attach_disconnected,mediate_deleted) {
+  file,
   network,
   capability,
-  file,
   umount,
+  deny mount,
   signal (receive) peer=unconfined,
   signal (send,receive) peer=moby-default,
   ptrace (trace,tracedby,read,readby) peer=moby-default,
-  deny @{PROC}/* w,
-  deny @{PROC}/{[^1-9/],[^1-9/][^0-9/],[^1-9s/][^0-9y/][^0-9s/],[^1-9/][^0-9/][^0-9/][^0-9/]*}/** w,
-  deny @{PROC}/sys/[^kn]** w,
-  deny @{PROC}/sys/kernel/{?,??,[^s][^h][^m]**} w,
-  deny @{PROC}/sysrq-trigger rwklx,
-  deny @{PROC}/kcore rwklx,
-  deny mount,
-  deny /sys/[^f]*/** wklx,
-  deny /sys/f[^s]*/** wklx,
-  deny /sys/fs/[^c]*/** wklx,
-  deny /sys/fs/c[^g]*/** wklx,
-  deny /sys/fs/cg[^r]*/** wklx,
-  deny /sys/firmware/** rwklx,
-  deny /sys/devices/virtual/powercap/** rwklx,
-  deny /sys/kernel/security/** rwklx,
+
+  deny /proc/{[^1-9s],s[^y],sy[^s],sys[^/]}** w,
+  deny /proc/{kcore,sysrq-trigger} rwklx,
+  deny /proc/sys/[^kn]** w,
+  deny /proc/sys/kernel/{[^sm],s[^he],sh[^m],se[^m],m[^s],ms[^g]}** w,
+
+  deny /sys/{[^f],f[^s],fs/[^c],fs/c[^g]}** wklx,
+  deny /sys/{firmware,devices/virtual/powercap,kernel/security}/** rwklx,
 }
 """
 

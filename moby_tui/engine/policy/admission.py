@@ -1,0 +1,221 @@
+"""Whether a container may be created as it is asked for. The texts are the Docker Engine's where it has one.
+
+Mounts, logs, names, signals and the security options are checked by those who read them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import resource
+
+from moby_tui.engine.policy import unsupported
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
+
+_MEGABYTE = 1024 * 1024
+_LEAST_MEMORY = 6 * _MEGABYTE
+_NANO = 1_000_000_000
+_ULIMITS = frozenset(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")) | {"locks"}
+_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+_HOST_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+_HOST_NAME_LENGTH = 64
+_USER = re.compile(r"[^:\s]+(?::[^:\s]+)?")
+_RANGES = re.compile(r"\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*")
+
+
+def check(asked: ContainerCreate) -> list[str]:
+    """The warnings to give with the container.
+
+    Raises ``InvalidArgument`` for a value that cannot be, ``NotImplementedYet`` for an option that is not here.
+    """
+    host = asked.host_config
+    _check_config(asked)
+    unsupported.refuse(asked)
+    _check_memory(host)
+    _check_cpu(host)
+    _check_process(host)
+    _check_devices(host.devices or [])
+    _check_sysctls(host)
+    _check_network(asked)
+    return _warnings(asked)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise InvalidArgument(message)
+
+
+def _check_config(config: ContainerConfig) -> None:
+    _require(bool(config.image), "no image specified: name the image to make the container of")
+    _require(
+        config.working_dir.startswith("/") or not config.working_dir,
+        f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path",
+    )
+    _require(
+        not config.user or bool(_USER.fullmatch(config.user)), f"invalid user {config.user!r}: write it as USER or USER:GROUP"
+    )
+    for kind, name in (("hostname", config.hostname), ("domainname", config.domainname)):
+        fits = len(name) <= _HOST_NAME_LENGTH and bool(_HOST_NAME.fullmatch(name))
+        _require(not name or fits, f"invalid {kind} format: {name}")
+    for entry in config.env or []:
+        _require(not entry.startswith("=") and bool(entry), f"invalid environment variable: {entry}")
+    timeout = config.stop_timeout
+    _require(timeout is None or timeout >= -1, f"invalid stop timeout {timeout}: give seconds, or -1 to wait for ever")
+    texts = [config.working_dir, config.user, *(config.env or []), *_words(config.cmd), *_words(config.entrypoint)]
+    _require(not any("\0" in text for text in texts), "invalid container configuration: a NUL byte cannot be in it")
+
+
+def _words(value: list[str] | str | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
+
+
+def _check_memory(host: HostConfig) -> None:
+    memory, swap, reservation = host.memory, host.memory_swap, host.memory_reservation
+    _require(memory >= 0, "invalid memory limit: it must not be negative")
+    _require(memory == 0 or memory >= _LEAST_MEMORY, "Minimum memory limit allowed is 6MB")
+    _require(swap >= -1, "invalid memory+swap limit: give a size, or -1 for as much swap as there is")
+    _require(not memory or swap <= 0 or swap >= memory, "Minimum memoryswap limit should be larger than memory limit, see usage")
+    _require(bool(memory) or swap <= 0, "You should always set the Memory limit when using Memoryswap limit, see usage")
+    _require(reservation >= 0, "invalid memory reservation: it must not be negative")
+    _require(reservation == 0 or reservation >= _LEAST_MEMORY, "Minimum memory reservation allowed is 6MB")
+    _require(not memory or reservation <= memory, "Minimum memory limit can not be less than memory reservation limit, see usage")
+    _require(host.shm_size >= 0, "SHM size can not be less than 0")
+
+
+def _check_cpu(host: HostConfig) -> None:
+    count = os.cpu_count() or 1
+    _require(
+        0 <= host.nano_cpus <= count * _NANO,
+        f"range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available",
+    )
+    _require(not (host.nano_cpus and host.cpu_period), "Conflicting options: Nano CPUs and CPU Period cannot both be set")
+    _require(not (host.nano_cpus and host.cpu_quota), "Conflicting options: Nano CPUs and CPU Quota cannot both be set")
+    _require(
+        host.cpu_period == 0 or 1000 <= host.cpu_period <= 1_000_000,
+        "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)",
+    )
+    _require(host.cpu_quota <= 0 or host.cpu_quota >= 1000, "CPU cfs quota can not be less than 1ms (i.e. 1000)")
+    _require(host.cpu_shares >= 0, "invalid CPU shares: they must not be negative")
+    _check_set(host.cpuset_cpus, "CPUs", "cpus", "/sys/devices/system/cpu/online")
+    _check_set(host.cpuset_mems, "memory nodes", "mems", "/sys/devices/system/node/online")
+
+
+def _check_set(asked: str, what: str, option: str, online: str) -> None:
+    if not asked:
+        return
+    _require(bool(_RANGES.fullmatch(asked)), f"Invalid value {asked} for cpuset {option}")
+    try:
+        with open(online, encoding="ascii") as file:
+            available = file.read().strip()
+    except OSError:
+        available = "0"
+    there = _spans(available)
+    _require(
+        all(any(low <= first <= last <= high for low, high in there) for first, last in _spans(asked)),
+        f"Requested {what} are not available - requested {asked}, available: {available}",
+    )
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """``0-2,5`` as pairs of the first and the last; the numbers between are never written out, for a span may be huge."""
+    pairs = (part.partition("-") for part in text.split(","))
+    return [(int(first), int(last or first)) for first, _, last in pairs]
+
+
+def _check_process(host: HostConfig) -> None:
+    adjustment = host.oom_score_adj
+    _require(-1000 <= adjustment <= 1000, f"Invalid value {adjustment}, range for oom score adj is [-1000, 1000]")
+    for limit in host.ulimits or []:
+        _check_ulimit(limit)
+    for group in host.group_add or []:
+        _require(bool(_USER.fullmatch(group)) and ":" not in group, f"invalid group {group!r}: give a name or a number")
+
+
+def _check_ulimit(limit: Ulimit) -> None:
+    _require(limit.name in _ULIMITS, f"invalid ulimit type: {limit.name}")
+    soft, hard = (value if value >= 0 else 1 << 64 for value in (limit.soft, limit.hard))
+    _require(soft <= hard, f"ulimit soft limit must be less than or equal to hard limit: {limit.soft} > {limit.hard}")
+
+
+def _check_devices(devices: list[DeviceMapping]) -> None:
+    for device in devices:
+        inside = device.path_in_container or device.path_on_host
+        _require(
+            device.path_on_host.startswith("/") and inside.startswith("/") and "\0" not in device.path_on_host + inside,
+            f"{device.path_on_host} is not an absolute path",
+        )
+        letters = device.cgroup_permissions
+        _require(set(letters) <= set("rwm") and len(set(letters)) == len(letters), f"bad mode specified: {letters}")
+
+
+#: The settings that the kernel keeps for each IPC namespace (ipc_namespaces(7)), beside those under fs.mqueue.
+_IPC = frozenset(
+    {f"kernel.{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")}
+)
+
+
+def _check_sysctls(host: HostConfig) -> None:
+    """Only what the kernel keeps for each namespace, and only where the container has that namespace for itself."""
+    for name in host.sysctls or {}:
+        plain = name.replace("/", ".")
+        whole = f"sysctl '{name}' is not in a separate kernel namespace: it would change the whole machine"
+        _require(bool(re.fullmatch(r"[a-zA-Z0-9_.-]+", plain)) and ".." not in plain, f"invalid sysctl name {name!r}")
+        if plain.startswith("net."):
+            _require(host.network_mode != "host", f"sysctl '{name}' not allowed in host network namespace")
+        elif plain in _IPC or plain.startswith("fs.mqueue."):
+            _require(host.ipc_mode != "host", f"sysctl '{name}' not allowed in host ipc namespace")
+        else:
+            _require(plain == "kernel.domainname" and host.uts_mode != "host", whole)
+
+
+def _check_network(asked: ContainerCreate) -> None:
+    host = asked.host_config
+    _require(host.uts_mode != "host" or not asked.hostname, "conflicting options: hostname and the UTS mode")
+    for port in asked.exposed_ports or {}:
+        _check_port(port, "invalid exposed port")
+    for port, bindings in (host.port_bindings or {}).items():
+        _check_port(port, "invalid port")
+        for binding in bindings or []:
+            _require(not binding.host_ip or _is_address(binding.host_ip), f"invalid host IP address: {binding.host_ip}")
+            if binding.host_port:
+                _check_port(binding.host_port, "invalid published port", least=0)
+    for server in host.dns or []:
+        _require(_is_address(server), f"invalid DNS server {server!r}: give an IP address")
+    for entry in host.extra_hosts or []:
+        name, _, address = entry.partition(":")
+        _require(bool(name) and (address == "host-gateway" or _is_address(address)), f'bad format for add-host: "{entry}"')
+    for endpoint in (asked.networking_config and asked.networking_config.endpoints_config or {}).values():
+        if endpoint is not None:
+            _check_endpoint(endpoint)
+
+
+def _check_endpoint(endpoint: EndpointSettings) -> None:
+    addresses = endpoint.ipam_config
+    fixed = addresses is not None and (addresses.ipv4_address or addresses.ipv6_address)
+    _require(not fixed, "user specified IP address is supported on user defined networks only")
+    _require(not endpoint.aliases, "network-scoped aliases are only supported for user-defined networks")
+
+
+def _check_port(text: str, what: str, *, least: int = 1) -> None:
+    match = _PORT.fullmatch(text)
+    if match is None:
+        raise InvalidArgument(f"{what}: {text!r}; write it as 80, 80/tcp or 8000-8010/udp")
+    first, last = int(match[1]), int(match[2] or match[1])
+    _require(least <= first <= last <= 65535, f"{what}: {text!r}; ports are from {least} to 65535")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _warnings(asked: ContainerCreate) -> list[str]:
+    host = asked.host_config
+    if host.network_mode == "host" and any((host.port_bindings or {}).values()):
+        return ["Published ports are discarded when using host network mode"]
+    return []

@@ -1,0 +1,102 @@
+"""The options of Docker that this engine does not have yet. Each is refused by its name, so that none is silently without effect.
+
+A client sends every field; one with its zero value was not asked for.
+"""
+
+from __future__ import annotations
+
+from moby_tui.errors import NotImplementedYet
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, EndpointSettings, HostConfig
+
+#: For each field of the configuration that has no effect here, the option that sets it.
+_CONFIG = {"mac_address": "--mac-address", "network_disabled": "NetworkDisabled"}
+_HOST = {
+    "blkio_device_read_bps": "--device-read-bps",
+    "blkio_device_read_iops": "--device-read-iops",
+    "blkio_device_write_bps": "--device-write-bps",
+    "blkio_device_write_iops": "--device-write-iops",
+    "blkio_weight": "--blkio-weight",
+    "blkio_weight_device": "--blkio-weight-device",
+    "cgroup": "--cgroup",
+    "cgroup_parent": "--cgroup-parent",
+    "cpu_count": "--cpu-count",
+    "cpu_percent": "--cpu-percent",
+    "cpu_realtime_period": "--cpu-rt-period",
+    "cpu_realtime_runtime": "--cpu-rt-runtime",
+    "device_cgroup_rules": "--device-cgroup-rule",
+    "device_requests": "--gpus",
+    "init": "--init",
+    "io_maximum_bandwidth": "--io-maxbandwidth",
+    "io_maximum_iops": "--io-maxiops",
+    "links": "--link",
+    "oom_kill_disable": "--oom-kill-disable",
+    "storage_opt": "--storage-opt",
+    "umask": "--umask",
+    "volumes_from": "--volumes-from",
+}
+#: Fields with more than one harmless value: the option, and the values that ask for nothing.
+_HARMLESS: dict[str, tuple[str, frozenset[object]]] = {
+    "isolation": ("--isolation", frozenset({"", "default"})),
+    "memory_swappiness": ("--memory-swappiness", frozenset({None, -1})),
+    "runtime": ("--runtime", frozenset({"", "moby"})),
+    "volume_driver": ("--volume-driver", frozenset({"", "local"})),
+}
+#: The namespaces: the values that are here; any other that Docker knows is refused by name.
+_MODES: dict[str, tuple[str, frozenset[str]]] = {
+    "cgroupns_mode": ("--cgroupns", frozenset({"", "private", "host"})),
+    "ipc_mode": ("--ipc", frozenset({"", "private", "shareable", "host"})),
+    "pid_mode": ("--pid", frozenset({"", "private", "host"})),
+    "userns_mode": ("--userns", frozenset({"", "host"})),
+    "uts_mode": ("--uts", frozenset({"", "private", "host"})),
+}
+_ENDPOINT = {
+    "driver_opts": "--network driver-opt",
+    "gw_priority": "--network gw-priority",
+    "links": "--link",
+}
+_NETWORKS = frozenset({"", "default", "bridge", "host", "none"})
+
+
+def refuse(asked: ContainerCreate) -> None:
+    """Raises ``NotImplementedYet`` for the first option that was asked for and is not here."""
+    host = asked.host_config
+    _refuse_fields(asked, _CONFIG)
+    _refuse_fields(host, _HOST)
+    for name, (option, harmless) in _HARMLESS.items():
+        if (value := getattr(host, name)) not in harmless:
+            raise _not_yet(f"{option} {value}")
+    for name, (option, modes) in _MODES.items():
+        if (mode := getattr(host, name)) not in modes:
+            raise _not_yet(f"{option} {mode}")
+    if host.restart_policy.name not in ("", "no"):
+        raise _not_yet("--restart")
+    _refuse_health_check(asked)
+    _refuse_networks(asked)
+
+
+def _refuse_fields(holder: ContainerConfig | HostConfig | EndpointSettings, options: dict[str, str]) -> None:
+    for name, option in options.items():
+        if getattr(holder, name):
+            raise _not_yet(option)
+
+
+def _refuse_health_check(asked: ContainerConfig) -> None:
+    check = asked.healthcheck
+    if check is not None and check.test and check.test != ["NONE"]:
+        raise _not_yet("--health-cmd")
+
+
+def _refuse_networks(asked: ContainerCreate) -> None:
+    endpoints = (asked.networking_config and asked.networking_config.endpoints_config) or {}
+    for name in (asked.host_config.network_mode, *endpoints):
+        if name not in _NETWORKS:
+            raise _not_yet(f"--network {name}")
+    for endpoint in endpoints.values():
+        if endpoint is not None:
+            _refuse_fields(endpoint, _ENDPOINT)
+            if endpoint.ipam_config is not None and endpoint.ipam_config.link_local_ips:
+                raise _not_yet("--link-local-ip")
+
+
+def _not_yet(option: str) -> NotImplementedYet:
+    return NotImplementedYet(f"option {option}")
