@@ -13,11 +13,82 @@ from pathlib import Path
 from typing import Any
 
 BUSYBOX = Path("/bin/busybox")
-APPLETS = (
-    "sh ash ls cat echo true false sleep id env printenv pwd touch rm mkdir mount umount ps kill grep head tail wc dd stat test ["
-    " hostname ip ifconfig ping nc wget nslookup vi top sort seq yes tr sed awk find chmod chown ln cp mv df du free uname date stty tty"
-    " mknod sync usleep which whoami xargs od hexdump md5sum sha256sum cut tee trap nproc setsid timeout traceroute udhcpc httpd"
-).split()
+APPLETS = [
+    "sh",
+    "ash",
+    "ls",
+    "cat",
+    "echo",
+    "true",
+    "false",
+    "sleep",
+    "id",
+    "env",
+    "printenv",
+    "pwd",
+    "touch",
+    "rm",
+    "mkdir",
+    "mount",
+    "umount",
+    "ps",
+    "kill",
+    "grep",
+    "head",
+    "tail",
+    "wc",
+    "dd",
+    "stat",
+    "test",
+    "[",
+    "hostname",
+    "ip",
+    "ifconfig",
+    "ping",
+    "nc",
+    "wget",
+    "nslookup",
+    "vi",
+    "top",
+    "sort",
+    "seq",
+    "yes",
+    "tr",
+    "sed",
+    "awk",
+    "find",
+    "chmod",
+    "chown",
+    "ln",
+    "cp",
+    "mv",
+    "df",
+    "du",
+    "free",
+    "uname",
+    "date",
+    "stty",
+    "tty",
+    "mknod",
+    "sync",
+    "usleep",
+    "which",
+    "whoami",
+    "xargs",
+    "od",
+    "hexdump",
+    "md5sum",
+    "sha256sum",
+    "cut",
+    "tee",
+    "trap",
+    "nproc",
+    "setsid",
+    "timeout",
+    "traceroute",
+    "udhcpc",
+    "httpd",
+]
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 MTIME = 1_700_000_000
 
@@ -31,7 +102,7 @@ class Tar:
 
     def __init__(self, format: int = tarfile.PAX_FORMAT) -> None:
         self._buffer = io.BytesIO()
-        self._tar = tarfile.open(fileobj=self._buffer, mode="w", format=format)
+        self._tar = tarfile.open(fileobj=self._buffer, mode="w", format=format)  # noqa: SIM115 - closed by bytes()
 
     def add(
         self, name: str, kind: bytes = tarfile.REGTYPE, data: bytes = b"", pax: dict[str, str] | None = None, **values: Any

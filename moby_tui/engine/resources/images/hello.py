@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-import tarfile
 
 from moby_tui.engine.resources.images.content import digest_of
 from moby_tui.engine.resources.images.reference import Reference, parse
@@ -101,6 +100,8 @@ def _aarch64(address: int, length: int) -> bytes:
 
 def layer(architecture: str) -> bytes:
     """The plain tar of the image's one layer."""
+    import tarfile
+
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         data = program(architecture)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
-import uuid
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -221,7 +221,7 @@ class ImageManager:
     async def _load(self, archive: AsyncIterator[bytes], report: Report) -> None:
         from moby_tui.engine.resources.images.load import Archive, Loader, receive
 
-        async with staging.claim(self._paths.staging, f"load-{uuid.uuid4().hex}") as folder:
+        async with staging.claim(self._paths.staging, f"load-{secrets.token_hex(8)}") as folder:
             await receive(archive, folder / "archive")
             with self._arrival():
                 taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
@@ -238,7 +238,7 @@ class ImageManager:
     ) -> None:
         from moby_tui.engine.resources.images.load import Loader, receive
 
-        async with staging.claim(self._paths.staging, f"import-{uuid.uuid4().hex}") as folder:
+        async with staging.claim(self._paths.staging, f"import-{secrets.token_hex(8)}") as folder:
             await receive(archive, folder / "archive")
             with self._arrival():
                 loader = Loader(self._content, self._layers, self._paths.staging)

@@ -280,21 +280,28 @@ class _Attempt:
 async def _receive(
     response: ClientResponse, ingest: Ingest, descriptor: oci.Descriptor, skip: int, progress: Callable[[int], None]
 ) -> None:
-    """Writes pieces of a mebibyte, in a thread: a slow disk must not stop the event loop."""
+    """Writes pieces of a mebibyte, in a thread: a slow disk must not stop the event loop. What came before a break is kept."""
+    from aiohttp import ClientError
+
     piece = bytearray()
-    async for data in response.content.iter_any():
-        if skip:
-            data, skip = data[skip:], max(0, skip - len(data))
-        piece += data
-        if ingest.size + len(piece) > descriptor.size:
-            raise MobyError(f"content {descriptor.digest} is larger than the {descriptor.size} bytes its manifest says; refused")
-        if len(piece) >= _PIECE:
-            await in_thread(ingest.write, bytes(piece))
-            piece.clear()
-            progress(ingest.size)
-    if piece:
+
+    async def flush() -> None:
         await in_thread(ingest.write, bytes(piece))
+        piece.clear()
         progress(ingest.size)
+
+    try:
+        async for data in response.content.iter_any():
+            piece += data[skip:]
+            skip = max(0, skip - len(data))
+            if ingest.size + len(piece) > descriptor.size:
+                raise InvalidArgument(f"content {descriptor.digest} is larger than the {descriptor.size} bytes its manifest says")
+            if len(piece) >= _PIECE:
+                await flush()
+    except (ClientError, ConnectionError):
+        await flush()
+        raise
+    await flush()
 
 
 async def _read(response: ClientResponse, limit: int, what: str) -> bytes:

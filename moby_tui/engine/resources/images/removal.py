@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -120,7 +120,7 @@ class Removal:
 
         While a pull or load runs anywhere nothing is deleted, for it may count on what is there; a later sweep will.
         """
-        async with staging.claim(self._paths.staging, f"trash-{uuid.uuid4().hex}") as trash:
+        async with staging.claim(self._paths.staging, f"trash-{secrets.token_hex(8)}") as trash:
             with staging.exclusive(self._paths.blobs / "lock") as alone:
                 return self._discard(trash, list(removed)) if alone else 0
 

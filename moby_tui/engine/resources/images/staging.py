@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import secrets
 import shutil
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -37,7 +37,7 @@ async def claim(staging: Path, name: str) -> AsyncIterator[Path]:
 def scratch(staging: Path) -> Iterator[Path]:
     """A folder under a name that nobody else has; blocking."""
     while True:
-        folder = staging / f"scratch-{uuid.uuid4().hex}"
+        folder = staging / f"scratch-{secrets.token_hex(8)}"
         if (lock := _try_lock(folder)) is not None:
             break
     try:

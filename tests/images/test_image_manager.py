@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import AsyncIterator
 from datetime import datetime
 
-import images_data
 import pytest
-from conftest import Store
+from image_store import Store, load, stream
 
+import images_data
 from moby_tui.engine.resources.images import staging
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
-from moby_tui.schema.image import Progress
-
-
-async def stream(data: bytes, piece: int = 100_000) -> AsyncIterator[bytes]:
-    for at in range(0, len(data), piece):
-        yield data[at : at + piece]
-
-
-async def load(store: Store, archive: bytes) -> list[Progress]:
-    return [line async for line in store.images.load(stream(archive))]
 
 
 def small(name: str, **execution: object) -> images_data.ImageData:
@@ -148,13 +137,13 @@ async def test_images_in_use_stay(store: Store) -> None:
     users = [("c" * 64, True)]
     store.images.used_by = lambda image_id: users if image_id == image.id else []
     with pytest.raises(
-        Conflict, match='unable to remove repository reference "a:1" .must force. - container cccccccccccc is using'
+        Conflict, match=r'unable to remove repository reference "a:1" .must force. - container cccccccccccc is using'
     ):
         await store.images.remove("a:1")
-    with pytest.raises(Conflict, match="cannot be forced. - image is being used by running container cccccccccccc"):
+    with pytest.raises(Conflict, match=r"cannot be forced. - image is being used by running container cccccccccccc"):
         await store.images.remove(image.id, force=True)
     users[:] = [("d" * 64, False)]
-    with pytest.raises(Conflict, match="must be forced. - image is being used by stopped container dddddddddddd"):
+    with pytest.raises(Conflict, match=r"must be forced. - image is being used by stopped container dddddddddddd"):
         await store.images.remove(image.id)
     assert (await store.images.prune(filters={"dangling": ["false"]})).images_deleted is None
     assert [item.untagged for item in await store.images.remove("a:1", force=True)] == ["a:1"]

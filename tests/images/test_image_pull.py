@@ -9,15 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import images_data
 import pytest
-from conftest import Store, open_store
-from registry import Registry
+from image_store import Store, open_store
 
+import images_data
 from moby_tui.engine.kernel import mount
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import MobyError, NotFound, StorageFull
 from moby_tui.schema.image import Progress
+from registry import Registry
 
 
 async def pull(store: Store, reference: str, **options: str) -> list[Progress]:
@@ -139,7 +139,7 @@ async def test_two_processes_and_a_kill(store: Store, registry: Registry) -> Non
     reference = f"{registry.address}/pull/killed:1"
     program = (
         "import asyncio, sys; sys.path[:0] = sys.argv[1:3]\n"
-        "from pathlib import Path; from conftest import open_store, Paths\n"
+        "from pathlib import Path; from image_store import open_store, Paths\n"
         "async def main():\n"
         "    async for line in open_store(Paths(Path(sys.argv[3]), Path(sys.argv[4]))).images.pull(sys.argv[5]):\n"
         "        print(line.status, flush=True)\n"

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import images_data
 import pytest
-from conftest import Store
-from test_manager import load
+from image_store import Store, load
 
+import images_data
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.errors import MobyError

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Store
+from image_store import Store
 
 from moby_tui.engine.resources.images import hello
 
