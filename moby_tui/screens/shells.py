@@ -19,8 +19,8 @@ from moby_tui.screens.session import Session
 from moby_tui.screens.shell import Shell
 from moby_tui.screens.widgets.terminal import LEAVE_KEY, Terminal
 
-_HINT = " ctrl+]  then  d leave · n next shell · p previous · x close · ctrl+] send it        shift+pgup/pgdn look back"
-_ASKED = " ctrl+] …  d leave · n next shell · p previous · x close · ctrl+] send it to the shell · any other key: go on"
+_HINT = " ctrl+] d  leave the shell · ctrl+] x  close it · ctrl+] n  next · shift+pgup  look back"
+_ASKED = " now press  d leave · n next · p previous · x close · ctrl+] send it · other: stay"
 _NONE = "No shell is open.\n\nGo to the containers (1), choose one that runs and press e."
 
 
