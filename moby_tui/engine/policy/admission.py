@@ -17,7 +17,7 @@ from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMa
 _MEGABYTE = 1024 * 1024
 _LEAST_MEMORY = 6 * _MEGABYTE
 _NANO = 1_000_000_000
-_ULIMITS = frozenset(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")) | {"locks"}
+_ULIMITS = frozenset(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")) - {"ofile"}
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _HOST_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?")
 _HOST_NAME_LENGTH = 64
@@ -186,7 +186,7 @@ def _check_network(asked: ContainerCreate) -> None:
     for entry in host.extra_hosts or []:
         name, _, address = entry.partition(":")
         _require(bool(name) and (address == "host-gateway" or _is_address(address)), f'bad format for add-host: "{entry}"')
-    for endpoint in (asked.networking_config and asked.networking_config.endpoints_config or {}).values():
+    for endpoint in ((asked.networking_config and asked.networking_config.endpoints_config) or {}).values():
         if endpoint is not None:
             _check_endpoint(endpoint)
 

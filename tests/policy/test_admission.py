@@ -1,0 +1,208 @@
+"""What may be created, what may not, and what is not here yet."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from moby_tui.engine.policy import admission, unsupported
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.base import decode
+from moby_tui.schema.container import (
+    ContainerConfig,
+    ContainerCreate,
+    DeviceMapping,
+    DeviceRequest,
+    EndpointIpamConfig,
+    EndpointSettings,
+    HealthConfig,
+    HostConfig,
+    NetworkingConfig,
+    PortBinding,
+    RestartPolicy,
+    ThrottleDevice,
+    Ulimit,
+)
+
+MB = 1024 * 1024
+#: What docker 28 sends for ``docker create busybox true``.
+DOCKER_CLI = b"""
+{"Hostname":"","Domainname":"","User":"","AttachStdin":false,"AttachStdout":true,"AttachStderr":true,"Tty":false,"OpenStdin":false,
+"StdinOnce":false,"Env":null,"Cmd":["true"],"Image":"busybox","Volumes":{},"WorkingDir":"","Entrypoint":null,"OnBuild":null,"Labels":{},
+"HostConfig":{"Binds":null,"ContainerIDFile":"","LogConfig":{"Type":"","Config":{}},"NetworkMode":"default","PortBindings":{},
+"RestartPolicy":{"Name":"no","MaximumRetryCount":0},"AutoRemove":false,"VolumeDriver":"","VolumesFrom":null,"ConsoleSize":[24,80],
+"CapAdd":null,"CapDrop":null,"CgroupnsMode":"","Dns":[],"DnsOptions":[],"DnsSearch":[],"ExtraHosts":null,"GroupAdd":null,"IpcMode":"",
+"Cgroup":"","Links":null,"OomScoreAdj":0,"PidMode":"","Privileged":false,"PublishAllPorts":false,"ReadonlyRootfs":false,
+"SecurityOpt":null,"UTSMode":"","UsernsMode":"","ShmSize":0,"Isolation":"","CpuShares":0,"Memory":0,"NanoCpus":0,"CgroupParent":"",
+"BlkioWeight":0,"BlkioWeightDevice":[],"BlkioDeviceReadBps":[],"BlkioDeviceWriteBps":[],"BlkioDeviceReadIOps":[],
+"BlkioDeviceWriteIOps":[],"CpuPeriod":0,"CpuQuota":0,"CpuRealtimePeriod":0,"CpuRealtimeRuntime":0,"CpusetCpus":"","CpusetMems":"",
+"Devices":[],"DeviceCgroupRules":null,"DeviceRequests":null,"MemoryReservation":0,"MemorySwap":0,"MemorySwappiness":-1,
+"OomKillDisable":false,"PidsLimit":0,"Ulimits":[],"CpuCount":0,"CpuPercent":0,"IOMaximumIOps":0,"IOMaximumBandwidth":0,
+"MaskedPaths":null,"ReadonlyPaths":null},"NetworkingConfig":{"EndpointsConfig":{"default":{"IPAMConfig":null,"Links":null,"Aliases":null,
+"MacAddress":"","DriverOpts":null,"GwPriority":0,"NetworkID":"","EndpointID":"","Gateway":"","IPAddress":"","IPPrefixLen":0}}}}
+"""
+
+
+def check(host: dict[str, Any] | None = None, **config: Any) -> list[str]:
+    return admission.check(ContainerCreate(image="busybox", host_config=HostConfig(**(host or {})), **config))
+
+
+def test_what_the_docker_cli_sends_for_nothing_asks_for_nothing() -> None:
+    assert admission.check(decode(DOCKER_CLI, ContainerCreate)) == []
+
+
+def test_everything_that_is_here_passes() -> None:
+    host = {
+        "memory": 64 * MB,
+        "memory_swap": -1,
+        "memory_reservation": 32 * MB,
+        "cpu_shares": 512,
+        "cpu_period": 100000,
+        "cpu_quota": 50000,
+        "cpuset_cpus": "0",
+        "cpuset_mems": "0",
+        "pids_limit": -1,
+        "oom_score_adj": 500,
+        "ulimits": [Ulimit(name="nofile", soft=1024, hard=-1)],
+        "group_add": ["audio", "1000"],
+        "devices": [DeviceMapping(path_on_host="/dev/fuse", path_in_container="/dev/f", cgroup_permissions="rw")],
+        "sysctls": {"net.core.somaxconn": "9", "kernel.shmmax": "1", "fs.mqueue.msg_max": "5"},
+        "port_bindings": {"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="8000-8010")], "53/udp": None},
+        "extra_hosts": ["a:10.0.0.1", "b:host-gateway", "c:::1"],
+        "dns": ["1.1.1.1", "2606:4700::1111"],
+        "ipc_mode": "shareable",
+        "pid_mode": "host",
+        "restart_policy": RestartPolicy(name="no"),
+        "privileged": True,
+        "init": False,
+    }
+
+    more = {"user": "1000:1000", "working_dir": "/a", "hostname": "web-1.example", "env": ["A=b", "HOME"], "stop_timeout": 3}
+    assert check(host, exposed_ports={"80": {}, "1-5/udp": {}}, healthcheck=HealthConfig(test=["NONE"]), **more) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [
+        ({"memory": -1}, "memory limit"),
+        ({"memory": 5 * MB}, "Minimum memory limit allowed is 6MB"),
+        ({"memory": 64 * MB, "memory_swap": 32 * MB}, "Minimum memoryswap limit should be larger"),
+        ({"memory_swap": 64 * MB}, "You should always set the Memory limit"),
+        ({"memory_swap": -2}, "memory\\+swap"),
+        ({"memory_reservation": MB}, "Minimum memory reservation"),
+        ({"memory": 32 * MB, "memory_reservation": 64 * MB}, "can not be less than memory reservation"),
+        ({"nano_cpus": -1}, "range of CPUs is from 0.01"),
+        ({"nano_cpus": ((os.cpu_count() or 1) + 1) * 10**9}, "as there are only"),
+        ({"nano_cpus": 10**9, "cpu_quota": 5000}, "Nano CPUs and CPU Quota"),
+        ({"nano_cpus": 10**9, "cpu_period": 5000}, "Nano CPUs and CPU Period"),
+        ({"cpu_period": 999}, "CPU cfs period"),
+        ({"cpu_quota": 999}, "CPU cfs quota"),
+        ({"cpu_shares": -1}, "CPU shares"),
+        ({"cpuset_cpus": "0-"}, "Invalid value 0- for cpuset cpus"),
+        ({"cpuset_cpus": "0-999999"}, "Requested CPUs are not available"),
+        ({"cpuset_mems": "77"}, "Requested memory nodes are not available"),
+        ({"shm_size": -1}, "SHM size"),
+        ({"oom_score_adj": 1001}, "range for oom score adj"),
+        ({"ulimits": [Ulimit(name="files", soft=1, hard=1)]}, "invalid ulimit type: files"),
+        ({"ulimits": [Ulimit(name="nofile", soft=2, hard=1)]}, "2 > 1"),
+        ({"ulimits": [Ulimit(name="nofile", soft=-1, hard=1)]}, "soft limit must be less"),
+        ({"group_add": [""]}, "invalid group"),
+        ({"devices": [DeviceMapping(path_on_host="dev/x")]}, "not an absolute path"),
+        ({"devices": [DeviceMapping(path_on_host="/dev/x", cgroup_permissions="rx")]}, "bad mode specified: rx"),
+        ({"sysctls": {"vm.swappiness": "1"}}, "not in a separate kernel namespace"),
+        ({"sysctls": {"kernel.shmmax/../../vm/swappiness": "1"}}, "invalid sysctl name"),
+        ({"sysctls": {"net/../vm/swappiness": "1"}}, "invalid sysctl name"),
+        ({"sysctls": {"kernel.core_pattern": "|/x"}}, "not in a separate kernel namespace"),
+        ({"sysctls": {"net.ipv4.ip_forward": "1"}, "network_mode": "host"}, "not allowed in host network namespace"),
+        ({"sysctls": {"kernel.sem": "1"}, "ipc_mode": "host"}, "not allowed in host ipc namespace"),
+        ({"port_bindings": {"http": None}}, "invalid port: 'http'"),
+        ({"port_bindings": {"0/tcp": None}}, "ports are from 1"),
+        ({"port_bindings": {"80": [PortBinding(host_port="70000")]}}, "ports are from 0 to 65535"),
+        ({"port_bindings": {"80": [PortBinding(host_port="9-8")]}}, "invalid published port"),
+        ({"port_bindings": {"80": [PortBinding(host_ip="localhost")]}}, "invalid host IP address"),
+        ({"dns": ["dns.example"]}, "invalid DNS server"),
+        ({"extra_hosts": ["a"]}, "bad format for add-host"),
+    ],
+)
+def test_values_that_cannot_be(host: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidArgument, match=text):
+        check(host)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"working_dir": "a/b"}, "the working directory 'a/b' is invalid, it needs to be an absolute path"),
+        ({"user": "a:b:c"}, "invalid user"),
+        ({"user": "a b"}, "invalid user"),
+        ({"hostname": "a b"}, "invalid hostname"),
+        ({"hostname": "-a"}, "invalid hostname"),
+        ({"hostname": "a" * 65}, "invalid hostname"),
+        ({"domainname": "a/b"}, "invalid domainname"),
+        ({"env": ["=x"]}, "invalid environment variable"),
+        ({"env": ["A=\0"]}, "NUL byte"),
+        ({"cmd": ["a\0b"]}, "NUL byte"),
+        ({"exposed_ports": {"80/icmp": {}}}, "invalid exposed port"),
+        ({"stop_timeout": -2}, "stop timeout"),
+    ],
+)
+def test_a_configuration_that_cannot_be(config: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidArgument, match=text):
+        check(**config)
+
+
+def test_an_image_is_needed() -> None:
+    with pytest.raises(InvalidArgument, match="no image"):
+        admission.check(ContainerCreate())
+
+
+@pytest.mark.parametrize(
+    ("host", "option"),
+    [
+        ({"restart_policy": RestartPolicy(name="always")}, "--restart"),
+        ({"init": True}, "--init"),
+        ({"pid_mode": "container:x"}, "--pid container:x"),
+        ({"ipc_mode": "none"}, "--ipc none"),
+        ({"userns_mode": "keep-id"}, "--userns keep-id"),
+        ({"network_mode": "container:x"}, "--network container:x"),
+        ({"network_mode": "mine"}, "--network mine"),
+        ({"links": ["a:b"]}, "--link"),
+        ({"volumes_from": ["a"]}, "--volumes-from"),
+        ({"device_requests": [DeviceRequest(count=-1)]}, "--gpus"),
+        ({"blkio_device_read_bps": [ThrottleDevice(path="/dev/sda", rate=1)]}, "--device-read-bps"),
+        ({"memory_swappiness": 0}, "--memory-swappiness 0"),
+        ({"oom_kill_disable": True}, "--oom-kill-disable"),
+        ({"cgroup_parent": "/x"}, "--cgroup-parent"),
+        ({"runtime": "crun"}, "--runtime crun"),
+        ({"storage_opt": {"size": "1G"}}, "--storage-opt"),
+    ],
+)
+def test_what_is_not_here_yet_is_refused_by_its_name(host: dict[str, Any], option: str) -> None:
+    with pytest.raises(NotImplementedYet, match=f"option {option} is not implemented yet"):
+        check(host)
+
+
+def test_a_health_check_is_refused() -> None:
+    with pytest.raises(NotImplementedYet, match="--health-cmd"):
+        check(healthcheck=HealthConfig(test=["CMD", "true"]))
+
+
+def test_addresses_need_a_network_of_ones_own() -> None:
+    for endpoint in (EndpointSettings(aliases=["a"]), EndpointSettings(ipam_config=EndpointIpamConfig(ipv4_address="10.0.0.1"))):
+        with pytest.raises(InvalidArgument, match=r"user[- ]defined networks"):
+            check(networking_config=NetworkingConfig(endpoints_config={"bridge": endpoint}))
+    with pytest.raises(NotImplementedYet, match="--network other"):
+        check(networking_config=NetworkingConfig(endpoints_config={"other": None}))
+
+
+def test_ports_of_the_host_network_are_told_about() -> None:
+    assert "discarded" in check({"network_mode": "host", "port_bindings": {"80": [PortBinding()]}})[0]
+
+
+def test_the_tables_name_fields_that_exist() -> None:
+    fields = set(HostConfig.__struct_fields__)
+    assert {*unsupported._HOST, *unsupported._HARMLESS, *unsupported._MODES} <= fields
+    assert set(unsupported._CONFIG) <= set(ContainerConfig.__struct_fields__)
+    assert set(unsupported._ENDPOINT) <= set(EndpointSettings.__struct_fields__)
