@@ -122,6 +122,7 @@ class ContainersPage(Page):
             table = self.query_one(ContainerTable)
             rows = (self.session.model.get(identifier) for identifier in table.seen())
             table.show_ages([row for row in rows if row], time.time())
+            self.query_one(Detail).show_age(self.chosen, time.time())
 
     def _want(self) -> None:
         """Samples what is seen and runs."""
@@ -332,11 +333,15 @@ class Detail(Horizontal):
     def show(self, container: Container | None, now: float) -> None:
         """Turns to a container, or to none."""
         self.border_title = Content(container.name) if container else "nothing selected"
-        about = f"{container.image} · {container.describe(now)}" if container else ""
-        self.border_subtitle = Content(about)
+        self.show_age(container, now)
         self.query_one(LogPanel).show(container.id if container else "")
         if container is None:
             self.query_one(InspectView).show({})
+
+    def show_age(self, container: Container | None, now: float) -> None:
+        """The line below: image, state and its age."""
+        about = f"{container.image} · {container.describe(now)}" if container else ""
+        self.border_subtitle = Content(about)
 
     def show_use(self, history: History | None) -> None:
         for panel in self.query(StatsPanel):

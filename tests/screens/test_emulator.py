@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wcwidth import wcwidth
 
 from moby_tui.screens.widgets.emulator import Emulator
 
@@ -106,4 +107,6 @@ def test_no_output_and_no_size_breaks_it(steps):
         else:
             emulator.feed(step)
         assert 0 <= emulator.cursor.y < emulator.lines and 0 <= emulator.cursor.x <= emulator.columns
-        assert len(emulator.display) == emulator.lines
+        assert [sum(max(wcwidth(character), 0) for character in line) for line in emulator.display] == [
+            emulator.columns
+        ] * emulator.lines

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.widgets import DataTable
 
-from moby_tui.schema.container import ContainerCreate
+from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.screens.confirm import Confirm
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.log_view import LogView
@@ -26,7 +26,10 @@ TALK = "echo hello from inside; echo and an error >&2; while true; do sleep 1; d
 
 async def talker(engine, image: str, name: str = "talker") -> str:
     created = await engine.containers.create(
-        ContainerCreate(image=image, cmd=["sh", "-c", TALK], stop_timeout=1, hostname="inner"), name=name
+        ContainerCreate(
+            image=image, cmd=["sh", "-c", TALK], stop_timeout=1, hostname="inner", host_config=HostConfig(network_mode="none")
+        ),
+        name=name,
     )
     return created.id
 

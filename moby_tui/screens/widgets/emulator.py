@@ -11,6 +11,7 @@ from typing import Any
 
 import pyte
 from pyte.screens import Char, Cursor, Margins, Savepoint
+from wcwidth import wcwidth
 
 #: Lines kept above the screen.
 SCROLLBACK = 5000
@@ -88,6 +89,25 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
     def alternate(self) -> bool:
         """Whether a full-screen program has the screen; it has no scrollback."""
         return self._main is not None
+
+    @property
+    def display(self) -> list[str]:
+        """The screen as plain text, one string a line."""
+        return ["".join(cell.data for cell in self.cells(self.buffer[y])) for y in range(self.lines)]
+
+    def cells(self, line: dict[int, Char]) -> list[Char]:
+        """One line's cells, which together are just as wide as the screen: halves of wide characters that were written over are blank."""
+        row = [line.get(column, _BLANK) for column in range(self.columns)]
+        for column, cell in enumerate(row):
+            if cell.data == "":
+                torn = column == 0 or not _wide(row[column - 1].data)
+            elif _wide(cell.data):
+                torn = column + 1 == self.columns or row[column + 1].data != ""
+            else:
+                continue
+            if torn:
+                row[column] = cell._replace(data=" ")
+        return row
 
     def feed(self, data: bytes) -> None:
         """Takes the next piece of output, however it is cut."""
@@ -274,6 +294,13 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
         cell = self.buffer[self.cursor.y][x] if x >= 0 else None
         if cell is not None and len(cell.data) > _MARKS:
             self.buffer[self.cursor.y][x] = cell._replace(data=cell.data[:_MARKS])
+
+
+_BLANK = Char(" ")
+
+
+def _wide(data: str) -> bool:
+    return not data.isascii() and wcwidth(data[0]) == 2
 
 
 #: A run of combining marks, cut to what a script may need.

@@ -186,11 +186,10 @@ class Terminal(ScrollView, can_focus=True):
         return self._strips[row]
 
     def _strip(self, line: dict[int, Char], cursor: int | None) -> Strip:
-        columns, blank, base = self._emulator.columns, Char(" "), self.rich_style
+        base = self.rich_style
         segments: list[Segment] = []
         run, run_style = "", None
-        for column in range(columns):
-            cell = line.get(column, blank)
+        for column, cell in enumerate(self._emulator.cells(line)):
             style = _style(cell.fg, cell.bg, cell.bold, cell.italics, cell.underscore, cell.strikethrough, cell.reverse)
             if column == cursor:
                 style = style + Style(reverse=not cell.reverse) if self.has_focus else style + Style(underline=True)
@@ -200,7 +199,7 @@ class Terminal(ScrollView, can_focus=True):
                 run, run_style = "", style
             run += cell.data
         segments.append(Segment(run, base + run_style))
-        return Strip(segments).adjust_cell_length(columns, base)
+        return Strip(segments).adjust_cell_length(self._emulator.columns, base)
 
     # Input
 
