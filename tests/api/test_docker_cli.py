@@ -11,7 +11,7 @@ import struct
 import termios
 from pathlib import Path
 
-from conftest import Docker
+from api.world import Docker
 from moby_tui.version import API_VERSION, VERSION
 
 
@@ -66,21 +66,21 @@ async def test_a_detached_container_through_its_life(docker: Docker) -> None:
 
 
 async def test_logs_follow_until_the_container_ends(docker: Docker) -> None:
-    await docker("run", "-d", "--name", "l", "--network", "none", "busybox", "sh", "-c", "echo one; sleep 1; echo two >&2")
-    assert await docker("logs", "-f", "l") == (0, "one\n", "two\n")
-    assert (await docker("logs", "-t", "--tail", "1", "l")).err.endswith("Z two\n")
+    await docker("run", "-d", "--name", "logger", "--network", "none", "busybox", "sh", "-c", "echo one; sleep 1; echo two >&2")
+    assert await docker("logs", "-f", "logger") == (0, "one\n", "two\n")
+    assert (await docker("logs", "-t", "--tail", "1", "logger")).err.endswith("Z two\n")
 
 
 async def test_exec(docker: Docker) -> None:
-    await docker("run", "-d", "--name", "e", "--network", "none", "busybox", "sleep", "1000")
-    assert await docker("exec", "-e", "A=b", "e", "sh", "-c", "echo $A; exit 4", check=False) == (4, "b\n", "")
-    assert (await docker("exec", "-i", "e", "cat", stdin=b"x" * 300_000)).out == "x" * 300_000
-    missing = await docker("exec", "e", "/no/such", check=False)
+    await docker("run", "-d", "--name", "box", "--network", "none", "busybox", "sleep", "1000")
+    assert await docker("exec", "-e", "A=b", "box", "sh", "-c", "echo $A; exit 4", check=False) == (4, "b\n", "")
+    assert (await docker("exec", "-i", "box", "cat", stdin=b"x" * 300_000)).out == "x" * 300_000
+    missing = await docker("exec", "box", "/no/such", check=False)
     assert missing.status == 127
-    await docker("exec", "-d", "e", "touch", "/made")
-    assert "/made" in (await docker("diff", "e")).out
-    await docker("rm", "-f", "e")
-    assert "No such container" in (await docker("exec", "e", "true", check=False)).err
+    await docker("exec", "-d", "box", "touch", "/made")
+    assert "/made" in (await docker("diff", "box")).out
+    await docker("rm", "-f", "box")
+    assert "No such container" in (await docker("exec", "box", "true", check=False)).err
 
 
 class Terminal:
@@ -142,9 +142,9 @@ async def test_run_with_a_terminal_and_resize(docker: Docker) -> None:
 
 
 async def test_exec_with_a_terminal(docker: Docker) -> None:
-    await docker("run", "-d", "--name", "e", "--network", "none", "busybox", "sleep", "1000")
+    await docker("run", "-d", "--name", "box", "--network", "none", "busybox", "sleep", "1000")
     terminal = Terminal(24, 80)
-    process = await terminal.start(docker, "exec", "-it", "e", "sh")
+    process = await terminal.start(docker, "exec", "-it", "box", "sh")
     terminal.type(b"tty && echo y''es\n")
     await terminal.expect(b"yes")
     terminal.type(b"exit 6\n")
@@ -153,15 +153,16 @@ async def test_exec_with_a_terminal(docker: Docker) -> None:
 
 
 async def test_attach_and_detach_by_keys(docker: Docker) -> None:
-    await docker("run", "-dit", "--name", "a", "--network", "none", "busybox", "sh")
+    await docker("run", "-dit", "--name", "shell", "--network", "none", "busybox", "sh")
     terminal = Terminal(24, 80)
-    process = await terminal.start(docker, "attach", "a")
+    process = await terminal.start(docker, "attach", "shell")
     terminal.type(b"echo he''llo\n")
     await terminal.expect(b"hello")
     terminal.type(b"\x10\x11")
-    assert await asyncio.wait_for(process.wait(), 20) == 0
+    await terminal.expect(b"read escape sequence")
+    await asyncio.wait_for(process.wait(), 20)
     terminal.close()
-    assert "Up" in (await docker("ps", "--filter", "name=a")).out
+    assert "Up" in (await docker("ps", "--filter", "name=shell")).out
 
 
 async def test_events(docker: Docker) -> None:
@@ -183,19 +184,19 @@ async def test_events(docker: Docker) -> None:
 
 
 async def test_stats(docker: Docker) -> None:
-    await docker("run", "-d", "--name", "s", "--network", "none", "busybox", "sleep", "1000")
+    await docker("run", "-d", "--name", "busy", "--network", "none", "busybox", "sleep", "1000")
     row = json.loads((await docker("stats", "--no-stream", "--format", "json")).out)
-    assert row["Name"] == "s" and row["PIDs"] == "1"
+    assert row["Name"] == "busy" and row["PIDs"] == "1"
 
 
 async def test_cp_both_ways(docker: Docker, tmp_path: Path) -> None:
-    await docker("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "1000")
+    await docker("run", "-d", "--name", "files", "--network", "none", "busybox", "sleep", "1000")
     (tmp_path / "in").write_text("hello")
-    await docker("cp", str(tmp_path / "in"), "c:/tmp/there")
-    assert (await docker("exec", "c", "cat", "/tmp/there")).out == "hello"
-    await docker("cp", "c:/tmp/there", str(tmp_path / "back"))
+    await docker("cp", str(tmp_path / "in"), "files:/tmp/there")
+    assert (await docker("exec", "files", "cat", "/tmp/there")).out == "hello"
+    await docker("cp", "files:/tmp/there", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "hello"
-    assert (await docker("cp", "c:/none", str(tmp_path), check=False)).status == 1
+    assert (await docker("cp", "files:/none", str(tmp_path), check=False)).status == 1
 
 
 async def test_images(docker: Docker, busybox_archive: Path) -> None:
@@ -213,8 +214,8 @@ async def test_images(docker: Docker, busybox_archive: Path) -> None:
 
 
 async def test_import_and_export(docker: Docker, tmp_path: Path) -> None:
-    await docker("create", "--name", "x", "--network", "none", "busybox", "true")
-    await docker("export", "-o", str(tmp_path / "x.tar"), "x")
+    await docker("create", "--name", "tree", "--network", "none", "busybox", "true")
+    await docker("export", "-o", str(tmp_path / "x.tar"), "tree")
     await docker("import", "-c", 'CMD ["echo", "imported"]', str(tmp_path / "x.tar"), "imported:1")
     assert (await docker("run", "--rm", "--network", "none", "imported:1")).out == "imported\n"
 
@@ -222,19 +223,19 @@ async def test_import_and_export(docker: Docker, tmp_path: Path) -> None:
 async def test_networks_and_volumes(docker: Docker) -> None:
     assert {"bridge", "host", "none"} <= set((await docker("network", "ls", "--format", "{{.Name}}")).out.split())
     assert json.loads((await docker("network", "inspect", "bridge")).out)[0]["Driver"] == "bridge"
-    assert (await docker("volume", "create", "v")).out == "v\n"
-    assert "v" in (await docker("volume", "ls", "-q")).out.split()
-    await docker("run", "--rm", "--network", "none", "-v", "v:/data", "busybox", "touch", "/data/file")
-    mountpoint = json.loads((await docker("volume", "inspect", "v")).out)[0]["Mountpoint"]
+    assert (await docker("volume", "create", "data")).out == "data\n"
+    assert "data" in (await docker("volume", "ls", "-q")).out.split()
+    await docker("run", "--rm", "--network", "none", "-v", "data:/data", "busybox", "touch", "/data/file")
+    mountpoint = json.loads((await docker("volume", "inspect", "data")).out)[0]["Mountpoint"]
     assert (Path(mountpoint) / "file").exists()
-    await docker("volume", "rm", "v")
-    assert "no such volume" in (await docker("volume", "inspect", "v", check=False)).err
+    await docker("volume", "rm", "data")
+    assert "no such volume" in (await docker("volume", "inspect", "data", check=False)).err
 
 
 async def test_port_and_prune_and_df(docker: Docker) -> None:
-    await docker("run", "-d", "--name", "p", "-p", "127.0.0.1:0:80", "busybox", "sleep", "1000")
-    assert (await docker("port", "p")).out.startswith("80/tcp -> 127.0.0.1:")
-    await docker("rm", "-f", "p")
+    await docker("run", "-d", "--name", "web", "-p", "127.0.0.1:0:80", "busybox", "sleep", "1000")
+    assert (await docker("port", "web")).out.startswith("80/tcp -> 127.0.0.1:")
+    await docker("rm", "-f", "web")
     await docker("create", "--network", "none", "busybox", "true")
     assert "Images" in (await docker("system", "df")).out
     pruned = await docker("container", "prune", "-f")

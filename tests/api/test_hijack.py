@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from wire import ask, head, read_head
-
-from conftest import Served
+from api.wire import ask, head, read_head
+from api.world import Served
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp", "Content-Length": "0"}
 ATTACH = "/v1.50/containers/c/attach?stream=1&stdin=1&stdout=1&stderr=1"

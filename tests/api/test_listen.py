@@ -14,7 +14,8 @@ from moby_tui.errors import Conflict, InvalidArgument, NotImplementedYet
 
 def test_a_socket_is_its_groups_only_and_goes_away(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    [listener] = listen(f"unix://{path}")
+    [listener] = listen(f"unix://{path}", group=4321)
+    assert path.stat().st_gid == 4321
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
     assert not listener.warning
     listener.close()

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fake_engine import ID
 
-from conftest import Served
+from api.fake_engine import ID
+from api.world import Served
 from moby_tui.api.client import lenient
 from moby_tui.api.client.address import Address, parse_host
 from moby_tui.api.client.http import HttpClient

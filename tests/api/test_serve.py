@@ -8,10 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from fake_engine import FakeClient
-from wire import ask, head, read_head
 
-from conftest import Docker, Served
+from api.fake_engine import FakeClient
+from api.wire import ask, head, read_head
+from api.world import Docker, Served
 from moby_tui.api.server.call import Peer
 from moby_tui.api.server.listen import Listener
 from moby_tui.api.server.serve import serve

@@ -7,9 +7,9 @@ import base64
 import json
 
 import pytest
-from wire import ask, head, read_head
 
-from conftest import Served
+from api.wire import ask, head, read_head
+from api.world import Served
 from moby_tui.version import API_VERSION
 
 

@@ -39,11 +39,13 @@ class Listener:
             self.path.unlink(missing_ok=True)
 
 
-def listen(host: str) -> list[Listener]:
-    """Opens what ``host`` names. Raises ``InvalidArgument``, ``Conflict`` where somebody else answers there, ``Unavailable``."""
+def listen(host: str, *, group: int | None = None) -> list[Listener]:
+    """Opens what ``host`` names; a unix socket is given to ``group``, or else to the group ``docker`` where there is one.
+
+    Raises ``InvalidArgument``, ``Conflict`` where somebody else answers there, ``Unavailable``."""
     scheme, found, rest = host.partition("://")
     if scheme == "unix" and found:
-        return [_unix(rest)]
+        return [_unix(rest, group)]
     if scheme == "tcp" and found:
         return [_tcp(rest)]
     if scheme == "fd" and found:
@@ -53,7 +55,7 @@ def listen(host: str) -> list[Listener]:
     raise InvalidArgument(f"invalid host {host!r}: use unix:///path, tcp://127.0.0.1:port or fd://")
 
 
-def _unix(name: str) -> Listener:
+def _unix(name: str, group: int | None) -> Listener:
     path = Path(name)
     if not path.is_absolute() or len(os.fsencode(name)) > _MAX_PATH:
         raise InvalidArgument(f"invalid socket path {name!r}: must be absolute and at most {_MAX_PATH} bytes")
@@ -63,7 +65,7 @@ def _unix(name: str) -> Listener:
     try:
         sock.bind(name)
         # Nobody can connect before listen(), so there is no moment with the wrong owner or mode.
-        _give_to_group(path)
+        _give_to_group(path, group)
         path.chmod(SOCKET_MODE)
         sock.listen(BACKLOG)
     except OSError as error:
@@ -88,14 +90,17 @@ def _remove_stale(path: Path) -> None:
         raise Conflict(f"another process answers on {path}: stop it or choose another socket with --host")
 
 
-def _give_to_group(path: Path) -> None:
-    """To the group ``docker`` where there is one; without privileges the socket stays its maker's own."""
-    if os.geteuid() != 0:
-        return
+def _give_to_group(path: Path, group: int | None) -> None:
+    """Without privileges the socket stays its maker's own."""
+    if os.geteuid() == 0:
+        os.chown(path, 0, _docker_group() if group is None else group)
+
+
+def _docker_group() -> int:
     try:
-        os.chown(path, 0, grp.getgrnam(GROUP).gr_gid)
+        return grp.getgrnam(GROUP).gr_gid
     except KeyError:
-        os.chown(path, 0, 0)
+        return 0
 
 
 def _tcp(name: str) -> Listener:

@@ -21,17 +21,25 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 Ready = Callable[[list[Listener]], None]
 
 
-async def serve(client: Client, hosts: list[str], ready: Ready | None = None, *, authorize: Authorize | None = None) -> None:
+async def serve(
+    client: Client,
+    hosts: list[str],
+    ready: Ready | None = None,
+    *,
+    authorize: Authorize | None = None,
+    group: int | None = None,
+) -> None:
     """Answers on every host until SIGTERM or SIGINT; the containers live on.
 
-    ``ready`` is called once all sockets listen. Raises what ``listen`` raises, having served nothing.
+    ``ready`` is called once all sockets listen; ``group`` is the one that unix sockets are given to.
+    Raises what ``listen`` raises, having served nothing.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
-        async with serving(client, hosts, authorize=authorize) as listeners:
+        async with serving(client, hosts, authorize=authorize, group=group) as listeners:
             if ready:
                 ready(listeners)
             await stop.wait()
@@ -41,12 +49,14 @@ async def serve(client: Client, hosts: list[str], ready: Ready | None = None, *,
 
 
 @contextlib.asynccontextmanager
-async def serving(client: Client, hosts: list[str], *, authorize: Authorize | None = None) -> AsyncIterator[list[Listener]]:
+async def serving(
+    client: Client, hosts: list[str], *, authorize: Authorize | None = None, group: int | None = None
+) -> AsyncIterator[list[Listener]]:
     """Answers on every host while the block runs; leaving it ends endless answers at once and lets changes finish."""
     listeners: list[Listener] = []
     try:
         for host in hosts:
-            listeners += listen(host)
+            listeners += listen(host, group=group)
         for listener in listeners:
             if listener.warning:
                 log.warning(listener.warning)
