@@ -81,8 +81,10 @@ def rm(
         except NotFound:
             if not force:
                 raise
+        else:
+            print(ref, flush=True)
 
-    return session.call_each(containers, remove)
+    return session.call_each(containers, remove, show=False)
 
 
 @app.command("wait")
