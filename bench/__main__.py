@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import platform
 import shutil
@@ -22,8 +23,9 @@ from bench.peers.podman import Podman
 from bench.rows import Row, measure
 from bench.stage import Stage
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-BINARY = Path(__file__).parent.parent / "dist" / "moby"
+PROJECT = Path(__file__).parent.parent
+DOCUMENT = PROJECT / "docs" / "benchmarks.md"
+BINARY = PROJECT / "dist" / "moby"
 IDLE = 10
 
 
@@ -83,6 +85,8 @@ def main() -> int:
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the benchmarks need root: run `make bench` as root")
+    # an installed package is compiled; a working tree that was just changed is not
+    compileall.compile_dir(PROJECT / "moby_tui", quiet=1)
     base = Path(tempfile.mkdtemp(prefix="moby-bench-", dir="/var/tmp"))
     try:
         with contest(base) as (rows, versions):
