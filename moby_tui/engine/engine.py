@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from moby_tui.engine.containers.building import ContainerSteps
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.events.bus import EventBus
@@ -61,24 +62,24 @@ class Engine:
         self.images = ImageManager(self.paths, self._database, publish)
         self.volumes = VolumeManager(self.paths, self._database, publish, lambda name: self.containers.using_volume(name))
         self.networks = NetworkManager(self.paths, self._database, publish)
-        self.containers = ContainerService(
-            Parts(
-                paths=self.paths,
-                store=ContainerStore(self._database),
-                images=self.images,
-                networks=self.networks,
-                volumes=self.volumes,
-                launcher=self._launcher,
-                bus=self.events,
-                publish=publish,
-                boot=monitor_client.boot_id(),
-                cgroup_parent=_CGROUP_PARENT,
-            )
+        parts = Parts(
+            paths=self.paths,
+            store=ContainerStore(self._database),
+            images=self.images,
+            networks=self.networks,
+            volumes=self.volumes,
+            launcher=self._launcher,
+            bus=self.events,
+            publish=publish,
+            boot=monitor_client.boot_id(),
+            cgroup_parent=_CGROUP_PARENT,
         )
-        self.builder = ImageBuilder()
+        self.containers = ContainerService(parts)
+        self.builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(parts))
         self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes)
         self.images.used_by = self.containers.using_image
         self.networks.list_containers = self.containers.list
+        await self.images.collect_rubbish()
         await self.containers.settle()
         return self
 

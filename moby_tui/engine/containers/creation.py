@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import time
 from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.containers.ending import parse_signal
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
@@ -32,6 +34,8 @@ async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCr
     parse_settings(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
     ident = secrets.token_hex(32)
     config = _merge(asked, image, ident)
+    if config.stop_signal:
+        parse_signal(config.stop_signal)
     command = [*_words(config.entrypoint), *_words(config.cmd)]
     if not command or not command[0]:
         raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
@@ -56,7 +60,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCr
                 populated=[mount.destination for mount in volumes.populated],
                 warnings=warnings,
             )
-            stored = _write(parts, record)
+            stored = _write(parts, record, image.layers)
     except BaseException:
         parts.volumes.remove_anonymous(volumes.anonymous)
         raise
@@ -64,18 +68,26 @@ async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCr
     return ContainerCreated(id=stored.id, warnings=warnings)
 
 
-def _write(parts: Parts, record: ContainerRecord) -> ContainerRecord:
+def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
     """The folder first, then the row: a row without a folder is a removed container."""
     files = parts.files(record)
     files.data.mkdir(mode=0o710)
-    # the upper folder becomes the container's root: its mode is what the container sees
     files.upper.mkdir(mode=0o755)
     files.work.mkdir(mode=0o710)
+    if layers:
+        _copy_owner(layers[0], files.upper)
     try:
         return parts.store.insert(record)
     except BaseException:
         _remove_new(files.upper, files.work, files.data)
         raise
+
+
+def _copy_owner(layer: Path, upper: Path) -> None:
+    """The root that a container sees has the mode and owner of its uppermost folder, which is ours and not the image's."""
+    status = layer.stat()
+    os.chown(upper, status.st_uid, status.st_gid)
+    upper.chmod(stat.S_IMODE(status.st_mode))
 
 
 def _remove_new(*folders: Path) -> None:

@@ -170,6 +170,7 @@ async def _remove(parts: Parts, record: ContainerRecord, *, volumes: bool) -> No
         files = parts.files(record)
         if files.data.exists():
             await _settle(parts, record)
+            monitor_client.dismiss(files.attachments)
             await asyncio.to_thread(orphans.remove_files, files.data)
             parts.event("destroy", record)
         elif not record.host_config.auto_remove:

@@ -15,7 +15,8 @@ from moby_tui.engine.containers.history import history_stream
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.processes import top
 from moby_tui.engine.resources.images import snapshot
-from moby_tui.engine.runtime import archive, extract, log_reader, monitor_client
+from moby_tui.engine.runtime import archive, log_reader, monitor_client
+from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
 from moby_tui.schema.base import Filters
@@ -250,7 +251,14 @@ class ContainerService:
         if record.host_config.readonly_rootfs:
             raise InvalidArgument("container rootfs is marked read-only")
         async with self._root(record, writable=True) as root:
-            await extract.put(root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, copy_uid_gid=copy_uid_gid)
+            await put_archive(
+                root,
+                path,
+                archive,
+                no_overwrite_dir_non_dir=no_overwrite_dir_non_dir,
+                copy_uid_gid=copy_uid_gid,
+                container_user=record.config.user,
+            )
         self._parts.event("extract-to-dir", record)
 
     async def export(self, ref: str) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from moby_tui.engine.containers.parts import Parts, event_attributes
 from moby_tui.engine.policy import security
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
-from moby_tui.engine.runtime import spec, user
+from moby_tui.engine.runtime import monitor_client, spec, user
 from moby_tui.engine.runtime.container_log import parse_settings
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.store.containers import ContainerRecord
@@ -60,6 +60,9 @@ async def _start(parts: Parts, record: ContainerRecord) -> None:
         sandbox.close()
     except (MobyError, OSError) as error:
         _record_failure(files, error)
+        monitor_client.dismiss(files.attachments)
+        if record.host_config.auto_remove:
+            _remove(parts, record, files)
         raise
     finally:
         os.close(root)
@@ -170,6 +173,13 @@ def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> lis
 
 def _driver(network: str) -> str:
     return "null" if network == "none" else network
+
+
+def _remove(parts: Parts, record: ContainerRecord, files: ContainerPaths) -> None:
+    """A container that was to go with its end goes with its failure to begin."""
+    orphans.remove_files(files.data, files.run)
+    parts.event("destroy", record)
+    parts.forget(record)
 
 
 def _record_failure(files: ContainerPaths, error: Exception) -> None:

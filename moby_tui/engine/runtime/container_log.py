@@ -147,8 +147,8 @@ class ContainerLog:
             for number in range(self._settings.max_files - 1, 0, -1):
                 older = self._path if number == 1 else f"{self._path}.{number - 1}"
                 if os.path.lexists(older):
-                    os.rename(older, f"{self._path}.{number}")  # noqa: PTH104
-            os.rename(fresh, self._path)  # noqa: PTH104
+                    os.rename(older, f"{self._path}.{number}")
+            os.rename(fresh, self._path)
         except OSError:
             os.close(fd)
             return False

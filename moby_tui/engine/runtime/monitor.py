@@ -16,9 +16,8 @@ import time
 from collections.abc import Callable
 
 from moby_tui.engine.events.journal import Journal
-from moby_tui.engine.kernel import netlink
+from moby_tui.engine.kernel import netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime.container_log import ContainerLog, LogSettings
 from moby_tui.engine.runtime.execution import Execution
@@ -118,6 +117,8 @@ class Monitor:
         if self.order.seccomp:
             with open(self.order.seccomp, "rb") as program:
                 self.seccomp = program.read()
+            if not self.seccomp:
+                raise ValueError(f"{self.order.seccomp} is empty; remove it and start again")
         return spec
 
     def _open_cgroup(self, spec: Spec) -> None:

@@ -22,6 +22,7 @@ DEFAULT_DETACH_KEYS = (16, 17)
 _ERRORS: dict[str, type[MobyError]] = {"not_found": CommandNotFound, "not_invocable": CommandNotInvocable}
 #: A stream reader holds this much before it stops reading from the socket.
 _STREAM_LIMIT = 1024 * 1024
+_DISMISS_SECONDS = 1.0
 
 
 class Launcher:
@@ -99,14 +100,27 @@ async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool
 
     async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(request_line)
-        if not accepted.done() and not await reader.readline():
-            return
+        # an answer, or the end: ``dismiss`` hangs up at once, and the stream is then an empty one
+        await reader.readline()
         if not accepted.done():
             accepted.set_result((reader, writer))
 
     server = await asyncio.start_unix_server(on_connect, sock=unix_socket.listen(str(path)), limit=_STREAM_LIMIT)
     pending = _PendingConnection(accepted, server, path)
     return Stream(pending, pending, tty=tty)
+
+
+def dismiss(folder: Path) -> None:
+    """Ends the attachments that wait for a start which will not come."""
+    if not folder.exists():
+        return
+    for path in folder.iterdir():
+        try:
+            unix_socket.connect(str(path), _DISMISS_SECONDS).close()
+        except OSError:
+            # whoever waited is gone
+            pass
+        path.unlink(missing_ok=True)
 
 
 class _PendingConnection:

@@ -1,14 +1,65 @@
-"""Building images: the client protocol's ``Builder``."""
+"""Building images: the client protocol's ``Builder``, in the steps and words of Docker's classic builder."""
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import AsyncIterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from moby_tui.errors import NotImplementedYet
+from moby_tui.engine.resources.build.cache import BuildCache
+from moby_tui.engine.resources.build.context import Context
+from moby_tui.engine.resources.build.image import BuiltImage
+from moby_tui.engine.resources.build.layering import Layering
+from moby_tui.engine.resources.build.step import StepRunner
+from moby_tui.engine.resources.images import staging
+from moby_tui.engine.resources.images.content import ContentStore
+from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.progress import Report
+from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.paths import Paths
+from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.schema import oci
+from moby_tui.schema.base import encode
 from moby_tui.schema.image import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Docker's rule for a name in ``--build-arg`` and ``--label`` is none at all; what can be in an environment is ours.
+_VARIABLE = re.compile(r"[^=\0]+")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a caller asks for, checked."""
+
+    dockerfile: str
+    tags: list[Reference]
+    build_args: dict[str, str]
+    labels: dict[str, str]
+    target: str
+    no_cache: bool
 
 
 class ImageBuilder:
+    """Use from the thread of the event loop. ``steps`` runs what RUN says."""
+
+    def __init__(self, paths: Paths, database: Database, images: ImageManager, steps: StepRunner) -> None:
+        self._paths = paths
+        self._images = images
+        self._steps = steps
+        self._rows = ImageRows(database)
+        self._content = ContentStore(paths.blobs)
+        self._layers = LayerStore(paths.layers, paths.staging)
+
     async def build(
         self,
         context: AsyncIterator[bytes],
@@ -20,5 +71,93 @@ class ImageBuilder:
         target: str = "",
         no_cache: bool = False,
     ) -> AsyncIterator[Progress]:
-        raise NotImplementedYet("build")
-        yield Progress()
+        """Raises ``StepFailed``, ``InvalidArgument`` with the Dockerfile's line, ``NotImplementedYet``, ``NotFound``, ``StorageFull``.
+
+        A failure leaves no container and nothing half-made; the steps before it stay in the cache. The last line with ``aux`` has the ``ID``.
+        """
+        request = Request(
+            dockerfile or "Dockerfile", _references(tags or []), _variables(build_args or {}), labels or {}, target, no_cache
+        )
+        report = Report()
+        async with aclosing(report.of(self._build(context, request, report))) as lines:
+            async for line in lines:
+                yield line
+
+    async def _build(self, sent: AsyncIterator[bytes], request: Request, report: Report) -> None:
+        from moby_tui.engine.resources.build.dispatch import Build
+        from moby_tui.engine.resources.build.workshop import Workshop
+        from moby_tui.engine.resources.images.load import receive
+
+        async with staging.claim(self._paths.staging, f"context-{uuid.uuid4().hex}") as folder:
+            with self._arrival():
+                await receive(sent, folder / "archive")
+                (folder / "context").mkdir()
+                with Context(folder / "context") as context:
+                    await in_thread(context.unpack, folder / "archive")
+                    build = Build(context.dockerfile(request.dockerfile), request)
+                    await in_thread(context.leave_out_ignored, request.dockerfile)
+                    shop = Workshop(
+                        context=context,
+                        images=self._images,
+                        rows=self._rows,
+                        content=self._content,
+                        layering=Layering(self._layers, self._content, self._paths.staging),
+                        cache=BuildCache(self._paths.cache / "build", self._layers, self._content),
+                        steps=self._steps,
+                        report=report,
+                        no_cache=request.no_cache,
+                        escape=build.dockerfile.escape,
+                    )
+                    image = await build.run(shop)
+                await self._register(image, request.tags, report)
+
+    @contextmanager
+    def _arrival(self) -> Iterator[None]:
+        """While layers are made that no image has yet, none is swept; and what the disk refuses is told as ours."""
+        try:
+            with staging.shared(self._paths.blobs / "lock"), storage():
+                yield
+        except OSError as error:
+            raise MobyError(f"the build failed: {error}; check the data root {self._paths.data_root}") from error
+
+    async def _register(self, image: BuiltImage, tags: list[Reference], report: Report) -> None:
+        if not image.id:
+            raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
+        if self._rows.get(image.id) is None:
+            self._rows.put(await in_thread(self._record, image), [])
+        report.say(Progress(aux={"ID": image.id}))
+        report.say(Progress(stream=f"Successfully built {image.short}\n"))
+        for tag in tags:
+            await self._images.tag(image.id, tag.familiar)
+            report.say(Progress(stream=f"Successfully tagged {tag.familiar}\n"))
+
+    def _record(self, image: BuiltImage) -> ImageRecord:
+        """Writes what describes the image; its layers are there."""
+        from moby_tui.engine.resources.images.content import digest_of
+        from moby_tui.engine.resources.images.pull import Image
+
+        body = encode(image.config)
+        document = oci.Manifest(
+            schema_version=2,
+            media_type=oci.MEDIA_MANIFEST,
+            config=oci.Descriptor(media_type=oci.MEDIA_CONFIG, digest=digest_of(body), size=len(body)),
+            layers=image.blobs,
+        )
+        for data in (body, encode(document)):
+            self._content.write(data, self._paths.staging)
+        return Image(document, digest_of(encode(document)), image.config).record([], self._content, self._layers)
+
+
+def _references(tags: list[str]) -> list[Reference]:
+    found = [parse(tag).tagged() for tag in tags]
+    for reference in found:
+        if reference.digest:
+            raise InvalidArgument(f"invalid tag {reference.familiar!r}: a digest cannot be chosen")
+    return list(dict.fromkeys(found))
+
+
+def _variables(values: dict[str, str]) -> dict[str, str]:
+    for name in values:
+        if not _VARIABLE.fullmatch(name):
+            raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
+    return values

@@ -1,0 +1,96 @@
+"""The RUN step of a build: a container of an image that is not finished, run to its end and taken away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+
+from moby_tui.engine.containers import creation, ending
+from moby_tui.engine.containers import start as starting
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.resources.build.step import Ended, Step
+from moby_tui.engine.resources.images.manager import ImageManager, LocalImage
+from moby_tui.engine.runtime import monitor_client, user
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import NotFound
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig
+
+
+class _StepImages(ImageManager):
+    """The image of one step, which no store knows: it is given up or grown on before anybody could ask for it."""
+
+    def __init__(self, image: LocalImage) -> None:
+        self._image = image
+
+    def resolve(self, reference: str) -> LocalImage:
+        return self._image
+
+
+class ContainerSteps:
+    """Implements ``StepRunner``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def owner(self, root: int, text: str) -> tuple[int, int]:
+        """A user without a group has the group of its own number (Dockerfile reference, ``COPY --chown``)."""
+        found = user.resolve(root, text, [])
+        return found.uid, found.gid if ":" in text else found.uid
+
+    @asynccontextmanager
+    async def run(
+        self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
+    ) -> AsyncIterator[Ended]:
+        """Raises what a start can fail with. A caller that is cancelled takes the container with it."""
+        parts = msgspec.structs.replace(self._parts, images=_StepImages(step.image))
+        asked = ContainerCreate(
+            image=step.image.id or step.image.reference,
+            entrypoint=[""],
+            cmd=step.command,
+            env=step.environment,
+            host_config=HostConfig(log_config=LogConfig(type="none")),
+        )
+        record = parts.get((await creation.create(parts, asked, "")).id)
+        try:
+            began(record.id)
+            exit_code = await _run(parts, record, output)
+            yield Ended(exit_code, parts.files(record).upper, _mount_points(parts, record))
+        finally:
+            await _remove(parts, record)
+
+
+async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, bytes], None]) -> int:
+    """Attached before it starts, waited for before it could end: no byte and no exit is missed."""
+    attachments = parts.files(record).attachments
+    stream = await monitor_client.attach_before_start(attachments, AttachOptions(), tty=False)
+    waiting = ending.wait(parts, record, "next-exit")
+    try:
+        await starting.start(parts, record)
+        async for descriptor, data in stream.output():
+            output(descriptor, data)
+        return (await waiting.result()).status_code
+    finally:
+        stream.close()
+        await waiting.close()
+
+
+def _mount_points(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
+    """Where something was mounted: what is there in the upper folder was made to be mounted on."""
+    configuration = json.loads(parts.files(record).bundle.read_bytes())
+    return frozenset(mount["destination"].strip("/").encode() for mount in configuration["mounts"])
+
+
+async def _remove(parts: Parts, record: ContainerRecord) -> None:
+    """Also when cancelled: the removal is not left half-done."""
+    removal = asyncio.ensure_future(ending.remove(parts, record, force=True, volumes=True))
+    try:
+        with suppress(NotFound):
+            await asyncio.shield(removal)
+    except asyncio.CancelledError:
+        with suppress(NotFound):
+            await removal
+        raise

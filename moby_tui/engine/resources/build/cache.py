@@ -1,0 +1,76 @@
+"""The build cache: what an instruction made of which image, as small files ``cache/build/<key>``.
+
+The files hold configurations; the layers they name stay for as long as an image uses them, or an hour. An entry whose layers are gone is
+forgotten when it is met.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.resources.build.image import BuiltImage
+from moby_tui.engine.resources.images.content import ContentStore
+from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.schema.base import decode, encode
+
+#: With more entries than this the oldest half goes.
+_MOST_ENTRIES = 2000
+
+
+class BuildCache:
+    """Safe in any number of processes: an entry appears by rename, and any of two equal ones is good."""
+
+    def __init__(self, folder: Path, layers: LayerStore, content: ContentStore) -> None:
+        self._folder = folder
+        self._layers = layers
+        self._content = content
+
+    @staticmethod
+    def key(parent: str, created_by: str, content: str) -> str:
+        """``content`` is the digest of the files that go in, where there are any."""
+        return hashlib.sha256("\0".join((parent, created_by, content)).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def find(self, key: str) -> BuiltImage | None:
+        file = self._folder / key
+        try:
+            image = decode(file.read_bytes(), BuiltImage)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError:
+            image = None
+        if image is None or not self._is_whole(image):
+            file.unlink(missing_ok=True)
+            return None
+        with suppress(FileNotFoundError):
+            os.utime(file)
+        return image
+
+    def put(self, key: str, image: BuiltImage) -> None:
+        with storage():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new = self._folder / f"{key}.{os.getpid()}"
+            new.write_bytes(encode(image))
+            new.rename(self._folder / key)
+        self._limit()
+
+    def _is_whole(self, image: BuiltImage) -> bool:
+        return all(map(self._layers.has, image.config.rootfs.diff_ids)) and all(
+            self._content.has(blob.digest) for blob in image.blobs
+        )
+
+    def _limit(self) -> None:
+        names = os.listdir(self._folder)
+        if len(names) <= _MOST_ENTRIES:
+            return
+        ages: list[tuple[float, Path]] = []
+        for name in names:
+            with suppress(FileNotFoundError):
+                ages.append(((self._folder / name).stat().st_mtime, self._folder / name))
+        for _, file in sorted(ages)[: len(ages) // 2]:
+            file.unlink(missing_ok=True)

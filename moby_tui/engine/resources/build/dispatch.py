@@ -1,0 +1,163 @@
+"""A whole Dockerfile: what stands before the first stage, the stages in their order, the one that is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.build import shell_words
+from moby_tui.engine.resources.build.image import BuiltImage, scratch
+from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, wrong
+from moby_tui.engine.resources.build.stage import PROXIES, Stage
+from moby_tui.engine.resources.build.step import StepFailed
+from moby_tui.engine.resources.build.workshop import Workshop, refuse_triggers
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.build.builder import Request
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+
+
+class Build:
+    """Parsed and checked as far as that goes without carrying anything out."""
+
+    def __init__(self, text: bytes, request: Request) -> None:
+        """Raises ``InvalidArgument`` with the line that is wrong, ``NotImplementedYet``."""
+        self.dockerfile = parse(text)
+        self._request = request
+        self._before: list[Instruction] = []
+        self._stages: list[list[Instruction]] = []
+        for instruction in self.dockerfile.instructions:
+            if instruction.name == "FROM":
+                self._stages.append([instruction])
+            elif self._stages:
+                self._stages[-1].append(instruction)
+            elif instruction.name == "ARG":
+                self._before.append(instruction)
+            else:
+                raise wrong(instruction.line, "no build stage in current context; begin with FROM")
+        if not self._stages:
+            raise InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
+        self._names = [_stage_name(stage[0]) for stage in self._stages]
+        self._stages = self._stages[: self._wanted() + 1]
+        self._consumed: set[str] = set()
+        self._number = 0
+
+    def _wanted(self) -> int:
+        target = self._request.target
+        if not target:
+            return len(self._stages) - 1
+        if target.lower() in self._names:
+            return self._names.index(target.lower())
+        if target.isdecimal() and int(target) < len(self._stages):
+            return int(target)
+        raise InvalidArgument(
+            f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
+        )
+
+    async def run(self, shop: Workshop) -> BuiltImage:
+        """Raises what an instruction can fail with, told with its line."""
+        outer = self._outer_arguments(shop)
+        stage = None
+        for name, instructions in zip(self._names, self._stages, strict=False):
+            stage = await self._run_stage(shop, instructions, outer)
+            shop.stages.append((name, stage.image))
+        assert stage is not None
+        if labels := sorted(self._request.labels.items()):
+            self._announce(shop, "LABEL " + " ".join(f"{key}={value}" for key, value in labels))
+            await stage.label(labels)
+        if unused := sorted(self._request.build_args.keys() - self._consumed - PROXIES):
+            shop.say(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
+        return stage.image
+
+    def _announce(self, shop: Workshop, text: str) -> None:
+        total = len(self._before) + sum(map(len, self._stages)) + bool(self._request.labels)
+        self._number += 1
+        shop.say(f"Step {self._number}/{total} : {text}\n")
+
+    def _outer_arguments(self, shop: Workshop) -> dict[str, str]:
+        """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
+        here = platforms.host()
+        known = {
+            f"{where}{what}": value
+            for where in ("TARGET", "BUILD")
+            for what, value in (
+                ("PLATFORM", platforms.text(here)),
+                ("OS", here.os),
+                ("ARCH", here.architecture),
+                ("VARIANT", here.variant),
+            )
+        }
+        for instruction in self._before:
+            self._announce(shop, instruction.text)
+            with _told(instruction):
+                for word in shell_words.raw_words(instruction.value, shop.escape):
+                    name, equals, default = word.partition("=")
+                    self._consumed.add(name)
+                    if name in self._request.build_args:
+                        known[name] = self._request.build_args[name]
+                    elif equals:
+                        known[name] = shell_words.expand(default, known, shop.escape)
+        return known
+
+    async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
+        first, *rest = instructions
+        self._announce(shop, first.text)
+        with _told(first):
+            image = await _base(shop, first, outer)
+        if image.id:
+            shop.say(f" ---> {image.short}\n")
+        else:
+            shop.say(" --->\n")
+        stage = Stage(shop, image, self._request.build_args, outer, self._consumed)
+        for instruction in rest:
+            self._announce(shop, instruction.text)
+            with _told(instruction):
+                await stage.carry_out(instruction)
+        return stage
+
+
+async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str]) -> BuiltImage:
+    name = shell_words.expand(instruction.value.split()[0], outer, shop.escape)
+    if not name:
+        raise InvalidArgument(f"base name ({instruction.value.split()[0]}) should not be blank")
+    platform = shell_words.expand(instruction.flags.get("platform", ""), outer, shop.escape)
+    if not platforms.runs(platforms.host(), platforms.parse(platform)):
+        raise NotImplementedYet(f"FROM --platform={platform}")
+    if name == "scratch":
+        return scratch()
+    image = shop.stage(name)
+    if image is None:
+        image = await shop.image(name)
+    refuse_triggers(image, name)
+    return image
+
+
+def _stage_name(instruction: Instruction) -> str:
+    """The name after AS, in lower case, or none."""
+    words = instruction.value.split()
+    if len(words) == 1:
+        return ""
+    if len(words) != 3 or words[1].lower() != "as":
+        raise wrong(instruction.line, "FROM requires either one or three arguments: FROM image, or FROM image AS name")
+    name = words[2].lower()
+    if not _STAGE_NAME.fullmatch(name) or name == "scratch":
+        raise wrong(instruction.line, f'invalid name for build stage: "{words[2][:80]}"')
+    return name
+
+
+@contextmanager
+def _told(instruction: Instruction) -> Iterator[None]:
+    """What goes wrong is told with the line where it does; a command that fails is told as Docker tells it."""
+    try:
+        yield
+    except StepFailed:
+        raise
+    except MobyError as error:
+        error.message = f"{error.message} (Dockerfile line {instruction.line})"
+        error.args = (error.message,)
+        raise

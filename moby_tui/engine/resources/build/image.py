@@ -1,0 +1,63 @@
+"""An image on its way: what each instruction makes of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.content import digest_of
+from moby_tui.engine.resources.images.describe import now
+from moby_tui.schema import oci
+from moby_tui.schema.base import decode, encode
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A layer in both stores: unpacked by its diff id, packed as the descriptor says."""
+
+    diff_id: str
+    blob: oci.Descriptor
+
+
+class BuiltImage(msgspec.Struct, frozen=True):
+    """``id`` is the digest of the configuration, or empty for nothing at all (``FROM scratch``); ``blobs`` are the layers, lowest first."""
+
+    id: str
+    config: oci.ImageConfig
+    blobs: list[oci.Descriptor]
+
+    @property
+    def execution(self) -> oci.ExecutionConfig:
+        return self.config.config or oci.ExecutionConfig()
+
+    @property
+    def short(self) -> str:
+        return self.id.removeprefix("sha256:")[:12]
+
+    def followed_by(
+        self, created_by: str, layer: Layer | None, change: Callable[[oci.ImageConfig, oci.ExecutionConfig], None]
+    ) -> BuiltImage:
+        """The image that an instruction makes: its change of the configuration, its layer if it has one, its line of history."""
+        config = decode(encode(self.config), oci.ImageConfig)
+        execution = config.config = config.config or oci.ExecutionConfig()
+        change(config, execution)
+        config.created = now()
+        config.comment = ""
+        entry = oci.HistoryEntry(created=config.created, created_by=created_by, author=config.author, empty_layer=layer is None)
+        config.history.append(entry)
+        if layer is not None:
+            config.rootfs.diff_ids.append(layer.diff_id)
+        return BuiltImage(digest_of(encode(config)), config, [*self.blobs, *([layer.blob] if layer else [])])
+
+
+def scratch() -> BuiltImage:
+    """The image of nothing, for this machine."""
+    here = platforms.host()
+    config = oci.ImageConfig(
+        architecture=here.architecture,
+        os=here.os,
+        variant=here.variant,
+        config=oci.ExecutionConfig(env=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]),
+    )
+    return BuiltImage("", config, [])

@@ -1,0 +1,50 @@
+"""What the builder asks of the room above: to run a command in an image, and to look a user up in its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from moby_tui.engine.resources.images.manager import LocalImage
+from moby_tui.errors import MobyError
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command to run; user and working directory are those of ``image``. ``environment`` is added to the image's."""
+
+    image: LocalImage
+    command: list[str]
+    environment: list[str]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A step that has run. ``upper`` is what it wrote, in overlayfs' form; ``mount_points`` in it are the engine's own doing."""
+
+    exit_code: int
+    upper: Path
+    mount_points: frozenset[bytes]
+
+
+class StepRunner(Protocol):
+    def run(
+        self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
+    ) -> AbstractAsyncContextManager[Ended]:
+        """Runs it to its end; the container goes with the block. ``began`` is told the container's id, ``output`` what it writes."""
+        ...
+
+    def owner(self, root: int, text: str) -> tuple[int, int]:
+        """The ids that ``user[:group]`` means in a root file system. Raises ``InvalidArgument``."""
+        ...
+
+
+class StepFailed(MobyError):
+    """A RUN command ended with another code than 0, which becomes the build's own."""
+
+    def __init__(self, command: list[str], exit_code: int) -> None:
+        super().__init__(f"The command '{' '.join(command)}' returned a non-zero code: {exit_code}")
+        self.exit_code = exit_code

@@ -1,0 +1,116 @@
+"""What one build works with, handed around whole."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from moby_tui.engine.resources.build.cache import BuildCache
+from moby_tui.engine.resources.build.context import Context
+from moby_tui.engine.resources.build.image import BuiltImage, Layer
+from moby_tui.engine.resources.build.layering import Layering
+from moby_tui.engine.resources.build.step import StepRunner
+from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images.content import ContentStore
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.progress import Report
+from moby_tui.engine.store.images import ImageRows
+from moby_tui.errors import InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.schema import oci
+from moby_tui.schema.image import Progress
+
+Change = Callable[[oci.ImageConfig, oci.ExecutionConfig], None]
+
+
+def unchanged(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+    """The change of an instruction that alters files alone."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """``stages`` are the finished ones, in order; a stage without a name is known by its number."""
+
+    context: Context
+    images: ImageManager
+    rows: ImageRows
+    content: ContentStore
+    layering: Layering
+    cache: BuildCache
+    steps: StepRunner
+    report: Report
+    no_cache: bool
+    escape: str
+    stages: list[tuple[str, BuiltImage]] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.report.say(Progress(stream=text))
+
+    def output(self) -> Callable[[int, bytes], None]:
+        """Something that tells what a command writes; a character that comes in two pieces is told whole."""
+        decoders = {fd: codecs.getincrementaldecoder("utf-8")("replace") for fd in (1, 2)}
+
+        def tell(fd: int, data: bytes) -> None:
+            if text := decoders[fd].decode(data):
+                self.say(text)
+
+        return tell
+
+    def stage(self, name: str) -> BuiltImage | None:
+        for number, (known, image) in enumerate(self.stages):
+            if name.lower() == known or name == str(number):
+                return image
+        return None
+
+    async def image(self, name: str) -> BuiltImage:
+        """An image of the store, pulled where it is not there. Raises ``NotFound`` and what else a pull can."""
+        try:
+            local = self.images.resolve(name)
+        except NotFound:
+            async for line in self.images.pull(name):
+                self.report.say(line)
+            local = self.images.resolve(name)
+        record = self.rows.get(local.id)
+        if record is None:
+            raise NotFound(f"image {name} was removed while it was looked at; try again")
+        document = manifests.read(self.content.read(record.manifest), "", name)
+        if not isinstance(document, oci.Manifest):
+            raise InvalidArgument(f"{name} is an index of images, not an image")
+        return BuiltImage(record.id, record.config, document.layers)
+
+    @asynccontextmanager
+    async def source(self, name: str) -> AsyncIterator[int]:
+        """The root of what COPY takes from: the context, a stage by name or number, or an image."""
+        if not name:
+            yield self.context.root
+            return
+        image = self.stage(name) or await self.image(name)
+        async with self.layering.mounted(image) as root:
+            yield root
+
+    async def advance(
+        self,
+        image: BuiltImage,
+        created_by: str,
+        change: Change = unchanged,
+        produce: Callable[[], Awaitable[Layer | None]] | None = None,
+        content: str = "",
+    ) -> BuiltImage:
+        """The image that an instruction makes of this one: remembered, or made and then remembered."""
+        key = self.cache.key(image.id, created_by, content)
+        made = None if self.no_cache else self.cache.find(key)
+        if made is not None:
+            self.say(" ---> Using cache\n")
+        else:
+            layer = await produce() if produce else None
+            made = image.followed_by(created_by, layer, change)
+            self.cache.put(key, made)
+        self.say(f" ---> {made.short}\n")
+        return made
+
+
+def refuse_triggers(image: BuiltImage, name: str) -> None:
+    """An image may carry instructions for those who build on it; to leave them out would make another image than meant."""
+    if image.execution.on_build:
+        raise NotImplementedYet(f"ONBUILD trigger of image {name}")
