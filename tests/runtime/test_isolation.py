@@ -144,7 +144,10 @@ async def test_files_of_the_image_do_not_run_in_our_interpreter(box: Box) -> Non
     import sysconfig
 
     library = sysconfig.get_paths()["stdlib"]
-    poison = f'mkdir -p {library}/encodings; for f in traceback.py linecache.py encodings/idna.py encodings/ascii.py; do echo \'open("/poisoned","w")\' >{library}/$f; done; mkdir -p /lib64; echo x >/lib64/libnss_files.so.2'
+    poison = (
+        f"mkdir -p {library}/encodings /lib64; for f in traceback.py linecache.py encodings/idna.py encodings/ascii.py;"
+        f' do echo \'open("/poisoned","w")\' >{library}/$f; done; echo x >/lib64/libnss_files.so.2'
+    )
     ident = await box.start("sh", "-c", f"{poison}; sleep 60")
     for command in (["nope"], ["true"], ["/etc"]):
         execution = await box.engine.containers.exec_create(ident, ExecCreate(cmd=command, user="root"))

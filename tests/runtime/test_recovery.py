@@ -111,7 +111,8 @@ async def main():
     async with Engine.open(sys.argv[1], sys.argv[2]) as engine:
         print("ready", flush=True)
         while True:
-            made = await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "60"], host_config=HostConfig(network_mode="none")))
+            asked = ContainerCreate(image="busybox", cmd=["sleep", "60"], host_config=HostConfig(network_mode="none"))
+            made = await engine.containers.create(asked)
             await engine.containers.start(made.id)
 asyncio.run(main())
 """
