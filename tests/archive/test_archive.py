@@ -340,6 +340,7 @@ async def test_a_hard_link_to_a_link_does_not_change_the_target_s_mode(box: tupl
         (b"BZhgarbage" * 100, InvalidArgument),
         (b"\xfd7zXZgarbage" * 100, InvalidArgument),
     ],
+    ids=["text", "cut", "cut-at-header", "garbage-after", "cut-gzip", "gzip", "zstd", "bzip2", "xz"],
 )
 async def test_damaged_archives_are_told(box: tuple[Path, int], data: bytes, error: type[MobyError]) -> None:
     with pytest.raises(error) as caught:
