@@ -50,9 +50,20 @@ def sweep_test(base: Path) -> None:
         _kill(pid)
     for path in _cgroups(base):
         _empty_cgroup(path)
+    _remove_network(base)
     for point in reversed(_mounts_below(base)):
         subprocess.run(["umount", "--lazy", point], check=False)
     shutil.rmtree(base)
+
+
+def _remove_network(base: Path) -> None:
+    """The default network of each root: as Docker's docker0, its bridge and its firewall table stay when the engine goes."""
+    from moby_tui.engine.store.paths import Paths
+
+    for data_root in base.iterdir():
+        name = f"moby-{Paths(data_root, data_root).instance}"
+        for command in (["ip", "link", "delete", name], *(["nft", "delete", "table", family, name] for family in ("ip", "ip6"))):
+            subprocess.run(command, check=False, capture_output=True)  # most tests have no network
 
 
 def _container_ids(base: Path) -> set[str]:

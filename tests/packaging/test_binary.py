@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -11,22 +10,11 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
 #: All that the head and the program's loader are allowed to need, from Debian's essential packages.
 TOOLS = ("sh", "tail", "tar", "gzip", "sha256sum", "flock", "mkdir", "mv", "rm")
 
 #: The C library's parts, and zlib, which dpkg itself needs.
 LIBRARIES = ("libm.so.6", "libdl.so.2", "libpthread.so.0", "libutil.so.1", "librt.so.1", "libz.so.1")
-
-
-@pytest.fixture(scope="session")
-def binary() -> Path:
-    """``dist/moby``, built if it is older than its sources; one worker builds while the other waits."""
-    (PROJECT / "dist").mkdir(exist_ok=True)
-    with open(PROJECT / "dist" / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run(["make", "--no-print-directory", "dist/moby"], cwd=PROJECT, check=True)
-    return PROJECT / "dist" / "moby"
 
 
 @pytest.fixture
