@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ async def socket_path(busybox: str, engine: Engine, tmp_path: Path) -> AsyncIter
     path = tmp_path / "docker.sock"
     async with serving(engine, [f"unix://{path}"]):
         yield path
+    name = f"moby-{engine.paths.instance}"
+    subprocess.run(["ip", "link", "delete", name], capture_output=True)
+    subprocess.run(["nft", "delete", "table", "ip", name], capture_output=True)
 
 
 @pytest.fixture

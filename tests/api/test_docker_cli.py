@@ -192,9 +192,9 @@ async def test_stats(docker: Docker) -> None:
 async def test_cp_both_ways(docker: Docker, tmp_path: Path) -> None:
     await docker("run", "-d", "--name", "files", "--network", "none", "busybox", "sleep", "1000")
     (tmp_path / "in").write_text("hello")
-    await docker("cp", str(tmp_path / "in"), "files:/tmp/there")
-    assert (await docker("exec", "files", "cat", "/tmp/there")).out == "hello"
-    await docker("cp", "files:/tmp/there", str(tmp_path / "back"))
+    await docker("cp", str(tmp_path / "in"), "files:/there")
+    assert (await docker("exec", "files", "cat", "/there")).out == "hello"
+    await docker("cp", "files:/there", str(tmp_path / "back"))
     assert (tmp_path / "back").read_text() == "hello"
     assert (await docker("cp", "files:/none", str(tmp_path), check=False)).status == 1
 

@@ -1,0 +1,114 @@
+"""The remote client, through our server, against the real engine: what a container does is the same from afar."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tarfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from moby_tui.api.client.http import HttpClient
+from moby_tui.errors import CommandNotFound, NotFound
+from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, LogOptions
+from moby_tui.schema.stream import STDERR, STDOUT
+from moby_tui.schema.volume import VolumeCreate
+
+
+def _config(*command: str, **options: bool) -> ContainerCreate:
+    return ContainerCreate(image="busybox", cmd=list(command), host_config=HostConfig(network_mode="none"), **options)
+
+
+async def test_a_run_with_input_loses_no_byte(remote: HttpClient) -> None:
+    created = await remote.containers.create(_config("sh", "-c", "cat; echo err >&2; exit 9", open_stdin=True, stdin_once=True))
+    stream = await remote.containers.attach(created.id, AttachOptions(stdin=True))
+    waiting = await remote.containers.wait(created.id, condition="next-exit")
+    await remote.containers.start(created.id)
+    await stream.write(b"x" * 100_000)
+    stream.close_stdin()
+    output = {STDOUT: b"", STDERR: b""}
+    async for descriptor, data in stream.output():
+        output[descriptor] += data
+    stream.close()
+    assert output == {STDOUT: b"x" * 100_000, STDERR: b"err\n"}
+    assert (await asyncio.wait_for(waiting.result(), 10)).status_code == 9
+    await waiting.close()
+
+
+async def test_a_missing_command(remote: HttpClient) -> None:
+    created = await remote.containers.create(_config("/no/such"))
+    with pytest.raises(CommandNotFound):
+        await remote.containers.start(created.id)
+
+
+async def test_a_running_container(remote: HttpClient) -> None:
+    created = await remote.containers.create(_config("sh", "-c", "echo up; exec sleep 1000"), name="far")
+    await remote.containers.start("far")
+    async with aclosing(remote.containers.logs("far", LogOptions(follow=True))) as logs:
+        assert await asyncio.wait_for(anext(logs), 10) == (STDOUT, b"up\n")
+    [row] = await remote.containers.list(filters={"name": ["far"]})
+    assert row.id == created.id
+    exec_id = await remote.containers.exec_create("far", ExecCreate(cmd=["sh", "-c", "echo in; exit 4"]))
+    stream = await remote.containers.exec_start(exec_id, ExecStart())
+    assert stream and [item async for item in stream.output()] == [(STDOUT, b"in\n")]
+    stream.close()
+    assert (await remote.containers.exec_inspect(exec_id)).exit_code == 4
+    async with aclosing(remote.containers.stats("far")) as samples:
+        assert (await asyncio.wait_for(anext(samples), 10)).pids_stats.current >= 1
+    assert (await remote.containers.top("far")).processes
+    await remote.containers.kill("far")
+    await remote.containers.remove("far")
+    with pytest.raises(NotFound):
+        await remote.containers.inspect("far")
+    actions = [event.action async for event in remote.events.stream(since=1, until=time.time(), filters={"container": ["far"]})]
+    assert [action for action in actions if action in ("create", "start", "die", "destroy")] == [
+        "create",
+        "start",
+        "die",
+        "destroy",
+    ]
+
+
+async def test_files_travel_both_ways(remote: HttpClient) -> None:
+    created = await remote.containers.create(_config("sleep", "1000"))
+
+    async def archive() -> AsyncIterator[bytes]:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            entry = tarfile.TarInfo("note")
+            entry.size = 5
+            tar.addfile(entry, io.BytesIO(b"hello"))
+        yield buffer.getvalue()
+
+    await remote.containers.archive_put(created.id, "/", archive())
+    assert (await remote.containers.archive_stat(created.id, "/note")).size == 5
+    stat, pieces = await remote.containers.archive_get(created.id, "/note")
+    assert stat.name == "note"
+    with tarfile.open(fileobj=io.BytesIO(b"".join([piece async for piece in pieces]))) as tar:
+        note = tar.extractfile("note")
+        assert note and note.read() == b"hello"
+    with pytest.raises(NotFound):
+        await remote.containers.archive_stat(created.id, "/none")
+
+
+async def test_images_volumes_networks_and_the_engine(remote: HttpClient, busybox_archive: Path) -> None:
+    [image] = await remote.images.list()
+    assert "busybox:latest" in image.repo_tags
+    await remote.images.tag("busybox", "other:v1")
+    assert (await remote.images.inspect("other:v1")).id == image.id
+    await remote.images.remove("other:v1")
+
+    async def content() -> AsyncIterator[bytes]:
+        yield busybox_archive.read_bytes()
+
+    assert [step.stream async for step in remote.images.load(content())][-1] == "Loaded image: busybox:latest\n"
+    assert (await remote.volumes.create(VolumeCreate(name="data"))).name == "data"
+    assert [volume.name for volume in await remote.volumes.list()] == ["data"]
+    await remote.volumes.remove("data")
+    assert (await remote.networks.inspect("bridge")).driver == "bridge"
+    assert (await remote.system.info()).images == 1
+    assert (await remote.system.disk_usage()).layers_size > 0
