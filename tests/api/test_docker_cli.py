@@ -11,8 +11,10 @@ import struct
 import termios
 from pathlib import Path
 
+import images_data
 from api.world import Docker
 from moby_tui.version import API_VERSION, VERSION
+from registry import running
 
 
 async def test_version_and_info(docker: Docker) -> None:
@@ -247,3 +249,21 @@ async def test_port_and_prune_and_df(docker: Docker) -> None:
 async def test_swarm_and_login_are_refused_in_words(docker: Docker) -> None:
     assert "not a swarm manager" in (await docker("service", "ls", check=False)).err
     assert "not implemented yet" in (await docker("network", "create", "n", check=False)).err
+
+
+async def test_pull(docker: Docker, tmp_path: Path) -> None:
+    with running(tmp_path / "registry") as registry:
+        registry.push("a/box", "1", images_data.busybox())
+        reference = f"{registry.address}/a/box:1"
+        assert f"Status: Downloaded newer image for {reference}" in (await docker("pull", reference)).out
+        assert "Image is up to date" in (await docker("pull", reference)).out
+        assert (await docker("run", "--rm", "--network", "none", reference, "echo", "pulled")).out == "pulled\n"
+        missing = await docker("pull", f"{registry.address}/a/box:2", check=False)
+        assert missing.status == 1 and missing.err
+
+
+async def test_build_with_the_classic_builder(docker: Docker, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM busybox\nARG WORD\nENV WORD=$WORD\nCMD ["sh", "-c", "echo $WORD"]\n')
+    build = await docker("build", "-t", "built:1", "--build-arg", "WORD=made", str(tmp_path))
+    assert "Successfully tagged built:1" in build.out
+    assert (await docker("run", "--rm", "--network", "none", "built:1")).out == "made\n"
