@@ -31,10 +31,10 @@ class Done(NamedTuple):
 
 class Build:
     def __init__(
-        self, engine: Engine, dockerfile: str, files: Mapping[str, bytes], *, raw: bytes | None = None, **options: Any
+        self, engine: Engine, text: str, files: Mapping[str, bytes], /, *, raw: bytes | None = None, **options: Any
     ) -> None:
         self._engine = engine
-        self._sent = context(dockerfile, files) if raw is None else raw
+        self._sent = context(text, files) if raw is None else raw
         self._options = options
 
     def lines(self) -> AsyncGenerator[Progress, None]:
@@ -52,8 +52,8 @@ class Build:
         return Done(ident, text)
 
 
-async def build(engine: Engine, dockerfile: str, files: Mapping[str, bytes] | None = None, **options: Any) -> Done:
-    return await Build(engine, dockerfile, files or {}, **options).done()
+async def build(engine: Engine, text: str, files: Mapping[str, bytes] | None = None, /, **options: Any) -> Done:
+    return await Build(engine, text, files or {}, **options).done()
 
 
 async def run(engine: Engine, image: str, cmd: list[str] | None = None, entrypoint: list[str] | None = None) -> tuple[int, str]:

@@ -52,6 +52,8 @@ class _Difference:
         self._top = top
         self._below = below
         self._left_out = left_out
+        #: Directories that lead to a mount point: where they were missing, the engine made them too.
+        self._leading = {path[:at] for path in left_out for at in range(len(path)) if path[at : at + 1] == b"/"}
         self._first_names: dict[tuple[int, int], bytes] = {}
         #: Directories that are in the upper folder only because of what is below them, told when that is.
         self._held: dict[bytes, bytes] = {}
@@ -80,7 +82,8 @@ class _Difference:
         status = os.fstat(fd)
         header = _header(path, status, tarfile.DIRTYPE, fd)
         opaque = _is_opaque(fd)
-        if not opaque and self._is_as_below(path, status, header):
+        usual = path in self._leading and (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o755, 0, 0)
+        if not opaque and (usual or self._is_as_below(path, status, header)):
             self._held[path] = _encoded(header)
             return
         yield from self._parents(path)

@@ -45,10 +45,16 @@ class BuiltImage(msgspec.Struct, frozen=True):
         config.created = now()
         config.comment = ""
         entry = oci.HistoryEntry(created=config.created, created_by=created_by, author=config.author, empty_layer=layer is None)
+        config.history += [oci.HistoryEntry() for _ in range(_untold_layers(config))]
         config.history.append(entry)
         if layer is not None:
             config.rootfs.diff_ids.append(layer.diff_id)
         return BuiltImage(digest_of(encode(config)), config, [*self.blobs, *([layer.blob] if layer else [])])
+
+
+def _untold_layers(config: oci.ImageConfig) -> int:
+    """History is optional, but where it is, its lines that are not empty are the layers (OCI image specification, config.md)."""
+    return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
 
 
 def scratch() -> BuiltImage:
