@@ -9,18 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.event import Event
+from moby_tui.screens import preferences
 from moby_tui.screens.containers import ContainersPage
 from moby_tui.screens.events import EventsPage
 from moby_tui.screens.help import Help
 from moby_tui.screens.images import ImagesPage
 from moby_tui.screens.networks import NetworksPage
 from moby_tui.screens.page import PAGES
+from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.session import ClientFactory, Session
 from moby_tui.screens.shells import ShellsPage
 from moby_tui.screens.stats_feed import StatsFeed
@@ -48,8 +52,9 @@ class Dashboard(App[None]):
         Binding("q,ctrl+q", "quit", "Quit", id="app.quit", key_display="q"),
     ]
 
-    def __init__(self, factory: ClientFactory) -> None:
+    def __init__(self, factory: ClientFactory, chosen: Preferences | None = None) -> None:
         super().__init__()
+        self._chosen = chosen or Preferences()
         self.session = Session(self, factory)
         self.stats = StatsFeed(self, self.session)
         self._pages: dict[str, Screen[Any]] = {
@@ -64,7 +69,8 @@ class Dashboard(App[None]):
     async def on_mount(self) -> None:
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = DARK.name
+        self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
+        self.set_keymap(self._chosen.keymap)
         for mode, page in self._pages.items():
             self.add_mode(mode, lambda page=page: page)  # type: ignore[misc]
         await self.switch_mode("containers")
@@ -126,4 +132,11 @@ def run(host: str, data_root: Path | None, exec_root: Path | None) -> None:
     from moby_tui.api.client.connect import connect
 
     connect(host, data_root=data_root, exec_root=exec_root)  # a host that is none is told before the screen is taken
-    Dashboard(lambda: connect(host, data_root=data_root, exec_root=exec_root)).run()
+    try:
+        chosen = preferences.load()
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from error
+    dashboard = Dashboard(lambda: connect(host, data_root=data_root, exec_root=exec_root), chosen)
+    dashboard.run()
+    if dashboard.theme != (chosen.theme or DARK.name):
+        preferences.save(msgspec.structs.replace(chosen, theme=dashboard.theme))

@@ -161,6 +161,7 @@ async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes:
             )
         with suppress(Conflict):
             await kill(parts, record, signals.SIGKILL)
+        await wait(parts, record, "not-running").result()
     await _remove(parts, record, volumes=volumes)
 
 
@@ -170,6 +171,7 @@ async def _remove(parts: Parts, record: ContainerRecord, *, volumes: bool) -> No
         files = parts.files(record)
         if files.data.exists():
             await _settle(parts, record)
+            await parts.until_put_away(record)
             monitor_client.dismiss(files.attachments)
             await asyncio.to_thread(orphans.remove_files, files.data)
             parts.event("destroy", record)

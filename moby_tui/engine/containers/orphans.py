@@ -67,7 +67,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
         await asyncio.to_thread(_end, cgroup)
     await parts.networks.reconcile()
     if not state.alive:
-        state = State(status="exited" if state.started_at > "0002" else "created", exit_code=state.exit_code, error=state.error)
+        state.pid = 0
     else:
         reason = "its monitor was killed" if state.boot == parts.boot else "the machine went down while it ran"
         state = State(

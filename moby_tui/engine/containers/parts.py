@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -78,6 +79,14 @@ class Parts(msgspec.Struct, frozen=True):
         lock = self.lock(record)
         await lock.acquire_async(_LOCK_SECONDS)
         return lock
+
+    async def until_put_away(self, record: ContainerRecord) -> None:
+        """Waits for the monitor of a container that has ended to have removed what was there for the run."""
+        lock = FileLock(self.files(record).monitor_lock)
+        # without its folder there is nothing left to be put away
+        with suppress(FileNotFoundError):
+            await lock.acquire_async(_LOCK_SECONDS)
+            lock.release()
 
     def cgroup_path(self, record: ContainerRecord) -> str:
         parent = record.host_config.cgroup_parent or self.cgroup_parent

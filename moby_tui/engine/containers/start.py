@@ -16,6 +16,7 @@ from moby_tui.engine.runtime import monitor_client, spec, user
 from moby_tui.engine.runtime.container_log import parse_settings
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError, NotModified
@@ -40,12 +41,12 @@ async def start(parts: Parts, record: ContainerRecord) -> None:
             state = await orphans.settle(parts, record, state)
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
-        await _start(parts, record)
+        await _start(parts, record, lock)
     finally:
         lock.release()
 
 
-async def _start(parts: Parts, record: ContainerRecord) -> None:
+async def _start(parts: Parts, record: ContainerRecord, lock: FileLock) -> None:
     files = parts.files(record)
     image = parts.images.resolve(record.image_id)
     # a failure from here on leaves nothing: the mount goes with its descriptor
@@ -53,7 +54,7 @@ async def _start(parts: Parts, record: ContainerRecord) -> None:
     try:
         sandbox = await _prepare_network(parts, record)
         try:
-            await _launch(parts, record, files, root, sandbox)
+            await _launch(parts, record, files, lock, root, sandbox)
         except BaseException:
             await parts.networks.release(sandbox)
             raise
@@ -87,7 +88,9 @@ async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
     )
 
 
-async def _launch(parts: Parts, record: ContainerRecord, files: ContainerPaths, root: int, sandbox: Sandbox) -> None:
+async def _launch(
+    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, root: int, sandbox: Sandbox
+) -> None:
     profile = security.resolve(record.host_config, parts.paths)
     who = user.resolve(root, record.config.user, record.host_config.group_add or [])
     for mount in record.mounts:
@@ -105,7 +108,7 @@ async def _launch(parts: Parts, record: ContainerRecord, files: ContainerPaths, 
     program = str(profile.seccomp_program or "")
     order = _order(parts, record, files, sandbox, program)
     network = [] if sandbox.netns_fd is None else [sandbox.netns_fd]
-    await parts.launcher.start(order, files.run / "order.json", [root, *network, *sandbox.keep_fds])
+    await parts.launcher.start(order, files.run / "order.json", [root, lock.fileno(), *network, *sandbox.keep_fds])
     for event in parts.volumes.mount_events("mount", record.id, record.mounts):
         parts.publish(*event)
 

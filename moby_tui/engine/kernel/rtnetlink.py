@@ -8,32 +8,19 @@ from __future__ import annotations
 import socket
 import struct
 
-from moby_tui.engine.kernel.netlink import NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, attribute, attributes, message, nested, text
+from moby_tui.engine.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, attribute, message, nested, text
 
 LOOPBACK = 1
 
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_GETROUTE = 16, 17, 20, 24, 26
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 17, 20, 24
 _IFF_UP = 0x1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 _IFLA_BRPORT_MODE = 4
 _VETH_INFO_PEER = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
+_RTA_OIF, _RTA_GATEWAY = 4, 5
 _RT_TABLE_MAIN, _RTPROT_BOOT, _RT_SCOPE_UNIVERSE, _RTN_UNICAST = 254, 3, 0, 1
-
-
-def new_bridge(name: str, mac: bytes, mtu: int) -> bytes:
-    """A bridge, up. A fixed hardware address keeps it from taking over, and losing, those of its ports."""
-    return message(
-        _RTM_NEWLINK,
-        NLM_F_CREATE | NLM_F_EXCL,
-        _link_header(up=True),
-        text(_IFLA_IFNAME, name),
-        attribute(_IFLA_ADDRESS, mac),
-        attribute(_IFLA_MTU, struct.pack("=L", mtu)),
-        nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, "bridge")),
-    )
 
 
 def new_veth(name: str, mtu: int, *, peer: str, peer_mac: bytes, peer_netns: int) -> bytes:
@@ -100,18 +87,6 @@ def new_default_route(index: int, gateway: bytes) -> bytes:
         attribute(_RTA_GATEWAY, gateway),
         attribute(_RTA_OIF, struct.pack("=L", index)),
     )
-
-
-def get_routes() -> bytes:
-    """Asks for the IPv4 routes of all tables; ``parse_route`` reads an answer."""
-    return message(_RTM_GETROUTE, NLM_F_DUMP, bytes([socket.AF_INET]) + bytes(11))
-
-
-def parse_route(answer: bytes) -> tuple[bytes, int, int]:
-    """The destination's address and prefix length, and the index of the interface (0: none) of a route."""
-    found = attributes(answer[12:])
-    index = struct.unpack("=L", found.get(_RTA_OIF, bytes(4)))[0]
-    return found.get(_RTA_DST, bytes(4)), answer[1], index
 
 
 def _link_header(index: int = 0, *, up: bool = False) -> bytes:

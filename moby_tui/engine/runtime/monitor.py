@@ -49,7 +49,11 @@ def warm() -> None:
 
 
 def run(order: Order, descriptors: list[int], reply: int) -> None:
-    """The life of one monitor. ``descriptors``: the root mount, the network namespace if any, and those to keep open."""
+    """The life of one monitor.
+
+    ``descriptors``: the root mount, the container's lock (held on even when the engine that gave the order dies), the network
+    namespace if any, and those to keep open.
+    """
     monitor = Monitor(order, descriptors)
     try:
         pid = monitor.start()
@@ -57,6 +61,8 @@ def run(order: Order, descriptors: list[int], reply: int) -> None:
         monitor.put_away()
         answer(reply, {"error": failure.kind, "message": failure.message})
         return
+    # the container is changed no more: whoever wants to stop or remove it may
+    os.close(monitor.container_lock)
     answer(reply, {"pid": pid})
     os.close(reply)
     monitor.watch()
@@ -73,9 +79,9 @@ def answer(fd: int, value: dict[str, object]) -> None:
 class Monitor:
     def __init__(self, order: Order, descriptors: list[int]) -> None:
         self.order = order
-        self.root = descriptors[0]
-        self.network = descriptors[1] if order.has_network else -1
-        self.kept = descriptors[1 + order.has_network :]
+        self.root, self.container_lock = descriptors[:2]
+        self.network = descriptors[2] if order.has_network else -1
+        self.kept = descriptors[2 + order.has_network :]
         self.loop = Loop()
         self.journal = Journal(order.journal)
         self.state = State.read(order.state)
@@ -109,7 +115,8 @@ class Monitor:
 
     def _take_lock(self) -> None:
         self.lock = os.open(self.order.monitor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # the monitor of the last run may still be putting away
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
 
     def _read_bundle(self) -> Spec:
         with open(self.order.bundle) as file:
@@ -246,8 +253,10 @@ class Monitor:
         self._end_executions()
         self.loop.run_until(lambda: self.stdio is not None and self.stdio.ended, _DRAIN_SECONDS)
         oom = self.cgroup is not None and self.cgroup.oom_kills() > 0
-        self.put_away()
+        self._close_log()
         self._record_end(os.waitstatus_to_exitcode(status), oom)
+        self.put_away()
+        self._finish()
         self._let_readers_finish()
 
     def _init_ended(self) -> None:
@@ -266,8 +275,7 @@ class Monitor:
 
     def put_away(self) -> None:
         """Removes what was there only for the running container. Safe to call at any stage of a start that failed."""
-        if self.log is not None:
-            self.log.close()
+        self._close_log()
         if self.listener is not None:
             self.loop.remove(self.listener.fileno())
             self.listener.close()
@@ -282,7 +290,15 @@ class Monitor:
             try:
                 undo()
             except OSError as error:
-                self.state.error = say(error)
+                self._note(error)
+
+    def _note(self, error: OSError) -> None:
+        with open(f"{self.order.data}/monitor.err", "a") as file:
+            file.write(f"{now()} {say(error)}\n")
+
+    def _close_log(self) -> None:
+        if self.log is not None:
+            self.log.close()
 
     def _undo_network(self) -> None:
         closed = {self.kept[int(str(step["close"]))] for step in self.order.teardown if "close" in step}
@@ -307,6 +323,9 @@ class Monitor:
             self.publish("oom")
         duration = str(int(time.time() - self.started))
         self.publish("die", exitCode=str(state.exit_code), execDuration=duration)
+
+    def _finish(self) -> None:
+        """Everything of the run is gone: tells so, removes the container if it was to go with its end, and frees its name."""
         for kind, action, ident, attributes in self.order.exit_events:
             self.journal.publish(str(kind), str(action), str(ident), attributes)  # type: ignore[arg-type]
         if self.order.auto_remove:

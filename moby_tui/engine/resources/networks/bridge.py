@@ -11,7 +11,6 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -25,13 +24,6 @@ INTERFACE = "eth0"
 _ETHERNET_MTU = 1500
 _SIOCGIFMTU = 0x8921
 _SYSCTL = Path("/proc/sys/net")
-
-
-def host_routes() -> list[tuple[IPv4Network, int]]:
-    """Destination and interface index of every IPv4 route of the host, in all tables."""
-    with open_socket(NETLINK_ROUTE) as link:
-        answers = request(link, rtnetlink.get_routes())
-    return [(IPv4Network((address, prefix)), index) for address, prefix, index in map(rtnetlink.parse_route, answers)]
 
 
 class Bridge:
@@ -81,13 +73,10 @@ class Bridge:
         return True
 
     def _make_interface(self) -> None:
+        from moby_tui.engine.resources.networks import host
+
         own = gateway(self.subnet)
-        with open_socket(NETLINK_ROUTE) as link:
-            _request_new(link, rtnetlink.new_bridge(self.name, mac_of(own), _mtu_to_the_world()))
-            index = socket.if_nametoindex(self.name)
-            _request_new(
-                link, rtnetlink.new_address(index, own.packed, self.subnet.broadcast_address.packed, self.subnet.prefixlen)
-            )
+        host.make_bridge(self.name, mac_of(own), _mtu_to_the_world(host.routes()), own, self.subnet)
         _write_sysctl(f"ipv6/conf/{self.name}/disable_ipv6", "1")
         _write_sysctl(f"ipv4/conf/{self.name}/route_localnet", "1")
         _write_sysctl("ipv4/ip_forward", "1")
@@ -97,15 +86,9 @@ def set_loopback_up(namespace: int) -> None:
     netns.call(namespace, lambda: send(NETLINK_ROUTE, rtnetlink.set_up(rtnetlink.LOOPBACK)))
 
 
-def _request_new(link: socket.socket, data: bytes) -> None:
-    """Requests a thing that may be there already."""
-    with suppress(FileExistsError):
-        request(link, data)
-
-
-def _mtu_to_the_world() -> int:
+def _mtu_to_the_world(routes: list[tuple[IPv4Network, int]]) -> int:
     """What fits through the interface of the default route, and through Ethernet: nothing then need be fragmented."""
-    sizes = [_mtu(socket.if_indextoname(index)) for network, index in host_routes() if network.prefixlen == 0 and index]
+    sizes = [_mtu(socket.if_indextoname(index)) for network, index in routes if network.prefixlen == 0 and index]
     return min([_ETHERNET_MTU, *sizes])
 
 

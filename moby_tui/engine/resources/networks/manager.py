@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from moby_tui.engine.kernel import netns
 from moby_tui.engine.resources.networks import addresses, files
-from moby_tui.engine.resources.networks.bridge import host_routes, set_loopback_up
+from moby_tui.engine.resources.networks.bridge import set_loopback_up
 from moby_tui.engine.resources.networks.bridge_network import BridgeNetwork
 from moby_tui.engine.resources.networks.filters import matches
 from moby_tui.engine.resources.networks.ports import port_requests
@@ -89,7 +90,7 @@ class NetworkManager:
             names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
             mac = _check_endpoint(asked)
             wanted, unpublished = port_requests(ports or {}, exposed, publish_all)
-            network, subnet = self._with_subnet(network)
+            network, subnet = await self._with_subnet(network)
             gateway = addresses.gateway(subnet)
             extra = files.extra_hosts(extra_hosts, gateway)
             bridge = BridgeNetwork(self._folders, subnet, bridge=self._bridge_name, table=self._instance)
@@ -128,16 +129,22 @@ class NetworkManager:
             raise NotImplementedYet("network mode container:NAME")
         return self._find("bridge" if mode in ("", "default") else mode)
 
-    def _with_subnet(self, network: Network) -> tuple[Network, IPv4Network]:
+    async def _with_subnet(self, network: Network) -> tuple[Network, IPv4Network]:
         """The bridge network, its subnet chosen for good when it is first used."""
         if not network.ipam.config:
-            network = store.update(self._database, network.id, self._settle)
+            network = await self._choose_subnet(network)
         return network, IPv4Network((network.ipam.config or [])[0].subnet)
 
-    def _settle(self, network: Network) -> None:
+    async def _choose_subnet(self, network: Network) -> Network:
+        from moby_tui.engine.resources.networks import host
+
+        taken = [route for route, _ in await asyncio.to_thread(host.routes)]
+        return store.update(self._database, network.id, lambda row: self._settle(row, taken))
+
+    def _settle(self, network: Network, taken: builtins.list[IPv4Network]) -> None:
         if network.ipam.config:
             return
-        subnet = addresses.choose_subnet(route for route, _ in host_routes())
+        subnet = addresses.choose_subnet(taken)
         network.ipam.config = [IpamPool(subnet=str(subnet), gateway=str(addresses.gateway(subnet)))]
         network.options = {
             "com.docker.network.bridge.default_bridge": "true",

@@ -1,0 +1,43 @@
+"""What a person has chosen and the dashboard remembers: the theme, and keys other than ours.
+
+``dashboard.json`` in the user's configuration folder (``~/.config/moby``), for example
+``{"theme": "nord", "keymap": {"app.quit": "x"}}``. The ids of the keys are those that the help (``?``) shows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from platformdirs import user_config_path
+
+
+class Preferences(msgspec.Struct):
+    """``keymap`` maps the id of a binding to its keys, with commas between them."""
+
+    theme: str = ""
+    keymap: dict[str, str] = {}
+
+
+def preferences_path() -> Path:
+    return user_config_path("moby") / "dashboard.json"
+
+
+def load() -> Preferences:
+    """What is remembered; the defaults where there is nothing. Raises ``ValueError`` on a file that does not say what it should."""
+    try:
+        return msgspec.json.decode(preferences_path().read_bytes(), type=Preferences)
+    except FileNotFoundError:
+        return Preferences()
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{preferences_path()}: {error}; mend or remove it") from error
+
+
+def save(preferences: Preferences) -> None:
+    """Remembers. A folder that cannot be written costs only the memory."""
+    path = preferences_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(preferences)) + b"\n")
+    except OSError:
+        return

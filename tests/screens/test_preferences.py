@@ -1,0 +1,41 @@
+"""What the dashboard remembers of a person's choices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_client import FakeEngine
+
+from moby_tui.screens import preferences
+from moby_tui.screens.app import Dashboard
+from moby_tui.screens.preferences import Preferences
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_what_is_saved_is_loaded() -> None:
+    assert preferences.load() == Preferences()
+    chosen = Preferences(theme="nord", keymap={"app.quit": "x"})
+    preferences.save(chosen)
+    assert preferences.load() == chosen
+
+
+def test_a_broken_file_is_told_and_kept(home: Path) -> None:
+    (home / "moby").mkdir()
+    (home / "moby" / "dashboard.json").write_text('{"theme": 5}')
+    with pytest.raises(ValueError, match="theme"):
+        preferences.load()
+    assert (home / "moby" / "dashboard.json").exists()
+
+
+async def test_chosen_theme_and_keys_are_used() -> None:
+    dashboard = Dashboard(FakeEngine, Preferences(theme="nord", keymap={"app.quit": "x"}))
+    async with dashboard.run_test() as pilot:
+        assert dashboard.theme == "nord"
+        await pilot.press("x")
+    assert not dashboard.is_running
