@@ -51,7 +51,7 @@ def contest(base: Path) -> Iterator[tuple[list[Row], list[str]]]:
         rows = [
             Row("docker run --rm busybox true, bridge", "dockerd", daemon.run_true, docker.run_true, target=0.3, runs=20),
             Row("run --rm busybox true, bridge, no daemon", "podman", command.run_true, podman.run_true, target=0.6, runs=20),
-            Row("start to exit of true, no network, warm SDK", "crun run", sdk.start_true, crun.run_true, target=1.2, runs=50),
+            Row("start to exit of true, no network, warm SDK", "crun run", sdk.start_true, crun.run_true, target=1.2, runs=48),
             Row(
                 f"PSS of an idle container's monitor ({IDLE} containers)",
                 "containerd-shim",
@@ -96,7 +96,7 @@ def main() -> int:
     command = "make bench" if options.write else "python -m bench"
     text = (
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, Linux {platform.release()}, {os.cpu_count()} processors, "
-        f"Python {platform.python_version()}; {', '.join(versions)}. Medians, taken in turns.\n\n{report.table(results)}"
+        f"Python {platform.python_version()}; {', '.join(versions)}. Medians; the sides take turns.\n\n{report.table(results)}"
     )
     print(text)
     if options.write:
