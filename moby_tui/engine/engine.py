@@ -11,6 +11,8 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
+from moby_tui.engine.policy.access import check as check_caller
+from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.resources.build.builder import ImageBuilder
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
@@ -22,6 +24,8 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
 from moby_tui.engine.system import SystemService
 from moby_tui.errors import Forbidden, MobyError
+
+__all__ = ["Engine", "check_caller", "socket_group"]
 
 #: The folder of every hierarchy under which the containers' control groups lie.
 _CGROUP_PARENT = "moby"

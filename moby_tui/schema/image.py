@@ -77,7 +77,9 @@ class ErrorDetail(Struct, kw_only=True, omit_defaults=True):
     code: int = 0
 
 
-class Progress(Struct, kw_only=True, omit_defaults=True, rename={"progress_detail": "progressDetail", "error_detail": "errorDetail"}):
+class Progress(
+    Struct, kw_only=True, omit_defaults=True, rename={"progress_detail": "progressDetail", "error_detail": "errorDetail"}
+):
     """One line of the JSON stream of pull, push, load, import and build.
 
     After the first line has been sent an error can only be told in ``error_detail`` and, for older clients, ``error``.

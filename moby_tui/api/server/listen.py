@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import grp
 import ipaddress
 import os
 import socket
@@ -16,7 +15,6 @@ from moby_tui.errors import Conflict, InvalidArgument, NotImplementedYet, Unavai
 BACKLOG = 128
 #: Whoever may open this socket is root in effect: its group and nobody else.
 SOCKET_MODE = 0o660
-GROUP = "docker"
 #: Seconds in which a living engine would have taken the connection.
 PROBE_TIMEOUT = 2.0
 _FIRST_FD = 3
@@ -40,7 +38,7 @@ class Listener:
 
 
 def listen(host: str, *, group: int | None = None) -> list[Listener]:
-    """Opens what ``host`` names; a unix socket is given to ``group``, or else to the group ``docker`` where there is one.
+    """Opens what ``host`` names; a unix socket is given to ``group``, or else stays root's alone.
 
     Raises ``InvalidArgument``, ``Conflict`` where somebody else answers there, ``Unavailable``."""
     scheme, found, rest = host.partition("://")
@@ -93,14 +91,7 @@ def _remove_stale(path: Path) -> None:
 def _give_to_group(path: Path, group: int | None) -> None:
     """Without privileges the socket stays its maker's own."""
     if os.geteuid() == 0:
-        os.chown(path, 0, _docker_group() if group is None else group)
-
-
-def _docker_group() -> int:
-    try:
-        return grp.getgrnam(GROUP).gr_gid
-    except KeyError:
-        return 0
+        os.chown(path, 0, group or 0)
 
 
 def _tcp(name: str) -> Listener:

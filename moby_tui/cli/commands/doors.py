@@ -39,6 +39,9 @@ def daemon(
     exec_root: Annotated[
         str, typer.Option("--exec-root", help="Where the state of running containers is kept", metavar="path")
     ] = "",
+    group: Annotated[
+        str, typer.Option("-G", "--group", help="Group whose members may use the unix socket", metavar="string")
+    ] = "moby",
     debug: Annotated[bool, typer.Option("-D", "--debug", help="Log what is asked and answered")] = False,
 ) -> None:
     """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on."""
@@ -52,13 +55,15 @@ def daemon(
     logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     fallback = f"unix://{chosen.exec_root}/moby.sock" if chosen.exec_root else f"unix://{_DEFAULT_SOCKET}"
     hosts = host or ([given.host] if given.host else [fallback])
-    session.call(lambda client: _serve(client, hosts))
+    session.call(lambda client: _serve(client, hosts, group))
 
 
-async def _serve(client: Client, hosts: list[str]) -> None:
+async def _serve(client: Client, hosts: list[str], group: str) -> None:
     from moby_tui.api.server.serve import serve
+    from moby_tui.engine.engine import check_caller, socket_group
 
-    await serve(client, hosts, _announce)
+    gid = socket_group(group)
+    await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
 
 
 def _announce(listeners: Sequence[Listener]) -> None:

@@ -153,24 +153,28 @@ async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signa
 
 async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> None:
     """Raises ``Conflict`` where it runs and is not forced."""
-    state = parts.state(record)
-    if state.alive and not parts.is_orphan(record, state):
+    while not await _remove_stopped(parts, record, volumes=volumes):
         if not force:
+            status = parts.state(record).status
             raise Conflict(
-                f'cannot remove container "{record.name}": container is {state.status}: stop the container before removing or force remove'
+                f'cannot remove container "{record.name}": container is {status}: stop the container before removing or force remove'
             )
         with suppress(Conflict):
             await kill(parts, record, signals.SIGKILL)
         await wait(parts, record, "not-running").result()
-    await _remove(parts, record, volumes=volumes)
 
 
-async def _remove(parts: Parts, record: ContainerRecord, *, volumes: bool) -> None:
+async def _remove_stopped(parts: Parts, record: ContainerRecord, *, volumes: bool) -> bool:
+    """Removes it unless it runs, which is sure only under its lock: whoever starts it holds that."""
     lock = await parts.acquire(record)
     try:
         files = parts.files(record)
         if files.data.exists():
-            await _settle(parts, record)
+            state = parts.state(record)
+            if parts.is_orphan(record, state):
+                await orphans.settle(parts, record, state)
+            elif state.alive:
+                return False
             await parts.until_put_away(record)
             monitor_client.dismiss(files.attachments)
             await asyncio.to_thread(orphans.remove_files, files.data)
@@ -183,11 +187,4 @@ async def _remove(parts: Parts, record: ContainerRecord, *, volumes: bool) -> No
         await asyncio.to_thread(orphans.remove_files, files.run)
     finally:
         lock.release()
-
-
-async def _settle(parts: Parts, record: ContainerRecord) -> None:
-    state = parts.state(record)
-    if parts.is_orphan(record, state):
-        await orphans.settle(parts, record, state)
-    elif state.alive:
-        raise Conflict(f'cannot remove container "{record.name}": it was started again meanwhile')
+    return True

@@ -5,27 +5,11 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import socket
-import struct
-from pathlib import Path
-
-from msgspec import Struct
 
 from moby_tui.errors import Forbidden, InvalidArgument
 
 #: The group whose members may use the socket, where it exists.
 GROUP = "moby"
-#: Owner and group may connect, nobody else.
-SOCKET_MODE = 0o660
-_UCRED = struct.Struct("iII")
-
-
-class Peer(Struct, frozen=True):
-    """The process at the other end, as it was when it connected (unix(7), SO_PEERCRED)."""
-
-    pid: int
-    uid: int
-    gid: int
 
 
 def group_id(name: str) -> int:
@@ -38,28 +22,19 @@ def group_id(name: str) -> int:
         raise InvalidArgument(f"group {name!r} does not exist; create it with groupadd") from None
 
 
-def guard(path: Path, group: str = GROUP) -> None:
-    """Gives a bound socket its owner and mode. Bind it under a umask of 0177, so that it is never open to others before."""
-    os.chown(path, 0, group_id(group))
-    path.chmod(SOCKET_MODE)
-
-
-def peer(connection: socket.socket) -> Peer:
-    return Peer(*_UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)))
-
-
-def check(caller: Peer, gid: int) -> None:
+def check(uid: int, gid: int, socket_group: int) -> None:
     """Lets root, the engine's own user and the members of the socket's group pass. Raises ``Forbidden``.
 
-    The file's mode says the same; this holds also where the socket was passed on or its mode was changed.
+    ``uid`` and ``gid`` are the caller's as the kernel vouches for them (SO_PEERCRED). The file's mode says the same; this holds also
+    where the socket was passed on or its mode was changed.
     """
-    if caller.uid in (0, os.geteuid()) or gid in _groups(caller):
+    if uid in (0, os.geteuid()) or socket_group in _groups(uid, gid):
         return
-    raise Forbidden(f"user {caller.uid} may not use this engine: use sudo, or have root add the user to the socket's group")
+    raise Forbidden(f"user {uid} may not use this engine: use sudo, or have root add the user to the socket's group")
 
 
-def _groups(caller: Peer) -> set[int]:
+def _groups(uid: int, gid: int) -> set[int]:
     try:
-        return {caller.gid, *os.getgrouplist(pwd.getpwuid(caller.uid).pw_name, caller.gid)}
+        return {gid, *os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)}
     except KeyError:
-        return {caller.gid}
+        return {gid}

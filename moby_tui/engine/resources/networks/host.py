@@ -38,7 +38,9 @@ def make_bridge(name: str, mac: bytes, mtu: int, address: IPv4Address, subnet: I
                 ip.link("add", ifname=name, kind="bridge", address=mac.hex(":"), mtu=mtu)
             index = socket.if_nametoindex(name)
             with _if_missing():
-                ip.addr("add", index=index, address=str(address), prefixlen=subnet.prefixlen, broadcast=str(subnet.broadcast_address))
+                ip.addr(
+                    "add", index=index, address=str(address), prefixlen=subnet.prefixlen, broadcast=str(subnet.broadcast_address)
+                )
             ip.link("set", index=index, state="up")
     except NetlinkError as error:
         raise OSError(error.code, f"bridge {name}: {error}") from error
