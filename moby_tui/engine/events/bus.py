@@ -19,7 +19,10 @@ from moby_tui.schema.event import Event
 
 
 class EventBus:
-    """Reads the journal in a directory. All readers share one inotify instance, which lives while there are any."""
+    """Reads the journal in a directory. All readers share one inotify instance.
+
+    It is made for the first reader and kept until ``close``: the kernel takes some 10 ms to end one.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = str(directory)
@@ -52,6 +55,7 @@ class EventBus:
         """Ends every subscription."""
         for subscription in list(self._subscriptions):
             subscription.close()
+        self._unwatch()
 
     def _subscribe(self, cursor: Cursor, until: float, matching: EventFilter) -> Subscription:
         try:
@@ -85,13 +89,9 @@ class EventBus:
         self._inotify.read()
         for subscription in list(self._subscriptions):
             subscription.wake()
-        if not self._subscriptions:
-            self._unwatch()
 
     def _leave(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)
-        if not self._subscriptions:
-            self._unwatch()
 
 
 class Subscription(AsyncIterator[Event]):

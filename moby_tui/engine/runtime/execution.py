@@ -62,35 +62,31 @@ class Execution:
             raise
 
     def _start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
-        go_child, go = os.pipe2(os.O_CLOEXEC)
+        entrances = open_entrances(cgroup)
         report, report_child = os.pipe2(os.O_CLOEXEC)
         try:
             program = compile_exec(
                 self._process,
                 init=init,
-                go=go_child,
+                entrances=entrances,
                 terminal=self.stdio.terminal,
                 streams=self.stdio.child,
                 seccomp=seccomp,
                 report=report_child,
             )
-            joiner = self._clone_joiner(program, cgroup, go, report_child)
+            joiner = self._clone_joiner(program, cgroup, report_child)
             os.close(report_child)
             report_child = -1
-            if cgroup.descriptor() is None:
-                cgroup.add(joiner)
-            os.write(go, b"g")
             return self._await_execution(program, joiner, report)
         finally:
-            for fd in (go_child, go, report, report_child):
+            for fd in (*entrances, report, report_child):
                 if fd >= 0:
                     os.close(fd)
 
-    def _clone_joiner(self, program: Program, cgroup: Cgroup, go: int, report: int) -> int:
+    def _clone_joiner(self, program: Program, cgroup: Cgroup, report: int) -> int:
         """The process that joins the namespaces, already in the container's cgroup where that can be had at birth."""
         pid = processes.Clone(cgroup=cgroup.descriptor())()
         if pid == 0:
-            os.close(go)
             program.run(report)
         if pid < 0:
             raise OSError(-pid, "clone3")
@@ -152,6 +148,11 @@ class Execution:
         except OSError:
             # the container is being removed, or the disk is full: its end stays known through the event
             pass
+
+
+def open_entrances(cgroup: Cgroup) -> list[int]:
+    """The files by which a process that we make enters its control groups. Raises ``OSError``."""
+    return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
 
 
 def _read_all(fd: int) -> bytes:

@@ -20,7 +20,7 @@ from moby_tui.engine.kernel import netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime.container_log import ContainerLog, LogSettings
-from moby_tui.engine.runtime.execution import Execution
+from moby_tui.engine.runtime.execution import Execution, open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, say
 from moby_tui.engine.runtime.loop import READ, Loop
 from moby_tui.engine.runtime.order import Order
@@ -197,6 +197,7 @@ class Monitor:
         around.cgroup_mounts = self.cgroup.mounts()
         for folder in (around.root_point, around.mask_point):
             os.makedirs(folder, exist_ok=True)
+        around.entrances = open_entrances(self.cgroup)
         around.go, go = os.pipe2(os.O_CLOEXEC)
         report, child_report = os.pipe2(os.O_CLOEXEC)
         program = compile_container(spec, around)
@@ -208,17 +209,15 @@ class Monitor:
         if pid < 0:
             raise OSError(-pid, "clone3")
         self.pidfd = os.pidfd_open(pid)
-        os.close(around.go)
-        os.close(child_report)
+        for fd in (around.go, child_report, *around.entrances):
+            os.close(fd)
         self._let_go(spec, pid, go)
         return program, pid, report
 
     def _let_go(self, spec: Spec, pid: int, go: int) -> None:
-        """The child has been waiting; once it is where it belongs and written down, it may go on."""
+        """The child has been waiting; once it is written down, it may go on."""
         assert self.cgroup is not None and self.stdio is not None
         try:
-            if self.cgroup.descriptor() is None:
-                self.cgroup.add(pid)
             _set_oom_score(pid, spec)
             self.state = State(
                 status="created", pid=pid, pid_started=processes.start_time(pid), monitor=os.getpid(), boot=self.order.boot

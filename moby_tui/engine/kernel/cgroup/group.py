@@ -37,7 +37,15 @@ class Cgroup:
         raise NotImplementedError
 
     def descriptor(self) -> int | None:
-        """A descriptor of the v2 folder for CLONE_INTO_CGROUP, valid until ``remove``; None on v1: use ``add``."""
+        """A descriptor of the v2 folder for CLONE_INTO_CGROUP, valid until ``remove``; None where no v2 is mounted."""
+        raise NotImplementedError
+
+    def entrances(self) -> list[str]:
+        """The files to which a new process writes ``0`` to enter the hierarchies that it cannot be born in; none on v2.
+
+        A single thread that moves itself takes no global lock. Moving another process does, and may wait 20 ms for it (the
+        kernel's cgroup_procs_write_start).
+        """
         raise NotImplementedError
 
     def add(self, pid: int) -> None:

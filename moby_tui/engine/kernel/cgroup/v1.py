@@ -32,6 +32,7 @@ class LegacyCgroup(Cgroup):
         self._layout = layout
         self._trees = [*layout.legacy, *([layout.unified] if layout.unified else [])]
         self._folders = {name: f"{tree.mountpoint}{path}" for tree in layout.legacy for name in tree.controllers}
+        self._unified = -1
         self._roots = {name: tree.mountpoint for tree in layout.legacy for name in tree.controllers}
 
     def create(self, resources: Resources) -> None:
@@ -48,7 +49,13 @@ class LegacyCgroup(Cgroup):
             raise
 
     def descriptor(self) -> int | None:
-        return None
+        """Of the hybrid's v2 tree."""
+        if self._unified < 0 and self._layout.unified is not None:
+            self._unified = os.open(f"{self._layout.unified.mountpoint}{self.path}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._unified if self._unified >= 0 else None
+
+    def entrances(self) -> list[str]:
+        return [f"{tree.mountpoint}{self.path}/tasks" for tree in self._layout.legacy]
 
     def add(self, pid: int) -> None:
         for tree in self._trees:
@@ -242,6 +249,9 @@ class LegacyCgroup(Cgroup):
         }
 
     def remove(self) -> None:
+        if self._unified >= 0:
+            os.close(self._unified)
+            self._unified = -1
         self._remove(patience=3.0, quiet=False)
 
     def _remove(self, *, patience: float, quiet: bool) -> None:

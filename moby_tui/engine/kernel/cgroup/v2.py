@@ -63,6 +63,9 @@ class UnifiedCgroup(Cgroup):
             self._descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._descriptor
 
+    def entrances(self) -> list[str]:
+        return []
+
     def add(self, pid: int) -> None:
         files.write(f"{self._folder}/cgroup.procs", pid)
 

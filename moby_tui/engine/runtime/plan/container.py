@@ -33,8 +33,10 @@ class Surroundings:
         self.terminal = -1
         #: standard input, output and error where there is no terminal
         self.streams = (-1, -1, -1)
-        #: the child waits here until its parent has put it into its cgroup
+        #: the child waits here until its parent has written it down
         self.go = -1
+        #: what the child writes 0 to, to enter its cgroups
+        self.entrances: list[int] = []
         #: folders on the host to attach the root and the masks to, inside the child's own mount namespace only
         self.root_point = ""
         self.mask_point = ""
@@ -73,14 +75,21 @@ def compile_container(spec: Spec, around: Surroundings) -> Program:
 
 
 def compile_exec(
-    process: Spec, *, init: int, go: int, terminal: int, streams: tuple[int, int, int], seccomp: bytes, report: int
+    process: Spec,
+    *,
+    init: int,
+    entrances: list[int],
+    terminal: int,
+    streams: tuple[int, int, int],
+    seccomp: bytes,
+    report: int,
 ) -> Program:
     """Lays out one more process in a running container, whose first process is the pidfd ``init``; its pid is written to ``report``.
 
     The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
     """
     program = Program()
-    _wait_for(program, go)
+    _enter_cgroups(program, entrances)
     namespaces = (
         processes.CLONE_NEWNS
         | processes.CLONE_NEWPID
@@ -105,6 +114,7 @@ def compile_exec(
 def _settle_in(program: Program, spec: Spec, around: Surroundings) -> None:
     """Waits to be placed, then takes its session, keyring and the namespaces that are joined rather than made."""
     _wait_for(program, around.go)
+    _enter_cgroups(program, around.entrances)
     program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
     program.add("set umask", calls.umask, 0)
     program.add("new session", calls.setsid, on={errno.EPERM: None})
@@ -114,6 +124,12 @@ def _settle_in(program: Program, spec: Spec, around: Surroundings) -> None:
             program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
         elif namespace["type"] == "network" and "path" in namespace:
             program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
+
+
+def _enter_cgroups(program: Program, entrances: list[int]) -> None:
+    zero = program.keep(ctypes.create_string_buffer(b"0"))
+    for entrance in entrances:
+        program.add("enter control group", calls.write, entrance, zero, 1)
 
 
 def _wait_for(program: Program, go: int) -> None:
