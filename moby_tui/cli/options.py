@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from moby_tui.cli.flags import many, switch, value
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class ProcessOptions:
     """What runs, and as whom."""
 
@@ -42,7 +42,7 @@ class ProcessOptions:
     no_healthcheck: bool = switch("--no-healthcheck", help="Disable any container-specified HEALTHCHECK")
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class IdentityOptions:
     """What the container is called, and how it is kept."""
 
@@ -65,7 +65,7 @@ class IdentityOptions:
     runtime: str = value("--runtime", help="Runtime to use for this container")
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class StorageOptions:
     volume: list[str] = many("-v", "--volume", help="Bind mount a volume")
     mount: list[str] = many("--mount", metavar="mount", help="Attach a filesystem mount to the container")
@@ -77,7 +77,7 @@ class StorageOptions:
     storage_opt: list[str] = many("--storage-opt", help="Storage driver options for the container")
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class NetworkOptions:
     network: list[str] = many(
         "--network", "--net", metavar="network", help="Connect a container to a network (bridge, host, none, a name)"
@@ -99,7 +99,7 @@ class NetworkOptions:
     mac_address: str = value("--mac-address", help="Container MAC address")
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class IsolationOptions:
     privileged: bool = switch("--privileged", help="Give extended privileges to this container")
     cap_add: list[str] = many("--cap-add", help="Add Linux capabilities")
@@ -116,7 +116,7 @@ class IsolationOptions:
     cgroupns: str = value("--cgroupns", help="Cgroup namespace to use (host|private)")
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class ResourceOptions:
     memory: str = value("-m", "--memory", metavar="bytes", help="Memory limit")
     memory_swap: str = value("--memory-swap", metavar="bytes", help="Limit of memory plus swap: '-1' to enable unlimited swap")
@@ -147,12 +147,12 @@ class ResourceOptions:
     cgroup_parent: str = value("--cgroup-parent", help="Optional parent cgroup for the container")
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class CreateOptions(ResourceOptions, IsolationOptions, NetworkOptions, StorageOptions, IdentityOptions, ProcessOptions):
     """All options of ``create``."""
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class RunOptions(CreateOptions):
     """All options of ``run``."""
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from moby_tui.engine.containers.building import ContainerSteps
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
-from moby_tui.engine.resources.build.builder import ImageBuilder
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -24,6 +23,9 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
 from moby_tui.engine.system import SystemService
 from moby_tui.errors import Forbidden, MobyError
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.build.builder import ImageBuilder
 
 __all__ = ["Engine", "check_caller", "socket_group"]
 
@@ -38,6 +40,7 @@ class Engine:
         self.paths = paths
         self._database: Database | None = None
         self._launcher = Launcher()
+        self._builder: ImageBuilder | None = None
 
     @classmethod
     def open(cls, data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Engine:
@@ -79,13 +82,24 @@ class Engine:
             cgroup_parent=_CGROUP_PARENT,
         )
         self.containers = ContainerService(parts)
-        self.builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(parts))
+        self._parts = parts
         self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes)
         self.images.used_by = self.containers.using_image
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle()
         return self
+
+    @property
+    def builder(self) -> ImageBuilder:
+        """Made when it is asked for: few who open an engine build with it."""
+        if self._builder is None:
+            from moby_tui.engine.containers.building import ContainerSteps
+            from moby_tui.engine.resources.build.builder import ImageBuilder
+
+            assert self._database is not None
+            self._builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
+        return self._builder
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()

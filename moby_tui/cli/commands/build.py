@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class BuildOptions:
     file: str = value("-f", "--file", help="Name of the Dockerfile (default: PATH/Dockerfile)")
     tag: list[str] = many("-t", "--tag", help='Name and optionally a tag in the "name:tag" format')

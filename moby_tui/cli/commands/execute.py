@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class ExecOptions:
     detach: bool = switch("-d", "--detach", help="Detached mode: run command in the background")
     interactive: bool = switch("-i", "--interactive", help="Keep STDIN open even if not attached")

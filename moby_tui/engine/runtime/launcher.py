@@ -19,6 +19,7 @@ from moby_tui.engine.kernel import process as processes
 COMMAND = "__launcher__"
 _MAX_ORDER = 65536
 _MAX_DESCRIPTORS = 250
+_TAKEN, _ENGINE_GONE = b"t", b"e"
 
 _preforked: socket.socket | None = None
 
@@ -72,9 +73,8 @@ def main(argument: str) -> None:
 
 
 def serve(engine: socket.socket) -> None:
-    """Forks a monitor for each order until the engine is gone."""
+    """Makes a monitor for each order until the engine is gone."""
     from moby_tui.engine.runtime import monitor
-    from moby_tui.engine.runtime.order import Order
 
     _leave_terminal()
     processes.set_name("moby-launcher")
@@ -83,17 +83,53 @@ def serve(engine: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     wake = _watch_children()
+    while _await_order(engine, wake):
+        pass
+
+
+def _await_order(engine: socket.socket, wake: int) -> bool:
+    """Keeps one process standing by, which takes the next order itself and becomes its monitor. False when the engine is gone.
+
+    So the fork is done before it is needed, and costs the start nothing.
+    """
+    told, tell = os.pipe2(os.O_CLOEXEC)
+    if os.fork() == 0:
+        os.close(told)
+        os.close(wake)
+        _stand_by(engine, tell)
+    os.close(tell)
+    try:
+        return _wait_for(told, wake) != _ENGINE_GONE
+    finally:
+        os.close(told)
+
+
+def _wait_for(told: int, wake: int) -> bytes:
+    """What the process standing by says; nothing if it was killed. Monitors that end meanwhile are reaped."""
+    import select
+
     while True:
-        received = _receive(engine, wake)
-        if received is None:
-            return
-        path, descriptors = received
-        if os.fork() == 0:
-            os.close(wake)
-            engine.close()
-            _become_monitor(monitor.run, Order.decode, path, descriptors)
-        for fd in descriptors:
-            os.close(fd)
+        ready = select.select([told, wake], [], [])[0]
+        if wake in ready:
+            _reap(wake)
+        if told in ready:
+            return os.read(told, 1)
+
+
+def _stand_by(engine: socket.socket, tell: int) -> None:
+    """In the new process; never returns."""
+    from moby_tui.engine.runtime import monitor
+    from moby_tui.engine.runtime.order import Order
+
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    data, descriptors, _, _ = socket.recv_fds(engine, _MAX_ORDER, _MAX_DESCRIPTORS)
+    os.write(tell, _TAKEN if data else _ENGINE_GONE)
+    os.close(tell)
+    engine.close()
+    if not data:
+        os._exit(0)
+    _become_monitor(monitor.run, Order.decode, json.loads(data)["order"], descriptors)
 
 
 def _leave_terminal() -> None:
@@ -116,19 +152,6 @@ def _watch_children() -> int:
     return ready
 
 
-def _receive(engine: socket.socket, wake: int) -> tuple[str, list[int]] | None:
-    """The next order: the path of its file and its descriptors. None when the engine is gone."""
-    import select
-
-    while True:
-        ready = select.select([engine.fileno(), wake], [], [])[0]
-        if wake in ready:
-            _reap(wake)
-        if engine.fileno() in ready:
-            data, descriptors, _, _ = socket.recv_fds(engine, _MAX_ORDER, _MAX_DESCRIPTORS)
-            return (json.loads(data)["order"], descriptors) if data else None
-
-
 def _reap(wake: int) -> None:
     try:
         os.read(wake, 4096)
@@ -141,8 +164,6 @@ def _reap(wake: int) -> None:
 def _become_monitor(run, decode, path: str, descriptors: list[int]) -> None:  # type: ignore[no-untyped-def]
     """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
     try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)
         processes.set_name("moby-monitor")

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 DEFAULT_DATA_ROOT = Path("/var/lib/moby")
 DEFAULT_EXEC_ROOT = Path("/run/moby")
 
 
-@dataclass(frozen=True)
-class ContainerPaths:
+class ContainerPaths(msgspec.Struct, frozen=True):
     """One container's files. ``data`` survives a reboot, ``run`` does not."""
 
     data: Path
@@ -79,8 +79,7 @@ class ContainerPaths:
         return self.run / "execs"
 
 
-@dataclass(frozen=True)
-class Paths:
+class Paths(msgspec.Struct, frozen=True):
     """The two roots of one engine."""
 
     data_root: Path

@@ -7,9 +7,10 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from moby_tui.engine.resources.images import describe, hello, staging
 from moby_tui.engine.resources.images import platform as platforms
@@ -46,8 +47,7 @@ _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
 
-@dataclass(frozen=True)
-class LocalImage:
+class LocalImage(msgspec.Struct, frozen=True):
     """An image ready for a container. ``layers`` are directories for overlayfs, top-most first."""
 
     id: str

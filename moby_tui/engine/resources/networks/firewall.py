@@ -20,8 +20,9 @@ import hashlib
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+import msgspec
 
 from moby_tui.engine.kernel import conntrack
 from moby_tui.engine.kernel import nftables as nft
@@ -32,8 +33,7 @@ _LOOPBACK = IPv4Network("127.0.0.0/8")
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """A port of the host that leads to a port of a container. ``host`` 0.0.0.0 is every address of the host."""
 
     protocol: str
