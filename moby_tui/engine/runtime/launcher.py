@@ -19,6 +19,7 @@ from moby_tui.engine.kernel import process as processes
 COMMAND = "__launcher__"
 _MAX_ORDER = 65536
 _MAX_DESCRIPTORS = 250
+_PAUSE_SECONDS = 0.02
 _TAKEN, _ENGINE_GONE = b"t", b"e"
 
 _preforked: socket.socket | None = None
@@ -74,6 +75,8 @@ def main(argument: str) -> None:
 
 def serve(engine: socket.socket) -> None:
     """Makes a monitor for each order until the engine is gone."""
+    import select
+
     from moby_tui.engine.runtime import monitor
 
     _leave_terminal()
@@ -84,7 +87,8 @@ def serve(engine: socket.socket) -> None:
     gc.freeze()
     wake = _watch_children()
     while _await_order(engine, wake):
-        pass
+        # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
+        select.select([engine], [], [], _PAUSE_SECONDS)
 
 
 def _await_order(engine: socket.socket, wake: int) -> bool:
