@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from moby_tui.schema.base import Oci
+from moby_tui.schema.container import HealthConfig
 
 MEDIA_INDEX = "application/vnd.oci.image.index.v1+json"
 MEDIA_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -79,6 +80,7 @@ class ExecutionConfig(Struct, kw_only=True, omit_defaults=True, rename="pascal")
     working_dir: str = ""
     labels: dict[str, str] | None = None
     stop_signal: str = ""
+    healthcheck: HealthConfig | None = None
     shell: list[str] | None = None
     args_escaped: bool = False
     on_build: list[str] | None = None

@@ -59,7 +59,7 @@ async def progress(request: web.BaseRequest, steps: AsyncIterator[Progress]) -> 
 
 def failure(error: MobyError) -> Progress:
     """The last line of a progress stream that failed: new clients read ``errorDetail``, old ones ``error``."""
-    return Progress(error=error.message, error_detail=ErrorDetail(message=error.message, code=error.status))
+    return Progress(error=error.message, error_detail=ErrorDetail(message=error.message, code=error.exit_code))
 
 
 def _progress_line(step: Progress) -> bytes:

@@ -32,6 +32,8 @@ async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCr
     image = parts.images.resolve(asked.image)
     warnings += security.resolve(asked.host_config, parts.paths).warnings
     parse_settings(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
+    if _has_health_check(image):
+        warnings.append("the image's health check is not run: health checks are not implemented yet")
     ident = secrets.token_hex(32)
     config = _merge(asked, image, ident)
     if config.stop_signal:
@@ -66,6 +68,11 @@ async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCr
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _has_health_check(image: LocalImage) -> bool:
+    check = image.config.config.healthcheck if image.config.config else None
+    return check is not None and bool(check.test) and check.test != ["NONE"]
 
 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:

@@ -1,0 +1,58 @@
+"""What creating a container merges, refuses and leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from box import Box
+
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.schema.container import ContainerCreate, HealthConfig, HostConfig, RestartPolicy
+
+
+async def test_unknown_image(box: Box) -> None:
+    with pytest.raises(NotFound, match="No such image: nope"):
+        await box.engine.containers.create(ContainerCreate(image="nope", cmd=["true"]))
+
+
+async def test_name_in_use_leaves_nothing_half_made(box: Box, roots: tuple[Path, Path]) -> None:
+    await box.create("true", name="taken")
+    before = sorted(path.name for path in (roots[0] / "containers").iterdir())
+    with pytest.raises(Conflict, match='name "/taken" is already in use'):
+        await box.create("true", name="taken", host={"binds": ["/anonymous"]})
+    assert sorted(path.name for path in (roots[0] / "containers").iterdir()) == before
+    assert await box.engine.volumes.list() == []
+
+
+@pytest.mark.parametrize(
+    ("host", "config", "option"),
+    [
+        ({"restart_policy": RestartPolicy(name="always")}, {}, "--restart"),
+        ({"init": True}, {}, "--init"),
+        ({"pid_mode": "container:x"}, {}, "--pid"),
+        ({}, {"healthcheck": HealthConfig(test=["CMD", "true"])}, "--health"),
+    ],
+)
+async def test_what_is_not_there_yet_is_named(box: Box, host: dict[str, object], config: dict[str, object], option: str) -> None:
+    with pytest.raises(NotImplementedYet, match=option):
+        await box.create("true", host=host, **config)
+
+
+async def test_wrong_values_are_refused(box: Box) -> None:
+    with pytest.raises(InvalidArgument, match="6MB"):
+        await box.create("true", host={"memory": 1})
+    with pytest.raises(InvalidArgument, match="absolute path"):
+        await box.create("true", working_dir="relative")
+    with pytest.raises(InvalidArgument, match="invalid signal"):
+        await box.create("true", stop_signal="SIGNOPE")
+
+
+async def test_command_and_entrypoint(box: Box) -> None:
+    host = HostConfig(network_mode="none")
+    asked = ContainerCreate(image=box.image, entrypoint=["echo", "a"], cmd=["b"], host_config=host)
+    made = await box.engine.containers.create(asked)
+    seen = await box.engine.containers.inspect(made.id)
+    assert (seen.path, seen.args) == ("echo", ["a", "b"])
+    with pytest.raises(InvalidArgument, match="no command specified"):
+        await box.engine.containers.create(ContainerCreate(image=box.image, entrypoint=[""], cmd=None, host_config=host))
