@@ -43,6 +43,11 @@ def _sweep_killed_sessions() -> None:
             shutil.rmtree(session, ignore_errors=True)
 
 
+def _lies_on_overlay(path: Path) -> bool:
+    kind = subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True, check=True).stdout
+    return kind.strip() == "overlayfs"
+
+
 def enter() -> None:
     """Moves this process into mount and network namespaces of its own, with loopback up, and adopts orphans.
 
@@ -58,6 +63,9 @@ def enter() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     _sweep_killed_sessions()
     session = Path(tempfile.mkdtemp(prefix="mt-", dir="/var/tmp"))
+    if _lies_on_overlay(session):
+        # a virtual machine's or container's root: overlayfs cannot write to another one
+        _check(_libc.mount(b"tmpfs", os.fsencode(session), b"tmpfs", None, None), "mount")
     temporary = session / "tmp"
     temporary.mkdir()
     os.environ[SESSION] = str(session)

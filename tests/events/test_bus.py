@@ -118,4 +118,5 @@ async def test_close_ends_a_waiting_reader_and_frees_what_was_shared(tmp_path: P
     Journal(str(tmp_path)).publish("container", "create", "a", {})
     assert await take(second, 1) == ["a"]
     await second.aclose()
+    bus.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -94,7 +94,7 @@ async def test_process_limit(box: Box) -> None:
 async def test_control_group_goes_with_it(box: Box) -> None:
     ident = await box.start("sleep", "60")
     assert cgroup_folders(ident)
-    await box.engine.containers.kill(ident)
+    await box.engine.containers.remove(ident, force=True)
     assert not cgroup_folders(ident)
 
 

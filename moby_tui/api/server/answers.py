@@ -59,7 +59,12 @@ async def progress(request: web.BaseRequest, steps: AsyncIterator[Progress]) -> 
 
 def failure(error: MobyError) -> Progress:
     """The last line of a progress stream that failed: new clients read ``errorDetail``, old ones ``error``."""
-    return Progress(error=error.message, error_detail=ErrorDetail(message=error.message, code=error.exit_code))
+    return Progress(error=error.message, error_detail=ErrorDetail(message=error.message, code=_code(error)))
+
+
+def _code(error: MobyError) -> int:
+    """A failed command's own exit code, which docker build ends with; else the status."""
+    return error.exit_code if error.exit_code > 1 else error.status
 
 
 def _progress_line(step: Progress) -> bytes:

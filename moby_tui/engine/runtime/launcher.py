@@ -128,7 +128,11 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     data, descriptors, _, _ = socket.recv_fds(engine, _MAX_ORDER, _MAX_DESCRIPTORS)
-    os.write(tell, _TAKEN if data else _ENGINE_GONE)
+    try:
+        os.write(tell, _TAKEN if data else _ENGINE_GONE)
+    except OSError:
+        # the launcher was killed; the order is carried out all the same
+        pass
     os.close(tell)
     engine.close()
     if not data:

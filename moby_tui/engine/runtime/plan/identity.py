@@ -6,7 +6,6 @@ import ctypes
 import errno
 import os
 import resource
-import signal
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
@@ -21,21 +20,7 @@ _KEYCTL_JOIN_SESSION_KEYRING = 1
 _CLOSE_RANGE_CLOEXEC = 4
 _SIG_SETMASK = 2
 _KERNEL_SIGSET_BYTES = 8
-#: CPython ignores these two, and a shell may have had us ignore others; an ignored signal stays so across execve.
-_RESET_SIGNALS = (
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGTERM,
-    signal.SIGCHLD,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTSTP,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-)
+_LAST_SIGNAL = 64
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -126,11 +111,16 @@ def set_limits(program: Program, limits: list[dict[str, object]]) -> None:
 
 def may_raise_limits() -> bool:
     """Whether this process has CAP_SYS_RESOURCE."""
+    return bool(int(_status_field("CapEff"), 16) >> CAPABILITIES["CAP_SYS_RESOURCE"] & 1)
+
+
+def _status_field(name: str) -> str:
+    """A line of /proc/self/status (proc(5))."""
     with open("/proc/self/status") as file:
         for line in file:
-            if line.startswith("CapEff:"):
-                return bool(int(line.split()[1], 16) >> CAPABILITIES["CAP_SYS_RESOURCE"] & 1)
-    return False
+            if line.startswith(f"{name}:"):
+                return line.split()[1]
+    raise ValueError(f"/proc/self/status has no {name}")
 
 
 def load_seccomp(program: Program, bpf: bytes) -> None:
@@ -181,10 +171,15 @@ def forbid_new_privileges(program: Program) -> None:
 
 
 def reset_signals(program: Program) -> None:
-    """Every signal at its default and none blocked: what a program may expect at its start."""
+    """Every signal at its default and none blocked: what a program may expect at its start.
+
+    Handlers end with execve by themselves; what is ignored stays so (CPython ignores two, and whoever started us may have more).
+    """
     action = program.keep(ctypes.create_string_buffer(32))
-    for number in _RESET_SIGNALS:
-        program.add("reset signals", calls.rt_sigaction, int(number), action, None, _KERNEL_SIGSET_BYTES)
+    ignored = int(_status_field("SigIgn"), 16)
+    for number in range(1, _LAST_SIGNAL + 1):
+        if ignored >> (number - 1) & 1:
+            program.add("reset signals", calls.rt_sigaction, number, action, None, _KERNEL_SIGSET_BYTES)
     empty = program.keep(ctypes.create_string_buffer(128))
     program.add("unblock signals", calls.sigprocmask, _SIG_SETMASK, empty, None)
 
