@@ -7,7 +7,7 @@ import contextlib
 import math
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from moby_tui.engine.events.cursor import Cursor
@@ -17,11 +17,13 @@ from moby_tui.errors import InvalidArgument, Unavailable
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 
+_POLLS, _POLL_SECONDS = 25, 0.003
+
 
 class EventBus:
     """Reads the journal in a directory. All readers share one inotify instance.
 
-    It is made for the first reader and kept until ``close``: the kernel takes some 10 ms to end one.
+    It is made for the first reader that waits long and kept until ``close``: the kernel takes some 10 ms to end one.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -33,7 +35,7 @@ class EventBus:
     def subscribe(self, *, filters: Filters | None = None) -> Subscription:
         """Every event that is published after this call; to be called where an event loop runs.
 
-        Raises ``InvalidArgument`` for an unknown filter, ``Unavailable`` at the user's limit of inotify instances.
+        Raises ``InvalidArgument`` for an unknown filter.
         """
         return self._subscribe(Cursor(self._directory), math.inf, EventFilter(filters))
 
@@ -58,21 +60,22 @@ class EventBus:
         self._unwatch()
 
     def _subscribe(self, cursor: Cursor, until: float, matching: EventFilter) -> Subscription:
-        try:
-            self._watch()
-        except OSError as error:
-            cursor.close()
-            raise Unavailable(f"cannot watch for events: {error.strerror}; raise fs.inotify.max_user_instances") from error
-        subscription = Subscription(cursor, until, matching, self._leave)
+        subscription = Subscription(self, cursor, until, matching)
         self._subscriptions.add(subscription)
         return subscription
 
-    def _watch(self) -> None:
+    def is_watching(self) -> bool:
+        """Whether readers are woken."""
+        return self._loop is asyncio.get_running_loop()
+
+    def watch(self) -> None:
+        """Has readers woken from now on. Raises ``Unavailable`` at the user's limit of inotify instances."""
         loop = asyncio.get_running_loop()
-        if self._loop is loop:
-            return
         self._unwatch()
-        inotify = Inotify()
+        try:
+            inotify = Inotify()
+        except OSError as error:
+            raise Unavailable(f"cannot watch for events: {error.strerror}; raise fs.inotify.max_user_instances") from error
         inotify.add_watch(self._directory, IN_MODIFY | IN_CREATE)
         loop.add_reader(inotify.fileno(), self._wake)
         self._inotify, self._loop = inotify, loop
@@ -90,18 +93,19 @@ class EventBus:
         for subscription in list(self._subscriptions):
             subscription.wake()
 
-    def _leave(self, subscription: Subscription) -> None:
+    def leave(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)
 
 
 class Subscription(AsyncIterator[Event]):
     """One reader's events. Iterate over it; ``close`` it, from any task, to end it."""
 
-    def __init__(self, cursor: Cursor, until: float, matching: EventFilter, leave: Callable[[Subscription], None]) -> None:
+    def __init__(self, bus: EventBus, cursor: Cursor, until: float, matching: EventFilter) -> None:
+        self._bus = bus
+        self._polls = 0
         self._cursor = cursor
         self._until = until
         self._matching = matching
-        self._leave = leave
         self._there = self._select()
         self._changed = asyncio.Event()
         self._ended = False
@@ -126,7 +130,7 @@ class Subscription(AsyncIterator[Event]):
     def close(self) -> None:
         if not self._ended:
             self._ended = True
-            self._leave(self)
+            self._bus.leave(self)
             self._changed.set()
             self._cursor.close()
 
@@ -150,6 +154,14 @@ class Subscription(AsyncIterator[Event]):
                 yield event
 
     async def _wait(self) -> None:
+        """Until there may be something new. Looks for itself at first: a short wait is not worth an inotify instance."""
+        if not self._bus.is_watching():
+            if self._polls < _POLLS:
+                self._polls += 1
+                await asyncio.sleep(_POLL_SECONDS)
+            else:
+                self._bus.watch()
+            return
         remaining = None if self._until == math.inf else max(0.0, (self._until - time.time_ns()) / 1e9) + 0.001
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(remaining):

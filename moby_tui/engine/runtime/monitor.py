@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import netlink, unix_socket
@@ -277,8 +278,13 @@ class Monitor:
         oom = self.cgroup is not None and self.cgroup.oom_kills() > 0
         self._close_log()
         self._record_end(os.waitstatus_to_exitcode(status), oom)
-        self.put_away()
+        # the kernel takes some 15 ms to delete a link: a removal that frees no port need not wait for it
+        link_last = self.order.auto_remove and len(self.kept) <= 1
+        self.put_away(keep_network=link_last)
         self._finish()
+        if link_last:
+            self._undo(self._undo_network)
+        os.close(self.lock)
         self._let_readers_finish()
 
     def _init_ended(self) -> None:
@@ -295,7 +301,7 @@ class Monitor:
         for execution in tuple(self.executions.values()):
             execution.finish()
 
-    def put_away(self) -> None:
+    def put_away(self, *, keep_network: bool = False) -> None:
         """Removes what was there only for the running container. Safe to call at any stage of a start that failed."""
         self._close_log()
         if self.listener is not None:
@@ -307,16 +313,17 @@ class Monitor:
         for fd in (self.root, self.network, self.devpts):
             if fd >= 0:
                 os.close(fd)
-        # not worth losing the exit code for: what cannot be undone now, the next engine that looks finds orphaned and removes
-        for undo in (self._undo_network, self._remove_cgroup):
-            try:
-                undo()
-            except OSError as error:
-                self._note(error)
+        if not keep_network:
+            self._undo(self._undo_network)
+        self._undo(self._remove_cgroup)
 
-    def _note(self, error: OSError) -> None:
-        with open(f"{self.order.data}/monitor.err", "a") as file:
-            file.write(f"{now()} {say(error)}\n")
+    def _undo(self, step: Callable[[], None]) -> None:
+        """Not worth losing the exit code for: what cannot be undone now, the next engine that looks finds orphaned and removes."""
+        try:
+            step()
+        except OSError as error:
+            with suppress(OSError), open(f"{self.order.data}/monitor.err", "a") as file:
+                file.write(f"{now()} {say(error)}\n")
 
     def _close_log(self) -> None:
         if self.log is not None:
@@ -347,14 +354,13 @@ class Monitor:
         self.publish("die", exitCode=str(state.exit_code), execDuration=duration)
 
     def _finish(self) -> None:
-        """Everything of the run is gone: tells so, removes the container if it was to go with its end, and frees its name."""
+        """Everything of the run is gone: tells so, and removes the container if it was to go with its end."""
         for kind, action, ident, attributes in self.order.exit_events:
             self.journal.publish(str(kind), str(action), str(ident), attributes)  # type: ignore[arg-type]
         if self.order.auto_remove:
             remove_tree(self.order.data)
             remove_tree(self.order.run)
             self.publish("destroy")
-        os.close(self.lock)
 
     def _let_readers_finish(self) -> None:
         stdio = self.stdio
