@@ -16,6 +16,13 @@ async def test_unknown_image(box: Box) -> None:
         await box.engine.containers.create(ContainerCreate(image="nope", cmd=["true"]))
 
 
+async def test_image_of_another_platform_counts_as_absent(box: Box) -> None:
+    asked = ContainerCreate(image=box.image, cmd=["true"], host_config=HostConfig(network_mode="none"))
+    with pytest.raises(NotFound, match="for platform linux/s390x"):
+        await box.engine.containers.create(asked, platform="linux/s390x")
+    assert (await box.engine.containers.create(asked, platform="linux")).id
+
+
 async def test_name_in_use_leaves_nothing_half_made(box: Box, roots: tuple[Path, Path]) -> None:
     await box.create("true", name="taken")
     before = sorted(path.name for path in (roots[0] / "containers").iterdir())

@@ -13,23 +13,26 @@ import msgspec
 from moby_tui.engine.containers.ending import parse_signal
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.policy import admission, security
+from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.volumes.manager import Resolution
 from moby_tui.engine.runtime.container_log import parse_settings
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.state import now
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig
-from moby_tui.schema.oci import ExecutionConfig
+from moby_tui.schema.oci import ExecutionConfig, Platform
 
 
-async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCreated:
+async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
     """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
     if name:
         check_name(name.removeprefix("/"))
     warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
+    if platform:
+        _check_platform(image, asked.image, platforms.parse(platform))
     warnings += security.resolve(asked.host_config, parts.paths).warnings
     parse_settings(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
     if _has_health_check(image):
@@ -68,6 +71,15 @@ async def create(parts: Parts, asked: ContainerCreate, name: str) -> ContainerCr
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _check_platform(image: LocalImage, reference: str, wanted: Platform) -> None:
+    """An image of another platform counts as absent: clients then pull the right one."""
+    found = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
+    if not platforms.runs(wanted, found):
+        raise NotFound(
+            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(found)}"
+        )
 
 
 def _has_health_check(image: LocalImage) -> bool:

@@ -80,7 +80,7 @@ class ContainerService:
     # life
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
-        return await creation.create(self._parts, config, name)
+        return await creation.create(self._parts, config, name, platform)
 
     async def start(self, ref: str) -> None:
         await starting.start(self._parts, self._parts.get(ref))
