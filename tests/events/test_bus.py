@@ -58,6 +58,15 @@ async def test_since_replays_exactly_and_goes_on_live(tmp_path: Path, bus: Event
     assert (await take(since, 19 - int(ids[-1]) + 1))[-1] == "live"
 
 
+async def test_since_as_a_double_never_passes_over_the_event_it_names(tmp_path: Path, bus: EventBus) -> None:
+    journal = Journal(str(tmp_path))
+    for number in range(60):
+        journal.publish("container", "create", str(number), {})
+    everything = bus.stream(since=1)
+    for number, event in enumerate([await anext(everything) for _ in range(60)]):
+        assert str(number) in await take(bus.stream(since=event.time_nano / 1e9), 1 if number == 59 else 2)
+
+
 async def test_followers_see_all_of_many_processes_across_rotations(tmp_path: Path, bus: EventBus) -> None:
     followers = [bus.subscribe(filters={"type": ["container"]}) for _ in range(3)]
     tasks = [asyncio.create_task(take(follower, 600)) for follower in followers]

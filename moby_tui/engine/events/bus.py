@@ -49,9 +49,9 @@ class EventBus:
         if until and since > until:
             raise InvalidArgument(f"`since` time ({since}) cannot be after `until` time ({until})")
         matching = EventFilter(filters)
-        # A double holds Unix time to a quarter of a microsecond; rounding outward loses nothing.
-        cursor = Cursor(self._directory, since=math.floor(since * 1e6) * 1000 if since else None)
-        return self._subscribe(cursor, math.ceil(until * 1e6) * 1000 if until else math.inf, matching)
+        # A double holds Unix time to a quarter of a microsecond, to either side: a whole one outward loses nothing.
+        cursor = Cursor(self._directory, since=(math.floor(since * 1e6) - 1) * 1000 if since else None)
+        return self._subscribe(cursor, (math.ceil(until * 1e6) + 1) * 1000 if until else math.inf, matching)
 
     def close(self) -> None:
         """Ends every subscription."""
