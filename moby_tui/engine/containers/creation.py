@@ -12,6 +12,7 @@ import msgspec
 
 from moby_tui.engine.containers.ending import parse_signal
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage
@@ -66,6 +67,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 warnings=warnings,
             )
             stored = _write(parts, record, image.layers)
+            fault.point("create.row written")
     except BaseException:
         parts.volumes.remove_anonymous(volumes.anonymous)
         raise
@@ -92,7 +94,9 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
     files = parts.files(record)
     files.data.mkdir(mode=0o710)
     files.upper.mkdir(mode=0o755)
+    fault.point("create.upper made")
     files.work.mkdir(mode=0o710)
+    fault.point("create.folder made")
     if layers:
         _copy_owner(layers[0], files.upper)
     try:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from moby_tui.engine.containers import orphans
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.events.bus import Subscription
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State
@@ -125,7 +126,9 @@ async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: i
     if state.status == "paused" and signal == signals.SIGKILL:
         # a frozen process of cgroup v1 does not die before it is thawed
         await monitor_client.request(socket, op="thaw")
+    fault.point("kill.asked")
     await monitor_client.request(socket, op="signal", signal=signal)
+    fault.point("kill.sent")
     parts.event("kill", record, signal=str(signal))
 
 
@@ -148,6 +151,7 @@ async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signa
                 await kill(parts, record, signals.SIGKILL)
     finally:
         await waiter.close()
+    fault.point("stop.ended")
     parts.event("stop", record)
 
 
@@ -175,16 +179,21 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, volumes: boo
                 await orphans.settle(parts, record, state)
             elif state.alive:
                 return False
+            fault.point("remove.locked")
             await parts.until_put_away(record)
             monitor_client.dismiss(files.attachments)
             await asyncio.to_thread(orphans.remove_files, files.data)
+            fault.point("remove.data removed")
             parts.event("destroy", record)
         elif not record.host_config.auto_remove:
             raise NotFound(f"No such container: {record.name}")
         parts.store.delete(record.id)
+        fault.point("remove.row deleted")
         if volumes or record.host_config.auto_remove:
             parts.volumes.remove_anonymous(record.anonymous_volumes)
+        fault.point("remove.volumes removed")
         await asyncio.to_thread(orphans.remove_files, files.run)
+        fault.point("remove.done")
     finally:
         lock.release()
     return True

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import security
 from moby_tui.engine.runtime import monitor_client, spec, user
 from moby_tui.engine.store.containers import ContainerRecord
@@ -43,6 +44,7 @@ async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> s
     folder.mkdir(mode=0o700, exist_ok=True)
     _forget_old(folder)
     (folder / f"{ident}.json").write_bytes(msgspec.json.encode(ExecRecord(record.id, config)))
+    fault.point("exec.record written")
     parts.event(f"exec_create: {' '.join(config.cmd)}", record, execID=ident)
     return ident
 
@@ -89,7 +91,9 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
         "detach": options.detach,
     }
     parts.event(f"exec_start: {' '.join(config.cmd or [])}", record, execID=ident)
+    fault.point("exec.start told")
     stream = await monitor_client.execute(parts.files(record).socket, values, tty=config.tty)
+    fault.point("exec.streaming")
     if options.detach:
         stream.close()
         return None

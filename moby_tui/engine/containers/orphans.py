@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.monitor import remove_tree
@@ -65,7 +66,9 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
     cgroup = open_cgroup(parts.cgroup_path(record))
     if state.boot in ("", parts.boot) and cgroup.exists():
         await asyncio.to_thread(_end, cgroup)
+        fault.point("settle.cgroup ended")
     await parts.networks.reconcile()
+    fault.point("settle.networks undone")
     if not state.alive:
         state.pid = 0
     else:
@@ -78,7 +81,9 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
             error=f"the container was ended: {reason}",
         )
         parts.event("die", record, exitCode=str(_KILLED), execDuration="0")
+    fault.point("settle.die told")
     state.write(str(files.state))
+    fault.point("settle.state written")
     files.socket.unlink(missing_ok=True)
     if record.host_config.auto_remove:
         await asyncio.to_thread(remove_files, files.data, files.run)

@@ -9,6 +9,7 @@ import msgspec
 
 from moby_tui.engine.containers import orphans
 from moby_tui.engine.containers.parts import Parts, event_attributes
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import security
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
@@ -41,7 +42,9 @@ async def start(parts: Parts, record: ContainerRecord) -> None:
             state = await orphans.settle(parts, record, state)
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
+        fault.point("start.locked")
         await _start(parts, record, lock)
+        fault.point("start.done")
     finally:
         lock.release()
 
@@ -52,8 +55,10 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock) -> None:
     # a failure from here on leaves nothing: the mount goes with its descriptor
     root = snapshot.mount(image.layers, files.upper, files.work)
     try:
+        fault.point("start.root mounted")
         sandbox = await _prepare_network(parts, record)
         try:
+            fault.point("start.network made")
             await _launch(parts, record, files, lock, root, sandbox)
         except BaseException:
             await parts.networks.release(sandbox)
@@ -97,6 +102,7 @@ async def _launch(
         if mount.destination in record.populated:
             await parts.volumes.populate(mount.name, root, mount.destination)
     _write_files(files, record, sandbox)
+    fault.point("start.files written")
     configuration = spec.build(
         record,
         spec.Identity(who, profile),
@@ -105,10 +111,12 @@ async def _launch(
         has_network=sandbox.netns_fd is not None,
     )
     files.bundle.write_bytes(msgspec.json.encode(configuration))
+    fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")
     order = _order(parts, record, files, sandbox, program)
     network = [] if sandbox.netns_fd is None else [sandbox.netns_fd]
     await parts.launcher.start(order, files.run / "order.json", [root, lock.fileno(), *network, *sandbox.keep_fds])
+    fault.point("start.answered")
     for event in parts.volumes.mount_events("mount", record.id, record.mounts):
         parts.publish(*event)
 

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup
 from moby_tui.engine.runtime.failure import StartFailure, say
@@ -63,6 +64,7 @@ class Execution:
 
     def _start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
         entrances = open_entrances(cgroup)
+        fault.point("exec.entrances open")
         report, report_child = os.pipe2(os.O_CLOEXEC)
         try:
             program = compile_exec(
@@ -75,6 +77,7 @@ class Execution:
                 report=report_child,
             )
             joiner = self._clone_joiner(program, cgroup, report_child)
+            fault.point("exec.cloned")
             os.close(report_child)
             report_child = -1
             return self._await_execution(program, joiner, report)
@@ -106,6 +109,7 @@ class Execution:
         if len(rest) == FAILURE_SIZE:
             os.waitpid(pid, 0)
             raise StartFailure.of_program(program, rest, command)
+        fault.point("exec.executed")
         self._pid = pid
         self._pidfd = os.pidfd_open(pid)
         write_json(self._record, {"running": True, "pid": pid, "exit_code": None})
@@ -130,10 +134,12 @@ class Execution:
         self._loop.remove(self._pidfd)
         os.close(self._pidfd)
         _, status = os.waitpid(self._pid, 0)
+        fault.point("exec.reaped")
         self._loop.run_until(lambda: self.stdio.ended, _DRAIN_SECONDS)
         code = os.waitstatus_to_exitcode(status)
         code = 128 - code if code < 0 else code
         self._write_end(code)
+        fault.point("exec.end written")
         self._on_end(self, code)
         self.stdio.finish()
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 
 #: How the frozen program, which has no ``-m``, is told to be a launcher.
@@ -134,6 +135,7 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
         # the launcher was killed; the order is carried out all the same
         pass
     os.close(tell)
+    fault.point("standby.order taken")
     engine.close()
     if not data:
         os._exit(0)
@@ -175,10 +177,12 @@ def _become_monitor(run, decode, path: str, descriptors: list[int]) -> None:  # 
         os.setsid()
         processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)
         processes.set_name("moby-monitor")
+        fault.point("standby.became monitor")
         for fd in descriptors:
             os.set_inheritable(fd, False)
         with open(path) as file:
             order = decode(file.read())
+        fault.point("standby.order read")
         reply, *rest = descriptors
         run(order, rest, reply)
         os._exit(0)

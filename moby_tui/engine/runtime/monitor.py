@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from moby_tui.engine.events.journal import Journal
-from moby_tui.engine.kernel import netlink, unix_socket
+from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime.container_log import ContainerLog, LogSettings
@@ -83,12 +83,16 @@ def run(order: Order, descriptors: list[int], reply: int) -> None:
         pid = monitor.start()
     except StartFailure as failure:
         monitor.put_away()
+        fault.point("monitor.failure put away")
         answer(reply, {"error": failure.kind, "message": failure.message})
         return
     # the container is changed no more: whoever wants to stop or remove it may
+    fault.point("monitor.started")
     os.close(monitor.container_lock)
+    fault.point("monitor.lock let go")
     answer(reply, {"pid": pid})
     os.close(reply)
+    fault.point("monitor.answered")
     monitor.watch()
 
 
@@ -128,10 +132,15 @@ class Monitor:
         """Makes the container and lets it run; returns its pid. Raises ``StartFailure``, with nothing left but what ``put_away`` removes."""
         try:
             self._take_lock()
+            fault.point("monitor.locked")
             spec = self._read_bundle()
+            fault.point("monitor.bundle read")
             self._open_cgroup(spec)
+            fault.point("monitor.cgroup made")
             self._open_streams(spec)
+            fault.point("monitor.streams open")
             program, pid, report = self._clone(spec)
+            fault.point("monitor.let go")
         except (OSError, ValueError) as error:
             raise StartFailure("failed", say(error)) from error
         self._await_execution(program, pid, report)
@@ -178,7 +187,9 @@ class Monitor:
         assert isinstance(process, dict)
         self.command = str(process["args"][0])
         self.stdio.give_to(process["user"]["uid"], process["user"]["gid"])
+        fault.point("monitor.log open")
         self._listen()
+        fault.point("monitor.listening")
         self._call_back()
 
     def _write_log(self, stream: int, data: bytes) -> None:
@@ -233,6 +244,7 @@ class Monitor:
         if pid < 0:
             raise OSError(-pid, "clone3")
         self.pidfd = os.pidfd_open(pid)
+        fault.point("monitor.cloned")
         for fd in (around.go, child_report, *around.entrances):
             os.close(fd)
         self._let_go(spec, pid, go)
@@ -247,6 +259,7 @@ class Monitor:
                 status="created", pid=pid, pid_started=processes.start_time(pid), monitor=os.getpid(), boot=self.order.boot
             )
             self.state.write(self.order.state)
+            fault.point("monitor.created written")
             os.write(go, b"g")
         finally:
             os.close(go)
@@ -256,13 +269,16 @@ class Monitor:
         """The end of the report pipe is the good news: it closes with execve."""
         data = os.read(report, FAILURE_SIZE)
         os.close(report)
+        fault.point("monitor.executed")
         if len(data) == FAILURE_SIZE:
             os.waitpid(pid, 0)
             raise StartFailure.of_program(program, data, self.command)
         self.started = time.time()
         self.state.status, self.state.started_at = "running", now()
         self.state.write(self.order.state)
+        fault.point("monitor.running written")
         self.publish("start")
+        fault.point("monitor.start told")
         self.loop.watch(self.pidfd, READ, lambda _: self._init_ended())
 
     # life
@@ -271,17 +287,24 @@ class Monitor:
         """Serves until the container has ended, then puts everything away and records how it ended."""
         assert self.stdio is not None
         self.loop.run_until(lambda: self.ended)
+        fault.point("monitor.ended")
         _, status = os.waitpid(self.state.pid, 0)
+        fault.point("monitor.reaped")
         self._kill_the_rest()
         self._end_executions()
+        fault.point("monitor.execs ended")
         self.loop.run_until(lambda: self.stdio is not None and self.stdio.ended, _DRAIN_SECONDS)
         oom = self.cgroup is not None and self.cgroup.oom_kills() > 0
         self._close_log()
+        fault.point("monitor.log closed")
         self._record_end(os.waitstatus_to_exitcode(status), oom)
+        fault.point("monitor.end told")
         # the kernel takes some 15 ms to delete a link: a removal that frees no port need not wait for it
         link_last = self.order.auto_remove and len(self.kept) <= 1
         self.put_away(keep_network=link_last)
+        fault.point("monitor.put away")
         self._finish()
+        fault.point("monitor.finished")
         if link_last:
             self._undo(self._undo_network)
         os.close(self.lock)
@@ -315,7 +338,9 @@ class Monitor:
                 os.close(fd)
         if not keep_network:
             self._undo(self._undo_network)
+        fault.point("monitor.network undone")
         self._undo(self._remove_cgroup)
+        fault.point("monitor.cgroup removed")
 
     def _undo(self, step: Callable[[], None]) -> None:
         """Not worth losing the exit code for: what cannot be undone now, the next engine that looks finds orphaned and removes."""
@@ -348,6 +373,7 @@ class Monitor:
         state.status, state.finished_at, state.oom_killed = "exited", now(), oom
         state.pid = 0
         state.write(self.order.state)
+        fault.point("monitor.end written")
         if oom:
             self.publish("oom")
         duration = str(int(time.time() - self.started))
@@ -358,8 +384,11 @@ class Monitor:
         for kind, action, ident, attributes in self.order.exit_events:
             self.journal.publish(str(kind), str(action), str(ident), attributes)  # type: ignore[arg-type]
         if self.order.auto_remove:
+            fault.point("monitor.exit told")
             remove_tree(self.order.data)
+            fault.point("monitor.data removed")
             remove_tree(self.order.run)
+            fault.point("monitor.run removed")
             self.publish("destroy")
 
     def _let_readers_finish(self) -> None:
@@ -455,9 +484,12 @@ class Monitor:
         assert self.cgroup is not None
         record = f"{self.order.execs}/{request['id']}.state"
         execution = Execution(self.loop, request, record, self.devpts, self._execution_ended)
+        fault.point("exec.asked")
         pid = execution.start(self.pidfd, self.cgroup, self.seccomp)
+        fault.point("exec.started")
         self.executions[execution.id] = execution
         _tell(connection, {"ok": True, "pid": pid})
+        fault.point("exec.answered")
         if request.get("detach"):
             connection.close()
             execution.serve(None)

@@ -10,8 +10,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from moby_tui.engine.kernel import fault, unix_socket
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.runtime import launcher
 from moby_tui.engine.runtime.order import Order
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, MobyError
@@ -34,11 +34,13 @@ class Launcher:
     async def start(self, order: Order, path: Path, descriptors: list[int]) -> int:
         """Has a monitor forked for the order; returns the container's pid. Raises what the start failed with."""
         path.write_text(order.encode())
+        fault.point("launcher.order written")
         ours, theirs = socket.socketpair()
         try:
             self._send(str(path), [theirs.fileno(), *descriptors])
         finally:
             theirs.close()
+        fault.point("launcher.order sent")
         return await _answer(ours, order.attributes.get("name", order.id))
 
     def _send(self, path: str, descriptors: list[int]) -> None:

@@ -6,6 +6,8 @@ import json
 import os
 import time
 
+from moby_tui.engine.kernel import fault
+
 ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -60,7 +62,9 @@ def write_json(path: str, value: object) -> None:
     temporary = f"{path}.{os.getpid()}"
     with open(temporary, "w") as file:
         json.dump(value, file)
+    fault.point("state.temporary written")
     os.rename(temporary, path)
+    fault.point("state.replaced")
 
 
 def now() -> str:

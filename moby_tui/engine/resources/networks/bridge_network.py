@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from ipaddress import IPv4Network
 
-from moby_tui.engine.kernel import netns
+from moby_tui.engine.kernel import fault, netns
 from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
 from moby_tui.engine.kernel.rtnetlink import delete_link
 from moby_tui.engine.resources.networks import addresses
@@ -31,7 +31,9 @@ class BridgeNetwork:
         record = self._folders.claim(container_id)
         prepared = Sandbox(keep_fds=[record.descriptor], teardown=[{"unlink": str(record.path)}])
         try:
+            fault.point("network.record claimed")
             bound = bind_ports(wanted)
+            fault.point("network.ports bound")
             prepared.ports = port_settings(bound)
             prepared.keep_fds += [port.socket.detach() for port in bound]
             prepared.teardown = _closing(bound) + prepared.teardown
@@ -45,17 +47,23 @@ class BridgeNetwork:
 
     def _connect(self, prepared: Sandbox, record: Record, container_id: str, mac: bytes | None, bound: list[BoundPort]) -> None:
         self._bridge.ensure(self._folders.published)
+        fault.point("network.bridge there")
         address = addresses.lease(self._folders.leases, self._subnet, container_id)
+        fault.point("network.address leased")
         lease = {"unlink": str(self._folders.leases / str(address))}
         mac = mac or addresses.mac_of(address)
         veth = f"veth{container_id[:10]}"
         publications = [Publication(p.protocol, p.host, p.host_port, address, p.container_port) for p in bound]
         prepared.teardown = [*self._disconnecting(veth, publications), *_closing(bound), lease, {"unlink": str(record.path)}]
         record.write(prepared.teardown, self._firewall.publishing(publications))
+        fault.point("network.record written")
         prepared.netns_fd = netns.create()
+        fault.point("network.namespace made")
         self._bridge.wire(prepared.netns_fd, veth, address, mac)
+        fault.point("network.wired")
         if publications:
             self._publish(publications)
+            fault.point("network.published")
         prepared.endpoints["bridge"] = EndpointSettings(
             mac_address=mac.hex(":"),
             gateway=str(addresses.gateway(self._subnet)),

@@ -1,0 +1,85 @@
+"""Faults on purpose: named points in the life of a container at which a test kills a process or lets a system call fail.
+
+Off unless ``MOBY_FAULT`` names a file when the process starts; a point then costs one call of a function that does nothing. On, every
+point appends ``pid name`` to ``<file>.hits``, and does what the file asks of it, once (light imports: it runs in every monitor).
+
+The file is one JSON object: ``point``, its name; ``hit``, at which passing (1 is the first); ``action``, ``kill`` (SIGKILL to
+``victim``, a pid or the name of a process, this one where none is given), ``raise`` (an ``OSError`` with ``errno``) or ``wait``
+(until ``<file>.go`` is there).
+"""
+
+from __future__ import annotations
+
+import os
+
+VARIABLE = "MOBY_FAULT"
+_WAIT_STEP = 0.002
+
+_file = os.environ.get(VARIABLE, "")
+
+
+def point(name: str) -> None:
+    """A step that has just been done; ``name`` is a literal, so that whoever walks the points finds them all in the source.
+
+    Raises ``OSError`` where a test wants one.
+    """
+    if _file:
+        _pass(name)
+
+
+def _pass(name: str) -> None:
+    import json
+
+    hits = f"{_file}.hits"
+    with open(hits, "a") as file:
+        file.write(f"{os.getpid()} {name}\n")
+    try:
+        with open(_file) as file:
+            plan = json.load(file)
+        if plan["point"] != name:
+            return
+        with open(hits) as file:
+            passed = sum(line.partition(" ")[2].rstrip("\n") == name for line in file)
+        if passed >= plan.get("hit", 1):
+            os.rename(_file, f"{_file}.fired")
+            _act(plan)
+    except FileNotFoundError:
+        # nothing is asked for, or it has been done
+        return
+
+
+def _act(plan: dict[str, object]) -> None:
+    import time
+
+    if plan["action"] == "raise":
+        number = int(str(plan["errno"]))
+        raise OSError(number, os.strerror(number))
+    if plan["action"] == "kill":
+        _kill(plan.get("victim"))
+    while plan["action"] == "wait" and not os.path.exists(f"{_file}.go"):
+        time.sleep(_WAIT_STEP)
+
+
+def _kill(victim: object) -> None:
+    import signal
+
+    pids = [os.getpid()] if victim is None else [victim] if isinstance(victim, int) else _named(str(victim))
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _named(name: str) -> list[int]:
+    """The processes of this name that were started with the same file of faults."""
+    mine = os.fsencode(f"{VARIABLE}={_file}")
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/comm") as comm, open(f"/proc/{entry}/environ", "rb") as environment:
+                if comm.read().strip() == name and mine in environment.read().split(b"\0"):
+                    found.append(int(entry))
+        except OSError:
+            continue
+    return found
