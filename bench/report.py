@@ -10,17 +10,27 @@ from bench.rows import Result
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 
+def line(result: Result) -> str:
+    """One result as it comes in."""
+    row = result.row
+    verdict = "" if result.met else " missed"
+    return (
+        f"{row.name}: {result.ours * row.scale:.2f} {row.unit}, {row.peer} {result.theirs * row.scale:.2f} {row.unit}, "
+        f"{result.ratio:.2f} (<= {row.target:g}{verdict})"
+    )
+
+
 def table(results: Sequence[Result]) -> str:
     """A Markdown table that is also readable as it stands."""
     head = ("what", "ours", "peer", "", "ratio", "target", "n")
     body = [
         (
             result.row.title,
-            f"{result.ours * result.row.scale:.1f} {result.row.unit}",
-            f"{result.theirs * result.row.scale:.1f} {result.row.unit}",
+            _shown(result.ours, result),
+            _shown(result.theirs, result),
             result.row.peer,
             f"{result.ratio:.2f}",
-            f"<= {result.row.target:.1f}" + ("" if result.met else " missed"),
+            f"<= {result.row.target:g}" + ("" if result.met else " missed"),
             str(result.row.runs),
         )
         for result in results
@@ -30,6 +40,11 @@ def table(results: Sequence[Result]) -> str:
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in [head, *body]
     ]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def _shown(value: float, result: Result) -> str:
+    digits = 2 if result.row.unit == "s" else 1
+    return f"{value * result.row.scale:.{digits}f} {result.row.unit}"
 
 
 def write(document: Path, text: str) -> None:

@@ -13,9 +13,11 @@ TURNS = 4
 class Row:
     """``ours`` and ``theirs`` each take one measurement; ``scale`` and ``unit`` say how it is printed.
 
-    ``warm_up`` measurements at the beginning of each turn do not count.
+    ``name`` calls for this row alone (``python -m bench NAME``). ``warm_up`` measurements at the beginning of each turn do
+    not count.
     """
 
+    name: str
     title: str
     peer: str
     ours: Callable[[], float]

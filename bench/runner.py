@@ -31,8 +31,8 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def run(self, argv: list[str], env: dict[str, str]) -> dict[str, Any]:
-        output = self._folder / "output"
+    def run(self, argv: list[str], env: dict[str, str], discard: bool = False) -> dict[str, Any]:
+        output = Path(os.devnull) if discard else self._folder / "output"
         began = time.perf_counter()
         status = _wait(self._spawn(argv, env, output))
         seconds = time.perf_counter() - began
@@ -44,11 +44,35 @@ class Runner:
     def start(self, argv: list[str], env: dict[str, str]) -> dict[str, Any]:
         return {"pid": self._spawn(argv, env, self._folder / f"{Path(argv[0]).name}.log")}
 
+    def several(self, commands: list[list[str]], env: dict[str, str], at_a_time: int) -> dict[str, Any]:
+        """Runs all commands, so many at a time, and times the whole."""
+        waiting = list(enumerate(commands))
+        running: dict[int, Path] = {}
+        outputs = []
+        began = time.perf_counter()
+        while waiting or running:
+            while waiting and len(running) < at_a_time:
+                number, argv = waiting.pop(0)
+                output = self._folder / f"output-{number}"
+                running[self._spawn(argv, env, output)] = output
+            ended, status = os.waitpid(-1, 0)
+            finished = running.pop(ended, None)
+            if finished is not None:
+                outputs.append(finished.read_text(errors="replace"))
+                if status != 0:
+                    return {"error": f"{commands[0]}: {outputs[-1]}"}
+        return {"seconds": time.perf_counter() - began, "outputs": outputs}
+
     def parent_pss(self, pid: int) -> dict[str, Any]:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        parent = int(stat[stat.rindex(")") + 2 :].split()[1])
-        rollup = Path(f"/proc/{parent}/smaps_rollup").read_text()
-        return {"bytes": next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))}
+        return {"bytes": _pss(_parent(pid))}
+
+    def pss(self, pid: int) -> dict[str, Any]:
+        """Of a process and all its descendants."""
+        members = {pid}
+        others = [int(name) for name in os.listdir("/proc") if name.isdigit() and name != str(pid)]
+        while found := [other for other in others if other not in members and _parent(other) in members]:
+            members.update(found)
+        return {"bytes": sum(_pss(member) for member in members)}
 
     def _spawn(self, argv: list[str], env: dict[str, str], output: Path) -> int:
         program = shutil.which(argv[0])
@@ -60,6 +84,17 @@ class Runner:
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
         return os.posix_spawn(program, argv, {**os.environ, **env}, file_actions=actions)
+
+
+def _parent(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat[stat.rindex(")") + 2 :].split()[1])
+
+
+def _pss(pid: int) -> int:
+    """Proportional set size in bytes; proc_pid_smaps(5)."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 def _wait(pid: int) -> int:
@@ -85,7 +120,15 @@ def main() -> None:
     folder = Path(sys.argv[1])
     furnish(folder)
     runner = Runner(folder)
-    serve({"run": runner.run, "start": runner.start, "parent_pss": runner.parent_pss})
+    serve(
+        {
+            "run": runner.run,
+            "several": runner.several,
+            "start": runner.start,
+            "parent_pss": runner.parent_pss,
+            "pss": runner.pss,
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -84,14 +84,20 @@ class Stage:
             raise BenchError(answer["error"])
         return answer
 
-    def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Ran:
-        """Runs a command to its end; any status but 0 is an error."""
-        answer = self.ask(op="run", argv=list(argv), env=dict(env or {}))
+    def run(self, argv: Sequence[str], env: Mapping[str, str] | None = None, *, discard: bool = False) -> Ran:
+        """Runs a command to its end; any status but 0 is an error. ``discard``: its output goes to ``/dev/null``."""
+        answer = self.ask(op="run", argv=list(argv), env=dict(env or {}), discard=discard)
         return Ran(answer["seconds"], answer["output"])
 
-    def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-        """Starts a program that stays until the stage closes; its log is in the stage's folder."""
-        self.ask(op="start", argv=list(argv), env=dict(env or {}))
+    def several(self, commands: Sequence[Sequence[str]], env: Mapping[str, str], *, at_a_time: int) -> tuple[float, list[str]]:
+        """Runs all commands, so many at a time: the seconds of the whole, and what each wrote in the order of their ends."""
+        answer = self.ask(op="several", commands=[list(argv) for argv in commands], env=dict(env), at_a_time=at_a_time)
+        return answer["seconds"], answer["outputs"]
+
+    def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:
+        """Starts a program that stays until the stage closes; its log is in the stage's folder. Returns its process id there."""
+        pid: int = self.ask(op="start", argv=list(argv), env=dict(env or {}))["pid"]
+        return pid
 
     def await_success(self, argv: Sequence[str], env: Mapping[str, str] | None = None, *, seconds: float = 30) -> None:
         """Repeats a command until it succeeds, for a daemon that is coming up."""
@@ -108,6 +114,11 @@ class Stage:
     def parent_pss(self, pid: int) -> int:
         """Proportional set size in bytes of the parent of ``pid``: of the process that watches over a container."""
         pss: int = self.ask(op="parent_pss", pid=pid)["bytes"]
+        return pss
+
+    def pss(self, pid: int) -> int:
+        """Proportional set size in bytes of a process and its descendants."""
+        pss: int = self.ask(op="pss", pid=pid)["bytes"]
         return pss
 
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from bench.runner import furnish, serve
 from moby_tui.engine.engine import Engine
-from moby_tui.schema.container import ContainerCreate, HostConfig
+from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding
+
+WITHOUT_NETWORK = HostConfig(network_mode="none")
+WITH_PORT = HostConfig(network_mode="bridge", port_bindings={"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="18080")]})
 
 
 class Warm:
@@ -19,12 +22,12 @@ class Warm:
         self._loop = loop
         self._engine = engine
 
-    def start_true(self) -> dict[str, Any]:
-        return {"seconds": self._loop.run_until_complete(self._start_true())}
+    def start_true(self, port: bool) -> dict[str, Any]:
+        return {"seconds": self._loop.run_until_complete(self._start_true(WITH_PORT if port else WITHOUT_NETWORK))}
 
-    async def _start_true(self) -> float:
+    async def _start_true(self, host_config: HostConfig) -> float:
         containers = self._engine.containers
-        config = ContainerCreate(image="busybox", cmd=["true"], host_config=HostConfig(network_mode="none"))
+        config = ContainerCreate(image="busybox", cmd=["true"], host_config=host_config)
         container = (await containers.create(config)).id
         wait = await containers.wait(container, condition="next-exit")
         began = time.perf_counter()

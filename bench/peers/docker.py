@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from bench.peers.driven import DockerDriven
 from bench.stage import Stage
 
 CGROUP = "moby-bench-docker"
 
 
-class Docker:
-    """``env`` points the docker command line at this daemon."""
+class Docker(DockerDriven):
+    """``dockerd``, driven by the docker command line."""
 
     cgroups = (CGROUP,)
 
     def __init__(self, stage: Stage, archive: Path) -> None:
-        self._stage = stage
         socket = f"unix://{stage.folder}/s"
-        self.env = {"DOCKER_HOST": socket}
-        stage.start(
+        pid = stage.start(
             [
                 "dockerd",
                 f"--data-root={stage.folder}/d",
@@ -31,22 +29,9 @@ class Docker:
                 "--oom-score-adjust=0",
             ]
         )
+        super().__init__(stage, socket, pid)
         stage.await_success(["docker", "version"], self.env)
         stage.run(["docker", "load", "-i", str(archive)], self.env)
 
     def version(self) -> str:
         return f"dockerd {self._stage.run(['docker', 'version', '--format', '{{.Server.Version}}'], self.env).output.strip()}"
-
-    def run_true(self) -> float:
-        """``docker run --rm busybox true`` on the default bridge."""
-        return self._stage.run(["docker", "run", "--rm", "busybox", "true"], self.env).seconds
-
-    def monitors(self, count: int) -> list[int]:
-        """PSS in bytes of the shim of each of ``count`` idle containers."""
-        ids = [
-            self._stage.run(["docker", "run", "-d", "busybox", "sleep", "1000"], self.env).output.strip() for _ in range(count)
-        ]
-        inspected = json.loads(self._stage.run(["docker", "inspect", *ids], self.env).output)
-        sizes = [self._stage.parent_pss(container["State"]["Pid"]) for container in inspected]
-        self._stage.run(["docker", "rm", "-f", *ids], self.env)
-        return sizes

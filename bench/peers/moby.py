@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
+from bench.peers.driven import DockerDriven
 from bench.stage import Stage
 
 
@@ -21,32 +21,17 @@ def version(stage: Stage) -> str:
     return stage.run([*program(), "version", "--format", "moby {{.Client.Version}}"]).output.strip()
 
 
-class Daemon:
+class Daemon(DockerDriven):
     """``moby daemon``, driven by the docker command line."""
 
     cgroups = ("moby",)
 
     def __init__(self, stage: Stage, archive: Path) -> None:
-        self._stage = stage
         socket = f"unix://{stage.folder}/s"
-        self.env = {"DOCKER_HOST": socket}
-        stage.start([*program(), "daemon", "-H", socket], environment(stage))
+        pid = stage.start([*program(), "daemon", "-H", socket], environment(stage))
+        super().__init__(stage, socket, pid)
         stage.await_success(["docker", "version"], self.env)
         stage.run([*program(), "load", "-i", str(archive)], environment(stage))
-
-    def run_true(self) -> float:
-        """``docker run --rm busybox true`` on the default bridge."""
-        return self._stage.run(["docker", "run", "--rm", "busybox", "true"], self.env).seconds
-
-    def monitors(self, count: int) -> list[int]:
-        """PSS in bytes of the monitor of each of ``count`` idle containers."""
-        ids = [
-            self._stage.run(["docker", "run", "-d", "busybox", "sleep", "1000"], self.env).output.strip() for _ in range(count)
-        ]
-        inspected = json.loads(self._stage.run(["docker", "inspect", *ids], self.env).output)
-        sizes = [self._stage.parent_pss(container["State"]["Pid"]) for container in inspected]
-        self._stage.run(["docker", "rm", "-f", *ids], self.env)
-        return sizes
 
 
 class CommandLine:
@@ -89,7 +74,7 @@ class Sdk:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
-    def start_true(self) -> float:
-        """Start to exit of ``true`` without a network; create and remove are outside the time."""
-        seconds: float = self._stage.ask(op="start_true")["seconds"]
+    def start_true(self, *, port: bool = False) -> float:
+        """Start to exit of ``true`` without a network, or on the bridge with a published port; create and remove are not timed."""
+        seconds: float = self._stage.ask(op="start_true", port=port)["seconds"]
         return seconds

@@ -1,0 +1,196 @@
+"""The contestants and the questions. A contestant is set up when the first row asks for it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from bench import image
+from bench.peers import moby
+from bench.peers.crun import Crun
+from bench.peers.docker import Docker
+from bench.peers.podman import Podman
+from bench.rows import Row
+from bench.stage import Stage
+
+BINARY = Path(__file__).parent.parent / "dist" / "moby"
+IDLE = 10
+KIBIBYTE = 1 / 1024
+MEBIBYTE = KIBIBYTE / 1024
+
+
+class Contest:
+    """Each contestant on a stage of its own below ``base``; ``close`` takes the stages down."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._archive = base / "busybox.tar"
+        self._stages = ExitStack()
+        image.archive(self._archive)
+
+    def close(self) -> None:
+        self._stages.close()
+
+    def _stage(self, name: str, cgroups: tuple[str, ...] = (), worker: str = "bench.runner", *arguments: str) -> Stage:
+        return self._stages.enter_context(Stage(self._base / name, worker=worker, arguments=arguments, cgroups=cgroups))
+
+    @cached_property
+    def docker(self) -> Docker:
+        return Docker(self._stage("docker", Docker.cgroups), self._archive)
+
+    @cached_property
+    def podman(self) -> Podman:
+        return Podman(self._stage("podman", Podman.cgroups), self._archive)
+
+    @cached_property
+    def crun(self) -> Crun:
+        return Crun(self._stage("crun", Crun.cgroups), self._archive)
+
+    @cached_property
+    def daemon(self) -> moby.Daemon:
+        return moby.Daemon(self._stage("daemon", moby.Daemon.cgroups), self._archive)
+
+    @cached_property
+    def command(self) -> moby.CommandLine:
+        return moby.CommandLine(self._stage("cli", moby.CommandLine.cgroups), self._archive)
+
+    @cached_property
+    def one_file(self) -> moby.OneFile:
+        return moby.OneFile(self._stage("one-file"), BINARY)
+
+    @cached_property
+    def sdk(self) -> moby.Sdk:
+        return moby.Sdk(self._stage("sdk", moby.Sdk.cgroups, "bench.warm", str(self._archive)))
+
+    def versions(self) -> list[str]:
+        """Of all who were asked anything."""
+        peers = [self.__dict__.get(name) for name in ("docker", "podman", "crun")]
+        return [moby.version(self._stage("version")), *(peer.version() for peer in peers if peer is not None)]
+
+
+def _median_of(sizes: Callable[[int], list[int]]) -> float:
+    return statistics.median(sizes(IDLE))
+
+
+def rows(contest: Contest) -> list[Row]:
+    """In the order in which they are measured: the memory of the idle daemons before they are worked hard."""
+    c = contest
+    return [
+        Row(
+            "daemon",
+            "PSS of an idle daemon and its helpers",
+            "dockerd + containerd",
+            lambda: c.daemon.idle(),
+            lambda: c.docker.idle(),
+            target=0.5,
+            runs=1,
+            scale=MEBIBYTE,
+            unit="MiB",
+            warm_up=0,
+        ),
+        Row(
+            "start",
+            "start to exit of true, no network, warm SDK",
+            "crun run",
+            lambda: c.sdk.start_true(),
+            lambda: c.crun.run_true(),
+            target=1.0,
+            runs=48,
+        ),
+        Row(
+            "start-port",
+            "the same, bridge and a published port",
+            "crun run without",
+            lambda: c.sdk.start_true(port=True),
+            lambda: c.crun.run_true(),
+            target=2.0,
+            runs=48,
+        ),
+        Row(
+            "docker-run",
+            "docker run --rm busybox true, bridge",
+            "dockerd",
+            lambda: c.daemon.run_true(),
+            lambda: c.docker.run_true(),
+            target=0.15,
+            runs=20,
+        ),
+        Row(
+            "run",
+            "run --rm busybox true, bridge, no daemon",
+            "podman",
+            lambda: c.command.run_true(),
+            lambda: c.podman.run_true(),
+            target=0.4,
+            runs=20,
+        ),
+        Row(
+            "exec",
+            "docker exec c true",
+            "dockerd",
+            lambda: c.daemon.exec_true(),
+            lambda: c.docker.exec_true(),
+            target=0.5,
+            runs=20,
+        ),
+        Row(
+            "fifty",
+            "50 times docker run -d, bridge, 8 at a time",
+            "dockerd",
+            lambda: c.daemon.crowd.start(),
+            lambda: c.docker.crowd.start(),
+            target=0.2,
+            runs=3,
+            scale=1,
+            unit="s",
+            warm_up=0,
+        ),
+        Row(
+            "remove",
+            "docker rm -f of the 50, running",
+            "dockerd",
+            lambda: c.daemon.crowd.remove(),
+            lambda: c.docker.crowd.remove(),
+            target=0.3,
+            runs=3,
+            scale=1,
+            unit="s",
+            warm_up=0,
+        ),
+        Row(
+            "output",
+            "300 MB through an attached stdout",
+            "dockerd",
+            lambda: c.daemon.output(),
+            lambda: c.docker.output(),
+            target=0.33,
+            runs=3,
+            scale=1,
+            unit="s",
+            warm_up=0,
+        ),
+        Row(
+            "monitor",
+            f"PSS of an idle container's monitor ({IDLE} containers)",
+            "containerd-shim",
+            lambda: _median_of(c.daemon.monitors),
+            lambda: _median_of(c.docker.monitors),
+            target=1.0,
+            runs=1,
+            scale=KIBIBYTE,
+            unit="KiB",
+            warm_up=0,
+        ),
+        Row(
+            "one-file",
+            "version, one file, second start",
+            "its folder",
+            lambda: c.one_file.version_of_file(),
+            lambda: c.one_file.version_of_folder(),
+            target=1.5,
+            runs=20,
+        ),
+    ]
