@@ -31,6 +31,8 @@ _NUMBERS = {
         "keyctl": 250,
         "exit_group": 231,
         "rt_sigaction": 13,
+        "sched_setattr": 314,
+        "ioprio_set": 251,
     },
     "aarch64": {
         "setresuid": 147,
@@ -42,6 +44,8 @@ _NUMBERS = {
         "keyctl": 219,
         "exit_group": 94,
         "rt_sigaction": 134,
+        "sched_setattr": 274,
+        "ioprio_set": 30,
     },
 }
 if MACHINE not in _NUMBERS:
@@ -65,14 +69,17 @@ def _named(name: str, *types: type[ctypes._SimpleCData[Any]]) -> Call:
 errno_now = ctypes.get_errno
 
 # files and descriptors
+access = _libc_call("access", c_char_p, c_int)
 chdir = _libc_call("chdir", c_char_p)
 chmod = _libc_call("chmod", c_char_p, ctypes.c_uint)
 close = _libc_call("close", c_int)
 dup3 = _libc_call("dup3", c_int, c_int, c_int)
 fchdir = _libc_call("fchdir", c_int)
 getcwd = _raw({"x86_64": 79, "aarch64": 17}[MACHINE], c_void_p, c_size_t)
+chroot = _libc_call("chroot", c_char_p)
 fchmod = _libc_call("fchmod", c_int, c_uint)
 fchown = _libc_call("fchown", c_int, c_uint, c_uint)
+fchownat = _libc_call("fchownat", c_int, c_char_p, c_uint, c_uint, c_int)
 ioctl = _libc_call("ioctl", c_int, c_ulong, c_void_p)
 mkdirat = _libc_call("mkdirat", c_int, c_char_p, c_uint)
 mknodat = _libc_call("mknodat", c_int, c_char_p, c_uint, c_ulong)
@@ -99,9 +106,13 @@ umount2 = _libc_call("umount2", c_char_p, c_int)
 capset = _named("capset", c_void_p, c_void_p)
 execve = _libc_call("execve", c_char_p, c_void_p, c_void_p)
 exit_group = _named("exit_group", c_int)
+ioprio_set = _named("ioprio_set", c_int, c_int, c_int)
 keyctl_join = _named("keyctl", c_int, c_char_p)
+personality = _libc_call("personality", c_ulong)
 prctl = _libc_call("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
 rt_sigaction = _named("rt_sigaction", c_int, c_void_p, c_void_p, c_size_t)
+sched_setaffinity = _libc_call("sched_setaffinity", c_int, c_size_t, c_void_p)
+sched_setattr = _named("sched_setattr", c_int, c_void_p, c_uint)
 seccomp = _named("seccomp", c_uint, c_uint, c_void_p)
 setdomainname = _libc_call("setdomainname", c_char_p, c_size_t)
 setgroups = _named("setgroups", c_size_t, c_void_p)

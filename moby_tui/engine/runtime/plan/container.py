@@ -9,8 +9,9 @@ import os
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.plan import identity
+from moby_tui.engine.runtime.plan import identity, scheduling
 from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan, MountOptions, open_bind_source
+from moby_tui.engine.runtime.plan.gate import Gate
 from moby_tui.engine.runtime.plan.program import Label, Program
 
 _NAMESPACE_FLAGS = {
@@ -43,6 +44,15 @@ class Surroundings:
         self.seccomp = b""
         #: what the cgroup file system needs: see ``mount_cgroups``
         self.cgroup_mounts: list[dict[str, object]] = []
+        #: where the child waits for others to have done something: before it changes its root, and before it becomes the program
+        self.before_root: Gate | None = None
+        self.before_program: Gate | None = None
+        #: whether the process is to be killed when the one that made it dies
+        self.monitored = True
+        #: how many descriptors from 3 on the program inherits
+        self.preserved = 0
+        #: whether the root is changed with chroot(2), where pivot_root(2) cannot be had (a ramdisk)
+        self.no_pivot = False
 
 
 def namespace_flags(spec: Spec) -> int:
@@ -67,10 +77,13 @@ def compile_container(spec: Spec, around: Surroundings) -> Program:
     _hide(files, linux, around)
     if str(process["cwd"]) != "/":
         files.program.add("close", calls.close, files.target(str(process["cwd"])))
-    files.enter_root(read_only=bool(root.get("readonly")))
+    if around.before_root is not None:
+        around.before_root.add_to(program)
+    files.enter_root(read_only=bool(root.get("readonly")), no_pivot=around.no_pivot)
     identity.set_hostname(program, str(spec.get("hostname", "")), str(spec.get("domainname", "")))
     _attach_streams(program, around)
-    _finish(program, process, around.seccomp)
+    _set_personality(program, linux)
+    _finish(program, process, around)
     return program
 
 
@@ -83,12 +96,17 @@ def compile_exec(
     streams: tuple[int, int, int],
     seccomp: bytes,
     report: int,
+    monitored: bool = True,
+    preserved: int = 0,
 ) -> Program:
     """Lays out one more process in a running container, whose first process is the pidfd ``init``; its pid is written to ``report``.
 
     The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
     """
     program = Program()
+    around = Surroundings()
+    around.terminal, around.streams, around.seccomp = terminal, streams, seccomp
+    around.monitored, around.preserved = monitored, preserved
     _enter_cgroups(program, entrances)
     namespaces = (
         processes.CLONE_NEWNS
@@ -103,11 +121,8 @@ def compile_exec(
     program.add("join namespaces", calls.setns, init, namespaces)
     _fork(program, report)
     program.add("new session", calls.setsid)
-    if terminal >= 0:
-        identity.take_terminal(program, terminal)
-    else:
-        identity.set_streams(program, streams)
-    _finish(program, process, seccomp)
+    _attach_streams(program, around)
+    _finish(program, process, around)
     return program
 
 
@@ -120,9 +135,9 @@ def _settle_in(program: Program, spec: Spec, around: Surroundings) -> None:
     program.add("new session", calls.setsid, on={errno.EPERM: None})
     identity.join_keyring(program, str(spec.get("keyring", "_moby")))
     for namespace in _namespaces(spec):
-        if namespace["type"] == "cgroup":
+        if namespace["type"] == "cgroup" and "path" not in namespace:
             program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
-        elif namespace["type"] == "network" and "path" in namespace:
+        elif namespace["type"] == "network" and around.network >= 0:
             program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
 
 
@@ -162,7 +177,7 @@ def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surr
             _write_through_proc(program, spec, tree_slot)
             files.attach(tree_slot, destination)
         else:
-            files.attach(files.new_mount(destination, kind, options), destination)
+            files.attach(files.new_mount(destination, kind, options, source=str(mount.get("source") or "")), destination)
     if around.terminal >= 0:
         files.attach_console(around.terminal)
 
@@ -230,15 +245,22 @@ def _hide(files: FileSystemPlan, linux: Spec, around: Surroundings) -> None:
 def _attach_streams(program: Program, around: Surroundings) -> None:
     if around.terminal >= 0:
         identity.take_terminal(program, around.terminal)
-    else:
+    elif around.streams[0] >= 0:
+        # without any, they are already what they are to be
         identity.set_streams(program, around.streams)
 
 
-def _finish(program: Program, process: Spec, seccomp: bytes) -> None:
+def _set_personality(program: Program, linux: Spec) -> None:
+    personality = _section(linux, "personality")
+    if personality:
+        scheduling.set_personality(program, personality)
+
+
+def _finish(program: Program, process: Spec, around: Surroundings) -> None:
     """The last steps, in the one order in which none undoes another: limits, directory, privileges, filter, program."""
-    user = _section(process, "user")
-    capabilities = [str(name) for name in _list(_section(process, "capabilities"), "bounding")]
+    user, seccomp = _section(process, "user"), around.seccomp
     no_new_privileges = bool(process.get("noNewPrivileges"))
+    scheduling.set_priorities(program, process)
     identity.set_limits(program, _list(process, "rlimits"))
     identity.check_working_directory(program, str(process["cwd"]))
     if no_new_privileges:
@@ -246,14 +268,20 @@ def _finish(program: Program, process: Spec, seccomp: bytes) -> None:
     elif seccomp:
         # without no_new_privs only CAP_SYS_ADMIN may load a filter, and we are about to give it up
         identity.load_seccomp(program, seccomp)
-    identity.become_user(program, user, capabilities, int(str(user.get("umask", 0o022))))
-    program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    identity.become_user(program, user, _section(process, "capabilities"), int(str(user.get("umask", 0o022))))
+    if around.monitored:
+        program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
     identity.reset_signals(program)
-    identity.close_descriptors(program)
+    identity.close_descriptors(program, 3 + around.preserved)
+    environment = [str(entry) for entry in _list(process, "env")]
+    arguments, search_path = [str(word) for word in _list(process, "args")], _search_path(environment)
+    if around.before_program is not None:
+        # whoever waits to let it go learns here, not there, that there is no such program
+        identity.check_executable(program, arguments[0], search_path)
+        around.before_program.add_to(program)
     if no_new_privileges and seccomp:
         identity.load_seccomp(program, seccomp)
-    environment = [str(entry) for entry in _list(process, "env")]
-    identity.execute(program, [str(word) for word in _list(process, "args")], environment, _search_path(environment))
+    identity.execute(program, arguments, environment, search_path)
 
 
 def _search_path(environment: list[str]) -> str:

@@ -25,9 +25,20 @@ _FLAG_OPTIONS = {
     "dev": (0, mounts.MOUNT_ATTR_NODEV),
     "noexec": (mounts.MOUNT_ATTR_NOEXEC, 0),
     "exec": (0, mounts.MOUNT_ATTR_NOEXEC),
-    "relatime": (0, 0),
+    "symfollow": (0, mounts.MOUNT_ATTR_NOSYMFOLLOW),
+    "nosymfollow": (mounts.MOUNT_ATTR_NOSYMFOLLOW, 0),
+    "relatime": (0, mounts.MOUNT_ATTR__ATIME),
+    "norelatime": (0, 0),
+    "noatime": (mounts.MOUNT_ATTR_NOATIME, mounts.MOUNT_ATTR__ATIME),
+    "atime": (0, mounts.MOUNT_ATTR_NOATIME),
+    "strictatime": (mounts.MOUNT_ATTR_STRICTATIME, mounts.MOUNT_ATTR__ATIME),
+    "nostrictatime": (0, mounts.MOUNT_ATTR_STRICTATIME),
+    "nodiratime": (mounts.MOUNT_ATTR_NODIRATIME, 0),
+    "diratime": (0, mounts.MOUNT_ATTR_NODIRATIME),
     "defaults": (0, 0),
 }
+#: What mount(8) takes and the kernel does by itself.
+_SILENT = frozenset({"async", "nomand", "noiversion", "nolazytime", "loud", "silent", "quiet"})
 _PROPAGATION = {
     "private": mounts.MS_PRIVATE,
     "rprivate": mounts.MS_PRIVATE,
@@ -43,6 +54,7 @@ _CLOEXEC = os.O_CLOEXEC
 _FINAL = os.O_PATH | _CLOEXEC
 #: The devices every container has (OCI runtime specification, "Default Devices").
 _DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+_DEVICE_KINDS = {"b": stat.S_IFBLK, "c": stat.S_IFCHR, "u": stat.S_IFCHR, "p": stat.S_IFIFO}
 _LINKS = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"))
 
 
@@ -67,11 +79,19 @@ class MountOptions:
         self.propagation = 0
         self.recursive_propagation = False
         self.recursive_bind = False
+        #: attributes to set on every mount of a tree, and to clear (``rro``, ``rrw`` and the like)
+        self.recursive_attributes = self.recursive_cleared = 0
         self.data: list[tuple[str, str | None]] = []
         for option in options:
             if option in _FLAG_OPTIONS:
                 wanted, cleared = _FLAG_OPTIONS[option]
-                self.attributes = (self.attributes | wanted) & ~cleared
+                self.attributes = self.attributes & ~cleared | wanted
+            elif option[:1] == "r" and option[1:] in _FLAG_OPTIONS:
+                wanted, cleared = _FLAG_OPTIONS[option[1:]]
+                self.recursive_attributes = self.recursive_attributes & ~cleared | wanted
+                self.recursive_cleared = self.recursive_cleared & ~wanted | cleared
+            elif option in _SILENT:
+                continue
             elif option in _PROPAGATION:
                 self.propagation = _PROPAGATION[option]
                 self.recursive_propagation = option.startswith("r")
@@ -94,7 +114,12 @@ def open_bind_source(source: str, options: MountOptions, *, writable: bool) -> t
     # private unless asked otherwise: a mount made in the container must not appear on the host
     mounts.mount_setattr(tree, "", recursive, propagation=options.propagation or mounts.MS_PRIVATE)
     if attributes:
-        mounts.mount_setattr(tree, "", recursive, set=attributes)
+        # the kernel takes a way of keeping access times only in place of the other ones
+        clear = mounts.MOUNT_ATTR__ATIME if attributes & mounts.MOUNT_ATTR__ATIME else 0
+        mounts.mount_setattr(tree, "", recursive, set=attributes, clear=clear)
+    if options.recursive_attributes or options.recursive_cleared:
+        everywhere = mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
+        mounts.mount_setattr(tree, "", everywhere, set=options.recursive_attributes, clear=options.recursive_cleared)
     return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
 
 
@@ -157,13 +182,20 @@ class FileSystemPlan:
         self.program.add("close", calls.close, target)
         self.program.add("close", calls.close, tree)
 
-    def new_mount(self, path: str, file_system: str, options: MountOptions, on: dict[int, Label | None] | None = None) -> Slot:
+    def new_mount(
+        self,
+        path: str,
+        file_system: str,
+        options: MountOptions,
+        on: dict[int, Label | None] | None = None,
+        source: str = "",
+    ) -> Slot:
         """A new file system, detached; its descriptor is in the returned slot. Raises ``ValueError`` on an option too long."""
         program = self.program
         context, tree = program.open_slot(), program.open_slot()
         name = f"mount {path}"
         program.add(name, calls.fsopen, file_system.encode(), mounts.FSOPEN_CLOEXEC, out=context, on=on)
-        program.add(name, calls.fsconfig, context, mounts.FSCONFIG_SET_STRING, b"source", file_system.encode(), 0)
+        program.add(name, calls.fsconfig, context, mounts.FSCONFIG_SET_STRING, b"source", os.fsencode(source or file_system), 0)
         for key, value in options.data:
             if value is None:
                 program.add(f"{name}, option {key}", calls.fsconfig, context, mounts.FSCONFIG_SET_FLAG, key.encode(), None, 0)
@@ -211,15 +243,18 @@ class FileSystemPlan:
         self.program.add(
             f"create /dev/{name}", calls.mknodat, tree, node, kind | mode, os.makedev(major, minor), on={errno.EEXIST: None}
         )
+        if uid or gid:
+            self.program.add(f"create /dev/{name}", calls.fchownat, tree, node, uid, gid, mounts.AT_SYMLINK_NOFOLLOW)
 
     def _extra_device(self, tree: Slot, name: str, device: dict[str, object]) -> None:
         parts = name.split("/")
         for index in range(1, len(parts)):
             folder = "/".join(parts[:index])
             self.program.add(f"create /dev/{folder}", calls.mkdirat, tree, folder.encode(), 0o755, on={errno.EEXIST: None})
-        kind = stat.S_IFBLK if device["type"] == "b" else stat.S_IFCHR
-        mode = int(str(device.get("fileMode", 0o666)))
-        self._device(tree, name, kind, int(str(device["major"])), int(str(device["minor"])), mode, 0, 0)
+        kind = _DEVICE_KINDS[str(device["type"])]
+        mode, uid, gid = (int(str(device.get(key) or 0)) for key in ("fileMode", "uid", "gid"))
+        major, minor = (int(str(device.get(key) or 0)) for key in ("major", "minor"))
+        self._device(tree, name, kind, major, minor, stat.S_IMODE(mode) if "fileMode" in device else 0o666, uid, gid)
 
     def _set_attributes(self, path: str, tree: int | Slot, attributes: int) -> None:
         attr = self.program.keep(_MountAttr(attributes, 0, 0, 0))
@@ -288,13 +323,20 @@ class FileSystemPlan:
         program.add("close", calls.close, target)
         program.place(end)
 
-    def enter_root(self, *, read_only: bool) -> None:
-        """pivot_root(2): the container's root becomes ours and the host's tree is let go, never to be reached again."""
+    def enter_root(self, *, read_only: bool, no_pivot: bool = False) -> None:
+        """pivot_root(2): the container's root becomes ours and the host's tree is let go, never to be reached again.
+
+        ``no_pivot``: the root is moved over the host's instead, which lies hidden under it (a ramdisk cannot be pivoted away).
+        """
         add = self.program.add
         add("enter root", calls.fchdir, self.root)
-        add("pivot root", calls.pivot_root, b".", b".")
-        # the old root now lies on top of the new one
-        add("detach host", calls.umount2, b".", mounts.MNT_DETACH)
+        if no_pivot:
+            add("move root", calls.move_mount, self.root, b"", mounts.AT_FDCWD, b"/", mounts.MOVE_MOUNT_F_EMPTY_PATH)
+            add("change root", calls.chroot, b".")
+        else:
+            add("pivot root", calls.pivot_root, b".", b".")
+            # the old root now lies on top of the new one
+            add("detach host", calls.umount2, b".", mounts.MNT_DETACH)
         add("enter root", calls.chdir, b"/")
         if read_only:
             self._set_attributes("/", self.root, mounts.MOUNT_ATTR_RDONLY)

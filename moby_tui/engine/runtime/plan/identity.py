@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import resource
+from collections.abc import Callable
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
@@ -76,7 +77,9 @@ def set_apparmor(program: Program, proc: int | ctypes.c_int, profile: str) -> No
 
 
 def join_keyring(program: Program, name: str) -> None:
-    """A session keyring of its own, so that the host's cannot be read. A kernel without keyrings has nothing to hide."""
+    """A session keyring of its own, so that the host's cannot be read; none for an empty name. Without keyrings nothing is hidden."""
+    if not name:
+        return
     on: dict[int, Label | None] = {errno.ENOSYS: None, errno.EPERM: None, errno.EDQUOT: None}
     program.add("join keyring", calls.keyctl_join, _KEYCTL_JOIN_SESSION_KEYRING, name.encode(), on=on)
 
@@ -130,12 +133,13 @@ def load_seccomp(program: Program, bpf: bytes) -> None:
     program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, 0, program.keep(fprog))
 
 
-def become_user(program: Program, user: dict[str, object], capabilities: list[str], umask: int) -> None:
+def become_user(program: Program, user: dict[str, object], capabilities: dict[str, object], umask: int) -> None:
     """Drops to the user and capabilities asked for, in the order that leaves no moment with more than both.
 
-    The inheritable set stays empty (CVE-2022-24769); the supplementary groups are always set (CVE-2022-36109).
+    ``capabilities``: the five sets of the OCI specification; one that is not named is empty, as the inheritable set of all our
+    own containers is (CVE-2022-24769). The supplementary groups are always set (CVE-2022-36109). Raises ``ValueError``.
     """
-    keep = {CAPABILITIES[name] for name in capabilities}
+    keep = _capability_set(capabilities, "bounding")
     with open("/proc/sys/kernel/cap_last_cap") as file:
         last = int(file.read())
     for number in range(last + 1):
@@ -150,20 +154,32 @@ def become_user(program: Program, user: dict[str, object], capabilities: list[st
     program.add(f"set group {gid}", calls.setresgid, gid, gid, gid)
     program.add(f"set user {uid}", calls.setresuid, uid, uid, uid)
     program.add("keep capabilities", calls.prctl, processes.PR_SET_KEEPCAPS, 0, 0, 0, 0)
-    _set_capabilities(program, keep, effective=uid == 0)
+    _set_capabilities(program, capabilities)
     clear = (processes.PR_CAP_AMBIENT, processes.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     program.add("clear ambient capabilities", calls.prctl, *clear, on={errno.EINVAL: None})
+    for number in sorted(_capability_set(capabilities, "ambient")):
+        raise_one = (processes.PR_CAP_AMBIENT, processes.PR_CAP_AMBIENT_RAISE, number, 0, 0)
+        # as the other runtimes: the kernel refuses one that is not both permitted and inheritable
+        program.add("raise ambient capability", calls.prctl, *raise_one, on={errno.EPERM: None})
     program.add("set umask", calls.umask, umask)
 
 
-def _set_capabilities(program: Program, keep: set[int], *, effective: bool) -> None:
+def _set_capabilities(program: Program, capabilities: dict[str, object]) -> None:
     header = program.keep(_CapabilityHeader(_CAPABILITY_VERSION_3, 0))
     data = (_CapabilityData * 2)()
-    for number in keep:
-        bit = 1 << (number % 32)
-        data[number // 32].permitted |= bit if effective else 0
-        data[number // 32].effective |= bit if effective else 0
+    for name in ("effective", "permitted", "inheritable"):
+        for number in _capability_set(capabilities, name):
+            setattr(data[number // 32], name, getattr(data[number // 32], name) | 1 << (number % 32))
     program.add("set capabilities", calls.capset, header, program.keep(data))
+
+
+def _capability_set(capabilities: dict[str, object], name: str) -> set[int]:
+    names = capabilities.get(name) or []
+    assert isinstance(names, list)
+    unknown = [text for text in names if text not in CAPABILITIES]
+    if unknown:
+        raise ValueError(f"unknown capability {unknown[0]!r}; see capabilities(7) for their names")
+    return {CAPABILITIES[text] for text in names}
 
 
 def forbid_new_privileges(program: Program) -> None:
@@ -184,9 +200,9 @@ def reset_signals(program: Program) -> None:
     program.add("unblock signals", calls.sigprocmask, _SIG_SETMASK, empty, None)
 
 
-def close_descriptors(program: Program) -> None:
-    """Whatever of the host is still open closes as the program starts (CVE-2024-21626)."""
-    program.add("close descriptors", calls.close_range, 3, 0xFFFFFFFF, _CLOSE_RANGE_CLOEXEC)
+def close_descriptors(program: Program, first: int = 3) -> None:
+    """Whatever of the host is still open, from ``first`` on, closes as the program starts (CVE-2024-21626)."""
+    program.add("close descriptors", calls.close_range, first, 0xFFFFFFFF, _CLOSE_RANGE_CLOEXEC)
 
 
 def check_working_directory(program: Program, directory: str) -> None:
@@ -208,7 +224,20 @@ def execute(program: Program, arguments: list[str], environment: list[str], path
     """
     argv = _string_array(program, arguments)
     envp = _string_array(program, environment)
-    command = arguments[0]
+    _try_each(program, arguments[0], path, calls.execve, (argv, envp), None)
+
+
+def check_executable(program: Program, command: str, path: str) -> None:
+    """Fails as ``execute`` would where there is no such program, or the user may not execute it."""
+    found = Label()
+    _try_each(program, command, path, calls.access, (os.X_OK,), found)
+    program.place(found)
+
+
+def _try_each(
+    program: Program, command: str, path: str, call: Callable[..., int], arguments: tuple[object, ...], found: Label | None
+) -> None:
+    """Makes the call for each file that the command may stand for, until it succeeds; else fails with what was remembered."""
     candidates = [command] if "/" in command else [f"{folder or '.'}/{command}" for folder in path.split(":")]
     forbidden = ctypes.c_int(errno.ENOENT)
 
@@ -223,7 +252,7 @@ def execute(program: Program, arguments: list[str], environment: list[str], path
     for candidate in candidates:
         denied, following = Label(), Label()
         on: dict[int, Label | None] = {errno.ENOENT: following, errno.ENOTDIR: following, errno.EACCES: denied}
-        program.add("execute", calls.execve, os.fsencode(candidate), argv, envp, on=on)
+        program.add("execute", call, os.fsencode(candidate), *arguments, on=on, then=found)
         program.place(denied)
         program.add("execute", remember)
         program.place(following)

@@ -1,0 +1,53 @@
+"""A place in a program where the child waits until another process has done its part."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.runtime.plan.program import Program
+
+
+class Gate:
+    """The child tells that it has come, and goes on when a byte is written to ``go``; at the end of that pipe it ends itself."""
+
+    def __init__(self, wait: int = -1, go: int = -1) -> None:
+        """``wait``: where the child reads, and ``go``: where it is let go; a pipe of the gate's own where they are not given."""
+        self.wait, self.go = (wait, go) if wait >= 0 else os.pipe2(os.O_CLOEXEC)
+        self._arrived, self._arrive = os.pipe2(os.O_CLOEXEC)
+
+    def add_to(self, program: Program) -> None:
+        byte = ctypes.create_string_buffer(b"x", 1)
+        address = program.keep(byte)
+        wait, go, arrive = self.wait, self.go, self._arrive
+
+        def pause() -> int:
+            # a pipe's end is seen only where nobody can write any more: not even we
+            if go >= 0:
+                calls.close(go)
+            calls.write(arrive, address, 1)
+            calls.close(arrive)
+            return 0 if calls.read(wait, address, 1) == 1 else calls.exit_group(1)
+
+        program.add("wait to be let go", pause)
+
+    def child_is_made(self) -> None:
+        """Closes the child's ends, once it has them."""
+        os.close(self._arrive)
+        os.close(self.wait)
+
+    def arrived(self, timeout: float | None = None) -> bool:
+        """Waits until the child has come here; False where it has ended before. Raises ``TimeoutError`` (seconds)."""
+        if timeout is not None and not select.select([self._arrived], [], [], timeout)[0]:
+            raise TimeoutError("the container is not ready in time")
+        return os.read(self._arrived, 1) != b""
+
+    def let_go(self) -> None:
+        os.write(self.go, b"g")
+
+    def close(self) -> None:
+        os.close(self._arrived)
+        if self.go >= 0:
+            os.close(self.go)

@@ -1,0 +1,110 @@
+"""The steps that set how a process is scheduled: sched(7), ioprio_set(2), personality(2). OCI runtime specification, config.md."""
+
+from __future__ import annotations
+
+import ctypes
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.runtime.plan.program import Program
+
+_POLICIES = {
+    "SCHED_OTHER": 0,
+    "SCHED_FIFO": 1,
+    "SCHED_RR": 2,
+    "SCHED_BATCH": 3,
+    "SCHED_ISO": 4,
+    "SCHED_IDLE": 5,
+    "SCHED_DEADLINE": 6,
+}
+_FLAGS = {
+    "SCHED_FLAG_RESET_ON_FORK": 0x01,
+    "SCHED_FLAG_RECLAIM": 0x02,
+    "SCHED_FLAG_DL_OVERRUN": 0x04,
+    "SCHED_FLAG_KEEP_POLICY": 0x08,
+    "SCHED_FLAG_KEEP_PARAMS": 0x10,
+    "SCHED_FLAG_UTIL_CLAMP_MIN": 0x20,
+    "SCHED_FLAG_UTIL_CLAMP_MAX": 0x40,
+}
+_IO_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
+_IO_CLASS_SHIFT, _IO_WHO_PROCESS = 13, 1
+_PERSONALITIES = {"LINUX": 0, "LINUX32": 8}
+_MAX_CPUS = 8192
+
+
+class _SchedAttr(ctypes.Structure):
+    _fields_ = (
+        ("size", ctypes.c_uint32),
+        ("policy", ctypes.c_uint32),
+        ("flags", ctypes.c_uint64),
+        ("nice", ctypes.c_int32),
+        ("priority", ctypes.c_uint32),
+        ("runtime", ctypes.c_uint64),
+        ("deadline", ctypes.c_uint64),
+        ("period", ctypes.c_uint64),
+    )
+
+
+def set_priorities(program: Program, process: dict[str, object]) -> None:
+    """``scheduler`` and ``ioPriority`` of the process. Raises ``ValueError`` on a policy, flag or class that is none."""
+    scheduler, io = process.get("scheduler"), process.get("ioPriority")
+    if isinstance(scheduler, dict):
+        _set_scheduler(program, scheduler)
+    if isinstance(io, dict):
+        kind, level = _known(_IO_CLASSES, io.get("class"), "I/O priority class"), _whole(io, "priority")
+        if not 0 <= level <= 7:
+            raise ValueError(f"I/O priority {level} is not one of 0 to 7")
+        program.add("set I/O priority", calls.ioprio_set, _IO_WHO_PROCESS, 0, kind << _IO_CLASS_SHIFT | level)
+
+
+def _set_scheduler(program: Program, asked: dict[str, object]) -> None:
+    flags = asked.get("flags") or []
+    assert isinstance(flags, list)
+    attributes = _SchedAttr(
+        size=ctypes.sizeof(_SchedAttr),
+        policy=_known(_POLICIES, asked.get("policy"), "scheduling policy"),
+        flags=sum(_known(_FLAGS, flag, "scheduling flag") for flag in set(flags)),
+        nice=_whole(asked, "nice"),
+        priority=_whole(asked, "priority"),
+        runtime=_whole(asked, "runtime"),
+        deadline=_whole(asked, "deadline"),
+        period=_whole(asked, "period"),
+    )
+    program.add("set scheduling policy", calls.sched_setattr, 0, program.keep(attributes), 0)
+
+
+def set_affinity(program: Program, cpus: str) -> None:
+    """The processors the process may run on (``0-3,7``). Raises ``ValueError``."""
+    mask = (ctypes.c_ulong * (_MAX_CPUS // 64))()
+    for number in _numbers(cpus):
+        mask[number // 64] |= 1 << (number % 64)
+    program.add("set processor affinity", calls.sched_setaffinity, 0, ctypes.sizeof(mask), program.keep(mask))
+
+
+def _numbers(cpus: str) -> set[int]:
+    found: set[int] = set()
+    for part in cpus.split(","):
+        first, _, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < _MAX_CPUS):
+            raise ValueError(f"bad list of processors {cpus!r}; write it as 0-3,7")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+def set_personality(program: Program, asked: dict[str, object]) -> None:
+    """Raises ``ValueError`` for a domain that the specification does not know; it knows no flags at all."""
+    if asked.get("flags"):
+        raise ValueError("linux.personality.flags are not supported; the specification defines none")
+    program.add("set personality", calls.personality, _known(_PERSONALITIES, asked.get("domain"), "personality"))
+
+
+def _known(table: dict[str, int], name: object, what: str) -> int:
+    if not isinstance(name, str) or name not in table:
+        raise ValueError(f"unknown {what} {name!r}; it is one of {', '.join(table)}")
+    return table[name]
+
+
+def _whole(values: dict[str, object], key: str) -> int:
+    value = values.get(key) or 0
+    if not isinstance(value, int):
+        raise ValueError(f"{key} must be a whole number, not {value!r}")
+    return value
