@@ -69,13 +69,19 @@ def _number(text: str, what: str) -> int:
 
 
 def _read_lines(root: int, path: str) -> list[str]:
-    """The lines of a small regular file; none if there is no such file. A FIFO or a device in its place is not waited for (CVE-2024-9676)."""
+    """The lines of a small regular file; none if there is no such file.
+
+    A FIFO or a device in its place is not opened: the one would never answer (CVE-2024-9676), the other may act on being opened.
+    """
     try:
-        fd = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        found = open_in_root(root, path, os.O_PATH)
     except OSError:
         return []
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
             return []
-        data = file.read(_MAX_BYTES)
+        with open(f"/proc/self/fd/{found}", "rb") as file:
+            data = file.read(_MAX_BYTES)
+    finally:
+        os.close(found)
     return [line for line in data.decode("utf-8", "surrogateescape").split("\n") if line and not line.startswith("#")]

@@ -9,7 +9,7 @@ import os
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.plan import identity, scheduling
+from moby_tui.engine.runtime.plan import guard, identity, scheduling
 from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan, MountOptions, open_bind_source
 from moby_tui.engine.runtime.plan.gate import Gate
 from moby_tui.engine.runtime.plan.program import Label, Program
@@ -159,13 +159,21 @@ def _wait_for(program: Program, go: int) -> None:
 
 
 def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surroundings) -> None:
-    """In the order of the configuration: a later mount may lie inside an earlier one."""
+    """In the order of the configuration: a later mount may lie inside an earlier one.
+
+    /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
+    a say in what they show (CVE-2019-19921, CVE-2023-27561).
+    """
+    kinds = {mount.get("type") for mount in _list(spec, "mounts")}
+    if "proc" not in kinds:
+        _use_own_procfs(program, files, spec)
     for mount in _list(spec, "mounts"):
         destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
         options = MountOptions([str(option) for option in _list(mount, "options")])
         if kind == "bind":
+            over_proc = guard.check_destination(destination, str(mount["source"]))
             tree, directory = open_bind_source(str(mount["source"]), options, writable=True)
-            files.attach(tree, destination, directory=directory)
+            files.attach(tree, destination, directory=directory, over_proc=over_proc)
         elif kind == "cgroup":
             _mount_cgroups(program, files, destination, options, around.cgroup_mounts)
         elif kind == "devpts" and around.devpts >= 0:
@@ -175,11 +183,23 @@ def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surr
         elif kind == "proc":
             tree_slot = files.new_mount(destination, kind, options)
             _write_through_proc(program, spec, tree_slot)
-            files.attach(tree_slot, destination)
+            files.attach(tree_slot, destination, real=True)
+        elif kind == "sysfs":
+            files.attach(files.new_mount(destination, kind, options), destination, real=True)
         else:
-            files.attach(files.new_mount(destination, kind, options, source=str(mount.get("source") or "")), destination)
+            over_proc = guard.check_destination(destination, kind)
+            tree_slot = files.new_mount(destination, kind, options, source=str(mount.get("source") or ""))
+            files.attach(tree_slot, destination, over_proc=over_proc)
     if around.terminal >= 0:
         files.attach_console(around.terminal)
+
+
+def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Spec) -> None:
+    """Where the container's /proc is a bind of another, what has to be written is written through one that is never attached."""
+    if _section(_section(spec, "linux"), "sysctl") or _section(spec, "process").get("apparmorProfile"):
+        proc = files.new_mount("/proc", "proc", MountOptions([]))
+        _write_through_proc(program, spec, proc)
+        program.add("close", calls.close, proc)
 
 
 def _write_through_proc(program: Program, spec: Spec, proc: ctypes.c_int) -> None:

@@ -13,7 +13,8 @@ import stat
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
-from moby_tui.engine.kernel.path import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS
+from moby_tui.engine.kernel.path import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS
+from moby_tui.engine.runtime.plan import guard
 from moby_tui.engine.runtime.plan.program import Label, Program, Slot
 
 _FLAG_OPTIONS = {
@@ -130,6 +131,7 @@ class FileSystemPlan:
         self.program = program
         self.root = root
         self._how = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
+        self._how_real = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS))
         self._how_size = ctypes.sizeof(_OpenHow)
 
     def attach_root(self, mount_point: str, propagation: int) -> None:
@@ -146,18 +148,19 @@ class FileSystemPlan:
             mounts.MOVE_MOUNT_F_EMPTY_PATH,
         )
 
-    def _resolve(self, path: str, slot: Slot, on: dict[int, Label | None], then: Label | None = None, name: str = "") -> None:
+    def _resolve(
+        self, path: str, slot: Slot, on: dict[int, Label | None], then: Label | None = None, name: str = "", *, real: bool = False
+    ) -> None:
         text = os.fsencode(path.lstrip("/") or ".")
-        self.program.add(
-            name or f"open {path}", calls.openat2, self.root, text, self._how, self._how_size, out=slot, on=on, then=then
-        )
+        how = self._how_real if real else self._how
+        self.program.add(name or f"open {path}", calls.openat2, self.root, text, how, self._how_size, out=slot, on=on, then=then)
 
-    def target(self, path: str, *, directory: bool = True) -> Slot:
-        """Opens a mount's destination; what is missing of it is created, 0755, inside the root."""
+    def target(self, path: str, *, directory: bool = True, real: bool = False) -> Slot:
+        """Opens a mount's destination; what is missing of it is created, 0755, inside the root. ``real``: no link may lead there."""
         program = self.program
         found = Label()
         final = program.open_slot()
-        self._resolve(path, final, {errno.ENOENT: None}, then=found)
+        self._resolve(path, final, {errno.ENOENT: None}, then=found, real=real)
         parts = [part for part in path.split("/") if part]
         parent: int | Slot = self.root
         for index, part in enumerate(parts):
@@ -168,16 +171,21 @@ class FileSystemPlan:
             else:
                 program.add(f"create {prefix}", calls.mknodat, parent, name, stat.S_IFREG | 0o644, 0, on={errno.EEXIST: None})
             slot = final if index == len(parts) - 1 else program.open_slot()
-            self._resolve(prefix, slot, {})
+            self._resolve(prefix, slot, {}, real=real)
             if parent is not self.root:
                 program.add("close", calls.close, parent)
             parent = slot
         program.place(found)
         return final
 
-    def attach(self, tree: int | Slot, path: str, *, directory: bool = True) -> None:
-        """Attaches a detached mount at a path of the container."""
-        target = self.target(path, directory=directory)
+    def attach(self, tree: int | Slot, path: str, *, directory: bool = True, real: bool = False, over_proc: bool = True) -> None:
+        """Attaches a detached mount at a path of the container.
+
+        ``real``: no link may lead there. Without ``over_proc`` the target may not lie in /proc, wherever links lead (see ``guard``).
+        """
+        target = self.target(path, directory=directory, real=real)
+        if not over_proc:
+            guard.refuse_procfs(self.program, path, target)
         self.program.add(f"mount {path}", calls.move_mount, tree, b"", target, b"", _ATTACH)
         self.program.add("close", calls.close, target)
         self.program.add("close", calls.close, tree)

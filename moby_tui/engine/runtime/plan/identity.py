@@ -212,9 +212,12 @@ def check_working_directory(program: Program, directory: str) -> None:
     program.add(f"enter working directory {directory}", calls.chdir, os.fsencode(directory))
 
     def verify() -> int:
-        return 0 if calls.getcwd(address, 4096) > 0 and buffer[0] == b"/" else -1
+        if calls.getcwd(address, 4096) > 0 and buffer[0] == b"/":
+            return 0
+        ctypes.set_errno(errno.ENOENT)
+        return -1
 
-    program.add("check working directory", verify, on={})
+    program.add(f"check working directory {directory}", verify)
 
 
 def execute(program: Program, arguments: list[str], environment: list[str], path: str) -> None:

@@ -1,0 +1,15 @@
+"""What the tests of attacks share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from attacker import Attacker
+
+from moby_tui.engine.engine import Engine
+
+
+@pytest.fixture
+async def attacker(engine: Engine, busybox: str, roots: tuple[Path, Path]) -> Attacker:
+    return Attacker(engine, busybox, roots[0])
