@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from moby_tui.engine.policy.capabilities import DEFAULT
 from moby_tui.engine.policy.seccomp import library, profile
 from moby_tui.engine.policy.seccomp.cache import cached_program
-from moby_tui.engine.policy.seccomp.program import compile_filter
+from moby_tui.engine.policy.seccomp.program import compile_filter, compile_loadable
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument
 
@@ -220,6 +220,21 @@ def test_a_wrong_rule_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "bits"), [(None, 4), ([], 0), (["SECCOMP_FILTER_FLAG_LOG"], 2), (["SECCOMP_FILTER_FLAG_LOG"] * 2, 2)]
+)
+def test_flags_go_before_the_filter(flags: list[str] | None, bits: int) -> None:
+    rules = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []} | ({} if flags is None else {"flags": flags})
+    made = compile_loadable(profile.to_oci(profile.parse(json.dumps(rules)), []))
+    assert struct.unpack_from("=II", made) == (bits, 0)
+
+
+@pytest.mark.parametrize("flag", ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", "SECCOMP_FILTER_FLAG_NEW_LISTENER", "x"])
+def test_a_flag_that_cannot_be_met(flag: str) -> None:
+    with pytest.raises(InvalidArgument, match="unknown flag"):
+        compile_loadable({"defaultAction": "SCMP_ACT_ALLOW", "flags": [flag]})
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -269,5 +284,5 @@ def test_a_program_is_compiled_once(roots: tuple[Path, Path]) -> None:
     again = cached_program(paths, {"syscalls": [allow("read")], "defaultAction": "SCMP_ACT_ERRNO"})
     other = cached_program(paths, {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [allow("write")]})
     assert again == first and first.stat().st_mtime_ns == stamp and other != first
-    assert first.read_bytes() == only(allow("read"))
+    assert first.read_bytes() == struct.pack("=II", 4, 0) + only(allow("read"))
     assert sorted(first.parent.iterdir()) == sorted([first, other]) and first.stat().st_mode & 0o777 == 0o600

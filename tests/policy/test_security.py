@@ -74,17 +74,53 @@ def test_a_profile_of_ones_own(paths: Paths) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "seccomp", "seccomp=", "seccomp=/etc/passwd", "seccomp={", "systempaths=x", "no-new-privileges=x", "selinux=x", "="],
+    [
+        "",
+        "seccomp",
+        "seccomp=",
+        "seccomp=/etc/passwd",
+        "seccomp={",
+        "systempaths=x",
+        "no-new-privileges=x",
+        "selinux=x",
+        "=",
+        "label=x",
+        "label=type:",
+        "mask=x",
+        "unmask=",
+        "writable-cgroups=x",
+    ],
 )
 def test_what_cannot_be_meant(paths: Paths, text: str) -> None:
     with pytest.raises(InvalidArgument):
         resolved(paths, text)
 
 
-@pytest.mark.parametrize("text", ["label=type:x", "writable-cgroups=true"])
-def test_what_is_not_here_yet_is_named(text: str) -> None:
-    with pytest.raises(NotImplementedYet, match=text):
-        parse_options([text])
+@pytest.mark.skipif(Path("/sys/fs/selinux/enforce").exists(), reason="this kernel has SELinux")
+@pytest.mark.parametrize("text", ["label=type:svirt_t", "label:disable", "label=level:s0:c100,c200", "label=nested"])
+def test_labels_have_no_effect_without_selinux(text: str) -> None:
+    assert parse_options([text]) == parse_options([])
+
+
+def test_labels_on_a_kernel_with_selinux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moby_tui.engine.policy.selinux._ENFORCE", "/proc/self/status")
+    assert parse_options(["label=disable"]) == parse_options([])
+    with pytest.raises(NotImplementedYet, match="label=type:svirt_t on a kernel with SELinux"):
+        parse_options(["label=type:svirt_t"])
+
+
+def test_writable_cgroups(paths: Paths) -> None:
+    assert not resolved(paths).writable_cgroups and resolved(paths, privileged=True).writable_cgroups
+    assert resolved(paths, "writable-cgroups=true").writable_cgroups
+    assert not resolved(paths, "writable-cgroups=false", privileged=True).writable_cgroups
+
+
+def test_masks_as_podman_has_them(paths: Paths) -> None:
+    more = resolved(paths, "mask=/proc/meminfo:/proc/stat", "unmask=/proc/a*:/proc/sys")
+    assert {"/proc/meminfo", "/proc/stat", "/proc/kcore"} <= set(more.masked_paths)
+    assert not {"/proc/acpi", "/proc/asound"} & set(more.masked_paths) and "/proc/sys" not in more.readonly_paths
+    none = resolved(paths, "unmask=ALL")
+    assert none.masked_paths == none.readonly_paths == []
 
 
 @pytest.mark.skipif(apparmor.enabled(), reason="this kernel has AppArmor")

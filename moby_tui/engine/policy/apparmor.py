@@ -14,12 +14,15 @@ _ENABLED = Path("/sys/module/apparmor/parameters/enabled")
 _PROFILES = Path("/sys/kernel/security/apparmor/profiles")
 _PARSER = "apparmor_parser"
 
-#: Files and network as the mode bits say; signals and ptrace among themselves; no mounts; nothing written to /proc but to
+#: The seccomp filter refuses AF_ALG (CVE-2026-31431) and AF_VSOCK too, but cannot see the family in socketcall(2) of 32-bit programs.
+#: Otherwise files and network as the mode bits say; signals and ptrace among themselves; no mounts; nothing written to /proc but to
 #: processes, to ``sys/net`` and to the limits of System V and POSIX messages; nothing to /sys but to control groups.
 _TEXT = """\
 profile moby-default flags=(attach_disconnected,mediate_deleted) {
   file,
   network,
+  deny network alg,
+  deny network vsock,
   capability,
   umount,
   deny mount,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from moby_tui.engine.policy import apparmor, capabilities
+from moby_tui.engine.policy import apparmor, capabilities, selinux
 from moby_tui.engine.policy.seccomp import profile
 from moby_tui.engine.policy.seccomp.cache import cached_program
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HostConfig
 
 #: Not to be seen: the host's memory, keys, timers, hardware. As Docker 29; /proc/interrupts and thermal_throttle since CVE-2025-31133's
@@ -47,22 +48,26 @@ class SecurityProfile(Struct, frozen=True):
     apparmor_profile: str
     masked_paths: list[str]
     readonly_paths: list[str]
+    writable_cgroups: bool
     warnings: list[str]
 
 
 class Options(Struct):
-    """The values of ``--security-opt``; None where not given."""
+    """The values of ``--security-opt``; None where not given. ``mask`` and ``unmask`` (patterns, or ``ALL``) are Podman's."""
 
     no_new_privileges: bool = False
     seccomp: str | None = None
     apparmor: str | None = None
     system_paths: bool = False
+    writable_cgroups: bool | None = None
+    mask: list[str] = field(default_factory=list)
+    unmask: list[str] = field(default_factory=list)
 
 
 def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
     """What this container gets. Compiles the filter if it is a new one.
 
-    Raises ``InvalidArgument`` for what cannot be meant, ``NotImplementedYet`` for options of Docker that are not here yet.
+    Raises ``InvalidArgument`` for what cannot be meant, ``NotImplementedYet`` for a label on a kernel with SELinux.
     """
     options = parse_options(host.security_opt)
     granted = capabilities.resolve(host.cap_add, host.cap_drop, privileged=host.privileged)
@@ -79,8 +84,9 @@ def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
         seccomp_program=cached_program(paths, seccomp) if seccomp is not None else None,
         no_new_privileges=options.no_new_privileges,
         apparmor_profile=confinement,
-        masked_paths=_paths(host.masked_paths, _masked_by_default(), none=open_paths),
-        readonly_paths=_paths(host.readonly_paths, list(READONLY_PATHS), none=open_paths),
+        masked_paths=_covered(_paths(host.masked_paths, _masked_by_default(), none=open_paths), options) + options.mask,
+        readonly_paths=_covered(_paths(host.readonly_paths, list(READONLY_PATHS), none=open_paths), options),
+        writable_cgroups=host.privileged if options.writable_cgroups is None else options.writable_cgroups,
         warnings=warnings,
     )
 
@@ -99,10 +105,14 @@ def parse_options(given: list[str] | None) -> Options:
                 options.apparmor = value
             case "systempaths" if value == "unconfined":
                 options.system_paths = True
-            case "label" if value == "disable":
-                pass  # nothing of ours labels
-            case "label" | "writable-cgroups":
-                raise NotImplementedYet(f"option --security-opt {key}={value}")
+            case "writable-cgroups" if value:
+                options.writable_cgroups = _switch(text, value)
+            case "label" if value:
+                selinux.check(value)
+            case "mask" if value:
+                options.mask += _absolute(text, value)
+            case "unmask" if value:
+                options.unmask += ["/*"] if value.upper() == "ALL" else _absolute(text, value)
             case _:
                 raise InvalidArgument(f"invalid --security-opt: {text!r}")
     return options
@@ -137,6 +147,18 @@ def _paths(asked: list[str] | None, default: list[str], *, none: bool) -> list[s
     if asked is not None:
         return list(asked)
     return [] if none else default
+
+
+def _covered(paths: list[str], options: Options) -> list[str]:
+    """What is left of the paths after ``unmask``."""
+    return [path for path in paths if not any(fnmatchcase(path, pattern) for pattern in options.unmask)]
+
+
+def _absolute(text: str, value: str) -> list[str]:
+    paths = value.split(":")
+    if not all(path.startswith("/") for path in paths):
+        raise InvalidArgument(f"invalid --security-opt: {text!r}; give absolute paths, with ':' between them")
+    return paths
 
 
 def _masked_by_default() -> list[str]:

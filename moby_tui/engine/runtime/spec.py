@@ -52,7 +52,7 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
         "root": {"path": str(paths.run / "rootfs"), "readonly": host.readonly_rootfs},
         "hostname": "" if host.uts_mode == "host" else config.hostname,
         "domainname": config.domainname,
-        "mounts": _mounts(record, paths),
+        "mounts": _mounts(record, paths, identity.security),
         "linux": {
             "namespaces": _namespaces(host, has_network),
             "cgroupsPath": cgroup,
@@ -128,16 +128,17 @@ def _namespaces(host: HostConfig, has_network: bool) -> list[Json]:
     return namespaces
 
 
-def _mounts(record: ContainerRecord, paths: ContainerPaths) -> list[Json]:
+def _mounts(record: ContainerRecord, paths: ContainerPaths, security: SecurityProfile) -> list[Json]:
     host = record.host_config
     read_only = "rw" if host.privileged else "ro"
+    cgroups = "rw" if security.writable_cgroups else "ro"
     strict = ["nosuid", "noexec", "nodev"]
     mounts: list[Json] = [
         {"destination": "/proc", "type": "proc", "source": "proc", "options": strict},
         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"]},
         {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec"]},
         {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*strict, read_only]},
-        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [*strict, read_only]},
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [*strict, cgroups]},
         {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": strict},
     ]
     if host.ipc_mode == "host":

@@ -25,7 +25,7 @@ def cached_program(paths: Paths, seccomp: dict[str, Any]) -> Path:
     path = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.bpf"
     if not path.exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(path, program.compile_filter(seccomp))
+        _write(path, program.compile_loadable(seccomp))
     return path
 
 

@@ -100,7 +100,7 @@ def to_oci(profile: Profile, capabilities: list[str], *, machine: str = "", kern
     result: dict[str, Any] = {"defaultAction": profile.default_action, "architectures": _architectures(profile, machine)}
     if profile.default_errno_ret is not None:
         result["defaultErrnoRet"] = profile.default_errno_ret
-    if profile.flags:
+    if profile.flags is not None:
         result["flags"] = profile.flags
     result["syscalls"] = [_oci_rule(rule) for rule in rules]
     return result

@@ -118,12 +118,22 @@ def compile_exec(
     )
     # not dumpable before it joins: nothing inside may trace it while it still holds what is the host's (CVE-2016-9962)
     program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _enter_profile(program, str(process.get("apparmorProfile") or ""))
     program.add("join namespaces", calls.setns, init, namespaces)
     _fork(program, report)
     program.add("new session", calls.setsid)
     _attach_streams(program, around)
     _finish(program, process, around)
     return program
+
+
+def _enter_profile(program: Program, profile: str) -> None:
+    """Before the container's files are in reach, through the host's own /proc: what is set for execve is handed on to the child."""
+    if profile:
+        proc = program.open_slot()
+        program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
+        identity.set_apparmor(program, proc, profile)
+        program.add("close", calls.close, proc)
 
 
 def _settle_in(program: Program, spec: Spec, around: Surroundings) -> None:

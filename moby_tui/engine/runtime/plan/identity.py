@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import resource
+import sys
 from collections.abc import Callable
 
 from moby_tui.engine.kernel import calls
@@ -126,11 +127,12 @@ def _status_field(name: str) -> str:
     raise ValueError(f"/proc/self/status has no {name}")
 
 
-def load_seccomp(program: Program, bpf: bytes) -> None:
-    """Installs a filter (seccomp(2)); SECCOMP_RET_* and the architecture check are in the program itself."""
+def load_seccomp(program: Program, seccomp: bytes) -> None:
+    """Installs a filter (seccomp(2)): four bytes of flags, four unused, then the instructions, which check the architecture themselves."""
+    flags, bpf = int.from_bytes(seccomp[:4], sys.byteorder), seccomp[8:]
     buffer = ctypes.create_string_buffer(bpf, len(bpf))
     fprog = _SockFprog(len(bpf) // 8, program.keep(buffer))
-    program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, 0, program.keep(fprog))
+    program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, flags, program.keep(fprog))
 
 
 def become_user(program: Program, user: dict[str, object], capabilities: dict[str, object], umask: int) -> None:
