@@ -25,7 +25,7 @@ help:
 # The environment holds what `moby` needs; .dev adds what its tests need, .binary what freezes it.
 $(VENV)/.run: pyproject.toml requirements.lock
 	@packaging/make-venv '$(PYTHON)' $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e .
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --config-settings editable_mode=compat -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -1,105 +1,50 @@
-"""The command line itself: global options, and how each outcome ends the process."""
+"""The command line itself: how a command is found, and how each outcome ends the process."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-from typer.core import TyperGroup
-from typer.main import get_command
-
-from moby_tui.cli import session, tree
+from moby_tui.cli import ending, session
+from moby_tui.cli.declare import Options, declared_in, switch, value
+from moby_tui.cli.ending import Leave
+from moby_tui.cli.names import LEAVES
+from moby_tui.cli.quick import Line, NotUnderstood, from_environment, parse
 from moby_tui.errors import MobyError
 
-EXIT_USAGE = 125
-EXIT_INTERRUPTED = 130
-
-app = tree.root()
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from moby_tui.version import VERSION
-
-        print(f"moby version {VERSION}")
-        raise typer.Exit
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 
-@app.callback(
-    epilog="""\b
-Examples:
-  moby run -it --rm alpine            a shell in a new container
-  moby run -d -p 8080:80 nginx        a web server in the background
-  moby ps -a                          all containers
-  moby -H ssh://host ps               the containers of another machine
-  moby tui                            the dashboard
-"""
-)
-def root(
-    host: Annotated[
-        str,
-        typer.Option(
-            "-H",
-            "--host",
-            envvar="MOBY_HOST",
-            help="Engine to talk to (unix://, tcp://, ssh://); none: the engine in this process",
-            metavar="string",
-            show_default=False,
-        ),
-    ] = "",
-    data_root: Annotated[
-        str,
-        typer.Option(
-            "--data-root",
-            envvar="MOBY_DATA_ROOT",
-            help="Where images, containers and volumes are kept",
-            metavar="path",
-            show_default="/var/lib/moby",
-        ),
-    ] = "",
-    exec_root: Annotated[
-        str,
-        typer.Option(
-            "--exec-root",
-            envvar="MOBY_EXEC_ROOT",
-            help="Where the state of running containers is kept",
-            metavar="path",
-            show_default="/run/moby",
-        ),
-    ] = "",
-    debug: Annotated[bool, typer.Option("-D", "--debug", help="Show where an error comes from")] = False,
-    version: Annotated[
-        bool, typer.Option("-v", "--version", callback=_show_version, is_eager=True, help="Print the version and quit")
-    ] = False,
-) -> None:
-    """A container engine for Linux in one program: no daemon, no helpers."""
-    session.use(session.Session(host=host, data_root=data_root, exec_root=exec_root, debug=debug))
+class GlobalOptions(Options):
+    """What comes before the command."""
+
+    host: str = value(
+        "-H",
+        "--host",
+        environment="MOBY_HOST",
+        help="Engine to talk to (unix://, tcp://, ssh://); none: the engine in this process",
+    )
+    data_root: str = value(
+        "--data-root",
+        environment="MOBY_DATA_ROOT",
+        metavar="path",
+        help="Where images, containers and volumes are kept  [default: /var/lib/moby]",
+    )
+    exec_root: str = value(
+        "--exec-root",
+        environment="MOBY_EXEC_ROOT",
+        metavar="path",
+        help="Where the state of running containers is kept  [default: /run/moby]",
+    )
+    debug: bool = switch("-D", "--debug", help="Show where an error comes from")
 
 
-def _usage(error: typer.TyperException) -> int:
-    """One line on what is wrong, one on where to read; ``moby`` alone shows its help."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        print(error.format_message())
-        return 0
-    print(f"moby: {_lowered(error.format_message())}", file=sys.stderr)
-    context = getattr(error, "ctx", None)
-    if context is not None:
-        print(f"Run '{context.command_path} --help' for more information", file=sys.stderr)
-    return EXIT_USAGE
-
-
-def _lowered(message: str) -> str:
-    return message[:1].lower() + message[1:].rstrip(".")
-
-
-def _drop_output() -> None:
-    """Points standard output at nothing, so that the interpreter's last flush does not complain of the reader that left."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+def use(options: GlobalOptions) -> None:
+    """Makes them this invocation's."""
+    session.use(session.Session(host=options.host, data_root=options.data_root, exec_root=options.exec_root, debug=options.debug))
 
 
 def run(argv: Sequence[str]) -> int:
@@ -110,28 +55,62 @@ def run(argv: Sequence[str]) -> int:
         return status
     except BrokenPipeError:
         _drop_output()
-        return tree.EXIT_BROKEN_PIPE
+        return ending.BROKEN_PIPE
+
+
+def _drop_output() -> None:
+    """Points standard output at nothing, so that the interpreter's last flush does not complain of the reader that left."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 def _outcome(argv: Sequence[str]) -> int:
-    command: TyperGroup = get_command(app)  # type: ignore[assignment]
     try:
-        status = command.main(args=list(argv), prog_name="moby", standalone_mode=False)
+        status = _command(argv)()
         return status if isinstance(status, int) else 0
+    except Leave as leave:
+        return leave.status
     except MobyError as error:
         if session.current().debug:
             raise
         session.tell(error)
         return error.exit_code
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if session.current().debug:
             raise
         place = f": {error.filename}" if error.filename else ""
         session.tell(MobyError(f"{(error.strerror or str(error)).lower()}{place}"))
         return 1
-    except typer.Abort:
-        return 1
-    except typer.TyperException as error:
-        return _usage(error)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return ending.INTERRUPTED
+
+
+def _command(argv: Sequence[str]) -> Callable[[], Any]:
+    """What this command line calls: found without Typer where that is enough."""
+    try:
+        return _quick(argv)
+    except NotUnderstood:
+        from moby_tui.cli.application import call
+
+        return lambda: call(argv)
+
+
+def _quick(argv: Sequence[str]) -> Callable[[], Any]:
+    if "_MOBY_COMPLETE" in os.environ:
+        raise NotUnderstood
+    line = Line(GlobalOptions, argv, interspersed=False)
+    if not line.rest or line.rest[0] not in LEAVES:
+        raise NotUnderstood
+    name, *words = line.rest
+    # `import_module` would import what imports modules
+    module = f"moby_tui.cli.commands.{LEAVES[name].partition(':')[0]}"
+    __import__(module)
+    command = declared_in(sys.modules[module], LEAVES[name].partition(":")[2] or name)
+    if command is None:
+        raise NotUnderstood
+    options, arguments = parse(command, words)
+    use(GlobalOptions(**from_environment(GlobalOptions, os.environ) | line.chosen))
+    return lambda: command.function(options, **arguments)

@@ -1,11 +1,10 @@
-"""Docker's flag syntax over Typer's, and option sets that are declared once as a dataclass.
+"""Docker's flag syntax over Typer's, and declared commands and options as Typer has them.
 
 Docker (pflag) accepts ``--rm=true`` and ``--sig-proxy=false`` for every boolean flag, and ``-m=512m`` for a short one.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
@@ -13,9 +12,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.models import CommandInfo
 
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+from moby_tui.cli.declare import Argument, Command, Option, Options
+from moby_tui.cli.quick import FALSE, TRUE
 
 
 class DockerCommand(TyperCommand):
@@ -81,9 +81,9 @@ def _spelled(word: str, options: dict[str, TyperOption]) -> list[str]:
 
 
 def _switched(option: TyperOption, name: str, value: str, word: str) -> list[str]:
-    if value in _TRUE:
+    if value in TRUE:
         return [name]
-    if value in _FALSE:
+    if value in FALSE:
         return option.secondary_opts[:1]
     raise typer.BadParameter(f"invalid boolean value {value!r} in {word!r}")
 
@@ -102,47 +102,66 @@ def _takes_next(word: str, options: dict[str, TyperOption]) -> bool:
     return False
 
 
-def switch(*names: str, help: str) -> Any:
-    """A boolean flag, off unless given."""
-    return dataclasses.field(default=False, metadata={"option": typer.Option(*names, help=help)})
-
-
-def many(*names: str, help: str, metavar: str = "list") -> Any:
-    """An option that may come several times."""
-    return dataclasses.field(default_factory=list, metadata={"option": typer.Option(*names, help=help, metavar=metavar)})
-
-
-def value(*names: str, help: str, default: Any = "", metavar: str = "string", hidden: bool = False) -> Any:
-    """An option with one value."""
-    shown = default not in ("", None, 0)
-    option = typer.Option(*names, help=help, metavar=metavar, show_default=shown, hidden=hidden)
-    return dataclasses.field(default=default, metadata={"option": option})
-
-
 def spread(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A command whose first parameter is a dataclass of options, as one that has each field for a parameter of its own."""
+    """A command whose first parameter is a set of options, as one that has each option for a parameter of its own."""
     hints = get_type_hints(function, include_extras=True)
     first, *others = inspect.signature(function).parameters.values()
-    options = hints[first.name]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [other.replace(annotation=hints[other.name], kind=keyword) for other in others]
-    parameters.extend(_parameter(field, kind) for field, kind in _fields(options))
+    parameters = [other.replace(annotation=hints[other.name], kind=_KEYWORD) for other in others]
+    return _with_options(function, hints[first.name], parameters)
 
+
+def typer_command(command: Command) -> CommandInfo:
+    """A declared command as Typer registers one."""
+    parameters = [_positional(argument) for argument in command.arguments]
+    return CommandInfo(
+        name=command.name,
+        callback=_with_options(command.function, command.options, parameters),
+        context_settings={"allow_interspersed_args": command.interspersed},
+        epilog=command.epilog or None,
+    )
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def _with_options(
+    function: Callable[..., Any], options: type[Options], parameters: list[inspect.Parameter]
+) -> Callable[..., Any]:
     @functools.wraps(function)
     def command(**arguments: Any) -> Any:
-        chosen = {field.name: arguments.pop(field.name) for field in dataclasses.fields(options)}
+        chosen = {name: arguments.pop(name) for name in options.declared}
         return function(options(**chosen), **arguments)
 
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    every = [*parameters, *(_parameter(name, option) for name, option in options.declared.items())]
+    command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
     return command
 
 
-def _fields(options: Any) -> list[tuple[dataclasses.Field[Any], Any]]:
-    kinds = get_type_hints(options)
-    return [(field, kinds[field.name]) for field in dataclasses.fields(options)]
+def _positional(argument: Argument) -> inspect.Parameter:
+    shown = typer.Argument(metavar=argument.metavar, show_default=False)
+    kind: Any = list[str] if argument.many else str
+    empty: Any = inspect.Parameter.empty if argument.required else [] if argument.many else ""
+    return inspect.Parameter(argument.name, _KEYWORD, default=empty, annotation=Annotated[kind, shown])
 
 
-def _parameter(field: dataclasses.Field[Any], kind: Any) -> inspect.Parameter:
-    default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-    annotation: Any = Annotated[kind, field.metadata["option"]]
-    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+_KINDS: dict[str, Any] = {
+    "bool": bool,
+    "int": int,
+    "int | None": int | None,
+    "str": str,
+    "str | None": str | None,
+    "list[str]": list[str],
+}
+
+
+def _parameter(name: str, option: Option) -> inspect.Parameter:
+    settings: dict[str, Any] = {"help": option.help}
+    if not (option.is_flag and not option.negations):
+        settings["metavar"] = option.metavar
+    if not (option.is_flag or option.is_list):
+        settings.update(show_default=option.default not in ("", None, 0), hidden=option.hidden)
+    if option.environment:
+        settings["envvar"] = option.environment
+    default = list(option.default) if option.is_list else option.default
+    annotation: Any = Annotated[_KINDS[option.kind], typer.Option(*option.declared, **settings)]
+    return inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)

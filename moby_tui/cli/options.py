@@ -1,15 +1,11 @@
 """The options of ``run`` and ``create``: what Docker has, under Docker's names (docker 29, ``docker run --help``)."""
 
-# ruff: noqa: RUF009
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from moby_tui.cli.flags import many, switch, value
+from moby_tui.cli.declare import Options, many, switch, value
 
 
-@dataclass(repr=False, eq=False)
-class ProcessOptions:
+class ProcessOptions(Options):
     """What runs, and as whom."""
 
     interactive: bool = switch("-i", "--interactive", help="Keep STDIN open even if not attached")
@@ -42,8 +38,7 @@ class ProcessOptions:
     no_healthcheck: bool = switch("--no-healthcheck", help="Disable any container-specified HEALTHCHECK")
 
 
-@dataclass(repr=False, eq=False)
-class IdentityOptions:
+class IdentityOptions(Options):
     """What the container is called, and how it is kept."""
 
     name: str = value("--name", help="Assign a name to the container")
@@ -65,8 +60,7 @@ class IdentityOptions:
     runtime: str = value("--runtime", help="Runtime to use for this container")
 
 
-@dataclass(repr=False, eq=False)
-class StorageOptions:
+class StorageOptions(Options):
     volume: list[str] = many("-v", "--volume", help="Bind mount a volume")
     mount: list[str] = many("--mount", metavar="mount", help="Attach a filesystem mount to the container")
     tmpfs: list[str] = many("--tmpfs", help="Mount a tmpfs directory")
@@ -77,8 +71,7 @@ class StorageOptions:
     storage_opt: list[str] = many("--storage-opt", help="Storage driver options for the container")
 
 
-@dataclass(repr=False, eq=False)
-class NetworkOptions:
+class NetworkOptions(Options):
     network: list[str] = many(
         "--network", "--net", metavar="network", help="Connect a container to a network (bridge, host, none, a name)"
     )
@@ -99,8 +92,7 @@ class NetworkOptions:
     mac_address: str = value("--mac-address", help="Container MAC address")
 
 
-@dataclass(repr=False, eq=False)
-class IsolationOptions:
+class IsolationOptions(Options):
     privileged: bool = switch("--privileged", help="Give extended privileges to this container")
     cap_add: list[str] = many("--cap-add", help="Add Linux capabilities")
     cap_drop: list[str] = many("--cap-drop", help="Drop Linux capabilities")
@@ -116,8 +108,7 @@ class IsolationOptions:
     cgroupns: str = value("--cgroupns", help="Cgroup namespace to use (host|private)")
 
 
-@dataclass(repr=False, eq=False)
-class ResourceOptions:
+class ResourceOptions(Options):
     memory: str = value("-m", "--memory", metavar="bytes", help="Memory limit")
     memory_swap: str = value("--memory-swap", metavar="bytes", help="Limit of memory plus swap: '-1' to enable unlimited swap")
     memory_reservation: str = value("--memory-reservation", metavar="bytes", help="Memory soft limit")
@@ -147,12 +138,10 @@ class ResourceOptions:
     cgroup_parent: str = value("--cgroup-parent", help="Optional parent cgroup for the container")
 
 
-@dataclass(repr=False, eq=False)
 class CreateOptions(ResourceOptions, IsolationOptions, NetworkOptions, StorageOptions, IdentityOptions, ProcessOptions):
     """All options of ``create``."""
 
 
-@dataclass(repr=False, eq=False)
 class RunOptions(CreateOptions):
     """All options of ``run``."""
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
 
 from moby_tui.errors import Forbidden, MobyError, NotModified
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from contextlib import AbstractAsyncContextManager
+    from typing import TypeVar
+
     from moby_tui.api.client.protocol import Client
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 
-@dataclass(frozen=True)
 class Session:
     """The global options. An empty host is the engine in this process; empty roots are its defaults."""
 
-    host: str = ""
-    data_root: str = ""
-    exec_root: str = ""
-    debug: bool = False
+    def __init__(self, host: str = "", data_root: str = "", exec_root: str = "", debug: bool = False) -> None:
+        self.host, self.data_root, self.exec_root, self.debug = host, data_root, exec_root, debug
 
 
 _session: ContextVar[Session] = ContextVar("session")

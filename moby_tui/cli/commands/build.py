@@ -1,16 +1,15 @@
 """``moby build``."""
 
-# ruff: noqa: RUF009
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moby_tui.cli import session
-from moby_tui.cli.flags import many, spread, switch, value
+from moby_tui.cli.declare import Options, many, switch, value
+from moby_tui.cli.flags import spread
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@dataclass(repr=False, eq=False)
-class BuildOptions:
+class BuildOptions(Options):
     file: str = value("-f", "--file", help="Name of the Dockerfile (default: PATH/Dockerfile)")
     tag: list[str] = many("-t", "--tag", help='Name and optionally a tag in the "name:tag" format')
     build_arg: list[str] = many("--build-arg", help="Set build-time variables")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
-
-import typer
 
 from moby_tui.cli import session
+from moby_tui.cli.declare import Options, command, many, switch, value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.schema.container import ContainerSummary
-
-app = typer.Typer()
 
 _HEADINGS = {
     "ID": "CONTAINER ID",
@@ -33,39 +30,33 @@ _HEADINGS = {
 _SHOWN = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 
 
-@app.command("ps")
-def ps(
-    all: Annotated[bool, typer.Option("-a", "--all", help="Show all containers (default shows just running)")] = False,
-    filter: Annotated[
-        list[str] | None, typer.Option("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
-    ] = None,
-    format: Annotated[
-        str,
-        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
-    ] = "",
-    last: Annotated[
-        int, typer.Option("-n", "--last", help="Show n last created containers (includes all states)", metavar="int")
-    ] = -1,
-    latest: Annotated[
-        bool, typer.Option("-l", "--latest", help="Show the latest created container (includes all states)")
-    ] = False,
-    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Don't truncate output")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only display container IDs")] = False,
-    size: Annotated[bool, typer.Option("-s", "--size", help="Display total file sizes")] = False,
-) -> None:
+class PsOptions(Options):
+    all: bool = switch("-a", "--all", help="Show all containers (default shows just running)")
+    filter: list[str] = many("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
+    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template")
+    last: int = value("-n", "--last", default=-1, metavar="int", help="Show n last created containers (includes all states)")
+    latest: bool = switch("-l", "--latest", help="Show the latest created container (includes all states)")
+    no_trunc: bool = switch("--no-trunc", help="Don't truncate output")
+    quiet: bool = switch("-q", "--quiet", help="Only display container IDs")
+    size: bool = switch("-s", "--size", help="Display total file sizes")
+
+
+@command("ps", PsOptions)
+def ps(options: PsOptions) -> None:
     """List containers."""
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.values.filters import parse_filters
 
-    limit = 1 if latest else max(last, 0)
-    filters = parse_filters(filter or [])
+    limit = 1 if options.latest else max(options.last, 0)
+    sizes = options.size or ".Size" in options.format
+    filters = parse_filters(options.filter)
     containers = session.call(
-        lambda client: client.containers.list(all=all or limit > 0, limit=limit, size=size or ".Size" in format, filters=filters)
+        lambda client: client.containers.list(all=options.all or limit > 0, limit=limit, size=sizes, filters=filters)
     )
-    rows = [_row(container, truncate=not no_trunc, now=time.time()) for container in containers]
-    shown = (*_SHOWN, "Size") if size else _SHOWN
-    lines = [row["ID"] for row in rows] if quiet and not format else formatted(format, _HEADINGS, shown, rows)
-    for line in lines:
+    rows = [_row(container, truncate=not options.no_trunc, now=time.time()) for container in containers]
+    shown = (*_SHOWN, "Size") if options.size else _SHOWN
+    only_ids = options.quiet and not options.format
+    for line in [row["ID"] for row in rows] if only_ids else formatted(options.format, _HEADINGS, shown, rows):
         print(line)
 
 

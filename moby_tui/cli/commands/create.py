@@ -5,37 +5,31 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from moby_tui.cli.flags import spread
+from moby_tui.cli.declare import Argument, command
 from moby_tui.cli.options import CreateOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.container import ContainerCreate
 
-app = typer.Typer()
+IMAGE = Argument("image", "IMAGE")
+COMMAND = Argument("words", "[COMMAND] [ARG...]", many=True, required=False)
 
 #: What ``run`` and ``create`` end with when it is the engine that refused, not the container that failed.
 EXIT_REFUSED = 125
 
 
-@app.command("create", context_settings={"allow_interspersed_args": False})
-@spread
-def create(
-    options: CreateOptions,
-    image: Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)],
-    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND] [ARG...]", show_default=False)] = None,
-) -> None:
+@command("create", CreateOptions, IMAGE, COMMAND, interspersed=False)
+def create(options: CreateOptions, image: str, words: list[str]) -> None:
     """Create a new container and print its ID; `moby start` runs it."""
     from moby_tui.cli import session
     from moby_tui.cli.configuration import create_request
 
     with refusals():
-        request = create_request(options, image, command or [], detached=False)
+        request = create_request(options, image, words, detached=False)
         print(session.call(lambda client: create_container(client, options, request)))
 
 

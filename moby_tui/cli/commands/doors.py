@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,8 +47,8 @@ def daemon(
     import logging
 
     given = session.current()
-    chosen = replace(
-        given, host="", data_root=data_root or given.data_root, exec_root=exec_root or given.exec_root, debug=debug or given.debug
+    chosen = session.Session(
+        data_root=data_root or given.data_root, exec_root=exec_root or given.exec_root, debug=debug or given.debug
     )
     session.use(chosen)
     logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")

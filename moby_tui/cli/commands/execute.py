@@ -1,24 +1,16 @@
 """``moby exec``."""
 
-# ruff: noqa: RUF009
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from moby_tui.cli.declare import Argument, Options, command, many, switch, value
 
-import typer
-
-from moby_tui.cli.flags import many, spread, switch, value
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.container import ExecCreate
 
-app = typer.Typer()
 
-
-@dataclass(repr=False, eq=False)
-class ExecOptions:
+class ExecOptions(Options):
     detach: bool = switch("-d", "--detach", help="Detached mode: run command in the background")
     interactive: bool = switch("-i", "--interactive", help="Keep STDIN open even if not attached")
     tty: bool = switch("-t", "--tty", help="Allocate a pseudo-TTY")
@@ -30,20 +22,21 @@ class ExecOptions:
     detach_keys: str = value("--detach-keys", help="Override the key sequence for detaching a container")
 
 
-@app.command("exec", context_settings={"allow_interspersed_args": False})
-@spread
-def execute(
-    options: ExecOptions,
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND [ARG...]", show_default=False)],
-) -> int:
+@command(
+    "exec",
+    ExecOptions,
+    Argument("container", "CONTAINER"),
+    Argument("words", "COMMAND [ARG...]", many=True),
+    interspersed=False,
+)
+def execute(options: ExecOptions, container: str, words: list[str]) -> int:
     """Execute a command in a running container."""
     from moby_tui.cli import session
     from moby_tui.cli.foreground import require_terminal
 
     attached_stdin = options.interactive and not options.detach
     require_terminal(tty=options.tty, stdin=attached_stdin)
-    return session.call(lambda client: _execute(client, options, container, _request(options, command), stdin=attached_stdin))
+    return session.call(lambda client: _execute(client, options, container, _request(options, words), stdin=attached_stdin))
 
 
 def _request(options: ExecOptions, command: list[str]) -> ExecCreate:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
-from moby_tui.cli.flags import spread
+from moby_tui.cli.commands.create import COMMAND, IMAGE
+from moby_tui.cli.declare import command
 from moby_tui.cli.options import RunOptions
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.container import ContainerCreate
 
-app = typer.Typer()
 
-
-@app.command(
+@command(
     "run",
-    context_settings={"allow_interspersed_args": False},
-    options_metavar="[OPTIONS]",
+    RunOptions,
+    IMAGE,
+    COMMAND,
+    interspersed=False,
     epilog="""\b
 Examples:
   moby run --rm alpine echo hello
@@ -27,12 +25,7 @@ Examples:
   moby run -d --name web -p 127.0.0.1:8080:80 --memory 256m nginx
 """,
 )
-@spread
-def run(
-    options: RunOptions,
-    image: Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)],
-    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND] [ARG...]", show_default=False)] = None,
-) -> int:
+def run(options: RunOptions, image: str, words: list[str]) -> int:
     """Create and run a new container from an image."""
     from moby_tui.cli import session
     from moby_tui.cli.commands.create import refusals
@@ -40,7 +33,7 @@ def run(
     from moby_tui.cli.foreground import require_terminal
 
     with refusals():
-        request = create_request(options, image, command or [], detached=options.detach)
+        request = create_request(options, image, words, detached=options.detach)
         require_terminal(tty=options.tty, stdin=request.attach_stdin)
         return session.call(lambda client: _run(client, options, request))
 

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import os
-import platform
-from typing import Annotated, Any
-
-import typer
+import sys
 
 from moby_tui.cli import session
+from moby_tui.cli.declare import Options, command, value
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
-app = typer.Typer()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-@app.command("version")
-def version(
-    format: Annotated[
-        str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)
-    ] = "",
-) -> None:
+class VersionOptions(Options):
+    format: str = value("-f", "--format", help="'json' or a Go template")
+
+
+@command("version", VersionOptions)
+def version(options: VersionOptions) -> None:
     """Show the version of this program, and of the engine it speaks to."""
     versions = {"Client": _client(), "Server": _server()}
-    if format:
+    if options.format:
         from moby_tui.cli.output.objects import show_object
 
-        show_object(versions, format)
+        show_object(versions, options.format)
         return
     for title, facts in (("Client", versions["Client"]), ("Server", versions["Server"])):
         print(f"{title}:")
-        for name, value in facts.items():
-            if isinstance(value, str) and value:
-                print(f" {name + ':':<18} {value}")
+        for name, fact in facts.items():
+            if isinstance(fact, str) and fact:
+                print(f" {name + ':':<18} {fact}")
 
 
 def _client() -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _client() -> dict[str, Any]:
     return {
         "Version": VERSION,
         "ApiVersion": API_VERSION,
-        "PythonVersion": platform.python_version(),
+        "PythonVersion": ".".join(map(str, sys.version_info[:3])),
         "Os": "linux",
         "Arch": _architecture(kernel.machine),
     }

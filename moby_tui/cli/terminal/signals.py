@@ -7,8 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-import typer
-
+from moby_tui.cli.ending import Leave
 from moby_tui.cli.terminal import raw
 from moby_tui.errors import MobyError
 
@@ -92,7 +91,7 @@ def own_terminal(resize: Callable[[int, int], Awaitable[None]]) -> Iterator[None
         if not ended_by:
             raise
         task.uncancel()
-        raise typer.Exit(128 + ended_by[0]) from None
+        raise Leave(128 + ended_by[0]) from None
     finally:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH):
             loop.remove_signal_handler(number)

@@ -1,0 +1,76 @@
+"""The names of all commands and the modules that hold them."""
+
+from __future__ import annotations
+
+#: For each name its module in ``moby_tui.cli.commands`` and the name it has there.
+CONTAINER = {
+    "attach": "attach",
+    "cp": "copy",
+    "create": "create",
+    "diff": "look",
+    "exec": "execute",
+    "export": "copy",
+    "inspect": "inspect:container",
+    "kill": "lifecycle",
+    "logs": "logs",
+    "ls": "containers:ps",
+    "pause": "lifecycle",
+    "port": "look",
+    "prune": "prune:container",
+    "rename": "lifecycle",
+    "restart": "lifecycle",
+    "rm": "lifecycle",
+    "run": "run",
+    "start": "start",
+    "stats": "stats",
+    "stop": "lifecycle",
+    "top": "look",
+    "unpause": "lifecycle",
+    "wait": "lifecycle",
+}
+IMAGE = {
+    "build": "build",
+    "history": "images",
+    "import": "archives",
+    "inspect": "inspect:image",
+    "load": "archives",
+    "ls": "images:images",
+    "prune": "prune:image",
+    "pull": "pull",
+    "rm": "images:rmi",
+    "tag": "images",
+}
+NETWORK = {"inspect": "inspect:network", "ls": "networks"}
+VOLUME = {"create": "volumes", "inspect": "inspect:volume", "ls": "volumes", "prune": "prune:volume", "rm": "volumes"}
+SYSTEM = {"df": "system", "events": "events", "info": "system", "prune": "prune:system"}
+
+ALIASES = {"list": "ls", "remove": "rm"}
+GROUPS: dict[str, tuple[str, dict[str, str]]] = {
+    "container": ("Manage containers", CONTAINER),
+    "image": ("Manage images", IMAGE),
+    "network": ("Manage networks", NETWORK),
+    "volume": ("Manage volumes", VOLUME),
+    "system": ("Manage the engine", SYSTEM),
+    "builder": ("Manage builds", {"build": "build"}),
+}
+LEAVES = {
+    **{name: where for name, where in CONTAINER.items() if name not in ("ls", "inspect", "prune")},
+    **{name: IMAGE[name] for name in ("build", "history", "import", "load", "pull", "tag")},
+    "ps": "containers",
+    "images": "images",
+    "rmi": "images",
+    "events": "events",
+    "info": "system",
+    "inspect": "inspect",
+    "version": "version",
+    "daemon": "doors",
+    "tui": "doors",
+    "completion": "completion",
+}
+#: What Docker has and this engine does not have yet.
+MISSING = frozenset(
+    {
+        *("bake", "checkpoint", "commit", "config", "context", "login", "logout", "manifest", "node", "plugin"),
+        *("push", "save", "search", "secret", "service", "stack", "swarm", "trust", "update"),
+    }
+)
