@@ -29,11 +29,11 @@ $(VENV)/.run: pyproject.toml requirements.lock
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --config-settings editable_mode=compat -e '.[dev]'
 	@touch $@
 
 $(VENV)/.binary: $(VENV)/.run
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[binary]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --config-settings editable_mode=compat -e '.[binary]'
 	@touch $@
 
 run: $(VENV)/.run
