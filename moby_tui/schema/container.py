@@ -137,7 +137,41 @@ class Mount(Wire, kw_only=True):
     image_options: ImageMountOptions | None = None
 
 
-class HostConfig(Wire, kw_only=True):
+class Resources(Wire, kw_only=True):
+    """What a container may use: the part of the host's half that can be changed while it runs."""
+
+    cpu_shares: int = 0
+    memory: int = 0
+    nano_cpus: int = 0
+    cgroup_parent: str = ""
+    blkio_weight: int = 0
+    blkio_weight_device: list[WeightDevice] | None = None
+    blkio_device_read_bps: list[ThrottleDevice] | None = None
+    blkio_device_write_bps: list[ThrottleDevice] | None = None
+    blkio_device_read_iops: list[ThrottleDevice] | None = field(default=None, name="BlkioDeviceReadIOps")
+    blkio_device_write_iops: list[ThrottleDevice] | None = field(default=None, name="BlkioDeviceWriteIOps")
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpu_realtime_period: int = 0
+    cpu_realtime_runtime: int = 0
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    devices: list[DeviceMapping] | None = None
+    device_cgroup_rules: list[str] | None = None
+    device_requests: list[DeviceRequest] | None = None
+    memory_reservation: int = 0
+    memory_swap: int = 0
+    memory_swappiness: int | None = None
+    oom_kill_disable: bool | None = None
+    pids_limit: int | None = None
+    ulimits: list[Ulimit] | None = None
+    cpu_count: int = 0
+    cpu_percent: int = 0
+    io_maximum_iops: int = field(default=0, name="IOMaximumIOps")
+    io_maximum_bandwidth: int = field(default=0, name="IOMaximumBandwidth")
+
+
+class HostConfig(Resources, kw_only=True):
     """What the host grants: the half that no image may preset."""
 
     binds: list[str] | None = None
@@ -181,36 +215,6 @@ class HostConfig(Wire, kw_only=True):
     readonly_paths: list[str] | None = None
     init: bool | None = None
     umask: str = ""
-    # resources
-    cpu_shares: int = 0
-    memory: int = 0
-    nano_cpus: int = 0
-    cgroup_parent: str = ""
-    blkio_weight: int = 0
-    blkio_weight_device: list[WeightDevice] | None = None
-    blkio_device_read_bps: list[ThrottleDevice] | None = None
-    blkio_device_write_bps: list[ThrottleDevice] | None = None
-    blkio_device_read_iops: list[ThrottleDevice] | None = field(default=None, name="BlkioDeviceReadIOps")
-    blkio_device_write_iops: list[ThrottleDevice] | None = field(default=None, name="BlkioDeviceWriteIOps")
-    cpu_period: int = 0
-    cpu_quota: int = 0
-    cpu_realtime_period: int = 0
-    cpu_realtime_runtime: int = 0
-    cpuset_cpus: str = ""
-    cpuset_mems: str = ""
-    devices: list[DeviceMapping] | None = None
-    device_cgroup_rules: list[str] | None = None
-    device_requests: list[DeviceRequest] | None = None
-    memory_reservation: int = 0
-    memory_swap: int = 0
-    memory_swappiness: int | None = None
-    oom_kill_disable: bool | None = None
-    pids_limit: int | None = None
-    ulimits: list[Ulimit] | None = None
-    cpu_count: int = 0
-    cpu_percent: int = 0
-    io_maximum_iops: int = field(default=0, name="IOMaximumIOps")
-    io_maximum_bandwidth: int = field(default=0, name="IOMaximumBandwidth")
 
 
 class EndpointIpamConfig(Wire, kw_only=True):
@@ -248,6 +252,16 @@ class ContainerCreate(ContainerConfig, kw_only=True):
 
     host_config: HostConfig = field(default_factory=HostConfig)
     networking_config: NetworkingConfig | None = None
+
+
+class ContainerUpdate(Resources, kw_only=True):
+    """Body of ``POST /containers/{id}/update``: what is absent, null or zero stays as it is."""
+
+    restart_policy: RestartPolicy = field(default_factory=RestartPolicy)
+
+
+class ContainerUpdated(Wire, kw_only=True):
+    warnings: list[str] = field(default_factory=list)
 
 
 class ContainerCreated(Wire, kw_only=True):

@@ -30,6 +30,8 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
     if name:
         check_name(name.removeprefix("/"))
+    # limits that cannot be had are taken out of it: the caller's own stays as it is
+    asked = msgspec.structs.replace(asked, host_config=msgspec.structs.replace(asked.host_config))
     warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
     if platform:
@@ -148,6 +150,8 @@ def _settle_host(asked: ContainerCreate) -> HostConfig:
     host.network_mode = host.network_mode or "bridge"
     if host.network_mode == "default":
         host.network_mode = "bridge"
+    if host.memory and not host.memory_swap:
+        host.memory_swap = host.memory * 2
     host.shm_size = host.shm_size or 64 * 1024 * 1024
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"

@@ -6,40 +6,41 @@ Mounts, logs, names, signals and the security options are checked by those who r
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import resource
 
-from moby_tui.engine.policy import unsupported
+from moby_tui.engine.policy import limits, unsupported
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
-_MEGABYTE = 1024 * 1024
-_LEAST_MEMORY = 6 * _MEGABYTE
-_NANO = 1_000_000_000
 _ULIMITS = frozenset(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")) - {"ofile"}
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _HOST_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?")
 _HOST_NAME_LENGTH = 64
+#: ``c 13:* rwm`` (cgroup-v1/devices.rst).
+DEVICE_RULE = re.compile(r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})")
 _USER = re.compile(r"[^:\s]+(?::[^:\s]+)?")
-_RANGES = re.compile(r"\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*")
 
 
 def check(asked: ContainerCreate) -> list[str]:
-    """The warnings to give with the container.
+    """The warnings to give with the container; limits that this machine cannot give are taken out of ``asked``.
 
     Raises ``InvalidArgument`` for a value that cannot be, ``NotImplementedYet`` for an option that is not here.
     """
     host = asked.host_config
     _check_config(asked)
     unsupported.refuse(asked)
-    _check_memory(host)
-    _check_cpu(host)
+    _require(host.shm_size >= 0, "SHM size can not be less than 0")
+    warnings = limits.settle(host)
     _check_process(host)
     _check_devices(host.devices or [])
+    for rule in host.device_cgroup_rules or []:
+        _require(bool(DEVICE_RULE.fullmatch(rule)), f"invalid device cgroup rule format: '{rule}'")
+    parent = host.cgroup_parent
+    _require(not {"..", "."} & set(parent.split("/")) and "\0" not in parent, f"invalid cgroup parent: {parent}")
     _check_sysctls(host)
     _check_network(asked)
-    return _warnings(asked)
+    return warnings + _warnings(asked)
 
 
 def _require(condition: bool, message: str) -> None:
@@ -71,62 +72,10 @@ def _words(value: list[str] | str | None) -> list[str]:
     return [value] if isinstance(value, str) else value or []
 
 
-def _check_memory(host: HostConfig) -> None:
-    memory, swap, reservation = host.memory, host.memory_swap, host.memory_reservation
-    _require(memory >= 0, "invalid memory limit: it must not be negative")
-    _require(memory == 0 or memory >= _LEAST_MEMORY, "Minimum memory limit allowed is 6MB")
-    _require(swap >= -1, "invalid memory+swap limit: give a size, or -1 for as much swap as there is")
-    _require(not memory or swap <= 0 or swap >= memory, "Minimum memoryswap limit should be larger than memory limit, see usage")
-    _require(bool(memory) or swap <= 0, "You should always set the Memory limit when using Memoryswap limit, see usage")
-    _require(reservation >= 0, "invalid memory reservation: it must not be negative")
-    _require(reservation == 0 or reservation >= _LEAST_MEMORY, "Minimum memory reservation allowed is 6MB")
-    _require(not memory or reservation <= memory, "Minimum memory limit can not be less than memory reservation limit, see usage")
-    _require(host.shm_size >= 0, "SHM size can not be less than 0")
-
-
-def _check_cpu(host: HostConfig) -> None:
-    count = os.cpu_count() or 1
-    _require(
-        0 <= host.nano_cpus <= count * _NANO,
-        f"range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available",
-    )
-    _require(not (host.nano_cpus and host.cpu_period), "Conflicting options: Nano CPUs and CPU Period cannot both be set")
-    _require(not (host.nano_cpus and host.cpu_quota), "Conflicting options: Nano CPUs and CPU Quota cannot both be set")
-    _require(
-        host.cpu_period == 0 or 1000 <= host.cpu_period <= 1_000_000,
-        "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)",
-    )
-    _require(host.cpu_quota <= 0 or host.cpu_quota >= 1000, "CPU cfs quota can not be less than 1ms (i.e. 1000)")
-    _require(host.cpu_shares >= 0, "invalid CPU shares: they must not be negative")
-    _check_set(host.cpuset_cpus, "CPUs", "cpus", "/sys/devices/system/cpu/online")
-    _check_set(host.cpuset_mems, "memory nodes", "mems", "/sys/devices/system/node/online")
-
-
-def _check_set(asked: str, what: str, option: str, online: str) -> None:
-    if not asked:
-        return
-    _require(bool(_RANGES.fullmatch(asked)), f"Invalid value {asked} for cpuset {option}")
-    try:
-        with open(online, encoding="ascii") as file:
-            available = file.read().strip()
-    except OSError:
-        available = "0"
-    there = _spans(available)
-    _require(
-        all(any(low <= first <= last <= high for low, high in there) for first, last in _spans(asked)),
-        f"Requested {what} are not available - requested {asked}, available: {available}",
-    )
-
-
-def _spans(text: str) -> list[tuple[int, int]]:
-    """``0-2,5`` as pairs of the first and the last; the numbers between are never written out, for a span may be huge."""
-    pairs = (part.partition("-") for part in text.split(","))
-    return [(int(first), int(last or first)) for first, _, last in pairs]
-
-
 def _check_process(host: HostConfig) -> None:
     adjustment = host.oom_score_adj
     _require(-1000 <= adjustment <= 1000, f"Invalid value {adjustment}, range for oom score adj is [-1000, 1000]")
+    _require(bool(re.fullmatch(r"[0-7]{0,4}", host.umask)), f"invalid umask {host.umask!r}: give octal digits, as in 0027")
     for limit in host.ulimits or []:
         _check_ulimit(limit)
     for group in host.group_add or []:

@@ -11,33 +11,14 @@ from moby_tui.schema.container import ContainerConfig, ContainerCreate, Endpoint
 #: For each field of the configuration that has no effect here, the option that sets it.
 _CONFIG = {"mac_address": "--mac-address", "network_disabled": "NetworkDisabled"}
 _HOST = {
-    "blkio_device_read_bps": "--device-read-bps",
-    "blkio_device_read_iops": "--device-read-iops",
-    "blkio_device_write_bps": "--device-write-bps",
-    "blkio_device_write_iops": "--device-write-iops",
-    "blkio_weight": "--blkio-weight",
-    "blkio_weight_device": "--blkio-weight-device",
     "cgroup": "--cgroup",
-    "cgroup_parent": "--cgroup-parent",
-    "cpu_count": "--cpu-count",
-    "cpu_percent": "--cpu-percent",
-    "cpu_realtime_period": "--cpu-rt-period",
-    "cpu_realtime_runtime": "--cpu-rt-runtime",
-    "device_cgroup_rules": "--device-cgroup-rule",
-    "device_requests": "--gpus",
-    "init": "--init",
-    "io_maximum_bandwidth": "--io-maxbandwidth",
-    "io_maximum_iops": "--io-maxiops",
     "links": "--link",
-    "oom_kill_disable": "--oom-kill-disable",
     "storage_opt": "--storage-opt",
-    "umask": "--umask",
     "volumes_from": "--volumes-from",
 }
 #: Fields with more than one harmless value: the option, and the values that ask for nothing.
 _HARMLESS: dict[str, tuple[str, frozenset[object]]] = {
     "isolation": ("--isolation", frozenset({"", "default"})),
-    "memory_swappiness": ("--memory-swappiness", frozenset({None, -1})),
     "runtime": ("--runtime", frozenset({"", "moby"})),
     "volume_driver": ("--volume-driver", frozenset({"", "local"})),
 }

@@ -5,34 +5,22 @@ Specification: opencontainers/runtime-spec 1.2, config.md and config-linux.md.
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import Any
 
 import msgspec
 
 from moby_tui.engine.policy.security import SecurityProfile
+from moby_tui.engine.runtime import cdi, init, resources
+from moby_tui.engine.runtime import devices as device_list
 from moby_tui.engine.runtime.user import User
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import DeviceMapping, ExecCreate, HostConfig, MountPoint
+from moby_tui.errors import NotImplementedYet
+from moby_tui.schema.container import ExecCreate, HostConfig, MountPoint
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_SHM_BYTES = 64 * 1024 * 1024
-_CPU_PERIOD_US = 100_000
 Json = dict[str, Any]
-#: What a container may always open: mknod of anything, and the default devices, terminals and ptmx.
-_DEVICE_RULES: list[Json] = [
-    {"allow": False, "access": "rwm"},
-    {"allow": True, "type": "c", "access": "m"},
-    {"allow": True, "type": "b", "access": "m"},
-    *(
-        {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
-        for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))
-    ),
-    {"allow": True, "type": "c", "major": 136, "access": "rwm"},
-]
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -45,8 +33,8 @@ class Identity(msgspec.Struct, frozen=True):
 def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *, cgroup: str, has_network: bool) -> Json:
     """The configuration. Raises ``InvalidArgument`` on a device that is not there."""
     config, host = record.config, record.host_config
-    devices = _devices(host)
-    return {
+    devices = device_list.resolve(host)
+    configuration = {
         "ociVersion": "1.2.0",
         "process": _process(record, identity),
         "root": {"path": str(paths.run / "rootfs"), "readonly": host.readonly_rootfs},
@@ -56,8 +44,8 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
         "linux": {
             "namespaces": _namespaces(host, has_network),
             "cgroupsPath": cgroup,
-            "resources": resources(host, devices),
-            "devices": devices,
+            "resources": {"devices": devices.rules, **resources.limits(host)},
+            "devices": devices.nodes,
             "sysctl": _sysctls(host, has_network),
             "maskedPaths": identity.security.masked_paths,
             "readonlyPaths": identity.security.readonly_paths,
@@ -65,6 +53,36 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
         },
         "annotations": host.annotations or {},
     }
+    if host.init:
+        _put_init_first(configuration, paths)
+    if devices.edits != cdi.Edits():
+        _edit(configuration, devices.edits)
+    return configuration
+
+
+def _put_init_first(configuration: Json, paths: ContainerPaths) -> None:
+    """The command becomes the child of an init that lies on the host, so that an empty image needs none."""
+    program = init.program(paths.cache)
+    mount = {"destination": init.PATH, "type": "bind", "source": str(program), "options": ["bind", "rprivate", "ro"]}
+    configuration["mounts"].append(mount)
+    configuration["process"]["args"][:0] = [init.PATH, "--"]
+
+
+def _edit(configuration: Json, edits: cdi.Edits) -> None:
+    """What the Container Device Interface adds beside devices. Raises ``NotImplementedYet`` for its hooks."""
+    for hook in edits.hooks:
+        raise NotImplementedYet(f"CDI hook {hook.hook_name} ({hook.path})")
+    process = configuration["process"]
+    process["env"] = _merge_environment(process["env"], edits.env)
+    process["user"]["additionalGids"] = list(dict.fromkeys([*process["user"]["additionalGids"], *edits.additional_gids]))
+    for mount in edits.mounts:
+        options = mount.options or ["rbind", "rprivate"]
+        kind = "tmpfs" if mount.type == "tmpfs" else "bind"
+        if kind == "bind" and not {"bind", "rbind"} & set(options):
+            options = ["rbind", *options]
+        configuration["mounts"].append(
+            {"destination": mount.container_path, "type": kind, "source": mount.host_path, "options": options}
+        )
 
 
 def exec_process(record: ContainerRecord, identity: Identity, config: ExecCreate) -> Json:
@@ -87,7 +105,7 @@ def _process(record: ContainerRecord, identity: Identity) -> Json:
     held = capabilities if user.uid == 0 else []
     process: Json = {
         "terminal": config.tty,
-        "user": {"uid": user.uid, "gid": user.gid, "additionalGids": user.groups, "umask": 0o022},
+        "user": {"uid": user.uid, "gid": user.gid, "additionalGids": user.groups, "umask": int(host.umask or "022", 8)},
         "args": [record.path, *record.args],
         "env": environment,
         "cwd": config.working_dir or "/",
@@ -167,101 +185,6 @@ def _asked_mount(mount: MountPoint) -> Json:
         return {"destination": mount.destination, "type": "tmpfs", "source": "tmpfs", "options": options}
     options = ["rbind", mount.propagation or "rprivate", "rw" if mount.rw else "ro"]
     return {"destination": mount.destination, "type": "bind", "source": mount.source, "options": options}
-
-
-def resources(host: HostConfig, devices: list[Json]) -> Json:
-    """``linux.resources``: what is limited, and nothing of what is not."""
-    memory: Json = {}
-    if host.memory:
-        memory["limit"] = host.memory
-        # as docker: as much swap again, unless said otherwise
-        memory["swap"] = host.memory_swap or host.memory * 2
-    if host.memory_reservation:
-        memory["reservation"] = host.memory_reservation
-    cpu: Json = {}
-    if host.nano_cpus:
-        cpu["period"], cpu["quota"] = _CPU_PERIOD_US, host.nano_cpus * _CPU_PERIOD_US // 1_000_000_000
-    if host.cpu_period:
-        cpu["period"] = host.cpu_period
-    if host.cpu_quota:
-        cpu["quota"] = host.cpu_quota
-    if host.cpu_shares:
-        cpu["shares"] = host.cpu_shares
-    if host.cpuset_cpus:
-        cpu["cpus"] = host.cpuset_cpus
-    if host.cpuset_mems:
-        cpu["mems"] = host.cpuset_mems
-    result: Json = {"devices": [{"allow": True, "access": "rwm"}] if host.privileged else _device_rules(host, devices)}
-    if memory:
-        result["memory"] = memory
-    if cpu:
-        result["cpu"] = cpu
-    if host.pids_limit and host.pids_limit > 0:
-        result["pids"] = {"limit": host.pids_limit}
-    return result
-
-
-def _device_rules(host: HostConfig, devices: list[Json]) -> list[Json]:
-    asked = {mapping.path_in_container or mapping.path_on_host: mapping for mapping in host.devices or []}
-    return _DEVICE_RULES + [
-        {
-            "allow": True,
-            "type": device["type"],
-            "major": device["major"],
-            "minor": device["minor"],
-            "access": asked[device["path"]].cgroup_permissions or "rwm",
-        }
-        for device in devices
-        if device["path"] in asked
-    ]
-
-
-def _devices(host: HostConfig) -> list[Json]:
-    asked = [_device(mapping) for mapping in host.devices or []]
-    if not host.privileged:
-        return asked
-    return asked + [device for path in _host_devices("/dev") if (device := _node(path, path)) is not None]
-
-
-def _device(mapping: DeviceMapping) -> Json:
-    device = _node(mapping.path_on_host, mapping.path_in_container or mapping.path_on_host)
-    if device is None:
-        raise InvalidArgument(
-            f"error gathering device information while adding custom device {mapping.path_on_host!r}: not a device node"
-        )
-    return device
-
-
-def _node(source: str, path: str) -> Json | None:
-    try:
-        status = os.stat(source)
-    except OSError:
-        return None
-    if not (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)):
-        return None
-    return {
-        "path": path,
-        "type": "b" if stat.S_ISBLK(status.st_mode) else "c",
-        "major": os.major(status.st_rdev),
-        "minor": os.minor(status.st_rdev),
-        "fileMode": stat.S_IMODE(status.st_mode),
-        "uid": status.st_uid,
-        "gid": status.st_gid,
-    }
-
-
-def _host_devices(folder: str) -> list[str]:
-    """The device nodes of the host, without terminals and what each container has of its own."""
-    found: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name in ("pts", "shm", "mqueue", "fd", "console"):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                found += _host_devices(entry.path)
-            elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
-                found.append(entry.path)
-    return found
 
 
 def _sysctls(host: HostConfig, has_network: bool) -> dict[str, str]:

@@ -22,6 +22,11 @@ class ContainerPaths(msgspec.Struct, frozen=True):
     run: Path
 
     @property
+    def cache(self) -> Path:
+        """What the containers of one data root share."""
+        return self.data.parents[1] / "cache"
+
+    @property
     def upper(self) -> Path:
         return self.data / "upper"
 

@@ -70,6 +70,24 @@ def make(root: str, path: str) -> None:
     raise OSError(errno.EAGAIN, "the parent group was removed again and again", f"{root}{path}")
 
 
+def hand_down(root: str, path: str, controllers: tuple[str, ...] = ()) -> None:
+    """Enables controllers (all that there are, or those named) in every group of version 2 above ``path``.
+
+    One by one, because one that is refused would keep the others. A refusal is no error yet: what is then missing is told when a
+    limit needs it.
+    """
+    folder = root
+    for name in path.strip("/").split("/"):
+        have = set(read(f"{folder}/cgroup.subtree_control").split())
+        for controller in controllers or read(f"{folder}/cgroup.controllers").split():
+            if controller not in have:
+                try:
+                    write(f"{folder}/cgroup.subtree_control", f"+{controller}")
+                except OSError:
+                    continue
+        folder = f"{folder}/{name}"
+
+
 def subgroups(group: str) -> list[str]:
     """A group and all groups below it, the deepest first."""
     found: list[str] = []
@@ -95,8 +113,8 @@ def pids(group: str) -> list[int]:
     return list(found)
 
 
-def remove(group: str, *, patience: float = 3.0) -> None:
-    """Removes a group with those below it, and the one above where it is empty then.
+def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:
+    """Removes a group with those below it, and with ``parent`` the one above where it is empty then.
 
     A process that has ended is counted until it is reaped, so EBUSY is waited out for ``patience`` seconds; then it is raised.
     """
@@ -112,6 +130,8 @@ def remove(group: str, *, patience: float = 3.0) -> None:
                 raise OSError(errno.EBUSY, "the control group still holds processes", group) from error
             time.sleep(pause)
             pause = min(pause * 2, 0.2)
+    if not parent:
+        return
     try:
         os.rmdir(os.path.dirname(group))
     except OSError:

@@ -7,8 +7,12 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from moby_tui.engine.kernel.cgroup.block_io import THROTTLES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from moby_tui.engine.kernel.cgroup.oom import OomWatch
 
     Resources = Mapping[str, object]
     Section = Mapping[str, object]
@@ -16,10 +20,12 @@ if TYPE_CHECKING:
 #: The limits that can be set, in the words of the OCI runtime specification (config-linux.md, "Control groups").
 KNOWN = {
     "memory": frozenset({"limit", "swap", "reservation", "swappiness", "disableOOMKiller"}),
-    "cpu": frozenset({"shares", "quota", "period", "cpus", "mems"}),
+    "cpu": frozenset({"shares", "quota", "period", "burst", "idle", "cpus", "mems", "realtimePeriod", "realtimeRuntime"}),
     "pids": frozenset({"limit"}),
-    "blockIO": frozenset({"weight"}),
+    "blockIO": frozenset({"weight", "weightDevice", *THROTTLES}),
 }
+#: A group above a container's with a name that begins so is an engine's own and goes with its last container; any other is the user's.
+_OWN_PARENT = "/moby"
 
 
 class Cgroup:
@@ -27,6 +33,10 @@ class Cgroup:
 
     def __init__(self, path: str) -> None:
         self.path = path
+
+    @property
+    def owns_parent(self) -> bool:
+        return self.path.startswith(_OWN_PARENT)
 
     def create(self, resources: Resources) -> None:
         """Makes the group, empty, with its limits and its device filter in force before the first process is in it.
@@ -72,6 +82,10 @@ class Cgroup:
         """The processes in the group and below it."""
         raise NotImplementedError
 
+    def watch_oom(self) -> OomWatch | None:
+        """Something to wait on for processes of the group to be killed for want of memory; None where the kernel tells nothing."""
+        raise NotImplementedError
+
     def kill(self) -> None:
         """SIGKILL to every process in the group and below it; none escapes by forking."""
         self._kill_frozen()
@@ -85,7 +99,7 @@ class Cgroup:
         raise NotImplementedError
 
     def remove(self) -> None:
-        """Removes the group, those below it, and its parent where that is empty then. No error if it is gone already."""
+        """Removes the group, those below it, and our own parent group where that is empty then. No error if it is gone already."""
         raise NotImplementedError
 
     def mounts(self) -> list[dict[str, object]]:
@@ -119,7 +133,7 @@ class Cgroup:
 def check(resources: Resources) -> None:
     """Raises ``ValueError`` for a limit that is asked for and not known here, so that none is ignored in silence."""
     for name, section in resources.items():
-        if name in ("devices", "unified") or not section:
+        if name in ("devices", "unified", "hugepageLimits") or not section:
             continue
         asked = {key for key, value in section.items() if value is not None} if isinstance(section, dict) else set()
         unknown = [name] if name not in KNOWN else [f"{name}.{key}" for key in sorted(asked - KNOWN[name])]
@@ -137,6 +151,16 @@ def devices(resources: Resources) -> list[dict[str, object]] | None:
     """The device rules; None where none are given, which is not the same as an empty list."""
     found = resources.get("devices")
     return found if isinstance(found, list) else None
+
+
+def huge_pages(resources: Resources) -> list[tuple[str, int]]:
+    """The limits of huge pages: the size as the kernel names it (``2MB``), and bytes. Raises ``ValueError`` for a size that is none."""
+    found = resources.get("hugepageLimits") or []
+    limits = [(str(entry["pageSize"]), int(entry["limit"])) for entry in found] if isinstance(found, list) else []
+    for size, _ in limits:
+        if not size.isalnum():
+            raise ValueError(f"control groups: {size!r} is not a size of huge pages")
+    return limits
 
 
 def number(values: Section, key: str) -> int | None:

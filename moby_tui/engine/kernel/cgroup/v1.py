@@ -10,8 +10,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.kernel.cgroup import files
-from moby_tui.engine.kernel.cgroup.group import Cgroup, check, devices, limit_or, missing, number, section
+from moby_tui.engine.kernel.cgroup import block_io, files
+from moby_tui.engine.kernel.cgroup.group import Cgroup, check, devices, huge_pages, limit_or, missing, number, section
+from moby_tui.engine.kernel.cgroup.oom import OomWatch
 
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Resources, Section
@@ -79,9 +80,10 @@ class LegacyCgroup(Cgroup):
         limit = number(section(resources, "pids"), "limit")
         if limit is not None:
             self._set("pids", "pids.max", limit_or(limit, "max"), needed=limit > 0)
-        weight = number(section(resources, "blockIO"), "weight")
-        if weight:
-            self._weigh_io(weight)
+        if block := section(resources, "blockIO"):
+            self._limit_block_io(block)
+        for size, most in huge_pages(resources):
+            self._limit_huge_pages(size, most)
         for name in section(resources, "unified"):
             raise ValueError(f"control groups: {name} is a version 2 setting and this machine uses version 1")
         rules = devices(resources)
@@ -135,6 +137,27 @@ class LegacyCgroup(Cgroup):
             self._set("cpu", "cpu.cfs_period_us", period)
         if quota:
             self._set("cpu", "cpu.cfs_quota_us", max(quota, -1), needed=quota > 0)
+        for key, file in (("burst", "cpu.cfs_burst_us"), ("idle", "cpu.idle")):
+            if (value := number(asked, key)) is not None:
+                self._set("cpu", file, value)
+        self._grant_real_time(number(asked, "realtimePeriod"), number(asked, "realtimeRuntime"))
+
+    def _grant_real_time(self, period: int | None, runtime: int | None) -> None:
+        """The period first, unless the old runtime does not fit in it; the groups above must have as much themselves."""
+        if not period and not runtime:
+            return
+        if "cpu" not in self._folders:
+            raise missing("cpu")
+        folder = self._roots["cpu"]
+        for name in self.path.strip("/").split("/"):
+            folder = f"{folder}/{name}"
+            mine = folder == self._folders["cpu"]
+            steps = [("cpu.rt_period_us", period), ("cpu.rt_runtime_us", runtime)]
+            if period and period < files.read_number(f"{folder}/cpu.rt_runtime_us"):
+                steps.reverse()
+            for file, value in steps:
+                if value and (mine or value > files.read_number(f"{folder}/{file}")):
+                    files.write(f"{folder}/{file}", value)
 
     def _limit_cpuset(self, asked: Section) -> None:
         for key in ("cpus", "mems"):
@@ -151,15 +174,21 @@ class LegacyCgroup(Cgroup):
                 if not files.read(f"{folder}/{file}").strip():
                     files.write(f"{folder}/{file}", files.read(f"{above}/{file}").strip())
 
-    def _weigh_io(self, weight: int) -> None:
-        folder = self._folders.get("blkio")
-        if folder is None:
+    def _limit_block_io(self, asked: Section) -> None:
+        if "blkio" not in self._folders:
             raise missing("blkio")
-        for name in ("blkio.bfq.weight", "blkio.weight"):
-            if os.path.exists(f"{folder}/{name}"):
-                files.write(f"{folder}/{name}", weight)
-                return
-        raise ValueError("this kernel's disk scheduler knows no weights; leave the block I/O weight out or use the bfq scheduler")
+        block_io.limit_v1(self._folders["blkio"], asked)
+
+    def _limit_huge_pages(self, size: str, most: int) -> None:
+        if "hugetlb" in self._folders:
+            self._set("hugetlb", f"hugetlb.{size}.limit_in_bytes", most)
+            return
+        # in a hybrid the controller may be in the tree of version 2
+        tree = self._layout.unified
+        if tree is None or "hugetlb" not in tree.controllers:
+            raise missing("hugetlb")
+        files.hand_down(tree.mountpoint, self.path, ("hugetlb",))
+        files.write(f"{tree.mountpoint}{self.path}/hugetlb.{size}.max", most)
 
     def _filter_devices(self, rules: list[dict[str, object]]) -> None:
         for rule in rules:
@@ -203,6 +232,10 @@ class LegacyCgroup(Cgroup):
             return 0
         return sum(files.read_table(f"{group}/memory.oom_control").get("oom_kill", 0) for group in files.subgroups(folder))
 
+    def watch_oom(self) -> OomWatch | None:
+        folder = self._folders.get("memory")
+        return OomWatch.of_v1(folder, self.oom_kills) if folder is not None else None
+
     def usage(self) -> dict[str, object]:
         return {"cpu": self._cpu_usage(), "memory": self._memory_usage(), "pids": self._pids_usage(), "io": self._io_usage()}
 
@@ -215,6 +248,7 @@ class LegacyCgroup(Cgroup):
             "total": files.read_number(f"{folder}/cpuacct.usage"),
             "user": files.read_number(f"{folder}/cpuacct.usage_user"),
             "system": files.read_number(f"{folder}/cpuacct.usage_sys"),
+            "each": [int(word) for word in files.read(f"{folder}/cpuacct.usage_percpu").split()],
             "periods": throttled.get("nr_periods", 0),
             "throttled_periods": throttled.get("nr_throttled", 0),
             "throttled_time": throttled.get("throttled_time", 0),
@@ -230,6 +264,7 @@ class LegacyCgroup(Cgroup):
             "usage": files.read_number(f"{folder}/memory.usage_in_bytes"),
             "limit": limit if limit < files.UNLIMITED_V1 else None,
             "failures": files.read_number(f"{folder}/memory.failcnt"),
+            "most": files.read_number(f"{folder}/memory.max_usage_in_bytes"),
             "stat": stat,
         }
 
@@ -241,12 +276,7 @@ class LegacyCgroup(Cgroup):
 
     def _io_usage(self) -> dict[str, object]:
         folder = self._folders.get("blkio")
-        if folder is None:
-            return {}
-        return {
-            "bytes": _io_lines(f"{folder}/blkio.throttle.io_service_bytes_recursive"),
-            "operations": _io_lines(f"{folder}/blkio.throttle.io_serviced_recursive"),
-        }
+        return block_io.usage_v1(folder) if folder is not None else {}
 
     def remove(self) -> None:
         if self._unified >= 0:
@@ -259,7 +289,7 @@ class LegacyCgroup(Cgroup):
         failure: OSError | None = None
         for tree in self._trees:
             try:
-                files.remove(f"{tree.mountpoint}{self.path}", patience=patience)
+                files.remove(f"{tree.mountpoint}{self.path}", patience=patience, parent=self.owns_parent)
             except OSError as error:
                 failure = error
         if failure is not None and not quiet:
@@ -279,17 +309,3 @@ class LegacyCgroup(Cgroup):
 def _device_number(value: object) -> str:
     """A major or minor number; absent or negative stands for all."""
     return str(value) if isinstance(value, int) and value >= 0 else "*"
-
-
-def _io_lines(path: str) -> list[tuple[int, int, str, int]]:
-    """Lines ``8:0 Read 4096``; the line of the total has no device."""
-    try:
-        lines = files.read(path).splitlines()
-    except OSError:
-        return []
-    found: list[tuple[int, int, str, int]] = []
-    for line in lines:
-        words = line.replace(":", " ").split()
-        if len(words) == 4:
-            found.append((int(words[0]), int(words[1]), words[2], int(words[3])))
-    return found

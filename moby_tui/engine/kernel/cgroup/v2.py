@@ -10,8 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel import bpf
-from moby_tui.engine.kernel.cgroup import files
-from moby_tui.engine.kernel.cgroup.group import Cgroup, check, devices, limit_or, missing, number, section
+from moby_tui.engine.kernel.cgroup import block_io, files
+from moby_tui.engine.kernel.cgroup.group import Cgroup, check, devices, huge_pages, limit_or, missing, number, section
+from moby_tui.engine.kernel.cgroup.oom import OomWatch
 
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Resources, Section
@@ -47,16 +48,7 @@ class UnifiedCgroup(Cgroup):
 
         A refusal is no error yet: what is then missing is told when a limit needs it.
         """
-        folder = self._root
-        for name in self.path.strip("/").split("/"):
-            have = set(files.read(f"{folder}/cgroup.subtree_control").split())
-            for controller in files.read(f"{folder}/cgroup.controllers").split():
-                if controller not in have:
-                    try:
-                        files.write(f"{folder}/cgroup.subtree_control", f"+{controller}")
-                    except OSError:
-                        continue
-            folder = f"{folder}/{name}"
+        files.hand_down(self._root, self.path)
 
     def descriptor(self) -> int | None:
         if self._descriptor is None:
@@ -76,9 +68,12 @@ class UnifiedCgroup(Cgroup):
         limit = number(section(resources, "pids"), "limit")
         if limit is not None:
             self._set("pids", "pids.max", limit_or(limit, "max"), needed=limit > 0)
-        weight = number(section(resources, "blockIO"), "weight")
-        if weight:
-            self._weigh_io(weight)
+        if block := section(resources, "blockIO"):
+            if not os.path.exists(f"{self._folder}/io.stat"):
+                raise missing("io")
+            block_io.limit_v2(self._folder, block)
+        for size, most in huge_pages(resources):
+            self._set("hugetlb", f"hugetlb.{size}.max", most)
         for name, value in section(resources, "unified").items():
             if "/" in name or "." not in name:
                 raise ValueError(f"control groups: {name!r} is not the name of a setting")
@@ -113,16 +108,15 @@ class UnifiedCgroup(Cgroup):
             self._set("cpu", "cpu.weight", weight_of_shares(shares))
         if quota or period:
             self._set("cpu", "cpu.max", " ".join(str(word) for word in (limit_or(quota or -1, "max"), period) if word))
+        for key, file in (("burst", "cpu.max.burst"), ("idle", "cpu.idle")):
+            if (number_of := number(asked, key)) is not None:
+                self._set("cpu", file, number_of)
+        if number(asked, "realtimePeriod") or number(asked, "realtimeRuntime"):
+            raise ValueError("real-time budgets of CPU time cannot be set on version 2 of control groups")
         for key in ("cpus", "mems"):
             value = asked.get(key)
             if value:
                 self._set("cpuset", f"cpuset.{key}", value)
-
-    def _weigh_io(self, weight: int) -> None:
-        if os.path.exists(f"{self._folder}/io.bfq.weight"):
-            files.write(f"{self._folder}/io.bfq.weight", weight)
-        else:
-            self._set("io", "io.weight", weight_of_blkio(weight))
 
     def freeze(self) -> None:
         self._switch_freezer(frozen=True)
@@ -157,6 +151,9 @@ class UnifiedCgroup(Cgroup):
 
     def oom_kills(self) -> int:
         return files.read_table(f"{self._folder}/memory.events").get("oom_kill", 0)
+
+    def watch_oom(self) -> OomWatch | None:
+        return OomWatch.of_v2(f"{self._folder}/memory.events", self.oom_kills)
 
     def usage(self) -> dict[str, object]:
         return {"cpu": self._cpu_usage(), "memory": self._memory_usage(), "pids": self._pids_usage(), "io": self._io_usage()}
@@ -194,20 +191,13 @@ class UnifiedCgroup(Cgroup):
         }
 
     def _io_usage(self) -> dict[str, object]:
-        try:
-            lines = files.read(f"{self._folder}/io.stat").splitlines()
-        except OSError:
-            return {}
-        return {
-            "bytes": _io_lines(lines, {"rbytes": "read", "wbytes": "write"}),
-            "operations": _io_lines(lines, {"rios": "read", "wios": "write"}),
-        }
+        return block_io.usage_v2(self._folder)
 
     def remove(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        files.remove(self._folder)
+        files.remove(self._folder, parent=self.owns_parent)
 
     def mounts(self) -> list[dict[str, object]]:
         return [{"type": "cgroup2"}]
@@ -220,11 +210,6 @@ def weight_of_shares(shares: int) -> int:
     """
     exponent = math.log2(min(max(shares, 2), 262144))
     return max(1, min(10000, math.ceil(10 ** ((exponent**2 + 125 * exponent) / 612 - 7 / 34))))
-
-
-def weight_of_blkio(weight: int) -> int:
-    """``blkio.weight`` (10 to 1000) as ``io.weight`` (1 to 10000)."""
-    return 1 + (min(max(weight, 10), 1000) - 10) * 9999 // 990
 
 
 def swap_alone(limit: int | None, both: int | None) -> object:
@@ -241,16 +226,3 @@ def swap_alone(limit: int | None, both: int | None) -> object:
     if both < limit:
         raise ValueError("the limit of memory and swap together must not be less than that of memory")
     return both - limit
-
-
-def _io_lines(lines: list[str], words: dict[str, str]) -> list[tuple[int, int, str, int]]:
-    """Lines ``8:0 rbytes=4096 wbytes=0 ...``."""
-    found: list[tuple[int, int, str, int]] = []
-    for line in lines:
-        device, _, rest = line.partition(" ")
-        major, _, minor = device.partition(":")
-        for pair in rest.split():
-            key, _, value = pair.partition("=")
-            if key in words:
-                found.append((int(major), int(minor), words[key], int(value)))
-    return found

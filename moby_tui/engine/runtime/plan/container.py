@@ -200,6 +200,9 @@ def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surr
             over_proc = guard.check_destination(destination, kind)
             tree_slot = files.new_mount(destination, kind, options, source=str(mount.get("source") or ""))
             files.attach(tree_slot, destination, over_proc=over_proc)
+    for device in _list(_section(spec, "linux"), "devices"):
+        if not str(device["path"]).startswith("/dev/"):
+            files.make_device(device)
     if around.terminal >= 0:
         files.attach_console(around.terminal)
 

@@ -246,23 +246,33 @@ class FileSystemPlan:
             self._set_attributes("/dev", tree, read_only)
         self.attach(tree, "/dev")
 
-    def _device(self, tree: Slot, name: str, kind: int, major: int, minor: int, mode: int, uid: int, gid: int) -> None:
+    def _device(self, tree: int | Slot, name: str, kind: int, major: int, minor: int, mode: int, uid: int, gid: int) -> None:
         node = os.fsencode(name)
         self.program.add(
-            f"create /dev/{name}", calls.mknodat, tree, node, kind | mode, os.makedev(major, minor), on={errno.EEXIST: None}
+            f"create device {name}", calls.mknodat, tree, node, kind | mode, os.makedev(major, minor), on={errno.EEXIST: None}
         )
         if uid or gid:
-            self.program.add(f"create /dev/{name}", calls.fchownat, tree, node, uid, gid, mounts.AT_SYMLINK_NOFOLLOW)
+            self.program.add(f"give device {name} away", calls.fchownat, tree, node, uid, gid, mounts.AT_SYMLINK_NOFOLLOW)
 
     def _extra_device(self, tree: Slot, name: str, device: dict[str, object]) -> None:
         parts = name.split("/")
         for index in range(1, len(parts)):
             folder = "/".join(parts[:index])
             self.program.add(f"create /dev/{folder}", calls.mkdirat, tree, folder.encode(), 0o755, on={errno.EEXIST: None})
+        self._asked_device(tree, name, device)
+
+    def _asked_device(self, folder: int | Slot, name: str, device: dict[str, object]) -> None:
         kind = _DEVICE_KINDS[str(device["type"])]
         mode, uid, gid = (int(str(device.get(key) or 0)) for key in ("fileMode", "uid", "gid"))
         major, minor = (int(str(device.get(key) or 0)) for key in ("major", "minor"))
-        self._device(tree, name, kind, major, minor, stat.S_IMODE(mode) if "fileMode" in device else 0o666, uid, gid)
+        self._device(folder, name, kind, major, minor, stat.S_IMODE(mode) if "fileMode" in device else 0o666, uid, gid)
+
+    def make_device(self, device: dict[str, object]) -> None:
+        """A node outside of ``/dev``, in the image's own folders."""
+        folder, _, name = str(device["path"]).rpartition("/")
+        parent = self.target(folder or "/")
+        self._asked_device(parent, name, device)
+        self.program.add("close", calls.close, parent)
 
     def _set_attributes(self, path: str, tree: int | Slot, attributes: int) -> None:
         attr = self.program.keep(_MountAttr(attributes, 0, 0, 0))

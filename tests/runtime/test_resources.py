@@ -1,0 +1,142 @@
+"""What a container may use: that it arrives in its control groups, and what is said where the machine cannot give it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from box import Box, cgroup_folders
+from moby_tui.engine.engine import Engine
+from moby_tui.engine.kernel.cgroup import detect
+from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
+from moby_tui.engine.policy import limits
+from moby_tui.engine.runtime import resources
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import HostConfig, Resources, ThrottleDevice, WeightDevice
+
+MB = 1024 * 1024
+V1 = detect().version == 1
+
+
+def disk() -> tuple[str, str]:
+    """A whole disk of this machine, and its numbers."""
+    for folder in sorted(Path("/sys/block").iterdir(), key=lambda path: path.name.startswith(("loop", "ram", "zram"))):
+        node = Path("/dev") / folder.name
+        if node.is_block_device():
+            return str(node), (folder / "dev").read_text().strip()
+    pytest.skip("this machine has no disk")
+
+
+def read(ident: str, v1: str, v2: str) -> str:
+    for folder in cgroup_folders(ident):
+        for name in (v1, v2):
+            if name and (folder / name).exists():
+                return (folder / name).read_text()
+    raise AssertionError(f"neither {v1} nor {v2}")
+
+
+async def test_throttles_of_block_devices_are_in_force(engine: Engine, busybox: str) -> None:
+    path, number = disk()
+    host = {
+        "blkio_device_read_bps": [ThrottleDevice(path=path, rate=MB)],
+        "blkio_device_write_bps": [ThrottleDevice(path=path, rate=2 * MB)],
+        "blkio_device_read_iops": [ThrottleDevice(path=path, rate=300)],
+        "blkio_device_write_iops": [ThrottleDevice(path=path, rate=400)],
+    }
+    ident = await Box(engine, busybox).start("sleep", "60", host=host)
+    if V1:
+        assert f"{number} {MB}\n" in read(ident, "blkio.throttle.read_bps_device", "")
+        assert f"{number} {2 * MB}\n" in read(ident, "blkio.throttle.write_bps_device", "")
+        assert f"{number} 300\n" in read(ident, "blkio.throttle.read_iops_device", "")
+        assert f"{number} 400\n" in read(ident, "blkio.throttle.write_iops_device", "")
+    else:
+        line = read(ident, "", "io.max")
+        assert all(word in line for word in (number, f"rbps={MB}", f"wbps={2 * MB}", "riops=300", "wiops=400"))
+
+
+async def test_block_weights_are_in_force_where_a_scheduler_knows_them(engine: Engine, busybox: str) -> None:
+    if not has(detect(), BLOCK_WEIGHTS):
+        asked = Resources(blkio_weight=300)
+        assert "Weight discarded" in limits.settle(asked)[0] and asked.blkio_weight == 0
+        return
+    ident = await Box(engine, busybox).start("sleep", "60", host={"blkio_weight": 300})
+    assert "300" in read(ident, "blkio.bfq.weight", "io.bfq.weight" if V1 else "io.weight") or not V1
+
+
+async def test_a_limit_of_what_is_no_block_device_is_refused(engine: Engine, busybox: str) -> None:
+    for path, text in (("/dev/null", "not a block device"), ("/dev/nosuch", "No such file")):
+        with pytest.raises(InvalidArgument, match=text):
+            await Box(engine, busybox).start("true", host={"blkio_device_read_bps": [ThrottleDevice(path=path, rate=MB)]})
+
+
+async def test_memory_swappiness_and_the_oom_switch(engine: Engine, busybox: str) -> None:
+    host = {"memory": 32 * MB, "memory_swappiness": 0, "oom_kill_disable": True}
+    created = await engine.containers.create(
+        __import__("moby_tui.schema.container", fromlist=["ContainerCreate"]).ContainerCreate(
+            image=busybox, cmd=["sleep", "60"], host_config=HostConfig(network_mode="none", **host)
+        )
+    )
+    if not V1:
+        assert created.warnings == [
+            "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.",
+            "Your kernel does not support OomKillDisable. OomKillDisable discarded.",
+        ]
+        return
+    await engine.containers.start(created.id)
+    assert read(created.id, "memory.swappiness", "") == "0\n"
+    assert "oom_kill_disable 1" in read(created.id, "memory.oom_control", "")
+    assert (await engine.containers.inspect(created.id)).host_config.memory_swap == 64 * MB
+
+
+async def test_a_real_time_budget_is_given_or_refused(engine: Engine, busybox: str) -> None:
+    host = {"cpu_realtime_period": 1_000_000, "cpu_realtime_runtime": 1000}
+    if not has(detect(), "cpu real-time"):
+        with pytest.raises(InvalidArgument, match="does not support cgroup cpu real-time period"):
+            await Box(engine, busybox).create("true", host=host)
+        return
+    ident = await Box(engine, busybox).start("sleep", "60", host=host)
+    assert read(ident, "cpu.rt_runtime_us", "") == "1000\n"
+
+
+async def test_the_cgroup_parent_is_the_user_s_and_stays(engine: Engine, busybox: str) -> None:
+    parent = "user-group-of-a-test"
+    done = await Box(engine, busybox).run("true", host={"cgroup_parent": f"/{parent}"})
+    left = list(Path("/sys/fs/cgroup").glob(f"**/{parent}"))
+    try:
+        assert done.code == 0 and left and not any((folder / done.id).exists() for folder in left)
+    finally:
+        for folder in left:
+            folder.rmdir()
+    with pytest.raises(InvalidArgument, match="invalid cgroup parent"):
+        await Box(engine, busybox).create("true", host={"cgroup_parent": "a/../../b"})
+
+
+def test_what_cannot_be_meant_is_refused_in_docker_s_words() -> None:
+    for asked, text in (
+        (Resources(blkio_weight=9), "Range of blkio weight is from 10 to 1000"),
+        (Resources(memory_swappiness=101), "valid memory swappiness range is 0-100"),
+        (Resources(io_maximum_iops=1), "Invalid QoS settings"),
+        (Resources(cpu_realtime_period=10, cpu_realtime_runtime=11), "cannot be higher than cpu real-time period"),
+        (Resources(cpu_shares=-1), "value must be a positive integer"),
+        (Resources(blkio_weight_device=[WeightDevice(path="/dev/x", weight=5)]), "Range of blkio weight"),
+    ):
+        with pytest.raises(InvalidArgument, match=text):
+            limits.settle(asked)
+
+
+def test_what_is_for_windows_is_discarded_with_a_warning() -> None:
+    asked = Resources(cpu_percent=10, cpu_count=2)
+    assert limits.settle(asked) == ["linux does not support CPU percent. Percent discarded."]
+    assert asked == Resources()
+
+
+def test_nothing_asked_is_nothing_limited() -> None:
+    assert resources.limits(HostConfig()) == {}
+    assert limits.settle(HostConfig(memory_swappiness=-1, oom_kill_disable=False, pids_limit=0)) == []
+
+
+async def test_umask(engine: Engine, busybox: str) -> None:
+    assert (await Box(engine, busybox).run("sh", "-c", "umask", host={"umask": "0027"})).out.strip() == "0027"
+    with pytest.raises(InvalidArgument, match="invalid umask"):
+        await Box(engine, busybox).create("true", host={"umask": "9"})
