@@ -14,7 +14,6 @@ from moby_tui.schema.container import (
     ContainerConfig,
     ContainerCreate,
     DeviceMapping,
-    DeviceRequest,
     EndpointIpamConfig,
     EndpointSettings,
     HealthConfig,
@@ -22,7 +21,6 @@ from moby_tui.schema.container import (
     NetworkingConfig,
     PortBinding,
     RestartPolicy,
-    ThrottleDevice,
     Ulimit,
 )
 
@@ -162,7 +160,6 @@ def test_an_image_is_needed() -> None:
     ("host", "option"),
     [
         ({"restart_policy": RestartPolicy(name="always")}, "--restart"),
-        ({"init": True}, "--init"),
         ({"pid_mode": "container:x"}, "--pid container:x"),
         ({"ipc_mode": "none"}, "--ipc none"),
         ({"userns_mode": "keep-id"}, "--userns keep-id"),
@@ -170,11 +167,6 @@ def test_an_image_is_needed() -> None:
         ({"network_mode": "mine"}, "--network mine"),
         ({"links": ["a:b"]}, "--link"),
         ({"volumes_from": ["a"]}, "--volumes-from"),
-        ({"device_requests": [DeviceRequest(count=-1)]}, "--gpus"),
-        ({"blkio_device_read_bps": [ThrottleDevice(path="/dev/sda", rate=1)]}, "--device-read-bps"),
-        ({"memory_swappiness": 0}, "--memory-swappiness 0"),
-        ({"oom_kill_disable": True}, "--oom-kill-disable"),
-        ({"cgroup_parent": "/x"}, "--cgroup-parent"),
         ({"runtime": "crun"}, "--runtime crun"),
         ({"storage_opt": {"size": "1G"}}, "--storage-opt"),
     ],

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from box import Box, cgroup_folders
+
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
 from moby_tui.engine.policy import limits
 from moby_tui.engine.runtime import resources
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import HostConfig, Resources, ThrottleDevice, WeightDevice
+from moby_tui.schema.container import ContainerCreate, HostConfig, Resources, ThrottleDevice, WeightDevice
 
 MB = 1024 * 1024
 V1 = detect().version == 1
@@ -73,9 +73,7 @@ async def test_a_limit_of_what_is_no_block_device_is_refused(engine: Engine, bus
 async def test_memory_swappiness_and_the_oom_switch(engine: Engine, busybox: str) -> None:
     host = {"memory": 32 * MB, "memory_swappiness": 0, "oom_kill_disable": True}
     created = await engine.containers.create(
-        __import__("moby_tui.schema.container", fromlist=["ContainerCreate"]).ContainerCreate(
-            image=busybox, cmd=["sleep", "60"], host_config=HostConfig(network_mode="none", **host)
-        )
+        ContainerCreate(image=busybox, cmd=["sleep", "60"], host_config=HostConfig(network_mode="none", **host))
     )
     if not V1:
         assert created.warnings == [
@@ -102,6 +100,8 @@ async def test_a_real_time_budget_is_given_or_refused(engine: Engine, busybox: s
 async def test_the_cgroup_parent_is_the_user_s_and_stays(engine: Engine, busybox: str) -> None:
     parent = "user-group-of-a-test"
     done = await Box(engine, busybox).run("true", host={"cgroup_parent": f"/{parent}"})
+    # waits for all of it to be put away
+    await engine.containers.remove(done.id)
     left = list(Path("/sys/fs/cgroup").glob(f"**/{parent}"))
     try:
         assert done.code == 0 and left and not any((folder / done.id).exists() for folder in left)

@@ -90,18 +90,12 @@ def _check_memory(asked: Resources, *, update: bool) -> None:
     _require(memory == 0 or memory >= _LEAST_MEMORY, "Minimum memory limit allowed is 6MB")
     _require(swap >= -1, "invalid memory+swap limit: give a size, or -1 for as much swap as there is")
     _require(not memory or swap <= 0 or swap >= memory, "Minimum memoryswap limit should be larger than memory limit, see usage")
-    _require(
-        bool(memory) or swap <= 0 or update, "You should always set the Memory limit when using Memoryswap limit, see usage"
-    )
+    _require(bool(memory) or swap <= 0 or update, "You should always set the Memory limit when using Memoryswap limit, see usage")
     swappiness = asked.memory_swappiness
-    _require(
-        swappiness is None or 0 <= swappiness <= 100, f"Invalid value: {swappiness}, valid memory swappiness range is 0-100"
-    )
+    _require(swappiness is None or 0 <= swappiness <= 100, f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
     _require(reservation >= 0, "invalid memory reservation: it must not be negative")
     _require(reservation == 0 or reservation >= _LEAST_MEMORY, "Minimum memory reservation allowed is 6MB")
-    _require(
-        not memory or reservation <= memory, "Minimum memory limit can not be less than memory reservation limit, see usage"
-    )
+    _require(not memory or reservation <= memory, "Minimum memory limit can not be less than memory reservation limit, see usage")
 
 
 def _check_cpu(asked: Resources) -> None:

@@ -192,7 +192,9 @@ def _parse(path: Path, data: bytes) -> Any:
 def _check(file: _File) -> None:
     vendor, _, kind = file.kind.partition("/")
     _require(file.cdi_version in _VERSIONS, f"unknown cdiVersion {file.cdi_version!r}")
-    _require(bool(_VENDOR.fullmatch(vendor) and _CLASS.fullmatch(kind)), f"{file.kind!r} is no kind, write it as vendor.com/class")
+    _require(
+        bool(_VENDOR.fullmatch(vendor) and _CLASS.fullmatch(kind)), f"{file.kind!r} is no kind, write it as vendor.com/class"
+    )
     _require(bool(file.devices), "it has no devices")
     names = [device.name for device in file.devices]
     _require(len(names) == len(set(names)), "it names a device twice")

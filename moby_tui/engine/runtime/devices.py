@@ -65,8 +65,9 @@ def _asked_rule(text: str) -> Json:
     match = DEVICE_RULE.fullmatch(text)
     if match is None:
         raise InvalidArgument(f"invalid device cgroup rule format: '{text}'")
-    kind, major, minor, access = match.groups()
-    return _rule(kind, *(None if number == "*" else int(number) for number in (major, minor)), access=access)
+    kind, access = match[1], match[4]
+    major, minor = (None if number == "*" else int(number) for number in match.group(2, 3))
+    return _rule(kind, major, minor, access)
 
 
 def _mapped(mapping: DeviceMapping) -> list[tuple[Json, str]]:

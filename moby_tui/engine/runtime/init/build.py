@@ -14,7 +14,14 @@ HERE = Path(__file__).parent
 MACHINES = ("x86_64", "aarch64")
 _FLAGS = (
     *("-Os", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static", "-no-pie", "-fno-pic"),
-    *("-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fcf-protection=none", "-fno-ident", "-s"),
+    *(
+        "-fno-stack-protector",
+        "-fno-asynchronous-unwind-tables",
+        "-fno-unwind-tables",
+        "-fcf-protection=none",
+        "-fno-ident",
+        "-s",
+    ),
     *("-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,norelro", "-Wl,-z,max-page-size=4096", "-Wl,-z,noseparate-code"),
 )
 
