@@ -429,6 +429,7 @@ class LogOptions(Wire, kw_only=True):
     since: float = 0
     until: float = 0
     timestamps: bool = False
+    details: bool = False
     tail: int | None = None
 
 

@@ -8,6 +8,7 @@ hijacked connections and the remote client all carry exactly this, so a server c
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -103,6 +104,14 @@ class Stream:
             await self._writer.drain()
         except ConnectionError:
             pass
+
+    async def hand_over(self, connection: socket.socket, early: bytes) -> bool:
+        """Lets the process's side use a client's connection itself, so that nothing passes through here any more.
+
+        ``early`` is input of the client that was read already. False where it cannot be done: the caller then carries the bytes.
+        After True this stream is closed, and so is to be the caller's own descriptor of the connection.
+        """
+        return False
 
     def close_stdin(self) -> None:
         """Half-close: tells the process that its input has ended, and keeps its output."""

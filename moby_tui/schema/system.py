@@ -41,7 +41,7 @@ class Plugins(Wire, kw_only=True):
     volume: list[str] = field(default_factory=lambda: ["local"])
     network: list[str] = field(default_factory=lambda: ["bridge", "host", "null"])
     authorization: list[str] | None = None
-    log: list[str] = field(default_factory=lambda: ["json-file"])
+    log: list[str] = field(default_factory=lambda: ["journald", "json-file", "local", "none", "syslog"])
 
 
 class Swarm(Wire, kw_only=True):

@@ -15,14 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moby_tui.engine.runtime.container_log import MAX_PIECE, ContainerLog, LogSettings, parse_settings
-from moby_tui.engine.runtime.log_reader import read
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.engine.runtime.logs.container_log import MAX_PIECE, ContainerLog
+from moby_tui.engine.runtime.logs.destination import open_sink
+from moby_tui.engine.runtime.logs.json_file import JsonFile
+from moby_tui.engine.runtime.logs.reader import read
+from moby_tui.engine.runtime.logs.settings import LogSettings
 from moby_tui.schema.container import LogOptions
 
 UNBOUNDED = LogSettings(max_size=0)
 text = st.text(alphabet=st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from('\n\n"\\\r\t\x00\x1b\x7f\u2028')))
 writes = st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), text), max_size=12)
+
+
+def opened(path: str, kept: LogSettings | None = None) -> ContainerLog:
+    return ContainerLog(open_sink(path, kept or LogSettings()))
 
 
 async def collect(path: Path, **options: object) -> list[tuple[int, bytes]]:
@@ -38,7 +44,7 @@ def entries(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_line_is_dockers(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"))
+    log = opened(str(tmp_path / "log"))
     log.write("stderr", b'say "hi" \\ \x1b[1m\n')
     log.close()
     pattern = rb'\{"log":"say \\"hi\\" \\\\ \\u001b\[1m\\n","stream":"stderr","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"\}\n'
@@ -50,7 +56,7 @@ def test_a_line_is_dockers(tmp_path: Path) -> None:
 def test_what_is_written_in_any_pieces_comes_back(written: list[tuple[str, str]], piece: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "log"
-        log = ContainerLog(str(path), UNBOUNDED)
+        log = opened(str(path), UNBOUNDED)
         for stream, data in written:
             raw = data.encode()
             for start in range(0, len(raw), piece):
@@ -71,7 +77,7 @@ async def test_long_lines_are_cut_at_characters_and_only_the_last_piece_ends_the
     tmp_path: Path, length: int, character: str, block: int
 ) -> None:
     raw = ("a" + character * length).encode() + b"\r\nnext\n"
-    log = ContainerLog(str(tmp_path / "log"), UNBOUNDED)
+    log = opened(str(tmp_path / "log"), UNBOUNDED)
     for start in range(0, len(raw), block):
         log.write("stdout", raw[start : start + block])
     log.close()
@@ -84,7 +90,7 @@ async def test_long_lines_are_cut_at_characters_and_only_the_last_piece_ends_the
 
 
 async def test_what_is_not_utf8_is_replaced_and_breaks_no_line(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"))
+    log = opened(str(tmp_path / "log"))
     log.write("stdout", b"a\xff\xfeb\n\xc3\nok\n" + b"\x80" * (MAX_PIECE * 2))
     log.close()
     found = lines(await collect(tmp_path / "log"))
@@ -93,7 +99,7 @@ async def test_what_is_not_utf8_is_replaced_and_breaks_no_line(tmp_path: Path) -
 
 
 def test_rotation_keeps_the_bound_and_whole_lines(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"), LogSettings(max_size=1000, max_files=3))
+    log = opened(str(tmp_path / "log"), LogSettings(max_size=1000, max_files=3))
     for number in range(0, 200, 20):
         log.write("stdout", b"".join(b"line %d\n" % n for n in range(number, number + 20)))
     log.close()
@@ -104,7 +110,7 @@ def test_rotation_keeps_the_bound_and_whole_lines(tmp_path: Path) -> None:
 
 
 def test_one_file_only_and_a_line_larger_than_the_bound(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"), LogSettings(max_size=100, max_files=1))
+    log = opened(str(tmp_path / "log"), LogSettings(max_size=100, max_files=1))
     for _ in range(3):
         log.write("stdout", b"x" * 500 + b"\n")
     log.close()
@@ -115,7 +121,7 @@ def test_one_file_only_and_a_line_larger_than_the_bound(tmp_path: Path) -> None:
 async def test_a_line_torn_by_a_crash_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b'{"log":"to')
-    log = ContainerLog(str(path))
+    log = opened(str(path))
     log.write("stdout", b"whole\n")
     log.close()
     assert lines(await collect(path)) == [b"whole\n"]
@@ -124,10 +130,11 @@ async def test_a_line_torn_by_a_crash_costs_no_other(tmp_path: Path) -> None:
 def test_a_full_disk_drops_and_counts_whole_lines(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], check=True)
     try:
-        log = ContainerLog(str(tmp_path / "log"), LogSettings(max_size=40_000, max_files=3))
+        sink = JsonFile(str(tmp_path / "log"), LogSettings(max_size=40_000, max_files=3))
+        log = ContainerLog(sink)
         for number in range(100):
             log.write("stdout", b"%d " % number + b"x" * 3000 + b"\n")
-        assert log.dropped > 0
+        assert sink.dropped > 0
         for path in tmp_path.iterdir():
             path.unlink() if path.name != "log" else None
         log.write("stdout", b"again\n")
@@ -137,32 +144,12 @@ def test_a_full_disk_drops_and_counts_whole_lines(tmp_path: Path) -> None:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-def test_driver_none_writes_nothing(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"), parse_settings("none", {}))
-    log.write("stdout", b"x\n")
-    log.close()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_settings() -> None:
-    assert parse_settings("", {}) == LogSettings("json-file", 10 * 1024 * 1024, 3)
-    assert parse_settings("json-file", {"max-size": "5k", "max-file": "2"}) == LogSettings("json-file", 5120, 2)
-    assert parse_settings("json-file", {"max-size": "-1"}).max_size == 0
-    for options in ({"max-size": "0"}, {"max-size": "5x"}, {"max-file": "0"}, {"max-file": "x"}):
-        with pytest.raises(InvalidArgument):
-            parse_settings("json-file", options)
-    with pytest.raises(NotImplementedYet, match="log driver syslog"):
-        parse_settings("syslog", {})
-    with pytest.raises(NotImplementedYet, match="log option compress"):
-        parse_settings("json-file", {"compress": "true"})
-
-
 @settings(deadline=None)
 @given(writes, st.integers(0, 30), st.booleans(), st.booleans(), st.sampled_from([0, 300, 4000]))
 def test_tail_is_the_end_of_everything(written: list[tuple[str, str]], tail: int, stdout: bool, stderr: bool, size: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "log"
-        log = ContainerLog(str(path), LogSettings(max_size=size, max_files=50))
+        log = opened(str(path), LogSettings(max_size=size, max_files=50))
         for stream, data in written:
             log.write(stream, data.encode())
         log.close()
@@ -172,7 +159,7 @@ def test_tail_is_the_end_of_everything(written: list[tuple[str, str]], tail: int
 
 
 async def test_tail_counts_a_long_line_once(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"), UNBOUNDED)
+    log = opened(str(tmp_path / "log"), UNBOUNDED)
     log.write("stdout", b"first\n" + b"x" * 50_000 + b"\n" + b"y" * 40_000)
     log.close()
     assert b"".join(lines(await collect(tmp_path / "log", tail=1))) == b"y" * 40_000
@@ -180,7 +167,7 @@ async def test_tail_counts_a_long_line_once(tmp_path: Path) -> None:
 
 
 async def test_tail_of_a_large_log_reads_only_its_end(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"), UNBOUNDED)
+    log = opened(str(tmp_path / "log"), UNBOUNDED)
     for start in range(0, 200_000, 10_000):
         log.write("stdout", b"".join(b"line %d\n" % n for n in range(start, start + 10_000)))
     log.close()
@@ -191,7 +178,7 @@ async def test_tail_of_a_large_log_reads_only_its_end(tmp_path: Path) -> None:
 
 
 async def test_since_and_until(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"))
+    log = opened(str(tmp_path / "log"))
     log.write("stdout", b"early\n")
     await asyncio.sleep(0.01)
     middle = time.time()
@@ -205,7 +192,7 @@ async def test_since_and_until(tmp_path: Path) -> None:
 
 
 async def test_timestamps_are_those_of_the_log(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"))
+    log = opened(str(tmp_path / "log"))
     log.write("stderr", b"hello\n")
     log.close()
     stamp = entries(tmp_path / "log")[0]["time"]
@@ -218,8 +205,10 @@ async def test_no_log_is_empty(tmp_path: Path) -> None:
 
 WRITER = """
 import sys, time
-from moby_tui.engine.runtime.container_log import ContainerLog, LogSettings
-log = ContainerLog(sys.argv[1], LogSettings(max_size=30000, max_files=4))
+from moby_tui.engine.runtime.logs.container_log import ContainerLog
+from moby_tui.engine.runtime.logs.destination import open_sink
+from moby_tui.engine.runtime.logs.settings import LogSettings
+log = ContainerLog(open_sink(sys.argv[1], LogSettings(max_size=30000, max_files=4)))
 for number in range(3000):
     log.write("stdout", b"line %d\\n" % number)
     if number % 100 == 0:
@@ -240,7 +229,7 @@ async def test_a_follower_reads_all_across_rotations_until_the_end(tmp_path: Pat
 
 
 async def test_follow_from_a_tail_and_until_a_time(tmp_path: Path) -> None:
-    log = ContainerLog(str(tmp_path / "log"))
+    log = opened(str(tmp_path / "log"))
     log.write("stdout", b"1\n2\n3\n")
     found: list[bytes] = []
 

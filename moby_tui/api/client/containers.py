@@ -151,6 +151,7 @@ class RemoteContainers:
             "timestamps": options.timestamps,
             "since": f"{options.since:.9f}" if options.since else None,
             "until": f"{options.until:.9f}" if options.until else None,
+            "details": options.details,
             "tail": "all" if options.tail is None else options.tail,
         }
         exchange = await self._session.open("GET", _path(ref, "/logs"), query)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import select
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,8 +93,34 @@ def content_type(version: ApiVersion, *, tty: bool) -> str:
     return MULTIPLEXED if not tty and version >= (1, 42) else RAW
 
 
-def take(request: web.BaseRequest, kind: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Answers the headers and hands over the connection; bytes that came early are the reader's first."""
+class Taken:
+    """A connection that was HTTP's. ``early`` is what the client sent behind its request; nothing more is read before ``begin``."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, early: bytes, *, half_closed: bool) -> None:
+        self.writer = writer
+        self.early = early
+        self._reader = reader
+        self._half_closed = half_closed
+
+    def begin(self) -> asyncio.StreamReader:
+        """The client's bytes, the early ones first."""
+        self._reader.feed_data(self.early)
+        if self._half_closed:
+            self._reader.feed_eof()
+        else:
+            self.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        return self._reader
+
+    def descriptor(self) -> socket.socket | None:
+        """A descriptor of its own, to be handed over; None where bytes are still to be written, or are not those on the wire (TLS)."""
+        transport = self.writer.transport
+        if transport.get_extra_info("ssl_object") or transport.get_write_buffer_size():
+            return None
+        return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+
+
+def take(request: web.BaseRequest, kind: str) -> Taken:
+    """Answers the headers and takes the connection over."""
     http = request.protocol
     transport = request.transport
     assert isinstance(http, Connection)
@@ -104,13 +132,10 @@ def take(request: web.BaseRequest, kind: str) -> tuple[asyncio.StreamReader, asy
     transport.write(_head(kind, upgraded="Upgrade" in request.headers))
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
+    transport.pause_reading()
     early, http._message_tail = http._message_tail, b""
-    reader.feed_data(early)
-    if http.half_closed:
-        reader.feed_eof()
-    else:
-        transport.resume_reading()
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+    writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+    return Taken(reader, writer, early, half_closed=http.half_closed)
 
 
 def _head(kind: str, *, upgraded: bool) -> bytes:
@@ -119,8 +144,32 @@ def _head(kind: str, *, upgraded: bool) -> bytes:
     return "\r\n".join([first, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 
-async def pump(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, stdin: bool = True) -> None:
+async def pump(stream: Stream, taken: Taken, *, stdin: bool = True) -> None:
+    """Joins client and process: hands the connection over to the process's side or, where that cannot be, carries the bytes."""
+    try:
+        handed = await _hand_over(stream, taken)
+    except BaseException:
+        stream.close()
+        taken.writer.close()
+        raise
+    if handed:
+        # closes this process's descriptor alone
+        taken.writer.transport.abort()
+    else:
+        await _carry(stream, taken, stdin=stdin)
+
+
+async def _hand_over(stream: Stream, taken: Taken) -> bool:
+    connection = taken.descriptor()
+    if connection is None:
+        return False
+    with connection, _watch_hangup(taken.writer):
+        return await stream.hand_over(connection, taken.early)
+
+
+async def _carry(stream: Stream, taken: Taken, *, stdin: bool) -> None:
     """Carries bytes both ways, unread, until the process's output ends or the client is gone."""
+    reader, writer = taken.begin(), taken.writer
     typing = asyncio.create_task(_carry_input(stream, reader)) if stdin else None
     try:
         with _watch_hangup(writer):

@@ -42,6 +42,7 @@ def logs(
         str, typer.Option("-n", "--tail", help="Number of lines to show from the end of the logs", metavar="string")
     ] = "all",
     timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Show timestamps")] = False,
+    details: Annotated[bool, typer.Option("--details", help="Show extra details provided to logs")] = False,
 ) -> None:
     """Fetch the logs of a container."""
     import time
@@ -51,7 +52,12 @@ def logs(
 
     now = time.time()
     options = LogOptions(
-        follow=follow, since=parse_moment(since, now), until=parse_moment(until, now), timestamps=timestamps, tail=_tail(tail)
+        follow=follow,
+        since=parse_moment(since, now),
+        until=parse_moment(until, now),
+        timestamps=timestamps,
+        details=details,
+        tail=_tail(tail),
     )
     session.call(lambda client: _show(client, container, options))
 

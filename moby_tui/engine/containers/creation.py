@@ -17,7 +17,7 @@ from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.volumes.manager import Resolution
-from moby_tui.engine.runtime.container_log import parse_settings
+from moby_tui.engine.runtime.logs.options import validate as validate_log
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.state import now
@@ -37,7 +37,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     if platform:
         _check_platform(image, asked.image, platforms.parse(platform))
     warnings += security.resolve(asked.host_config, parts.paths).warnings
-    parse_settings(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
+    validate_log(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
     if _has_health_check(image):
         warnings.append("the image's health check is not run: health checks are not implemented yet")
     ident = secrets.token_hex(32)

@@ -8,14 +8,14 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from moby_tui.engine.containers import changes, creation, ending, execs, orphans, view
+from moby_tui.engine.containers import changes, creation, ending, execs, logs, orphans, view
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers import stats as statistics
 from moby_tui.engine.containers.history import history_stream
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.processes import top
 from moby_tui.engine.resources.images import snapshot
-from moby_tui.engine.runtime import archive, log_reader, monitor_client
+from moby_tui.engine.runtime import archive, monitor_client
 from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
@@ -167,21 +167,19 @@ class ContainerService:
         alive = view.current_state(self._parts, record).alive
         live = await self._attach_live(record, options) if options.stream and alive else None
         wanted = LogOptions(stdout=options.stdout, stderr=options.stderr)
-        past = log_reader.read(str(self._parts.files(record).log), wanted, lambda: False)
+        past = logs.read(record, self._parts.files(record), wanted)
         return history_stream(past, live, tty=record.config.tty)
 
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
         record = self._parts.get(ref)
         if not options.stdout and not options.stderr:
             raise InvalidArgument("You must choose at least one stream")
-        if record.host_config.log_config.type == "none":
-            raise InvalidArgument("configured logging driver does not support reading")
         files = self._parts.files(record)
 
         def alive() -> bool:
             return files.data.exists() and view.current_state(self._parts, record).alive
 
-        async for stream, line in log_reader.read(str(files.log), options, alive):
+        async for stream, line in logs.read(record, files, options, alive):
             yield (STDOUT if stream == STDOUT else STDERR), line
 
     async def resize(self, ref: str, *, height: int, width: int) -> None:

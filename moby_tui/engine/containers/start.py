@@ -7,14 +7,13 @@ from contextlib import suppress
 
 import msgspec
 
-from moby_tui.engine.containers import orphans
+from moby_tui.engine.containers import logs, orphans
 from moby_tui.engine.containers.parts import Parts, event_attributes
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import security
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.runtime import monitor_client, spec, user
-from moby_tui.engine.runtime.container_log import parse_settings
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.locks import FileLock
@@ -142,7 +141,7 @@ def read_network(files: ContainerPaths) -> NetworkState:
 
 def _order(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox: Sandbox, seccomp: str) -> Order:
     config, host = record.config, record.host_config
-    log = parse_settings(host.log_config.type, host.log_config.config or {})
+    log = logs.settings(record)
     return Order(
         id=record.id,
         attributes=event_attributes(record),
@@ -157,10 +156,8 @@ def _order(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox
         journal=str(parts.paths.journal),
         cgroup=parts.cgroup_path(record),
         boot=parts.boot,
-        log_driver=log.driver,
-        log_path=str(files.log),
-        log_max_size=log.max_size,
-        log_max_files=log.max_files,
+        log_path=str(logs.path(files, log)),
+        log=list(log),
         tty=config.tty,
         open_stdin=config.open_stdin,
         stdin_once=config.stdin_once,

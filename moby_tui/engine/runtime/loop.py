@@ -18,14 +18,15 @@ class Loop:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callback] = {}
+        self._events: dict[int, int] = {}
 
     def watch(self, fd: int, events: int, callback: Callback) -> None:
         """Registers a descriptor, or changes what it waits for. With no events only its hang-up and errors are reported."""
-        if fd in self._callbacks:
-            self._epoll.modify(fd, events)
-        else:
+        if fd not in self._callbacks:
             self._epoll.register(fd, events)
-        self._callbacks[fd] = callback
+        elif self._events[fd] != events:
+            self._epoll.modify(fd, events)
+        self._callbacks[fd], self._events[fd] = callback, events
 
     def remove(self, fd: int) -> None:
         if self._callbacks.pop(fd, None) is not None:

@@ -20,14 +20,16 @@ from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
-from moby_tui.engine.runtime.container_log import ContainerLog, LogSettings
 from moby_tui.engine.runtime.execution import Execution, open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, say
+from moby_tui.engine.runtime.logs.container_log import ContainerLog
+from moby_tui.engine.runtime.logs.destination import open_log
+from moby_tui.engine.runtime.logs.settings import LogSettings
 from moby_tui.engine.runtime.loop import READ, Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, namespace_flags
 from moby_tui.engine.runtime.plan.program import FAILURE_SIZE, Program
-from moby_tui.engine.runtime.stdio import STDOUT, Stdio
+from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.runtime.terminal import mount_devpts
 from moby_tui.engine.store.state import State, now
 
@@ -169,8 +171,7 @@ class Monitor:
 
     def _open_streams(self, spec: Spec) -> None:
         order = self.order
-        if order.log_driver != "none":
-            self.log = ContainerLog(order.log_path, LogSettings(order.log_driver, order.log_max_size, order.log_max_files))
+        self.log = open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
         self.devpts = mount_devpts()
         self.stdio = Stdio(
             self.loop,
@@ -178,7 +179,7 @@ class Monitor:
             tty=order.tty,
             open_stdin=order.open_stdin,
             close_stdin_with_peer=order.stdin_once,
-            on_output=self._write_log if self.log is not None else None,
+            log=self.log,
             on_detach=lambda: self.publish("detach"),
         )
         if order.tty and all(order.console_size):
@@ -192,9 +193,9 @@ class Monitor:
         fault.point("monitor.listening")
         self._call_back()
 
-    def _write_log(self, stream: int, data: bytes) -> None:
-        assert self.log is not None
-        self.log.write("stdout" if stream == STDOUT else "stderr", data)
+    def _log_has_room(self) -> None:
+        if self.stdio is not None:
+            self.stdio.caught_up()
 
     def _listen(self) -> None:
         _unlink(self.order.socket)
@@ -352,7 +353,8 @@ class Monitor:
 
     def _close_log(self) -> None:
         if self.log is not None:
-            self.log.close()
+            log, self.log = self.log, None
+            log.close()
 
     def _undo_network(self) -> None:
         closed = {self.kept[int(str(step["close"]))] for step in self.order.teardown if "close" in step}

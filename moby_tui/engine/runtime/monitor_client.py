@@ -89,8 +89,7 @@ async def request(path: Path, **values: object) -> None:
 
 async def attach(path: Path, options: AttachOptions, *, tty: bool) -> Stream:
     """Joins the streams of a running container."""
-    reader, writer = await _open(path, _attach_request(options))
-    return Stream(reader, writer, tty=tty)
+    return MonitorStream(*await _open(path, _attach_request(options)), tty=tty)
 
 
 async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool) -> Stream:
@@ -109,7 +108,7 @@ async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool
 
     server = await asyncio.start_unix_server(on_connect, sock=unix_socket.listen(str(path)), limit=_STREAM_LIMIT)
     pending = _PendingConnection(accepted, server, path)
-    return Stream(pending, pending, tty=tty)
+    return MonitorStream(pending, pending, tty=tty)
 
 
 def dismiss(folder: Path) -> None:
@@ -123,6 +122,47 @@ def dismiss(folder: Path) -> None:
             # whoever waited is gone
             pass
         path.unlink(missing_ok=True)
+
+
+class MonitorStream(Stream):
+    """A stream whose other end is a monitor. It stays with who asked for it, once it is used, or is handed over before."""
+
+    _STAYS, _GOES = b"\1", b"\0"
+    _settled = False
+
+    async def read_raw(self, size: int = 65536) -> bytes:
+        self._stay()
+        return await super().read_raw(size)
+
+    def send(self, data: bytes) -> None:
+        self._stay()
+        super().send(data)
+
+    def close_stdin(self) -> None:
+        self._stay()
+        super().close_stdin()
+
+    def _stay(self) -> None:
+        if not self._settled:
+            self._settled = True
+            self._writer.write(self._STAYS)
+
+    async def hand_over(self, connection: socket.socket, early: bytes) -> bool:
+        if self._settled:
+            return False
+        writer = await self._writer.writer() if isinstance(self._writer, _PendingConnection) else self._writer
+        assert isinstance(writer, asyncio.StreamWriter)
+        # asyncio's own sockets send no descriptors
+        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as ours:
+            try:
+                socket.send_fds(ours, [self._GOES], [connection.fileno()])
+            except OSError:
+                # the container has ended without a word for this client
+                early = b""
+        self._settled = True
+        writer.write(early)
+        self._writer.close()
+        return True
 
 
 class _PendingConnection:
@@ -171,6 +211,12 @@ class _PendingConnection:
         if self._ended:
             writer.write_eof()
 
+    async def writer(self) -> asyncio.StreamWriter:
+        """Once the connection is made."""
+        _, writer = await asyncio.shield(self._accepted)
+        self._server.close()
+        return writer
+
     async def drain(self) -> None:
         writer = self._writer()
         if writer is not None:
@@ -202,8 +248,7 @@ class _PendingConnection:
 
 async def execute(path: Path, values: dict[str, object], *, tty: bool) -> Stream:
     """Starts an exec; its streams. Raises what its start failed with."""
-    reader, writer = await _open(path, {"op": "exec", **values})
-    return Stream(reader, writer, tty=tty)
+    return MonitorStream(*await _open(path, {"op": "exec", **values}), tty=tty)
 
 
 async def _open(path: Path, values: dict[str, object]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

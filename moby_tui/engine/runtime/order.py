@@ -26,10 +26,8 @@ class Order:
         journal: str,
         cgroup: str,
         boot: str,
-        log_driver: str,
         log_path: str,
-        log_max_size: int,
-        log_max_files: int,
+        log: list[object],
         tty: bool,
         open_stdin: bool,
         stdin_once: bool,
@@ -55,10 +53,9 @@ class Order:
         self.journal = journal
         self.cgroup = cgroup
         self.boot = boot
-        self.log_driver = log_driver
         self.log_path = log_path
-        self.log_max_size = log_max_size
-        self.log_max_files = log_max_files
+        #: the values of a ``logs.settings.LogSettings``
+        self.log = log
         self.tty = tty
         self.open_stdin = open_stdin
         self.stdin_once = stdin_once

@@ -6,24 +6,35 @@ Runs in the monitor: light imports. The wire format is that of ``schema/stream.p
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import struct
 from collections.abc import Callable
 
 from moby_tui.engine.runtime import terminal
+from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.loop import HANG_UP, READ, WRITE, Loop
 
 STDOUT, STDERR = 1, 2
+_NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 _PIECE = 65536
+#: A pipe that was found full is made this large: who writes much need not be woken for each bit of it.
+_LARGE_PIPE = 1024 * 1024
 #: A peer that is this far behind makes the process wait, as a full pipe would; it may go on when half is read.
 _BEHIND = 1024 * 1024
+_AT_ONCE = 256 * 1024
 _HEADER = struct.Struct(">BxxxL")
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.EIO)
 
 
 class Peer:
-    """One attached connection: what it still has to be sent, and where its input goes."""
+    """One attached connection: what it still has to be sent, and where its input goes.
+
+    Whoever asked for it says first how it goes on: ``b"\\1"``, over this connection; ``b"\\0"`` and a descriptor beside it,
+    over that one as soon as this one ends. Until then nothing is sent. So an API server hands its client's connection to
+    the monitor, and no byte of output passes through it.
+    """
 
     def __init__(
         self, loop: Loop, connection: socket.socket, stdio: Stdio, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes
@@ -38,8 +49,10 @@ class Peer:
         self._buffer = bytearray()
         self._events = READ
         self._finishing = False
+        self._settled = False
+        self._next: socket.socket | None = None
         connection.setblocking(False)
-        loop.watch(connection.fileno(), READ, self._ready)
+        loop.watch(connection.fileno(), READ, self._settle)
 
     @property
     def behind(self) -> int:
@@ -49,34 +62,73 @@ class Peer:
         """Queues output; what the socket takes at once never sees the queue."""
         if not self._wanted[stream]:
             return
-        message = data if raw else _HEADER.pack(stream, len(data)) + data
-        if not self._buffer:
-            message = self._send_now(message)
-        self._buffer += message
+        header = b"" if raw else _HEADER.pack(stream, len(data))
+        sent = 0
+        if self._settled and not self._buffer:
+            sent = self._try(lambda: self._socket.sendmsg((header, data)))
+            if sent == len(header) + len(data) or self._socket.fileno() < 0:
+                return
+        self._buffer += header[sent:]
+        self._buffer += memoryview(data)[max(0, sent - len(header)) :]
         self.watch()
 
-    def _send_now(self, message: bytes) -> bytes:
+    def _try(self, send: Callable[[], int]) -> int:
+        """How much could be sent now."""
         try:
-            return message[self._socket.send(message) :]
+            return send()
         except BlockingIOError:
-            return message
+            return 0
         except OSError:
             self.close()
-            return b""
+            return 0
+
+    def _flush(self) -> None:
+        piece = bytes(self._buffer[:_AT_ONCE])
+        del self._buffer[: self._try(lambda: self._socket.send(piece))]
+        self._stdio.caught_up()
 
     def watch(self) -> None:
         """Waits for what is needed now: input while it is wanted, room while there is something to send."""
-        if self._socket.fileno() < 0:
+        if self._socket.fileno() < 0 or not self._settled:
             return
         wants_input = self._events & READ and not (self._stdin and self._stdio.input_is_full)
         events = (READ if wants_input else 0) | (WRITE if self._buffer else 0)
         self._loop.watch(self._socket.fileno(), events, self._ready)
 
+    def _settle(self, _events: int) -> None:
+        """Hears how it goes on. Before another connection takes this one's place, it may bring input that was read early."""
+        while not self._settled and self._socket.fileno() >= 0:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE if self._next else 1, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            if descriptors:
+                self._next = socket.socket(fileno=descriptors[0])
+            elif not data:
+                self._switch()
+            elif self._next is None:
+                self._settled = True
+            elif self._stdin:
+                self._input(data)
+        self.watch()
+
+    def _switch(self) -> None:
+        self._loop.remove(self._socket.fileno())
+        self._socket.close()
+        if self._next is None:
+            self.close()
+            return
+        self._socket, self._next = self._next, None
+        self._socket.setblocking(False)
+        self._settled = True
+        if self._finishing and not self._buffer:
+            self.close()
+
     def _ready(self, events: int) -> None:
         if events & WRITE and self._buffer:
-            rest = self._send_now(bytes(self._buffer[:_PIECE]))
-            del self._buffer[: min(_PIECE, len(self._buffer)) - len(rest)]
-            self._stdio.peer_caught_up()
+            self._flush()
         if self._socket.fileno() >= 0 and events & ~WRITE:
             self._receive()
         if events & HANG_UP:
@@ -138,12 +190,15 @@ class Peer:
         if self._socket.fileno() >= 0:
             self._loop.remove(self._socket.fileno())
             self._socket.close()
-        self._buffer.clear()
+        if self._next is not None:
+            self._next.close()
+            self._next = None
+        self._buffer = bytearray()
         self._stdio.forget(self)
 
 
 class Stdio:
-    """A process's terminal or pipes. ``on_output`` is called with each piece of output, for the log."""
+    """A process's terminal or pipes. What it writes goes to ``log`` and to the peers; it waits where one of them is far behind."""
 
     def __init__(
         self,
@@ -153,19 +208,20 @@ class Stdio:
         tty: bool,
         open_stdin: bool,
         close_stdin_with_peer: bool,
-        on_output: Callable[[int, bytes], None] | None = None,
+        log: ContainerLog | None = None,
         on_detach: Callable[[], None] | None = None,
     ) -> None:
         self.tty = tty
         self._loop = loop
         self._close_with_peer = close_stdin_with_peer
-        self._on_output = on_output
+        self._log = log
         self._on_detach = on_detach
         self.peers: list[Peer] = []
         self._input = bytearray()
         self._input_ended = False
         self._paused = False
         self._sources: dict[int, int] = {}
+        self._small_pipes: set[int] = set()
         self._stdin = -1
         self.terminal = -1
         self.child: tuple[int, int, int] = (-1, -1, -1)
@@ -191,6 +247,7 @@ class Stdio:
         for source, stream in ((out, STDOUT), (err, STDERR)):
             os.set_blocking(source, False)
             self._sources[source] = stream
+            self._small_pipes.add(source)
         self.child = (child_in, child_out, child_err)
 
     def give_to(self, uid: int, gid: int) -> None:
@@ -234,12 +291,18 @@ class Stdio:
             self._end_source(fd)
             return
         stream = self._sources[fd]
-        if self._on_output is not None:
-            self._on_output(stream, data)
         for peer in tuple(self.peers):
             peer.send(stream, data, raw=self.tty)
-        if not self._paused and any(peer.behind > _BEHIND for peer in self.peers):
+        if self._log is not None:
+            self._log.write(_NAMES[stream], data)
+        if not self._paused and self._behind(_BEHIND):
             self._pause(True)
+        if len(data) == _PIECE and fd in self._small_pipes:
+            self._small_pipes.remove(fd)
+            _enlarge(fd)
+
+    def _behind(self, bound: int) -> bool:
+        return any(peer.behind > bound for peer in self.peers) or (self._log is not None and self._log.behind)
 
     def _end_source(self, fd: int) -> None:
         self._loop.remove(fd)
@@ -261,8 +324,9 @@ class Stdio:
                 # a pipe whose writers are gone would report that without end
                 self._loop.remove(fd)
 
-    def peer_caught_up(self) -> None:
-        if self._paused and all(peer.behind <= _BEHIND // 2 for peer in self.peers):
+    def caught_up(self) -> None:
+        """A peer or the log has less to do than before."""
+        if self._paused and not self._behind(_BEHIND // 2):
             self._pause(False)
 
     def attach(self, connection: socket.socket, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes = b"") -> Peer:
@@ -273,7 +337,7 @@ class Stdio:
     def forget(self, peer: Peer) -> None:
         if peer in self.peers:
             self.peers.remove(peer)
-            self.peer_caught_up()
+            self.caught_up()
 
     def detached(self, peer: Peer) -> None:
         if self._on_detach is not None:
@@ -341,3 +405,11 @@ class Stdio:
         self._close_input()
         for peer in tuple(self.peers):
             peer.finish()
+
+
+def _enlarge(pipe: int) -> None:
+    """More than the user may have is no error: it stays as it is (pipe(7))."""
+    try:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _LARGE_PIPE)
+    except OSError:
+        pass

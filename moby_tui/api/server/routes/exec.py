@@ -41,17 +41,17 @@ async def start(call: Call) -> web.StreamResponse:
         return hijack.Hijacked()
     assert stream is not None
     try:
-        reader, writer = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))
+        taken = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))
     except BaseException:
         stream.close()
         raise
-    await hijack.pump(stream, reader, writer)
+    await hijack.pump(stream, taken)
     return hijack.Hijacked()
 
 
 async def _tell(call: Call, error: MobyError, *, tty: bool) -> None:
     """Docker's clients read nothing but the stream here: any other status than 101 loses the text."""
-    _, writer = hijack.take(call.request, hijack.content_type(call.version, tty=tty))
+    writer = hijack.take(call.request, hijack.content_type(call.version, tty=tty)).writer
     text = f"{error.message}\r\n".encode()
     writer.write(text if tty else frame(STDOUT, text))
     writer.close()

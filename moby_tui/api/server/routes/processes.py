@@ -10,7 +10,7 @@ from moby_tui.api.server import hijack
 from moby_tui.api.server.answers import begin, empty, json, lines
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
 from moby_tui.schema.container import AttachOptions, LogOptions
 from moby_tui.schema.stats import Stats
@@ -23,8 +23,6 @@ def _log_options(call: Call) -> LogOptions:
     query = call.query
     if not (query.flag("stdout") or query.flag("stderr")):
         raise InvalidArgument("Bad parameters: you must choose at least one stream")
-    if query.flag("details"):
-        raise NotImplementedYet("logs parameter details")
     tail = query.text("tail", "all")
     return LogOptions(
         stdout=query.flag("stdout"),
@@ -33,6 +31,7 @@ def _log_options(call: Call) -> LogOptions:
         since=query.timestamp("since"),
         until=query.timestamp("until"),
         timestamps=query.flag("timestamps"),
+        details=query.flag("details"),
         tail=int(tail) if tail.isascii() and tail.isdigit() else None,
     )
 
@@ -71,11 +70,11 @@ async def attach(call: Call) -> web.StreamResponse:
     )
     stream = await call.client.containers.attach(call.ref, options)
     try:
-        reader, writer = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))
+        taken = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))
     except BaseException:
         stream.close()
         raise
-    await hijack.pump(stream, reader, writer, stdin=options.stdin)
+    await hijack.pump(stream, taken, stdin=options.stdin)
     return hijack.Hijacked()
 
 

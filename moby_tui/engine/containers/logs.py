@@ -1,0 +1,43 @@
+"""The log of a container: what its driver is told, where its files are, and reading them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from moby_tui.engine.runtime.logs import options, reader
+from moby_tui.engine.runtime.logs.settings import LogSettings
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import LogOptions
+
+
+def settings(record: ContainerRecord) -> LogSettings:
+    """Raises ``InvalidArgument``; a container that was created has been checked."""
+    config = record.host_config.log_config
+    subject = options.Subject(
+        id=record.id,
+        name=record.name,
+        image=record.image,
+        image_id=record.image_id,
+        command=" ".join((record.path, *record.args)),
+        labels=record.config.labels or {},
+        env=record.config.env or [],
+    )
+    return options.resolve(config.type, config.config or {}, subject)
+
+
+def path(files: ContainerPaths, kept: LogSettings) -> Path:
+    """Where the log is, or its cache; rotated files are beside it."""
+    return files.log if kept.format == "json-file" else files.data / "container.log"
+
+
+def read(
+    record: ContainerRecord, files: ContainerPaths, wanted: LogOptions, alive: Callable[[], bool] = lambda: False
+) -> AsyncIterator[tuple[int, bytes]]:
+    """Raises ``InvalidArgument`` where the driver keeps nothing that could be read."""
+    kept = settings(record)
+    if not kept.readable:
+        raise InvalidArgument("configured logging driver does not support reading")
+    return reader.read(str(path(files, kept)), wanted, alive, kept.format)

@@ -1,0 +1,67 @@
+"""From log settings to the driver that carries them out (light imports; a driver is imported where it is used)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from moby_tui.engine.runtime.logs.container_log import ContainerLog, Sink
+from moby_tui.engine.runtime.logs.json_file import JsonFile
+from moby_tui.engine.runtime.logs.settings import LogSettings
+from moby_tui.engine.runtime.loop import Loop
+
+
+def open_log(path: str, settings: LogSettings, loop: Loop, room: Callable[[], None]) -> ContainerLog | None:
+    """The log that a monitor writes; None for the driver ``none``. Raises ``OSError`` where it cannot be opened.
+
+    ``room`` is called when a log that was behind (``ContainerLog.behind``) has caught up.
+    """
+    if settings.driver == "none":
+        return None
+    if settings.apart:
+        from moby_tui.engine.runtime.logs.process import Apart
+
+        return Apart(loop, path, settings, room)
+    return ContainerLog(open_sink(path, settings))
+
+
+def open_sink(path: str, settings: LogSettings) -> Sink:
+    """The driver itself. Raises ``OSError``."""
+    if settings.driver == "json-file":
+        return JsonFile(path, settings)
+    if settings.driver == "local":
+        from moby_tui.engine.runtime.logs.local import LocalFile
+
+        return LocalFile(path, settings)
+    remote: Sink
+    if settings.driver == "syslog":
+        from moby_tui.engine.runtime.logs.syslog import Syslog
+
+        remote = Syslog(dict(settings.remote))
+    else:
+        from moby_tui.engine.runtime.logs.journald import Journald
+
+        remote = Journald(dict(settings.remote))
+    if not settings.cached:
+        return remote
+    from moby_tui.engine.runtime.logs.local import LocalFile
+
+    return _Both(LocalFile(path, settings), remote)
+
+
+class _Both:
+    """A log that is sent away, and kept here to be read back."""
+
+    def __init__(self, cache: Sink, remote: Sink) -> None:
+        self._sinks = (cache, remote)
+
+    def lines(self, stream: str, text: bytes, when: int) -> None:
+        for sink in self._sinks:
+            sink.lines(stream, text, when)
+
+    def piece(self, stream: str, text: bytes, when: int) -> None:
+        for sink in self._sinks:
+            sink.piece(stream, text, when)
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.close()
