@@ -19,8 +19,8 @@ class Sink(Protocol):
     def lines(self, stream: str, text: bytes, when: int) -> None:
         """Whole lines, none longer than ``MAX_PIECE``."""
 
-    def piece(self, stream: str, text: bytes, when: int) -> None:
-        """A part of a line; what follows on the same stream continues it."""
+    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
+        """Parts of a line; what follows on the same stream continues it."""
 
     def close(self) -> None: ...
 
@@ -54,7 +54,7 @@ class ContainerLog:
         """Logs what waits for its newline, and closes the log."""
         for stream, rest in self._carried.items():
             if rest:
-                self._sink.piece(stream, rest, time.time_ns())
+                self._sink.pieces(stream, [rest], time.time_ns())
         self._sink.close()
         self._closed = True
 
@@ -67,12 +67,15 @@ class ContainerLog:
 
     def _pieces(self, stream: str, text: bytes, when: int) -> bytes:
         """Logs what is too long to wait for its newline; the rest."""
-        begin = 0
+        if len(text) <= MAX_PIECE:
+            return text
+        pieces, begin = [], 0
         while len(text) - begin > MAX_PIECE:
             end = _piece_end(text, begin)
-            self._sink.piece(stream, text[begin:end], when)
+            pieces.append(text[begin:end])
             begin = end
-        return text[begin:] if begin else text
+        self._sink.pieces(stream, pieces, when)
+        return text[begin:]
 
 
 def _piece_end(text: bytes, begin: int) -> int:

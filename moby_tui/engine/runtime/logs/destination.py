@@ -58,9 +58,9 @@ class _Both:
         for sink in self._sinks:
             sink.lines(stream, text, when)
 
-    def piece(self, stream: str, text: bytes, when: int) -> None:
+    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
         for sink in self._sinks:
-            sink.piece(stream, text, when)
+            sink.pieces(stream, texts, when)
 
     def close(self) -> None:
         for sink in self._sinks:

@@ -37,8 +37,9 @@ class Journald:
                 self._send(stream, line, when, b"")
             self._within[stream] = False
 
-    def piece(self, stream: str, text: bytes, when: int) -> None:
-        self._send(stream, text, when, b"CONTAINER_PARTIAL_MESSAGE=true\n")
+    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
+        for text in texts:
+            self._send(stream, text, when, b"CONTAINER_PARTIAL_MESSAGE=true\n")
         self._within[stream] = True
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import lru_cache
 
 from moby_tui.engine.runtime.logs.rotation import RotatedFile
 from moby_tui.engine.runtime.logs.settings import LogSettings
@@ -14,6 +15,7 @@ from moby_tui.engine.runtime.logs.settings import LogSettings
 _SHORT = {0x0D: b"\\r", 0x22: b'\\"', 0x5C: b"\\\\"}
 _ESCAPES = {byte: b"\\u%04x" % byte for byte in (*range(0x20), *b"<>&") if byte != 0x0A} | _SHORT
 _SAFE = bytes(set(range(256)) - set(_ESCAPES))
+_BEGIN = b'{"log":"'
 #: Above this share of a text one byte is replaced in runs first: one by one would cost as much per byte as a line.
 _DENSE = 1 / 16
 _RUN = 256
@@ -36,10 +38,14 @@ class JsonFile:
     def lines(self, stream: str, text: bytes, when: int) -> None:
         """One escape of the block, then each newline becomes an entry's end and the next one's beginning."""
         end = self._end(stream, b"\\n", when)
-        self._file.append(b'{"log":"' + escape(text[:-1]).replace(b"\n", end + b'{"log":"') + end, _cut)
+        self._file.append([_BEGIN, escape(text[:-1]).replace(b"\n", end + _BEGIN), end], _cut)
 
-    def piece(self, stream: str, text: bytes, when: int) -> None:
-        self._file.append(b'{"log":"' + escape(text) + self._end(stream, b"", when), _cut)
+    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
+        end = self._end(stream, b"", when)
+        parts = []
+        for text in texts:
+            parts += (_BEGIN, escape(text), end)
+        self._file.append(parts, _cut)
 
     def close(self) -> None:
         self._file.close()
@@ -51,7 +57,7 @@ class JsonFile:
         """Ends a line that a crash cut, so that the next one is whole."""
         size = self._file.size
         if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
-            self._file.put(b"\n")
+            self._file.put([b"\n"])
 
 
 def _cut(entries: bytes, bound: int, one_at_least: bool) -> int:
@@ -79,7 +85,7 @@ def escape(text: bytes) -> bytes:
 
 def _escape_special(text: bytes, special: bytes) -> bytes:
     if len(special) == len(text) == text.count(text[:1]):
-        return _ESCAPES[text[0]] * len(text)
+        return _run(text[0], len(text))
     # the backslash first: the others' escapes contain it
     for byte in sorted(set(special), key=lambda byte: byte != 0x5C):
         one = bytes((byte,))
@@ -87,6 +93,12 @@ def _escape_special(text: bytes, special: bytes) -> bytes:
             text = text.replace(one * _RUN, _ESCAPES[byte] * _RUN)
         text = text.replace(one, _ESCAPES[byte])
     return text
+
+
+@lru_cache(maxsize=1)
+def _run(byte: int, length: int) -> bytes:
+    """One byte many times, as /dev/zero and sparse files have it: the same piece comes again and again."""
+    return _ESCAPES[byte] * length
 
 
 def _escape_unicode(text: bytes) -> bytes:

@@ -33,7 +33,7 @@ class LocalFile:
 
     def __init__(self, path: str, settings: LogSettings) -> None:
         """Opens the log to append to it. Raises ``OSError`` where even that fails."""
-        head = _record(0, settings.attributes.encode(), 0) if settings.attributes else b""
+        head = b"".join(_record(0, settings.attributes.encode(), 0)) if settings.attributes else b""
         self._file = RotatedFile(
             path, max_size=settings.max_size, max_files=settings.max_files, compress=settings.compress, head=head
         )
@@ -47,8 +47,9 @@ class LocalFile:
     def lines(self, stream: str, text: bytes, when: int) -> None:
         self._append(STREAMS[stream], text, when)
 
-    def piece(self, stream: str, text: bytes, when: int) -> None:
-        self._append(STREAMS[stream] | PARTIAL, text, when)
+    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
+        for text in texts:
+            self._append(STREAMS[stream] | PARTIAL, text, when)
 
     def close(self) -> None:
         self._file.close()
@@ -87,5 +88,5 @@ def record_before(fd: int, end: int) -> int | None:
     return begin if head is not None and head[0] == end else None
 
 
-def _record(flags: int, text: bytes, when: int) -> bytes:
-    return HEAD.pack(len(text), when, flags) + text + TAIL.pack(len(text))
+def _record(flags: int, text: bytes, when: int) -> list[bytes]:
+    return [HEAD.pack(len(text), when, flags), text, TAIL.pack(len(text))]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 #: Where entries may be cut: given entries and a bound, the length of those that fit, and of the first one at least if asked for.
 Cut = Callable[[bytes, int, bool], int]
@@ -20,7 +22,7 @@ class RotatedFile:
     def __init__(self, path: str, *, max_size: int, max_files: int, compress: bool, head: bytes = b"") -> None:
         """Opens the file to append to it; each begins with ``head``. Raises ``OSError`` where even opening fails."""
         self._path = path
-        self._max_size = max_size
+        self._bound = max_size or sys.maxsize
         self._max_files = max_files
         self._compress = compress
         self._compressor = 0
@@ -33,30 +35,38 @@ class RotatedFile:
     def fileno(self) -> int:
         return self._fd
 
-    def append(self, entries: bytes, cut: Cut) -> None:
-        """Writes entries, over as many files as they need; an entry is never divided."""
+    def append(self, parts: list[bytes], cut: Cut) -> None:
+        """Writes entries, given in parts, over as many files as they need; an entry is never divided."""
         if not self.size:
-            self.put(self._head)
-        while self._max_size and self.size + len(entries) > self._max_size:
-            end = cut(entries, max(0, self._max_size - self.size), self.size <= len(self._head))
-            self.put(entries[:end])
+            self.put([self._head])
+        if self.size + sum(map(len, parts)) <= self._bound:
+            self.put(parts)
+            return
+        entries = b"".join(parts)
+        while self.size + len(entries) > self._bound:
+            end = cut(entries, max(0, self._bound - self.size), self.size <= len(self._head))
+            self.put([entries[:end]])
             entries = entries[end:]
             if not entries or not self._rotate():
                 break
-        self.put(entries)
+        self.put([entries])
 
-    def put(self, entries: bytes) -> None:
+    def put(self, parts: list[bytes]) -> None:
         """Whole entries or, where the disk is full or broken, none of them."""
+        length = sum(map(len, parts))
         written = 0
         try:
-            while written < len(entries):
-                written += os.write(self._fd, entries[written:] if written else entries)
+            written = os.writev(self._fd, parts)
+            if written < length:
+                rest = memoryview(b"".join(parts))
+                while written < length:
+                    written += os.write(self._fd, rest[written:])
         except OSError:
-            self.dropped += len(entries)
+            self.dropped += length
             if written:
                 os.ftruncate(self._fd, self.size)
             return
-        self.size += written
+        self.size += length
 
     def close(self) -> None:
         self._await_compressor()
@@ -79,20 +89,25 @@ class RotatedFile:
             return False
         os.close(self._fd)
         self._fd, self.size = fd, 0
-        self.put(self._head)
+        self.put([self._head])
         if self._compress and self._max_files > 1:
             self._compressor = _begin_compressing(f"{self._path}.1")
         return True
 
     def _shift(self, number: int) -> None:
-        """The file before ``number`` takes its place, compressed or not: what had it goes."""
+        """The file before ``number`` takes its place, compressed or not: what had it goes.
+
+        It goes first: a rename over a file makes ext4 write the renamed one to the disk (``auto_da_alloc``), and these are
+        short-lived where a container writes much.
+        """
         target = f"{self._path}.{number}"
         source = self._path if number == 1 else f"{self._path}.{number - 1}"
-        for suffix, other in (("", ".gz"), (".gz", "")):
-            if os.path.lexists(source + suffix):
+        for suffix in ("", ".gz"):
+            with suppress(FileNotFoundError):
+                os.unlink(target + suffix)
+        for suffix in ("", ".gz"):
+            with suppress(FileNotFoundError):
                 os.rename(source + suffix, target + suffix)
-                if os.path.lexists(target + other):
-                    os.unlink(target + other)
 
     def _await_compressor(self) -> None:
         if self._compressor:

@@ -30,8 +30,9 @@ class Syslog:
         for line in text[:-1].split(b"\n"):
             self._send(self._message(stream, line, when))
 
-    def piece(self, stream: str, text: bytes, when: int) -> None:
-        self._send(self._message(stream, text, when))
+    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
+        for text in texts:
+            self._send(self._message(stream, text, when))
 
     def close(self) -> None:
         self._socket.close()
