@@ -42,7 +42,7 @@ class JsonFile:
 
     def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
         end = self._end(stream, b"", when)
-        parts = []
+        parts: list[bytes] = []
         for text in texts:
             parts += (_BEGIN, escape(text), end)
         self._file.append(parts, _cut)
