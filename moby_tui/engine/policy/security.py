@@ -9,31 +9,14 @@ from typing import Any
 from msgspec import Struct, field
 
 from moby_tui.engine.policy import apparmor, capabilities, selinux
+from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.policy.seccomp import profile
 from moby_tui.engine.policy.seccomp.cache import cached_program
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HostConfig
 
-#: Not to be seen: the host's memory, keys, timers, hardware. As Docker 29; /proc/interrupts and thermal_throttle since CVE-2025-31133's
-#: review, powercap for the PLATYPUS side channel (CVE-2020-8694).
-MASKED_PATHS = (
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-)
 _CPUS = Path("/sys/devices/system/cpu")
-#: To be seen only: what they set is the whole machine's.
-READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
 class SecurityProfile(Struct, frozen=True):

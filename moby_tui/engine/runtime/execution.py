@@ -9,14 +9,16 @@ from collections.abc import Callable
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup
-from moby_tui.engine.runtime.failure import StartFailure, say
+from moby_tui.engine.runtime.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.loop import READ, Loop
 from moby_tui.engine.runtime.plan.container import Spec, compile_exec
-from moby_tui.engine.runtime.plan.program import FAILURE_SIZE, Program
+from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.store.state import write_json
 
 _DRAIN_SECONDS = 2.0
+#: The report of a process that was killed before it could say anything: the container has ended meanwhile.
+_GONE = bytes(8) + b"the container has ended"
 
 
 class Execution:
@@ -80,7 +82,7 @@ class Execution:
             fault.point("exec.cloned")
             os.close(report_child)
             report_child = -1
-            return self._await_execution(program, joiner, report)
+            return self._await_execution(joiner, report)
         finally:
             for fd in (*entrances, report, report_child):
                 if fd >= 0:
@@ -95,20 +97,14 @@ class Execution:
             raise OSError(-pid, "clone3")
         return pid
 
-    def _await_execution(self, program: Program, joiner: int, report: int) -> int:
-        """First comes the pid, or what went wrong before there was one; then the end of the pipe, or what went wrong after."""
-        first = os.read(report, 4)
+    def _await_execution(self, joiner: int, report: int) -> int:
+        """The pid that comes first is of the process that stays; then the end of the pipe, which closes with execve, or a failure."""
+        pid, failure = read_report(report)
         os.waitpid(joiner, 0)
-        rest = _read_all(report)
-        if len(first) < 4:
-            raise StartFailure("failed", "the container has ended")
-        command = str(self._process["args"][0])  # type: ignore[index]
-        if len(rest) == FAILURE_SIZE - 4:
-            raise StartFailure.of_program(program, first + rest, command)
-        pid = int.from_bytes(first, "little")
-        if len(rest) == FAILURE_SIZE:
+        if pid and failure:
             os.waitpid(pid, 0)
-            raise StartFailure.of_program(program, rest, command)
+        if failure or not pid:
+            raise StartFailure.of_report(failure or _GONE, str(self._process["args"][0]))  # type: ignore[index]
         fault.point("exec.executed")
         self._pid = pid
         self._pidfd = os.pidfd_open(pid)
@@ -160,9 +156,3 @@ def open_entrances(cgroup: Cgroup) -> list[int]:
     """The files by which a process that we make enters its control groups. Raises ``OSError``."""
     return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
 
-
-def _read_all(fd: int) -> bytes:
-    data = b""
-    while piece := os.read(fd, 64):
-        data += piece
-    return data

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 
-from moby_tui.engine.runtime.plan.program import Program
-
 _MISSING = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -19,9 +17,11 @@ class StartFailure(Exception):
         self.message = message
 
     @classmethod
-    def of_program(cls, program: Program, report: bytes, command: str) -> StartFailure:
+    def of_report(cls, report: bytes, command: str) -> StartFailure:
         """From what a child reported. The words for a missing command are those that Docker's clients look for."""
-        name, error = program.explain(report)
+        error, name = int.from_bytes(report[4:8], "little"), report[8:].decode(errors="replace")
+        if not error:
+            return cls("failed", name or "the process ended before it began")
         reason = os.strerror(error).lower()
         if name == "execute":
             if error not in _MISSING:
@@ -29,6 +29,15 @@ class StartFailure(Exception):
             lost = "no such file or directory" if "/" in command else "executable file not found in $PATH"
             return cls("not_found", f'exec: "{command}": {lost}')
         return cls("not_invocable" if "working directory" in name else "failed", f"{name}: {reason}")
+
+
+def read_report(fd: int) -> tuple[int, bytes]:
+    """Reads a child's report to its end: the pid of the process that it made, 0 if it made none, and the failure, empty if all is well."""
+    data = b""
+    while piece := os.read(fd, 4096):
+        data += piece
+    pid = int.from_bytes(data[:4], "little")
+    return pid, data[4:] if pid else data
 
 
 def say(error: Exception) -> str:

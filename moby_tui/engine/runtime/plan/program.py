@@ -2,12 +2,16 @@
 
 Once the child has entered the container's root, an import, a codec or a name-service library would be loaded from the image and run
 with root's rights (CVE-2019-14271 was that). So running a program calls prepared functions with prepared arguments, and nothing
-else. A failure is told as two integers, the step's number and errno, and put into words by the parent.
+else. A failure is told as an errno and the step's name, which was encoded ahead, and put into words by the parent.
+
+What a child reports on its pipe: four bytes of a pid where it has made the process that matters, then nothing (the pipe closes with
+execve), or four zero bytes, errno in four bytes, and the name of the step that failed.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable
 
 from moby_tui.engine.kernel import calls
@@ -35,21 +39,12 @@ class Step:
         on: dict[int, Label | None],
         then: Label | None,
     ) -> None:
-        self.name = name
+        self.name = name.encode(errors="replace")
         self.call = call
         self.arguments = arguments
         self.out = out
         self.on = on
         self.then = then
-
-
-class Failure(ctypes.Structure):
-    """What a child that failed writes to its parent."""
-
-    _fields_ = (("step", ctypes.c_int), ("errno", ctypes.c_int))
-
-
-FAILURE_SIZE = ctypes.sizeof(Failure)
 
 
 class Program:
@@ -89,36 +84,38 @@ class Program:
 
     def run(self, report: int) -> None:
         """Executes the steps in a child. Never returns: a failure is written to ``report`` and ends the process."""
+        self.perform(report)
+        calls.exit_group(127)
+
+    def perform(self, report: int) -> None:
+        """Executes the steps, the last of which need not be an execve. A failure is written to ``report`` and ends the process."""
+        steps = self.steps
+        errno_now = calls.errno_now
+        failure = (ctypes.c_int * 2)(0, 0)
+        where = ctypes.addressof(failure)
+        index, end = 0, len(steps)
         try:
-            self._run(report)
-        finally:
+            while index < end:
+                step = steps[index]
+                result = step.call(*step.arguments)
+                if result >= 0:
+                    if step.out is not None:
+                        step.out.value = result
+                    index = step.then.target if step.then is not None else index + 1
+                    continue
+                error = errno_now()
+                if error not in step.on:
+                    failure[1] = error
+                    calls.write(report, where, 8)
+                    calls.write(report, step.name, len(step.name))
+                    calls.exit_group(127)
+                label = step.on[error]
+                index = label.target if label is not None else index + 1
+        except BaseException:
+            # nothing may be said of it here, and nobody may go on
             calls.exit_group(127)
 
-    def _run(self, report: int) -> None:
-        steps = self.steps
-        failure = Failure(0, 0)
-        where = ctypes.addressof(failure)
-        errno_now = calls.errno_now
-        index = 0
-        while True:
-            step = steps[index]
-            result = step.call(*step.arguments)
-            if result >= 0:
-                if step.out is not None:
-                    step.out.value = result
-                index = step.then.target if step.then is not None else index + 1
-                continue
-            error = errno_now()
-            if error not in step.on:
-                failure.step = index
-                failure.errno = error
-                calls.write(report, where, FAILURE_SIZE)
-                return
-            label = step.on[error]
-            index = label.target if label is not None else index + 1
 
-    def explain(self, data: bytes) -> tuple[str, int]:
-        """The name of the step that failed, and errno, from what ``run`` reported."""
-        failure = Failure.from_buffer_copy(data)
-        name = self.steps[failure.step].name if 0 <= failure.step < len(self.steps) else f"step {failure.step}"
-        return name, failure.errno
+def tell_failure(report: int, text: str) -> None:
+    """Reports what went wrong before there was a program to run."""
+    os.write(report, bytes(8) + text.encode(errors="replace"))
