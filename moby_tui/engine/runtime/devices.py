@@ -10,21 +10,11 @@ from msgspec import Struct
 
 from moby_tui.engine.policy.admission import DEVICE_RULE
 from moby_tui.engine.runtime import cdi
+from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import DeviceMapping, HostConfig
 
 Json = dict[str, Any]
-#: What a container may always open: mknod of anything, and the default devices, terminals and ptmx.
-_DEFAULT_RULES: list[Json] = [
-    {"allow": False, "access": "rwm"},
-    {"allow": True, "type": "c", "access": "m"},
-    {"allow": True, "type": "b", "access": "m"},
-    *(
-        {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
-        for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))
-    ),
-    {"allow": True, "type": "c", "major": 136, "access": "rwm"},
-]
 #: Of every container its own.
 _OWN = frozenset(("pts", "shm", "mqueue", "fd", "console"))
 
@@ -41,7 +31,7 @@ def resolve(host: HostConfig) -> Devices:
     """Raises ``InvalidArgument`` for a device that is not there, ``MobyError`` for a CDI device that cannot be had."""
     edits = cdi.resolve(host.device_requests or [])
     nodes: dict[str, Json] = {}
-    rules = [{"allow": True, "access": "rwm"}] if host.privileged else list(_DEFAULT_RULES)
+    rules = [{"allow": True, "access": "rwm"}] if host.privileged else list(DEVICE_RULES)
     if host.privileged:
         nodes |= {node["path"]: node for path in _tree("/dev") if (node := _node(path, path)) is not None}
     asked = [pair for mapping in host.devices or [] for pair in _mapped(mapping)]

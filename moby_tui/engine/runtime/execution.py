@@ -155,4 +155,3 @@ class Execution:
 def open_entrances(cgroup: Cgroup) -> list[int]:
     """The files by which a process that we make enters its control groups. Raises ``OSError``."""
     return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
-

@@ -76,7 +76,6 @@ def main(argument: str) -> None:
 
 def serve(engine: socket.socket) -> None:
     """Makes a monitor for each order until the engine is gone."""
-    import select
 
     from moby_tui.engine.runtime import monitor
 
@@ -88,15 +87,16 @@ def serve(engine: socket.socket) -> None:
     gc.freeze()
     wake = _watch_children()
     while _await_order(engine, wake):
-        # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
-        select.select([engine], [], [], _PAUSE_SECONDS)
+        pass
 
 
 def _await_order(engine: socket.socket, wake: int) -> bool:
     """Keeps one process standing by, which takes the next order itself and becomes its monitor. False when the engine is gone.
 
-    So the fork is done before it is needed, and costs the start nothing.
+    So the fork, and all that is alike, is done before it is needed, and costs the start nothing.
     """
+    import select
+
     told, tell = os.pipe2(os.O_CLOEXEC)
     if os.fork() == 0:
         os.close(told)
@@ -104,7 +104,11 @@ def _await_order(engine: socket.socket, wake: int) -> bool:
         _stand_by(engine, tell)
     os.close(tell)
     try:
-        return _wait_for(told, wake) != _ENGINE_GONE
+        if _wait_for(told, wake) == _ENGINE_GONE:
+            return False
+        # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
+        select.select([engine.fileno(), told], [], [], _PAUSE_SECONDS)
+        return True
     finally:
         os.close(told)
 
@@ -125,21 +129,27 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
     """In the new process; never returns."""
     from moby_tui.engine.runtime import monitor
     from moby_tui.engine.runtime.order import Order
+    from moby_tui.engine.runtime.standby import stand_by
 
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    processes.set_name("moby-standby")
+    standby = stand_by([engine.fileno(), tell])
+    fault.point("standby.ready")
     data, descriptors, _, _ = socket.recv_fds(engine, _MAX_ORDER, _MAX_DESCRIPTORS)
     try:
         os.write(tell, _TAKEN if data else _ENGINE_GONE)
     except OSError:
         # the launcher was killed; the order is carried out all the same
         pass
-    os.close(tell)
     fault.point("standby.order taken")
     engine.close()
     if not data:
+        if standby is not None:
+            standby.dismiss()
         os._exit(0)
-    _become_monitor(monitor.run, Order.decode, json.loads(data)["order"], descriptors)
+    _become_monitor(monitor.run, Order.decode, json.loads(data)["order"], descriptors, standby, tell)
 
 
 def _leave_terminal() -> None:
@@ -171,10 +181,9 @@ def _reap(wake: int) -> None:
         pass
 
 
-def _become_monitor(run, decode, path: str, descriptors: list[int]) -> None:  # type: ignore[no-untyped-def]
+def _become_monitor(run, decode, path: str, descriptors: list[int], standby, tell: int) -> None:  # type: ignore[no-untyped-def]
     """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
     try:
-        os.setsid()
         processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)
         processes.set_name("moby-monitor")
         fault.point("standby.became monitor")
@@ -184,7 +193,7 @@ def _become_monitor(run, decode, path: str, descriptors: list[int]) -> None:  # 
             order = decode(file.read())
         fault.point("standby.order read")
         reply, *rest = descriptors
-        run(order, rest, reply)
+        run(order, rest, reply, tell, standby)
         os._exit(0)
     except BaseException:
         import traceback

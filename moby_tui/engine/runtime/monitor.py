@@ -21,14 +21,16 @@ from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime.execution import Execution, open_entrances
-from moby_tui.engine.runtime.failure import StartFailure, say
+from moby_tui.engine.runtime.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.logs.destination import open_log
 from moby_tui.engine.runtime.logs.settings import LogSettings
 from moby_tui.engine.runtime.loop import READ, Loop
 from moby_tui.engine.runtime.order import Order
-from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, namespace_flags
-from moby_tui.engine.runtime.plan.program import FAILURE_SIZE, Program
+from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, namespace_flags, open_binds
+from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.runtime.plan.stage import Stage, compile_stage
+from moby_tui.engine.runtime.standby import SAMPLE, Standby
 from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.runtime.terminal import mount_devpts
 from moby_tui.engine.store.state import State, now
@@ -39,22 +41,6 @@ _DRAIN_SECONDS = 2.0
 _LINGER_SECONDS = 30.0
 #: Whoever attached before the start may be stopped; the start does not wait longer for it.
 _ATTACH_SECONDS = 1.0
-#: A configuration with something of everything that is compiled, for ``warm``.
-_SAMPLE: Spec = {
-    "process": {"args": ["true"], "env": ["PATH=/bin"], "cwd": "/srv", "user": {}, "capabilities": {"bounding": ["CAP_CHOWN"]}},
-    "root": {},
-    "mounts": [
-        {"destination": path, "type": kind, "options": ["nosuid", "noexec", "mode=755"]}
-        for path, kind in (
-            ("/proc", "proc"),
-            ("/dev", "tmpfs"),
-            ("/dev/pts", "devpts"),
-            ("/sys", "sysfs"),
-            ("/dev/mqueue", "mqueue"),
-        )
-    ],
-    "linux": {"namespaces": [{"type": "pid"}], "maskedPaths": ["/proc/kcore", "/sys/firmware"], "readonlyPaths": ["/proc/sys"]},
-}
 _WARM_ROUNDS = 8
 _MAX_REQUEST = 4 * 1024 * 1024
 
@@ -70,20 +56,26 @@ def warm() -> None:
     except OSError:
         # no control groups, or no devpts: the start will say so
         pass
+    around = Surroundings()
+    for stage in (None, Stage()):
+        around.stage = stage
+        for _ in range(_WARM_ROUNDS):
+            compile_container(json.loads(json.dumps(SAMPLE)), around)
     for _ in range(_WARM_ROUNDS):
-        compile_container(json.loads(json.dumps(_SAMPLE)), Surroundings())
+        compile_stage(Program(), -1, [])
 
 
-def run(order: Order, descriptors: list[int], reply: int) -> None:
-    """The life of one monitor.
+def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby: Standby | None = None) -> None:
+    """The life of one monitor. The launcher sees ``launcher`` closed when the start is over. ``standby`` is the process made ahead, if any.
 
     ``descriptors``: the root mount, the container's lock (held on even when the engine that gave the order dies), the network
     namespace if any, and those to keep open.
     """
-    monitor = Monitor(order, descriptors)
+    monitor = Monitor(order, descriptors, standby)
     try:
         pid = monitor.start()
     except StartFailure as failure:
+        monitor.give_up()
         monitor.put_away()
         fault.point("monitor.failure put away")
         answer(reply, {"error": failure.kind, "message": failure.message})
@@ -94,6 +86,7 @@ def run(order: Order, descriptors: list[int], reply: int) -> None:
     fault.point("monitor.lock let go")
     answer(reply, {"pid": pid})
     os.close(reply)
+    os.close(launcher)
     fault.point("monitor.answered")
     monitor.watch()
 
@@ -107,8 +100,9 @@ def answer(fd: int, value: dict[str, object]) -> None:
 
 
 class Monitor:
-    def __init__(self, order: Order, descriptors: list[int]) -> None:
+    def __init__(self, order: Order, descriptors: list[int], standby: Standby | None) -> None:
         self.order = order
+        self.standby = standby
         self.root, self.container_lock = descriptors[:2]
         self.network = descriptors[2] if order.has_network else -1
         self.kept = descriptors[2 + order.has_network :]
@@ -122,6 +116,8 @@ class Monitor:
         self.listener: socket.socket | None = None
         self.lock = -1
         self.devpts = -1
+        #: the first process, 0 before there is one
+        self.child = 0
         self.pidfd = -1
         self.seccomp = b""
         self.command = ""
@@ -133,25 +129,24 @@ class Monitor:
     def start(self) -> int:
         """Makes the container and lets it run; returns its pid. Raises ``StartFailure``, with nothing left but what ``put_away`` removes."""
         try:
-            self._take_lock()
-            fault.point("monitor.locked")
             spec = self._read_bundle()
             fault.point("monitor.bundle read")
-            self._open_cgroup(spec)
+            self._make_streams(spec)
+            around = self._surroundings(spec)
+            standby = self._instruct_standby(spec, around)
+            self._take_lock()
+            fault.point("monitor.locked")
+            self._open_cgroup(spec, standby)
             fault.point("monitor.cgroup made")
-            self._open_streams(spec)
+            self._open_doors()
             fault.point("monitor.streams open")
-            program, pid, report = self._clone(spec)
+            go, report = self._clone(spec, around) if standby is None else (standby.channel.detach(), standby.report)
+            self._let_go(spec, go)
             fault.point("monitor.let go")
         except (OSError, ValueError) as error:
             raise StartFailure("failed", say(error)) from error
-        self._await_execution(program, pid, report)
-        return pid
-
-    def _take_lock(self) -> None:
-        self.lock = os.open(self.order.monitor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # the monitor of the last run may still be putting away
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self._await_execution(report)
+        return self.state.pid
 
     def _read_bundle(self) -> Spec:
         with open(self.order.bundle) as file:
@@ -163,16 +158,11 @@ class Monitor:
                 raise ValueError(f"{self.order.seccomp} is empty; remove it and start again")
         return spec
 
-    def _open_cgroup(self, spec: Spec) -> None:
-        linux = spec.get("linux")
-        resources = linux.get("resources") if isinstance(linux, dict) else None
-        self.cgroup = open_cgroup(self.order.cgroup)
-        self.cgroup.create(resources or {})
-
-    def _open_streams(self, spec: Spec) -> None:
+    def _make_streams(self, spec: Spec) -> None:
         order = self.order
         self.log = open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
-        self.devpts = mount_devpts()
+        fault.point("monitor.log open")
+        self.devpts = mount_devpts() if self.standby is None else self.standby.devpts
         self.stdio = Stdio(
             self.loop,
             devpts=self.devpts,
@@ -188,7 +178,52 @@ class Monitor:
         assert isinstance(process, dict)
         self.command = str(process["args"][0])
         self.stdio.give_to(process["user"]["uid"], process["user"]["gid"])
-        fault.point("monitor.log open")
+
+    def _surroundings(self, spec: Spec) -> Surroundings:
+        assert self.stdio is not None
+        around = Surroundings()
+        around.root, around.network, around.devpts = self.root, self.network, self.devpts
+        around.terminal, around.streams = self.stdio.terminal, self.stdio.child
+        around.seccomp = self.seccomp
+        around.binds = open_binds(spec)
+        return around
+
+    def _instruct_standby(self, spec: Spec, around: Surroundings) -> Standby | None:
+        """Has the process that stands by lay out its plan, while the rest is made here; ends it where it is not the one to use."""
+        standby, self.standby = self.standby, None
+        if standby is None:
+            return None
+        if not standby.fits(spec, self.order.cgroup, len(around.binds)):
+            standby.dismiss()
+            return None
+        try:
+            standby.prepare(spec, around)
+        except ConnectionError:
+            # it was killed while it waited
+            standby.dismiss()
+            return None
+        self.child = standby.pid
+        for bind in around.binds:
+            os.close(bind.tree)
+        return standby
+
+    def _take_lock(self) -> None:
+        self.lock = os.open(self.order.monitor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # the monitor of the last run may still be putting away
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+
+    def _open_cgroup(self, spec: Spec, standby: Standby | None) -> None:
+        linux = spec.get("linux")
+        resources = (linux.get("resources") if isinstance(linux, dict) else None) or {}
+        if standby is not None:
+            self.cgroup = standby.cgroup
+            standby.name_cgroup(self.order.cgroup, resources)
+        else:
+            self.cgroup = open_cgroup(self.order.cgroup)
+            self.cgroup.create(resources)
+
+    def _open_doors(self) -> None:
+        """The socket, and those who have asked to be attached before there was anything to attach to."""
         self._listen()
         fault.point("monitor.listening")
         self._call_back()
@@ -223,41 +258,41 @@ class Monitor:
             except OSError:
                 connection.close()
 
-    def _clone(self, spec: Spec) -> tuple[Program, int, int]:
-        assert self.cgroup is not None and self.stdio is not None
-        around = Surroundings()
-        around.root, around.network, around.devpts = self.root, self.network, self.devpts
-        around.terminal, around.streams = self.stdio.terminal, self.stdio.child
+    def _clone(self, spec: Spec, around: Surroundings) -> tuple[int, int]:
+        """Makes the first process; returns what lets it go and where it reports."""
+        assert self.cgroup is not None
         around.root_point, around.mask_point = f"{self.order.run}/rootfs", f"{self.order.run}/mask"
-        around.seccomp = self.seccomp
-        around.cgroup_mounts = self.cgroup.mounts()
         for folder in (around.root_point, around.mask_point):
             os.makedirs(folder, exist_ok=True)
+        around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
         around.go, go = os.pipe2(os.O_CLOEXEC)
         report, child_report = os.pipe2(os.O_CLOEXEC)
         program = compile_container(spec, around)
-        clone = processes.Clone(namespace_flags(spec), self.cgroup.descriptor())
-        pid = clone()
+        pid = processes.Clone(namespace_flags(spec), self.cgroup.descriptor())()
         if pid == 0:
             os.close(go)
             program.run(child_report)
         if pid < 0:
             raise OSError(-pid, "clone3")
-        self.pidfd = os.pidfd_open(pid)
+        self.child = pid
         fault.point("monitor.cloned")
-        for fd in (around.go, child_report, *around.entrances):
+        for fd in (around.go, child_report, *around.entrances, *(bind.tree for bind in around.binds)):
             os.close(fd)
-        self._let_go(spec, pid, go)
-        return program, pid, report
+        return go, report
 
-    def _let_go(self, spec: Spec, pid: int, go: int) -> None:
+    def _let_go(self, spec: Spec, go: int) -> None:
         """The child has been waiting; once it is written down, it may go on."""
-        assert self.cgroup is not None and self.stdio is not None
+        assert self.stdio is not None
         try:
-            _set_oom_score(pid, spec)
+            self.pidfd = os.pidfd_open(self.child)
+            _set_oom_score(self.child, spec)
             self.state = State(
-                status="created", pid=pid, pid_started=processes.start_time(pid), monitor=os.getpid(), boot=self.order.boot
+                status="created",
+                pid=self.child,
+                pid_started=processes.start_time(self.child),
+                monitor=os.getpid(),
+                boot=self.order.boot,
             )
             self.state.write(self.order.state)
             fault.point("monitor.created written")
@@ -266,14 +301,13 @@ class Monitor:
             os.close(go)
         self.stdio.start()
 
-    def _await_execution(self, program: Program, pid: int, report: int) -> None:
-        """The end of the report pipe is the good news: it closes with execve."""
-        data = os.read(report, FAILURE_SIZE)
+    def _await_execution(self, report: int) -> None:
+        """The end of the report is the good news: it closes with execve."""
+        _, failure = read_report(report)
         os.close(report)
         fault.point("monitor.executed")
-        if len(data) == FAILURE_SIZE:
-            os.waitpid(pid, 0)
-            raise StartFailure.of_program(program, data, self.command)
+        if failure:
+            raise StartFailure.of_report(failure, self.command)
         self.started = time.time()
         self.state.status, self.state.started_at = "running", now()
         self.state.write(self.order.state)
@@ -281,6 +315,14 @@ class Monitor:
         self.publish("start")
         fault.point("monitor.start told")
         self.loop.watch(self.pidfd, READ, lambda _: self._init_ended())
+
+    def give_up(self) -> None:
+        """Ends what there is of a container that does not start."""
+        if self.standby is not None:
+            self.standby.dismiss()
+        if self.child:
+            os.kill(self.child, signal.SIGKILL)
+            os.waitpid(self.child, 0)
 
     # life
 

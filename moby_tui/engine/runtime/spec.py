@@ -12,6 +12,7 @@ import msgspec
 from moby_tui.engine.policy.security import SecurityProfile
 from moby_tui.engine.runtime import cdi, init, resources
 from moby_tui.engine.runtime import devices as device_list
+from moby_tui.engine.runtime.plan.defaults import STAGED, SYS
 from moby_tui.engine.runtime.user import User
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
@@ -19,7 +20,7 @@ from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.container import ExecCreate, HostConfig, MountPoint
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_DEFAULT_SHM_BYTES = 64 * 1024 * 1024
+_STRICT = ["nosuid", "noexec", "nodev"]
 Json = dict[str, Any]
 
 
@@ -148,23 +149,15 @@ def _namespaces(host: HostConfig, has_network: bool) -> list[Json]:
 
 def _mounts(record: ContainerRecord, paths: ContainerPaths, security: SecurityProfile) -> list[Json]:
     host = record.host_config
-    read_only = "rw" if host.privileged else "ro"
-    cgroups = "rw" if security.writable_cgroups else "ro"
-    strict = ["nosuid", "noexec", "nodev"]
-    mounts: list[Json] = [
-        {"destination": "/proc", "type": "proc", "source": "proc", "options": strict},
-        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"]},
-        {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec"]},
-        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [*strict, read_only]},
-        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [*strict, cgroups]},
-        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": strict},
-    ]
+    writable = {"/sys": host.privileged, "/sys/fs/cgroup": security.writable_cgroups}
+    mounts: list[Json] = [_writable(mount) if writable.get(str(mount["destination"])) else mount for mount in (SYS, *STAGED)]
     if host.ipc_mode == "host":
-        mounts.append({"destination": "/dev/shm", "type": "bind", "source": "/dev/shm", "options": ["rbind", *strict]})
-    else:
-        size = host.shm_size or _DEFAULT_SHM_BYTES
-        options = [*strict, "mode=1777", f"size={size}"]
-        mounts.append({"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": options})
+        shared = {"destination": "/dev/shm", "type": "bind", "source": "/dev/shm", "options": ["rbind", *_STRICT]}
+        mounts = [shared if mount["destination"] == "/dev/shm" else mount for mount in mounts]
+    elif host.shm_size:
+        options = [*_STRICT, "mode=1777", f"size={host.shm_size}"]
+        sized = {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": options}
+        mounts = [sized if mount["destination"] == "/dev/shm" else mount for mount in mounts]
     taken = {mount.destination for mount in record.mounts}
     for destination, source in (
         ("/etc/resolv.conf", paths.resolv_conf),
@@ -177,6 +170,10 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, security: SecurityPr
     # an outer folder before what lies in it
     ordered = sorted(record.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
     return mounts + [_asked_mount(mount) for mount in ordered]
+
+
+def _writable(mount: Json) -> Json:
+    return {**mount, "options": ["rw" if option == "ro" else option for option in mount["options"]]}
 
 
 def _asked_mount(mount: MountPoint) -> Json:

@@ -31,6 +31,9 @@ _OWN_PARENT = "/moby"
 class Cgroup:
     """A container's group. ``path`` begins with a slash and is relative to the root of the hierarchy."""
 
+    #: whether ``rename`` works
+    renames = False
+
     def __init__(self, path: str) -> None:
         self.path = path
 
@@ -45,6 +48,10 @@ class Cgroup:
         holds processes or the kernel refuses a value, ``ValueError`` where a limit cannot be had on this machine.
         """
         raise NotImplementedError
+
+    def rename(self, path: str) -> bool:
+        """Gives the group another name, with the processes that are in it. False where the kernel cannot: version 2, or another parent."""
+        return False
 
     def descriptor(self) -> int | None:
         """A descriptor of the v2 folder for CLONE_INTO_CGROUP, valid until ``remove``; None where no v2 is mounted."""

@@ -16,7 +16,7 @@ from moby_tui.engine.kernel.cgroup.oom import OomWatch
 
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Resources, Section
-    from moby_tui.engine.kernel.cgroup.layout import Layout
+    from moby_tui.engine.kernel.cgroup.layout import Hierarchy, Layout
 
 #: A process that is just being born cannot be moved yet (EINVAL, TASK_NEW).
 _JOIN_TRIES, _JOIN_PAUSE = 5, 0.03
@@ -28,12 +28,16 @@ _COUNTING = ("freezer", "devices", "memory", "cpu", "pids")
 class LegacyCgroup(Cgroup):
     """A folder for each mounted hierarchy; ``_folders`` by controller, two controllers of one mount share theirs."""
 
+    renames = True
+
     def __init__(self, path: str, layout: Layout) -> None:
         super().__init__(path)
         self._layout = layout
         self._trees = [*layout.legacy, *([layout.unified] if layout.unified else [])]
         self._folders = {name: f"{tree.mountpoint}{path}" for tree in layout.legacy for name in tree.controllers}
         self._unified = -1
+        #: where a process that was born before ``rename`` still is in the hybrid's v2 tree, which cannot rename
+        self._born = ""
         self._roots = {name: tree.mountpoint for tree in layout.legacy for name in tree.controllers}
 
     def create(self, resources: Resources) -> None:
@@ -49,10 +53,28 @@ class LegacyCgroup(Cgroup):
             self._remove(patience=0, quiet=True)
             raise
 
+    def rename(self, path: str) -> bool:
+        """Every v1 tree can; what is left at the new place by an earlier container is removed."""
+        if os.path.dirname(path) != os.path.dirname(self.path):
+            return False
+        for tree in self._layout.legacy:
+            place = f"{tree.mountpoint}{path}"
+            try:
+                os.rename(f"{tree.mountpoint}{self.path}", place)
+            except FileExistsError:
+                files.remove(place, patience=0)
+                os.rename(f"{tree.mountpoint}{self.path}", place)
+        self._born, self.path = self._born or self.path, path
+        self._folders = {name: f"{tree.mountpoint}{path}" for tree in self._layout.legacy for name in tree.controllers}
+        return True
+
+    def _place(self, tree: Hierarchy) -> str:
+        return f"{tree.mountpoint}{self._born if self._born and tree is self._layout.unified else self.path}"
+
     def descriptor(self) -> int | None:
         """Of the hybrid's v2 tree."""
         if self._unified < 0 and self._layout.unified is not None:
-            self._unified = os.open(f"{self._layout.unified.mountpoint}{self.path}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._unified = os.open(self._place(self._layout.unified), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self._unified if self._unified >= 0 else None
 
     def entrances(self) -> list[str]:
@@ -60,7 +82,7 @@ class LegacyCgroup(Cgroup):
 
     def add(self, pid: int) -> None:
         for tree in self._trees:
-            self._join(f"{tree.mountpoint}{self.path}/cgroup.procs", pid)
+            self._join(f"{self._place(tree)}/cgroup.procs", pid)
 
     def _join(self, path: str, pid: int) -> None:
         for attempt in range(_JOIN_TRIES):
@@ -218,13 +240,13 @@ class LegacyCgroup(Cgroup):
         self._set("freezer", "freezer.state", "THAWED")
 
     def exists(self) -> bool:
-        return any(os.path.isdir(f"{tree.mountpoint}{self.path}") for tree in self._trees)
+        return any(os.path.isdir(self._place(tree)) for tree in self._trees)
 
     def pids(self) -> list[int]:
         for name in _COUNTING:
             if name in self._folders:
                 return files.pids(self._folders[name])
-        return files.pids(f"{self._trees[0].mountpoint}{self.path}")
+        return files.pids(self._place(self._trees[0]))
 
     def oom_kills(self) -> int:
         folder = self._folders.get("memory")
@@ -289,7 +311,7 @@ class LegacyCgroup(Cgroup):
         failure: OSError | None = None
         for tree in self._trees:
             try:
-                files.remove(f"{tree.mountpoint}{self.path}", patience=patience, parent=self.owns_parent)
+                files.remove(self._place(tree), patience=patience, parent=self.owns_parent)
             except OSError as error:
                 failure = error
         if failure is not None and not quiet:

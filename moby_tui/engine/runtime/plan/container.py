@@ -10,9 +10,11 @@ from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime.plan import guard, identity, scheduling
-from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan, MountOptions, open_bind_source
+from moby_tui.engine.runtime.plan.defaults import STAGED
+from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan, MountOptions, mount_cgroups, open_bind_source
 from moby_tui.engine.runtime.plan.gate import Gate
-from moby_tui.engine.runtime.plan.program import Label, Program
+from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.runtime.plan.stage import HIDDEN, MASKS, PROTECTED, ROOT_POINT, Stage
 
 _NAMESPACE_FLAGS = {
     "mount": processes.CLONE_NEWNS,
@@ -21,7 +23,19 @@ _NAMESPACE_FLAGS = {
     "ipc": processes.CLONE_NEWIPC,
     "network": processes.CLONE_NEWNET,
 }
+_KEYRING = "_moby"
 Spec = dict[str, object]
+
+
+class Bind:
+    """A bind mount's source as a detached tree, and whether its destination may lie in /proc (see ``guard``)."""
+
+    __slots__ = ("directory", "over_proc", "tree")
+
+    def __init__(self, tree: int, directory: bool, over_proc: bool) -> None:
+        self.tree = tree
+        self.directory = directory
+        self.over_proc = over_proc
 
 
 class Surroundings:
@@ -42,6 +56,10 @@ class Surroundings:
         self.root_point = ""
         self.mask_point = ""
         self.seccomp = b""
+        #: the bind mounts of the configuration, in its order
+        self.binds: list[Bind] = []
+        #: what was built ahead, where this runs on it
+        self.stage: Stage | None = None
         #: what the cgroup file system needs: see ``mount_cgroups``
         self.cgroup_mounts: list[dict[str, object]] = []
         #: where the child waits for others to have done something: before it changes its root, and before it becomes the program
@@ -64,17 +82,38 @@ def namespace_flags(spec: Spec) -> int:
     return flags
 
 
+def open_binds(spec: Spec) -> list[Bind]:
+    """The sources of the bind mounts, for ``Surroundings.binds``.
+
+    Opened by the monitor: a process that was made ahead sees the mounts of the host as they were then. Raises ``OSError`` on one that
+    cannot be opened, ``ValueError`` on one that may not be mounted where it is asked for.
+    """
+    binds = []
+    for mount in _list(spec, "mounts"):
+        if mount.get("type") == "bind":
+            source = str(mount["source"])
+            over_proc = guard.check_destination(str(mount["destination"]), source)
+            tree, directory = open_bind_source(source, _mount_options(mount), writable=True)
+            binds.append(Bind(tree, directory, over_proc))
+    return binds
+
+
 def compile_container(spec: Spec, around: Surroundings) -> Program:
-    """Lays out the start of a container. Raises ``OSError`` (a bind source that cannot be opened) and ``ValueError``."""
+    """Lays out the start of a container. Raises ``ValueError`` for what cannot be."""
     linux = _section(spec, "linux")
     process = _section(spec, "process")
     root = _section(spec, "root")
     program = Program()
-    _settle_in(program, spec, around)
     files = FileSystemPlan(program, around.root)
-    files.attach_root(around.root_point, mounts.MS_PRIVATE)
-    _mount_all(program, files, spec, around)
-    _hide(files, linux, around)
+    _wait_for(program, around.go)
+    if around.stage is None:
+        _settle_in(program, spec, around)
+        files.make_private(mounts.MS_PRIVATE)
+    _join_network(program, spec, around)
+    files.attach_root(around.root_point if around.stage is None else ROOT_POINT)
+    staged = around.stage.serves(spec) if around.stage is not None else set()
+    _mount_all(program, files, spec, around, staged)
+    _hide(files, linux, around, staged)
     if str(process["cwd"]) != "/":
         files.program.add("close", calls.close, files.target(str(process["cwd"])))
     if around.before_root is not None:
@@ -136,19 +175,31 @@ def _enter_profile(program: Program, profile: str) -> None:
         program.add("close", calls.close, proc)
 
 
+def settle_ahead(program: Program, around: Surroundings) -> None:
+    """The same as ``_settle_in`` for a process that is made before its container is known."""
+    program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
+    _take_place(program, around, _KEYRING)
+    program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
+
+
 def _settle_in(program: Program, spec: Spec, around: Surroundings) -> None:
-    """Waits to be placed, then takes its session, keyring and the namespaces that are joined rather than made."""
-    _wait_for(program, around.go)
+    """Takes its control groups, its session, its keyring and a control group namespace."""
+    _take_place(program, around, str(spec.get("keyring", _KEYRING)))
+    if any(namespace["type"] == "cgroup" and "path" not in namespace for namespace in _namespaces(spec)):
+        program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
+
+
+def _take_place(program: Program, around: Surroundings, keyring: str) -> None:
     _enter_cgroups(program, around.entrances)
     program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
     program.add("set umask", calls.umask, 0)
     program.add("new session", calls.setsid, on={errno.EPERM: None})
-    identity.join_keyring(program, str(spec.get("keyring", "_moby")))
-    for namespace in _namespaces(spec):
-        if namespace["type"] == "cgroup" and "path" not in namespace:
-            program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
-        elif namespace["type"] == "network" and around.network >= 0:
-            program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
+    identity.join_keyring(program, keyring)
+
+
+def _join_network(program: Program, spec: Spec, around: Surroundings) -> None:
+    if around.network >= 0 and any(namespace["type"] == "network" for namespace in _namespaces(spec)):
+        program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
 
 
 def _enter_cgroups(program: Program, entrances: list[int]) -> None:
@@ -168,28 +219,36 @@ def _wait_for(program: Program, go: int) -> None:
     program.add("wait for the monitor", wait)
 
 
-def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surroundings) -> None:
+def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surroundings, staged: set[str]) -> None:
     """In the order of the configuration: a later mount may lie inside an earlier one.
 
     /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
     a say in what they show (CVE-2019-19921, CVE-2023-27561).
     """
-    kinds = {mount.get("type") for mount in _list(spec, "mounts")}
-    if "proc" not in kinds:
+    devices = _list(_section(spec, "linux"), "devices")
+    binds = iter(around.binds)
+    if around.stage is not None:
+        _fit_stage(program, files, staged, devices)
+    if "/proc" in staged:
+        assert around.stage is not None
+        _write_through_stage(program, spec, around.stage)
+    elif not any(mount.get("type") == "proc" for mount in _list(spec, "mounts")):
         _use_own_procfs(program, files, spec)
     for mount in _list(spec, "mounts"):
         destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
-        options = MountOptions([str(option) for option in _list(mount, "options")])
-        if kind == "bind":
-            over_proc = guard.check_destination(destination, str(mount["source"]))
-            tree, directory = open_bind_source(str(mount["source"]), options, writable=True)
-            files.attach(tree, destination, directory=directory, over_proc=over_proc)
+        options = _mount_options(mount)
+        if destination in staged:
+            if not destination.startswith("/dev/"):
+                files.move(destination, destination, real=kind == "proc")
+        elif kind == "bind":
+            bind = next(binds)
+            files.attach(bind.tree, destination, directory=bind.directory, over_proc=bind.over_proc)
         elif kind == "cgroup":
-            _mount_cgroups(program, files, destination, options, around.cgroup_mounts)
+            mount_cgroups(files, destination, options, around.cgroup_mounts)
         elif kind == "devpts" and around.devpts >= 0:
             files.attach(around.devpts, destination)
         elif kind == "tmpfs" and destination == "/dev":
-            files.mount_device_tree(options, _list(_section(spec, "linux"), "devices"))
+            files.mount_device_tree(options, devices)
         elif kind == "proc":
             tree_slot = files.new_mount(destination, kind, options)
             _write_through_proc(program, spec, tree_slot)
@@ -215,64 +274,47 @@ def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Spec) -> None
         program.add("close", calls.close, proc)
 
 
+def _fit_stage(program: Program, files: FileSystemPlan, staged: set[str], devices: list[Spec]) -> None:
+    """Makes the staged ``/dev`` what this container asks for."""
+    if "/dev" not in staged:
+        return
+    for mount in STAGED:
+        path = str(mount["destination"])
+        if path.startswith("/dev/") and path not in staged:
+            program.add(f"unmount {path}", calls.umount2, path.encode(), mounts.MNT_DETACH)
+    files.add_staged_devices(devices)
+
+
+def _write_through_stage(program: Program, spec: Spec, stage: Stage) -> None:
+    sysctls = _section(_section(spec, "linux"), "sysctl")
+    identity.set_sysctls(program, stage.proc_sys, b"", {key: str(value) for key, value in sysctls.items()})
+    profile = str(_section(spec, "process").get("apparmorProfile", ""))
+    if profile:
+        proc = program.open_slot()
+        # still of the stage's making: nothing of the image lies in it
+        program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
+        identity.set_apparmor(program, proc, profile)
+
+
 def _write_through_proc(program: Program, spec: Spec, proc: ctypes.c_int) -> None:
     """While our procfs is still detached, what is written to it cannot be led astray by the image."""
     sysctls = _section(_section(spec, "linux"), "sysctl")
-    identity.set_sysctls(program, proc, {key: str(value) for key, value in sysctls.items()})
+    identity.set_sysctls(program, proc, b"sys/", {key: str(value) for key, value in sysctls.items()})
     profile = str(_section(spec, "process").get("apparmorProfile", ""))
     if profile:
         identity.set_apparmor(program, proc, profile)
 
 
-def _mount_cgroups(
-    program: Program, files: FileSystemPlan, destination: str, options: MountOptions, hierarchies: list[dict[str, object]]
-) -> None:
-    """One cgroup2 mount, or a tmpfs with one mount for each v1 hierarchy. Inside the cgroup namespace each shows our own subtree only.
-
-    ``hierarchies``: ``{"type": "cgroup2"}`` alone, or for each ``{"type": "cgroup", "name": folder, "options": [...], "links": [...]}``.
-    """
-    read_only = "ro" if options.attributes & mounts.MOUNT_ATTR_RDONLY else "rw"
-    flags = ["nosuid", "nodev", "noexec"]
-    if len(hierarchies) == 1 and hierarchies[0]["type"] == "cgroup2":
-        files.attach(files.new_mount(destination, "cgroup2", MountOptions([*flags, read_only])), destination)
-        return
-    _mount_hierarchy_folders(program, files, destination, hierarchies)
-    for hierarchy in hierarchies:
-        folder, kind = f"{destination}/{hierarchy['name']}", str(hierarchy["type"])
-        kernel_options = [str(option) for option in _list(hierarchy, "options")] if kind == "cgroup" else []
-        # a hierarchy that is not ours to mount is left out: the container then does not see it
-        end = Label()
-        refused: dict[int, Label | None] = dict.fromkeys(_REFUSED, end)
-        files.attach(files.new_mount(folder, kind, MountOptions([*flags, read_only, *kernel_options]), on=refused), folder)
-        program.place(end)
-
-
-def _mount_hierarchy_folders(
-    program: Program, files: FileSystemPlan, destination: str, hierarchies: list[dict[str, object]]
-) -> None:
-    """The tmpfs on which v1 hierarchies are mounted, a folder each, with links for those that share one."""
-    tree = files.new_mount(destination, "tmpfs", MountOptions(["nosuid", "nodev", "noexec", "mode=755", "size=64k"]))
-    for hierarchy in hierarchies:
-        folder = str(hierarchy["name"]).encode()
-        program.add(f"create {destination}/{hierarchy['name']}", calls.mkdirat, tree, folder, 0o755)
-        for link in _list(hierarchy, "links"):
-            program.add(
-                f"create {destination}/{link}", calls.symlinkat, folder, tree, str(link).encode(), on={errno.EEXIST: None}
-            )
-    files.attach(tree, destination)
-
-
-_REFUSED = (errno.EPERM, errno.EBUSY, errno.EINVAL, errno.ENODEV)
-
-
-def _hide(files: FileSystemPlan, linux: Spec, around: Surroundings) -> None:
+def _hide(files: FileSystemPlan, linux: Spec, around: Surroundings, staged: set[str]) -> None:
+    done: tuple[str, ...] = (*HIDDEN, *PROTECTED) if "/proc" in staged else ()
     for path in _list(linux, "readonlyPaths"):
-        files.make_read_only(str(path))
-    masked = _list(linux, "maskedPaths")
+        if path not in done:
+            files.make_read_only(str(path))
+    masked = [str(path) for path in _list(linux, "maskedPaths") if path not in done]
     if masked:
-        masks = files.make_masks(around.mask_point)
+        masks = files.make_masks(around.mask_point) if around.stage is None else files.open_masks(*MASKS)
         for path in masked:
-            files.mask(str(path), masks)
+            files.mask(path, masks)
 
 
 def _attach_streams(program: Program, around: Surroundings) -> None:
@@ -342,6 +384,10 @@ def _fork(program: Program, report: int) -> None:
         return 0
 
     program.add("create process", fork)
+
+
+def _mount_options(mount: Spec) -> MountOptions:
+    return MountOptions([str(option) for option in _list(mount, "options")])
 
 
 def _namespaces(spec: Spec) -> list[Spec]:

@@ -59,6 +59,10 @@ _DEVICE_KINDS = {"b": stat.S_IFBLK, "c": stat.S_IFCHR, "u": stat.S_IFCHR, "p": s
 _LINKS = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"))
 
 
+#: What mounting a hierarchy that is not ours to mount fails with.
+_NOT_OURS = (errno.EPERM, errno.EBUSY, errno.EINVAL, errno.ENODEV)
+
+
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
@@ -127,26 +131,21 @@ def open_bind_source(source: str, options: MountOptions, *, writable: bool) -> t
 class FileSystemPlan:
     """Adds the file system's steps to a program. ``root`` is the descriptor of the container's root mount, still detached."""
 
-    def __init__(self, program: Program, root: int) -> None:
+    def __init__(self, program: Program, root: int | Slot) -> None:
         self.program = program
         self.root = root
         self._how = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
         self._how_real = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS))
         self._how_size = ctypes.sizeof(_OpenHow)
 
-    def attach_root(self, mount_point: str, propagation: int) -> None:
+    def make_private(self, propagation: int) -> None:
+        """What is mounted from here on stays in this namespace."""
+        self.program.add("make mounts private", calls.mount, None, b"/", None, mounts.MS_REC | propagation, None)
+
+    def attach_root(self, mount_point: str) -> None:
         """The root becomes a mount of this namespace, of which the host sees nothing."""
-        add = self.program.add
-        add("make mounts private", calls.mount, None, b"/", None, mounts.MS_REC | propagation, None)
-        add(
-            "attach root",
-            calls.move_mount,
-            self.root,
-            b"",
-            mounts.AT_FDCWD,
-            os.fsencode(mount_point),
-            mounts.MOVE_MOUNT_F_EMPTY_PATH,
-        )
+        flags = mounts.MOVE_MOUNT_F_EMPTY_PATH
+        self.program.add("attach root", calls.move_mount, self.root, b"", mounts.AT_FDCWD, os.fsencode(mount_point), flags)
 
     def _resolve(
         self, path: str, slot: Slot, on: dict[int, Label | None], then: Label | None = None, name: str = "", *, real: bool = False
@@ -189,6 +188,13 @@ class FileSystemPlan:
         self.program.add(f"mount {path}", calls.move_mount, tree, b"", target, b"", _ATTACH)
         self.program.add("close", calls.close, target)
         self.program.add("close", calls.close, tree)
+
+    def move(self, staged: str, path: str, *, real: bool = False) -> None:
+        """Moves a mount that stands on the stage, with all that is mounted in it, to a path of the container."""
+        target = self.target(path, real=real)
+        flags = mounts.MOVE_MOUNT_T_EMPTY_PATH
+        self.program.add(f"mount {path}", calls.move_mount, mounts.AT_FDCWD, os.fsencode(staged), target, b"", flags)
+        self.program.add("close", calls.close, target)
 
     def new_mount(
         self,
@@ -238,13 +244,25 @@ class FileSystemPlan:
         for link, goal in (*_LINKS, ("ptmx", "pts/ptmx")):
             program.add(f"create /dev/{link}", calls.symlinkat, goal.encode(), tree, link.encode())
         program.add("create /dev/console", calls.mknodat, tree, b"console", stat.S_IFREG | 0o600, 0)
+        self.add_devices(tree, devices)
+        if read_only:
+            self._set_attributes("/dev", tree, read_only)
+        self.attach(tree, "/dev")
+
+    def add_devices(self, tree: Slot, devices: list[dict[str, object]]) -> None:
+        """More nodes in a ``/dev`` that is not in the container yet."""
         for device in devices:
             path = str(device["path"])
             if path.startswith("/dev/"):
                 self._extra_device(tree, path.removeprefix("/dev/"), device)
-        if read_only:
-            self._set_attributes("/dev", tree, read_only)
-        self.attach(tree, "/dev")
+
+    def add_staged_devices(self, devices: list[dict[str, object]]) -> None:
+        """More nodes in the ``/dev`` that stands on the stage."""
+        if devices:
+            tree = self.program.open_slot()
+            self.program.add("open /dev", calls.openat, mounts.AT_FDCWD, b"/dev", _FINAL | os.O_DIRECTORY, 0, out=tree)
+            self.add_devices(tree, devices)
+            self.program.add("close", calls.close, tree)
 
     def _device(self, tree: int | Slot, name: str, kind: int, major: int, minor: int, mode: int, uid: int, gid: int) -> None:
         node = os.fsencode(name)
@@ -291,17 +309,22 @@ class FileSystemPlan:
 
         Theirs are not the container's: it cannot have put something else in their place (CVE-2025-31133).
         """
-        program = self.program
         tree = self.new_mount(mount_point, "tmpfs", MountOptions(["nosuid", "noexec", "size=4k", "nr_inodes=4"]))
+        self.create_masks(tree)
+        flags = mounts.MOVE_MOUNT_F_EMPTY_PATH
+        self.program.add("attach masks", calls.move_mount, tree, b"", mounts.AT_FDCWD, os.fsencode(mount_point), flags)
+        return self.open_masks("null", "empty", tree)
+
+    def create_masks(self, tree: Slot) -> None:
         self._device(tree, "null", stat.S_IFCHR, 1, 3, 0o666, 0, 0)
-        program.add("create mask", calls.mkdirat, tree, b"empty", 0o555)
-        program.add(
-            "attach masks", calls.move_mount, tree, b"", mounts.AT_FDCWD, os.fsencode(mount_point), mounts.MOVE_MOUNT_F_EMPTY_PATH
-        )
-        null, empty = program.open_slot(), program.open_slot()
-        program.add("open mask", calls.openat, tree, b"null", _FINAL, 0, out=null)
-        program.add("open mask", calls.openat, tree, b"empty", _FINAL, 0, out=empty)
-        return null, empty
+        self.program.add("create mask", calls.mkdirat, tree, b"empty", 0o555)
+
+    def open_masks(self, null: str, empty: str, folder: int | Slot = mounts.AT_FDCWD) -> tuple[Slot, Slot]:
+        """The null device and the empty directory that ``make_masks`` or the stage has made."""
+        slots = self.program.open_slot(), self.program.open_slot()
+        for path, slot in zip((null, empty), slots, strict=True):
+            self.program.add("open mask", calls.openat, folder, path.encode(), _FINAL, 0, out=slot)
+        return slots
 
     def mask(self, path: str, masks: tuple[Slot, Slot]) -> None:
         """Hides a path: a file under a null device, a directory under an empty one, read-only. One that is missing is left so."""
@@ -358,3 +381,42 @@ class FileSystemPlan:
         add("enter root", calls.chdir, b"/")
         if read_only:
             self._set_attributes("/", self.root, mounts.MOUNT_ATTR_RDONLY)
+
+
+def mount_cgroups(files: FileSystemPlan, destination: str, options: MountOptions, hierarchies: list[dict[str, object]]) -> None:
+    """One cgroup2 mount, or a tmpfs with one mount for each v1 hierarchy. Inside the cgroup namespace each shows our own subtree only.
+
+    ``hierarchies``: ``{"type": "cgroup2"}`` alone, or for each ``{"type": "cgroup", "name": folder, "options": [...], "links": [...]}``.
+    """
+    read_only = "ro" if options.attributes & mounts.MOUNT_ATTR_RDONLY else "rw"
+    flags = ["nosuid", "nodev", "noexec"]
+    if len(hierarchies) == 1 and hierarchies[0]["type"] == "cgroup2":
+        files.attach(files.new_mount(destination, "cgroup2", MountOptions([*flags, read_only])), destination)
+        return
+    _mount_hierarchy_folders(files, destination, hierarchies)
+    for hierarchy in hierarchies:
+        folder, kind = f"{destination}/{hierarchy['name']}", str(hierarchy["type"])
+        kernel_options = _texts(hierarchy, "options") if kind == "cgroup" else []
+        # a hierarchy that is not ours to mount is left out: the container then does not see it
+        end = Label()
+        refused: dict[int, Label | None] = dict.fromkeys(_NOT_OURS, end)
+        files.attach(files.new_mount(folder, kind, MountOptions([*flags, read_only, *kernel_options]), on=refused), folder)
+        files.program.place(end)
+
+
+def _mount_hierarchy_folders(files: FileSystemPlan, destination: str, hierarchies: list[dict[str, object]]) -> None:
+    """The tmpfs on which v1 hierarchies are mounted, a folder each, with links for those that share one."""
+    tree = files.new_mount(destination, "tmpfs", MountOptions(["nosuid", "nodev", "noexec", "mode=755", "size=64k"]))
+    for hierarchy in hierarchies:
+        folder = str(hierarchy["name"]).encode()
+        files.program.add(f"create {destination}/{hierarchy['name']}", calls.mkdirat, tree, folder, 0o755)
+        for link in _texts(hierarchy, "links"):
+            files.program.add(
+                f"create {destination}/{link}", calls.symlinkat, folder, tree, link.encode(), on={errno.EEXIST: None}
+            )
+    files.attach(tree, destination)
+
+
+def _texts(holder: dict[str, object], key: str) -> list[str]:
+    value = holder.get(key)
+    return [str(text) for text in value] if isinstance(value, list) else []

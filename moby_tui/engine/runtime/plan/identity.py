@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from functools import cache
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
@@ -50,11 +51,14 @@ def set_hostname(program: Program, hostname: str, domainname: str) -> None:
         program.add("set domain name", calls.setdomainname, name, len(name))
 
 
-def set_sysctls(program: Program, proc: int | ctypes.c_int, sysctls: dict[str, str]) -> None:
-    """Written through a procfs of our own, never through the container's /proc (CVE-2025-52881)."""
+def set_sysctls(program: Program, proc: int | ctypes.c_int, prefix: bytes, sysctls: dict[str, str]) -> None:
+    """Written through a procfs of our own, never through the container's /proc (CVE-2025-52881).
+
+    ``prefix`` leads from ``proc`` to its ``sys``.
+    """
     for key, value in sysctls.items():
         slot = program.open_slot()
-        path = b"sys/" + key.replace(".", "/").encode()
+        path = prefix + key.replace(".", "/").encode()
         name = f"set sysctl {key}"
         program.add(name, calls.openat, proc, path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0, out=slot)
         text = ctypes.create_string_buffer(value.encode())
@@ -118,6 +122,18 @@ def may_raise_limits() -> bool:
     return bool(int(_status_field("CapEff"), 16) >> CAPABILITIES["CAP_SYS_RESOURCE"] & 1)
 
 
+@cache
+def _last_capability() -> int:
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        return int(file.read())
+
+
+@cache
+def _ignored_signals() -> int:
+    """The same for all that the launcher forks: nothing of ours changes it."""
+    return int(_status_field("SigIgn"), 16)
+
+
 def _status_field(name: str) -> str:
     """A line of /proc/self/status (proc(5))."""
     with open("/proc/self/status") as file:
@@ -142,9 +158,7 @@ def become_user(program: Program, user: dict[str, object], capabilities: dict[st
     own containers is (CVE-2022-24769). The supplementary groups are always set (CVE-2022-36109). Raises ``ValueError``.
     """
     keep = _capability_set(capabilities, "bounding")
-    with open("/proc/sys/kernel/cap_last_cap") as file:
-        last = int(file.read())
-    for number in range(last + 1):
+    for number in range(_last_capability() + 1):
         if number not in keep:
             program.add("drop capability", calls.prctl, processes.PR_CAPBSET_DROP, number, 0, 0, 0, on={errno.EINVAL: None})
     uid, gid = int(str(user.get("uid", 0))), int(str(user.get("gid", 0)))
@@ -194,7 +208,7 @@ def reset_signals(program: Program) -> None:
     Handlers end with execve by themselves; what is ignored stays so (CPython ignores two, and whoever started us may have more).
     """
     action = program.keep(ctypes.create_string_buffer(32))
-    ignored = int(_status_field("SigIgn"), 16)
+    ignored = _ignored_signals()
     for number in range(1, _LAST_SIGNAL + 1):
         if ignored >> (number - 1) & 1:
             program.add("reset signals", calls.rt_sigaction, number, action, None, _KERNEL_SIGSET_BYTES)

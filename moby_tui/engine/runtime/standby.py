@@ -1,0 +1,211 @@
+"""A process that stands by to become the first of a container that nobody has asked for yet (light imports: it runs in every monitor).
+
+Cloning it, entering control groups and mounting what every container has alike are most of a start. So they are done before the order
+comes: the process waits in its new namespaces, on the stage of ``plan/stage.py``. It is then told the configuration, lays out the rest
+of the plan while its monitor opens log and socket, and runs it. A container that wants other namespaces is cloned when it is known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
+from moby_tui.engine.runtime.failure import say
+from moby_tui.engine.runtime.plan.container import (
+    Bind,
+    Spec,
+    Surroundings,
+    compile_container,
+    namespace_flags,
+    settle_ahead,
+)
+from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
+from moby_tui.engine.runtime.plan.program import Program, tell_failure
+from moby_tui.engine.runtime.plan.stage import Stage, compile_stage
+from moby_tui.engine.runtime.terminal import mount_devpts
+
+#: The parent of the control groups of containers that name none.
+CGROUP_PARENT = "/moby"
+#: A group whose name begins so belongs to the monitor of that pid, until it is renamed.
+CGROUP_PREFIX = "standby-"
+_READY = b"r"
+_SIZES = struct.Struct("<II")
+_MOST_DESCRIPTORS = 250
+_SPECIAL = 5  # root, network, three streams
+#: A configuration like most, for rehearsals.
+SAMPLE: Spec = {
+    "process": {
+        "args": ["true"],
+        "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=sample", "HOME=/root"],
+        "cwd": "/srv",
+        "user": {},
+        "capabilities": {"bounding": ["CAP_CHOWN"]},
+    },
+    "root": {},
+    "hostname": "sample",
+    "mounts": [SYS, *STAGED],
+    "linux": {
+        "namespaces": [{"type": kind} for kind in NAMESPACES],
+        "maskedPaths": [*MASKED_PATHS],
+        "readonlyPaths": [*READONLY_PATHS],
+        "sysctl": {"net.ipv4.ping_group_range": "0 0"},
+    },
+}
+
+
+class Standby:
+    """The process, as its monitor holds it."""
+
+    def __init__(self, pid: int, channel: socket.socket, report: int, cgroup: Cgroup, devpts: int) -> None:
+        self.pid = pid
+        self.cgroup = cgroup
+        self.devpts = devpts
+        #: see ``plan/program.py``
+        self.report = report
+        #: one byte lets it go, once it is told its configuration; its end ends it
+        self.channel = channel
+
+    def fits(self, spec: Spec, cgroup: str, binds: int) -> bool:
+        """Whether the container wants the namespaces and the parent group that this process has."""
+        linux = spec["linux"]
+        assert isinstance(linux, dict)
+        made = {namespace["type"] for namespace in linux["namespaces"] if "path" not in namespace}
+        joined = {namespace["type"] for namespace in linux["namespaces"] if "path" in namespace}
+        return (
+            made == NAMESPACES
+            and joined <= {"network"}
+            and not linux.get("uidMappings")
+            and os.path.dirname(cgroup) == CGROUP_PARENT
+            and binds < _MOST_DESCRIPTORS - _SPECIAL
+        )
+
+    def name_cgroup(self, path: str, resources: Spec) -> None:
+        """Gives the group the container's name and limits. Raises as ``Cgroup.update`` does."""
+        self.cgroup.rename(path)
+        rest = {key: value for key, value in resources.items() if key != "devices" or value != DEVICE_RULES}
+        if rest:
+            self.cgroup.update(rest)
+
+    def prepare(self, spec: Spec, around: Surroundings) -> None:
+        """Has it lay out its plan."""
+        text, seccomp = json.dumps(spec).encode(), around.seccomp
+        present = [fd >= 0 for fd in (around.network, around.terminal)]
+        streams = [around.terminal] if around.terminal >= 0 else list(around.streams)
+        network = [around.network] if around.network >= 0 else []
+        kinds = [[bind.directory, bind.over_proc] for bind in around.binds]
+        body = json.dumps([*present, kinds]).encode() + b"\n" + text
+        descriptors = [around.root, *network, *streams, *(bind.tree for bind in around.binds)]
+        socket.send_fds(self.channel, [_SIZES.pack(len(body), len(seccomp))], descriptors)
+        self.channel.sendall(body + seccomp)
+
+    def dismiss(self) -> None:
+        """Ends it, unused."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        self.channel.close()
+        os.close(self.report)
+        os.close(self.devpts)
+        self.cgroup.remove()
+
+
+def stand_by(foreign: list[int]) -> Standby | None:
+    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep.
+
+    None where it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will say so.
+    """
+    try:
+        cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}")
+        if not cgroup.renames:
+            return None
+        cgroup.create({"devices": DEVICE_RULES})
+    except (OSError, ValueError):
+        return None
+    try:
+        return _make(cgroup, foreign)
+    except OSError:
+        cgroup.remove()
+        return None
+
+
+def _make(cgroup: Cgroup, foreign: list[int]) -> Standby | None:
+    devpts = mount_devpts()
+    ours, theirs = socket.socketpair()
+    report, child_report = os.pipe2(os.O_CLOEXEC)
+    around = Surroundings()
+    around.go = theirs.fileno()
+    around.entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
+    program = Program()
+    settle_ahead(program, around)
+    stage = compile_stage(program, devpts, cgroup.mounts())
+    pid = processes.Clone(namespace_flags(SAMPLE), cgroup.descriptor())()
+    if pid == 0:
+        for fd in (*foreign, ours.fileno(), report):
+            os.close(fd)
+        program.perform(child_report)
+        for fd in around.entrances:
+            os.close(fd)
+        _become(theirs, child_report, around, stage, devpts)
+    for fd in (child_report, *around.entrances):
+        os.close(fd)
+    theirs.close()
+    if pid > 0 and ours.recv(1) == _READY:
+        return Standby(pid, ours, report, cgroup, devpts)
+    if pid > 0:
+        os.waitpid(pid, 0)
+    ours.close()
+    os.close(report)
+    os.close(devpts)
+    cgroup.remove()
+    return None
+
+
+def _become(channel: socket.socket, report: int, around: Surroundings, stage: Stage, devpts: int) -> None:
+    """In the process itself, on its stage: waits for the configuration, lays out the plan and runs it. Never returns."""
+    try:
+        channel.send(_READY)
+        around.stage, around.devpts = stage, devpts
+        # touches the pages that the real one will touch, which the kernel then need not copy first
+        compile_container(json.loads(json.dumps(SAMPLE)), around)
+        program = _lay_out(channel, around)
+    except (OSError, ValueError) as error:
+        tell_failure(report, say(error))
+        calls.exit_group(127)
+    except BaseException:
+        calls.exit_group(127)
+    program.run(report)
+
+
+def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
+    sizes, descriptors, _, _ = socket.recv_fds(channel, _SIZES.size, _MOST_DESCRIPTORS)
+    if len(sizes) < _SIZES.size:
+        # the monitor has ended, or has no use for us
+        calls.exit_group(0)
+    body_size, seccomp_size = _SIZES.unpack(sizes)
+    data = _receive(channel, body_size + seccomp_size)
+    head, _, text = data[:body_size].partition(b"\n")
+    has_network, has_terminal, kinds = json.loads(head)
+    waiting = iter(descriptors)
+    around.root = next(waiting)
+    around.network = next(waiting) if has_network else -1
+    around.terminal = next(waiting) if has_terminal else -1
+    around.streams = (-1, -1, -1) if has_terminal else (next(waiting), next(waiting), next(waiting))
+    around.binds = [Bind(tree, *kind) for tree, kind in zip(waiting, kinds, strict=True)]
+    around.seccomp = data[body_size:]
+    return compile_container(json.loads(text), around)
+
+
+def _receive(channel: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = channel.recv(size - len(data))
+        if not piece:
+            calls.exit_group(0)
+        data += piece
+    return bytes(data)
