@@ -261,7 +261,12 @@ async def _open(path: Path, values: dict[str, object]) -> tuple[asyncio.StreamRe
     writer.write(json.dumps(values).encode() + b"\n")
     try:
         line = await reader.readline()
-        _checked(json.loads(line or b'{"error": "failed", "message": "the container has ended"}'))
+        if not line:
+            raise ConnectionResetError
+        _checked(json.loads(line))
+    except ConnectionError as error:
+        writer.close()
+        raise Conflict("the container has ended") from error
     except BaseException:
         writer.close()
         raise
