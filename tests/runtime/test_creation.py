@@ -36,7 +36,6 @@ async def test_name_in_use_leaves_nothing_half_made(box: Box, roots: tuple[Path,
     ("host", "config", "option"),
     [
         ({"restart_policy": RestartPolicy(name="always")}, {}, "--restart"),
-        ({"init": True}, {}, "--init"),
         ({"pid_mode": "container:x"}, {}, "--pid"),
         ({}, {"healthcheck": HealthConfig(test=["CMD", "true"])}, "--health"),
     ],
