@@ -65,10 +65,10 @@ class Apart(ContainerLog):
 
     def close(self) -> None:
         """Gives the driver the rest and time to send it; what takes longer is lost."""
+        deadline = time.monotonic() + _CLOSE_SECONDS
         if self._pipe >= 0:
             self._loop.run_until(lambda: not self._queue, _CLOSE_SECONDS)
         self._end()
-        deadline = time.monotonic() + _CLOSE_SECONDS
         while self._pid and not os.waitpid(self._pid, os.WNOHANG)[0]:
             if time.monotonic() > deadline:
                 os.kill(self._pid, 9)
