@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from moby_tui.schema.base import ZERO_TIME, Wire
 
@@ -34,6 +34,8 @@ class ContainerConfig(Wire, kw_only=True):
     env: list[str] | None = None
     cmd: list[str] | str | None = None
     healthcheck: HealthConfig | None = None
+    #: Podman's: none, kill, restart or stop
+    healthcheck_on_failure_action: str | UnsetType = UNSET
     args_escaped: bool = False
     image: str = ""
     volumes: dict[str, dict[str, str]] | None = None
@@ -282,6 +284,13 @@ class Health(Wire, kw_only=True):
     log: list[HealthLogEntry] | None = None
 
 
+class HealthSummary(Wire, kw_only=True):
+    """The health in a row of a list."""
+
+    status: str = "none"
+    failing_streak: int = 0
+
+
 class ContainerState(Wire, kw_only=True):
     """``status`` is one of created, running, paused, restarting, removing, exited, dead. Times are RFC 3339 with nanoseconds."""
 
@@ -296,6 +305,7 @@ class ContainerState(Wire, kw_only=True):
     error: str = ""
     started_at: str = ZERO_TIME
     finished_at: str = ZERO_TIME
+    health: Health | UnsetType = UNSET
 
 
 class MountPoint(Wire, kw_only=True):
@@ -375,6 +385,7 @@ class ContainerSummary(Wire, kw_only=True):
     labels: dict[str, str] = field(default_factory=dict)
     state: str
     status: str
+    health: HealthSummary | UnsetType = UNSET
     host_config: SummaryHostConfig = field(default_factory=SummaryHostConfig)
     network_settings: SummaryNetworkSettings = field(default_factory=SummaryNetworkSettings)
     mounts: list[MountPoint] = field(default_factory=list)

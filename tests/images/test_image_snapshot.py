@@ -12,6 +12,7 @@ from image_store import Store, load
 
 import images_data
 from moby_tui.engine.kernel import mount as kernel
+from moby_tui.engine.kernel import overlay
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.errors import MobyError
 
@@ -28,7 +29,8 @@ def listed(fd: int) -> Iterator[int]:
 
 
 def old_way(layers: list[Path], upper: Path | None, work: Path | None) -> int:
-    return snapshot._mount_old(layers, (upper, work) if upper and work else None)
+    writable = (str(upper), str(work)) if upper and work else None
+    return overlay._mount_old([str(layer) for layer in layers], writable)
 
 
 @pytest.mark.parametrize("way", [snapshot.mount, old_way])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.containers import health
 from moby_tui.engine.containers.ending import parse_signal
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
@@ -38,8 +39,6 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
         _check_platform(image, asked.image, platforms.parse(platform))
     warnings += security.resolve(asked.host_config, parts.paths).warnings
     validate_log(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
-    if _has_health_check(image):
-        warnings.append("the image's health check is not run: health checks are not implemented yet")
     ident = secrets.token_hex(32)
     config = _merge(asked, image, ident)
     if config.stop_signal:
@@ -84,11 +83,6 @@ def _check_platform(image: LocalImage, reference: str, wanted: Platform) -> None
         raise NotFound(
             f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(found)}"
         )
-
-
-def _has_health_check(image: LocalImage) -> bool:
-    check = image.config.config.healthcheck if image.config.config else None
-    return check is not None and bool(check.test) and check.test != ["NONE"]
 
 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
@@ -140,6 +134,8 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     config.user = asked.user or preset.user
     config.working_dir = asked.working_dir or preset.working_dir
     config.stop_signal = asked.stop_signal or preset.stop_signal
+    config.healthcheck = health.merge(asked.healthcheck, preset.healthcheck)
+    config.healthcheck_on_failure_action = health.on_failure(asked)
     if not config.hostname:
         config.hostname = os.uname().nodename if asked.host_config.network_mode == "host" else ident[:12]
     return config

@@ -16,7 +16,9 @@ from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
 from moby_tui.schema.container import ContainerExit
 
-_DEFAULT_STOP_SECONDS = 10
+DEFAULT_STOP_SECONDS = 10
+#: The signals that are sent to end a process: whoever sends one does not want it started again.
+_ENDING = frozenset((signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGQUIT))
 #: A monitor that was killed publishes nothing; how often a waiter looks for itself.
 _LOOK_AGAIN_SECONDS = 1.0
 
@@ -106,14 +108,14 @@ def wait(parts: Parts, record: ContainerRecord, condition: str) -> ExitWait:
     return ExitWait(parts, record, condition or "not-running")
 
 
-async def kill(parts: Parts, record: ContainerRecord, signal: int) -> None:
+async def kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: bool = True) -> None:
     """Sends a signal; SIGKILL is waited for. Raises ``Conflict`` where it does not run."""
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise Conflict(f"cannot kill container: {record.name}: container {record.id} is not running")
     waiter = wait(parts, record, "not-running") if signal == signals.SIGKILL else None
     try:
-        await _signal(parts, record, state, signal)
+        await _signal(parts, record, state, signal, by_hand=by_hand)
         if waiter is not None:
             await waiter.result()
     finally:
@@ -121,34 +123,42 @@ async def kill(parts: Parts, record: ContainerRecord, signal: int) -> None:
             await waiter.close()
 
 
-async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: int) -> None:
+async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: int, *, by_hand: bool) -> None:
+    """What ends the container keeps it from being started again; by a daemon that begins, too, if it was done by hand."""
+    ends = signal in _ENDING or signal == parse_signal(record.config.stop_signal or "TERM")
+    purpose = ("hand" if by_hand else "shutdown") if ends else ""
     socket = parts.files(record).socket
     if state.status == "paused" and signal == signals.SIGKILL:
         # a frozen process of cgroup v1 does not die before it is thawed
         await monitor_client.request(socket, op="thaw")
     fault.point("kill.asked")
-    await monitor_client.request(socket, op="signal", signal=signal)
+    await monitor_client.request(socket, op="signal", signal=signal, stop=purpose)
     fault.point("kill.sent")
+    if state.status == "restarting":
+        return
     parts.event("kill", record, signal=str(signal))
 
 
-async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str) -> None:
-    """Asks the container to end, and kills it after ``timeout`` seconds (negative: never). Raises ``NotModified`` where it does not run."""
+async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str, *, by_hand: bool = True) -> None:
+    """Asks the container to end, and kills it after ``timeout`` seconds (negative: never). Raises ``NotModified`` where it does not run.
+
+    One that was not stopped by hand is started again by the next daemon, as its policy says.
+    """
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise NotModified(f"container {record.name} is stopped already")
     number = parse_signal(signal or record.config.stop_signal or "TERM")
     seconds = timeout if timeout is not None else record.config.stop_timeout
-    seconds = _DEFAULT_STOP_SECONDS if seconds is None else seconds
+    seconds = DEFAULT_STOP_SECONDS if seconds is None else seconds
     waiter = wait(parts, record, "not-running")
     try:
         with suppress(Conflict):
-            await _signal(parts, record, state, number)
+            await _signal(parts, record, state, number, by_hand=by_hand)
         try:
             await waiter.result(None if seconds < 0 else seconds)
         except TimeoutError:
             with suppress(Conflict):
-                await kill(parts, record, signals.SIGKILL)
+                await kill(parts, record, signals.SIGKILL, by_hand=by_hand)
     finally:
         await waiter.close()
     fault.point("stop.ended")

@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from moby_tui.engine.containers import restarting
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
@@ -26,6 +27,7 @@ async def settle_all(parts: Parts) -> None:
     else:
         names = [record.id for record in parts.store.list()]
         marker.touch()
+    due = []
     for name in names:
         try:
             record = parts.store.get(name)
@@ -33,7 +35,12 @@ async def settle_all(parts: Parts) -> None:
             _discard(parts, name)
             continue
         if _needs_settling(parts, record):
-            await _settle_locked(parts, record)
+            here = parts.state(record).boot == parts.boot
+            settled = await _settle_locked(parts, record)
+            if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
+                due.append(record)
+    # what a reboot ended is started by the first daemon, not by whoever looks first
+    await restarting.start_due(parts, due)
 
 
 def _needs_settling(parts: Parts, record: ContainerRecord) -> bool:
@@ -47,15 +54,17 @@ def _needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     return open_cgroup(parts.cgroup_path(record)).exists()
 
 
-async def _settle_locked(parts: Parts, record: ContainerRecord) -> None:
+async def _settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
+    """What is so afterwards; None where there was nothing to settle, or nothing is left."""
     lock = parts.lock(record)
     # whoever holds it is starting or removing the container, and will look for itself
     if not lock.try_acquire():
-        return
+        return None
     try:
         state = parts.state(record)
         if _needs_settling(parts, record):
-            await settle(parts, record, state)
+            return await settle(parts, record, state)
+        return None
     finally:
         lock.release()
 
@@ -79,6 +88,8 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
             finished_at=now(),
             exit_code=_KILLED,
             error=f"the container was ended: {reason}",
+            restart_count=state.restart_count,
+            stopped=state.stopped,
         )
         parts.event("die", record, exitCode=str(_KILLED), execDuration="0")
     fault.point("settle.die told")

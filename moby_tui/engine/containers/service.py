@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from moby_tui.engine.containers import changes, creation, ending, execs, logs, orphans, view
+from moby_tui.engine.containers import boot, changes, creation, ending, execs, logs, orphans, view
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers import stats as statistics
 from moby_tui.engine.containers.history import history_stream
@@ -109,6 +109,7 @@ class ContainerService:
         state = view.current_state(self._parts, record)
         if not state.alive:
             raise Conflict(f"container {record.id} is not running")
+        view.check_settled(record, state)
         if state.status == unwanted:
             raise Conflict(f"container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
         await monitor_client.request(self._parts.files(record).socket, op=operation)
@@ -155,6 +156,8 @@ class ContainerService:
         state = view.current_state(self._parts, record)
         if state.status == "paused":
             raise Conflict(f"container {record.name} is paused, unpause the container before attach")
+        if state.status == "restarting":
+            raise Conflict("You cannot attach to a restarting container, wait until it is running")
         if state.alive:
             stream = await monitor_client.attach(files.socket, options, tty=record.config.tty)
         else:
@@ -193,8 +196,10 @@ class ContainerService:
 
     async def top(self, ref: str, ps_args: str = "-ef") -> Top:
         record = self._parts.get(ref)
-        if not view.current_state(self._parts, record).alive:
+        state = view.current_state(self._parts, record)
+        if not state.alive:
             raise Conflict(f"container {record.id} is not running")
+        view.check_settled(record, state)
         self._parts.event("top", record)
         return await top(self._parts.cgroup_path(record), ps_args or "-ef")
 
@@ -271,6 +276,7 @@ class ContainerService:
     async def _root(self, record: ContainerRecord, *, writable: bool = False) -> AsyncIterator[int]:
         """A descriptor of the container's root: as it sees it while it runs, else its layers mounted for the occasion."""
         state = view.current_state(self._parts, record)
+        view.check_settled(record, state)
         if state.alive:
             try:
                 root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -300,6 +306,14 @@ class ContainerService:
     async def settle(self) -> None:
         """Puts right what killed monitors and the last shutdown left."""
         await orphans.settle_all(self._parts)
+
+    async def restore(self) -> None:
+        """A daemon begins: starts what was ended with the machine or the last daemon, where its restart policy says so."""
+        await boot.restore(self._parts)
+
+    async def shut_down(self, timeout: int) -> None:
+        """A daemon ends, and its containers with it; the next one starts them again."""
+        await boot.shut_down(self._parts, timeout)
 
     def using_image(self, image_id: str) -> builtins.list[tuple[str, bool]]:
         """The containers made of an image, and whether each runs."""

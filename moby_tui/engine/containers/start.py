@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from moby_tui.engine.containers import logs, orphans
+from moby_tui.engine.containers import health, logs, orphans, restarting
 from moby_tui.engine.containers.parts import Parts, event_attributes
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import security
@@ -32,8 +32,10 @@ class NetworkState(msgspec.Struct):
     ports: dict[str, list[PortBinding] | None]
 
 
-async def start(parts: Parts, record: ContainerRecord) -> None:
-    """Raises ``NotModified`` where it runs already, ``CommandNotFound``, ``CommandNotInvocable``, and what else a start can fail with."""
+async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0) -> None:
+    """``restarts``: how often its policy has started it again, this time included.
+
+    Raises ``NotModified`` where it runs already, ``CommandNotFound``, ``CommandNotInvocable``, and what else a start can fail with."""
     lock = await parts.acquire(record)
     try:
         state = parts.state(record)
@@ -42,13 +44,13 @@ async def start(parts: Parts, record: ContainerRecord) -> None:
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
         fault.point("start.locked")
-        await _start(parts, record, lock)
+        await _start(parts, record, lock, restarts)
         fault.point("start.done")
     finally:
         lock.release()
 
 
-async def _start(parts: Parts, record: ContainerRecord, lock: FileLock) -> None:
+async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int) -> None:
     files = parts.files(record)
     image = parts.images.resolve(record.image_id)
     # a failure from here on leaves nothing: the mount goes with its descriptor
@@ -58,7 +60,7 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock) -> None:
         sandbox = await _prepare_network(parts, record)
         try:
             fault.point("start.network made")
-            await _launch(parts, record, files, lock, root, sandbox)
+            await _launch(parts, record, files, lock, root, sandbox, restarts)
         except BaseException:
             await parts.networks.release(sandbox)
             raise
@@ -93,7 +95,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
 
 
 async def _launch(
-    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, root: int, sandbox: Sandbox
+    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, root: int, sandbox: Sandbox, restarts: int
 ) -> None:
     profile = security.resolve(record.host_config, parts.paths)
     who = user.resolve(root, record.config.user, record.host_config.group_add or [])
@@ -102,9 +104,10 @@ async def _launch(
             await parts.volumes.populate(mount.name, root, mount.destination)
     _write_files(files, record, sandbox)
     fault.point("start.files written")
+    identity = spec.Identity(who, profile)
     configuration = spec.build(
         record,
-        spec.Identity(who, profile),
+        identity,
         files,
         cgroup=parts.cgroup_path(record),
         has_network=sandbox.netns_fd is not None,
@@ -113,6 +116,7 @@ async def _launch(
     fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")
     order = _order(parts, record, files, sandbox, program)
+    order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
     network = [] if sandbox.netns_fd is None else [sandbox.netns_fd]
     await parts.launcher.start(order, files.run / "order.json", [root, lock.fileno(), *network, *sandbox.keep_fds])
     fault.point("start.answered")

@@ -7,17 +7,21 @@ import re
 import time
 from collections.abc import Callable, Mapping
 
+import msgspec
+
+from moby_tui.engine.containers import health
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import NetworkState, read_network
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     ContainerInspect,
     ContainerState,
     ContainerSummary,
     EndpointSettings,
+    HealthSummary,
     NetworkSettings,
     Port,
     SummaryHostConfig,
@@ -42,6 +46,7 @@ _FILTERS = frozenset(
         "volume",
     )
 )
+_HEALTH = ("none", "starting", "healthy", "unhealthy")
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
@@ -55,8 +60,15 @@ def current_state(parts: Parts, record: ContainerRecord) -> State:
     return state
 
 
+def check_settled(record: ContainerRecord, state: State) -> None:
+    """Raises ``Conflict`` for a container that waits for its restart."""
+    if state.status == "restarting":
+        raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
+
+
 def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSummary:
     network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
+    found = health.read(record, parts.files(record))
     return ContainerSummary(
         id=record.id,
         names=[f"/{record.name}"],
@@ -67,7 +79,8 @@ def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSum
         ports=_ports(record, network),
         labels=record.config.labels or {},
         state=state.status,
-        status=status_text(state),
+        status=status_text(state, found.status if found else ""),
+        health=HealthSummary(status=found.status, failing_streak=found.failing_streak) if found else HealthSummary(),
         host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
         network_settings=SummaryNetworkSettings(networks=network.endpoints or _asked_endpoints(record)),
         mounts=record.mounts,
@@ -86,12 +99,14 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
             status=state.status,
             running=state.alive,
             paused=state.status == "paused",
+            restarting=state.status == "restarting",
             oom_killed=state.oom_killed,
             pid=state.pid if state.alive else 0,
             exit_code=state.exit_code,
             error=state.error,
             started_at=state.started_at,
             finished_at=state.finished_at,
+            health=health.read(record, files) or msgspec.UNSET,
         ),
         image=record.image_id,
         resolv_conf_path=str(files.resolv_conf),
@@ -99,6 +114,7 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         hosts_path=str(files.hosts),
         log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
         name=f"/{record.name}",
+        restart_count=state.restart_count,
         host_config=record.host_config,
         mounts=record.mounts,
         config=record.config,
@@ -136,10 +152,13 @@ def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
     return ports
 
 
-def status_text(state: State) -> str:
-    """What ``docker ps`` shows: ``Up 3 minutes``, ``Exited (0) 2 hours ago``."""
+def status_text(state: State, health: str = "") -> str:
+    """What ``docker ps`` shows: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
+    if state.status == "restarting":
+        return f"Restarting ({state.exit_code}) {_since(state.finished_at)} ago"
     if state.alive:
-        return f"Up {_since(state.started_at)}{' (Paused)' if state.status == 'paused' else ''}"
+        remark = "Paused" if state.status == "paused" else "health: starting" if health == "starting" else health
+        return f"Up {_since(state.started_at)}{f' ({remark})' if remark else ''}"
     if state.status == "exited":
         return f"Exited ({state.exit_code}) {_since(state.finished_at)} ago"
     return "Created"
@@ -187,6 +206,9 @@ def check_filters(filters: Filters) -> None:
     for value in filters.get("exited", []):
         if not value.isdecimal():
             raise InvalidArgument(f"invalid filter 'exited={value}'")
+    for value in filters.get("health", []):
+        if value not in _HEALTH:
+            raise InvalidArgument(f"invalid filter 'health={value}'")
 
 
 def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filters) -> bool:
@@ -199,7 +221,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "ancestor": lambda value: _descends(parts, record, value),
         "network": lambda value: record.host_config.network_mode == value,
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
-        "health": lambda value: value == "none",
+        "health": lambda value: value == health.status(record, parts.files(record)),
         "is-task": lambda value: value.lower() in ("false", "0"),
         "expose": lambda value: _has_port(record.config.exposed_ports or {}, value),
         "publish": lambda value: _has_port(record.host_config.port_bindings or {}, value),

@@ -9,7 +9,7 @@ import ipaddress
 import re
 import resource
 
-from moby_tui.engine.policy import limits, unsupported
+from moby_tui.engine.policy import lifecycle, limits, unsupported
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
@@ -33,6 +33,8 @@ def check(asked: ContainerCreate) -> list[str]:
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
     warnings = limits.settle(host)
     _check_process(host)
+    lifecycle.check_restart(host.restart_policy, auto_remove=host.auto_remove)
+    lifecycle.check_health(asked)
     _check_devices(host.devices or [])
     for rule in host.device_cgroup_rules or []:
         _require(bool(DEVICE_RULE.fullmatch(rule)), f"invalid device cgroup rule format: '{rule}'")

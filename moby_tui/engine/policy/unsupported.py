@@ -49,9 +49,6 @@ def refuse(asked: ContainerCreate) -> None:
     for name, (option, modes) in _MODES.items():
         if (mode := getattr(host, name)) not in modes:
             raise _not_yet(f"{option} {mode}")
-    if host.restart_policy.name not in ("", "no"):
-        raise _not_yet("--restart")
-    _refuse_health_check(asked)
     _refuse_networks(asked)
 
 
@@ -59,12 +56,6 @@ def _refuse_fields(holder: ContainerConfig | HostConfig | EndpointSettings, opti
     for name, option in options.items():
         if getattr(holder, name):
             raise _not_yet(option)
-
-
-def _refuse_health_check(asked: ContainerConfig) -> None:
-    check = asked.healthcheck
-    if check is not None and check.test and check.test != ["NONE"]:
-        raise _not_yet("--health-cmd")
 
 
 def _refuse_networks(asked: ContainerCreate) -> None:

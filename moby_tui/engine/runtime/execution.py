@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 
@@ -16,6 +17,10 @@ from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.store.state import write_json
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.stdio import OutputLog
+
 _DRAIN_SECONDS = 2.0
 #: The report of a process that was killed before it could say anything: the container has ended meanwhile.
 _GONE = bytes(8) + b"the container has ended"
@@ -24,11 +29,18 @@ _GONE = bytes(8) + b"the container has ended"
 class Execution:
     """``request`` as the engine sends it: id, process (OCI), tty, stdin, stdout, stderr, size, keys, detach.
 
-    ``record`` is the file whose replacement tells others how it stands; ``ended`` is called when all is over.
+    ``record`` is the file whose replacement tells others how it stands, empty where nobody asks; ``ended`` is called when all is
+    over; ``log`` takes its output.
     """
 
     def __init__(
-        self, loop: Loop, request: dict[str, object], record: str, devpts: int, ended: Callable[[Execution, int], None]
+        self,
+        loop: Loop,
+        request: dict[str, object],
+        record: str,
+        devpts: int,
+        ended: Callable[[Execution, int], None],
+        log: OutputLog | None = None,
     ) -> None:
         process = request["process"]
         assert isinstance(process, dict)
@@ -47,6 +59,7 @@ class Execution:
             tty=bool(request.get("tty")),
             open_stdin=bool(request.get("stdin")),
             close_stdin_with_peer=True,
+            log=log,
         )
         size = request.get("size")
         if isinstance(size, list) and len(size) == 2 and all(size):
@@ -108,7 +121,8 @@ class Execution:
         fault.point("exec.executed")
         self._pid = pid
         self._pidfd = os.pidfd_open(pid)
-        write_json(self._record, {"running": True, "pid": pid, "exit_code": None})
+        if self._record:
+            write_json(self._record, {"running": True, "pid": pid, "exit_code": None})
         return pid
 
     def serve(self, connection: socket.socket | None) -> None:
@@ -121,6 +135,11 @@ class Execution:
             wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
             self.stdio.attach(connection, stdin=wanted["stdin"], stdout=wanted["stdout"], stderr=wanted["stderr"], keys=keys)
         self._loop.watch(self._pidfd, READ, lambda _: self.finish())
+
+    def kill(self) -> None:
+        """Kills it with its session. Its pid is ours to use: nobody else reaps it."""
+        if self._pid and not self._over:
+            os.killpg(self._pid, signal.SIGKILL)
 
     def finish(self) -> None:
         """The process has ended: takes the rest of its output, then records how it ended, then lets its peers go."""
@@ -145,6 +164,8 @@ class Execution:
         self._write_end(code)
 
     def _write_end(self, code: int) -> None:
+        if not self._record:
+            return
         try:
             write_json(self._record, {"running": False, "pid": self._pid, "exit_code": code})
         except OSError:

@@ -12,6 +12,17 @@ HANG_UP = select.EPOLLHUP | select.EPOLLERR
 Callback = Callable[[int], None]
 
 
+class Timer:
+    """A call that is due at a moment of the monotonic clock."""
+
+    def __init__(self, due: float, callback: Callable[[], object]) -> None:
+        self.due = due
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
 class Loop:
     """Calls back with the epoll events of each registered descriptor, one thread, until ``run_until`` is satisfied."""
 
@@ -19,6 +30,14 @@ class Loop:
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callback] = {}
         self._events: dict[int, int] = {}
+        #: few at a time: one of a health check, one of a stop
+        self._timers: list[Timer] = []
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Calls back once, after ``seconds`` in which the loop runs."""
+        timer = Timer(time.monotonic() + seconds, callback)
+        self._timers.append(timer)
+        return timer
 
     def watch(self, fd: int, events: int, callback: Callback) -> None:
         """Registers a descriptor, or changes what it waits for. With no events only its hang-up and errors are reported."""
@@ -36,11 +55,27 @@ class Loop:
         """Runs until ``done``; False if ``timeout`` seconds passed first."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while not done():
-            rest = -1.0 if deadline is None else deadline - time.monotonic()
-            if deadline is not None and rest <= 0:
+            if deadline is not None and deadline <= time.monotonic():
                 return False
-            for fd, events in self._epoll.poll(rest):
+            for fd, events in self._epoll.poll(self._patience(deadline)):
                 callback = self._callbacks.get(fd)
                 if callback is not None:
                     callback(events)
+            if self._timers:
+                self._call_due()
         return True
+
+    def _patience(self, deadline: float | None) -> float:
+        """Seconds until the deadline or the next timer; -1 where there is neither."""
+        self._timers = [timer for timer in self._timers if timer.callback is not None]
+        moments = [timer.due for timer in self._timers]
+        if deadline is not None:
+            moments.append(deadline)
+        return max(0.0, min(moments) - time.monotonic()) if moments else -1.0
+
+    def _call_due(self) -> None:
+        moment = time.monotonic()
+        for timer in tuple(self._timers):
+            if timer.due <= moment and timer.callback is not None:
+                callback, timer.callback = timer.callback, None
+                callback()

@@ -20,6 +20,7 @@ from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.execution import Execution, open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
@@ -43,6 +44,12 @@ _LINGER_SECONDS = 30.0
 _ATTACH_SECONDS = 1.0
 _WARM_ROUNDS = 8
 _MAX_REQUEST = 4 * 1024 * 1024
+#: What may be asked of a container that waits for its restart.
+_WHILE_RESTARTING = ("signal", "policy")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.health import HealthCheck
 
 
 def warm() -> None:
@@ -113,6 +120,8 @@ class Monitor:
         self.log: ContainerLog | None = None
         self.stdio: Stdio | None = None
         self.executions: dict[str, Execution] = {}
+        self.restarts = restart.Restarts(order.restart)
+        self.health: HealthCheck | None = None
         self.listener: socket.socket | None = None
         self.lock = -1
         self.devpts = -1
@@ -129,22 +138,28 @@ class Monitor:
     def start(self) -> int:
         """Makes the container and lets it run; returns its pid. Raises ``StartFailure``, with nothing left but what ``put_away`` removes."""
         try:
-            spec = self._read_bundle()
-            fault.point("monitor.bundle read")
-            self._make_streams(spec)
-            around = self._surroundings(spec)
-            standby = self._instruct_standby(spec, around)
-            self._take_lock()
-            fault.point("monitor.locked")
-            self._open_cgroup(spec, standby)
-            fault.point("monitor.cgroup made")
-            self._open_doors()
-            fault.point("monitor.streams open")
-            go, report = self._clone(spec, around) if standby is None else (standby.channel.detach(), standby.report)
-            self._let_go(spec, go)
-            fault.point("monitor.let go")
+            return self.make()
         except (OSError, ValueError) as error:
             raise StartFailure("failed", say(error)) from error
+
+    def make(self) -> int:
+        """One run of the container, from its root on. Raises ``StartFailure``, ``OSError`` and ``ValueError``."""
+        spec = self._read_bundle()
+        fault.point("monitor.bundle read")
+        self._make_streams(spec)
+        around = self._surroundings(spec)
+        standby = self._instruct_standby(spec, around)
+        if self.lock < 0:
+            self._take_lock()
+        fault.point("monitor.locked")
+        self._open_cgroup(spec, standby)
+        fault.point("monitor.cgroup made")
+        if self.listener is None:
+            self._open_doors()
+        fault.point("monitor.streams open")
+        go, report = self._clone(spec, around) if standby is None else (standby.channel.detach(), standby.report)
+        self._let_go(spec, go)
+        fault.point("monitor.let go")
         self._await_execution(report)
         return self.state.pid
 
@@ -287,13 +302,10 @@ class Monitor:
         try:
             self.pidfd = os.pidfd_open(self.child)
             _set_oom_score(self.child, spec)
-            self.state = State(
-                status="created",
-                pid=self.child,
-                pid_started=processes.start_time(self.child),
-                monitor=os.getpid(),
-                boot=self.order.boot,
-            )
+            state = self.state if self.state.status == "restarting" else State(restart_count=self.restarts.count)
+            state.pid, state.pid_started = self.child, processes.start_time(self.child)
+            state.monitor, state.boot = os.getpid(), self.order.boot
+            self.state = state
             self.state.write(self.order.state)
             fault.point("monitor.created written")
             os.write(go, b"g")
@@ -308,13 +320,16 @@ class Monitor:
         fault.point("monitor.executed")
         if failure:
             raise StartFailure.of_report(failure, self.command)
-        self.started = time.time()
-        self.state.status, self.state.started_at = "running", now()
+        self.started = time.monotonic()
+        self.state.status, self.state.started_at, self.state.exit_code = "running", now(), 0
         self.state.write(self.order.state)
         fault.point("monitor.running written")
         self.publish("start")
         fault.point("monitor.start told")
+        self.ended = False
         self.loop.watch(self.pidfd, READ, lambda _: self._init_ended())
+        if self.order.health is not None:
+            self._watch_health(self.order.health)
 
     def give_up(self) -> None:
         """Ends what there is of a container that does not start."""
@@ -323,25 +338,15 @@ class Monitor:
         if self.child:
             os.kill(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
+            self.child = 0
 
     # life
 
     def watch(self) -> None:
-        """Serves until the container has ended, then puts everything away and records how it ended."""
-        assert self.stdio is not None
-        self.loop.run_until(lambda: self.ended)
-        fault.point("monitor.ended")
-        _, status = os.waitpid(self.state.pid, 0)
-        fault.point("monitor.reaped")
-        self._kill_the_rest()
-        self._end_executions()
-        fault.point("monitor.execs ended")
-        self.loop.run_until(lambda: self.stdio is not None and self.stdio.ended, _DRAIN_SECONDS)
-        oom = self.cgroup is not None and self.cgroup.oom_kills() > 0
-        self._close_log()
-        fault.point("monitor.log closed")
-        self._record_end(os.waitstatus_to_exitcode(status), oom)
-        fault.point("monitor.end told")
+        """Serves until the container has ended for good, then puts everything away."""
+        self._watch_run()
+        while self.state.status == "restarting" and restart.again(self):
+            self._watch_run()
         # the kernel takes some 15 ms to delete a link: a removal that frees no port need not wait for it
         link_last = self.order.auto_remove and len(self.kept) <= 1
         self.put_away(keep_network=link_last)
@@ -352,6 +357,32 @@ class Monitor:
             self._undo(self._undo_network)
         os.close(self.lock)
         self._let_readers_finish()
+
+    def _watch_health(self, asked: dict[str, object]) -> None:
+        # few containers have one
+        from moby_tui.engine.runtime.health import HealthCheck
+
+        self.health = self.health or HealthCheck(self, asked)
+        self.health.begin()
+
+    def _watch_run(self) -> None:
+        """Serves until the container's process has ended, and records how."""
+        self.loop.run_until(lambda: self.ended)
+        fault.point("monitor.ended")
+        _, status = os.waitpid(self.state.pid, 0)
+        self.child = 0
+        fault.point("monitor.reaped")
+        if self.health is not None:
+            self.health.end()
+        self._kill_the_rest()
+        self._end_executions()
+        fault.point("monitor.execs ended")
+        self.loop.run_until(lambda: self.stdio is not None and self.stdio.ended, _DRAIN_SECONDS)
+        oom = self.cgroup is not None and self.cgroup.oom_kills() > 0
+        self._close_log()
+        fault.point("monitor.log closed")
+        self._record_end(os.waitstatus_to_exitcode(status), oom)
+        fault.point("monitor.end told")
 
     def _init_ended(self) -> None:
         self.ended = True
@@ -369,29 +400,41 @@ class Monitor:
 
     def put_away(self, *, keep_network: bool = False) -> None:
         """Removes what was there only for the running container. Safe to call at any stage of a start that failed."""
-        self._close_log()
         if self.listener is not None:
             self.loop.remove(self.listener.fileno())
             self.listener.close()
             _unlink(self.order.socket)
-        if self.stdio is not None:
-            self.stdio.finish()
-        for fd in (self.root, self.network, self.devpts):
-            if fd >= 0:
-                os.close(fd)
+        self._let_go_of_run()
+        self.network = restart.close(self.network)
         if not keep_network:
             self._undo(self._undo_network)
         fault.point("monitor.network undone")
         self._undo(self._remove_cgroup)
         fault.point("monitor.cgroup removed")
 
+    def end_run(self) -> None:
+        """Removes what belongs to one run of the container; what it keeps when it is started again stays."""
+        self._let_go_of_run()
+        self._undo(self._remove_cgroup)
+        self.cgroup = None
+
+    def _let_go_of_run(self) -> None:
+        self._close_log()
+        if self.stdio is not None:
+            self.stdio.finish()
+        self.root, self.devpts, self.pidfd = (restart.close(fd) for fd in (self.root, self.devpts, self.pidfd))
+
     def _undo(self, step: Callable[[], None]) -> None:
         """Not worth losing the exit code for: what cannot be undone now, the next engine that looks finds orphaned and removes."""
         try:
             step()
         except OSError as error:
-            with suppress(OSError), open(f"{self.order.data}/monitor.err", "a") as file:
-                file.write(f"{now()} {say(error)}\n")
+            self.note(error)
+
+    def note(self, error: OSError) -> None:
+        """Writes down what nobody is there to be told."""
+        with suppress(OSError), open(f"{self.order.data}/monitor.err", "a") as file:
+            file.write(f"{now()} {say(error)}\n")
 
     def _close_log(self) -> None:
         if self.log is not None:
@@ -414,14 +457,15 @@ class Monitor:
     def _record_end(self, code: int, oom: bool) -> None:
         state = self.state
         state.exit_code = 128 - code if code < 0 else code
-        state.status, state.finished_at, state.oom_killed = "exited", now(), oom
+        ran = time.monotonic() - self.started
+        state.status = "restarting" if self.restarts.decide(state.exit_code, ran) else "exited"
+        state.finished_at, state.oom_killed, state.restart_count = now(), oom, self.restarts.count
         state.pid = 0
         state.write(self.order.state)
         fault.point("monitor.end written")
         if oom:
             self.publish("oom")
-        duration = str(int(time.time() - self.started))
-        self.publish("die", exitCode=str(state.exit_code), execDuration=duration)
+        self.publish("die", exitCode=str(state.exit_code), execDuration=str(int(ran)))
 
     def _finish(self) -> None:
         """Everything of the run is gone: tells so, and removes the container if it was to go with its end."""
@@ -467,8 +511,13 @@ class Monitor:
             "signal": self._signal,
             "freeze": self._freeze,
             "thaw": self._thaw,
+            "policy": self._change_policy,
         }
         operation = operations.get(str(request.get("op")))
+        if operation is not None and self.state.status == "restarting" and request["op"] not in _WHILE_RESTARTING:
+            _tell(connection, {"error": "conflict", "message": f"container {self.order.id} is restarting, try again"})
+            connection.close()
+            return
         if operation is None:
             _tell(connection, {"error": "failed", "message": f"unknown request {request.get('op')}"})
             connection.close()
@@ -499,12 +548,25 @@ class Monitor:
         self._done(connection)
 
     def _signal(self, connection: socket.socket, request: dict[str, object]) -> None:
-        signal.pidfd_send_signal(self.pidfd, int(str(request["signal"])))
+        """``stop`` says what it is for: ``hand`` or ``shutdown`` end the container for good, the first for whoever boots too."""
+        if request.get("stop"):
+            self.state.stopped = request["stop"] == "hand"
+            restart.adopt(self)
+        if self.pidfd >= 0:
+            # it may have just ended, which is then being recorded
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, int(str(request["signal"])))
+        self._done(connection)
+
+    def _change_policy(self, connection: socket.socket, request: dict[str, object]) -> None:
+        self.restarts.change(request)
         self._done(connection)
 
     def _freeze(self, connection: socket.socket, request: dict[str, object]) -> None:
         assert self.cgroup is not None
         self.cgroup.freeze()
+        if self.health is not None:
+            self.health.pause()
         self._change_status("paused")
         self._done(connection)
 
@@ -512,6 +574,8 @@ class Monitor:
         assert self.cgroup is not None
         self.cgroup.thaw()
         self._change_status("running")
+        if self.health is not None:
+            self.health.resume()
         self._done(connection)
 
     def _change_status(self, status: str) -> None:
@@ -525,13 +589,11 @@ class Monitor:
     def _exec(self, connection: socket.socket, request: dict[str, object]) -> None:
         if self.ended:
             raise StartFailure("failed", "the container has ended")
-        assert self.cgroup is not None
         record = f"{self.order.execs}/{request['id']}.state"
-        execution = Execution(self.loop, request, record, self.devpts, self._execution_ended)
+        execution = Execution(self.loop, request, record, self.devpts, self.execution_ended)
         fault.point("exec.asked")
-        pid = execution.start(self.pidfd, self.cgroup, self.seccomp)
+        pid = self.run_execution(execution)
         fault.point("exec.started")
-        self.executions[execution.id] = execution
         _tell(connection, {"ok": True, "pid": pid})
         fault.point("exec.answered")
         if request.get("detach"):
@@ -540,7 +602,14 @@ class Monitor:
         else:
             execution.serve(connection)
 
-    def _execution_ended(self, execution: Execution, code: int) -> None:
+    def run_execution(self, execution: Execution) -> int:
+        """Starts one more process in the container; its pid. Raises ``StartFailure``."""
+        assert self.cgroup is not None
+        pid = execution.start(self.pidfd, self.cgroup, self.seccomp)
+        self.executions[execution.id] = execution
+        return pid
+
+    def execution_ended(self, execution: Execution, code: int) -> None:
         del self.executions[execution.id]
         self.publish("exec_die", execID=execution.id, exitCode=str(code))
 

@@ -19,7 +19,7 @@ from moby_tui.schema.container import AttachOptions
 from moby_tui.schema.stream import Stream
 
 DEFAULT_DETACH_KEYS = (16, 17)
-_ERRORS: dict[str, type[MobyError]] = {"not_found": CommandNotFound, "not_invocable": CommandNotInvocable}
+_ERRORS: dict[str, type[MobyError]] = {"not_found": CommandNotFound, "not_invocable": CommandNotInvocable, "conflict": Conflict}
 #: A stream reader holds this much before it stops reading from the socket.
 _STREAM_LIMIT = 1024 * 1024
 _DISMISS_SECONDS = 1.0

@@ -38,6 +38,8 @@ class Order:
         exit_events: list[list[object]],
         has_network: bool,
         kept_descriptors: int,
+        restart: dict[str, object] | None = None,
+        health: dict[str, object] | None = None,
     ) -> None:
         self.id = id
         #: base of every event: image, name and the container's labels
@@ -72,9 +74,13 @@ class Order:
         self.has_network = has_network
         #: how many descriptors are only to be kept open while the container runs
         self.kept_descriptors = kept_descriptors
+        #: for ``runtime.restart.Restarts``; none where it is never started again
+        self.restart = restart
+        #: for ``runtime.health.HealthCheck``
+        self.health = health
 
     def encode(self) -> str:
-        return json.dumps(self.__dict__)
+        return json.dumps({name: value for name, value in self.__dict__.items() if value is not None})
 
     @classmethod
     def decode(cls, text: str) -> Order:

@@ -13,7 +13,6 @@ import struct
 from collections.abc import Callable
 
 from moby_tui.engine.runtime import terminal
-from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.loop import HANG_UP, READ, WRITE, Loop
 
 STDOUT, STDERR = 1, 2
@@ -26,6 +25,19 @@ _BEHIND = 1024 * 1024
 _AT_ONCE = 256 * 1024
 _HEADER = struct.Struct(">BxxxL")
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.EIO)
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class OutputLog(Protocol):
+        """What takes a process's output: the container's log, or what a probe said. Output waits while it is ``behind``."""
+
+        @property
+        def behind(self) -> bool: ...
+
+        def write(self, stream: str, data: bytes) -> None: ...
 
 
 class Peer:
@@ -208,7 +220,7 @@ class Stdio:
         tty: bool,
         open_stdin: bool,
         close_stdin_with_peer: bool,
-        log: ContainerLog | None = None,
+        log: OutputLog | None = None,
         on_detach: Callable[[], None] | None = None,
     ) -> None:
         self.tty = tty

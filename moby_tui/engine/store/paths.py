@@ -40,6 +40,11 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         return self.data / "state.json"
 
     @property
+    def health(self) -> Path:
+        """What the health check has found; the monitor alone replaces it."""
+        return self.data / "health.json"
+
+    @property
     def log(self) -> Path:
         return self.data / "container-json.log"
 

@@ -12,7 +12,10 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
 class State:
-    """``status``: created, running, paused, exited. ``pid`` and ``pid_started`` together name a process for good; ``boot`` a boot."""
+    """``status``: created, running, paused, restarting, exited.
+
+    ``pid`` and ``pid_started`` together name a process for good; ``boot`` a boot.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,8 @@ class State:
         exit_code: int = 0,
         oom_killed: bool = False,
         error: str = "",
+        restart_count: int = 0,
+        stopped: bool = False,
     ) -> None:
         self.status = status
         self.pid = pid
@@ -38,10 +43,15 @@ class State:
         self.exit_code = exit_code
         self.oom_killed = oom_killed
         self.error = error
+        #: how often it was started again since somebody started it
+        self.restart_count = restart_count
+        #: whether somebody asked for its end
+        self.stopped = stopped
 
     @property
     def alive(self) -> bool:
-        return self.status in ("running", "paused")
+        """As in Docker, what waits for its restart counts as running: it is to be stopped before it is removed."""
+        return self.status in ("running", "paused", "restarting")
 
     def write(self, path: str) -> None:
         """Replaces the file: a reader sees the old state or the new one, never half of one. Raises ``OSError``."""

@@ -1,0 +1,54 @@
+"""Whether a restart policy and a health check may be as they are asked for. The texts are the Docker Engine's where it has one."""
+
+from __future__ import annotations
+
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import ContainerCreate, RestartPolicy
+
+_LEAST_NANOSECONDS = 1_000_000
+_KINDS = ("NONE", "CMD", "CMD-SHELL")
+#: Podman's, as an option and as our annotation.
+_ACTIONS = ("none", "kill", "restart", "stop")
+_ANNOTATION = "moby.health-on-failure"
+
+
+def check_restart(policy: RestartPolicy, *, auto_remove: bool) -> None:
+    """Raises ``InvalidArgument``."""
+    name, count = policy.name, policy.maximum_retry_count
+    if name not in ("", "no", "always", "on-failure", "unless-stopped"):
+        raise InvalidArgument(
+            f"invalid restart policy: unknown policy '{name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )
+    if name == "on-failure" and count < 0:
+        raise InvalidArgument("invalid restart policy: maximum retry count cannot be negative")
+    if name not in ("", "on-failure") and count:
+        negative = " and cannot be negative" if count < 0 else ""
+        raise InvalidArgument(f"invalid restart policy: maximum retry count can only be used with 'on-failure'{negative}")
+    if auto_remove and name not in ("", "no"):
+        raise InvalidArgument("can't create 'AutoRemove' container with restart policy")
+
+
+def check_health(asked: ContainerCreate) -> None:
+    """Raises ``InvalidArgument``."""
+    check = asked.healthcheck
+    action = asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(_ANNOTATION) or "none"
+    if action not in _ACTIONS:
+        raise InvalidArgument(f"invalid action {action!r} for an unhealthy container: use none, kill, restart or stop")
+    if action == "restart" and asked.host_config.auto_remove:
+        raise InvalidArgument("a container that is restarted when it is unhealthy cannot be removed when it exits")
+    if check is None:
+        return
+    if check.test and check.test[0] not in _KINDS:
+        raise InvalidArgument(f"Unknown type '{check.test[0]}' in HEALTHCHECK (try CMD)")
+    if check.test and check.test[0] != "NONE" and not any(check.test[1:]):
+        raise InvalidArgument(f"no command for the health check: give one after {check.test[0]}")
+    for name, value in (
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+    ):
+        if value and value < _LEAST_NANOSECONDS:
+            raise InvalidArgument(f"{name} in Healthcheck cannot be less than 1ms")
+    if check.retries < 0:
+        raise InvalidArgument("Retries in Healthcheck cannot be negative")
