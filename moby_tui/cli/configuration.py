@@ -53,6 +53,7 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
         stop_signal=options.stop_signal,
         stop_timeout=options.stop_timeout,
         healthcheck=_health(options),
+        healthcheck_on_failure_action=options.health_on_failure or msgspec.UNSET,
     )
     request.host_config = _host_config(options)
     request.host_config.port_bindings = published or None

@@ -35,6 +35,9 @@ class ProcessOptions(Options):
     health_retries: int = value(
         "--health-retries", default=0, metavar="int", help="Consecutive failures needed to report unhealthy"
     )
+    health_on_failure: str = value(
+        "--health-on-failure", metavar="action", help="What to do with an unhealthy container: none, kill, restart, stop"
+    )
     no_healthcheck: bool = switch("--no-healthcheck", help="Disable any container-specified HEALTHCHECK")
 
 

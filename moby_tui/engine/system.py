@@ -29,6 +29,8 @@ class SystemService:
         self._containers = containers
         self._images = images
         self._volumes = volumes
+        #: whether the containers live on when the daemon that says so ends
+        self.live_restore = True
 
     async def ping(self) -> None:
         """Raises nothing: who can call it has reached the engine."""
@@ -59,6 +61,7 @@ class SystemService:
             docker_root_dir=str(self._paths.data_root),
             name=system.nodename,
             server_version=VERSION,
+            live_restore_enabled=self.live_restore,
             runtimes={"moby": {"path": "in-process"}},
             security_options=["name=seccomp,profile=builtin", "name=cgroupns"],
         )

@@ -113,4 +113,5 @@ def test_health(created: Any) -> None:
     check = created("--health-cmd 'true' --health-interval 5s --health-retries 3 alpine").healthcheck
     assert (check.test, check.interval, check.retries) == (["CMD-SHELL", "true"], 5_000_000_000, 3)
     assert created("--no-healthcheck alpine").healthcheck.test == ["NONE"]
+    assert created("--health-on-failure restart alpine").healthcheck_on_failure_action == "restart"
     assert created("alpine").healthcheck is None

@@ -27,7 +27,8 @@ def test_output_and_exit_code(box: Cli) -> None:
         (("box", "/etc"), 126, ""),
         (("--name", "x!", "box", "true"), 125, ""),
         (("--pull", "never", "no-such-image", "true"), 125, "no such image"),
-        (("--restart", "always", "box", "true"), 125, "is not implemented yet"),
+        (("--restart", "sometimes", "box", "true"), 125, "unknown policy 'sometimes'"),
+        (("--health-on-failure", "pray", "box", "true"), 125, "use none, kill, restart or stop"),
     ],
 )
 def test_what_cannot_run(box: Cli, arguments: tuple[str, ...], status: int, message: str) -> None:

@@ -159,7 +159,6 @@ def test_an_image_is_needed() -> None:
 @pytest.mark.parametrize(
     ("host", "option"),
     [
-        ({"restart_policy": RestartPolicy(name="always")}, "--restart"),
         ({"pid_mode": "container:x"}, "--pid container:x"),
         ({"ipc_mode": "none"}, "--ipc none"),
         ({"userns_mode": "keep-id"}, "--userns keep-id"),
@@ -176,9 +175,30 @@ def test_what_is_not_here_yet_is_refused_by_its_name(host: dict[str, Any], optio
         check(host)
 
 
-def test_a_health_check_is_refused() -> None:
-    with pytest.raises(NotImplementedYet, match="--health-cmd"):
-        check(healthcheck=HealthConfig(test=["CMD", "true"]))
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"test": ["CMD", "true"], "interval": 1000}, "Interval in Healthcheck cannot be less than 1ms"),
+        ({"test": ["CMD", "true"], "timeout": -1}, "Timeout in Healthcheck cannot be less than 1ms"),
+        ({"test": ["CMD", "true"], "start_period": 5}, "StartPeriod in Healthcheck cannot be less than 1ms"),
+        ({"test": ["CMD", "true"], "start_interval": 5}, "StartInterval in Healthcheck cannot be less than 1ms"),
+        ({"test": ["CMD", "true"], "retries": -1}, "Retries in Healthcheck cannot be negative"),
+        ({"test": ["true"]}, r"Unknown type 'true' in HEALTHCHECK \(try CMD\)"),
+        ({"test": ["CMD"]}, "no command for the health check"),
+    ],
+)
+def test_a_health_check_that_cannot_be(values: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        check(healthcheck=HealthConfig(**values))
+
+
+def test_what_to_do_with_the_unhealthy() -> None:
+    for action in ("none", "kill", "restart", "stop"):
+        assert check(healthcheck_on_failure_action=action) == []
+    with pytest.raises(InvalidArgument, match="use none, kill, restart or stop"):
+        check(healthcheck_on_failure_action="pray")
+    with pytest.raises(InvalidArgument, match="use none, kill, restart or stop"):
+        check({"annotations": {"moby.health-on-failure": "pray"}})
 
 
 def test_addresses_need_a_network_of_ones_own() -> None:

@@ -8,7 +8,7 @@ import pytest
 from box import Box
 
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
-from moby_tui.schema.container import ContainerCreate, HealthConfig, HostConfig, RestartPolicy
+from moby_tui.schema.container import ContainerCreate, HostConfig
 
 
 async def test_unknown_image(box: Box) -> None:
@@ -35,9 +35,7 @@ async def test_name_in_use_leaves_nothing_half_made(box: Box, roots: tuple[Path,
 @pytest.mark.parametrize(
     ("host", "config", "option"),
     [
-        ({"restart_policy": RestartPolicy(name="always")}, {}, "--restart"),
         ({"pid_mode": "container:x"}, {}, "--pid"),
-        ({}, {"healthcheck": HealthConfig(test=["CMD", "true"])}, "--health"),
     ],
 )
 async def test_what_is_not_there_yet_is_named(box: Box, host: dict[str, object], config: dict[str, object], option: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from box import Box, cgroup_folders
+from history import actions
 
 from moby_tui.engine.containers import boot, restarting
 from moby_tui.engine.engine import Engine
@@ -38,14 +40,6 @@ async def until(box: Box, ident: str, test: Callable[[ContainerInspect], bool], 
         while not test(seen := await box.engine.containers.inspect(ident)):
             await asyncio.sleep(0.02)
     return seen
-
-
-def actions(roots: tuple[Path, Path], ident: str) -> list[str]:
-    events = []
-    for segment in sorted((roots[0] / "events").iterdir()):
-        if segment.suffix == ".jsonl":
-            events += [json.loads(line) for line in segment.read_text().splitlines()]
-    return [event["Action"] for event in events if event["Type"] == "container" and event["Actor"]["ID"] == ident]
 
 
 # decisions
@@ -176,7 +170,7 @@ async def test_back_off_of_a_container(box: Box) -> None:
     await until(box, ident, lambda seen: seen.state.status == "exited")
     lines = box.engine.paths.container(ident).log.read_text().splitlines()
     times = [float(json.loads(line)["log"].split()[0]) for line in lines]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     for gap, least in zip(gaps, (0.1, 0.2, 0.4, 0.8), strict=True):
         assert gap >= least - 0.02
 

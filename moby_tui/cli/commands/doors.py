@@ -42,8 +42,20 @@ def daemon(
         str, typer.Option("-G", "--group", help="Group whose members may use the unix socket", metavar="string")
     ] = "moby",
     debug: Annotated[bool, typer.Option("-D", "--debug", help="Log what is asked and answered")] = False,
+    live_restore: Annotated[
+        bool, typer.Option("--live-restore/--no-live-restore", help="Let containers live on when the daemon ends")
+    ] = True,
+    shutdown_timeout: Annotated[
+        int,
+        typer.Option(
+            help="Without live restore, seconds to let containers without a stop timeout of their own end", metavar="int"
+        ),
+    ] = 15,
 ) -> None:
-    """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on."""
+    """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on.
+
+    Containers that ended with the machine or the last daemon are started first, where their restart policy says so.
+    """
     import logging
 
     given = session.current()
@@ -54,15 +66,21 @@ def daemon(
     logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     fallback = f"unix://{chosen.exec_root}/moby.sock" if chosen.exec_root else f"unix://{_DEFAULT_SOCKET}"
     hosts = host or ([given.host] if given.host else [fallback])
-    session.call(lambda client: _serve(client, hosts, group))
+    session.call(lambda client: _serve(client, hosts, group, None if live_restore else shutdown_timeout))
 
 
-async def _serve(client: Client, hosts: list[str], group: str) -> None:
+async def _serve(client: Client, hosts: list[str], group: str, stop_after: int | None) -> None:
+    """``stop_after``: the seconds that the containers have to end when the daemon does; None where they live on."""
     from moby_tui.api.server.serve import serve
-    from moby_tui.engine.engine import check_caller, socket_group
+    from moby_tui.engine.engine import Engine, check_caller, socket_group
 
     gid = socket_group(group)
+    assert isinstance(client, Engine)
+    client.system.live_restore = stop_after is None
+    await client.containers.restore()
     await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
+    if stop_after is not None:
+        await client.containers.shut_down(stop_after)
 
 
 def _announce(listeners: Sequence[Listener]) -> None:
