@@ -13,6 +13,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 def main() -> None:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     argv = sys.argv[1:]
+    if argv[:1] == ["oci"]:
+        # another engine calls it for every step: nothing of the other doors is imported
+        from moby_tui.oci.command_line import main as oci
+
+        sys.exit(oci(argv[1:]))
     _warm_up(argv)
     from moby_tui.cli.app import run
 

@@ -28,8 +28,12 @@ def mount_devpts() -> int:
 
 
 def open_terminal(devpts: int) -> tuple[int, int]:
-    """A new terminal: its master and its other end, both close-on-exec. The peer is had from the master itself (CVE-2025-52565)."""
-    master = os.open("ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=devpts)
+    """A new terminal: its master and its other end, both close-on-exec."""
+    return peer_of(os.open("ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=devpts))
+
+
+def peer_of(master: int) -> tuple[int, int]:
+    """A master just opened, and its other end, which is had from the master itself, never by a path (CVE-2025-52565)."""
     try:
         fcntl.ioctl(master, _TIOCSPTLCK, struct.pack("i", 0))
         return master, fcntl.ioctl(master, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)

@@ -81,6 +81,10 @@ class Cgroup:
         """Lets the processes run again."""
         raise NotImplementedError
 
+    def frozen(self) -> bool:
+        """Whether its processes are stopped. Raises ``OSError`` where the group is gone."""
+        raise NotImplementedError
+
     def exists(self) -> bool:
         """Whether any part of the group is there."""
         raise NotImplementedError

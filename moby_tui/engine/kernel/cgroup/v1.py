@@ -239,6 +239,10 @@ class LegacyCgroup(Cgroup):
     def thaw(self) -> None:
         self._set("freezer", "freezer.state", "THAWED")
 
+    def frozen(self) -> bool:
+        folder = self._folders.get("freezer")
+        return folder is not None and files.read(f"{folder}/freezer.state").strip() != "THAWED"
+
     def exists(self) -> bool:
         return any(os.path.isdir(self._place(tree)) for tree in self._trees)
 

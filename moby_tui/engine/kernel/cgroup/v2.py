@@ -137,6 +137,9 @@ class UnifiedCgroup(Cgroup):
                 waiter.poll(100)
                 events.seek(0)
 
+    def frozen(self) -> bool:
+        return files.read_number(f"{self._folder}/cgroup.freeze") == 1
+
     def exists(self) -> bool:
         return os.path.isdir(self._folder)
 

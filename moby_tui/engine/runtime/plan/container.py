@@ -356,7 +356,7 @@ def _finish(program: Program, process: Spec, around: Surroundings) -> None:
         around.before_program.add_to(program)
     if no_new_privileges and seccomp:
         identity.load_seccomp(program, seccomp)
-    identity.execute(program, arguments, environment, search_path)
+    identity.execute(program, arguments, environment, search_path, str(process.get("executable", "")))
 
 
 def _search_path(environment: list[str]) -> str:

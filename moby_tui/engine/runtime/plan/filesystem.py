@@ -50,6 +50,8 @@ _PROPAGATION = {
     "unbindable": mounts.MS_UNBINDABLE,
     "runbindable": mounts.MS_UNBINDABLE,
 }
+#: The options that have a meaning of their own here; every other is the file system's.
+OPTION_NAMES = (*_FLAG_OPTIONS, *(f"r{name}" for name in _FLAG_OPTIONS if name != "defaults"), *_PROPAGATION)
 _ATTACH = mounts.MOVE_MOUNT_F_EMPTY_PATH | mounts.MOVE_MOUNT_T_EMPTY_PATH
 _CLOEXEC = os.O_CLOEXEC
 _FINAL = os.O_PATH | _CLOEXEC

@@ -236,14 +236,15 @@ def check_working_directory(program: Program, directory: str) -> None:
     program.add(f"check working directory {directory}", verify)
 
 
-def execute(program: Program, arguments: list[str], environment: list[str], path: str) -> None:
+def execute(program: Program, arguments: list[str], environment: list[str], path: str, executable: str = "") -> None:
     """execve(2), along PATH where the command has no slash; the last step of every program.
 
     As a shell does: a place where there is nothing is passed over, one that may not be executed is remembered.
+    ``executable`` is the file where it is not what the first argument says.
     """
     argv = _string_array(program, arguments)
     envp = _string_array(program, environment)
-    _try_each(program, arguments[0], path, calls.execve, (argv, envp), None)
+    _try_each(program, executable or arguments[0], path, calls.execve, (argv, envp), None)
 
 
 def check_executable(program: Program, command: str, path: str) -> None:

@@ -1,0 +1,132 @@
+"""Reading a bundle: what its configuration asks for, put into the one form that the plan knows; what we do not have is refused.
+
+Specification: opencontainers/runtime-spec 1.2, config.md and config-linux.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from moby_tui.errors import MobyError
+
+Spec = dict[str, Any]
+_DENY_ALL: Spec = {"allow": False, "access": "rwm"}
+#: What every container may open whatever its rules say (as runc): the default devices, terminals; and it may make any node.
+_ALLOWED_DEVICES: list[Spec] = [
+    {"allow": True, "type": "c", "access": "m"},
+    {"allow": True, "type": "b", "access": "m"},
+    *(
+        {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
+        for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2))
+    ),
+    {"allow": True, "type": "c", "major": 136, "access": "rwm"},
+]
+_NAMESPACES = frozenset({"mount", "pid", "uts", "ipc", "network", "cgroup", "time", "user"})
+_CGROUP_KINDS = frozenset({"cgroup", "cgroup2"})
+#: What one may ask for and this runtime does not do: the name in the configuration, and why.
+_REFUSED_LINUX = {
+    "intelRdt": "intelRdt is not supported; leave it out",
+    "mountLabel": "SELinux labels are not supported; leave mountLabel out",
+}
+
+
+def read(bundle: str) -> Spec:
+    """The configuration of the bundle, normalized. Raises ``MobyError`` with what is wrong in it."""
+    path = f"{bundle}/config.json"
+    try:
+        with open(path) as file:
+            spec = json.load(file)
+    except FileNotFoundError:
+        raise MobyError(f"JSON specification file {path} not found: name the bundle with --bundle") from None
+    except ValueError as error:
+        raise MobyError(f"{path} is not JSON: {error}") from error
+    _check_shape(spec)
+    _refuse(spec)
+    spec["root"]["path"] = os.path.realpath(os.path.join(bundle, spec["root"]["path"]))
+    if not os.path.isdir(spec["root"]["path"]):
+        raise MobyError(f"invalid rootfs: {spec['root']['path']} is not a directory")
+    resources = spec["linux"].setdefault("resources", {})
+    resources["devices"] = [*(resources.get("devices") or [_DENY_ALL]), *_ALLOWED_DEVICES]
+    spec["mounts"] = [_normal_mount(mount, bundle) for mount in spec.get("mounts") or []]
+    return spec  # type: ignore[no-any-return]
+
+
+def _check_shape(spec: object) -> None:
+    def of(parent: object, key: str, kind: type) -> Any:
+        value = parent.get(key) if isinstance(parent, dict) else None
+        if value is not None and not isinstance(value, kind):
+            raise MobyError(f"config.json: {key} has the wrong type")
+        return value
+
+    if not isinstance(spec, dict):
+        raise MobyError("config.json is not an object")
+    process, root, linux = (of(spec, key, dict) for key in ("process", "root", "linux"))
+    if not root or not of(root, "path", str):
+        raise MobyError("config.json: root.path is missing")
+    if not process or not of(process, "args", list):
+        raise MobyError("config.json: process.args must not be empty")
+    check_process(process)
+    if not str(spec.get("ociVersion", "")).startswith("1."):
+        raise MobyError(f"config.json: version {spec.get('ociVersion')!r} of the specification is not supported; this is 1.2.0")
+    kinds = [namespace.get("type") for namespace in of(linux, "namespaces", list) or []]
+    if len(set(kinds)) != len(kinds):
+        raise MobyError("config.json: a namespace is named twice")
+    for kind in kinds:
+        if kind not in _NAMESPACES:
+            raise MobyError(f"config.json: unknown namespace {kind!r}")
+    if "mount" not in kinds:
+        raise MobyError("config.json: a container needs a mount namespace of its own")
+
+
+def check_process(process: Spec) -> None:
+    """Raises ``MobyError`` for a process that cannot be, here or in ``exec``."""
+    if not os.path.isabs(str(process.get("cwd") or "")):
+        raise MobyError(f"process.cwd must be an absolute path, not {process.get('cwd')!r}")
+    if process.get("selinuxLabel"):
+        raise MobyError("SELinux labels are not supported; leave process.selinuxLabel out")
+    if any("\0" in str(text) for text in (*process["args"], *(process.get("env") or []))):
+        raise MobyError("process.args and process.env must not hold NUL bytes")
+    process.setdefault("user", {})
+
+
+def _refuse(spec: Spec) -> None:
+    linux = spec.setdefault("linux", {})
+    for key, reason in _REFUSED_LINUX.items():
+        if linux.get(key):
+            raise MobyError(reason)
+    if (linux.get("seccomp") or {}).get("listenerPath"):
+        raise MobyError("a seccomp listener is not supported; leave listenerPath out")
+    for namespace in linux["namespaces"]:
+        if namespace["type"] == "user":
+            raise MobyError("user namespaces are not supported by this command; leave the user namespace out")
+        if namespace["type"] == "mount" and namespace.get("path"):
+            raise MobyError("joining a mount namespace is not supported; leave its path out")
+        if not namespace.get("path"):
+            namespace.pop("path", None)
+    for key in ("uidMappings", "gidMappings"):
+        if linux.get(key):
+            raise MobyError(f"linux.{key} needs a user namespace")
+    if linux.get("timeOffsets") and not any(namespace["type"] == "time" for namespace in linux["namespaces"]):
+        raise MobyError("linux.timeOffsets needs a time namespace")
+
+
+def _normal_mount(mount: Spec, bundle: str) -> Spec:
+    """One kind for every way to say bind mount or control groups, absolute paths, and no option that we do not have."""
+    options = [str(option) for option in mount.get("options") or []]
+    kind = str(mount.get("type") or "none")
+    destination = os.path.normpath("/" + str(mount["destination"]).lstrip("/"))
+    source = str(mount.get("source") or "")
+    for option in options:
+        if option == "tmpcopyup" or option in ("idmap", "ridmap") or option.startswith(("idmap=", "ridmap=")):
+            raise MobyError(f"mount option {option} of {destination} is not supported; leave it out")
+    if mount.get("uidMappings") or mount.get("gidMappings"):
+        raise MobyError(f"ID mappings of the mount {destination} are not supported; leave them out")
+    if "bind" in options or "rbind" in options:
+        kind, source = "bind", os.path.join(bundle, source)
+    elif kind in _CGROUP_KINDS:
+        kind = "cgroup"
+    elif kind == "bind":
+        options, source = ["bind", *options], os.path.join(bundle, source)
+    return {"destination": destination, "type": kind, "source": source, "options": options}

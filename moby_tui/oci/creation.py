@@ -1,0 +1,238 @@
+"""``create``: a container is made whole, and its first process waits to become the program."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any
+
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.runtime import hooks, terminal
+from moby_tui.engine.runtime.execution import open_entrances
+from moby_tui.engine.runtime.failure import StartFailure
+from moby_tui.engine.runtime.plan.container import Surroundings, compile_container, namespace_flags, open_binds
+from moby_tui.engine.runtime.plan.filesystem import MountOptions
+from moby_tui.engine.runtime.plan.gate import Gate
+from moby_tui.errors import MobyError
+from moby_tui.oci import bundle as bundles
+from moby_tui.oci import console, removal, seccomp
+from moby_tui.oci.namespaces import Joined
+from moby_tui.oci.store import Container, Store
+
+Spec = dict[str, Any]
+_BEFORE_ROOT = ("prestart", "createRuntime", "createContainer")
+
+
+class Asked:
+    """What the command line says beside the bundle."""
+
+    def __init__(
+        self,
+        *,
+        bundle: str,
+        console_socket: str = "",
+        pid_file: str = "",
+        preserved: int = 0,
+        no_pivot: bool = False,
+        no_new_keyring: bool = False,
+        relays: bool = False,
+    ) -> None:
+        self.bundle = os.path.realpath(bundle)
+        self.console_socket = console_socket
+        self.pid_file = pid_file
+        self.preserved = preserved
+        self.no_pivot = no_pivot
+        self.no_new_keyring = no_new_keyring
+        #: whether the caller keeps the terminal's master itself
+        self.relays = relays
+
+
+def create(store: Store, ident: str, asked: Asked) -> tuple[Container, int]:
+    """The created container, and the master of its terminal where the caller relays it, else -1.
+
+    Raises ``MobyError``, ``StartFailure``, ``HookFailure``, ``OSError`` and ``ValueError``; nothing is left then.
+    """
+    spec = bundles.read(asked.bundle)
+    _check_terminal(spec, asked)
+    hooks.check(spec)
+    spec["keyring"] = "" if asked.no_new_keyring else f"_ses.{ident}"
+    container = store.new(ident, asked.bundle, spec, _cgroup_path(spec, ident))
+    making = _Making(container, spec, asked, store.root)
+    try:
+        making.make()
+    except BaseException:
+        making.give_up()
+        raise
+    if asked.pid_file:
+        write_pid(asked.pid_file, container.pid)
+    return container, making.master
+
+
+def write_pid(path: str, pid: int) -> None:
+    """Whole or not at all: an engine waits for the file and reads it at once."""
+    with open(f"{path}.new", "w") as file:
+        file.write(str(pid))
+    os.rename(f"{path}.new", path)
+
+
+def _check_terminal(spec: Spec, asked: Asked) -> None:
+    wanted = bool(spec["process"].get("terminal"))
+    if wanted and not asked.console_socket and not asked.relays:
+        raise MobyError("cannot allocate tty if moby will detach without setting console socket: give --console-socket")
+    if asked.console_socket and not wanted:
+        raise MobyError("cannot use console socket if moby will not allocate tty: leave --console-socket out")
+
+
+def _cgroup_path(spec: Spec, ident: str) -> str:
+    asked = str(spec["linux"].get("cgroupsPath") or ident)
+    if ":" in asked and "/" not in asked:
+        raise MobyError(f"cgroupsPath {asked!r} is systemd's: this runtime makes control groups itself, use the cgroupfs manager")
+    return os.path.normpath("/" + asked.lstrip("/"))
+
+
+class _Making:
+    def __init__(self, container: Container, spec: Spec, asked: Asked, store: str) -> None:
+        self.container = container
+        self.spec = spec
+        self.asked = asked
+        self.store = store
+        self.cgroup = container.cgroup
+        self.master = -1
+        self.hooked = False
+
+    def make(self) -> None:
+        self.cgroup.create(self.spec["linux"].get("resources") or {})
+        around = self._surroundings()
+        report = self._open_report()
+        self._clone(around)
+        self._run_hooks(around)
+        assert around.before_program is not None
+        if not around.before_program.arrived():
+            raise StartFailure.of_report(read_report(report), str(self.spec["process"]["args"][0]))
+        os.close(report)
+        container = self.container
+        container.values["status"] = "created"
+        container.save()
+
+    def _surroundings(self) -> Surroundings:
+        """What is opened on the host before the clone."""
+        spec, around = self.spec, Surroundings()
+        around.root, around.root_point = self._open_root(), spec["root"]["path"]
+        around.mask_point = f"{self.container.folder}/mask"
+        os.mkdir(around.mask_point)
+        around.binds = open_binds(spec)
+        around.seccomp = seccomp.program(self.store, spec["linux"].get("seccomp"))
+        around.cgroup_mounts = self.cgroup.mounts()
+        around.entrances = open_entrances(self.cgroup)
+        around.monitored, around.preserved, around.no_pivot = False, self.asked.preserved, self.asked.no_pivot
+        if spec["process"].get("terminal"):
+            self._open_terminal(around)
+        else:
+            give_streams(spec["process"]["user"])
+        os.mkfifo(self.container.go, 0o600)
+        around.before_program = Gate(os.open(self.container.go, os.O_RDWR | os.O_CLOEXEC))
+        if any(hooks.of_stage(spec, stage) for stage in _BEFORE_ROOT):
+            around.before_root = Gate()
+        return around
+
+    def _open_root(self) -> int:
+        """The bundle's root with all that is mounted in it, as a detached copy: on the host nothing changes."""
+        flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_RECURSIVE
+        tree = mounts.open_tree(mounts.AT_FDCWD, self.spec["root"]["path"], flags)
+        asked = str(self.spec["linux"].get("rootfsPropagation") or "rprivate")
+        propagation = MountOptions([asked]).propagation
+        if not propagation or propagation == mounts.MS_UNBINDABLE:
+            raise MobyError(f"rootfsPropagation {asked!r} is not supported; it can be private, slave or shared")
+        mounts.mount_setattr(tree, "", mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE, propagation=propagation)
+        return tree
+
+    def _open_terminal(self, around: Surroundings) -> None:
+        process = self.spec["process"]
+        around.devpts = terminal.mount_devpts()
+        self.master, around.terminal = terminal.open_terminal(around.devpts)
+        os.fchown(around.terminal, int(process["user"].get("uid", 0)), 5)
+        size = process.get("consoleSize") or {}
+        if size.get("height") and size.get("width"):
+            terminal.resize(self.master, int(size["height"]), int(size["width"]))
+        if self.asked.console_socket:
+            console.send(self.asked.console_socket, self.master)
+
+    def _open_report(self) -> int:
+        os.mkfifo(self.container.report, 0o600)
+        return os.open(self.container.report, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _clone(self, around: Surroundings) -> None:
+        spec, container = self.spec, self.container
+        child_report = os.open(container.report, os.O_WRONLY | os.O_CLOEXEC)
+        around.go, go = os.pipe2(os.O_CLOEXEC)
+        program = compile_container(spec, around)
+        clone = processes.Clone(namespace_flags(spec), self.cgroup.descriptor())
+        with Joined(spec["linux"]):
+            pid = clone()
+            if pid == 0:
+                os.close(go)
+                program.run(child_report)
+        if pid < 0:
+            raise OSError(-pid, "cannot make the namespaces")
+        for fd in (around.go, child_report, *around.entrances):
+            os.close(fd)
+        for gate in (around.before_root, around.before_program):
+            if gate is not None:
+                gate.child_is_made()
+        container.values |= {"pid": pid, "pid_started": processes.start_time(pid)}
+        container.save()
+        _set_oom_score(pid, spec["process"].get("oomScoreAdj"))
+        os.write(go, b"g")
+        os.close(go)
+
+    def _run_hooks(self, around: Surroundings) -> None:
+        """When all mounts are made and the root is not changed yet, so that a hook can still mount what it brings."""
+        gate = around.before_root
+        if gate is None or not gate.arrived():
+            return
+        self.hooked = True
+        state = self.container.state("creating")
+        for stage in ("prestart", "createRuntime"):
+            hooks.run(hooks.of_stage(self.spec, stage), stage, state)
+        pidfd = os.pidfd_open(self.container.pid)
+        hooks.run(hooks.of_stage(self.spec, "createContainer"), "createContainer", state, inside=pidfd)
+        os.close(pidfd)
+        gate.let_go()
+        gate.close()
+
+    def give_up(self) -> None:
+        if self.container.pid:
+            removal.kill(self.container)
+            os.waitpid(self.container.pid, 0)
+        removal.remove(self.container, self.spec if self.hooked else {})
+
+
+def read_report(fd: int) -> bytes:
+    """All that a child says of its failure; nothing where it became the program."""
+    os.set_blocking(fd, True)
+    said = b""
+    while piece := os.read(fd, 4096):
+        said += piece
+    return said
+
+
+def give_streams(user: Spec) -> None:
+    """Lets a process of that user open its own /dev/stdout again; the null device is not ours to give."""
+    uid = int(user.get("uid") or 0)
+    for fd in (0, 1, 2):
+        try:
+            status = os.fstat(fd)
+            if status.st_uid != uid and not (stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3)):
+                os.fchown(fd, uid, -1)
+        except OSError:
+            # closed, or on a file system that does not let itself be changed: as it was
+            continue
+
+
+def _set_oom_score(pid: int, score: int | None) -> None:
+    if score is not None:
+        with open(f"/proc/{pid}/oom_score_adj", "r+") as file:
+            if int(file.read()) != score:
+                file.seek(0)
+                file.write(str(score))

@@ -1,0 +1,189 @@
+"""``exec``: one more process in a running container; and the hooks that run as the container does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.runtime import hooks, terminal
+from moby_tui.engine.runtime.execution import open_entrances
+from moby_tui.engine.runtime.failure import StartFailure
+from moby_tui.engine.runtime.plan.container import compile_exec
+from moby_tui.errors import MobyError
+from moby_tui.oci import bundle as bundles
+from moby_tui.oci import console, seccomp
+from moby_tui.oci.arguments import Options
+from moby_tui.oci.creation import give_streams, read_report, write_pid
+from moby_tui.oci.store import Container, Store
+
+Spec = dict[str, Any]
+_REFUSALS = {"stopped": "cannot exec a container that has stopped", "paused": "cannot exec in a paused container"}
+
+
+def execute(store: Store, options: Options) -> int:
+    """Returns the exit code; 0 at once where it is detached."""
+    ident, *command = options.words
+    container = store.get(ident)
+    if (refusal := _REFUSALS.get(container.status())) is not None:
+        raise MobyError(refusal)
+    config = container.config
+    process = process_of(config["process"], options, command)
+    streams, master, peer = (-1, -1, -1), -1, -1
+    if process.get("terminal"):
+        master, peer = console.open_in_container(container.pid)
+        os.fchown(peer, int(process["user"].get("uid") or 0), -1)
+        size = process.get("consoleSize") or {}
+        if size.get("height"):
+            terminal.resize(master, int(size["height"]), int(size["width"]))
+        _hand_over(options, master)
+    else:
+        give_streams(process["user"])
+    program = seccomp.program(store.root, config["linux"].get("seccomp"))
+    pid = _enter(container, process, program, peer, streams, options.number("preserve-fds"))
+    if peer >= 0:
+        os.close(peer)
+    if options.get("pid-file"):
+        write_pid(options.get("pid-file"), pid)
+    if "detach" in options:
+        return 0
+    from moby_tui.oci.starting import wait
+
+    return wait(pid, -1 if options.get("console-socket") else master)
+
+
+def _hand_over(options: Options, master: int) -> None:
+    if options.get("console-socket"):
+        console.send(options.get("console-socket"), master)
+    elif "detach" in options:
+        raise MobyError("cannot allocate tty if moby will detach without setting console socket: give --console-socket")
+
+
+def process_of(own: Spec, options: Options, command: list[str]) -> Spec:
+    """The process object: from a file, or the container's own with what the command line changes. Raises ``MobyError``."""
+    if options.get("process"):
+        with open(options.get("process")) as file:
+            process: Spec = json.load(file)
+    else:
+        process = {**own, "args": command, "terminal": "tty" in options}
+        process["env"] = [*(own.get("env") or []), *options.lists.get("env", [])]
+        process["cwd"] = options.get("cwd") or own["cwd"]
+        process["user"] = _user(own.get("user") or {}, options)
+        process["capabilities"] = _capabilities(own.get("capabilities") or {}, options.lists.get("cap", []))
+        process["noNewPrivileges"] = "no-new-privs" in options or bool(own.get("noNewPrivileges"))
+        process["apparmorProfile"] = options.get("apparmor") or own.get("apparmorProfile", "")
+    if not process.get("args"):
+        raise MobyError("exec needs a command, or --process with a file that names one")
+    bundles.check_process(process)
+    return process
+
+
+def _user(own: Spec, options: Options) -> Spec:
+    user = dict(own)
+    uid, _, gid = options.get("user").partition(":")
+    if uid:
+        if not uid.isdecimal() or not (gid or "0").isdecimal():
+            raise MobyError(f"--user takes UID[:GID] as numbers, not {options.get('user')!r}")
+        user |= {"uid": int(uid), "gid": int(gid or 0)}
+    extra = [int(text) for text in options.lists.get("additional-gids", []) if text.isdecimal()]
+    if extra:
+        user["additionalGids"] = [*(user.get("additionalGids") or []), *extra]
+    return user
+
+
+def _capabilities(own: Spec, added: list[str]) -> Spec:
+    if not added:
+        return own
+    return {
+        name: sorted({*(own.get(name) or []), *added}) if name != "inheritable" else own.get(name) or []
+        for name in ("bounding", "effective", "permitted", "inheritable", "ambient")
+    }
+
+
+def _enter(
+    container: Container, process: Spec, filter_program: bytes, peer: int, streams: tuple[int, int, int], preserved: int
+) -> int:
+    """Makes the process, a child of ours; returns its pid. Raises ``StartFailure``."""
+    cgroup = container.cgroup
+    init = os.pidfd_open(container.pid)
+    report, child_report = os.pipe2(os.O_CLOEXEC)
+    entrances = open_entrances(cgroup)
+    program = compile_exec(
+        process,
+        init=init,
+        entrances=entrances,
+        terminal=peer,
+        streams=streams,
+        seccomp=filter_program,
+        report=child_report,
+        monitored=False,
+        preserved=preserved,
+    )
+    joiner = processes.Clone(cgroup=cgroup.descriptor())()
+    if joiner == 0:
+        program.run(child_report)
+    for fd in (child_report, init, *entrances):
+        os.close(fd)
+    if joiner < 0:
+        raise OSError(-joiner, "cannot make a process in the control group")
+    # first comes the pid, or four zero bytes where it went wrong before there was one; then the end, or what went wrong
+    said = read_report(report)
+    os.close(report)
+    os.waitpid(joiner, 0)
+    pid, failure = int.from_bytes(said[:4], "little"), said if said[:4] == bytes(4) else said[4:]
+    if not said:
+        raise MobyError("the container has ended")
+    if failure:
+        if pid:
+            os.waitpid(pid, 0)
+        raise StartFailure.of_report(failure, str(process["args"][0]))
+    return pid
+
+
+def run_hooks(container: Container, config: Spec, found: list[hooks.Hook]) -> None:
+    """The startContainer hooks: programs of the container's own, so they run as its process would, with no more rights.
+
+    Raises ``HookFailure``.
+    """
+    program = seccomp.program(os.path.dirname(container.folder), config["linux"].get("seccomp")) if found else b""
+    for hook in found:
+        path = str(hook["path"])
+        process = {**config["process"], "args": hook.get("args") or [path], "env": hook.get("env") or [], "terminal": False}
+        text = json.dumps(container.state("created")).encode()
+        state, feed = os.pipe2(os.O_CLOEXEC)
+        null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            # the path is what is executed, whatever the first argument says
+            pid = _enter(container, {**process, "executable": path}, program, -1, (state, null, null), 0)
+        except StartFailure as failure:
+            os.close(feed)
+            raise hooks.HookFailure(f"startContainer hook {path}: {failure.message}") from failure
+        finally:
+            os.close(state)
+            os.close(null)
+        _see_through(hook, pid, feed, text)
+
+
+def _see_through(hook: hooks.Hook, pid: int, feed: int, text: bytes) -> None:
+    """Gives a hook the state and waits for its end. Raises ``HookFailure``."""
+    import select
+
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        os.write(feed, text)
+    except BrokenPipeError:
+        # it does not care for the state
+        pass
+    os.close(feed)
+    pidfd, timeout = os.pidfd_open(pid), hook.get("timeout")
+    ended = select.select([pidfd], [], [], float(timeout) if isinstance(timeout, int) else None)[0]
+    if not ended:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.close(pidfd)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if not ended:
+        raise hooks.HookFailure(f"startContainer hook {hook['path']}: no end after {timeout} s; it was killed")
+    if code != 0:
+        raise hooks.HookFailure(f"startContainer hook {hook['path']}: exit status {code}")

@@ -1,0 +1,71 @@
+"""Namespaces that a container does not get new by its clone: those joined by path, and the time namespace with its offsets."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import process as processes
+from moby_tui.errors import MobyError
+
+#: In the order of entering: type, the name in /proc/self/ns for what children get, the flag.
+_KINDS = (
+    ("ipc", "ipc", processes.CLONE_NEWIPC),
+    ("uts", "uts", processes.CLONE_NEWUTS),
+    ("network", "net", processes.CLONE_NEWNET),
+    ("cgroup", "cgroup", processes.CLONE_NEWCGROUP),
+    ("pid", "pid", processes.CLONE_NEWPID),
+    ("time", "time", processes.CLONE_NEWTIME),
+)
+_CLOCKS = {"monotonic": "monotonic", "boottime": "boottime"}
+
+
+class Joined:
+    """While it is entered, a child that is made is born in the namespaces that the configuration names by path."""
+
+    def __init__(self, linux: dict[str, Any]) -> None:
+        self._asked = {namespace["type"]: namespace.get("path", "") for namespace in linux["namespaces"]}
+        self._offsets = linux.get("timeOffsets") or {}
+        self._back: list[tuple[int, int]] = []
+
+    def __enter__(self) -> None:
+        """Raises ``MobyError`` where a path is no namespace of its type."""
+        for kind, name, flag in _KINDS:
+            path = self._asked.get(kind)
+            if path:
+                self._remember(name, flag)
+                self._join(kind, path, flag)
+            elif path is not None and kind == "time":
+                self._remember(name, flag)
+                self._new_time()
+
+    def _remember(self, name: str, flag: int) -> None:
+        self._back.append((os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), flag))
+
+    def _join(self, kind: str, path: str, flag: int) -> None:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise MobyError(f"cannot join {kind} namespace {path}: {(error.strerror or '').lower()}") from error
+        result = calls.setns(fd, flag)
+        os.close(fd)
+        if result < 0:
+            raise MobyError(f"cannot join {kind} namespace {path}: {os.strerror(calls.errno_now()).lower()}")
+
+    def _new_time(self) -> None:
+        if calls.unshare(processes.CLONE_NEWTIME) < 0:
+            raise MobyError(f"cannot make a time namespace: {os.strerror(calls.errno_now()).lower()}")
+        lines = []
+        for clock, offset in self._offsets.items():
+            if clock not in _CLOCKS:
+                raise MobyError(f"linux.timeOffsets: unknown clock {clock!r}; it is monotonic or boottime")
+            lines.append(f"{clock} {int(offset.get('secs', 0))} {int(offset.get('nanosecs', 0))}\n")
+        if lines:
+            with open("/proc/self/timens_offsets", "w") as file:
+                file.write("".join(lines))
+
+    def __exit__(self, *exc: object) -> None:
+        for fd, flag in reversed(self._back):
+            calls.setns(fd, flag)
+            os.close(fd)

@@ -1,0 +1,101 @@
+"""``start`` and ``run``: the waiting process is let go, and perhaps waited for."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+from moby_tui.engine.runtime import hooks
+from moby_tui.engine.runtime.failure import StartFailure
+from moby_tui.errors import MobyError
+from moby_tui.oci import entering, log, removal
+from moby_tui.oci.console import Relay
+from moby_tui.oci.creation import Asked, create, read_report
+from moby_tui.oci.store import Container, Store
+
+_REFUSALS = {
+    "creating": "cannot start a container that is still being created",
+    "running": "cannot start an already running container",
+    "paused": "cannot start an already running container",
+    "stopped": "cannot start a container that has stopped",
+}
+#: What a terminal or a shell sends to us and means for the container.
+_FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
+
+
+def start(store: Store, ident: str) -> None:
+    """Raises ``MobyError`` in any state but created, ``StartFailure`` where the program cannot be executed, ``HookFailure``."""
+    with store.locked(ident) as container:
+        status = container.status()
+        if status != "created":
+            raise MobyError(_REFUSALS[status])
+        config = container.config
+        try:
+            entering.run_hooks(container, config, hooks.of_stage(config, "startContainer"))
+        except hooks.HookFailure:
+            removal.kill(container)
+            raise
+        _let_go(container, str(config["process"]["args"][0]))
+        container.values["status"] = "running"
+        container.save()
+        for path in (container.go, container.report):
+            os.unlink(path)
+        for hook in hooks.of_stage(config, "poststart"):
+            try:
+                hooks.run([hook], "poststart", container.state())
+            except hooks.HookFailure as failure:
+                log.warn(str(failure))
+
+
+def _let_go(container: Container, command: str) -> None:
+    """The report's end is the good news: it closes with execve."""
+    report = os.open(container.report, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        go = os.open(container.go, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.write(go, b"g")
+        os.close(go)
+        said = read_report(report)
+    finally:
+        os.close(report)
+    if said:
+        raise StartFailure.of_report(said, command)
+
+
+def run(store: Store, ident: str, asked: Asked, *, detach: bool, keep: bool) -> int:
+    """Creates and starts; returns the exit code of a container in the foreground, which is deleted with its end unless ``keep``."""
+    asked.relays = not detach and not asked.console_socket
+    container, master = create(store, ident, asked)
+    try:
+        start(store, ident)
+    except BaseException:
+        removal.delete(store, ident, force=True)
+        raise
+    if detach:
+        return 0
+    code = wait(container.pid, master)
+    if not keep:
+        removal.delete(store, ident, force=True)
+    return code
+
+
+def wait(pid: int, master: int) -> int:
+    """Stands for the process until it has ended: passes signals on, and its terminal. Returns the exit code as a shell gives it."""
+    pidfd = os.pidfd_open(pid)
+    relay = Relay(master) if master >= 0 else None
+
+    def forward(number: int, frame: object) -> None:
+        if number == signal.SIGWINCH and relay is not None:
+            relay.resize()
+        else:
+            signal.pidfd_send_signal(pidfd, number)
+
+    for number in _FORWARDED:
+        signal.signal(number, forward)
+    if relay is not None:
+        with relay:
+            relay.until_end()
+    select.select([pidfd], [], [])
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(pidfd)
+    return 128 - code if code < 0 else code
