@@ -10,7 +10,7 @@ from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime import hooks, terminal
 from moby_tui.engine.runtime.execution import open_entrances
-from moby_tui.engine.runtime.failure import StartFailure
+from moby_tui.engine.runtime.failure import StartFailure, read_report
 from moby_tui.engine.runtime.plan.container import Surroundings, compile_container, namespace_flags, open_binds
 from moby_tui.engine.runtime.plan.filesystem import MountOptions
 from moby_tui.engine.runtime.plan.gate import Gate
@@ -109,7 +109,8 @@ class _Making:
         self._run_hooks(around)
         assert around.before_program is not None
         if not around.before_program.arrived():
-            raise StartFailure.of_report(read_report(report), str(self.spec["process"]["args"][0]))
+            os.set_blocking(report, True)
+            raise StartFailure.of_report(read_report(report)[1], str(self.spec["process"]["args"][0]))
         os.close(report)
         container = self.container
         container.values["status"] = "created"
@@ -206,15 +207,6 @@ class _Making:
             removal.kill(self.container)
             os.waitpid(self.container.pid, 0)
         removal.remove(self.container, self.spec if self.hooked else {})
-
-
-def read_report(fd: int) -> bytes:
-    """All that a child says of its failure; nothing where it became the program."""
-    os.set_blocking(fd, True)
-    said = b""
-    while piece := os.read(fd, 4096):
-        said += piece
-    return said
 
 
 def give_streams(user: Spec) -> None:

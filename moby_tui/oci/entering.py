@@ -10,13 +10,13 @@ from typing import Any
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime import hooks, terminal
 from moby_tui.engine.runtime.execution import open_entrances
-from moby_tui.engine.runtime.failure import StartFailure
+from moby_tui.engine.runtime.failure import StartFailure, read_report
 from moby_tui.engine.runtime.plan.container import compile_exec
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, seccomp
 from moby_tui.oci.arguments import Options
-from moby_tui.oci.creation import give_streams, read_report, write_pid
+from moby_tui.oci.creation import give_streams, write_pid
 from moby_tui.oci.store import Container, Store
 
 Spec = dict[str, Any]
@@ -128,12 +128,10 @@ def _enter(
         os.close(fd)
     if joiner < 0:
         raise OSError(-joiner, "cannot make a process in the control group")
-    # first comes the pid, or four zero bytes where it went wrong before there was one; then the end, or what went wrong
-    said = read_report(report)
+    pid, failure = read_report(report)
     os.close(report)
     os.waitpid(joiner, 0)
-    pid, failure = int.from_bytes(said[:4], "little"), said if said[:4] == bytes(4) else said[4:]
-    if not said:
+    if not pid and not failure:
         raise MobyError("the container has ended")
     if failure:
         if pid:

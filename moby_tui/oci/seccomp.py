@@ -9,7 +9,7 @@ from typing import Any
 
 
 def program(root: str, seccomp: dict[str, Any] | None) -> bytes:
-    """The instructions; none where nothing is filtered. Raises ``MobyError`` for rules that cannot be compiled."""
+    """The filter as the plan takes it; none where nothing is filtered. Raises ``MobyError`` for rules that cannot be compiled."""
     if not seccomp:
         return b""
     from moby_tui.engine.policy.seccomp import program as compiler
@@ -21,10 +21,13 @@ def program(root: str, seccomp: dict[str, Any] | None) -> bytes:
         with open(path, "rb") as known:
             return known.read()
     except FileNotFoundError:
-        code = compiler.compile_filter(seccomp)
+        code = compiler.compile_loadable(seccomp)
     os.makedirs(f"{root}/.seccomp", 0o700, exist_ok=True)
     unfinished = f"{path}.{os.getpid()}"
     with open(unfinished, "wb") as file:
         file.write(code)
+        file.flush()
+        # one cut short by a crash would be a container without a filter
+        os.fsync(file.fileno())
     os.rename(unfinished, path)
     return code

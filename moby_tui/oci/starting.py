@@ -7,11 +7,11 @@ import select
 import signal
 
 from moby_tui.engine.runtime import hooks
-from moby_tui.engine.runtime.failure import StartFailure
+from moby_tui.engine.runtime.failure import StartFailure, read_report
 from moby_tui.errors import MobyError
 from moby_tui.oci import entering, log, removal
 from moby_tui.oci.console import Relay
-from moby_tui.oci.creation import Asked, create, read_report
+from moby_tui.oci.creation import Asked, create
 from moby_tui.oci.store import Container, Store
 
 _REFUSALS = {
@@ -55,11 +55,12 @@ def _let_go(container: Container, command: str) -> None:
         go = os.open(container.go, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.write(go, b"g")
         os.close(go)
-        said = read_report(report)
+        os.set_blocking(report, True)
+        _, failure = read_report(report)
     finally:
         os.close(report)
-    if said:
-        raise StartFailure.of_report(said, command)
+    if failure:
+        raise StartFailure.of_report(failure, command)
 
 
 def run(store: Store, ident: str, asked: Asked, *, detach: bool, keep: bool) -> int:

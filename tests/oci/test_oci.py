@@ -264,6 +264,19 @@ def test_a_hook_of_the_container_has_no_more_rights_than_it(runtime: bundle.Runt
     assert done.stdout.split() == ["CapBnd:", "0000000000000000", "33"]
 
 
+def test_the_seccomp_filter_is_in_force_for_exec_too(either: bundle.Runtime, tmp_path: Path) -> None:
+    def change(config: dict[str, Any]) -> None:
+        rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}
+        config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
+        config["mounts"].append({"destination": "/t", "type": "tmpfs"})
+
+    folder = bundle.make(tmp_path / "b", change, "sh", "-c", "mkdir /t/x; grep ^Seccomp: /proc/self/status; sleep 50")
+    assert either("run", "-d", "--bundle", str(folder), "oci-filter").returncode == 0
+    done = either("exec", "oci-filter", "sh", "-c", "mkdir /t/x; grep ^Seccomp: /proc/self/status; ls /t")
+    assert done.stdout.split() == ["Seccomp:", "2"]
+    assert "No space left on device" in done.stderr
+
+
 def test_errors_are_logged_as_json(runtime: bundle.Runtime, tmp_path: Path) -> None:
     log = tmp_path / "log"
     done = bundle.Runtime([*runtime.command[:-2], "--log", str(log), "--log-format=json"], tmp_path / "r")("state", "nobody")

@@ -1,0 +1,56 @@
+"""Other engines with our runtime under them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import image
+
+Podman = Callable[..., subprocess.CompletedProcess[str]]
+PROJECT = Path(__file__).parents[2]
+_NETLESS = ("--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+
+
+@pytest.fixture
+def podman(roots: tuple[Path, Path], tmp_path: Path) -> Iterator[Podman]:
+    if shutil.which("podman") is None:
+        pytest.fail("this test needs podman: install it")
+    base = roots[0].parent  # podman takes short paths only
+    runtime = tmp_path / "moby-oci"
+    runtime.write_text(
+        f'#!/bin/sh\nexport PYTHONPATH={PROJECT}\nexec {sys.executable} -P -m moby_tui oci --root {tmp_path}/oci "$@"\n'
+    )
+    runtime.chmod(0o755)
+    options = {"root": "d", "runroot": "r", "tmpdir": "t"}
+    command = ["podman", *(f"--{name}={base / folder}" for name, folder in options.items())]
+    command += ["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=file", f"--runtime={runtime}"]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    image.rootfs(tmp_path / "rootfs")
+    subprocess.run(["tar", "-C", str(tmp_path / "rootfs"), "-cf", str(tmp_path / "i.tar"), "."], check=True)
+    assert run("import", str(tmp_path / "i.tar"), "bb").returncode == 0
+    yield run
+    run("rm", "-fa", "-t", "0")
+
+
+def test_podman(podman: Podman) -> None:
+    done = podman("run", "--rm", *_NETLESS, "bb", "sh", "-c", "echo hello; exit 5")
+    assert (done.returncode, done.stdout) == (5, "hello\n"), done.stderr
+    assert podman("run", "--rm", *_NETLESS, "bb", "nosuch").returncode == 127
+    started = podman("run", "-d", "--name", "c", "--pids-limit", "50", *_NETLESS, "bb", "sleep", "100")
+    assert started.returncode == 0, started.stderr
+    done = podman("exec", "--user", "7:8", "c", "sh", "-c", "id -u; exit 4")
+    assert (done.returncode, done.stdout) == (4, "7\n")
+    assert podman("pause", "c").returncode == 0
+    assert podman("unpause", "c").returncode == 0
+    assert podman("kill", "c").returncode == 0
+    assert podman("wait", "c").stdout == "137\n"
+    assert podman("rm", "c").returncode == 0
