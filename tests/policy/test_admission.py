@@ -159,10 +159,6 @@ def test_an_image_is_needed() -> None:
 @pytest.mark.parametrize(
     ("host", "option"),
     [
-        ({"pid_mode": "container:x"}, "--pid container:x"),
-        ({"ipc_mode": "none"}, "--ipc none"),
-        ({"userns_mode": "keep-id"}, "--userns keep-id"),
-        ({"network_mode": "container:x"}, "--network container:x"),
         ({"network_mode": "mine"}, "--network mine"),
         ({"links": ["a:b"]}, "--link"),
         ({"volumes_from": ["a"]}, "--volumes-from"),
@@ -215,6 +211,6 @@ def test_ports_of_the_host_network_are_told_about() -> None:
 
 def test_the_tables_name_fields_that_exist() -> None:
     fields = set(HostConfig.__struct_fields__)
-    assert {*unsupported._HOST, *unsupported._HARMLESS, *unsupported._MODES} <= fields
+    assert {*unsupported._HOST, *unsupported._HARMLESS} <= fields
     assert set(unsupported._CONFIG) <= set(ContainerConfig.__struct_fields__)
     assert set(unsupported._ENDPOINT) <= set(EndpointSettings.__struct_fields__)

@@ -12,6 +12,7 @@ import msgspec
 
 from moby_tui.engine.containers import health
 from moby_tui.engine.containers.ending import parse_signal
+from moby_tui.engine.containers.isolation import settle_references
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission, security
@@ -60,7 +61,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 path=command[0],
                 args=command[1:],
                 config=config,
-                host_config=_settle_host(asked),
+                host_config=_settle_host(parts, asked),
                 networking=asked.networking_config,
                 mounts=volumes.mounts,
                 anonymous_volumes=volumes.anonymous,
@@ -141,7 +142,7 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     return config
 
 
-def _settle_host(asked: ContainerCreate) -> HostConfig:
+def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
     host = msgspec.structs.replace(asked.host_config)
     host.network_mode = host.network_mode or "bridge"
     if host.network_mode == "default":
@@ -151,6 +152,7 @@ def _settle_host(asked: ContainerCreate) -> HostConfig:
     host.shm_size = host.shm_size or 64 * 1024 * 1024
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"
+    settle_references(parts, host)
     host.runtime = host.runtime or "moby"
     host.log_config.type = host.log_config.type or "json-file"
     host.restart_policy.name = host.restart_policy.name or "no"

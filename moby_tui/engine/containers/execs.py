@@ -13,10 +13,10 @@ import msgspec
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.policy import security
+from moby_tui.engine.policy import capabilities, security
 from moby_tui.engine.runtime import monitor_client, spec, user
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotImplementedYet
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
 from moby_tui.schema.stream import Stream
 
@@ -35,8 +35,6 @@ async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> s
     """Raises ``Conflict`` where the container does not run."""
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
-    if config.privileged:
-        raise NotImplementedYet("option --privileged of exec")
     monitor_client.parse_detach_keys(config.detach_keys)
     _check_running(parts, record)
     ident = secrets.token_hex(32)
@@ -113,8 +111,12 @@ def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[
         who = user.resolve(root, config.user or record.config.user, record.host_config.group_add or [])
     finally:
         os.close(root)
-    identity = spec.Identity(who, security.resolve(record.host_config, parts.paths))
-    return spec.exec_process(record, identity, config)
+    profile = security.resolve(record.host_config, parts.paths)
+    if config.privileged:
+        # as docker: every capability, and no AppArmor; the container's seccomp filter and devices stay what they are
+        every = capabilities.resolve([], [], privileged=True).granted
+        profile = msgspec.structs.replace(profile, capabilities=every, apparmor_profile="")
+    return spec.exec_process(record, spec.Identity(who, profile), config)
 
 
 def _read_state(path: Path) -> dict[str, Any] | None:

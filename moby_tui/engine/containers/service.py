@@ -8,12 +8,13 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from moby_tui.engine.containers import boot, changes, creation, ending, execs, logs, orphans, view
+from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers import stats as statistics
 from moby_tui.engine.containers.history import history_stream
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.processes import top
+from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.runtime import archive, monitor_client
 from moby_tui.engine.runtime.archive import put as put_archive
@@ -237,7 +238,7 @@ class ContainerService:
 
     async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
         async with self._root(record) as root:
-            pieces = archive.get(root, path)
+            pieces = archive.get(root, path, self._owners(record))
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 yield piece
 
@@ -261,6 +262,7 @@ class ContainerService:
                 no_overwrite_dir_non_dir=no_overwrite_dir_non_dir,
                 copy_uid_gid=copy_uid_gid,
                 container_user=record.config.user,
+                owners=self._owners(record),
             )
         self._parts.event("extract-to-dir", record)
 
@@ -268,9 +270,15 @@ class ContainerService:
         record = self._parts.get(ref)
         self._parts.event("export", record)
         async with self._root(record) as root:
-            pieces = archive.export(root)
+            pieces = archive.export(root, self._owners(record))
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 yield piece
+
+    def _owners(self, record: ContainerRecord) -> Owners:
+        """How to read the owners in a container's root: on disk they are its own ids, in its mounts the host's."""
+        if not record.host_config.userns_mode or not view.current_state(self._parts, record).alive:
+            return Owners()
+        return Owners(*isolation.maps_of(self._parts, record))
 
     @asynccontextmanager
     async def _root(self, record: ContainerRecord, *, writable: bool = False) -> AsyncIterator[int]:

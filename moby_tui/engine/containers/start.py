@@ -8,12 +8,14 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.containers import health, logs, orphans, restarting
+from moby_tui.engine.containers import isolation as isolations
 from moby_tui.engine.containers.parts import Parts, event_attributes
-from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import fault, netns
 from moby_tui.engine.policy import security
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.runtime import monitor_client, spec, user
+from moby_tui.engine.runtime.isolation import Isolation
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.locks import FileLock
@@ -52,31 +54,61 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0) -> 
 
 async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int) -> None:
     files = parts.files(record)
-    image = parts.images.resolve(record.image_id)
-    # a failure from here on leaves nothing: the mount goes with its descriptor
-    root = snapshot.mount(image.layers, files.upper, files.work)
     try:
-        fault.point("start.root mounted")
-        sandbox = await _prepare_network(parts, record)
+        record = isolations.with_names(parts, record)
+        isolation = await isolations.prepare(parts, record)
         try:
-            fault.point("start.network made")
-            await _launch(parts, record, files, lock, root, sandbox, restarts)
-        except BaseException:
-            await parts.networks.release(sandbox)
-            raise
-        sandbox.close()
+            await _start_isolated(parts, record, files, lock, isolation, restarts)
+        finally:
+            isolation.close()
     except (MobyError, OSError) as error:
         _record_failure(files, error)
         monitor_client.dismiss(files.attachments)
         if record.host_config.auto_remove:
             _remove(parts, record, files)
         raise
+
+
+async def _start_isolated(
+    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, isolation: Isolation, restarts: int
+) -> None:
+    # a failure from here on leaves nothing: the mount goes with its descriptor
+    root = await _mount_root(parts, record, files, isolation)
+    try:
+        fault.point("start.root mounted")
+        sandbox = await _prepare_network(parts, record, isolation)
+        try:
+            fault.point("start.network made")
+            await _launch(parts, record, files, lock, root, sandbox, isolation, restarts)
+        except BaseException:
+            await parts.networks.release(sandbox)
+            raise
+        sandbox.close()
     finally:
         os.close(root)
 
 
-async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
+async def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
+    """The root, with its volumes filled from it. Volumes take the owners that the image has, so they are filled before any id is mapped."""
+    layers = parts.images.resolve(record.image_id).layers
+    root = snapshot.mount(layers, files.upper, files.work)
+    try:
+        for mount in record.mounts:
+            if mount.destination in record.populated:
+                await parts.volumes.populate(mount.name, root, mount.destination)
+        if isolation.user is None:
+            return root
+    except BaseException:
+        os.close(root)
+        raise
+    os.close(root)
+    return snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
+
+
+async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Isolation) -> Sandbox:
     host, config = record.host_config, record.config
+    if "network" in isolation.joined:
+        return Sandbox(netns_fd=isolation.joined.pop("network"))
     endpoints = (record.networking.endpoints_config if record.networking else None) or {}
     return await parts.networks.prepare(
         record.id,
@@ -91,20 +123,26 @@ async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
         dns_search=host.dns_search or [],
         dns_options=host.dns_options or [],
         extra_hosts=host.extra_hosts or [],
+        create=isolation.take_network if isolation.network >= 0 else netns.create,
     )
 
 
 async def _launch(
-    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, root: int, sandbox: Sandbox, restarts: int
+    parts: Parts,
+    record: ContainerRecord,
+    files: ContainerPaths,
+    lock: FileLock,
+    root: int,
+    sandbox: Sandbox,
+    isolation: Isolation,
+    restarts: int,
 ) -> None:
     profile = security.resolve(record.host_config, parts.paths)
     who = user.resolve(root, record.config.user, record.host_config.group_add or [])
-    for mount in record.mounts:
-        if mount.destination in record.populated:
-            await parts.volumes.populate(mount.name, root, mount.destination)
+    isolation.check_user(who.uid, [who.gid, *who.groups])
     _write_files(files, record, sandbox)
     fault.point("start.files written")
-    identity = spec.Identity(who, profile)
+    identity = spec.Identity(who, profile, isolation)
     configuration = spec.build(
         record,
         identity,
@@ -115,10 +153,12 @@ async def _launch(
     files.bundle.write_bytes(msgspec.json.encode(configuration))
     fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")
-    order = _order(parts, record, files, sandbox, program)
+    joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
+    order = _order(parts, record, files, sandbox, program, [*joined], [*isolation.trees])
     order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
-    network = [] if sandbox.netns_fd is None else [sandbox.netns_fd]
-    await parts.launcher.start(order, files.run / "order.json", [root, lock.fileno(), *network, *sandbox.keep_fds])
+    kept = [*sandbox.keep_fds, *isolation.kept]
+    descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]
+    await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")
     for event in parts.volumes.mount_events("mount", record.id, record.mounts):
         parts.publish(*event)
@@ -143,7 +183,15 @@ def read_network(files: ContainerPaths) -> NetworkState:
     return NetworkState({}, {})
 
 
-def _order(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox: Sandbox, seccomp: str) -> Order:
+def _order(
+    parts: Parts,
+    record: ContainerRecord,
+    files: ContainerPaths,
+    sandbox: Sandbox,
+    seccomp: str,
+    joined: list[str],
+    trees: list[str],
+) -> Order:
     config, host = record.config, record.host_config
     log = logs.settings(record)
     return Order(
@@ -170,8 +218,8 @@ def _order(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox
         auto_remove=host.auto_remove,
         teardown=sandbox.teardown,
         exit_events=_exit_events(parts, record, sandbox),
-        has_network=sandbox.netns_fd is not None,
-        kept_descriptors=len(sandbox.keep_fds),
+        joined=joined,
+        trees=trees,
     )
 
 

@@ -128,8 +128,9 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
 
 
 def _asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
-    """A container that does not run has places in its networks, and nothing in them."""
-    return {record.host_config.network_mode: EndpointSettings()}
+    """A container that does not run has places in its networks, and nothing in them; one in another's has none of its own."""
+    mode = record.host_config.network_mode
+    return {} if mode.startswith("container:") else {mode: EndpointSettings()}
 
 
 def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:

@@ -22,6 +22,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 MACHINE = os.uname().machine
 _NUMBERS = {
     "x86_64": {
+        "capget": 125,
+        "setfsgid": 123,
+        "setfsuid": 122,
         "setresuid": 117,
         "setresgid": 119,
         "setgroups": 116,
@@ -35,6 +38,9 @@ _NUMBERS = {
         "ioprio_set": 251,
     },
     "aarch64": {
+        "capget": 90,
+        "setfsgid": 152,
+        "setfsuid": 151,
         "setresuid": 147,
         "setresgid": 149,
         "setgroups": 159,
@@ -104,6 +110,7 @@ pivot_root = _named("pivot_root", c_char_p, c_char_p)
 umount2 = _libc_call("umount2", c_char_p, c_int)
 
 # processes
+capget = _named("capget", c_void_p, c_void_p)
 capset = _named("capset", c_void_p, c_void_p)
 execve = _libc_call("execve", c_char_p, c_void_p, c_void_p)
 exit_group = _named("exit_group", c_int)
@@ -116,6 +123,8 @@ sched_setaffinity = _libc_call("sched_setaffinity", c_int, c_size_t, c_void_p)
 sched_setattr = _named("sched_setattr", c_int, c_void_p, c_uint)
 seccomp = _named("seccomp", c_uint, c_uint, c_void_p)
 setdomainname = _libc_call("setdomainname", c_char_p, c_size_t)
+setfsgid = _named("setfsgid", c_uint)
+setfsuid = _named("setfsuid", c_uint)
 setgroups = _named("setgroups", c_size_t, c_void_p)
 sethostname = _libc_call("sethostname", c_char_p, c_size_t)
 setns = _libc_call("setns", c_int, c_int)

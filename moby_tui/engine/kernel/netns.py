@@ -23,6 +23,11 @@ def create() -> int:
     return _Thread(_unshare).result()
 
 
+def on_own_thread(function: Callable[[], T]) -> T:
+    """Runs a function that may change its thread's namespaces or identity; the thread ends with it."""
+    return _Thread(function).result()
+
+
 def call(namespace: int, function: Callable[[], T]) -> T:
     """Runs a function on a thread inside the namespace (setns(2)); returns or raises what it does."""
     return _Thread(lambda: _enter(namespace, function)).result()

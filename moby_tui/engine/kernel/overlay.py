@@ -10,10 +10,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel.calls import unshare
+from moby_tui.engine.kernel.ids import making_files_as
 
 #: The layers were not made with these features, and a directory renamed in place could not be committed.
 _OPTIONS = ("redirect_dir", "metacopy", "index")
@@ -67,19 +69,68 @@ def _mount_each(layers: list[str], writable: Writable | None) -> int:
         return kernel.fsmount(context, attributes=0 if writable else kernel.MOUNT_ATTR_RDONLY)
 
 
+def mount_mapped(layers: list[str], writable: Writable, user_namespace: int, owner: tuple[int, int]) -> int:
+    """As ``mount``, seen through the id map of a user namespace: what its root owns belongs to the image's root on disk.
+
+    Overlayfs itself cannot be mapped, its layers can (Linux 5.19), where their file system can (mount_setattr(2)). ``owner`` are the
+    host's ids of the namespace's root: overlayfs does its own work as whoever mounts it, who must be mapped there. Raises ``OSError``.
+    """
+
+    def work() -> int:
+        _enter_own_namespace()
+        parent = os.path.dirname(writable[0])
+        for folder in {os.path.commonpath(layers), parent} if layers else {parent}:
+            _cover_mapped(folder, user_namespace)
+        with making_files_as(*owner):
+            return _mount_covered(layers, writable)
+
+    return _on_own_thread(work)
+
+
+def _cover_mapped(folder: str, user_namespace: int) -> None:
+    """Lays a mapped view of a folder over it, in this thread's mount namespace."""
+    fd = _clone(folder)
+    try:
+        kernel.mount_setattr(fd, set=kernel.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
+        kernel.move_mount(fd, "", kernel.AT_FDCWD, folder, kernel.MOVE_MOUNT_F_EMPTY_PATH)
+    finally:
+        os.close(fd)
+
+
+def _mount_covered(layers: list[str], writable: Writable) -> int:
+    """Either way, on a thread that is in a mount namespace of its own already."""
+    if not layers:
+        return _clone(writable[0])
+    try:
+        return _mount_each(layers, writable)
+    except OSError as error:
+        if error.errno not in _NOT_KNOWN:
+            raise
+        return _mount_in_own_namespace(layers, writable)
+
+
 def _mount_old(layers: list[str], writable: Writable | None) -> int:
     """mount(2) in a namespace of a thread's own, then a detached copy; the namespace ends with the thread."""
+
+    def work() -> int:
+        _enter_own_namespace()
+        return _mount_in_own_namespace(layers, writable)
+
+    return _on_own_thread(work)
+
+
+def _on_own_thread(work: Callable[[], int]) -> int:
     import threading
 
     outcome: list[int | OSError] = []
 
-    def work() -> None:
+    def run() -> None:
         try:
-            outcome.append(_mount_in_own_namespace(layers, writable))
+            outcome.append(work())
         except OSError as error:
             outcome.append(error)
 
-    thread = threading.Thread(target=work, name="overlay-mount")
+    thread = threading.Thread(target=run, name="overlay-mount")
     thread.start()
     thread.join()
     if isinstance(outcome[0], OSError):
@@ -87,11 +138,14 @@ def _mount_old(layers: list[str], writable: Writable | None) -> int:
     return outcome[0]
 
 
-def _mount_in_own_namespace(layers: list[str], writable: Writable | None) -> int:
-    """The options are short because the working directory is /proc/thread-self/fd: a layer is its descriptor's number."""
+def _enter_own_namespace() -> None:
     if unshare(_CLONE_NEWNS) != 0:  # parts this thread's working directory from the process's, too
         raise OSError(ctypes.get_errno(), "unshare a mount namespace")
     kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+
+
+def _mount_in_own_namespace(layers: list[str], writable: Writable | None) -> int:
+    """The options are short because the working directory is /proc/thread-self/fd: a layer is its descriptor's number."""
     with ExitStack() as stack:  # opened here: overlayfs takes directories of the caller's namespace only
         options = ["lowerdir=" + ":".join(str(_open(layer, stack)) for layer in layers)]
         if writable:

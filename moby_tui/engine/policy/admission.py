@@ -9,7 +9,7 @@ import ipaddress
 import re
 import resource
 
-from moby_tui.engine.policy import lifecycle, limits, unsupported
+from moby_tui.engine.policy import lifecycle, limits, namespaces, unsupported
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
@@ -29,6 +29,7 @@ def check(asked: ContainerCreate) -> list[str]:
     """
     host = asked.host_config
     _check_config(asked)
+    namespaces.check(asked)
     unsupported.refuse(asked)
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
     warnings = limits.settle(host)

@@ -22,14 +22,6 @@ _HARMLESS: dict[str, tuple[str, frozenset[object]]] = {
     "runtime": ("--runtime", frozenset({"", "moby"})),
     "volume_driver": ("--volume-driver", frozenset({"", "local"})),
 }
-#: The namespaces: the values that are here; any other that Docker knows is refused by name.
-_MODES: dict[str, tuple[str, frozenset[str]]] = {
-    "cgroupns_mode": ("--cgroupns", frozenset({"", "private", "host"})),
-    "ipc_mode": ("--ipc", frozenset({"", "private", "shareable", "host"})),
-    "pid_mode": ("--pid", frozenset({"", "private", "host"})),
-    "userns_mode": ("--userns", frozenset({"", "host"})),
-    "uts_mode": ("--uts", frozenset({"", "private", "host"})),
-}
 _ENDPOINT = {
     "driver_opts": "--network driver-opt",
     "gw_priority": "--network gw-priority",
@@ -46,9 +38,6 @@ def refuse(asked: ContainerCreate) -> None:
     for name, (option, harmless) in _HARMLESS.items():
         if (value := getattr(host, name)) not in harmless:
             raise _not_yet(f"{option} {value}")
-    for name, (option, modes) in _MODES.items():
-        if (mode := getattr(host, name)) not in modes:
-            raise _not_yet(f"{option} {mode}")
     _refuse_networks(asked)
 
 
@@ -61,7 +50,7 @@ def _refuse_fields(holder: ContainerConfig | HostConfig | EndpointSettings, opti
 def _refuse_networks(asked: ContainerCreate) -> None:
     endpoints = (asked.networking_config and asked.networking_config.endpoints_config) or {}
     for name in (asked.host_config.network_mode, *endpoints):
-        if name not in _NETWORKS:
+        if name not in _NETWORKS and not name.startswith("container:"):
             raise _not_yet(f"--network {name}")
     for endpoint in endpoints.values():
         if endpoint is not None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, open_in_root, openat2
 from moby_tui.engine.runtime import user
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
@@ -49,13 +50,13 @@ def stat(root: int, path: str) -> PathStat:
     )
 
 
-def get(root: int, path: str) -> Iterator[bytes]:
+def get(root: int, path: str, owners: Owners | None = None) -> Iterator[bytes]:
     """An uncompressed tar of a path; its first entry is the path's base name (``.`` where the path ends with it).
 
     ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
     """
     with _opened(root, path) as top:
-        yield from _archive(top, _base_name(path))
+        yield from _archive(top, _base_name(path), owners)
 
 
 async def put(
@@ -66,6 +67,7 @@ async def put(
     no_overwrite_dir_non_dir: bool = False,
     copy_uid_gid: bool = False,
     container_user: str = "",
+    owners: Owners | None = None,
 ) -> None:
     """Unpacks an archive (tar, plain or gzip, bzip2, xz, zstd) into an existing directory; ``root`` is the container's root.
 
@@ -79,20 +81,20 @@ async def put(
     if copy_uid_gid and container_user:
         who = user.resolve(root, container_user, [])
         owner = who.uid, who.gid
-    await extract.extract(root, path, pieces, strict=no_overwrite_dir_non_dir, owner=owner)
+    await extract.extract(root, path, pieces, strict=no_overwrite_dir_non_dir, owner=owner, owners=owners or Owners())
 
 
-def export(root: int) -> Iterator[bytes]:
+def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
     """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
     with _opened(root, "/") as top:
-        yield from _archive(top, "", device=os.fstat(top).st_dev)
+        yield from _archive(top, "", owners, device=os.fstat(top).st_dev)
 
 
-def _archive(top: int, base: str, *, device: int | None = None) -> Iterator[bytes]:
+def _archive(top: int, base: str, owners: Owners | None, *, device: int | None = None) -> Iterator[bytes]:
     """The object ``top`` and, where it is a directory, what is below it, as far as it is on ``device``."""
     from moby_tui.engine.runtime.tar_writer import END, TarWriter
 
-    writer = TarWriter()
+    writer = TarWriter(owners)
     status = os.fstat(top)
     if device is None:
         yield from writer.member(top, base, status)

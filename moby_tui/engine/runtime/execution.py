@@ -12,6 +12,7 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup
 from moby_tui.engine.runtime.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.loop import READ, Loop
+from moby_tui.engine.runtime.plan import joining
 from moby_tui.engine.runtime.plan.container import Spec, compile_exec
 from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.stdio import Stdio
@@ -27,7 +28,8 @@ _GONE = bytes(8) + b"the container has ended"
 
 
 class Execution:
-    """``request`` as the engine sends it: id, process (OCI), tty, stdin, stdout, stderr, size, keys, detach.
+    """``request`` as the engine sends it: id, process (OCI), tty, stdin, stdout, stderr, size, keys, detach; ``container`` is the
+    container's configuration.
 
     ``record`` is the file whose replacement tells others how it stands, empty where nobody asks; ``ended`` is called when all is
     over; ``log`` takes its output.
@@ -39,6 +41,7 @@ class Execution:
         request: dict[str, object],
         record: str,
         devpts: int,
+        container: Spec,
         ended: Callable[[Execution, int], None],
         log: OutputLog | None = None,
     ) -> None:
@@ -49,6 +52,7 @@ class Execution:
         self._process: Spec = process
         self._request = request
         self._record = record
+        self._container = container
         self._on_end = ended
         self._pid = 0
         self._pidfd = -1
@@ -64,7 +68,7 @@ class Execution:
         size = request.get("size")
         if isinstance(size, list) and len(size) == 2 and all(size):
             self.stdio.resize(int(size[0]), int(size[1]))
-        self.stdio.give_to(process["user"]["uid"], process["user"]["gid"])
+        self.stdio.give_to(process["user"], *joining.id_maps(container))
 
     def start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
         """Makes the process and returns its pid. Raises ``StartFailure``; the record then holds the exit code a shell would give."""
@@ -85,6 +89,7 @@ class Execution:
             program = compile_exec(
                 self._process,
                 init=init,
+                container=self._container,
                 entrances=entrances,
                 terminal=self.stdio.terminal,
                 streams=self.stdio.child,

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull
 
@@ -46,10 +47,12 @@ _LAST_TIME_NS = 2**33 * 1_000_000_000
 _SCHILY = "SCHILY.xattr."
 
 
-async def extract(root: int, path: str, pieces: AsyncIterator[bytes], *, strict: bool, owner: tuple[int, int] | None) -> None:
-    """Unpacks ``pieces`` into the directory ``path`` below ``root``; see ``archive.put``."""
+async def extract(
+    root: int, path: str, pieces: AsyncIterator[bytes], *, strict: bool, owner: tuple[int, int] | None, owners: Owners
+) -> None:
+    """Unpacks ``pieces`` into the directory ``path`` below ``root``; see ``archive.put``. Owners are the container's ids."""
     feed = _Feed(pieces, asyncio.get_running_loop())
-    work = asyncio.create_task(asyncio.to_thread(_unpack, root, path, feed, strict, owner))
+    work = asyncio.create_task(asyncio.to_thread(_unpack, root, path, feed, strict, owner, owners))
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -58,9 +61,9 @@ async def extract(root: int, path: str, pieces: AsyncIterator[bytes], *, strict:
         raise
 
 
-def _unpack(root: int, path: str, feed: io.RawIOBase, strict: bool, owner: tuple[int, int] | None) -> None:
-    with _told(path), _destination(root, path):
-        unpacking = _Unpacking(root, path, strict, owner)
+def _unpack(root: int, path: str, feed: io.RawIOBase, strict: bool, owner: tuple[int, int] | None, owners: Owners) -> None:
+    with _told(path), _destination(root, path), owners.making_files():
+        unpacking = _Unpacking(root, path, strict, owner, owners)
         with _decompressed(io.BufferedReader(feed, _CHUNK)) as stream, _tar(stream) as archive:
             for member in archive:
                 unpacking.add(member, archive)
@@ -130,8 +133,9 @@ class _Header(tarfile.TarInfo):
 class _Unpacking:
     """Members become objects below the destination, ``strict`` about directories and other things in each other's place."""
 
-    def __init__(self, root: int, path: str, strict: bool, owner: tuple[int, int] | None) -> None:
+    def __init__(self, root: int, path: str, strict: bool, owner: tuple[int, int] | None, owners: Owners) -> None:
         self._root = root
+        self._owners = owners
         self._path = os.fsencode("/" + path.strip("/"))
         self._strict = strict
         self._owner = owner
@@ -234,7 +238,10 @@ class _Unpacking:
         os.utime(base, ns=_times(member), dir_fd=parent, follow_symlinks=False)
 
     def _owner_of(self, member: tarfile.TarInfo) -> tuple[int, int]:
-        return self._owner or (member.uid, member.gid)
+        try:
+            return self._owners.outside(*(self._owner or (member.uid, member.gid)))
+        except ValueError as error:
+            raise InvalidArgument(f"cannot unpack {member.name!r}: {error}; map more ids, or copy without owners") from error
 
     @contextmanager
     def _parent(self, folder: bytes) -> Iterator[int]:

@@ -224,7 +224,7 @@ class Probe:
         monitor.publish(f"exec_start: {command}", execID=ident)
         request: dict[str, object] = {"id": ident, "process": self._process}
         try:
-            self._execution = Execution(monitor.loop, request, "", monitor.devpts, self._ended, self._output)
+            self._execution = Execution(monitor.loop, request, "", monitor.devpts, monitor.spec, self._ended, self._output)
             monitor.run_execution(self._execution)
         except StartFailure as failure:
             self._on_end(self, _NO_CODE, failure.message)

@@ -127,7 +127,7 @@ def _wait_for(told: int, wake: int) -> bytes:
 
 def _stand_by(engine: socket.socket, tell: int) -> None:
     """In the new process; never returns."""
-    from moby_tui.engine.runtime import monitor
+    from moby_tui.engine.runtime import monitor, user_namespace
     from moby_tui.engine.runtime.order import Order
     from moby_tui.engine.runtime.standby import stand_by
 
@@ -149,7 +149,13 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
         if standby is not None:
             standby.dismiss()
         os._exit(0)
-    _become_monitor(monitor.run, Order.decode, json.loads(data)["order"], descriptors, standby, tell)
+    request = json.loads(data)
+    if "userns" in request:
+        if standby is not None:
+            standby.dismiss()
+        user_namespace.serve(request["userns"], descriptors)
+        os._exit(0)
+    _become_monitor(monitor.run, Order.decode, request["order"], descriptors, standby, tell)
 
 
 def _leave_terminal() -> None:

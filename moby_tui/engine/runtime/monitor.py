@@ -21,6 +21,7 @@ from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.runtime import restart
+from moby_tui.engine.runtime.birth import Birth
 from moby_tui.engine.runtime.execution import Execution, open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
@@ -28,7 +29,8 @@ from moby_tui.engine.runtime.logs.destination import open_log
 from moby_tui.engine.runtime.logs.settings import LogSettings
 from moby_tui.engine.runtime.loop import READ, Loop
 from moby_tui.engine.runtime.order import Order
-from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, namespace_flags, open_binds
+from moby_tui.engine.runtime.plan import joining
+from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, open_binds
 from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.plan.stage import Stage, compile_stage
 from moby_tui.engine.runtime.standby import SAMPLE, Standby
@@ -111,8 +113,7 @@ class Monitor:
         self.order = order
         self.standby = standby
         self.root, self.container_lock = descriptors[:2]
-        self.network = descriptors[2] if order.has_network else -1
-        self.kept = descriptors[2 + order.has_network :]
+        self.joined, self.trees, self.kept = order.sort(descriptors[2:])
         self.loop = Loop()
         self.journal = Journal(order.journal)
         self.state = State.read(order.state)
@@ -129,6 +130,7 @@ class Monitor:
         self.child = 0
         self.pidfd = -1
         self.seccomp = b""
+        self.spec: Spec = {}
         self.command = ""
         self.started = 0.0
         self.ended = False
@@ -144,8 +146,9 @@ class Monitor:
 
     def make(self) -> int:
         """One run of the container, from its root on. Raises ``StartFailure``, ``OSError`` and ``ValueError``."""
-        spec = self._read_bundle()
+        spec = self.spec = self._read_bundle()
         fault.point("monitor.bundle read")
+        self._choose_process(spec)
         self._make_streams(spec)
         around = self._surroundings(spec)
         standby = self._instruct_standby(spec, around)
@@ -173,11 +176,18 @@ class Monitor:
                 raise ValueError(f"{self.order.seccomp} is empty; remove it and start again")
         return spec
 
+    def _choose_process(self, spec: Spec) -> None:
+        """Ends the process that stands by where it is not the one to use: its terminals go with it."""
+        if self.standby is not None and not self.standby.fits(spec, self.order.cgroup):
+            self.standby.dismiss()
+            self.standby = None
+
     def _make_streams(self, spec: Spec) -> None:
         order = self.order
         self.log = open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
         fault.point("monitor.log open")
-        self.devpts = mount_devpts() if self.standby is None else self.standby.devpts
+        uids, gids = joining.id_maps(spec)
+        self.devpts = mount_devpts(uids, gids) if self.standby is None else self.standby.devpts
         self.stdio = Stdio(
             self.loop,
             devpts=self.devpts,
@@ -192,24 +202,22 @@ class Monitor:
         process = spec["process"]
         assert isinstance(process, dict)
         self.command = str(process["args"][0])
-        self.stdio.give_to(process["user"]["uid"], process["user"]["gid"])
+        self.stdio.give_to(process["user"], uids, gids)
 
     def _surroundings(self, spec: Spec) -> Surroundings:
         assert self.stdio is not None
         around = Surroundings()
-        around.root, around.network, around.devpts = self.root, self.network, self.devpts
+        around.root, around.joined, around.devpts = self.root, self.joined, self.devpts
+        around.network = self.joined.get("network", -1)
         around.terminal, around.streams = self.stdio.terminal, self.stdio.child
         around.seccomp = self.seccomp
-        around.binds = open_binds(spec)
+        around.binds = open_binds(spec, self.trees, self.joined.get("user", -1))
         return around
 
     def _instruct_standby(self, spec: Spec, around: Surroundings) -> Standby | None:
-        """Has the process that stands by lay out its plan, while the rest is made here; ends it where it is not the one to use."""
+        """Has the process that stands by lay out its plan, while the rest is made here."""
         standby, self.standby = self.standby, None
         if standby is None:
-            return None
-        if not standby.fits(spec, self.order.cgroup, len(around.binds)):
-            standby.dismiss()
             return None
         try:
             standby.prepare(spec, around)
@@ -276,24 +284,27 @@ class Monitor:
     def _clone(self, spec: Spec, around: Surroundings) -> tuple[int, int]:
         """Makes the first process; returns what lets it go and where it reports."""
         assert self.cgroup is not None
-        around.root_point, around.mask_point = f"{self.order.run}/rootfs", f"{self.order.run}/mask"
+        around.root_point, around.mask_point = joining.mount_points(spec, self.order.run)
         for folder in (around.root_point, around.mask_point):
             os.makedirs(folder, exist_ok=True)
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
         around.go, go = os.pipe2(os.O_CLOEXEC)
         report, child_report = os.pipe2(os.O_CLOEXEC)
+        birth = Birth(spec, self.joined)
+        around.born = birth.told_to
         program = compile_container(spec, around)
-        pid = processes.Clone(namespace_flags(spec), self.cgroup.descriptor())()
-        if pid == 0:
+        self.child = birth.clone(self.cgroup.descriptor())
+        if self.child == 0:
             os.close(go)
             program.run(child_report)
-        if pid < 0:
-            raise OSError(-pid, "clone3")
-        self.child = pid
         fault.point("monitor.cloned")
         for fd in (around.go, child_report, *around.entrances, *(bind.tree for bind in around.binds)):
             os.close(fd)
+        self.child = birth.settle(self.child)
+        if self.child == 0:
+            os.close(go)
+            self._await_execution(report)
         return go, report
 
     def _let_go(self, spec: Spec, go: int) -> None:
@@ -405,7 +416,9 @@ class Monitor:
             self.listener.close()
             _unlink(self.order.socket)
         self._let_go_of_run()
-        self.network = restart.close(self.network)
+        for fd in (*self.joined.values(), *self.trees.values()):
+            os.close(fd)
+        self.joined, self.trees = {}, {}
         if not keep_network:
             self._undo(self._undo_network)
         fault.point("monitor.network undone")
@@ -590,7 +603,7 @@ class Monitor:
         if self.ended:
             raise StartFailure("failed", "the container has ended")
         record = f"{self.order.execs}/{request['id']}.state"
-        execution = Execution(self.loop, request, record, self.devpts, self.execution_ended)
+        execution = Execution(self.loop, request, record, self.devpts, self.spec, self.execution_ended)
         fault.point("exec.asked")
         pid = self.run_execution(execution)
         fault.point("exec.started")

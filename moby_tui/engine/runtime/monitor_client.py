@@ -12,6 +12,7 @@ from typing import Any
 
 from moby_tui.engine.kernel import fault, unix_socket
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.runtime import launcher
 from moby_tui.engine.runtime.order import Order
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, MobyError
@@ -37,14 +38,27 @@ class Launcher:
         fault.point("launcher.order written")
         ours, theirs = socket.socketpair()
         try:
-            self._send(str(path), [theirs.fileno(), *descriptors])
+            self._send({"order": str(path)}, [theirs.fileno(), *descriptors])
         finally:
             theirs.close()
         fault.point("launcher.order sent")
         return await _answer(ours, order.attributes.get("name", order.id))
 
-    def _send(self, path: str, descriptors: list[int]) -> None:
-        message = [json.dumps({"order": path}).encode()]
+    async def make_user_namespace(self, uids: IdMap, gids: IdMap, *joined: int) -> tuple[int, int]:
+        """Descriptors of a new user namespace with these maps, or of the one that is given, and of a network namespace in it."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._send({"userns": {"uids": uids, "gids": gids}}, [theirs.fileno(), *joined])
+            data, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, ours, 65536, 2)
+        for fd in descriptors:
+            os.set_inheritable(fd, False)
+        if len(descriptors) != 2:
+            raise MobyError(json.loads(data)["error"] if data else "the launcher was killed while making a user namespace")
+        return descriptors[0], descriptors[1]
+
+    def _send(self, request: dict[str, object], descriptors: list[int]) -> None:
+        message = [json.dumps(request).encode()]
         if self._socket is not None:
             try:
                 socket.send_fds(self._socket, message, descriptors)

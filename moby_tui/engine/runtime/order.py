@@ -36,8 +36,8 @@ class Order:
         auto_remove: bool,
         teardown: list[dict[str, object]],
         exit_events: list[list[object]],
-        has_network: bool,
-        kept_descriptors: int,
+        joined: list[str],
+        trees: list[str],
         restart: dict[str, object] | None = None,
         health: dict[str, object] | None = None,
     ) -> None:
@@ -70,14 +70,24 @@ class Order:
         self.teardown = teardown
         #: type, action, id and attributes of what to publish after the container's end
         self.exit_events = exit_events
-        #: whether a network namespace comes with the descriptors
-        self.has_network = has_network
-        #: how many descriptors are only to be kept open while the container runs
-        self.kept_descriptors = kept_descriptors
         #: for ``runtime.restart.Restarts``; none where it is never started again
         self.restart = restart
         #: for ``runtime.health.HealthCheck``
         self.health = health
+        #: the kinds of namespaces that are joined rather than made; a descriptor for each comes first
+        self.joined = joined
+        #: the destinations whose mounts were made ahead; then a descriptor for each; the rest are only to be kept open
+        self.trees = trees
+
+    def sort(self, descriptors: list[int]) -> tuple[dict[str, int], dict[str, int], list[int]]:
+        """The namespaces by kind, the trees by destination, and what is only to be kept open while the container runs."""
+        trees = len(self.joined)
+        kept = trees + len(self.trees)
+        return (
+            dict(zip(self.joined, descriptors, strict=False)),
+            dict(zip(self.trees, descriptors[trees:], strict=False)),
+            descriptors[kept:],
+        )
 
     def encode(self) -> str:
         return json.dumps({name: value for name, value in self.__dict__.items() if value is not None})

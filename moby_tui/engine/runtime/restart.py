@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 
-from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import fault, ids
 from moby_tui.engine.runtime.failure import StartFailure, say
+from moby_tui.engine.runtime.plan import joining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def again(monitor: Monitor) -> bool:
     if monitor.loop.run_until(lambda: restarts.cancelled, restarts.delay):
         return False
     try:
-        monitor.root = mount_root(restarts.root)
+        monitor.root = mount_root(restarts.root, monitor.joined.get("user", -1), *joining.id_maps(monitor.spec))
         fault.point("restart.root mounted")
         monitor.make()
     except (OSError, ValueError) as error:
@@ -83,14 +84,19 @@ def again(monitor: Monitor) -> bool:
     return True
 
 
-def mount_root(recipe: object) -> int:
-    """The container's root as it was at its first start. ``recipe``: ``layers``, top-most first, ``upper`` and ``work``."""
+def mount_root(recipe: object, user_namespace: int, uids: ids.IdMap, gids: ids.IdMap) -> int:
+    """The container's root as it was at its first start. ``recipe``: ``layers``, top-most first, ``upper`` and ``work``; the maps are
+    those of ``user_namespace``."""
     # few containers come here
     from moby_tui.engine.kernel import overlay
 
     if not isinstance(recipe, dict):
         raise ValueError("the order does not say what to mount; start the container again")
-    return overlay.mount([str(layer) for layer in recipe["layers"]], (str(recipe["upper"]), str(recipe["work"])))
+    layers, writable = [str(layer) for layer in recipe["layers"]], (str(recipe["upper"]), str(recipe["work"]))
+    if ids.is_identity(uids) and ids.is_identity(gids):
+        return overlay.mount(layers, writable)
+    owner = ids.to_host(uids, ids.first(uids)), ids.to_host(gids, ids.first(gids))
+    return overlay.mount_mapped(layers, writable, user_namespace, owner)
 
 
 def _give_up(monitor: Monitor, code: int, reason: str) -> None:

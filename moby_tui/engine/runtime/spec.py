@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.policy.security import SecurityProfile
-from moby_tui.engine.runtime import cdi, init, resources
+from moby_tui.engine.runtime import cdi, init, isolation, resources
 from moby_tui.engine.runtime import devices as device_list
+from moby_tui.engine.runtime.isolation import Isolation
 from moby_tui.engine.runtime.plan.defaults import STAGED, SYS
 from moby_tui.engine.runtime.user import User
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.errors import NotImplementedYet
-from moby_tui.schema.container import ExecCreate, HostConfig, MountPoint
+from moby_tui.schema.container import ExecCreate, MountPoint
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STRICT = ["nosuid", "noexec", "nodev"]
@@ -29,11 +30,13 @@ class Identity(msgspec.Struct, frozen=True):
 
     user: User
     security: SecurityProfile
+    isolation: Isolation = msgspec.field(default_factory=Isolation)
 
 
 def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *, cgroup: str, has_network: bool) -> Json:
     """The configuration. Raises ``InvalidArgument`` on a device that is not there."""
     config, host = record.config, record.host_config
+    own = identity.isolation
     devices = device_list.resolve(host)
     configuration = {
         "ociVersion": "1.2.0",
@@ -41,13 +44,14 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
         "root": {"path": str(paths.run / "rootfs"), "readonly": host.readonly_rootfs},
         "hostname": "" if host.uts_mode == "host" else config.hostname,
         "domainname": config.domainname,
-        "mounts": _mounts(record, paths, identity.security),
+        "mounts": isolation.adapt_mounts(_mounts(record, own.names or paths, identity.security), host, record.mounts, own),
         "linux": {
-            "namespaces": _namespaces(host, has_network),
+            "namespaces": isolation.namespaces(host, own, has_network=has_network),
+            **({"uidMappings": own.uids, "gidMappings": own.gids} if own.uids else {}),
             "cgroupsPath": cgroup,
             "resources": {"devices": devices.rules, **resources.limits(host)},
             "devices": devices.nodes,
-            "sysctl": _sysctls(host, has_network),
+            "sysctl": isolation.sysctls(host.sysctls or {}, host, own, has_network=has_network),
             "maskedPaths": identity.security.masked_paths,
             "readonlyPaths": identity.security.readonly_paths,
             "seccomp": identity.security.seccomp,
@@ -134,19 +138,6 @@ def _merge_environment(*parts: list[str]) -> list[str]:
     return [f"{name}={value}" for name, value in merged.items()]
 
 
-def _namespaces(host: HostConfig, has_network: bool) -> list[Json]:
-    kinds = ["mount"]
-    kinds += [] if host.pid_mode == "host" else ["pid"]
-    kinds += [] if host.uts_mode == "host" else ["uts"]
-    kinds += [] if host.ipc_mode == "host" else ["ipc"]
-    kinds += [] if host.cgroupns_mode == "host" else ["cgroup"]
-    namespaces: list[Json] = [{"type": kind} for kind in kinds]
-    if has_network:
-        # the path stands for the descriptor that travels beside the order
-        namespaces.append({"type": "network", "path": "/proc/self/fd/network"})
-    return namespaces
-
-
 def _mounts(record: ContainerRecord, paths: ContainerPaths, security: SecurityProfile) -> list[Json]:
     host = record.host_config
     writable = {"/sys": host.privileged, "/sys/fs/cgroup": security.writable_cgroups}
@@ -182,9 +173,3 @@ def _asked_mount(mount: MountPoint) -> Json:
         return {"destination": mount.destination, "type": "tmpfs", "source": "tmpfs", "options": options}
     options = ["rbind", mount.propagation or "rprivate", "rw" if mount.rw else "ro"]
     return {"destination": mount.destination, "type": "bind", "source": mount.source, "options": options}
-
-
-def _sysctls(host: HostConfig, has_network: bool) -> dict[str, str]:
-    """As docker: in a network namespace of its own a container may ping, and bind low ports, without capabilities."""
-    defaults = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"} if has_network else {}
-    return {**defaults, **(host.sysctls or {})}

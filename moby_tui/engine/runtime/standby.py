@@ -18,12 +18,12 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.runtime.failure import say
+from moby_tui.engine.runtime.plan import joining
 from moby_tui.engine.runtime.plan.container import (
     Bind,
     Spec,
     Surroundings,
     compile_container,
-    namespace_flags,
     settle_ahead,
 )
 from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
@@ -72,11 +72,14 @@ class Standby:
         #: one byte lets it go, once it is told its configuration; its end ends it
         self.channel = channel
 
-    def fits(self, spec: Spec, cgroup: str, binds: int) -> bool:
+    def fits(self, spec: Spec, cgroup: str) -> bool:
         """Whether the container wants the namespaces and the parent group that this process has."""
         linux = spec["linux"]
         assert isinstance(linux, dict)
         made = {namespace["type"] for namespace in linux["namespaces"] if "path" not in namespace}
+        mounts = spec["mounts"]
+        assert isinstance(mounts, list)
+        binds = sum(mount.get("type") == "bind" for mount in mounts)
         joined = {namespace["type"] for namespace in linux["namespaces"] if "path" in namespace}
         return (
             made == NAMESPACES
@@ -144,7 +147,7 @@ def _make(cgroup: Cgroup, foreign: list[int]) -> Standby | None:
     program = Program()
     settle_ahead(program, around)
     stage = compile_stage(program, devpts, cgroup.mounts())
-    pid = processes.Clone(namespace_flags(SAMPLE), cgroup.descriptor())()
+    pid = processes.Clone(joining.clone_flags(SAMPLE), cgroup.descriptor())()
     if pid == 0:
         for fd in (*foreign, ours.fileno(), report):
             os.close(fd)

@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from moby_tui.engine.kernel.ids import IdMap, to_host
 from moby_tui.engine.runtime import terminal
 from moby_tui.engine.runtime.loop import HANG_UP, READ, WRITE, Loop
 
@@ -262,11 +263,16 @@ class Stdio:
             self._small_pipes.add(source)
         self.child = (child_in, child_out, child_err)
 
-    def give_to(self, uid: int, gid: int) -> None:
-        """Lets a process of that user open its own /dev/stdout. The null device is not ours to give."""
+    def give_to(self, user: dict[str, int], uids: IdMap, gids: IdMap) -> None:
+        """Lets a process of that user open its own /dev/stdout. The null device is not ours to give.
+
+        The user's ids are the container's, the maps those of its user namespace. Raises ``ValueError`` where one is not mapped.
+        """
+        uid, gid = to_host(uids, user["uid"]), to_host(gids, user["gid"])
+        group = terminal.tty_group(gids) if self.tty else gid
         ends = (self.terminal,) if self.tty else (self.child[1], self.child[2])
         for fd in ends:
-            os.fchown(fd, uid, 5 if self.tty else gid)
+            os.fchown(fd, uid, group)
 
     def start(self) -> None:
         """The process has its ends; ours alone stay open, and reading begins."""

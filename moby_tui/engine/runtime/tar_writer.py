@@ -12,6 +12,8 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 
+from moby_tui.engine.kernel.ids import Owners
+
 _CHUNK = 1 << 20
 _BLOCK = 512
 _SCHILY = "SCHILY.xattr."
@@ -22,7 +24,8 @@ END = bytes(2 * _BLOCK)
 class TarWriter:
     """Writes members; a second name of a file becomes a hard link to the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, owners: Owners | None = None) -> None:
+        self._owners = owners or Owners()
         self._first_names: dict[tuple[int, int], str] = {}
 
     def member(self, fd: int, name: str, status: os.stat_result) -> Iterator[bytes]:
@@ -30,6 +33,7 @@ class TarWriter:
         header = _header(fd, name, status)
         if header is None:
             return
+        header.uid, header.gid = self._owners.inside(status.st_uid, status.st_gid)
         if status.st_nlink > 1 and not header.isdir():
             first = self._first_names.setdefault((status.st_dev, status.st_ino), name)
             if first != name:
@@ -42,7 +46,6 @@ class TarWriter:
 def _header(fd: int, name: str, status: os.stat_result) -> tarfile.TarInfo | None:
     header = tarfile.TarInfo(name)
     header.mode = status_bits.S_IMODE(status.st_mode)
-    header.uid, header.gid = status.st_uid, status.st_gid
     header.mtime = status.st_mtime_ns // 1_000_000_000
     records = {"mtime": f"{header.mtime}.{status.st_mtime_ns % 1_000_000_000:09d}"} if status.st_mtime_ns % 1_000_000_000 else {}
     if status_bits.S_ISREG(status.st_mode):

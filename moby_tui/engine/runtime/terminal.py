@@ -8,21 +8,39 @@ import os
 import struct
 
 from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.kernel.ids import IdMap, first, to_host
 
+#: Group ``tty``, as every distribution has it.
+_TTY_GROUP = 5
 _TIOCSWINSZ = 0x5414
 _TIOCGPTPEER = 0x5441
 _TIOCSPTLCK = 0x40045431
 
 
-def mount_devpts() -> int:
-    """A new instance, detached, its descriptor close-on-exec. Terminals are opened from it by us, never by a path of the container."""
+def tty_group(gids: IdMap) -> int:
+    """The host's id of the group that terminals belong to; of the lowest one that there is where that is not mapped."""
+    try:
+        return to_host(gids, _TTY_GROUP)
+    except ValueError:
+        return to_host(gids, first(gids))
+
+
+def mount_devpts(uids: IdMap | None = None, gids: IdMap | None = None) -> int:
+    """A new instance, detached, its descriptor close-on-exec. Terminals are opened from it by us, never by a path of the container.
+
+    The maps are those of the container's user namespace, if it has one of its own: the instance is its root's.
+    """
     context = mounts.fsopen("devpts")
     try:
         mounts.fsconfig_flag(context, "newinstance")
-        for key, value in (("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")):
+        for key, value in (("ptmxmode", "0666"), ("mode", "0620"), ("gid", str(tty_group(gids or [])))):
             mounts.fsconfig_string(context, key, value)
         mounts.fsconfig_create(context)
-        return mounts.fsmount(context, attributes=mounts.MOUNT_ATTR_NOSUID | mounts.MOUNT_ATTR_NOEXEC)
+        tree = mounts.fsmount(context, attributes=mounts.MOUNT_ATTR_NOSUID | mounts.MOUNT_ATTR_NOEXEC)
+        if uids and gids:
+            for name in (".", "ptmx"):
+                os.chown(name, to_host(uids, first(uids)), to_host(gids, first(gids)), dir_fd=tree)
+        return tree
     finally:
         os.close(context)
 

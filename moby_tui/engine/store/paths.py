@@ -131,6 +131,11 @@ class Paths(msgspec.Struct, frozen=True):
         """Address leases and port reservations: valid while the machine is up."""
         return self.exec_root / "networks"
 
+    @property
+    def id_ranges(self) -> Path:
+        """The ranges of ids that running containers hold: see ``store/id_ranges.py``."""
+        return self.exec_root / "ids"
+
     def container(self, container_id: str) -> ContainerPaths:
         return ContainerPaths(self.data_root / "containers" / container_id, self.exec_root / "containers" / container_id)
 

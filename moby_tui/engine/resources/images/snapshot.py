@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -22,3 +23,17 @@ def mount(layers: list[Path], upper: Path | None, work: Path | None) -> int:
         return overlay.mount([os.fspath(layer) for layer in layers], writable)
     except OSError as error:
         raise MobyError(f"cannot mount the root file system: {error}; the data root must lie where overlayfs works") from error
+
+
+def mount_mapped(layers: list[Path], upper: Path, work: Path, user_namespace: int, owner: tuple[int, int]) -> int:
+    """As ``mount``, seen through the id map of a user namespace, of which ``owner`` is the root: see ``overlay.mount_mapped``."""
+    try:
+        writable = (os.fspath(upper), os.fspath(work))
+        return overlay.mount_mapped([os.fspath(layer) for layer in layers], writable, user_namespace, owner)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise MobyError(
+                "the data root's file system cannot map ids (ext4, xfs and btrfs can, tmpfs since Linux 6.3): "
+                "put the data root on one that can, or run with --userns host"
+            ) from error
+        raise MobyError(f"cannot mount the root file system for a user namespace: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from ipaddress import IPv4Network
 
 from moby_tui.engine.kernel import fault, netns
@@ -26,7 +27,9 @@ class BridgeNetwork:
         self._firewall = Firewall(table, bridge, subnet)
         self._bridge = Bridge(bridge, subnet, self._firewall, folders.lock)
 
-    def attach(self, container_id: str, mac: bytes | None, wanted: list[PortRequest]) -> Sandbox:
+    def attach(
+        self, container_id: str, mac: bytes | None, wanted: list[PortRequest], create: Callable[[], int] = netns.create
+    ) -> Sandbox:
         """Ports first, as they are what most often fails, and nothing has been changed then. Raises ``MobyError``."""
         record = self._folders.claim(container_id)
         prepared = Sandbox(keep_fds=[record.descriptor], teardown=[{"unlink": str(record.path)}])
@@ -37,7 +40,7 @@ class BridgeNetwork:
             prepared.ports = port_settings(bound)
             prepared.keep_fds += [port.socket.detach() for port in bound]
             prepared.teardown = _closing(bound) + prepared.teardown
-            self._connect(prepared, record, container_id, mac, bound)
+            self._connect(prepared, record, container_id, mac, bound, create)
         except BaseException as error:
             prepared.release()
             if isinstance(error, OSError):
@@ -45,7 +48,15 @@ class BridgeNetwork:
             raise
         return prepared
 
-    def _connect(self, prepared: Sandbox, record: Record, container_id: str, mac: bytes | None, bound: list[BoundPort]) -> None:
+    def _connect(
+        self,
+        prepared: Sandbox,
+        record: Record,
+        container_id: str,
+        mac: bytes | None,
+        bound: list[BoundPort],
+        create: Callable[[], int],
+    ) -> None:
         self._bridge.ensure(self._folders.published)
         fault.point("network.bridge there")
         address = addresses.lease(self._folders.leases, self._subnet, container_id)
@@ -57,7 +68,7 @@ class BridgeNetwork:
         prepared.teardown = [*self._disconnecting(veth, publications), *_closing(bound), lease, {"unlink": str(record.path)}]
         record.write(prepared.teardown, self._firewall.publishing(publications))
         fault.point("network.record written")
-        prepared.netns_fd = netns.create()
+        prepared.netns_fd = create()
         fault.point("network.namespace made")
         self._bridge.wire(prepared.netns_fd, veth, address, mac)
         fault.point("network.wired")

@@ -72,8 +72,10 @@ class NetworkManager:
         dns_search: Sequence[str] = (),
         dns_options: Sequence[str] = (),
         extra_hosts: Sequence[str] = (),
+        create: Callable[[], int] = netns.create,
     ) -> Sandbox:
-        """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``.
+        """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``; ``create`` makes the
+        namespace, or hands over one that is there.
 
         Raises ``MobyError`` where a port is taken or no address is free, ``InvalidArgument`` for what the network does not
         have, and ``NotFound`` for an unknown one; nothing is left behind then. Costs a few milliseconds.
@@ -85,7 +87,7 @@ class NetworkManager:
             prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(extra_hosts, LOOPBACK))
         elif network.name == "none":
             hosts = files.hosts(files.extra_hosts(extra_hosts, None))
-            prepared = await _uninterrupted(lambda: Sandbox(netns_fd=_isolated(), hosts=hosts))
+            prepared = await _uninterrupted(lambda: Sandbox(netns_fd=_isolated(create), hosts=hosts))
         else:
             names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
             mac = _check_endpoint(asked)
@@ -94,7 +96,7 @@ class NetworkManager:
             gateway = addresses.gateway(subnet)
             extra = files.extra_hosts(extra_hosts, gateway)
             bridge = BridgeNetwork(self._folders, subnet, bridge=self._bridge_name, table=self._instance)
-            prepared = await _uninterrupted(lambda: bridge.attach(container_id, mac, wanted))
+            prepared = await _uninterrupted(lambda: bridge.attach(container_id, mac, wanted, create))
             prepared.ports |= dict.fromkeys(unpublished)
             prepared.hosts = files.hosts(extra, names, prepared.endpoints["bridge"].ip_address)
         prepared.resolv_conf = resolv_conf
@@ -170,9 +172,9 @@ def _discard(making: asyncio.Future[Sandbox]) -> None:
         making.result().release()
 
 
-def _isolated() -> int:
+def _isolated(create: Callable[[], int]) -> int:
     """A namespace with loopback alone."""
-    namespace = netns.create()
+    namespace = create()
     set_loopback_up(namespace)
     return namespace
 

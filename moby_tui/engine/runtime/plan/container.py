@@ -9,20 +9,13 @@ import os
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.plan import guard, identity, scheduling
+from moby_tui.engine.runtime.plan import filesystem, guard, identity, joining, scheduling
 from moby_tui.engine.runtime.plan.defaults import STAGED
 from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan, MountOptions, mount_cgroups, open_bind_source
 from moby_tui.engine.runtime.plan.gate import Gate
-from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.runtime.plan.program import Program, Slot
 from moby_tui.engine.runtime.plan.stage import HIDDEN, MASKS, PROTECTED, ROOT_POINT, Stage
 
-_NAMESPACE_FLAGS = {
-    "mount": processes.CLONE_NEWNS,
-    "pid": processes.CLONE_NEWPID,
-    "uts": processes.CLONE_NEWUTS,
-    "ipc": processes.CLONE_NEWIPC,
-    "network": processes.CLONE_NEWNET,
-}
 _KEYRING = "_moby"
 Spec = dict[str, object]
 
@@ -44,6 +37,12 @@ class Surroundings:
     def __init__(self) -> None:
         self.root = -1
         self.network = -1
+        #: for each kind of namespace that is joined, its descriptor; the network's is here too
+        self.joined: dict[str, int] = {}
+        #: where the process that is cloned tells the pid of the one it makes: see ``joining.forks``
+        self.born = -1
+        #: false in a user namespace that forbids it
+        self.may_set_groups = True
         self.devpts = -1
         self.terminal = -1
         #: standard input, output and error where there is no terminal
@@ -73,17 +72,8 @@ class Surroundings:
         self.no_pivot = False
 
 
-def namespace_flags(spec: Spec) -> int:
-    """The clone3 flags of the namespaces that are made new; the cgroup namespace is unshared later, from inside the cgroup."""
-    flags = 0
-    for namespace in _namespaces(spec):
-        if "path" not in namespace:
-            flags |= _NAMESPACE_FLAGS.get(str(namespace["type"]), 0)
-    return flags
-
-
-def open_binds(spec: Spec) -> list[Bind]:
-    """The sources of the bind mounts, for ``Surroundings.binds``.
+def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[Bind]:
+    """The sources of the bind mounts, for ``Surroundings.binds``. What is in ``trees``, by destination, was opened by the engine.
 
     Opened by the monitor: a process that was made ahead sees the mounts of the host as they were then. Raises ``OSError`` on one that
     cannot be opened, ``ValueError`` on one that may not be mounted where it is asked for.
@@ -92,8 +82,11 @@ def open_binds(spec: Spec) -> list[Bind]:
     for mount in _list(spec, "mounts"):
         if mount.get("type") == "bind":
             source = str(mount["source"])
+            if mount["destination"] in trees:
+                binds.append(Bind(trees.pop(mount["destination"]), directory=True, over_proc=False))
+                continue
             over_proc = guard.check_destination(str(mount["destination"]), source)
-            tree, directory = open_bind_source(source, _mount_options(mount), writable=True)
+            tree, directory = open_bind_source(source, _mount_options(mount), user_namespace)
             binds.append(Bind(tree, directory, over_proc))
     return binds
 
@@ -105,15 +98,17 @@ def compile_container(spec: Spec, around: Surroundings) -> Program:
     root = _section(spec, "root")
     program = Program()
     files = FileSystemPlan(program, around.root)
-    _wait_for(program, around.go)
+    premade: dict[str, Slot] = {}
     if around.stage is None:
-        _settle_in(program, spec, around)
+        premade = _settle_in(program, files, spec, around)
         files.make_private(mounts.MS_PRIVATE)
-    _join_network(program, spec, around)
+    else:
+        _wait_for(program, around.go)
+        _join_network(program, spec, around)
     files.attach_root(around.root_point if around.stage is None else ROOT_POINT)
     staged = around.stage.serves(spec) if around.stage is not None else set()
-    _mount_all(program, files, spec, around, staged)
-    _hide(files, linux, around, staged)
+    _mount_all(program, files, spec, around, staged, premade)
+    _hide(files, linux, around, staged, premade)
     if str(process["cwd"]) != "/":
         files.program.add("close", calls.close, files.target(str(process["cwd"])))
     if around.before_root is not None:
@@ -122,6 +117,7 @@ def compile_container(spec: Spec, around: Surroundings) -> Program:
     identity.set_hostname(program, str(spec.get("hostname", "")), str(spec.get("domainname", "")))
     _attach_streams(program, around)
     _set_personality(program, linux)
+    around.may_set_groups = joining.may_set_groups(spec)
     _finish(program, process, around)
     return program
 
@@ -130,6 +126,7 @@ def compile_exec(
     process: Spec,
     *,
     init: int,
+    container: Spec,
     entrances: list[int],
     terminal: int,
     streams: tuple[int, int, int],
@@ -138,7 +135,7 @@ def compile_exec(
     monitored: bool = True,
     preserved: int = 0,
 ) -> Program:
-    """Lays out one more process in a running container, whose first process is the pidfd ``init``; its pid is written to ``report``.
+    """Lays out one more process in a running ``container``, whose first process is the pidfd ``init``; its pid is written to ``report``.
 
     The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
     """
@@ -146,20 +143,12 @@ def compile_exec(
     around = Surroundings()
     around.terminal, around.streams, around.seccomp = terminal, streams, seccomp
     around.monitored, around.preserved = monitored, preserved
+    around.may_set_groups = joining.may_set_groups(container)
     _enter_cgroups(program, entrances)
-    namespaces = (
-        processes.CLONE_NEWNS
-        | processes.CLONE_NEWPID
-        | processes.CLONE_NEWUTS
-        | processes.CLONE_NEWIPC
-        | processes.CLONE_NEWNET
-        | processes.CLONE_NEWCGROUP
-    )
-    # not dumpable before it joins: nothing inside may trace it while it still holds what is the host's (CVE-2016-9962)
-    program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
+    identity.protect(program)
     _enter_profile(program, str(process.get("apparmorProfile") or ""))
-    program.add("join namespaces", calls.setns, init, namespaces)
-    _fork(program, report)
+    joining.enter_for_exec(program, container, process, init)
+    joining.fork(program, report)
     program.add("new session", calls.setsid)
     _attach_streams(program, around)
     _finish(program, process, around)
@@ -178,21 +167,41 @@ def _enter_profile(program: Program, profile: str) -> None:
 def settle_ahead(program: Program, around: Surroundings) -> None:
     """The same as ``_settle_in`` for a process that is made before its container is known."""
     program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
-    _take_place(program, around, _KEYRING)
+    _take_place(program, around)
+    _begin_session(program, _KEYRING)
     program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
 
 
-def _settle_in(program: Program, spec: Spec, around: Surroundings) -> None:
-    """Takes its control groups, its session, its keyring and a control group namespace."""
-    _take_place(program, around, str(spec.get("keyring", _KEYRING)))
+def _settle_in(program: Program, files: FileSystemPlan, spec: Spec, around: Surroundings) -> dict[str, Slot]:
+    """Takes its control groups, its namespaces, its session and its keyring, and waits until its parent has written it down.
+
+    Returns what had to be made before entering a user namespace: see ``FileSystemPlan.make_ahead``.
+    """
+    premade: dict[str, Slot] = {}
+    forks = joining.forks(spec)
+    if not forks:
+        _wait_for(program, around.go)
+    _take_place(program, around)
+    if joining.has_user_namespace(spec):
+        premade = files.make_ahead(spec)
+        identity.raise_limits(program, _list(_section(spec, "process"), "rlimits"))
+    joining.enter(program, spec, around.joined)
+    if forks:
+        joining.fork(program, around.born)
+        _wait_for(program, around.go)
+    _begin_session(program, str(spec.get("keyring", _KEYRING)))
     if any(namespace["type"] == "cgroup" and "path" not in namespace for namespace in _namespaces(spec)):
         program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
+    return premade
 
 
-def _take_place(program: Program, around: Surroundings, keyring: str) -> None:
+def _take_place(program: Program, around: Surroundings) -> None:
     _enter_cgroups(program, around.entrances)
-    program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
+    identity.protect(program)
     program.add("set umask", calls.umask, 0)
+
+
+def _begin_session(program: Program, keyring: str) -> None:
     program.add("new session", calls.setsid, on={errno.EPERM: None})
     identity.join_keyring(program, keyring)
 
@@ -219,7 +228,9 @@ def _wait_for(program: Program, go: int) -> None:
     program.add("wait for the monitor", wait)
 
 
-def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surroundings, staged: set[str]) -> None:
+def _mount_all(
+    program: Program, files: FileSystemPlan, spec: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+) -> None:
     """In the order of the configuration: a later mount may lie inside an earlier one.
 
     /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
@@ -233,13 +244,15 @@ def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surr
         assert around.stage is not None
         _write_through_stage(program, spec, around.stage)
     elif not any(mount.get("type") == "proc" for mount in _list(spec, "mounts")):
-        _use_own_procfs(program, files, spec)
+        _use_own_procfs(program, files, spec, premade.get(filesystem.PROCFS))
     for mount in _list(spec, "mounts"):
         destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
         options = _mount_options(mount)
         if destination in staged:
             if not destination.startswith("/dev/"):
                 files.move(destination, destination, real=kind == "proc")
+        elif destination in premade:
+            files.attach(premade[destination], destination)
         elif kind == "bind":
             bind = next(binds)
             files.attach(bind.tree, destination, directory=bind.directory, over_proc=bind.over_proc)
@@ -266,10 +279,10 @@ def _mount_all(program: Program, files: FileSystemPlan, spec: Spec, around: Surr
         files.attach_console(around.terminal)
 
 
-def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Spec) -> None:
+def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Spec, made: Slot | None) -> None:
     """Where the container's /proc is a bind of another, what has to be written is written through one that is never attached."""
     if _section(_section(spec, "linux"), "sysctl") or _section(spec, "process").get("apparmorProfile"):
-        proc = files.new_mount("/proc", "proc", MountOptions([]))
+        proc = made if made is not None else files.new_mount("/proc", "proc", MountOptions([]))
         _write_through_proc(program, spec, proc)
         program.add("close", calls.close, proc)
 
@@ -305,14 +318,15 @@ def _write_through_proc(program: Program, spec: Spec, proc: ctypes.c_int) -> Non
         identity.set_apparmor(program, proc, profile)
 
 
-def _hide(files: FileSystemPlan, linux: Spec, around: Surroundings, staged: set[str]) -> None:
+def _hide(files: FileSystemPlan, linux: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]) -> None:
     done: tuple[str, ...] = (*HIDDEN, *PROTECTED) if "/proc" in staged else ()
     for path in _list(linux, "readonlyPaths"):
         if path not in done:
             files.make_read_only(str(path))
     masked = [str(path) for path in _list(linux, "maskedPaths") if path not in done]
     if masked:
-        masks = files.make_masks(around.mask_point) if around.stage is None else files.open_masks(*MASKS)
+        made = premade.get(filesystem.MASKS)
+        masks = files.make_masks(around.mask_point, made) if around.stage is None else files.open_masks(*MASKS)
         for path in masked:
             files.mask(path, masks)
 
@@ -343,7 +357,8 @@ def _finish(program: Program, process: Spec, around: Surroundings) -> None:
     elif seccomp:
         # without no_new_privs only CAP_SYS_ADMIN may load a filter, and we are about to give it up
         identity.load_seccomp(program, seccomp)
-    identity.become_user(program, user, _section(process, "capabilities"), int(str(user.get("umask", 0o022))))
+    umask = int(str(user.get("umask", 0o022)))
+    identity.become_user(program, user, _section(process, "capabilities"), umask, may_set_groups=around.may_set_groups)
     if around.monitored:
         program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
     identity.reset_signals(program)
@@ -364,26 +379,6 @@ def _search_path(environment: list[str]) -> str:
         if entry.startswith("PATH="):
             return entry[5:]
     return os.defpath
-
-
-def _fork(program: Program, report: int) -> None:
-    """Makes the process that stays; the one that runs this tells its pid and leaves. The new one's parent is the monitor."""
-    clone = processes.Clone(processes.CLONE_PARENT)
-    pid = ctypes.c_int(0)
-    address = ctypes.addressof(pid)
-
-    def fork() -> int:
-        result = clone()
-        if result > 0:
-            pid.value = result
-            calls.write(report, address, 4)
-            calls.exit_group(0)
-        if result < 0:
-            ctypes.set_errno(-result)
-            return -1
-        return 0
-
-    program.add("create process", fork)
 
 
 def _mount_options(mount: Spec) -> MountOptions:

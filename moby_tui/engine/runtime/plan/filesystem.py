@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 
-from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import calls, ids
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel.path import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS
 from moby_tui.engine.runtime.plan import guard
@@ -53,6 +53,9 @@ _PROPAGATION = {
 #: The options that have a meaning of their own here; every other is the file system's.
 OPTION_NAMES = (*_FLAG_OPTIONS, *(f"r{name}" for name in _FLAG_OPTIONS if name != "defaults"), *_PROPAGATION)
 _ATTACH = mounts.MOVE_MOUNT_F_EMPTY_PATH | mounts.MOVE_MOUNT_T_EMPTY_PATH
+#: Where ``make_ahead`` keeps what is no destination's.
+MASKS, PROCFS = "masks", "procfs"
+_MASK_OPTIONS = ["nosuid", "noexec", "size=4k", "nr_inodes=4"]
 _CLOEXEC = os.O_CLOEXEC
 _FINAL = os.O_PATH | _CLOEXEC
 #: The devices every container has (OCI runtime specification, "Default Devices").
@@ -88,6 +91,8 @@ class MountOptions:
         self.recursive_bind = False
         #: attributes to set on every mount of a tree, and to clear (``rro``, ``rrw`` and the like)
         self.recursive_attributes = self.recursive_cleared = 0
+        #: whether owners are seen through the map of the container's user namespace
+        self.idmap = False
         self.data: list[tuple[str, str | None]] = []
         for option in options:
             if option in _FLAG_OPTIONS:
@@ -104,29 +109,33 @@ class MountOptions:
                 self.recursive_propagation = option.startswith("r")
             elif option in ("bind", "rbind"):
                 self.recursive_bind = option == "rbind"
+            elif option == "idmap":
+                self.idmap = True
             else:
                 key, equals, value = option.partition("=")
                 self.data.append((key, value if equals else None))
 
 
-def open_bind_source(source: str, options: MountOptions, *, writable: bool) -> tuple[int, bool]:
+def open_bind_source(source: str, options: MountOptions, user_namespace: int = -1) -> tuple[int, bool]:
     """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
 
-    Made before the clone: host paths cannot be reached later. Raises ``OSError``.
+    Made before the clone: host paths cannot be reached later. With option ``idmap`` its owners are seen through the map of
+    ``user_namespace``. Raises ``OSError``.
     """
     flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
     tree = mounts.open_tree(mounts.AT_FDCWD, source, flags)
-    attributes = options.attributes if writable else options.attributes | mounts.MOUNT_ATTR_RDONLY
     recursive = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
     # private unless asked otherwise: a mount made in the container must not appear on the host
     mounts.mount_setattr(tree, "", recursive, propagation=options.propagation or mounts.MS_PRIVATE)
-    if attributes:
+    if attributes := options.attributes:
         # the kernel takes a way of keeping access times only in place of the other ones
         clear = mounts.MOUNT_ATTR__ATIME if attributes & mounts.MOUNT_ATTR__ATIME else 0
         mounts.mount_setattr(tree, "", recursive, set=attributes, clear=clear)
     if options.recursive_attributes or options.recursive_cleared:
         everywhere = mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
         mounts.mount_setattr(tree, "", everywhere, set=options.recursive_attributes, clear=options.recursive_cleared)
+    if options.idmap and user_namespace >= 0:
+        mounts.mount_setattr(tree, "", recursive, set=mounts.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
     return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
 
 
@@ -136,6 +145,9 @@ class FileSystemPlan:
     def __init__(self, program: Program, root: int | Slot) -> None:
         self.program = program
         self.root = root
+        #: the maps of the container's user namespace, and the host's ids of its root
+        self._ids: tuple[ids.IdMap, ids.IdMap] = ([], [])
+        self._owner: tuple[int, int] = (0, 0)
         self._how = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
         self._how_real = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS))
         self._how_size = ctypes.sizeof(_OpenHow)
@@ -232,9 +244,48 @@ class FileSystemPlan:
         program.add("close", calls.close, context)
         return tree
 
+    def make_ahead(self, spec: dict[str, object]) -> dict[str, Slot]:
+        """What a user namespace's root could not make: device nodes (mknod(2)). Made by the host's root, for the container's.
+
+        The detached trees, by destination; those of the masks and of a procfs to write through are ``MASKS`` and ``PROCFS``.
+        """
+        linux = spec["linux"]
+        assert isinstance(linux, dict)
+        uids, gids = self._ids = linux["uidMappings"], linux["gidMappings"]
+        self._owner = ids.to_host(uids, ids.first(uids)), ids.to_host(gids, ids.first(gids))
+        mounted = spec.get("mounts") or []
+        assert isinstance(mounted, list)
+        made: dict[str, Slot] = {}
+        if linux.get("maskedPaths"):
+            made[MASKS] = self.new_mount(MASKS, "tmpfs", MountOptions(_MASK_OPTIONS))
+            self.create_masks(made[MASKS])
+        for mount in mounted:
+            if mount["destination"] == "/dev" and mount.get("type") == "tmpfs":
+                options = MountOptions([str(option) for option in mount.get("options") or []])
+                made["/dev"] = self.make_device_tree(options, linux.get("devices") or [])
+        if not any(mount.get("type") == "proc" for mount in mounted):
+            made[PROCFS] = self.new_mount("/proc", "proc", MountOptions([]))
+        return made
+
+    def _host_ids(self, uid: int, gid: int) -> tuple[int, int]:
+        """The host's ids of a device's owner; its root's where that is not mapped."""
+        try:
+            return ids.to_host(self._ids[0], uid), ids.to_host(self._ids[1], gid)
+        except ValueError:
+            return self._owner
+
+    def _own(self, tree: Slot, name: bytes) -> None:
+        """Gives what was just made to the container's root, where that is not the host's."""
+        if self._owner != (0, 0):
+            self.program.add("give to the container", calls.fchownat, tree, name, *self._owner, mounts.AT_SYMLINK_NOFOLLOW)
+
     def mount_device_tree(self, options: MountOptions, devices: list[dict[str, object]]) -> None:
+        self.attach(self.make_device_tree(options, devices), "/dev")
+
+    def make_device_tree(self, options: MountOptions, devices: list[dict[str, object]]) -> Slot:
         """``/dev``: made whole while it is detached, where nothing of the container can reach it."""
         program = self.program
+        options.data += [("uid", str(self._owner[0])), ("gid", str(self._owner[1]))] if self._owner != (0, 0) else []
         # read-only only after the nodes are in it
         read_only = options.attributes & mounts.MOUNT_ATTR_RDONLY
         options.attributes &= ~mounts.MOUNT_ATTR_RDONLY
@@ -243,13 +294,16 @@ class FileSystemPlan:
             self._device(tree, name, stat.S_IFCHR, major, minor, 0o666, 0, 0)
         for folder in ("pts", "shm", "mqueue"):
             program.add(f"create /dev/{folder}", calls.mkdirat, tree, folder.encode(), 0o755)
+            self._own(tree, folder.encode())
         for link, goal in (*_LINKS, ("ptmx", "pts/ptmx")):
             program.add(f"create /dev/{link}", calls.symlinkat, goal.encode(), tree, link.encode())
+            self._own(tree, link.encode())
         program.add("create /dev/console", calls.mknodat, tree, b"console", stat.S_IFREG | 0o600, 0)
+        self._own(tree, b"console")
         self.add_devices(tree, devices)
         if read_only:
             self._set_attributes("/dev", tree, read_only)
-        self.attach(tree, "/dev")
+        return tree
 
     def add_devices(self, tree: Slot, devices: list[dict[str, object]]) -> None:
         """More nodes in a ``/dev`` that is not in the container yet."""
@@ -271,6 +325,7 @@ class FileSystemPlan:
         self.program.add(
             f"create device {name}", calls.mknodat, tree, node, kind | mode, os.makedev(major, minor), on={errno.EEXIST: None}
         )
+        uid, gid = self._host_ids(uid, gid)
         if uid or gid:
             self.program.add(f"give device {name} away", calls.fchownat, tree, node, uid, gid, mounts.AT_SYMLINK_NOFOLLOW)
 
@@ -279,6 +334,7 @@ class FileSystemPlan:
         for index in range(1, len(parts)):
             folder = "/".join(parts[:index])
             self.program.add(f"create /dev/{folder}", calls.mkdirat, tree, folder.encode(), 0o755, on={errno.EEXIST: None})
+            self._own(tree, folder.encode())
         self._asked_device(tree, name, device)
 
     def _asked_device(self, folder: int | Slot, name: str, device: dict[str, object]) -> None:
@@ -306,13 +362,14 @@ class FileSystemPlan:
         self.program.add("open /dev/console", calls.open_tree, terminal, b"", flags, out=tree)
         self.attach(tree, "/dev/console", directory=False)
 
-    def make_masks(self, mount_point: str) -> tuple[Slot, Slot]:
+    def make_masks(self, mount_point: str, made: Slot | None = None) -> tuple[Slot, Slot]:
         """A null device and an empty directory of our own to hide paths with, on a tmpfs that only this namespace ever sees.
 
         Theirs are not the container's: it cannot have put something else in their place (CVE-2025-31133).
         """
-        tree = self.new_mount(mount_point, "tmpfs", MountOptions(["nosuid", "noexec", "size=4k", "nr_inodes=4"]))
-        self.create_masks(tree)
+        tree = made if made is not None else self.new_mount(mount_point, "tmpfs", MountOptions(_MASK_OPTIONS))
+        if made is None:
+            self.create_masks(tree)
         flags = mounts.MOVE_MOUNT_F_EMPTY_PATH
         self.program.add("attach masks", calls.move_mount, tree, b"", mounts.AT_FDCWD, os.fsencode(mount_point), flags)
         return self.open_masks("null", "empty", tree)

@@ -101,6 +101,22 @@ def set_streams(program: Program, streams: tuple[int, int, int]) -> None:
         program.add("set standard streams", calls.dup3, fd, number, 0)
 
 
+def protect(program: Program) -> None:
+    """Not dumpable: nothing that is in the namespaces it enters may trace it while it still holds what is the host's (CVE-2016-9962)."""
+    program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def raise_limits(program: Program, limits: list[dict[str, object]]) -> None:
+    """The hard limits that are above ours, while we are still root of the host: in a user namespace nobody may raise one."""
+    for limit in limits if may_raise_limits() else []:
+        number = getattr(resource, str(limit["type"]))
+        soft, ceiling = resource.getrlimit(number)
+        hard = int(str(limit["hard"]))
+        if ceiling != resource.RLIM_INFINITY and not 0 <= hard <= ceiling:
+            value = _Rlimit(soft & 0xFFFFFFFFFFFFFFFF, hard & 0xFFFFFFFFFFFFFFFF)
+            program.add(f"raise {limit['type']}", calls.setrlimit, number, program.keep(value))
+
+
 def set_limits(program: Program, limits: list[dict[str, object]]) -> None:
     """Raises ``ValueError`` on a limit that no kernel knows. Without CAP_SYS_RESOURCE a hard limit stays at what we have."""
     for limit in limits:
@@ -151,11 +167,14 @@ def load_seccomp(program: Program, seccomp: bytes) -> None:
     program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, flags, program.keep(fprog))
 
 
-def become_user(program: Program, user: dict[str, object], capabilities: dict[str, object], umask: int) -> None:
+def become_user(
+    program: Program, user: dict[str, object], capabilities: dict[str, object], umask: int, *, may_set_groups: bool = True
+) -> None:
     """Drops to the user and capabilities asked for, in the order that leaves no moment with more than both.
 
     ``capabilities``: the five sets of the OCI specification; one that is not named is empty, as the inheritable set of all our
-    own containers is (CVE-2022-24769). The supplementary groups are always set (CVE-2022-36109). Raises ``ValueError``.
+    own containers is (CVE-2022-24769). The supplementary groups are always set (CVE-2022-36109), except where the
+    user namespace forbids it: they were left before it was joined. Raises ``ValueError``.
     """
     keep = _capability_set(capabilities, "bounding")
     for number in range(_last_capability() + 1):
@@ -166,7 +185,8 @@ def become_user(program: Program, user: dict[str, object], capabilities: dict[st
     assert isinstance(groups, list)
     array = (ctypes.c_uint32 * max(len(groups), 1))(*groups)
     program.add("keep capabilities", calls.prctl, processes.PR_SET_KEEPCAPS, 1, 0, 0, 0)
-    program.add("set groups", calls.setgroups, len(groups), program.keep(array))
+    if may_set_groups:
+        program.add("set groups", calls.setgroups, len(groups), program.keep(array))
     program.add(f"set group {gid}", calls.setresgid, gid, gid, gid)
     program.add(f"set user {uid}", calls.setresuid, uid, uid, uid)
     program.add("keep capabilities", calls.prctl, processes.PR_SET_KEEPCAPS, 0, 0, 0, 0)

@@ -1,0 +1,126 @@
+"""Namespaces of other containers: joined, refused, and what the other can then do to who joined."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from box import Box
+from running import execute
+
+from moby_tui.errors import Conflict, InvalidArgument, NotFound
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+async def test_processes_are_shared(box: Box) -> None:
+    await box.start("sleep", "60", name="first")
+    done = await box.run("ps", host={"pid_mode": "container:first"})
+    assert "sleep 60" in done.out and "ps" in done.out
+
+
+async def test_the_other_may_not_trace_who_joins(box: Box) -> None:
+    """CVE-2016-9962: while it is on its way the joiner holds descriptors of the host, and the other sees its process."""
+    spy = "while :; do for p in /proc/[0-9]*; do [ $p != /proc/1 ] && ls -l $p/fd $p/cwd; done; done 2>&1"
+    first = await box.start("sh", "-c", f"{spy} >/seen")
+    for _ in range(4):
+        await box.run("true", host={"pid_mode": f"container:{first}"})
+    seen = await execute(box, first, "cat", "/seen")
+    for root in (box.engine.paths.data_root, box.engine.paths.exec_root):
+        assert str(root) not in seen
+    assert "/cwd" in seen
+
+
+async def test_messages_and_memory_are_shared(box: Box) -> None:
+    first = await box.start("sh", "-c", "echo there >/dev/shm/a; sleep 60", host={"ipc_mode": "shareable"}, name="first")
+    own = (await execute(box, first, "readlink", "/proc/self/ns/ipc")).strip()
+    done = await box.run(
+        "sh", "-c", "readlink /proc/self/ns/ipc; cat /dev/shm/a; echo back >/dev/shm/b", host={"ipc_mode": "container:first"}
+    )
+    assert done.out.split() == [own, "there"]
+    assert await execute(box, first, "cat", "/dev/shm/b") == "back\n"
+
+
+async def test_a_private_ipc_namespace_is_not_joined(box: Box) -> None:
+    await box.start("sleep", "60", name="first")
+    with pytest.raises(InvalidArgument, match="non-shareable IPC"):
+        await box.start("true", host={"ipc_mode": "container:first"})
+
+
+async def test_no_shared_memory_at_all(box: Box) -> None:
+    done = await box.run("sh", "-c", "grep -c /dev/shm /proc/mounts", host={"ipc_mode": "none"})
+    assert done.out == "0\n"
+
+
+async def test_a_network_is_shared_with_its_names(box: Box) -> None:
+    first = await box.start(
+        "sh", "-c", "echo 10.1.1.1 added >>/etc/hosts; sleep 60", host={"network_mode": "bridge"}, name="first"
+    )
+    address = (await box.engine.containers.inspect(first)).network_settings.networks["bridge"].ip_address
+    ident = await box.start("sleep", "60", host={"network_mode": "container:first"})
+    out = await execute(box, ident, "sh", "-c", "hostname; ip addr; cat /etc/hosts")
+    assert out.startswith(first[:12]) and f"inet {address}/" in out and "10.1.1.1 added" in out
+    seen = await box.engine.containers.inspect(ident)
+    assert seen.host_config.network_mode == f"container:{first}"
+    assert seen.network_settings.networks == {}
+    # what the first one has taken down stays down; who shared it lives on
+    await box.engine.containers.remove(first, force=True)
+    assert "eth0" not in await execute(box, ident, "ip", "addr")
+
+
+async def test_what_does_not_run_cannot_be_joined(box: Box) -> None:
+    ident = await box.create("true", name="still")
+    with pytest.raises(Conflict, match=f"cannot join network of a non running container: {ident}"):
+        await box.start("true", host={"network_mode": "container:still"})
+    for kind in ("pid", "ipc"):
+        with pytest.raises(Conflict, match=f"failed to join {kind.upper()} namespace: container {ident} is not running"):
+            await box.start("true", host={f"{kind}_mode": "container:still"})
+    with pytest.raises(NotFound, match="No such container: missing"):
+        await box.start("true", host={"pid_mode": "container:missing"})
+    own = await box.create("true", name="itself", host={"network_mode": "container:itself"})
+    with pytest.raises(InvalidArgument, match="cannot join own network"):
+        await box.engine.containers.start(own)
+
+
+async def test_who_joined_the_processes_ends_with_them(box: Box) -> None:
+    first = await box.start("sleep", "60")
+    ident = await box.start("sleep", "60", host={"pid_mode": f"container:{first}"})
+    await box.engine.containers.remove(first, force=True)
+    waiter = await box.engine.containers.wait(ident)
+    assert (await waiter.result(20)).status_code == 137
+
+
+async def test_a_restarted_container_is_joined_anew(box: Box) -> None:
+    first = await box.start("sleep", "60")
+    ident = await box.start("sleep", "60", host={"pid_mode": f"container:{first}"})
+    await box.engine.containers.restart(first, timeout=0)
+    await box.engine.containers.restart(ident, timeout=0)
+    assert (await execute(box, ident, "ps")).count("sleep 60") == 2
+
+
+async def test_privileged_exec(box: Box) -> None:
+    ident = await box.start("sleep", "60")
+    plain, privileged = [
+        int((await execute(box, ident, "grep", "CapEff", "/proc/self/status", privileged=asked)).split()[1], 16)
+        for asked in (False, True)
+    ]
+    assert privileged & plain == plain and privileged >> 21 & 1 and not plain >> 21 & 1
+
+
+async def test_options_of_the_command_line(box: Box, cli: Cli) -> None:
+    cli("run", "-d", "--name", "first", "--ipc", "shareable", "busybox", "sleep", "60")
+    options = ("--pid", "container:first", "--ipc", "container:first", "--network", "container:first")
+    assert "sleep 60" in (await asyncio.to_thread(cli, "run", "--rm", *options, "busybox", "ps")).stdout
+    refused = await asyncio.to_thread(cli, "run", "--network", "container:first", "-p", "80:80", "busybox", "true", check=False)
+    assert refused.returncode == 125 and "port publishing and the container type network mode" in refused.stderr
+
+
+async def test_nothing_of_a_join_is_left(box: Box) -> None:
+    before = set(Path("/proc/self/fd").iterdir())
+    first = await box.start("sleep", "60", host={"ipc_mode": "shareable"})
+    await box.run("true", host={"ipc_mode": f"container:{first}", "pid_mode": f"container:{first}"})
+    await box.engine.containers.remove(first, force=True)
+    assert len(set(Path("/proc/self/fd").iterdir())) <= len(before) + 1
