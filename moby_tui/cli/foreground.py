@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from moby_tui.api.client.protocol import Client
 from moby_tui.cli.terminal import raw
 from moby_tui.cli.terminal.attachment import Attachment
-from moby_tui.cli.terminal.detach import DEFAULT, parse_keys
+from moby_tui.cli.terminal.detach import DEFAULT, configured_keys, parse_keys
 from moby_tui.cli.terminal.signals import forwarded, own_terminal
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import AttachOptions
@@ -55,8 +55,9 @@ async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable
 
     The order is what keeps the first byte and the last exit from being missed.
     """
-    keys = parse_keys(plan.detach_keys or DEFAULT)
-    options = AttachOptions(stdin=plan.stdin, stdout=plan.stdout, stderr=plan.stderr, detach_keys=plan.detach_keys)
+    chosen = configured_keys(plan.detach_keys) if plan.tty else plan.detach_keys
+    keys = parse_keys(chosen or DEFAULT)
+    options = AttachOptions(stdin=plan.stdin, stdout=plan.stdout, stderr=plan.stderr, detach_keys=chosen)
     stream = await client.containers.attach(plan.container, options)
     waiting = await client.containers.wait(plan.container, condition=plan.condition)
     try:

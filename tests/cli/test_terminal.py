@@ -12,8 +12,11 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from moby_tui.cli.terminal.detach import configured_keys
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Begin = Callable[..., "subprocess.Popen[bytes]"]
@@ -113,3 +116,13 @@ def test_terminal_is_restored_when_the_start_fails(box: Cli, begin: Begin, scree
     assert process.wait(20) == 127
     assert screen.attributes() == before
     assert box("ps", "-aq").stdout == ""
+
+
+def test_the_users_own_detach_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert configured_keys("") == "ctrl-p,ctrl-q"
+    (tmp_path / "config.json").write_text('{"detachKeys": "ctrl-e,e"}')
+    assert configured_keys("") == "ctrl-e,e"
+    assert configured_keys("ctrl-x") == "ctrl-x"
+    (tmp_path / "config.json").write_text("not json")
+    assert configured_keys("") == "ctrl-p,ctrl-q"

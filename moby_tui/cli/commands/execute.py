@@ -43,6 +43,7 @@ def _request(options: ExecOptions, command: list[str]) -> ExecCreate:
     import os
 
     from moby_tui.cli.terminal import raw
+    from moby_tui.cli.terminal.detach import configured_keys
     from moby_tui.cli.values.environment import environment
     from moby_tui.schema.container import ExecCreate
 
@@ -53,7 +54,7 @@ def _request(options: ExecOptions, command: list[str]) -> ExecCreate:
         attach_stderr=attached,
         tty=options.tty,
         console_size=list(raw.size() or ()) or None if options.tty else None,
-        detach_keys=options.detach_keys,
+        detach_keys=configured_keys(options.detach_keys) if options.tty else options.detach_keys,
         env=environment(options.env, options.env_file, os.environ) or None,
         cmd=command,
         privileged=options.privileged,
@@ -70,7 +71,7 @@ async def _execute(client: Client, options: ExecOptions, container: str, request
     from moby_tui.cli.terminal.signals import own_terminal
     from moby_tui.schema.container import ExecStart
 
-    keys = parse_keys(options.detach_keys or DEFAULT)
+    keys = parse_keys(request.detach_keys or DEFAULT)
     exec_id = await client.containers.exec_create(container, request)
 
     async def resize(height: int, width: int) -> None:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 from moby_tui.errors import InvalidArgument
 
 DEFAULT = "ctrl-p,ctrl-q"
 _CONTROL = {chr(code + 0x60): code for code in range(1, 27)} | {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
+
+
+def configured_keys(option: str) -> str:
+    """The option's keys, else the user's own (``detachKeys`` in Docker's ``config.json``), else Docker's default."""
+    if option:
+        return option
+    folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    try:
+        with open(f"{folder}/config.json", "rb") as file:
+            keys = json.load(file).get("detachKeys", "")
+    except (OSError, ValueError, AttributeError):
+        return DEFAULT
+    return keys if isinstance(keys, str) and keys else DEFAULT
 
 
 def parse_keys(text: str) -> bytes:
