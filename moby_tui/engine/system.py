@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel.cgroup import detect
@@ -69,7 +68,7 @@ class SystemService:
     def _identity(self) -> str:
         """An id of this data root, made on its first use and kept."""
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO engine VALUES ('id', ?)", (secrets.token_hex(16),))
+            connection.execute("INSERT OR IGNORE INTO engine VALUES ('id', ?)", (os.urandom(16).hex(),))
         return str(self._database.query("SELECT value FROM engine WHERE key = 'id'")[0]["value"])
 
     async def disk_usage(self) -> DiskUsage:

@@ -121,7 +121,7 @@ def test_the_newest_is_listed_first(store: ContainerStore) -> None:
 
 
 def test_made_up_names_avoid_those_that_are_taken(store: ContainerStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names.random, "choice", lambda words: words[0])
+    monkeypatch.setattr(names, "_any_of", lambda words: words[0])
     first, second = store.insert(record(ID_A)), store.insert(record(ID_B))
     assert first.name != second.name and second.name.startswith(first.name)
 

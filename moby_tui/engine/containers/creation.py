@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import time
 from pathlib import Path
@@ -40,7 +39,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
         _check_platform(image, asked.image, platforms.parse(platform))
     warnings += security.resolve(asked.host_config, parts.paths).warnings
     validate_log(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
-    ident = secrets.token_hex(32)
+    ident = os.urandom(32).hex()
     config = _merge(asked, image, ident)
     if config.stop_signal:
         parse_signal(config.stop_signal)

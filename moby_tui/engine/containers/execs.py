@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> s
         raise InvalidArgument("No exec command specified")
     monitor_client.parse_detach_keys(config.detach_keys)
     _check_running(parts, record)
-    ident = secrets.token_hex(32)
+    ident = os.urandom(32).hex()
     folder = parts.files(record).execs
     folder.mkdir(mode=0o700, exist_ok=True)
     _forget_old(folder)

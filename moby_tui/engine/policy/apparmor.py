@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -77,6 +76,8 @@ def is_loaded(name: str) -> bool:
 def _ensure_default() -> tuple[str, str]:
     if is_loaded(DEFAULT):
         return DEFAULT, ""
+    import shutil
+
     parser = shutil.which(_PARSER, path="/usr/local/sbin:/usr/sbin:/sbin:" + os.environ.get("PATH", ""))
     if parser is None:
         return (

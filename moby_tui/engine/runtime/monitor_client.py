@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import socket
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +108,7 @@ async def attach(path: Path, options: AttachOptions, *, tty: bool) -> Stream:
 async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool) -> Stream:
     """Joins a container that does not run yet: a socket that its monitor will connect to before it lets the process run."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / uuid.uuid4().hex
+    path = folder / os.urandom(16).hex()
     request_line = json.dumps(_attach_request(options)).encode() + b"\n"
     accepted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.get_running_loop().create_future()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 import re
 
 from moby_tui.errors import InvalidArgument
@@ -39,5 +39,14 @@ def check_name(name: str) -> str:
 
 def random_name(attempt: int = 0) -> str:
     """A name nobody chose, as ``keen_noether``; with a number once the plain ones seem to run out."""
-    name = f"{random.choice(_ADJECTIVES.split())}_{random.choice(_SURNAMES.split())}"
-    return name if attempt < 5 else f"{name}{random.randrange(10 ** (attempt - 4))}"
+    name = f"{_any_of(_ADJECTIVES.split())}_{_any_of(_SURNAMES.split())}"
+    return name if attempt < 5 else f"{name}{_below(10 ** (attempt - 4))}"
+
+
+def _any_of(words: list[str]) -> str:
+    return words[_below(len(words))]
+
+
+def _below(limit: int) -> int:
+    """Any number below the limit. Importing ``random`` would take longer than all else that a name needs."""
+    return int.from_bytes(os.urandom(8), "little") % limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,5 +39,5 @@ def update(database: Database, network_id: str, change: Callable[[Network], None
 
 def _insert_new(connection: sqlite3.Connection, name: str, driver: str) -> None:
     created = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    network = Network(name=name, id=secrets.token_hex(32), created=created, driver=driver)
+    network = Network(name=name, id=os.urandom(32).hex(), created=created, driver=driver)
     connection.execute("INSERT OR IGNORE INTO networks (id, name, record) VALUES (?, ?, ?)", (network.id, name, encode(network)))

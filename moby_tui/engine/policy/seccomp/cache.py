@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ def cached_program(paths: Paths, seccomp: dict[str, Any]) -> Path:
 
 
 def _write(path: Path, data: bytes) -> None:
+    import tempfile
+
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.write(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import sys
 from functools import cache
 from pathlib import Path
@@ -25,14 +24,14 @@ def load() -> ModuleType:
     pyseccomp asks ``find_library`` where the library is, which runs ldconfig and a compiler (60 ms) and cannot see a bundled
     one; it is told the answer. Raises ``MobyError`` where there is none.
     """
+    import ctypes.util
+
     path, find_library = _path(), ctypes.util.find_library
     ctypes.util.find_library = lambda name: path if name == "seccomp" else None
     try:
         import pyseccomp
     except OSError as error:
-        raise MobyError(
-            "seccomp filters need libseccomp: install the package libseccomp2 (or libseccomp), or use --security-opt seccomp=unconfined"
-        ) from error
+        raise _missing() from error
     finally:
         ctypes.util.find_library = find_library
     return pyseccomp  # type: ignore[no-any-return]
@@ -40,12 +39,23 @@ def load() -> ModuleType:
 
 @cache
 def version() -> str:
-    """The library's version as ``2.5.4``: another version may make another program of the same profile."""
-    load()
-    ask = ctypes.CDLL(_path()).seccomp_version
+    """The library's version as ``2.5.4``: another version may make another program of the same profile.
+
+    Raises ``MobyError`` where there is none.
+    """
+    try:
+        ask = ctypes.CDLL(_path()).seccomp_version
+    except OSError as error:
+        raise _missing() from error
     ask.restype = ctypes.POINTER(_Version)
     found = ask().contents
     return f"{found.major}.{found.minor}.{found.micro}"
+
+
+def _missing() -> MobyError:
+    return MobyError(
+        "seccomp filters need libseccomp: install the package libseccomp2 (or libseccomp), or use --security-opt seccomp=unconfined"
+    )
 
 
 def _path() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -82,7 +82,7 @@ def parse(text: str | bytes) -> Profile:
 @cache
 def default() -> Profile:
     """The profile of a container that asks for none."""
-    return parse(resources.files(__package__).joinpath("default.json").read_bytes())
+    return parse(Path(__file__).with_name("default.json").read_bytes())
 
 
 def to_oci(profile: Profile, capabilities: list[str], *, machine: str = "", kernel: str = "") -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class ImageBuilder:
         from moby_tui.engine.resources.build.workshop import Workshop
         from moby_tui.engine.resources.images.load import receive
 
-        async with staging.claim(self._paths.staging, f"context-{uuid.uuid4().hex}") as folder:
+        async with staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}") as folder:
             with self._arrival():
                 await receive(sent, folder / "archive")
                 (folder / "context").mkdir()

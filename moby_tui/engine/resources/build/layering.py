@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -46,7 +45,7 @@ class Layering:
 
     async def change(self, image: BuiltImage, work: Callable[[int], None]) -> Layer | None:
         """The layer that ``work`` makes: it is given the image's root file system to write to. It runs in a thread."""
-        async with staging.claim(self._staging, f"build-{uuid.uuid4().hex}") as folder:
+        async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
             upper, overlay_work = folder / "upper", folder / "work"
             lowers = self.stack(image)
             upper.mkdir(mode=0o755)
@@ -62,7 +61,7 @@ class Layering:
 
     async def layer(self, pieces: Iterator[bytes]) -> Layer | None:
         """Packs a plain tar and unpacks it into the layer store; None where there are no pieces."""
-        async with staging.claim(self._staging, f"build-{uuid.uuid4().hex}") as folder:
+        async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
             packed = folder / "layer"
             layer = await in_thread(_pack, pieces, packed)
             if layer is None:

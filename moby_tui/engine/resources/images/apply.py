@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -315,6 +314,8 @@ class _Layer:
         except FileNotFoundError:
             return False
         if stat.S_ISDIR(status.st_mode):
+            import shutil
+
             shutil.rmtree(base, dir_fd=parent)
             self._forget(name)
         else:

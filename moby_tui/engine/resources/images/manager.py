@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import os
 import re
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -91,9 +91,10 @@ class ImageManager:
         return self._rows.count()
 
     async def collect_rubbish(self) -> None:
-        """Deletes what dead processes left half-made, and old content that no image uses."""
-        await in_thread(staging.collect, self._paths.staging)
-        await self._removal().sweep()
+        """Deletes what dead processes left half-made, and, once in a while, old content that no image uses."""
+        if any(self._paths.staging.iterdir()):
+            await in_thread(staging.collect, self._paths.staging)
+        await self._removal().sweep_old()
 
     # Images
 
@@ -221,7 +222,7 @@ class ImageManager:
     async def _load(self, archive: AsyncIterator[bytes], report: Report) -> None:
         from moby_tui.engine.resources.images.load import Archive, Loader, receive
 
-        async with staging.claim(self._paths.staging, f"load-{secrets.token_hex(8)}") as folder:
+        async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
             with self._arrival():
                 taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
@@ -238,7 +239,7 @@ class ImageManager:
     ) -> None:
         from moby_tui.engine.resources.images.load import Loader, receive
 
-        async with staging.claim(self._paths.staging, f"import-{secrets.token_hex(8)}") as folder:
+        async with staging.claim(self._paths.staging, f"import-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
             with self._arrival():
                 loader = Loader(self._content, self._layers, self._paths.staging)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -120,9 +120,20 @@ class Removal:
 
         While a pull or load runs anywhere nothing is deleted, for it may count on what is there; a later sweep will.
         """
-        async with staging.claim(self._paths.staging, f"trash-{secrets.token_hex(8)}") as trash:
+        async with staging.claim(self._paths.staging, f"trash-{os.urandom(8).hex()}") as trash:
             with staging.exclusive(self._paths.blobs / "lock") as alone:
                 return self._discard(trash, list(removed)) if alone else 0
+
+    async def sweep_old(self) -> None:
+        """Sweeps where nobody has done so for as long as what is unused is kept."""
+        done = self._paths.cache / "swept"
+        try:
+            if staging.age(done) <= _GRACE:
+                return
+        except FileNotFoundError:
+            pass
+        done.touch()
+        await self.sweep()
 
     def _discard(self, trash: Path, removed: list[ImageRecord]) -> int:
         """Moves what is unused to the trash, a rename each: quick, for others wait."""

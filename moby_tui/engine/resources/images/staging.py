@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import secrets
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -37,7 +35,7 @@ async def claim(staging: Path, name: str) -> AsyncIterator[Path]:
 def scratch(staging: Path) -> Iterator[Path]:
     """A folder under a name that nobody else has; blocking."""
     while True:
-        folder = staging / f"scratch-{secrets.token_hex(8)}"
+        folder = staging / f"scratch-{os.urandom(8).hex()}"
         if (lock := _try_lock(folder)) is not None:
             break
     try:
@@ -92,6 +90,8 @@ def delete(path: Path) -> None:
     """Removes a file or a whole tree, without following links; nothing is said about what is gone already."""
     with suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
+            import shutil
+
             shutil.rmtree(path)
         else:
             path.unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import secrets
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
@@ -101,7 +101,7 @@ class NetworkManager:
             prepared.hosts = files.hosts(extra, names, prepared.endpoints["bridge"].ip_address)
         prepared.resolv_conf = resolv_conf
         given = prepared.endpoints.get(network.name, EndpointSettings())
-        given.network_id, given.endpoint_id = network.id, secrets.token_hex(32)
+        given.network_id, given.endpoint_id = network.id, os.urandom(32).hex()
         given.ipam_config, given.driver_opts, given.links = asked.ipam_config, asked.driver_opts, asked.links
         prepared.endpoints = {network.name: given}
         self._publish("network", "connect", network.id, {"container": container_id, "name": network.name, "type": network.driver})

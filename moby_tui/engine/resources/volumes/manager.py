@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -74,7 +74,7 @@ class VolumeManager:
             raise NotImplementedYet(f"volume option {option}")
         if not config.name:
             labels = {**(config.labels or {}), ANONYMOUS: ""}
-            return self._create(secrets.token_hex(32), labels)
+            return self._create(os.urandom(32).hex(), labels)
         check_volume_name(config.name)
         return self._create(config.name, config.labels)
 
@@ -206,7 +206,7 @@ class VolumeManager:
         """The directory goes aside before the row: after a crash the name never leads to what was removed."""
         with self._database.transaction() as connection:
             if (self._folder / name).exists():
-                (self._folder / name).rename(self._folder / f"{_REMOVED}{secrets.token_hex(8)}")
+                (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
             removed = connection.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount > 0
         if removed:
             self._publish("volume", "destroy", name, {"driver": "local"})
