@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -183,6 +182,8 @@ class LogFile:
 
     def _unpack(self) -> None:
         """On the disk, not in memory; what was cut short is read as far as it goes."""
+        import tempfile
+
         from isal import igzip
 
         with os.fdopen(self._fd, "rb") as packed, tempfile.TemporaryFile() as unpacked:
