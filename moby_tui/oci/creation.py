@@ -11,7 +11,8 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime import hooks, terminal
 from moby_tui.engine.runtime.execution import open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report
-from moby_tui.engine.runtime.plan.container import Surroundings, compile_container, namespace_flags, open_binds
+from moby_tui.engine.runtime.plan import joining
+from moby_tui.engine.runtime.plan.container import Surroundings, compile_container, open_binds
 from moby_tui.engine.runtime.plan.filesystem import MountOptions
 from moby_tui.engine.runtime.plan.gate import Gate
 from moby_tui.errors import MobyError
@@ -122,7 +123,7 @@ class _Making:
         around.root, around.root_point = self._open_root(), spec["root"]["path"]
         around.mask_point = f"{self.container.folder}/mask"
         os.mkdir(around.mask_point)
-        around.binds = open_binds(spec)
+        around.binds = open_binds(spec, {}, -1)
         around.seccomp = seccomp.program(self.store, spec["linux"].get("seccomp"))
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
@@ -168,7 +169,7 @@ class _Making:
         child_report = os.open(container.report, os.O_WRONLY | os.O_CLOEXEC)
         around.go, go = os.pipe2(os.O_CLOEXEC)
         program = compile_container(spec, around)
-        clone = processes.Clone(namespace_flags(spec), self.cgroup.descriptor())
+        clone = processes.Clone(joining.clone_flags(spec), self.cgroup.descriptor())
         with Joined(spec["linux"]):
             pid = clone()
             if pid == 0:

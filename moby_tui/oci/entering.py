@@ -113,6 +113,7 @@ def _enter(
     program = compile_exec(
         process,
         init=init,
+        container=container.config,
         entrances=entrances,
         terminal=peer,
         streams=streams,
