@@ -11,12 +11,13 @@ from typing import Any
 
 import msgspec
 
-from moby_tui.cli.options import CreateOptions
+from moby_tui.cli.options import CreateOptions, LimitOptions, UpdateOptions
 from moby_tui.cli.terminal import raw
 from moby_tui.cli.values import devices, environment, mounts, networks, ports, units
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import (
     ContainerCreate,
+    ContainerUpdate,
     HealthConfig,
     HostConfig,
     LogConfig,
@@ -161,12 +162,20 @@ def _host_config(options: CreateOptions) -> HostConfig:
 
 def _resources(options: CreateOptions) -> dict[str, Any]:
     return {
-        "memory": units.parse_size(options.memory) if options.memory else 0,
-        "memory_swap": units.parse_swap(options.memory_swap) if options.memory_swap else 0,
-        "memory_reservation": units.parse_size(options.memory_reservation) if options.memory_reservation else 0,
+        **_limits(options),
         "memory_swappiness": None if options.memory_swappiness == -1 else options.memory_swappiness,
         "oom_kill_disable": options.oom_kill_disable or None,
         "oom_score_adj": options.oom_score_adj,
+        "ulimits": [devices.parse_ulimit(spec) for spec in options.ulimit] or None,
+        "cgroup_parent": options.cgroup_parent,
+    }
+
+
+def _limits(options: LimitOptions) -> dict[str, Any]:
+    return {
+        "memory": units.parse_size(options.memory) if options.memory else 0,
+        "memory_swap": units.parse_swap(options.memory_swap) if options.memory_swap else 0,
+        "memory_reservation": units.parse_size(options.memory_reservation) if options.memory_reservation else 0,
         "nano_cpus": units.parse_nano_cpus(options.cpus) if options.cpus else 0,
         "cpu_shares": options.cpu_shares,
         "cpu_period": options.cpu_period,
@@ -176,15 +185,19 @@ def _resources(options: CreateOptions) -> dict[str, Any]:
         "cpuset_cpus": options.cpuset_cpus,
         "cpuset_mems": options.cpuset_mems,
         "pids_limit": options.pids_limit,
-        "ulimits": [devices.parse_ulimit(spec) for spec in options.ulimit] or None,
         "blkio_weight": options.blkio_weight,
         "blkio_weight_device": devices.weights(options.blkio_weight_device),
         "blkio_device_read_bps": devices.throttles("--device-read-bps", options.device_read_bps, size=True),
         "blkio_device_write_bps": devices.throttles("--device-write-bps", options.device_write_bps, size=True),
         "blkio_device_read_iops": devices.throttles("--device-read-iops", options.device_read_iops, size=False),
         "blkio_device_write_iops": devices.throttles("--device-write-iops", options.device_write_iops, size=False),
-        "cgroup_parent": options.cgroup_parent,
     }
+
+
+def update_request(options: UpdateOptions) -> ContainerUpdate:
+    """The change that was asked for. Raises ``InvalidArgument``."""
+    restart = _restart(options.restart, auto_remove=False) if options.restart else RestartPolicy()
+    return ContainerUpdate(restart_policy=restart, **_limits(options))
 
 
 def _restart(text: str, *, auto_remove: bool) -> RestartPolicy:

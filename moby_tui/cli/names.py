@@ -26,6 +26,7 @@ CONTAINER = {
     "stop": "lifecycle",
     "top": "look",
     "unpause": "lifecycle",
+    "update": "update",
     "wait": "lifecycle",
 }
 IMAGE = {
@@ -71,6 +72,6 @@ LEAVES = {
 MISSING = frozenset(
     {
         *("bake", "checkpoint", "commit", "config", "context", "login", "logout", "manifest", "node", "plugin"),
-        *("push", "save", "search", "secret", "service", "stack", "swarm", "trust", "update"),
+        *("push", "save", "search", "secret", "service", "stack", "swarm", "trust"),
     }
 )

@@ -111,15 +111,12 @@ class IsolationOptions(Options):
     cgroupns: str = value("--cgroupns", help="Cgroup namespace to use (host|private)")
 
 
-class ResourceOptions(Options):
+class LimitOptions(Options):
+    """What can be changed while the container runs."""
+
     memory: str = value("-m", "--memory", metavar="bytes", help="Memory limit")
     memory_swap: str = value("--memory-swap", metavar="bytes", help="Limit of memory plus swap: '-1' to enable unlimited swap")
     memory_reservation: str = value("--memory-reservation", metavar="bytes", help="Memory soft limit")
-    memory_swappiness: int = value(
-        "--memory-swappiness", default=-1, metavar="int", help="Tune container memory swappiness (0 to 100)"
-    )
-    oom_kill_disable: bool = switch("--oom-kill-disable", help="Disable OOM Killer")
-    oom_score_adj: int = value("--oom-score-adj", default=0, metavar="int", help="Tune host's OOM preferences (-1000 to 1000)")
     cpus: str = value("--cpus", metavar="decimal", help="Number of CPUs")
     cpu_shares: int = value("-c", "--cpu-shares", default=0, metavar="int", help="CPU shares (relative weight)")
     cpu_period: int = value("--cpu-period", default=0, metavar="int", help="Limit CPU CFS period, in microseconds")
@@ -131,13 +128,21 @@ class ResourceOptions(Options):
     pids_limit: int | None = value(
         "--pids-limit", default=None, metavar="int", help="Tune container pids limit (-1 for unlimited)"
     )
-    ulimit: list[str] = many("--ulimit", metavar="ulimit", help="Ulimit options")
     blkio_weight: int = value("--blkio-weight", default=0, metavar="int", help="Block IO (relative weight), between 10 and 1000")
     blkio_weight_device: list[str] = many("--blkio-weight-device", help="Block IO weight (relative device weight)")
     device_read_bps: list[str] = many("--device-read-bps", help="Limit read rate (bytes per second) from a device")
     device_write_bps: list[str] = many("--device-write-bps", help="Limit write rate (bytes per second) to a device")
     device_read_iops: list[str] = many("--device-read-iops", help="Limit read rate (IO per second) from a device")
     device_write_iops: list[str] = many("--device-write-iops", help="Limit write rate (IO per second) to a device")
+
+
+class ResourceOptions(LimitOptions):
+    memory_swappiness: int = value(
+        "--memory-swappiness", default=-1, metavar="int", help="Tune container memory swappiness (0 to 100)"
+    )
+    oom_kill_disable: bool = switch("--oom-kill-disable", help="Disable OOM Killer")
+    oom_score_adj: int = value("--oom-score-adj", default=0, metavar="int", help="Tune host's OOM preferences (-1000 to 1000)")
+    ulimit: list[str] = many("--ulimit", metavar="ulimit", help="Ulimit options")
     cgroup_parent: str = value("--cgroup-parent", help="Optional parent cgroup for the container")
 
 
@@ -151,3 +156,9 @@ class RunOptions(CreateOptions):
     detach: bool = switch("-d", "--detach", help="Run container in background and print container ID")
     detach_keys: str = value("--detach-keys", help="Override the key sequence for detaching a container")
     sig_proxy: bool = value("--sig-proxy/--no-sig-proxy", default=True, metavar="", help="Proxy received signals to the process")
+
+
+class UpdateOptions(LimitOptions):
+    """All options of ``update``."""
+
+    restart: str = value("--restart", help="Restart policy to apply when a container exits")

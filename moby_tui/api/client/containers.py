@@ -24,6 +24,8 @@ from moby_tui.schema.container import (
     ContainerInspect,
     ContainersPruned,
     ContainerSummary,
+    ContainerUpdate,
+    ContainerUpdated,
     ExecCreate,
     ExecCreated,
     ExecInspect,
@@ -121,6 +123,9 @@ class RemoteContainers:
 
     async def rename(self, ref: str, name: str) -> None:
         await self._session.send("POST", _path(ref, "/rename"), {"name": name})
+
+    async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
+        return await self._session.ask("POST", _path(ref, "/update"), ContainerUpdated, None, changes)
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         await self._session.send("DELETE", _path(ref), {"force": force, "v": volumes})

@@ -19,6 +19,8 @@ from moby_tui.schema.container import (
     ContainerInspect,
     ContainersPruned,
     ContainerSummary,
+    ContainerUpdate,
+    ContainerUpdated,
     ExecCreate,
     ExecInspect,
     ExecStart,
@@ -64,6 +66,10 @@ class Containers(Protocol):
     async def pause(self, ref: str) -> None: ...
     async def unpause(self, ref: str) -> None: ...
     async def rename(self, ref: str, name: str) -> None: ...
+    async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
+        """What is zero, empty or None in ``changes`` stays as it is."""
+        ...
+
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None: ...
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned: ...
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from moby_tui.api.server.versions import ApiVersion
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
-from moby_tui.schema.container import ContainerCreate, ContainerInspect
+from moby_tui.schema.container import ContainerCreate, ContainerInspect, ContainerUpdate
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.system import DiskUsage, Info
@@ -55,6 +55,14 @@ def container_create(config: ContainerCreate, version: ApiVersion) -> ContainerC
     if version < (1, 43):
         host.annotations = None
     return config
+
+
+def container_update(changes: ContainerUpdate, version: ApiVersion) -> ContainerUpdate:
+    """Limits that an update did not take in the client's day are not meant by what it sends."""
+    if version < (1, 40):
+        changes.pids_limit = None
+    changes.memory_swappiness = changes.oom_kill_disable = None
+    return changes
 
 
 def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[str, Any]:

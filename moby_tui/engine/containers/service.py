@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers import stats as statistics
+from moby_tui.engine.containers import update as updating
 from moby_tui.engine.containers.history import history_stream
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.processes import top
@@ -28,6 +29,8 @@ from moby_tui.schema.container import (
     ContainerInspect,
     ContainersPruned,
     ContainerSummary,
+    ContainerUpdate,
+    ContainerUpdated,
     ExecCreate,
     ExecInspect,
     ExecStart,
@@ -120,6 +123,9 @@ class ContainerService:
         record = self._parts.get(ref)
         former = self._parts.store.rename(record.id, name.removeprefix("/"))
         self._parts.event("rename", self._parts.get(record.id), oldName=f"/{former}")
+
+    async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
+        return await updating.update(self._parts, self._parts.get(ref), changes)
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)

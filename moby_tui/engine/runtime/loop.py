@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 READ = select.EPOLLIN | select.EPOLLRDHUP
+PRIORITY = select.EPOLLPRI
 WRITE = select.EPOLLOUT
 HANG_UP = select.EPOLLHUP | select.EPOLLERR
 Callback = Callable[[int], None]

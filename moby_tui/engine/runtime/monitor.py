@@ -20,6 +20,7 @@ from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.kernel.cgroup.oom import OomWatch
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.birth import Birth
 from moby_tui.engine.runtime.execution import Execution, open_entrances
@@ -27,7 +28,7 @@ from moby_tui.engine.runtime.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.logs.destination import open_log
 from moby_tui.engine.runtime.logs.settings import LogSettings
-from moby_tui.engine.runtime.loop import READ, Loop
+from moby_tui.engine.runtime.loop import PRIORITY, READ, Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.plan import joining
 from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, open_binds
@@ -124,6 +125,7 @@ class Monitor:
         self.restarts = restart.Restarts(order.restart)
         self.health: HealthCheck | None = None
         self.listener: socket.socket | None = None
+        self.oom: OomWatch | None = None
         self.lock = -1
         self.devpts = -1
         #: the first process, 0 before there is one
@@ -378,6 +380,7 @@ class Monitor:
 
     def _watch_run(self) -> None:
         """Serves until the container's process has ended, and records how."""
+        self._watch_oom()
         self.loop.run_until(lambda: self.ended)
         fault.point("monitor.ended")
         _, status = os.waitpid(self.state.pid, 0)
@@ -389,11 +392,36 @@ class Monitor:
         self._end_executions()
         fault.point("monitor.execs ended")
         self.loop.run_until(lambda: self.stdio is not None and self.stdio.ended, _DRAIN_SECONDS)
-        oom = self.cgroup is not None and self.cgroup.oom_kills() > 0
+        self._stop_watching_oom()
         self._close_log()
         fault.point("monitor.log closed")
-        self._record_end(os.waitstatus_to_exitcode(status), oom)
+        self._record_end(os.waitstatus_to_exitcode(status))
         fault.point("monitor.end told")
+
+    def _watch_oom(self) -> None:
+        """Any process of the container may be killed for want of memory, and the first may live on."""
+        assert self.cgroup is not None
+        try:
+            self.oom = self.cgroup.watch_oom()
+        except OSError:
+            # the group was taken away under us; the end will show
+            return
+        if self.oom is not None:
+            self.loop.watch(self.oom.fd, READ if self.oom.by_event else PRIORITY, lambda _: self._notice_oom())
+
+    def _notice_oom(self) -> None:
+        if self.oom is not None and self.oom.take():
+            self.state.oom_killed = True
+            self.state.write(self.order.state)
+            self.publish("oom")
+
+    def _stop_watching_oom(self) -> None:
+        """The last kill may not have been told yet. The group's removal would be told as one more."""
+        if self.oom is not None:
+            self.loop.remove(self.oom.fd)
+            self._notice_oom()
+            self.oom.close()
+            self.oom = None
 
     def _init_ended(self) -> None:
         self.ended = True
@@ -467,17 +495,15 @@ class Monitor:
         if self.cgroup is not None:
             self.cgroup.remove()
 
-    def _record_end(self, code: int, oom: bool) -> None:
+    def _record_end(self, code: int) -> None:
         state = self.state
         state.exit_code = 128 - code if code < 0 else code
         ran = time.monotonic() - self.started
         state.status = "restarting" if self.restarts.decide(state.exit_code, ran) else "exited"
-        state.finished_at, state.oom_killed, state.restart_count = now(), oom, self.restarts.count
+        state.finished_at, state.restart_count = now(), self.restarts.count
         state.pid = 0
         state.write(self.order.state)
         fault.point("monitor.end written")
-        if oom:
-            self.publish("oom")
         self.publish("die", exitCode=str(state.exit_code), execDuration=str(int(ran)))
 
     def _finish(self) -> None:
@@ -525,6 +551,7 @@ class Monitor:
             "freeze": self._freeze,
             "thaw": self._thaw,
             "policy": self._change_policy,
+            "update": self._update,
         }
         operation = operations.get(str(request.get("op")))
         if operation is not None and self.state.status == "restarting" and request["op"] not in _WHILE_RESTARTING:
@@ -589,6 +616,13 @@ class Monitor:
         self._change_status("running")
         if self.health is not None:
             self.health.resume()
+        self._done(connection)
+
+    def _update(self, connection: socket.socket, request: dict[str, object]) -> None:
+        assert self.cgroup is not None
+        resources = request["resources"]
+        assert isinstance(resources, dict)
+        self.cgroup.update(resources)
         self._done(connection)
 
     def _change_status(self, status: str) -> None:

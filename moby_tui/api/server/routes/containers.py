@@ -10,7 +10,7 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
-from moby_tui.schema.container import ContainerCreate, ContainerExit, WaitError
+from moby_tui.schema.container import ContainerCreate, ContainerExit, ContainerUpdate, WaitError
 
 table = RouteTable()
 
@@ -122,6 +122,12 @@ async def unpause(call: Call) -> web.StreamResponse:
 async def rename(call: Call) -> web.StreamResponse:
     await call.client.containers.rename(call.ref, call.query.text("name"))
     return empty()
+
+
+@table.post("/containers/{ref}/update")
+async def update(call: Call) -> web.StreamResponse:
+    changes = shims.container_update(await call.body(ContainerUpdate), call.version)
+    return json(await call.client.containers.update(call.ref, changes))
 
 
 @table.delete("/containers/{ref}")

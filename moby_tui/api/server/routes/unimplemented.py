@@ -18,7 +18,6 @@ POST /auth
 POST /session
 POST /grpc
 POST /commit
-POST /containers/{ref}/update
 GET /containers/{ref}/attach/ws
 GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints

@@ -51,20 +51,25 @@ class OomWatch:
 
     def take(self) -> bool:
         """Clears the event; whether processes were killed since the last time. A group's removal is told as an event too."""
-        try:
-            if self.by_event:
-                os.read(self.fd, 8)
-            else:
-                os.pread(self.fd, 4096, 0)
-        except OSError:
-            # version 2: the group is gone
-            pass
-        before, tries = self._seen, _LOOKS if self.by_event else 1
+        told = self._clear()
+        before, tries = self._seen, _LOOKS if told else 1
         while (now := self._kills()) <= before and (tries := tries - 1) > 0:
             # version 1 tells of it before it has killed
             time.sleep(_PAUSE_SECONDS)
         self._seen = now
         return now > before
+
+    def _clear(self) -> bool:
+        """Whether version 1 has told of something."""
+        try:
+            if self.by_event:
+                os.read(self.fd, 8)
+                return True
+            os.pread(self.fd, 4096, 0)
+        except OSError:
+            # nothing was told; version 2: the group is gone
+            pass
+        return False
 
     def close(self) -> None:
         os.close(self.fd)

@@ -1,0 +1,102 @@
+"""Changing what a container may use, at once where it runs. The texts of refusals are the Docker Engine's."""
+
+from __future__ import annotations
+
+import msgspec
+
+from moby_tui.engine.containers import view
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.policy import limits
+from moby_tui.engine.runtime import monitor_client, resources
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, HostConfig, Resources
+
+#: What can be changed, by the section of the OCI resources that is written anew with it.
+_FIELDS = {
+    "memory": ("memory", "memory_swap", "memory_reservation"),
+    "cpu": (
+        *("cpu_shares", "nano_cpus", "cpu_period", "cpu_quota", "cpu_realtime_period", "cpu_realtime_runtime"),
+        *("cpuset_cpus", "cpuset_mems"),
+    ),
+    "blockIO": (
+        *("blkio_weight", "blkio_weight_device"),
+        *("blkio_device_read_bps", "blkio_device_write_bps", "blkio_device_read_iops", "blkio_device_write_iops"),
+    ),
+    "pids": ("pids_limit",),
+}
+
+
+async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) -> ContainerUpdated:
+    """Raises ``InvalidArgument``, ``Conflict`` where the change contradicts what is set, ``MobyError`` where the kernel refuses it."""
+    asked = msgspec.structs.replace(asked)
+    warnings = limits.settle(asked, update=True)
+    changed = _changed(asked)
+    lock = await parts.acquire(record)
+    try:
+        record = parts.get(record.id)
+        record.host_config = _merge(record, asked, changed)
+        if view.current_state(parts, record).alive:
+            await _apply(parts, record, changed)
+        parts.store.update(record)
+    finally:
+        lock.release()
+    parts.event("update", record)
+    return ContainerUpdated(warnings=warnings)
+
+
+def _changed(asked: ContainerUpdate) -> list[str]:
+    """The fields that are to change. Raises ``InvalidArgument`` for one that cannot."""
+    names = [name for name in Resources.__struct_fields__ if getattr(asked, name) not in (None, 0, "", [])]
+    if asked.pids_limit == 0:
+        names.append("pids_limit")
+    known = {name for fields in _FIELDS.values() for name in fields}
+    for name in names:
+        if name not in known:
+            raise InvalidArgument(f"{name.replace('_', ' ')} cannot be changed by an update: create the container anew")
+    return names
+
+
+def _merge(record: ContainerRecord, asked: ContainerUpdate, changed: list[str]) -> HostConfig:
+    old = record.host_config
+    _check_restart_policy(asked)
+    for one, other, text in (
+        ("nano_cpus", "cpu_period", "Nano CPUs cannot be updated as CPU Period has already been set"),
+        ("nano_cpus", "cpu_quota", "Nano CPUs cannot be updated as CPU Quota has already been set"),
+        ("cpu_period", "nano_cpus", "CPU Period cannot be updated as NanoCPUs has already been set"),
+        ("cpu_quota", "nano_cpus", "CPU Quota cannot be updated as NanoCPUs has already been set"),
+    ):
+        if getattr(asked, one) > 0 and getattr(old, other) > 0:
+            raise _refused(record, f"Conflicting options: {text}")
+    if asked.memory and not asked.memory_swap and 0 <= old.memory_swap < asked.memory:
+        raise _refused(
+            record,
+            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
+        )
+    return msgspec.structs.replace(old, **{name: getattr(asked, name) for name in changed})
+
+
+def _check_restart_policy(asked: ContainerUpdate) -> None:
+    if asked.restart_policy.name:
+        raise NotImplementedYet("option --restart")
+
+
+def _refused(record: ContainerRecord, why: str) -> Conflict:
+    return Conflict(f"Cannot update container {record.id}: {why}")
+
+
+async def _apply(parts: Parts, record: ContainerRecord, changed: list[str]) -> None:
+    """Writes the sections that change, whole, into the running container's control group."""
+    wanted = resources.limits(record.host_config)
+    sections = {name: wanted.get(name) for name, fields in _FIELDS.items() if not set(fields).isdisjoint(changed)}
+    if "pids" in sections:
+        sections["pids"] = {"limit": record.host_config.pids_limit or -1}
+    if not sections:
+        return
+    try:
+        await monitor_client.request(parts.files(record).socket, op="update", resources=sections)
+    except Conflict:
+        # it has ended meanwhile: what is recorded holds for its next start
+        return
+    except MobyError as error:
+        raise MobyError(f"Cannot update container {record.id}: {error}") from error

@@ -1,0 +1,34 @@
+"""The docker CLI's resource options against the real engine."""
+
+from __future__ import annotations
+
+import json
+
+from api.world import Docker
+
+
+async def test_update_changes_a_running_container(docker: Docker) -> None:
+    await docker("run", "-d", "--name", "limited", "--network", "none", "-m", "64m", "busybox", "sleep", "1000")
+    done = await docker("update", "-m", "32m", "--memory-swap", "64m", "--pids-limit", "20", "--cpus", "0.5", "limited")
+    assert done.out == "limited\n"
+    [seen] = json.loads((await docker("inspect", "limited")).out)
+    assert (seen["HostConfig"]["Memory"], seen["HostConfig"]["PidsLimit"], seen["HostConfig"]["NanoCpus"]) == (
+        32 * 1024 * 1024,
+        20,
+        500_000_000,
+    )
+    refused = await docker("update", "--cpu-period", "50000", "limited", check=False)
+    assert "CPU Period cannot be updated as NanoCPUs has already been set" in refused.err
+    await docker("rm", "-f", "limited")
+
+
+async def test_init_device_rules_and_what_a_gpu_needs(docker: Docker) -> None:
+    run = ("run", "--rm", "--network", "none")
+    done = await docker(
+        *run, "--init", "--device-cgroup-rule", "c 10:200 rwm", "busybox", "sh", "-c", "tr '\\0' ' ' </proc/1/cmdline"
+    )
+    assert done.out.startswith("/sbin/docker-init -- sh -c")
+    done = await docker(*run, "--gpus", "all", "busybox", "true", check=False)
+    assert 'could not select device driver "" with capabilities: [[gpu]]' in done.err
+    done = await docker(*run, "--device", "vendor.test/thing=none", "busybox", "true", check=False)
+    assert "CDI device injection failed: unresolvable CDI devices vendor.test/thing=none" in done.err
