@@ -84,7 +84,7 @@ async def test_an_update_is_an_event(engine: Engine, busybox: str) -> None:
 
 def test_the_command_line(cli: Callable[..., subprocess.CompletedProcess[str]], busybox: str) -> None:
     cli("create", "--name", "cc", "--network", "none", busybox, "true")
-    assert cli("update", "--memory", "32m", "--memory-swap", "-1", "--pids-limit", "30", "cc").stdout.strip() == "c"
+    assert cli("update", "--memory", "32m", "--memory-swap", "-1", "--pids-limit", "30", "cc").stdout.strip() == "cc"
     shown = cli("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.PidsLimit}}", "cc").stdout
     assert shown.split() == [str(32 * MB), "-1", "30"]
     cli("rm", "cc")
