@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from moby_tui.engine.containers import view
+from moby_tui.engine.containers import restarting, view
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.policy import limits
+from moby_tui.engine.policy import lifecycle, limits
 from moby_tui.engine.runtime import monitor_client, resources
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, HostConfig, Resources
 
 #: What can be changed, by the section of the OCI resources that is written anew with it.
@@ -39,6 +39,8 @@ async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) 
         if view.current_state(parts, record).alive:
             await _apply(parts, record, changed)
         parts.store.update(record)
+        if asked.restart_policy.name:
+            await restarting.change_policy(parts, record, asked.restart_policy)
     finally:
         lock.release()
     parts.event("update", record)
@@ -59,7 +61,7 @@ def _changed(asked: ContainerUpdate) -> list[str]:
 
 def _merge(record: ContainerRecord, asked: ContainerUpdate, changed: list[str]) -> HostConfig:
     old = record.host_config
-    _check_restart_policy(asked)
+    _check_restart_policy(record, asked)
     for one, other, text in (
         ("nano_cpus", "cpu_period", "Nano CPUs cannot be updated as CPU Period has already been set"),
         ("nano_cpus", "cpu_quota", "Nano CPUs cannot be updated as CPU Quota has already been set"),
@@ -76,9 +78,13 @@ def _merge(record: ContainerRecord, asked: ContainerUpdate, changed: list[str]) 
     return msgspec.structs.replace(old, **{name: getattr(asked, name) for name in changed})
 
 
-def _check_restart_policy(asked: ContainerUpdate) -> None:
-    if asked.restart_policy.name:
-        raise NotImplementedYet("option --restart")
+def _check_restart_policy(record: ContainerRecord, asked: ContainerUpdate) -> None:
+    policy = asked.restart_policy
+    if not policy.name:
+        return
+    lifecycle.check_restart(policy, auto_remove=False)
+    if record.host_config.auto_remove and policy.name != "no":
+        raise _refused(record, "Restart policy cannot be updated because AutoRemove is enabled for the container")
 
 
 def _refused(record: ContainerRecord, why: str) -> Conflict:
