@@ -64,4 +64,5 @@ class Box:
 
 
 def cgroup_folders(ident: str) -> list[Path]:
-    return [path for path in Path("/sys/fs/cgroup").glob(f"**/moby/{ident}")]
+    # not ``**``: groups that stand by come and go meanwhile
+    return [path for pattern in ("moby", "*/moby") for path in Path("/sys/fs/cgroup").glob(f"{pattern}/{ident}")]
