@@ -19,8 +19,10 @@ from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.volumes.manager import Resolution
 from moby_tui.engine.runtime.logs.options import validate as validate_log
+from moby_tui.engine.runtime.monitor import remove_tree
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
+from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import now
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig
@@ -86,8 +88,16 @@ def _check_platform(image: LocalImage, reference: str, wanted: Platform) -> None
 
 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
-    """The folder first, then the row: a row without a folder is a removed container."""
+    """The row and the folder together, or neither: a row without a folder is a removed container."""
     files = parts.files(record)
+    try:
+        return parts.store.insert(record, lambda: _make_folder(files, layers))
+    except BaseException:
+        remove_tree(str(files.data))
+        raise
+
+
+def _make_folder(files: ContainerPaths, layers: list[Path]) -> None:
     files.data.mkdir(mode=0o710)
     files.upper.mkdir(mode=0o755)
     fault.point("create.upper made")
@@ -95,11 +105,6 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
     fault.point("create.folder made")
     if layers:
         _copy_owner(layers[0], files.upper)
-    try:
-        return parts.store.insert(record)
-    except BaseException:
-        _remove_new(files.upper, files.work, files.data)
-        raise
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
@@ -107,11 +112,6 @@ def _copy_owner(layer: Path, upper: Path) -> None:
     status = layer.stat()
     os.chown(upper, status.st_uid, status.st_gid)
     upper.chmod(stat.S_IMODE(status.st_mode))
-
-
-def _remove_new(*folders: Path) -> None:
-    for folder in folders:
-        folder.rmdir()
 
 
 def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerConfig:

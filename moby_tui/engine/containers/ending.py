@@ -94,7 +94,7 @@ class ExitWait:
         return None
 
     async def _look(self) -> None:
-        if self._parts.files(self._record).data.exists() and self._parts.is_orphan(self._record, self._parts.state(self._record)):
+        if self._parts.files(self._record).data.exists() and orphans.needs_settling(self._parts, self._record):
             await orphans.settle_all(self._parts)
 
     async def close(self) -> None:
@@ -191,6 +191,8 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, volumes: boo
                 return False
             fault.point("remove.locked")
             await parts.until_put_away(record)
+            if orphans.needs_settling(parts, record):
+                await orphans.settle(parts, record, parts.state(record))
             monitor_client.dismiss(files.attachments)
             await asyncio.to_thread(orphans.remove_files, files.data)
             fault.point("remove.data removed")

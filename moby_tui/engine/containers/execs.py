@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,11 @@ def _forget_old(folder: Path) -> None:
 
 def _find(parts: Parts, ident: str) -> tuple[ExecRecord, Path]:
     if ident.isalnum():
-        for path in (parts.paths.exec_root / "containers").glob(f"*/execs/{ident}.json"):
-            return msgspec.json.decode(path.read_bytes(), type=ExecRecord), path
+        # no glob: it keeps what it was asked for
+        for container in os.listdir(parts.paths.exec_root / "containers"):
+            path = parts.paths.container(container).execs / f"{ident}.json"
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return msgspec.json.decode(path.read_bytes(), type=ExecRecord), path
     raise NotFound(f"No such exec instance: {ident}")
 
 

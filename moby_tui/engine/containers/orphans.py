@@ -22,34 +22,39 @@ _KILLED = 137
 async def settle_all(parts: Parts) -> None:
     """Looks at every container that may have run: all of them once after a boot, later those that were started since."""
     marker = parts.paths.exec_root / f"settled-{parts.boot}"
-    if marker.exists():
-        names = os.listdir(parts.paths.exec_root / "containers")
-    else:
-        names = [record.id for record in parts.store.list()]
-        marker.touch()
+    names = os.listdir(parts.paths.exec_root / "containers") if marker.exists() else [record.id for record in parts.store.list()]
     due = []
     for name in names:
         try:
-            record = parts.store.get(name)
+            record = parts.get(name)
         except NotFound:
             _discard(parts, name)
             continue
-        if _needs_settling(parts, record):
+        if needs_settling(parts, record):
             here = parts.state(record).boot == parts.boot
             settled = await _settle_locked(parts, record)
             if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
                 due.append(record)
+    _discard_unborn(parts)
+    await parts.networks.reconcile_if_needed()
+    # after the look: whoever is killed before it has seen all has not looked
+    marker.touch()
     # what a reboot ended is started by the first daemon, not by whoever looks first
     await restarting.start_due(parts, due)
 
 
-def _needs_settling(parts: Parts, record: ContainerRecord) -> bool:
+def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
+    """Whether something is left of a run, or of a start, that nobody watches any more."""
     state = parts.state(record)
     if parts.is_orphan(record, state):
+        return True
+    if not state.alive and parts.networks.is_left(record.id):
         return True
     files = parts.files(record)
     if state.alive or not files.monitor_lock.exists() or monitor_client.monitor_is_alive(files.monitor_lock):
         return False
+    if record.host_config.auto_remove and state.status == "exited":
+        return True
     # a monitor that was killed before it wrote anything may have made its cgroup
     return open_cgroup(parts.cgroup_path(record)).exists()
 
@@ -62,7 +67,7 @@ async def _settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
         return None
     try:
         state = parts.state(record)
-        if _needs_settling(parts, record):
+        if needs_settling(parts, record):
             return await settle(parts, record, state)
         return None
     finally:
@@ -110,6 +115,12 @@ def _end(cgroup: Cgroup) -> None:
 def remove_files(*folders: Path) -> None:
     for folder in folders:
         remove_tree(str(folder))
+
+
+def _discard_unborn(parts: Parts) -> None:
+    """The folders of containers whose creator was killed before they were there."""
+    for name in parts.store.unknown(os.listdir(parts.paths.data_root / "containers")):
+        remove_files(parts.paths.container(name).data)
 
 
 def _discard(parts: Parts, name: str) -> None:

@@ -62,9 +62,10 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
         finally:
             isolation.close()
     except (MobyError, OSError) as error:
-        _record_failure(files, error)
+        if not await _settle_killed(parts, record, files):
+            _record_failure(files, error)
         monitor_client.dismiss(files.attachments)
-        if record.host_config.auto_remove:
+        if record.host_config.auto_remove and files.data.exists():
             _remove(parts, record, files)
         raise
 
@@ -106,6 +107,16 @@ async def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPat
 
 
 async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Isolation) -> Sandbox:
+async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths) -> bool:
+    """Puts right what a monitor left that was killed; True where the container had begun to run by then, and that is told already."""
+    await parts.until_put_away(record)
+    state = parts.state(record)
+    if orphans.needs_settling(parts, record):
+        await orphans.settle(parts, record, state)
+    return state.alive
+
+
+async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
     host, config = record.host_config, record.config
     if "network" in isolation.joined:
         return Sandbox(netns_fd=isolation.joined.pop("network"))

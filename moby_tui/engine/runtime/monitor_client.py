@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import socket
+from contextlib import suppress
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +117,8 @@ async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool
     async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(request_line)
         # an answer, or the end: ``dismiss`` hangs up at once, and the stream is then an empty one
-        await reader.readline()
+        with suppress(ConnectionError):
+            await reader.readline()
         if not accepted.done():
             accepted.set_result((reader, writer))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -49,16 +50,19 @@ class ContainerStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def insert(self, record: ContainerRecord) -> ContainerRecord:
+    def insert(self, record: ContainerRecord, furnish: Callable[[], None] = lambda: None) -> ContainerRecord:
         """Adds a container; returns it with its name, which is made up where it has none.
+
+        ``furnish`` makes its folder, inside the transaction: a folder without a row, seen by whoever holds the database for writing,
+        is what a creator that was killed left.
 
         Raises ``InvalidArgument`` for a name that cannot be one, ``Conflict`` for one that is taken.
         """
         if record.name:
-            return self._insert(msgspec.structs.replace(record, name=check_name(record.name)))
+            return self._insert(msgspec.structs.replace(record, name=check_name(record.name)), furnish)
         for attempt in range(_ATTEMPTS):
             try:
-                return self._insert(msgspec.structs.replace(record, name=random_name(attempt)))
+                return self._insert(msgspec.structs.replace(record, name=random_name(attempt)), furnish)
             except Conflict:
                 continue
         raise Conflict("no free container name was found; give one with --name")
@@ -81,6 +85,17 @@ class ContainerStore:
     def list(self) -> list[ContainerRecord]:
         """All containers, the newest first."""
         return [_record(row) for row in self._database.query("SELECT name, record FROM containers ORDER BY created DESC, id")]
+
+    def unknown(self, names: Iterable[str]) -> set[str]:
+        """Those of the names that are no container's id, nor will be: no other process is creating one meanwhile."""
+        found = set(names) - self._ids()
+        if found:
+            with self._database.transaction():
+                found -= self._ids()
+        return found
+
+    def _ids(self) -> set[str]:
+        return {row["id"] for row in self._database.query("SELECT id FROM containers")}
 
     def update(self, record: ContainerRecord) -> None:
         """Replaces what is known of a container, except for its name. Raises ``NotFound``."""
@@ -110,13 +125,14 @@ class ContainerStore:
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM containers WHERE id = ?", (container_id,)).rowcount > 0
 
-    def _insert(self, record: ContainerRecord) -> ContainerRecord:
+    def _insert(self, record: ContainerRecord, furnish: Callable[[], None]) -> ContainerRecord:
         with self._database.transaction() as connection:
             _check_free(connection, record.name)
             connection.execute(
                 "INSERT INTO containers (id, name, created, record) VALUES (?, ?, ?, ?)",
                 (record.id, record.name, record.created, msgspec.json.encode(record)),
             )
+            furnish()
         return record
 
 

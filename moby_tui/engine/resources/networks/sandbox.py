@@ -92,13 +92,13 @@ class Folders:
         path = self._sandboxes / container_id
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            record = _lock(path, os.O_CREAT)
-            if record is None:
-                time.sleep(0.005)
-            elif os.fstat(record.descriptor).st_size:
-                _undo(record)
-            else:
+            if (record := _lock(path, os.O_CREAT | os.O_EXCL)) is not None:
                 return record
+            if (record := _lock(path)) is not None:
+                _undo(record)
+                self._free_leases()
+            else:
+                time.sleep(0.005)
         raise Unavailable(f"the network of container {container_id[:12]} is still in use by its last run; try again")
 
     def reconcile(self) -> None:
@@ -109,6 +109,24 @@ class Folders:
             if record is not None:
                 with suppress(OSError):  # what could not be undone keeps its record for the next time
                     _undo(record)
+        self._free_leases()
+
+    def is_left(self, container_id: str) -> bool:
+        """Whether the container's record is there and nobody's."""
+        record = _lock(self._sandboxes / container_id)
+        if record is not None:
+            os.close(record.descriptor)
+        return record is not None
+
+    def is_anything_left(self) -> bool:
+        """Whether ``reconcile`` would find something to do."""
+        try:
+            return any(self.is_left(name) for name in os.listdir(self._sandboxes))
+        except FileNotFoundError:
+            return False
+
+    def _free_leases(self) -> None:
+        """A lease is taken after the record is made, and given back before that goes."""
         for lease in list(self.leases.iterdir()):
             with suppress(OSError):
                 if not (self._sandboxes / lease.readlink()).exists():
@@ -132,7 +150,7 @@ def _lock(path: Path, flags: int = 0) -> Record | None:
     """The record, locked, or None where somebody else has it or it is gone."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
-    except FileNotFoundError:
+    except (FileNotFoundError, FileExistsError):
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
