@@ -3,6 +3,7 @@
 #   make test    the linters and the whole test suite (as root)
 #   make binary  dist/moby, one file
 #   make bench   the table in docs/benchmarks.md
+#   make endurance  5,000 containers in a row, and what has grown
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -17,7 +18,7 @@ VM ?= ../shared/vm/cgroup2-vm
 VM_ACCEL ?=
 CGROUP2_TESTS ?= tests/cgroup tests/runtime
 
-.PHONY: help run lint test test-cgroup2 binary bench lock debian-test debian-bench clean
+.PHONY: help run lint test test-cgroup2 binary bench endurance lock debian-test debian-bench clean
 
 help:
 	@sed -n '1,/^SHELL/{s/^# \{0,1\}//p}' Makefile
@@ -69,6 +70,10 @@ dist/moby: $(VENV)/.binary $(shell find moby_tui packaging -type f -not -name '*
 bench: debian-bench $(VENV)/.run dist/moby
 	@[ "$$(id -u)" = 0 ] || { echo 'the benchmarks need root: run `make bench` as root' >&2; exit 1; }
 	$(BIN)/python -m bench --write
+
+# 5,000 containers one after another through each door: nothing of ours may grow.
+endurance: debian-bench $(VENV)/.run
+	$(BIN)/python -m bench.endurance
 
 debian-bench:
 	@packaging/debian-install iproute2 busybox-static dockerd:docker.io docker:docker-cli/docker.io podman crun runc containerd iptables

@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
 from moby_tui.errors import MobyError, NotFound
-from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, PortBinding
+from moby_tui.schema.container import (
+    AttachOptions,
+    ContainerCreate,
+    ExecCreate,
+    ExecStart,
+    HostConfig,
+    PortBinding,
+    RestartPolicy,
+)
 
 T = TypeVar("T")
 Request = dict[str, Any]
@@ -110,6 +118,20 @@ class Life:
             if waiter is not None:
                 await self.step("result", waiter.result())
 
+    async def restarting(self) -> None:
+        """A container that is started again by its monitor, once."""
+        policy = RestartPolicy(name="on-failure", maximum_retry_count=1)
+        host = HostConfig(network_mode="none", restart_policy=policy)
+        asked = ContainerCreate(image="busybox", cmd=["false"], host_config=host)
+        made = await self.step("create", self.containers.create(asked))
+        if made is None:
+            return
+        await self.start(made.id)
+        waiter = await self.step("wait", self.containers.wait(made.id))
+        if waiter is not None:
+            await self.step("result", waiter.result())
+        await self.step("remove", self.containers.remove(made.id, force=True))
+
     async def failing(self) -> None:
         """A container that does not start."""
         ident = await self.create("no-such-command", mode="none")
@@ -130,6 +152,7 @@ async def life(request: Request) -> dict[str, Any]:
         await told.long()
         await told.short()
         await told.apart()
+        await told.restarting()
         await told.failing()
         return {"said": told.said, "wrong": told.wrong}
 

@@ -16,7 +16,7 @@ from moby_tui.engine.runtime.monitor_client import Launcher
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
-from moby_tui.engine.store.state import State
+from moby_tui.engine.store.state import DAMAGED, State
 
 #: Waits this many seconds for another process that is changing the same container.
 _LOCK_SECONDS = 60.0
@@ -60,8 +60,16 @@ class Parts(msgspec.Struct, frozen=True):
         return self.paths.container(record.id)
 
     def state(self, record: ContainerRecord) -> State:
-        """What is so now. A monitor that died without a word is seen here; ``containers/orphans.py`` puts it right."""
-        return State.read(str(self.files(record).state))
+        """What is so now. A monitor that died without a word is seen here; ``containers/orphans.py`` puts it right.
+
+        Where the file is damaged, the monitor's lock tells whether the container runs.
+        """
+        files = self.files(record)
+        state = State.read(str(files.state))
+        if state.status == DAMAGED:
+            runs = monitor_client.monitor_is_alive(files.monitor_lock)
+            state.status, state.boot, state.error = "running" if runs else "exited", self.boot, "its state file was damaged"
+        return state
 
     def is_orphan(self, record: ContainerRecord, state: State) -> bool:
         """Whether the state speaks of a run that nobody watches any more: the monitor was killed, or the machine was restarted."""

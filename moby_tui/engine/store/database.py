@@ -29,6 +29,13 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
+        try:
+            self._prepare(path)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise MobyError(f"cannot use database {path}: {error}; restore it, or move it away to begin anew") from error
+
+    def _prepare(self, path: Path) -> None:
         run = self._connection.execute
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA synchronous = NORMAL")

@@ -8,6 +8,8 @@ import time
 
 from moby_tui.engine.kernel import fault
 
+#: Written by no one: what a state file says that cannot be read (a disk that lost what was written).
+DAMAGED = "damaged"
 ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -59,12 +61,19 @@ class State:
 
     @classmethod
     def read(cls, path: str) -> State:
-        """The state; that of a new container where there is no file yet."""
+        """The state; that of a new container where there is no file yet. A file that is damaged has the status ``damaged``."""
+        new = cls()
         try:
-            with open(path) as file:
-                return cls(**json.load(file))
+            with open(path, "rb") as file:
+                values = json.loads(file.read())
         except FileNotFoundError:
-            return cls()
+            return new
+        except ValueError:
+            return cls(status=DAMAGED)
+        kinds = {name: type(value) for name, value in new.__dict__.items()}
+        if not isinstance(values, dict) or any(kinds.get(name) is not type(value) for name, value in values.items()):
+            return cls(status=DAMAGED)
+        return cls(**values)
 
 
 def write_json(path: str, value: object) -> None:
