@@ -54,7 +54,8 @@ def test_every_point_is_passed(stage: Stage) -> None:
 
 @pytest.mark.parametrize("name", POINTS)
 def test_whoever_passes_it_is_killed(stage: Stage, name: str) -> None:
-    for hit in sorted({1, min(2, _passes(stage, name))}):
+    # how often a monitor prepares a restart depends on how soon its container is removed
+    for hit in (1,) if name.startswith("restart.") else sorted({1, min(2, _passes(stage, name))}):
         _disturb(stage, name, hit, start=hit == 2, action="kill")
 
 
