@@ -106,7 +106,6 @@ async def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPat
     return snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
 
 
-async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Isolation) -> Sandbox:
 async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths) -> bool:
     """Puts right what a monitor left that was killed; True where the container had begun to run by then, and that is told already."""
     await parts.until_put_away(record)
@@ -116,7 +115,7 @@ async def _settle_killed(parts: Parts, record: ContainerRecord, files: Container
     return state.alive
 
 
-async def _prepare_network(parts: Parts, record: ContainerRecord) -> Sandbox:
+async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Isolation) -> Sandbox:
     host, config = record.host_config, record.config
     if "network" in isolation.joined:
         return Sandbox(netns_fd=isolation.joined.pop("network"))

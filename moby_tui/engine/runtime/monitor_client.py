@@ -7,7 +7,6 @@ import json
 import os
 import socket
 from contextlib import suppress
-import uuid
 from pathlib import Path
 from typing import Any
 
