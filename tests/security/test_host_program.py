@@ -82,8 +82,8 @@ while True:
         if name.isdigit() and int(name) not in own:
             own.add(int(name))
             if libc.ptrace(16, int(name), 0, 0) == 0:
-                os.waitpid(int(name), 0x40000000)
                 try:
+                    os.waitpid(int(name), 0x40000000)
                     caps = [line.split()[1] for line in open(f"/proc/{name}/status") if line.startswith("CapPrm")][0]
                     print(caps, *sorted({os.readlink(f"/proc/{name}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{name}/fd")}), flush=True)
                 except OSError:

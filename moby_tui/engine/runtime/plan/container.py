@@ -148,11 +148,30 @@ def compile_exec(
     identity.protect(program)
     _enter_profile(program, str(process.get("apparmorProfile") or ""))
     joining.enter_for_exec(program, container, process, init)
+    if "CAP_SYS_PTRACE" in _list(_section(process, "capabilities"), "bounding"):
+        _enter_lowered(program, process, around, report)
+    else:
+        joining.fork(program, report)
+        program.add("new session", calls.setsid)
+        _attach_streams(program, around)
+        _finish(program, process, around)
+    return program
+
+
+def _enter_lowered(program: Program, process: Spec, around: Surroundings, report: int) -> None:
+    """Where the container's processes may trace any other, the one that appears among them has nothing that they do not have.
+
+    No process inside sees the one that joins; its child it does. (Otherwise the child is not dumpable until it has become the program,
+    which keeps all but CAP_SYS_PTRACE out.)
+    """
+    terminal = around.terminal
+    identity.set_streams(program, (terminal, terminal, terminal) if terminal >= 0 else around.streams)
+    _lower(program, process, around)
     joining.fork(program, report)
     program.add("new session", calls.setsid)
-    _attach_streams(program, around)
-    _finish(program, process, around)
-    return program
+    if terminal >= 0:
+        identity.control_terminal(program, 0)
+    _become_program(program, process, around)
 
 
 def _enter_profile(program: Program, profile: str) -> None:
@@ -347,30 +366,41 @@ def _set_personality(program: Program, linux: Spec) -> None:
 
 def _finish(program: Program, process: Spec, around: Surroundings) -> None:
     """The last steps, in the one order in which none undoes another: limits, directory, privileges, filter, program."""
-    user, seccomp = _section(process, "user"), around.seccomp
-    no_new_privileges = bool(process.get("noNewPrivileges"))
+    _lower(program, process, around)
+    _become_program(program, process, around)
+
+
+def _lower(program: Program, process: Spec, around: Surroundings) -> None:
+    """Gives up what the host has lent: limits, place, descriptors, privileges."""
     scheduling.set_priorities(program, process)
     identity.set_limits(program, _list(process, "rlimits"))
     identity.check_working_directory(program, str(process["cwd"]))
-    if no_new_privileges:
+    if around.before_program is None:
+        # before the filter, which may be older than close_range
+        identity.close_descriptors(program, 3 + around.preserved)
+    if process.get("noNewPrivileges"):
         identity.forbid_new_privileges(program)
-    elif seccomp:
+    elif around.seccomp:
         # without no_new_privs only CAP_SYS_ADMIN may load a filter, and we are about to give it up
-        identity.load_seccomp(program, seccomp)
+        identity.load_seccomp(program, around.seccomp)
+    user = _section(process, "user")
     umask = int(str(user.get("umask", 0o022)))
     identity.become_user(program, user, _section(process, "capabilities"), umask, may_set_groups=around.may_set_groups)
+
+
+def _become_program(program: Program, process: Spec, around: Surroundings) -> None:
     if around.monitored:
         program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
     identity.reset_signals(program)
-    identity.close_descriptors(program, 3 + around.preserved)
     environment = [str(entry) for entry in _list(process, "env")]
     arguments, search_path = [str(word) for word in _list(process, "args")], _search_path(environment)
     if around.before_program is not None:
         # whoever waits to let it go learns here, not there, that there is no such program
         identity.check_executable(program, arguments[0], search_path)
         around.before_program.add_to(program)
-    if no_new_privileges and seccomp:
-        identity.load_seccomp(program, seccomp)
+        identity.close_descriptors(program, 3 + around.preserved)
+    if process.get("noNewPrivileges") and around.seccomp:
+        identity.load_seccomp(program, around.seccomp)
     identity.execute(program, arguments, environment, search_path, str(process.get("executable", "")))
 
 

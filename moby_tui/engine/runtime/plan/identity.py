@@ -91,8 +91,12 @@ def join_keyring(program: Program, name: str) -> None:
 
 def take_terminal(program: Program, terminal: int) -> None:
     """The terminal becomes the session's controlling one and the standard streams."""
-    program.add("take terminal", calls.ioctl, terminal, _TIOCSCTTY, None)
+    control_terminal(program, terminal)
     set_streams(program, (terminal, terminal, terminal))
+
+
+def control_terminal(program: Program, terminal: int) -> None:
+    program.add("take terminal", calls.ioctl, terminal, _TIOCSCTTY, None)
 
 
 def set_streams(program: Program, streams: tuple[int, int, int]) -> None:
@@ -237,8 +241,18 @@ def reset_signals(program: Program) -> None:
 
 
 def close_descriptors(program: Program, first: int = 3) -> None:
-    """Whatever of the host is still open, from ``first`` on, closes as the program starts (CVE-2024-21626)."""
-    program.add("close descriptors", calls.close_range, first, 0xFFFFFFFF, _CLOSE_RANGE_CLOEXEC)
+    """Closes whatever of the host is still open, from ``first`` on, but the pipe on which failures are told.
+
+    Close-on-exec would be too late: the command itself may be a path through /proc/self/fd (CVE-2024-21626).
+    """
+
+    def close() -> int:
+        report = program.report.value
+        calls.close_range(first, report - 1, 0)
+        calls.close_range(report, report, _CLOSE_RANGE_CLOEXEC)
+        return calls.close_range(report + 1, 0xFFFFFFFF, 0)
+
+    program.add("close descriptors", close)
 
 
 def check_working_directory(program: Program, directory: str) -> None:

@@ -116,7 +116,7 @@ def _enter_user_namespace(program: Program, namespace: int, spec: Spec) -> None:
 
 def fork(program: Program, report: int) -> None:
     """Makes the process that stays; the one that runs this writes its pid to ``report`` and leaves. The new one's parent is the monitor."""
-    clone = processes.Clone(processes.CLONE_PARENT)
+    clone = processes.clone_sibling
     pid = ctypes.c_int(0)
     address = ctypes.addressof(pid)
 

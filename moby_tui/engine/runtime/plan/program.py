@@ -52,6 +52,8 @@ class Program:
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
+        #: the pipe on which a failure is told: open to the last, closed by execve
+        self.report = Slot(-1)
         # ctypes keeps no reference to what a pointer points at
         self._kept: list[object] = []
 
@@ -84,6 +86,7 @@ class Program:
 
     def run(self, report: int) -> None:
         """Executes the steps in a child. Never returns: a failure is written to ``report`` and ends the process."""
+        self.report.value = report
         self.perform(report)
         calls.exit_group(127)
 
