@@ -70,8 +70,13 @@ def _header(fd: int, name: str, status: os.stat_result) -> tarfile.TarInfo | Non
 def _xattr_records(fd: int) -> dict[str, str]:
     """Capabilities and what users noted; other attributes belong to the host or to the overlay."""
     path = f"/proc/self/fd/{fd}"
-    records = {}
-    for name in os.listxattr(path):
+    records: dict[str, str] = {}
+    try:
+        names = os.listxattr(path)
+    except OSError:
+        # a file system without them, as those in /proc and /dev
+        return records
+    for name in names:
         if name == "security.capability" or name.startswith("user."):
             with suppress(OSError):
                 records[_SCHILY + name] = os.getxattr(path, name).decode("utf-8", "surrogateescape")
