@@ -189,7 +189,7 @@ class Monitor:
         self.log = open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
         fault.point("monitor.log open")
         uids, gids = joining.id_maps(spec)
-        self.devpts = mount_devpts(uids, gids) if self.standby is None else self.standby.devpts
+        self.devpts = mount_devpts(uids, gids) if self.standby is None else self.standby.take_devpts()
         self.stdio = Stdio(
             self.loop,
             devpts=self.devpts,

@@ -108,13 +108,19 @@ class Standby:
         socket.send_fds(self.channel, [_SIZES.pack(len(body), len(seccomp))], descriptors)
         self.channel.sendall(body + seccomp)
 
+    def take_devpts(self) -> int:
+        """The descriptor of its terminals' file system, to be closed by the caller from now on."""
+        devpts, self.devpts = self.devpts, -1
+        return devpts
+
     def dismiss(self) -> None:
         """Ends it, unused."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         self.channel.close()
         os.close(self.report)
-        os.close(self.devpts)
+        if self.devpts >= 0:
+            os.close(self.devpts)
         self.cgroup.remove()
 
 
