@@ -39,7 +39,7 @@ class Engine:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self._database: Database | None = None
-        self._launcher = Launcher()
+        self._launcher = Launcher(lambda: self.events.poke())
         self._builder: ImageBuilder | None = None
 
     @classmethod
@@ -109,6 +109,7 @@ class Engine:
         if self._database is not None:
             self.events.close()
             self._launcher.close()
+            self.networks.close()
             self._database.close()
             self._database = None
         await asyncio.sleep(0)

@@ -10,7 +10,7 @@ import msgspec
 from moby_tui.engine.containers import health, logs, orphans, restarting
 from moby_tui.engine.containers import isolation as isolations
 from moby_tui.engine.containers.parts import Parts, event_attributes
-from moby_tui.engine.kernel import fault, netns
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import security
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
@@ -85,6 +85,7 @@ async def _start_isolated(
             await parts.networks.release(sandbox)
             raise
         sandbox.close()
+        parts.networks.make_ready()
     finally:
         os.close(root)
 
@@ -133,7 +134,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
         dns_search=host.dns_search or [],
         dns_options=host.dns_options or [],
         extra_hosts=host.extra_hosts or [],
-        create=isolation.take_network if isolation.network >= 0 else netns.create,
+        create=isolation.take_network if isolation.network >= 0 else None,
     )
 
 

@@ -90,6 +90,10 @@ class EventBus:
     def _wake(self) -> None:
         assert self._inotify is not None
         self._inotify.read()
+        self.poke()
+
+    def poke(self) -> None:
+        """Something may have been added to the journal: has every reader look now."""
         for subscription in list(self._subscriptions):
             subscription.wake()
 
@@ -158,7 +162,9 @@ class Subscription(AsyncIterator[Event]):
         if not self._bus.is_watching():
             if self._polls < _POLLS:
                 self._polls += 1
-                await asyncio.sleep(_POLL_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await self._changed.wait()
             else:
                 self._bus.watch()
             return

@@ -95,10 +95,9 @@ def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby
     os.close(monitor.container_lock)
     fault.point("monitor.lock let go")
     answer(reply, {"pid": pid})
-    os.close(reply)
     os.close(launcher)
     fault.point("monitor.answered")
-    monitor.watch()
+    monitor.watch(reply)
 
 
 def answer(fd: int, value: dict[str, object]) -> None:
@@ -127,6 +126,7 @@ class Monitor:
         self.listener: socket.socket | None = None
         self.oom: OomWatch | None = None
         self.lock = -1
+        self.engine = -1
         self.devpts = -1
         #: the first process, 0 before there is one
         self.child = 0
@@ -355,8 +355,12 @@ class Monitor:
 
     # life
 
-    def watch(self) -> None:
-        """Serves until the container has ended for good, then puts everything away."""
+    def watch(self, engine: int) -> None:
+        """Serves until the container has ended for good, then puts everything away.
+
+        ``engine`` is told, by any byte, when there is something new in the journal: it need not look for itself again and again.
+        """
+        self.engine = engine
         self._watch_run()
         while self.state.status == "restarting" and restart.again(self):
             self._watch_run()
@@ -365,6 +369,8 @@ class Monitor:
         self.put_away(keep_network=link_last)
         fault.point("monitor.put away")
         self._finish()
+        _nudge(self.engine)
+        os.close(self.engine)
         fault.point("monitor.finished")
         if link_last:
             self._undo(self._undo_network)
@@ -396,6 +402,7 @@ class Monitor:
         self._close_log()
         fault.point("monitor.log closed")
         self._record_end(os.waitstatus_to_exitcode(status))
+        _nudge(self.engine)
         fault.point("monitor.end told")
 
     def _watch_oom(self) -> None:
@@ -659,6 +666,14 @@ class Monitor:
     def execution_ended(self, execution: Execution, code: int) -> None:
         del self.executions[execution.id]
         self.publish("exec_die", execID=execution.id, exitCode=str(code))
+
+
+def _nudge(engine: int) -> None:
+    try:
+        os.write(engine, b"\n")
+    except OSError:
+        # it is gone, or has better things to do than to read
+        pass
 
 
 def _read_request(connection: socket.socket) -> dict[str, object]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,15 @@ _DISMISS_SECONDS = 1.0
 
 
 class Launcher:
-    """This engine's launcher. Orders go out one at a time; each answer comes on a socket of its own."""
+    """This engine's launcher. Orders go out one at a time; each answer comes on a socket of its own.
 
-    def __init__(self) -> None:
+    ``on_news`` is called whenever a monitor that was started here has published something of its container's end.
+    """
+
+    def __init__(self, on_news: Callable[[], None]) -> None:
         self._socket: socket.socket | None = None
+        self._on_news = on_news
+        self._monitors: set[socket.socket] = set()
 
     async def start(self, order: Order, path: Path, descriptors: list[int]) -> int:
         """Has a monitor forked for the order; returns the container's pid. Raises what the start failed with."""
@@ -42,7 +48,35 @@ class Launcher:
         finally:
             theirs.close()
         fault.point("launcher.order sent")
-        return await _answer(ours, order.attributes.get("name", order.id))
+        try:
+            pid = await _answer(ours, order.attributes.get("name", order.id))
+        except BaseException:
+            ours.close()
+            raise
+        self._listen(ours)
+        return pid
+
+    def _listen(self, monitor: socket.socket) -> None:
+        """The journal tells everybody what happened; this tells us at once that it is worth a look."""
+        loop = asyncio.get_running_loop()
+        self._monitors.add(monitor)
+
+        def news() -> None:
+            try:
+                data = monitor.recv(64)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                loop.remove_reader(monitor)
+                self._monitors.discard(monitor)
+                monitor.close()
+            self._on_news()
+
+        loop.add_reader(monitor, news)
+        # the end of a short one may have come with the answer
+        self._on_news()
 
     async def make_user_namespace(self, uids: IdMap, gids: IdMap, *joined: int) -> tuple[int, int]:
         """Descriptors of a new user namespace with these maps, or of the one that is given, and of a network namespace in it."""
@@ -74,19 +108,23 @@ class Launcher:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        for monitor in self._monitors:
+            asyncio.get_running_loop().remove_reader(monitor)
+            monitor.close()
+        self._monitors.clear()
 
 
 async def _answer(connection: socket.socket, name: str) -> int:
     connection.setblocking(False)
     loop = asyncio.get_running_loop()
     data = b""
-    with connection:
-        while not data.endswith(b"\n"):
-            piece = await loop.sock_recv(connection, 65536)
-            if not piece:
-                raise MobyError(f"the monitor of container {name} died while starting it; see its monitor.err")
-            data += piece
-    return int(_checked(json.loads(data)).get("pid", 0))
+    while not data.endswith(b"\n"):
+        piece = await loop.sock_recv(connection, 65536)
+        if not piece:
+            raise MobyError(f"the monitor of container {name} died while starting it; see its monitor.err")
+        data += piece
+    # a container that has ended already may have been told of behind the answer
+    return int(_checked(json.loads(data.partition(b"\n")[0])).get("pid", 0))
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:

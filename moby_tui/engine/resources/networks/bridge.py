@@ -59,8 +59,7 @@ class Bridge:
         index = socket.if_nametoindex(INTERFACE)
         send(
             NETLINK_ROUTE,
-            rtnetlink.set_up(rtnetlink.LOOPBACK)
-            + rtnetlink.new_address(index, address.packed, self.subnet.broadcast_address.packed, self.subnet.prefixlen)
+            rtnetlink.new_address(index, address.packed, self.subnet.broadcast_address.packed, self.subnet.prefixlen)
             + rtnetlink.set_up(index)
             + rtnetlink.new_default_route(index, gateway(self.subnet).packed),
         )

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable
 from ipaddress import IPv4Network
 
-from moby_tui.engine.kernel import fault, netns
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
 from moby_tui.engine.kernel.rtnetlink import delete_link
 from moby_tui.engine.resources.networks import addresses

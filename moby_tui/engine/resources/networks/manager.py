@@ -6,13 +6,14 @@ import asyncio
 import builtins
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
-from moby_tui.engine.kernel import netns
 from moby_tui.engine.resources.networks import addresses, files
 from moby_tui.engine.resources.networks.bridge import set_loopback_up
 from moby_tui.engine.resources.networks.bridge_network import BridgeNetwork
 from moby_tui.engine.resources.networks.filters import matches
+from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
 from moby_tui.engine.resources.networks.sandbox import Folders, Sandbox
 from moby_tui.engine.store import networks as store
@@ -38,6 +39,7 @@ class NetworkManager:
         self._instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = self._instance if paths.instance else "moby0"
         self._folders = Folders(paths.networks)
+        self._pool = NamespacePool()
         self.list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None = None
 
     # ---- the client's side
@@ -72,7 +74,7 @@ class NetworkManager:
         dns_search: Sequence[str] = (),
         dns_options: Sequence[str] = (),
         extra_hosts: Sequence[str] = (),
-        create: Callable[[], int] = netns.create,
+        create: Callable[[], int] | None = None,
     ) -> Sandbox:
         """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``; ``create`` makes the
         namespace, or hands over one that is there.
@@ -82,12 +84,14 @@ class NetworkManager:
         """
         network = self._find_for(mode)
         asked = endpoint or EndpointSettings()
+        namespace = self._pool.take if create is None else partial(_with_loopback, create)
         resolv_conf = files.resolv_conf(dns, dns_search, dns_options, own_namespace=network.name == "bridge")
         if network.name == "host":
             prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(extra_hosts, LOOPBACK))
         elif network.name == "none":
             hosts = files.hosts(files.extra_hosts(extra_hosts, None))
-            prepared = await _uninterrupted(lambda: Sandbox(netns_fd=_isolated(create), hosts=hosts))
+            at_once = create is None and self._pool.ready
+            prepared = await _uninterrupted(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
             names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
             mac = _check_endpoint(asked)
@@ -96,7 +100,7 @@ class NetworkManager:
             gateway = addresses.gateway(subnet)
             extra = files.extra_hosts(extra_hosts, gateway)
             bridge = BridgeNetwork(self._folders, subnet, bridge=self._bridge_name, table=self._instance)
-            prepared = await _uninterrupted(lambda: bridge.attach(container_id, mac, wanted, create))
+            prepared = await _uninterrupted(lambda: bridge.attach(container_id, mac, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
             prepared.hosts = files.hosts(extra, names, prepared.endpoints["bridge"].ip_address)
         prepared.resolv_conf = resolv_conf
@@ -106,6 +110,13 @@ class NetworkManager:
         prepared.endpoints = {network.name: given}
         self._publish("network", "connect", network.id, {"container": container_id, "name": network.name, "type": network.driver})
         return prepared
+
+    def make_ready(self) -> None:
+        """A start is over: what the next one can be spared is done now."""
+        self._pool.refill()
+
+    def close(self) -> None:
+        self._pool.close()
 
     async def release(self, prepared: Sandbox) -> None:
         """Undoes ``prepare`` where the start failed."""
@@ -166,8 +177,10 @@ class NetworkManager:
         }
 
 
-async def _uninterrupted(make: Callable[[], Sandbox]) -> Sandbox:
-    """Makes a sandbox on a thread; where the caller is cancelled meanwhile, it is undone as soon as it is there."""
+async def _uninterrupted(make: Callable[[], Sandbox], *, at_once: bool = False) -> Sandbox:
+    """Makes a sandbox on a thread, or here where that is done ``at_once``; if the caller is cancelled meanwhile, it is undone."""
+    if at_once:
+        return make()
     making = asyncio.ensure_future(asyncio.to_thread(make))
     try:
         return await asyncio.shield(making)
@@ -181,8 +194,7 @@ def _discard(making: asyncio.Future[Sandbox]) -> None:
         making.result().release()
 
 
-def _isolated(create: Callable[[], int]) -> int:
-    """A namespace with loopback alone."""
+def _with_loopback(create: Callable[[], int]) -> int:
     namespace = create()
     set_loopback_up(namespace)
     return namespace
