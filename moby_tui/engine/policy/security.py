@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
     """
     options = parse_options(host.security_opt)
     granted = capabilities.resolve(host.cap_add, host.cap_drop, privileged=host.privileged)
-    seccomp = _seccomp(options, granted.granted, privileged=host.privileged)
+    seccomp, program = _seccomp(options, granted.granted, paths, privileged=host.privileged)
     confinement, warning = apparmor.resolve(options.apparmor, privileged=host.privileged)
     warnings = [warning] if warning else []
     if granted.missing:
@@ -64,7 +65,7 @@ def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
         capabilities=granted.granted,
         missing_capabilities=granted.missing,
         seccomp=seccomp,
-        seccomp_program=cached_program(paths, seccomp) if seccomp is not None else None,
+        seccomp_program=program,
         no_new_privileges=options.no_new_privileges,
         apparmor_profile=confinement,
         masked_paths=_covered(_paths(host.masked_paths, _masked_by_default(), none=open_paths), options) + options.mask,
@@ -115,14 +116,23 @@ def _switch(text: str, value: str) -> bool:
     raise InvalidArgument(f"invalid --security-opt: {text!r}; say true or false")
 
 
-def _seccomp(options: Options, granted: list[str], *, privileged: bool) -> dict[str, Any] | None:
+def _seccomp(
+    options: Options, granted: list[str], paths: Paths, *, privileged: bool
+) -> tuple[dict[str, Any] | None, Path | None]:
     asked = options.seccomp
     if asked == "unconfined" or (asked is None and privileged):
-        return None
-    if asked is None or asked == "builtin":
-        return profile.to_oci(profile.default(), granted)
+        return None, None
+    rules, program = _compiled(None if asked == "builtin" else asked, tuple(granted), paths)
+    # it is of use only where nobody has emptied the cache meanwhile
+    return rules, program if program.exists() else cached_program(paths, rules)
+
+
+@lru_cache(maxsize=32)
+def _compiled(asked: str | None, granted: tuple[str, ...], paths: Paths) -> tuple[dict[str, Any], Path]:
+    """The rules and their program: most containers of an engine have the same."""
     # the profile's text, never a path: the file is the client's, and is read there
-    return profile.to_oci(profile.parse(asked), granted)
+    rules = profile.to_oci(profile.default() if asked is None else profile.parse(asked), list(granted))
+    return rules, cached_program(paths, rules)
 
 
 def _paths(asked: list[str] | None, default: list[str], *, none: bool) -> list[str]:
