@@ -9,9 +9,10 @@ from pathlib import Path
 from moby_tui.engine.containers import restarting
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup, remove_abandoned
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.monitor import remove_tree
+from moby_tui.engine.runtime.standby import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State, now
 from moby_tui.errors import NotFound
@@ -39,6 +40,7 @@ async def settle_all(parts: Parts) -> None:
     await parts.networks.reconcile_if_needed()
     # after the look: whoever is killed before it has seen all has not looked
     marker.touch()
+    remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
     # what a reboot ended is started by the first daemon, not by whoever looks first
     await restarting.start_due(parts, due)
 

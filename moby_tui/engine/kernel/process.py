@@ -29,6 +29,7 @@ PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 _SIGCHLD = 17
+_DEAD = (b"Z", b"X")
 _SYS_CLONE3 = 435
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine, -1)
 
@@ -114,12 +115,23 @@ def start_time(pid: int) -> int:
 
 def is_running(pid: int, started: int) -> bool:
     """Whether that very process lives; a zombie does not."""
+    fields = _status(pid)
+    return bool(fields) and int(fields[19]) == started and fields[0] not in _DEAD
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process has this pid now; a zombie does not."""
+    fields = _status(pid)
+    return bool(fields) and fields[0] not in _DEAD
+
+
+def _status(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat from the state on (proc_pid_stat(5)); none where it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+            return file.read().rpartition(b")")[2].split()
     except OSError:
-        return False
-    return int(fields[19]) == started and fields[0] not in (b"Z", b"X")
+        return []
 
 
 def boot_id() -> str:

@@ -18,7 +18,8 @@ from moby_tui.engine.kernel import process as processes
 
 #: How the frozen program, which has no ``-m``, is told to be a launcher.
 COMMAND = "__launcher__"
-_MAX_ORDER = 65536
+#: The longest order that is sent as it is; of a longer one only the file that it is in.
+MAX_ORDER = 65536
 _MAX_DESCRIPTORS = 250
 _PAUSE_SECONDS = 0.02
 _TAKEN, _ENGINE_GONE = b"t", b"e"
@@ -137,7 +138,7 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
     processes.set_name("moby-standby")
     standby = stand_by([engine.fileno(), tell])
     fault.point("standby.ready")
-    data, descriptors, _, _ = socket.recv_fds(engine, _MAX_ORDER, _MAX_DESCRIPTORS)
+    data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, _MAX_DESCRIPTORS)
     try:
         os.write(tell, _TAKEN if data else _ENGINE_GONE)
     except OSError:
@@ -155,7 +156,7 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
             standby.dismiss()
         user_namespace.serve(request["userns"], descriptors)
         os._exit(0)
-    _become_monitor(monitor.run, Order.decode, request["order"], descriptors, standby, tell)
+    _become_monitor(monitor.run, Order, request, descriptors, standby, tell)
 
 
 def _leave_terminal() -> None:
@@ -187,16 +188,20 @@ def _reap(wake: int) -> None:
         pass
 
 
-def _become_monitor(run, decode, path: str, descriptors: list[int], standby, tell: int) -> None:  # type: ignore[no-untyped-def]
+def _become_monitor(run, Order, request, descriptors: list[int], standby, tell: int) -> None:  # type: ignore[no-untyped-def]
     """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
+    folder = ""
     try:
         processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)
         processes.set_name("moby-monitor")
         fault.point("standby.became monitor")
         for fd in descriptors:
             os.set_inheritable(fd, False)
-        with open(path) as file:
-            order = decode(file.read())
+        if "file" in request:
+            with open(request["file"]) as file:
+                request = json.load(file)
+        order = Order(**request["order"])
+        folder = order.run
         fault.point("standby.order read")
         reply, *rest = descriptors
         run(order, rest, reply, tell, standby)
@@ -204,8 +209,9 @@ def _become_monitor(run, decode, path: str, descriptors: list[int], standby, tel
     except BaseException:
         import traceback
 
-        with open(f"{os.path.dirname(path)}/monitor.err", "w") as file:
-            traceback.print_exc(file=file)
+        if folder:
+            with open(f"{folder}/monitor.err", "w") as file:
+                traceback.print_exc(file=file)
         os._exit(1)
 
 

@@ -40,11 +40,14 @@ class Launcher:
 
     async def start(self, order: Order, path: Path, descriptors: list[int]) -> int:
         """Has a monitor forked for the order; returns the container's pid. Raises what the start failed with."""
-        path.write_text(order.encode())
+        message = json.dumps({"order": order.values()}).encode()
+        if len(message) > launcher.MAX_ORDER:
+            path.write_bytes(message)
+            message = json.dumps({"file": str(path)}).encode()
         fault.point("launcher.order written")
         ours, theirs = socket.socketpair()
         try:
-            self._send({"order": str(path)}, [theirs.fileno(), *descriptors])
+            self._send(message, [theirs.fileno(), *descriptors])
         finally:
             theirs.close()
         fault.point("launcher.order sent")
@@ -83,7 +86,8 @@ class Launcher:
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
-                self._send({"userns": {"uids": uids, "gids": gids}}, [theirs.fileno(), *joined])
+                message = json.dumps({"userns": {"uids": uids, "gids": gids}}).encode()
+                self._send(message, [theirs.fileno(), *joined])
             data, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, ours, 65536, 2)
         for fd in descriptors:
             os.set_inheritable(fd, False)
@@ -91,17 +95,16 @@ class Launcher:
             raise MobyError(json.loads(data)["error"] if data else "the launcher was killed while making a user namespace")
         return descriptors[0], descriptors[1]
 
-    def _send(self, request: dict[str, object], descriptors: list[int]) -> None:
-        message = [json.dumps(request).encode()]
+    def _send(self, message: bytes, descriptors: list[int]) -> None:
         if self._socket is not None:
             try:
-                socket.send_fds(self._socket, message, descriptors)
+                socket.send_fds(self._socket, [message], descriptors)
                 return
             except OSError:
                 # the launcher was killed: make another
                 self._socket.close()
         self._socket = launcher.connect()
-        socket.send_fds(self._socket, message, descriptors)
+        socket.send_fds(self._socket, [message], descriptors)
 
     def close(self) -> None:
         """Ends the launcher; the monitors live on."""

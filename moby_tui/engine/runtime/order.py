@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 Attributes = dict[str, str]
 
 
@@ -89,9 +87,6 @@ class Order:
             descriptors[kept:],
         )
 
-    def encode(self) -> str:
-        return json.dumps({name: value for name, value in self.__dict__.items() if value is not None})
-
-    @classmethod
-    def decode(cls, text: str) -> Order:
-        return cls(**json.loads(text))
+    def values(self) -> dict[str, object]:
+        """What it is made of again, without what is not there."""
+        return {name: value for name, value in self.__dict__.items() if value is not None}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import files
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.layout import Layout, detect
 
-__all__ = ["Cgroup", "Layout", "detect", "open_cgroup"]
+__all__ = ["Cgroup", "Layout", "detect", "open_cgroup", "remove_abandoned"]
 
 
 def open_cgroup(path: str) -> Cgroup:
@@ -24,3 +28,25 @@ def open_cgroup(path: str) -> Cgroup:
     from moby_tui.engine.kernel.cgroup.v1 import LegacyCgroup
 
     return LegacyCgroup(path, layout)
+
+
+def remove_abandoned(parent: str, prefix: str) -> None:
+    """Removes the groups ``<prefix><pid>`` right below ``parent`` whose process has ended. One that holds others stays."""
+    layout = detect()
+    for tree in (*layout.legacy, *([layout.unified] if layout.unified else [])):
+        folder = f"{tree.mountpoint}{parent}"
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            continue
+        for name in names:
+            owner = name.removeprefix(prefix)
+            if owner != name and owner.isdecimal() and not processes.is_alive(int(owner)):
+                _try_to_remove(f"{folder}/{name}")
+
+
+def _try_to_remove(group: str) -> None:
+    try:
+        files.remove(group, patience=0)
+    except OSError:
+        return

@@ -27,10 +27,11 @@ class BridgeNetwork:
         self._firewall = Firewall(table, bridge, subnet)
         self._bridge = Bridge(bridge, subnet, self._firewall, folders.lock)
 
-    def attach(
-        self, container_id: str, mac: bytes | None, wanted: list[PortRequest], create: Callable[[], int] = netns.create
-    ) -> Sandbox:
-        """Ports first, as they are what most often fails, and nothing has been changed then. Raises ``MobyError``."""
+    def attach(self, container_id: str, mac: bytes | None, wanted: list[PortRequest], create: Callable[[], int]) -> Sandbox:
+        """Ports first, as they are what most often fails, and nothing has been changed then. Raises ``MobyError``.
+
+        ``create`` makes a namespace with its loopback up, or hands one over.
+        """
         record = self._folders.claim(container_id)
         prepared = Sandbox(keep_fds=[record.descriptor], teardown=[{"unlink": str(record.path)}])
         try:
