@@ -104,7 +104,7 @@ async def test_modes(box: Box) -> None:
     maps = {
         "host": ["0", "0", "4294967295"],
         "keep-id": ["0", "0", "4294967295"],
-        "auto:size=2000": ["0", "2147483648", "2000"],
+        "auto:size=2000": ["0", "1879048192", "2000"],
         "private:uidmapping=0:600000:10,uidmapping=10:700000:5,gidmapping=0:600000:100": [
             "0",
             "600000",

@@ -20,8 +20,8 @@ from moby_tui.errors import InvalidArgument
 _SUBUID, _SUBGID = Path("/etc/subuid"), Path("/etc/subgid")
 #: Whose subordinate ids ``auto`` divides among containers.
 _AUTO_USER = "containers"
-#: Where nobody has set any aside: the upper half of all ids, which no login tool hands out.
-_DEFAULT: Span = (2**31, 2**31 - 65536)
+#: Where nobody has set any aside: what systemd's list of ids calls unused, below the numbers that older kernels take for negative.
+_DEFAULT: Span = (0x70000000, 0x10000000 - 65536)
 #: Every id that an image ordinarily holds, ``nobody`` among them.
 _DEFAULT_SIZE = 65536
 _MAX_ROWS = 340
@@ -121,8 +121,8 @@ def shared_maps(uid_name: str, gid_name: str) -> tuple[IdMap, IdMap]:
 
 
 def root_maps() -> tuple[IdMap, IdMap]:
-    """For ``nomap``: the subordinate ids of root; the first of the default range where root has none."""
-    default = [{"containerID": 0, "hostID": _DEFAULT[0] - _DEFAULT_SIZE, "size": _DEFAULT_SIZE}]
+    """For ``nomap``: the subordinate ids of root; the last of the default range where root has none."""
+    default = [{"containerID": 0, "hostID": sum(_DEFAULT), "size": _DEFAULT_SIZE}]
     if not _subordinate(_SUBUID, "root") or not _subordinate(_SUBGID, "root"):
         return default, default
     return shared_maps("root", "root")

@@ -12,6 +12,7 @@ from moby_tui.engine.kernel.ids import IdMap, first, to_host
 
 #: Group ``tty``, as every distribution has it.
 _TTY_GROUP = 5
+_HIGHEST_GROUP = 2**31 - 1
 _TIOCSWINSZ = 0x5414
 _TIOCGPTPEER = 0x5441
 _TIOCSPTLCK = 0x40045431
@@ -33,8 +34,11 @@ def mount_devpts(uids: IdMap | None = None, gids: IdMap | None = None) -> int:
     context = mounts.fsopen("devpts")
     try:
         mounts.fsconfig_flag(context, "newinstance")
-        for key, value in (("ptmxmode", "0666"), ("mode", "0620"), ("gid", str(tty_group(gids or [])))):
-            mounts.fsconfig_string(context, key, value)
+        group = tty_group(gids or [])
+        for key, value in (("ptmxmode", "0666"), ("mode", "0620"), ("gid", str(group))):
+            # older kernels read a signed number; terminals are then their opener's group's
+            if key != "gid" or group <= _HIGHEST_GROUP:
+                mounts.fsconfig_string(context, key, value)
         mounts.fsconfig_create(context)
         tree = mounts.fsmount(context, attributes=mounts.MOUNT_ATTR_NOSUID | mounts.MOUNT_ATTR_NOEXEC)
         if uids and gids:
