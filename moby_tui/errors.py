@@ -88,3 +88,15 @@ class StorageFull(MobyError):
     """The disk that holds the data root is full."""
 
     status = 507
+
+
+class ContainerFailed(MobyError):
+    """A command that was run to its end did not end with 0. ``stderr`` is the end of what it wrote there, ``stdout`` all of it."""
+
+    def __init__(self, container: str, exit_code: int, stdout: bytes, stderr: bytes) -> None:
+        last = stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        super().__init__(f"container {container[:12]} ended with status {exit_code}" + (f": {last}" if last else ""))
+        self.container = container
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr

@@ -12,9 +12,10 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
+    from moby_tui.api.client import blocking
     from moby_tui.api.client.protocol import Client
 
 __all__ = ["Engine"]
@@ -119,12 +120,12 @@ class Engine:
 
         return cls(lambda: connect(host, data_root=data_root, exec_root=exec_root))
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> blocking.Client:
         """The client, each of its methods blocking. Raises what opening the asynchronous one raises."""
         self._loop = _Loop()
         try:
             self._client = self._make()
-            return Synchronous(self._loop, self._loop.run(self._client.__aenter__()))
+            return cast("blocking.Client", Synchronous(self._loop, self._loop.run(self._client.__aenter__())))
         except BaseException:
             self._loop.stop()
             raise

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any, get_overloads
 
 import pytest
 
 from moby_tui import sync
+from moby_tui.api.client import blocking, protocol
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
 
 PAGE = Path(__file__).parents[1] / "docs" / "embedding.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 PRINTED = [
-    ["hello", "exit code 0"],
+    ["hello", "exit code 1", "ls: /missing: No such file or directory"],
     ["/sleeper running"],
     ["exit code 1", "container create", "container start", "container die"],
 ]
@@ -99,3 +102,28 @@ def test_a_thread_ends_with_its_engine(roots: tuple[Path, Path]) -> None:
     with sync.Engine.open(*roots):
         assert threading.active_count() > before
     assert threading.active_count() == before
+
+
+def test_a_run_blocks_too(busybox: str, roots: tuple[Path, Path]) -> None:
+    with sync.Engine.open(*roots) as engine:
+        assert engine.containers.run(command(busybox, "echo", "out")) == b"out\n"
+        [container] = engine.containers.list(all=True)
+        engine.containers.remove(container.id)
+
+
+def shape(method: Any) -> list[tuple[str, Any, Any, str]]:
+    """What a caller may give: for archives, the face that blocks takes asynchronous iterators too."""
+    return [(p.name, p.kind, p.default, str(p.annotation)) for p in inspect.signature(method).parameters.values()]
+
+
+@pytest.mark.parametrize("part", ["Containers", "Images", "Networks", "Volumes", "Builder", "Events", "System", "ExitWait"])
+def test_the_types_of_both_faces_say_the_same(part: str) -> None:
+    first, second = getattr(protocol, part), getattr(blocking, part)
+    names = {name for name in vars(first) if not name.startswith("_")}
+    assert names == {name for name in vars(second) if not name.startswith("_")}
+    for name in names:
+        if name == "run":
+            variants = zip(get_overloads(first.run), get_overloads(second.run), strict=True)
+            assert all(shape(one) == shape(other) for one, other in variants)
+            continue
+        assert shape(getattr(first, name)) == shape(getattr(second, name)), name

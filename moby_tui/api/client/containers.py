@@ -15,6 +15,7 @@ import msgspec
 from moby_tui.api.client import lenient
 from moby_tui.api.client.transport import Exchange
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError
+from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,
@@ -80,7 +81,7 @@ class RemoteWait:
         await self._exchange.close()
 
 
-class RemoteContainers:
+class RemoteContainers(Runs):
     def __init__(self, session: Session) -> None:
         self._session = session
 
@@ -96,6 +97,13 @@ class RemoteContainers:
 
     async def inspect(self, ref: str, *, size: bool = False) -> ContainerInspect:
         return await self._session.get(_path(ref, "/json"), ContainerInspect, {"size": size})
+
+    async def fetch_image(self, reference: str, platform: str) -> None:
+        """For ``run``."""
+        from moby_tui.api.client.images import RemoteImages
+
+        async for _ in RemoteImages(self._session).pull(reference, platform=platform):
+            pass
 
     async def start(self, ref: str) -> None:
         try:

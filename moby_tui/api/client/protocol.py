@@ -7,8 +7,8 @@ All calls are coroutines or asynchronous iterators in schema types, and raise th
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -58,6 +58,34 @@ class Containers(Protocol):
         self, *, all: bool = False, limit: int = 0, size: bool = False, filters: Filters | None = None
     ) -> list[ContainerSummary]: ...
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated: ...
+    @overload
+    async def run(
+        self,
+        image: str | ContainerCreate,
+        command: Sequence[str] | None = None,
+        *,
+        name: str = "",
+        platform: str = "",
+        remove: bool = False,
+        detach: Literal[False] = False,
+    ) -> bytes:
+        """Creates, starts and awaits: what the command wrote to its standard output, or the id with ``detach``.
+
+        See ``moby_tui.running``, which is every client's. Raises ``ContainerFailed`` where the command does not end with 0.
+        """
+        ...
+
+    @overload
+    async def run(
+        self,
+        image: str | ContainerCreate,
+        command: Sequence[str] | None = None,
+        *,
+        name: str = "",
+        platform: str = "",
+        remove: bool = False,
+        detach: Literal[True],
+    ) -> str: ...
     async def inspect(self, ref: str, *, size: bool = False) -> ContainerInspect: ...
     async def start(self, ref: str) -> None: ...
     async def stop(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None: ...

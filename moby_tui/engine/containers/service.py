@@ -21,6 +21,7 @@ from moby_tui.engine.runtime import archive, monitor_client
 from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
+from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,
@@ -43,7 +44,7 @@ from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
 
 
-class ContainerService:
+class ContainerService(Runs):
     """Every method takes a full id, a name, or a unique prefix of an id, and raises ``NotFound`` where there is none."""
 
     def __init__(self, parts: Parts) -> None:
@@ -85,6 +86,11 @@ class ContainerService:
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
         return await creation.create(self._parts, config, name, platform)
+
+    async def fetch_image(self, reference: str, platform: str) -> None:
+        """For ``run``."""
+        async for _ in self._parts.images.pull(reference, platform=platform):
+            pass
 
     async def start(self, ref: str) -> None:
         await starting.start(self._parts, self._parts.get(ref))
