@@ -86,6 +86,8 @@ def serve(engine: socket.socket) -> None:
     # what was made so far is never collected, so its pages stay shared with every monitor
     gc.collect()
     gc.freeze()
+    # nor is a start the time to look for garbage; a monitor that lives on does
+    gc.disable()
     wake = _watch_children()
     while _await_order(engine, wake):
         pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -361,6 +362,7 @@ class Monitor:
         ``engine`` is told, by any byte, when there is something new in the journal: it need not look for itself again and again.
         """
         self.engine = engine
+        gc.enable()
         self._watch_run()
         while self.state.status == "restarting" and restart.again(self):
             self._watch_run()
