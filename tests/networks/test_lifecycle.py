@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.kernel.netlink import run_teardown
-from moby_tui.engine.resources.networks.statistics import interface_stats
+from moby_tui.engine.runtime import stats as statistics
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
 from networks.world import Engine, address, reaches, run
@@ -231,9 +231,11 @@ async def test_interface_counters(engine, listen):
     resident = start_process("nsenter", f"--net=/proc/self/fd/{inside}", "sh", "-c", "echo in; cat", pass_fds=(inside,))
     try:
         assert resident.stdout.readline() == "in\n"
-        stats = interface_stats(resident.pid)
+        stats = statistics.networks(resident.pid)
+        assert stats is not None
         assert list(stats) == ["eth0"] and stats["eth0"].rx_packets >= 4 and stats["eth0"].tx_bytes > 8
     finally:
         resident.kill()
         resident.communicate()
-    assert interface_stats(resident.pid) == {}
+    with pytest.raises(FileNotFoundError):
+        statistics.networks(resident.pid)
