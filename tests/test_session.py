@@ -17,7 +17,22 @@ def _session(tmp_path: Path, body: str, *options: str) -> subprocess.CompletedPr
     (tmp_path / "test_it.py").write_text(f"import os, subprocess\nfrom pathlib import Path\ndef test_it(roots):\n    {body}\n")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MOBY_TEST", "PYTEST", "TMPDIR"))}
     env["PYTHONPATH"] = f"{PROJECT}:{PROJECT / 'tests'}"
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(tmp_path), "-p", "conftest", *options]
+    # what other tests do in our namespaces meanwhile is not the machine's state to this session
+    apart = ["unshare", "--mount", "--net"]
+    command = [
+        *apart,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(tmp_path),
+        "-p",
+        "conftest",
+        *options,
+    ]
     return subprocess.run([*command, "test_it.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
 
 

@@ -322,7 +322,9 @@ class Monitor:
             self.state = state
             self.state.write(self.order.state)
             fault.point("monitor.created written")
-            os.write(go, b"g")
+            with suppress(BrokenPipeError):
+                # it may have found that it cannot be what is asked for: its report says why
+                os.write(go, b"g")
         finally:
             os.close(go)
         self.stdio.start()
