@@ -11,6 +11,7 @@ import msgspec
 
 from moby_tui.engine.containers import health
 from moby_tui.engine.containers.ending import parse_signal
+from moby_tui.engine.containers.inheritance import inherited
 from moby_tui.engine.containers.isolation import settle_references
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
@@ -51,7 +52,10 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     volumes = Resolution([], [], [])
     try:
         async with parts.volumes.guard():
-            volumes = await parts.volumes.resolve(config, asked.host_config)
+            shared = inherited(parts, asked.host_config.volumes_from or [])
+            own = {path: value for path, value in (config.volumes or {}).items() if path not in shared}
+            volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
+            taken = {mount.destination for mount in volumes.mounts}
             record = ContainerRecord(
                 id=ident,
                 name=name.removeprefix("/"),
@@ -64,7 +68,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 config=config,
                 host_config=_settle_host(parts, asked),
                 networking=asked.networking_config,
-                mounts=volumes.mounts,
+                mounts=[mount for path, mount in shared.items() if path not in taken] + volumes.mounts,
                 anonymous_volumes=volumes.anonymous,
                 populated=[mount.destination for mount in volumes.populated],
                 warnings=warnings,

@@ -14,7 +14,6 @@ _HOST = {
     "cgroup": "--cgroup",
     "links": "--link",
     "storage_opt": "--storage-opt",
-    "volumes_from": "--volumes-from",
 }
 #: Fields with more than one harmless value: the option, and the values that ask for nothing.
 _HARMLESS: dict[str, tuple[str, frozenset[object]]] = {

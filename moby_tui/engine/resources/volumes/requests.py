@@ -42,8 +42,6 @@ def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[Mou
 
     Raises ``InvalidArgument``, also for two mounts at one place, and ``NotImplementedYet``.
     """
-    if host_config.volumes_from:
-        raise NotImplementedYet("option --volumes-from")
     requests = [_bind_request(bind, host_config.volume_driver) for bind in host_config.binds or ()]
     requests += [_mount_request(mount) for mount in host_config.mounts or ()]
     requests += [MountRequest("tmpfs", _target(target), mode=mode) for target, mode in (host_config.tmpfs or {}).items()]

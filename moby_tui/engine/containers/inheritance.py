@@ -1,0 +1,30 @@
+"""The volumes that a container has from others (``--volumes-from``)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import MountPoint
+
+#: The SELinux letters ask for nothing: what is shared has its label already.
+_MODES = frozenset({"", "rw", "ro", "z", "Z"})
+
+
+def inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
+    """By destination, the binds and volumes of the containers named as ``NAME[:ro|rw]``; a later one wins.
+
+    What is read-only there is read-only here, whatever is asked for. Raises ``NotFound``, ``InvalidArgument``.
+    """
+    found: dict[str, MountPoint] = {}
+    for source in sources:
+        name, _, mode = source.partition(":")
+        if not name:
+            raise InvalidArgument(f"volumes-from specification cannot be empty: {source!r}; write it as NAME or NAME:ro")
+        if mode not in _MODES:
+            raise InvalidArgument(f'invalid mode for volumes-from: "{mode}"; it is ro or rw')
+        for mount in parts.get(name).mounts:
+            if mount.type in ("bind", "volume"):
+                found[mount.destination] = msgspec.structs.replace(mount, rw=mount.rw and mode != "ro")
+    return found
