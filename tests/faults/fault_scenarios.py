@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -202,7 +203,7 @@ async def reconcile(request: Request) -> dict[str, Any]:
         told = Life(engine, request["port"])
         for row in await engine.containers.list(all=True):
             await _look_at(told, row.id, start=request["start"])
-            await told.step("remove by force", engine.containers.remove(row.id, force=True, volumes=True))
+            await told.step("remove by force", _remove(engine, row.id))
         if left := await engine.containers.list(all=True):
             told.wrong.append(f"rows: {[row.id for row in left]}")
         _check_port(request["port"], told.wrong)
@@ -219,6 +220,12 @@ async def again(request: Request) -> dict[str, Any]:
             await told.execute(ident, detach=False)
             await told.step("remove", engine.containers.remove(ident, force=True))
         return {"said": told.said, "wrong": told.wrong + told.said}
+
+
+async def _remove(engine: Engine, ident: str) -> None:
+    # one that goes with its end may have ended meanwhile
+    with suppress(NotFound):
+        await engine.containers.remove(ident, force=True, volumes=True)
 
 
 async def _look_at(told: Life, ident: str, *, start: bool) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from box import Box
+
 from moby_tui.errors import InvalidArgument, NotFound
 
 
