@@ -210,6 +210,14 @@ async def reconcile(request: Request) -> dict[str, Any]:
         return {"said": told.said, "wrong": told.wrong}
 
 
+async def prune(request: Request) -> dict[str, Any]:
+    """Removes the volumes that belong to nobody."""
+    async with Engine.open(request["data"], request["exec"]) as engine:
+        told = Life(engine, request["port"])
+        await told.step("prune", engine.volumes.prune())
+        return {"said": told.said, "wrong": told.wrong + told.said}
+
+
 async def again(request: Request) -> dict[str, Any]:
     """A life on the same roots in which nothing goes wrong."""
     async with Engine.open(request["data"], request["exec"]) as engine:
@@ -259,5 +267,5 @@ def _check_port(port: int, wrong: list[str]) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Request], Awaitable[dict[str, Any]]]] = {
-    function.__name__: function for function in (life, orphans, load, reconcile, again)
+    function.__name__: function for function in (life, orphans, load, reconcile, prune, again)
 }

@@ -110,7 +110,7 @@ class Stage:
         yield from (f"nft {entry}" for entry in re.findall(r"elements = \{.*?\}", table, re.S))
         for pid in leaks._with_environment(leaks.ROOT, str(self.folder)):
             if pid != self._actor.pid:
-                yield f"process {pid}: {Path(f'/proc/{pid}/comm').read_text().strip()}"
+                yield f"process {pid}: {_name(pid)}"
 
     def close(self) -> None:
         assert self._actor.stdin is not None
@@ -120,6 +120,13 @@ class Stage:
             os.kill(pid, signal.SIGKILL)
         leaks._remove_network(self.folder)
         shutil.rmtree(self.folder)
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "gone meanwhile"
 
 
 def role(hit: str) -> str:

@@ -36,11 +36,12 @@ def _disturb(stage: Stage, name: str, hit: int, *, start: bool, **action: object
     try:
         first = stage.play(scenario, {"point": name, "hit": hit, **action}, **options)
         next_engine = stage.play("reconcile", start=start)
-        left = [text for text in stage.left_behind() if not ("/volumes/" in text and name.startswith(LEAVES_VOLUMES))]
+        pruned = stage.play("prune") if name.startswith(LEAVES_VOLUMES) else {"wrong": []}
+        left = stage.left_behind()
         again = stage.play("again")
         assert first["fired"]
         assert (first["wrong"], next_engine["wrong"], next_engine["said"]) == ([], [], []), first
-        assert left == [], first
+        assert (pruned["wrong"], left) == ([], []), first
         assert again["wrong"] == []
     except AssertionError:
         # the next test shall not fail for what this one found

@@ -175,6 +175,27 @@ def test_exec(either: bundle.Runtime, tmp_path: Path) -> None:
     assert missing.returncode == 255 and "executable file not found in $PATH" in missing.stderr
 
 
+def test_an_exec_has_the_processors_that_it_asks_for(runtime: bundle.Runtime, tmp_path: Path) -> None:
+    # Debian's runc is older than the key
+    folder = bundle.make(tmp_path / "b", None, "sleep", "60")
+    assert runtime("run", "-d", "--bundle", str(folder), "oci-affinity").returncode == 0
+    last = max(os.sched_getaffinity(0))
+    process = {"args": ["grep", "Cpus_allowed_list", "/proc/self/status"], "cwd": "/", "env": ["PATH=/bin"]}
+    affinity = {"initial": str(last), "final": str(last)}
+    asked = tmp_path / "p.json"
+    asked.write_text(json.dumps({**process, "user": {"uid": 0, "gid": 0}, "execCPUAffinity": affinity}))
+    assert runtime("exec", "--process", str(asked), "oci-affinity").stdout.split() == ["Cpus_allowed_list:", str(last)]
+
+
+def test_a_list_of_processors_that_is_none_is_said(runtime: bundle.Runtime, tmp_path: Path) -> None:
+    folder = bundle.make(tmp_path / "b", None, "sleep", "60")
+    assert runtime("run", "-d", "--bundle", str(folder), "oci-affinity").returncode == 0
+    asked = tmp_path / "p.json"
+    asked.write_text(json.dumps({"args": ["true"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "execCPUAffinity": {"final": "x"}}))
+    refused = runtime("exec", "--process", str(asked), "oci-affinity")
+    assert refused.returncode != 0 and "bad list of processors" in refused.stderr
+
+
 def test_a_terminal_goes_over_the_console_socket(either: bundle.Runtime, tmp_path: Path) -> None:
     folder = bundle.make(
         tmp_path / "b", lambda config: config["process"].update(terminal=True), "sh", "-c", "tty; stty size; sleep 50"

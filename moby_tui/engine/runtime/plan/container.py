@@ -144,7 +144,13 @@ def compile_exec(
     around.terminal, around.streams, around.seccomp = terminal, streams, seccomp
     around.monitored, around.preserved = monitored, preserved
     around.may_set_groups = joining.may_set_groups(container)
+    affinity = _section(process, "execCPUAffinity")
+    if affinity.get("initial"):
+        scheduling.set_affinity(program, str(affinity["initial"]))
     _enter_cgroups(program, entrances)
+    if affinity.get("final"):
+        # the group's own processors are set by entering it, so this comes after
+        scheduling.set_affinity(program, str(affinity["final"]))
     identity.protect(program)
     _enter_profile(program, str(process.get("apparmorProfile") or ""))
     joining.enter_for_exec(program, container, process, init)
