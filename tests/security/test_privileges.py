@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from pathlib import Path
 
 import pytest
 from attacker import INTERPRETER, Attacker, with_python
+
+from moby_tui.schema.container import ExecCreate, ExecStart
 
 STATUS = ("grep", "-E", "^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Seccomp:)", "/proc/self/status")
 
@@ -119,3 +122,39 @@ async def test_system_calls_that_break_out(attacker: Attacker) -> None:
     numbers = [pyseccomp.resolve_syscall(pyseccomp.system_arch(), name) for name in names]
     done = await attacker.python(SYSCALLS.replace("NUMBERS", repr(numbers)))
     assert done.out.splitlines() == ["-1 1"] * len(names)
+
+
+TRACER = """
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+while True:
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = open(f"/proc/{pid}/cmdline").read()
+        except OSError:
+            continue
+        if words == "cat\\0" and libc.ptrace(0x4206, int(pid), None, None) == 0:
+            open("/seized", "w").close()
+            time.sleep(1000)
+    time.sleep(0.01)
+"""
+
+
+async def test_an_end_that_a_tracer_keeps_does_not_hold_the_monitor_up(attacker: Attacker) -> None:
+    """ptrace(2): a tracer is shown the end first, and its parent's wait blocks until the tracer has looked."""
+    ident = await attacker.start(INTERPRETER, "-ISc", TRACER, **with_python({}))
+    containers = attacker.engine.containers
+    traced = await containers.exec_create(ident, ExecCreate(cmd=["cat"], attach_stdin=True, attach_stdout=True))
+    stream = await containers.exec_start(traced, ExecStart())
+    assert stream is not None
+    async with asyncio.timeout(30):
+        while (await attacker.exec(ident, "test", "-e", "/seized")).code:
+            await asyncio.sleep(0.02)
+        stream.close_stdin()
+        while (await attacker.exec(ident, "sh", "-c", "grep -l '^State:.Z' /proc/[0-9]*/status")).code:
+            await asyncio.sleep(0.02)
+        assert (await containers.exec_inspect(traced)).running
+        assert (await attacker.exec(ident, "echo", "served")).out == "served\n"
+        await containers.stop(ident, timeout=0)
+    stream.close()
+    assert not (await containers.exec_inspect(traced)).running

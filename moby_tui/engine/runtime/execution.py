@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from moby_tui.engine.runtime.stdio import OutputLog
 
 _DRAIN_SECONDS = 2.0
+#: Between looks at a process that has ended and is kept by whoever traces it.
+_TRACED_SECONDS = 0.5
 #: The report of a process that was killed before it could say anything: the container has ended meanwhile.
 _GONE = bytes(8) + b"the container has ended"
 
@@ -139,12 +141,22 @@ class Execution:
             keys = bytes(int(key) for key in raw) if isinstance(raw, list) else b""
             wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
             self.stdio.attach(connection, stdin=wanted["stdin"], stdout=wanted["stdout"], stderr=wanted["stderr"], keys=keys)
-        self._loop.watch(self._pidfd, READ, lambda _: self.finish())
+        self._loop.watch(self._pidfd, READ, lambda _: self._finish_unless_traced())
 
     def kill(self) -> None:
         """Kills it with its session. Its pid is ours to use: nobody else reaps it."""
         if self._pid and not self._over:
             os.killpg(self._pid, signal.SIGKILL)
+
+    def _finish_unless_traced(self) -> None:
+        """A process inside that traces it is shown its end first, and may never look: all others are served meanwhile (ptrace(2))."""
+        if self._over:
+            return
+        if os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            self._loop.remove(self._pidfd)
+            self._loop.call_later(_TRACED_SECONDS, self._finish_unless_traced)
+            return
+        self.finish()
 
     def finish(self) -> None:
         """The process has ended: takes the rest of its output, then records how it ended, then lets its peers go."""
