@@ -202,7 +202,11 @@ async def reconcile(request: Request) -> dict[str, Any]:
     async with Engine.open(request["data"], request["exec"]) as engine:
         told = Life(engine, request["port"])
         for row in await engine.containers.list(all=True):
+            said = len(told.said)
             await _look_at(told, row.id, start=request["start"])
+            if row.id not in {other.id for other in await engine.containers.list(all=True)}:
+                # it went with its end while it was looked at
+                del told.said[said:]
             await told.step("remove by force", _remove(engine, row.id))
         if left := await engine.containers.list(all=True):
             told.wrong.append(f"rows: {[row.id for row in left]}")
