@@ -90,6 +90,12 @@ class StorageFull(MobyError):
     status = 507
 
 
+class StorageReadOnly(MobyError):
+    """The data root lies on a file system that cannot be written to: what is there can be looked at, nothing changed."""
+
+    status = 507
+
+
 class ContainerFailed(MobyError):
     """A command that was run to its end did not end with 0. ``stderr`` is the end of what it wrote there, ``stdout`` all of it."""
 

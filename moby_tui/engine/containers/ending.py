@@ -12,6 +12,7 @@ from moby_tui.engine.events.bus import Subscription
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
 from moby_tui.schema.container import ContainerExit
@@ -167,7 +168,7 @@ async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signa
 
 async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> None:
     """Raises ``Conflict`` where it runs and is not forced."""
-    while not await _remove_stopped(parts, record, volumes=volumes):
+    while not await _remove_unless_running(parts, record, volumes=volumes):
         if not force:
             status = parts.state(record).status
             raise Conflict(
@@ -176,6 +177,11 @@ async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes:
         with suppress(Conflict):
             await kill(parts, record, signals.SIGKILL)
         await wait(parts, record, "not-running").result()
+
+
+async def _remove_unless_running(parts: Parts, record: ContainerRecord, *, volumes: bool) -> bool:
+    with refusals_told(parts.paths.data_root):
+        return await _remove_stopped(parts, record, volumes=volumes)
 
 
 async def _remove_stopped(parts: Parts, record: ContainerRecord, *, volumes: bool) -> bool:

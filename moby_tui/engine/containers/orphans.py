@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -100,13 +101,22 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
         )
         parts.event("die", record, exitCode=str(_KILLED), execDuration="0")
     fault.point("settle.die told")
-    state.write(str(files.state))
+    _write_down(state, files.state)
     fault.point("settle.state written")
     files.socket.unlink(missing_ok=True)
     if record.host_config.auto_remove:
         await asyncio.to_thread(remove_files, files.data, files.run)
         parts.event("destroy", record)
     return state
+
+
+def _write_down(state: State, path: Path) -> None:
+    """Where nothing can be written whoever looks next settles it again, and sees the same."""
+    try:
+        state.write(str(path))
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
 
 
 def _end(cgroup: Cgroup) -> None:

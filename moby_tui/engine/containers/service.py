@@ -20,6 +20,7 @@ from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.runtime import archive, monitor_client
 from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
 from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
@@ -85,7 +86,8 @@ class ContainerService(Runs):
     # life
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
-        return await creation.create(self._parts, config, name, platform)
+        with refusals_told(self._parts.paths.data_root):
+            return await creation.create(self._parts, config, name, platform)
 
     async def fetch_image(self, reference: str, platform: str) -> None:
         """For ``run``."""

@@ -18,6 +18,7 @@ from moby_tui.engine.runtime import monitor_client, spec, user
 from moby_tui.engine.runtime.isolation import Isolation
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State
@@ -46,7 +47,8 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0) -> 
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
         fault.point("start.locked")
-        await _start(parts, record, lock, restarts)
+        with refusals_told(parts.paths.data_root):
+            await _start(parts, record, lock, restarts)
         fault.point("start.done")
     finally:
         lock.release()
@@ -93,6 +95,7 @@ async def _start_isolated(
 async def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
     """The root, with its volumes filled from it. Volumes take the owners that the image has, so they are filled before any id is mapped."""
     layers = parts.images.resolve(record.image_id).layers
+    check_writable(parts.paths.data_root)
     root = snapshot.mount(layers, files.upper, files.work)
     try:
         for mount in record.mounts:

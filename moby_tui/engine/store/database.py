@@ -6,9 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from moby_tui.engine.kernel import fault
-from moby_tui.errors import MobyError, StorageFull
+from moby_tui.engine.store import disk
+from moby_tui.errors import MobyError
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS containers (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL, record BLOB NOT NULL);
@@ -27,13 +29,21 @@ class Database:
     """One connection. Use from one thread; every write goes through ``transaction``."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        self._connection.row_factory = sqlite3.Row
+        """Where the disk cannot be written to, what is there can be read all the same. Raises ``MobyError``."""
+        self._root = path.parent
+        self._connection = _connect(path)
         try:
-            self._prepare(path)
+            try:
+                self._prepare(path)
+            except sqlite3.OperationalError:
+                self._connection.close()
+                if not _is_at_rest(path) or disk.refusal(self._root) is None:
+                    raise
+                self._connection = _connect(path, "?immutable=1")
+                self._prepare(path)
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            raise MobyError(f"cannot use database {path}: {error}; restore it, or move it away to begin anew") from error
+            raise (disk.refusal(self._root) or _unusable(path, error)) from error
 
     def _prepare(self, path: Path) -> None:
         run = self._connection.execute
@@ -66,9 +76,28 @@ class Database:
         except sqlite3.OperationalError as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            if "full" in str(error):
-                raise StorageFull("no space left for the engine's database; free some on the data root's disk") from error
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+                raise disk.full(self._root) from error
+            if refusal := disk.refusal(self._root):
+                raise refusal from error
             raise MobyError(f"database: {error}") from error
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _connect(path: Path, how: str = "") -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}{how}", uri=True, timeout=10, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether all of it is in the one file: nobody has it open, and nobody who had it was killed (sqlite.org/wal.html)."""
+    return path.exists() and not path.with_name(f"{path.name}-wal").exists()
+
+
+def _unusable(path: Path, error: Exception) -> MobyError:
+    return MobyError(f"cannot use database {path}: {error}; restore it, or move it away to begin anew")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
+from contextlib import suppress
 
 from moby_tui.engine.kernel import fault
 
@@ -77,13 +79,44 @@ class State:
 
 
 def write_json(path: str, value: object) -> None:
-    """Replaces a file with the JSON of a value, atomically."""
+    """Replaces a file with the JSON of a value, atomically.
+
+    On a full disk a file that is there already is written over where it lies, which takes no space: what has ended must
+    be told. Raises ``OSError``.
+    """
+    data = json.dumps(value).encode()
     temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "w") as file:
-        json.dump(value, file)
+    try:
+        _write_anew(temporary, data)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not os.path.exists(path):
+            raise
+        _write_over(path, data)
+        return
     fault.point("state.temporary written")
     os.rename(temporary, path)
     fault.point("state.replaced")
+
+
+def _write_anew(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        if os.write(fd, data) < len(data):
+            # what is missing finds no space either, but for a signal, which none is here
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+    finally:
+        os.close(fd)
+
+
+def _write_over(path: str, data: bytes) -> None:
+    """One write within the file's first block, which it has already; what was longer ends in blanks, which JSON allows."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(fd, data.ljust(os.fstat(fd).st_size), 0)
+    finally:
+        os.close(fd)
 
 
 def now() -> str:

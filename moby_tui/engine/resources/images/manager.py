@@ -21,10 +21,11 @@ from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.removal import Removal, UsedBy
 from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageReadOnly
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import (
@@ -92,6 +93,8 @@ class ImageManager:
 
     async def collect_rubbish(self) -> None:
         """Deletes what dead processes left half-made, and, once in a while, old content that no image uses."""
+        if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
+            return
         if any(self._paths.staging.iterdir()):
             await in_thread(staging.collect, self._paths.staging)
         await self._removal().sweep_old()
