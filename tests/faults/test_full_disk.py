@@ -41,7 +41,7 @@ async def engine(disk: Path, tmp_path: Path, busybox_archive: Path) -> AsyncIter
 
 
 def _fill(disk: Path) -> Path:
-    filler = disk / "filler"
+    filler = disk / f"filler-{os.urandom(4).hex()}"
     with filler.open("wb", buffering=0) as file:
         for size in (1 << 20, 4096):
             try:
@@ -98,15 +98,33 @@ async def test_full_disk(engine: Engine, disk: Path, tmp_path: Path) -> None:
     monitor = engine._parts.state(engine._parts.get(watched)).monitor
     os.kill(monitor, 9)
     async with Engine.open(disk, tmp_path / "run") as other:
+        # it gave up what was held back
         assert (await other.containers.inspect(watched)).state.status == "exited"
+        await other.containers.remove(waits)
+        more = _fill(disk)
         for attempt in (other.containers.start(later), _create(other, "true")):
             await _refused(attempt, "no space left")
         rows = {row.id: row.state for row in await other.containers.list(all=True)}
-        assert rows == {waits: "exited", talks: "exited", watched: "exited", later: "created"}
+        assert rows == {talks: "exited", watched: "exited", later: "created"}
     filler.unlink()
+    more.unlink()
     await engine.containers.start(later)
     assert await _ended(engine, later) == 5
     await _remove_all(engine)
+
+
+async def test_full_to_the_last_byte(engine: Engine, disk: Path, tmp_path: Path) -> None:
+    """Even without the space that was held back for it, an engine opens and tells what there is."""
+    ident = await _create(engine, "true")
+    await engine.close()
+    (disk / "reserve").unlink()
+    filler = _fill(disk)
+    async with Engine.open(disk, tmp_path / "run") as looking:
+        assert [row.id for row in await looking.containers.list(all=True)] == [ident]
+        await _refused(_create(looking, "true"), "no space left")
+    filler.unlink()
+    async with Engine.open(disk, tmp_path / "run") as again:
+        await _remove_all(again)
 
 
 async def test_removal_makes_space(engine: Engine, disk: Path) -> None:

@@ -31,13 +31,15 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Where the disk cannot be written to, what is there can be read all the same. Raises ``MobyError``."""
         self._root = path.parent
+        disk.keep_reserve(path.with_name("reserve"))
+        at_rest = _is_at_rest(path)
         self._connection = _connect(path)
         try:
             try:
                 self._prepare(path)
             except sqlite3.OperationalError:
                 self._connection.close()
-                if not _is_at_rest(path) or disk.refusal(self._root) is None:
+                if not at_rest or disk.refusal(self._root) is None:
                     raise
                 self._connection = _connect(path, "?immutable=1")
                 self._prepare(path)

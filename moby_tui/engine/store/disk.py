@@ -11,6 +11,8 @@ from pathlib import Path
 from moby_tui.errors import StorageFull, StorageReadOnly
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+#: Enough for the database's log, its index, and some rows.
+_RESERVE_BYTES = 512 * 1024
 
 
 @contextmanager
@@ -32,6 +34,35 @@ def refusal(root: Path) -> StorageFull | StorageReadOnly | None:
     if status.f_flag & os.ST_RDONLY:
         return read_only(root)
     return full(root) if status.f_bavail == 0 else None
+
+
+def keep_reserve(path: Path) -> None:
+    """Holds some space back in a file, which is given up when the disk is full: a container cannot be removed without writing that down.
+
+    It is made again once there is plenty.
+    """
+    free = _free(path.parent)
+    try:
+        if free < _RESERVE_BYTES:
+            path.unlink(missing_ok=True)
+        elif free > 8 * _RESERVE_BYTES and not path.exists():
+            _allocate(path)
+    except OSError:
+        # a read-only disk, or somebody was quicker
+        pass
+
+
+def _free(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+def _allocate(path: Path) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, _RESERVE_BYTES)
+    finally:
+        os.close(fd)
 
 
 def check_writable(root: Path) -> None:
