@@ -5,6 +5,7 @@ from __future__ import annotations
 #: For each name its module in ``moby_tui.cli.commands`` and the name it has there.
 CONTAINER = {
     "attach": "attach",
+    "commit": "commit",
     "cp": "copy",
     "create": "create",
     "diff": "look",
@@ -71,7 +72,7 @@ LEAVES = {
 #: What Docker has and this engine does not have yet.
 MISSING = frozenset(
     {
-        *("bake", "checkpoint", "commit", "config", "context", "login", "logout", "manifest", "node", "plugin"),
+        *("bake", "checkpoint", "config", "context", "login", "logout", "manifest", "node", "plugin"),
         *("push", "save", "search", "secret", "service", "stack", "swarm", "trust"),
     }
 )

@@ -471,6 +471,12 @@ class ExecCreate(Wire, kw_only=True):
     working_dir: str = ""
 
 
+class Committed(Wire, kw_only=True):
+    """The answer to a commit: the image's id."""
+
+    id: str
+
+
 class ExecCreated(Wire, kw_only=True):
     id: str
 

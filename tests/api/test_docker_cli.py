@@ -215,6 +215,18 @@ async def test_images(docker: Docker, busybox_archive: Path) -> None:
     assert "No such image: none" in unknown.err
 
 
+async def test_commit(docker: Docker) -> None:
+    await docker("run", "--name", "source", "--network", "none", "busybox", "sh", "-c", "echo made > /made")
+    done = await docker("commit", "-a", "Ada", "-m", "note", "-c", 'CMD ["cat", "/made"]', "-c", "ENV A=1", "source", "mine:2")
+    assert done.out.startswith("sha256:")
+    assert (await docker("run", "--rm", "--network", "none", "mine:2")).out == "made\n"
+    seen = json.loads((await docker("inspect", "mine:2")).out)[0]
+    assert (seen["Id"], seen["Author"], seen["Comment"]) == (done.out.strip(), "Ada", "note")
+    assert "A=1" in seen["Config"]["Env"]
+    refused = await docker("commit", "-c", "RUN true", "source", check=False)
+    assert refused.status == 1 and "RUN is not a valid change command" in refused.err
+
+
 async def test_import_and_export(docker: Docker, tmp_path: Path) -> None:
     await docker("create", "--name", "tree", "--network", "none", "busybox", "true")
     await docker("export", "-o", str(tmp_path / "x.tar"), "tree")

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, overload
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,
+    ContainerConfig,
     ContainerCreate,
     ContainerCreated,
     ContainerExit,
@@ -119,6 +120,17 @@ class Containers(Protocol):
         no_overwrite_dir_non_dir: bool = False,
         copy_uid_gid: bool = False,
     ) -> None: ...
+    def commit(
+        self,
+        ref: str,
+        *,
+        reference: str = "",
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+        config: ContainerConfig | None = None,
+        pause: bool = True,
+    ) -> str: ...
     def export(self, ref: str) -> Iterator[bytes]: ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import builtins
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -13,12 +13,15 @@ from urllib.parse import quote
 import msgspec
 
 from moby_tui.api.client import lenient
+from moby_tui.api.client.images import split
 from moby_tui.api.client.transport import Exchange
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError
 from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,
+    Committed,
+    ContainerConfig,
     ContainerCreate,
     ContainerCreated,
     ContainerExit,
@@ -239,6 +242,29 @@ class RemoteContainers(Runs):
         headers = {"Content-Type": "application/x-tar"}
         exchange = await self._session.open("PUT", _path(ref, "/archive"), query, body=archive, headers=headers)
         await exchange.close()
+
+    async def commit(
+        self,
+        ref: str,
+        *,
+        reference: str = "",
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+        config: ContainerConfig | None = None,
+        pause: bool = True,
+    ) -> str:
+        repo, tag = split(reference) if reference else ("", "")
+        query = {
+            "container": ref,
+            "repo": repo,
+            "tag": tag,
+            "comment": message,
+            "author": author,
+            "changes": list(changes),
+            "pause": int(pause),
+        }
+        return (await self._session.ask("POST", "/commit", Committed, query, config)).id
 
     async def export(self, ref: str) -> AsyncIterator[bytes]:
         exchange = await self._session.open("GET", _path(ref, "/export"))

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, overload
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,
+    ContainerConfig,
     ContainerCreate,
     ContainerCreated,
     ContainerExit,
@@ -141,6 +142,23 @@ class Containers(Protocol):
         copy_uid_gid: bool = False,
     ) -> None:
         """Unpacks a tar (plain or compressed) into an existing directory of the container."""
+        ...
+
+    async def commit(
+        self,
+        ref: str,
+        *,
+        reference: str = "",
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+        config: ContainerConfig | None = None,
+        pause: bool = True,
+    ) -> str:
+        """Makes an image of the container's files and configuration, and returns its id.
+
+        ``changes`` are Dockerfile instructions; what ``config`` has wins over the container's own. The container is paused meanwhile.
+        """
         ...
 
     def export(self, ref: str) -> AsyncIterator[bytes]: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -11,6 +10,7 @@ import msgspec
 
 from moby_tui.engine.containers import creation, ending
 from moby_tui.engine.containers import start as starting
+from moby_tui.engine.containers.commit import mount_points
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.resources.build.step import Ended, Step
 from moby_tui.engine.resources.images.manager import ImageManager, LocalImage
@@ -58,7 +58,7 @@ class ContainerSteps:
         try:
             began(record.id)
             exit_code = await _run(parts, record, output)
-            yield Ended(exit_code, parts.files(record).upper, _mount_points(parts, record))
+            yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record))
         finally:
             await _remove(parts, record)
 
@@ -76,12 +76,6 @@ async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, byt
     finally:
         stream.close()
         await waiting.close()
-
-
-def _mount_points(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
-    """Where something was mounted: what is there in the upper folder was made to be mounted on."""
-    configuration = json.loads(parts.files(record).bundle.read_bytes())
-    return frozenset(mount["destination"].strip("/").encode() for mount in configuration["mounts"])
 
 
 async def _remove(parts: Parts, record: ContainerRecord) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
@@ -26,6 +26,7 @@ from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,
+    ContainerConfig,
     ContainerCreate,
     ContainerCreated,
     ContainerInspect,
@@ -279,6 +280,31 @@ class ContainerService(Runs):
                 owners=self._owners(record),
             )
         self._parts.event("extract-to-dir", record)
+
+    async def commit(
+        self,
+        ref: str,
+        *,
+        reference: str = "",
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+        config: ContainerConfig | None = None,
+        pause: bool = True,
+    ) -> str:
+        from moby_tui.engine.containers import commit
+
+        record = self._parts.get(ref)
+        return await commit.commit(
+            self._parts,
+            record,
+            reference=reference,
+            message=message,
+            author=author,
+            changes=changes,
+            config=config,
+            pause=pause,
+        )
 
     async def export(self, ref: str) -> AsyncIterator[bytes]:
         record = self._parts.get(ref)

@@ -10,9 +10,12 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.decode import registry_auth
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.container import Committed, ContainerConfig
 
 table = RouteTable()
 
+#: The docker CLI sends ``null`` where nothing is to be overridden; to mypy a union is no class.
+_Overrides: type[ContainerConfig | None] = ContainerConfig | None  # type: ignore[assignment]
 _FILTERS = frozenset({"before", "dangling", "label", "label!", "reference", "since", "until"})
 _PRUNE_FILTERS = frozenset({"dangling", "label", "label!", "until"})
 
@@ -78,6 +81,22 @@ async def prune(call: Call) -> web.StreamResponse:
 def _one_platform(call: Call) -> None:
     if call.query.text("platform") or call.query.all("platforms"):
         raise NotImplementedYet("choosing a platform of a local image")
+
+
+@table.post("/commit")
+async def commit(call: Call) -> web.StreamResponse:
+    query = call.query
+    repo, tag = query.text("repo"), query.text("tag")
+    ident = await call.client.containers.commit(
+        query.text("container"),
+        reference=f"{repo}:{tag}" if repo and tag else repo,
+        message=query.text("comment"),
+        author=query.text("author"),
+        changes=[line for change in query.all("changes") for line in change.splitlines()],
+        config=await call.body(_Overrides) if call.request.can_read_body else None,
+        pause=query.flag("pause", True),
+    )
+    return json(Committed(id=ident), 201)
 
 
 @table.get("/images/{ref:.*}/json")

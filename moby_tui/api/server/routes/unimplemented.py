@@ -17,7 +17,6 @@ _LACKING = """
 POST /auth
 POST /session
 POST /grpc
-POST /commit
 GET /containers/{ref}/attach/ws
 GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints

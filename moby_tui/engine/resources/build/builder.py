@@ -23,11 +23,9 @@ from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.database import Database
-from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema import oci
-from moby_tui.schema.base import encode
 from moby_tui.schema.image import Progress
 
 if TYPE_CHECKING:
@@ -59,6 +57,7 @@ class ImageBuilder:
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
         self._layers = LayerStore(paths.layers, paths.staging)
+        self._layering = Layering(self._layers, self._content, paths.staging)
 
     async def build(
         self,
@@ -101,7 +100,7 @@ class ImageBuilder:
                         images=self._images,
                         rows=self._rows,
                         content=self._content,
-                        layering=Layering(self._layers, self._content, self._paths.staging),
+                        layering=self._layering,
                         cache=BuildCache(self._paths.cache / "build", self._layers, self._content),
                         steps=self._steps,
                         report=report,
@@ -123,29 +122,12 @@ class ImageBuilder:
     async def _register(self, image: BuiltImage, tags: list[Reference], report: Report) -> None:
         if not image.id:
             raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
-        if self._rows.get(image.id) is None:
-            self._rows.put(await in_thread(self._record, image), [])
+        self._images.adopt(await in_thread(self._layering.record, image))
         report.say(Progress(aux={"ID": image.id}))
         report.say(Progress(stream=f"Successfully built {image.short}\n"))
         for tag in tags:
             await self._images.tag(image.id, tag.familiar)
             report.say(Progress(stream=f"Successfully tagged {tag.familiar}\n"))
-
-    def _record(self, image: BuiltImage) -> ImageRecord:
-        """Writes what describes the image; its layers are there."""
-        from moby_tui.engine.resources.images.content import digest_of
-        from moby_tui.engine.resources.images.pull import Image
-
-        body = encode(image.config)
-        document = oci.Manifest(
-            schema_version=2,
-            media_type=oci.MEDIA_MANIFEST,
-            config=oci.Descriptor(media_type=oci.MEDIA_CONFIG, digest=digest_of(body), size=len(body)),
-            layers=image.blobs,
-        )
-        for data in (body, encode(document)):
-            self._content.write(data, self._paths.staging)
-        return Image(document, digest_of(encode(document)), image.config).record([], self._content, self._layers)
 
 
 def _references(tags: list[str]) -> list[Reference]:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.content import digest_of
+from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.describe import now
+from moby_tui.engine.store.images import ImageRecord
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 
@@ -36,20 +39,35 @@ class BuiltImage(msgspec.Struct, frozen=True):
         return self.id.removeprefix("sha256:")[:12]
 
     def followed_by(
-        self, created_by: str, layer: Layer | None, change: Callable[[oci.ImageConfig, oci.ExecutionConfig], None]
+        self,
+        created_by: str,
+        layer: Layer | None,
+        change: Callable[[oci.ImageConfig, oci.ExecutionConfig], None],
+        *,
+        comment: str = "",
     ) -> BuiltImage:
         """The image that an instruction makes: its change of the configuration, its layer if it has one, its line of history."""
         config = decode(encode(self.config), oci.ImageConfig)
         execution = config.config = config.config or oci.ExecutionConfig()
         change(config, execution)
         config.created = now()
-        config.comment = ""
-        entry = oci.HistoryEntry(created=config.created, created_by=created_by, author=config.author, empty_layer=layer is None)
+        config.comment = comment
+        entry = oci.HistoryEntry(
+            created=config.created, created_by=created_by, author=config.author, comment=comment, empty_layer=layer is None
+        )
         config.history += [oci.HistoryEntry() for _ in range(_untold_layers(config))]
         config.history.append(entry)
         if layer is not None:
             config.rootfs.diff_ids.append(layer.diff_id)
         return BuiltImage(digest_of(encode(config)), config, [*self.blobs, *([layer.blob] if layer else [])])
+
+
+def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
+    """An image of the store, to be built upon. Raises ``InvalidArgument`` where its manifest is none of an image."""
+    document = manifests.read(content.read(record.manifest), "", record.id)
+    if not isinstance(document, oci.Manifest):
+        raise InvalidArgument(f"{record.id} is an index of images, not an image")
+    return BuiltImage(record.id, record.config, document.layers)
 
 
 def _untold_layers(config: oci.ImageConfig) -> int:

@@ -13,11 +13,14 @@ from moby_tui.engine.resources.build import difference
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.images import snapshot, staging
 from moby_tui.engine.resources.images.compression import decompress
-from moby_tui.engine.resources.images.content import ContentStore
+from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.pull import Image
 from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.store.images import ImageRecord
 from moby_tui.schema import oci
+from moby_tui.schema.base import encode
 
 _CHUNK = 1 << 20
 _FASTEST = 1
@@ -70,6 +73,19 @@ class Layering:
             with storage():
                 self._content.adopt(packed, layer.blob.digest)
             return layer
+
+    def record(self, image: BuiltImage) -> ImageRecord:
+        """Writes what describes the image, whose layers are there, and returns its row. Blocking."""
+        body = encode(image.config)
+        document = oci.Manifest(
+            schema_version=2,
+            media_type=oci.MEDIA_MANIFEST,
+            config=oci.Descriptor(media_type=oci.MEDIA_CONFIG, digest=digest_of(body), size=len(body)),
+            layers=image.blobs,
+        )
+        for data in (body, encode(document)):
+            self._content.write(data, self._staging)
+        return Image(document, digest_of(encode(document)), image.config).record([], self._content, self._layers)
 
 
 def _pack(pieces: Iterator[bytes], file: Path) -> Layer | None:

@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 
 from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.context import Context
-from moby_tui.engine.resources.build.image import BuiltImage, Layer
+from moby_tui.engine.resources.build.image import BuiltImage, Layer, stored
 from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.build.step import StepRunner
-from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.store.images import ImageRows
-from moby_tui.errors import InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.errors import NotFound, NotImplementedYet
 from moby_tui.schema import oci
 from moby_tui.schema.image import Progress
 
@@ -74,10 +73,7 @@ class Workshop:
         record = self.rows.get(local.id)
         if record is None:
             raise NotFound(f"image {name} was removed while it was looked at; try again")
-        document = manifests.read(self.content.read(record.manifest), "", name)
-        if not isinstance(document, oci.Manifest):
-            raise InvalidArgument(f"{name} is an index of images, not an image")
-        return BuiltImage(record.id, record.config, document.layers)
+        return stored(record, self.content)
 
     @asynccontextmanager
     async def source(self, name: str) -> AsyncIterator[int]:

@@ -161,6 +161,15 @@ class ImageManager:
         record = self._find(ref)
         return describe.history(record, self._rows.references_of(record.id))
 
+    def record(self, ref: str) -> ImageRecord:
+        """The row of an image. Raises ``NotFound``, ``InvalidArgument``."""
+        return self._find(ref)
+
+    def adopt(self, record: ImageRecord) -> None:
+        """Takes in an image that was made here; nothing where it is there already."""
+        if self._rows.get(record.id) is None:
+            self._rows.put(record, [])
+
     async def tag(self, ref: str, target: str) -> None:
         record = self._find(ref)
         reference = parse(target).tagged()

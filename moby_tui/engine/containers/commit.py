@@ -1,0 +1,150 @@
+"""``commit``: what a container changed in its image's files, and its configuration, become an image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.resources.build import difference
+from moby_tui.engine.resources.build.image import BuiltImage, stored
+from moby_tui.engine.resources.build.layering import Layering
+from moby_tui.engine.resources.images import staging
+from moby_tui.engine.resources.images.changes import apply_changes
+from moby_tui.engine.resources.images.content import ContentStore
+from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import Conflict, InvalidArgument
+from moby_tui.schema import oci
+from moby_tui.schema.container import ContainerConfig
+
+
+async def commit(
+    parts: Parts,
+    record: ContainerRecord,
+    *,
+    reference: str,
+    message: str,
+    author: str,
+    changes: Sequence[str],
+    config: ContainerConfig | None,
+    pause: bool,
+) -> str:
+    """The id of the new image. Raises ``InvalidArgument``, ``Conflict``, ``NotFound``, ``StorageFull``."""
+    target = _target(reference)
+    asked = _execution(config or ContainerConfig())
+    apply_changes(asked, list(changes))
+    execution = _merged(asked, _execution(record.config))
+    content = ContentStore(parts.paths.blobs)
+    layering = Layering(LayerStore(parts.paths.layers, parts.paths.staging), content, parts.paths.staging)
+    base = stored(parts.images.record(record.image_id), content)
+    with staging.shared(parts.paths.blobs / "lock"), storage():
+        async with _held_still(parts, record, pause=pause):
+            image = await _image(parts, record, layering, base, execution, message, author)
+        parts.images.adopt(await in_thread(layering.record, image))
+        if target is not None:
+            await parts.images.tag(image.id, target.familiar)
+    parts.event("commit", record, comment=message, imageID=image.id, imageRef=target.familiar if target else "")
+    return image.id
+
+
+async def _image(
+    parts: Parts,
+    record: ContainerRecord,
+    layering: Layering,
+    base: BuiltImage,
+    execution: oci.ExecutionConfig,
+    message: str,
+    author: str,
+) -> BuiltImage:
+    pieces = difference.layer(parts.files(record).upper, layering.stack(base), mount_points(parts, record))
+    try:
+        layer = await layering.layer(pieces)
+    except FileNotFoundError as error:
+        raise Conflict(f"container {record.name} changed its files meanwhile; commit it paused, or again") from error
+
+    def change(config: oci.ImageConfig, _: oci.ExecutionConfig) -> None:
+        config.config, config.author = execution, author
+
+    command = record.config.cmd if isinstance(record.config.cmd, list) else []
+    return base.followed_by(" ".join(command), layer, change, comment=message)
+
+
+def mount_points(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
+    """Where something was mounted when it last ran: what is there in the upper folder was made to be mounted on."""
+    with suppress(FileNotFoundError):
+        configuration = json.loads(parts.files(record).bundle.read_bytes())
+        return frozenset(mount["destination"].strip("/").encode() for mount in configuration["mounts"])
+    return frozenset()
+
+
+@asynccontextmanager
+async def _held_still(parts: Parts, record: ContainerRecord, *, pause: bool) -> AsyncIterator[None]:
+    """Freezes it for the while, if it runs and is not paused already."""
+    if not pause or parts.state(record).status != "running":
+        yield
+        return
+    socket = parts.files(record).socket
+    await monitor_client.request(socket, op="freeze")
+    parts.event("pause", record)
+    try:
+        yield
+    finally:
+        await monitor_client.request(socket, op="thaw")
+        parts.event("unpause", record)
+
+
+def _target(reference: str) -> Reference | None:
+    if not reference:
+        return None
+    target = parse(reference).tagged()
+    if target.digest:
+        raise InvalidArgument(f"invalid reference {reference!r}: a digest cannot be chosen; name it REPOSITORY[:TAG]")
+    return target
+
+
+def _execution(config: ContainerConfig) -> oci.ExecutionConfig:
+    """The part of a container's configuration that an image can preset."""
+    return oci.ExecutionConfig(
+        user=config.user,
+        exposed_ports=config.exposed_ports,
+        env=config.env,
+        entrypoint=_words(config.entrypoint),
+        cmd=_words(config.cmd),
+        volumes=config.volumes,
+        working_dir=config.working_dir,
+        labels=config.labels,
+        stop_signal=config.stop_signal,
+        healthcheck=config.healthcheck,
+        shell=config.shell,
+        on_build=config.on_build,
+    )
+
+
+def _words(value: list[str] | str | None) -> list[str] | None:
+    return [value] if isinstance(value, str) else value
+
+
+def _merged(asked: oci.ExecutionConfig, container: oci.ExecutionConfig) -> oci.ExecutionConfig:
+    """What is asked for wins; arguments that the container has are for its own entrypoint (Docker's ``runconfig.Merge``)."""
+    names = {entry.partition("=")[0] for entry in asked.env or ()}
+    kept = [entry for entry in container.env or () if entry.partition("=")[0] not in names]
+    return oci.ExecutionConfig(
+        user=asked.user or container.user,
+        exposed_ports={**(container.exposed_ports or {}), **(asked.exposed_ports or {})} or None,
+        env=[*kept, *(asked.env or ())] or None,
+        entrypoint=container.entrypoint if asked.entrypoint is None else asked.entrypoint,
+        cmd=asked.cmd or (container.cmd if asked.entrypoint is None else None),
+        volumes={**(container.volumes or {}), **(asked.volumes or {})} or None,
+        working_dir=asked.working_dir or container.working_dir,
+        labels={**(container.labels or {}), **(asked.labels or {})} or None,
+        stop_signal=asked.stop_signal or container.stop_signal,
+        healthcheck=asked.healthcheck or container.healthcheck,
+        shell=asked.shell or container.shell,
+        on_build=asked.on_build,
+    )
