@@ -40,6 +40,7 @@ IMAGE = {
     "prune": "prune:image",
     "pull": "pull",
     "rm": "images:rmi",
+    "save": "archives",
     "tag": "images",
 }
 NETWORK = {"inspect": "inspect:network", "ls": "networks"}
@@ -57,7 +58,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
 }
 LEAVES = {
     **{name: where for name, where in CONTAINER.items() if name not in ("ls", "inspect", "prune")},
-    **{name: IMAGE[name] for name in ("build", "history", "import", "load", "pull", "tag")},
+    **{name: IMAGE[name] for name in ("build", "history", "import", "load", "pull", "save", "tag")},
     "ps": "containers",
     "images": "images",
     "rmi": "images",
@@ -73,6 +74,6 @@ LEAVES = {
 MISSING = frozenset(
     {
         *("bake", "checkpoint", "config", "context", "login", "logout", "manifest", "node", "plugin"),
-        *("push", "save", "search", "secret", "service", "stack", "swarm", "trust"),
+        *("push", "search", "secret", "service", "stack", "swarm", "trust"),
     }
 )

@@ -227,6 +227,16 @@ async def test_commit(docker: Docker) -> None:
     assert refused.status == 1 and "RUN is not a valid change command" in refused.err
 
 
+async def test_save_and_load(docker: Docker, tmp_path: Path) -> None:
+    archive = str(tmp_path / "saved.tar")
+    await docker("tag", "busybox", "other:1")
+    await docker("save", "-o", archive, "other:1", "busybox")
+    await docker("rmi", "other:1")
+    assert (await docker("load", "-i", archive)).out == "Loaded image: other:1\nLoaded image: busybox:latest\n"
+    refused = await docker("save", "-o", archive, "nothing", check=False)
+    assert refused.status == 1 and "No such image: nothing" in refused.err
+
+
 async def test_import_and_export(docker: Docker, tmp_path: Path) -> None:
     await docker("create", "--name", "tree", "--network", "none", "busybox", "true")
     await docker("export", "-o", str(tmp_path / "x.tar"), "tree")

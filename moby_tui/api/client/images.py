@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import builtins
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -73,6 +73,12 @@ class RemoteImages:
 
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
         return _progress(self._session, "/images/load", {"quiet": int(quiet)}, body=archive, headers=_TAR)
+
+    async def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+        exchange = await self._session.open("GET", "/images/get", {"names": list(refs)})
+        async with aclosing(exchange.pieces()) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def import_tar(
         self,

@@ -171,6 +171,10 @@ class Images(Protocol):
         ...
 
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]: ...
+    def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+        """An uncompressed tar of the images: OCI layout and ``docker save`` archive in one."""
+        ...
+
     def import_tar(
         self,
         archive: AsyncIterator[bytes],

@@ -1,4 +1,4 @@
-"""Images from archives: load, import."""
+"""Images from archives and into them: load, import, save."""
 
 from __future__ import annotations
 
@@ -34,6 +34,28 @@ async def _load(client: Client, source: str, *, quiet: bool) -> None:
     from moby_tui.cli.streams import chunks_of
 
     await progress.show(client.images.load(chunks_of(source), quiet=quiet))
+
+
+@app.command("save")
+def save(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE [IMAGE...]", show_default=False)],
+    output: Annotated[str, typer.Option("-o", "--output", help="Write to a file, instead of STDOUT", metavar="string")] = "-",
+) -> None:
+    """Save one or more images to a tar archive (streamed to STDOUT by default).
+
+    Examples:
+
+      moby save -o busybox.tar busybox
+
+      moby save app:1 app:2 | gzip > app.tar.gz
+    """
+    session.call(lambda client: _save(client, images, output))
+
+
+async def _save(client: Client, images: list[str], output: str) -> None:
+    from moby_tui.cli.streams import write_archive
+
+    await write_archive(client.images.save(images), output)
 
 
 @app.command("import")

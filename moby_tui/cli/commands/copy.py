@@ -12,8 +12,6 @@ from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from moby_tui.api.client.protocol import Client
 
 app = typer.Typer()
@@ -56,28 +54,19 @@ def _split(text: str) -> tuple[str, str]:
 
 async def _copy_out(client: Client, container: str, path: str, target: str, *, follow: bool, owners: bool) -> None:
     from moby_tui.cli.archive import extract, placement
-    from moby_tui.cli.streams import unpacked
+    from moby_tui.cli.streams import unpacked, write_archive
 
     if follow:
         stat = await client.containers.archive_stat(container, path)
         path = os.path.join(os.path.dirname(path.rstrip("/")), stat.link_target) if stat.link_target else path
     stat, chunks = await client.containers.archive_get(container, path)
     if target == "-":
-        await _to_output(chunks)
+        await write_archive(chunks, "-")
         return
     folder, name = placement(
         target, is_directory=bool(stat.mode & _DIRECTORY), source_name=stat.name, contents=path.endswith("/.")
     )
     await unpacked(chunks, lambda archive: extract(archive, folder, name=name, owners=owners))
-
-
-async def _to_output(chunks: AsyncIterator[bytes]) -> None:
-    from moby_tui.cli.terminal.attachment import write_output
-
-    if sys.stdout.isatty():
-        raise InvalidArgument("refusing to write an archive to a terminal: redirect the output")
-    async for data in chunks:
-        await write_output(1, data)
 
 
 async def _copy_in(client: Client, source: str, container: str, path: str, *, follow: bool, owners: bool) -> None:
@@ -126,16 +115,6 @@ def export(
 
 
 async def _export(client: Client, container: str, output: str) -> None:
-    if not output:
-        await _to_output(client.containers.export(container))
-        return
-    part = f"{output}.part"
-    try:
-        with open(part, "wb") as file:
-            async for data in client.containers.export(container):
-                file.write(data)
-        os.replace(part, output)
-    except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        raise
+    from moby_tui.cli.streams import write_archive
+
+    await write_archive(client.containers.export(container), output or "-")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from moby_tui.api.server import shims
-from moby_tui.api.server.answers import empty, json, progress
+from moby_tui.api.server.answers import empty, json, progress, raw
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.decode import registry_auth
 from moby_tui.api.server.router import RouteTable
+from moby_tui.api.server.routes.archive import TAR
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import Committed, ContainerConfig
 
@@ -71,6 +72,19 @@ async def load(call: Call) -> web.StreamResponse:
         raise NotImplementedYet("loading one platform of an archive")
     quiet = call.query.flag("quiet", True)
     return await progress(call.request, call.client.images.load(call.request.content.iter_any(), quiet=quiet))
+
+
+@table.get("/images/get")
+async def save(call: Call) -> web.StreamResponse:
+    _one_platform(call)
+    names = [name for text in call.query.all("names") for name in text.split(",") if name]
+    return await raw(call.request, call.client.images.save(names), content_type=TAR)
+
+
+@table.get("/images/{ref:.*}/get")
+async def save_one(call: Call) -> web.StreamResponse:
+    _one_platform(call)
+    return await raw(call.request, call.client.images.save([call.ref]), content_type=TAR)
 
 
 @table.post("/images/prune", since="1.25")

@@ -22,8 +22,6 @@ GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
 GET /images/search
-GET /images/get
-GET /images/{ref:.*}/get
 POST /images/{ref:.*}/push
 GET /images/{ref:.*}/attestations
 GET /distribution/{ref:.*}/json

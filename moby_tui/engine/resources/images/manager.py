@@ -5,8 +5,8 @@ from __future__ import annotations
 import builtins
 import os
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from moby_tui.engine.resources.images.pull import Image
+    from moby_tui.engine.resources.images.save import Saved
 
 Publish = Callable[[str, str, str, dict[str, str]], object]
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -133,6 +134,47 @@ class ImageManager:
         async with aclosing(report.of(self._load(archive, report))) as lines:
             async for line in lines:
                 yield line
+
+    async def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+        """A tar of images with the names that were asked for; a repository without a tag stands for all its tags. Raises ``NotFound``."""
+        from moby_tui.engine.resources.images import save
+
+        if not refs:
+            raise InvalidArgument("name at least one image to save")
+        images = self._saved(refs)
+        # what is being saved is not swept meanwhile
+        with self._arrival():
+            pieces = save.archive(images, self._content)
+            while (piece := await in_thread(next, pieces, None)) is not None:
+                yield piece
+        for image in images:
+            self._tell("save", image.record.id, image.record, image.record.id)
+
+    def _saved(self, refs: Sequence[str]) -> builtins.list[Saved]:
+        from moby_tui.engine.resources.images.save import Saved
+
+        found: dict[str, Saved] = {}
+        for ref in refs:
+            for record, reference in self._named(ref):
+                image = found.setdefault(record.id, Saved(record))
+                if reference is not None and reference not in image.references:
+                    image.references.append(reference)
+        return [*found.values()]
+
+    def _named(self, ref: str) -> Iterator[tuple[ImageRecord, Reference | None]]:
+        """The images that a name stands for, each with the name that it has there; an id has none."""
+        with suppress(InvalidArgument):
+            asked = parse(ref)
+            if not asked.tag and not asked.digest:
+                known = [(ident, parse(key)) for ident, keys in self._rows.references().items() for key in keys]
+                tags = [(ident, name) for ident, name in known if name.repository == asked.repository and name.tag]
+                for ident, name in tags:
+                    if record := self._rows.get(ident):
+                        yield record, name
+                if tags:
+                    return
+        reference = self._reference_of(ref)
+        yield self._find(ref), reference if reference and reference.tag else None
 
     async def import_tar(
         self,
