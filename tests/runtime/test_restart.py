@@ -325,7 +325,8 @@ async def test_killed_monitor_is_replaced_by_the_next_engine(waiting: bool, box:
     restarts = State.read(str(files.state)).restart_count
     async with Engine.open(*roots) as other:
         seen = await other.containers.inspect(ident)
-    assert seen.restart_count == restarts + 1
+    # one that does not stay up may have ended again by now
+    assert seen.restart_count > restarts if waiting else seen.restart_count == restarts + 1
     assert seen.state.status in ("running", "restarting")
 
 

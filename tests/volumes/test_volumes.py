@@ -225,9 +225,9 @@ async def test_refused_binds(volumes: Volumes, bind: str, text: str) -> None:
         (Mount(type="npipe", source="x", target="/x"), InvalidArgument, "mount type unknown"),
         (Mount(type="image", source="x", target="/x"), NotImplementedYet, "mount type image"),
         (
-            Mount(type="bind", source="/", target="/x", bind_options=BindOptions(non_recursive=True)),
-            NotImplementedYet,
-            "bind mount option non-recursive",
+            Mount(type="bind", source="/", target="/x", bind_options=BindOptions(read_only_non_recursive=True)),
+            InvalidArgument,
+            "ReadOnlyNonRecursive but not ReadOnly",
         ),
         (Mount(type="volume", target="/x", volume_options=VolumeOptions(subpath="s")), NotImplementedYet, "volume-subpath"),
     ],

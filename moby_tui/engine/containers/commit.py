@@ -13,12 +13,12 @@ from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.images import staging
 from moby_tui.engine.resources.images.changes import apply_changes
 from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import Conflict, InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.container import ContainerConfig
@@ -43,7 +43,7 @@ async def commit(
     content = ContentStore(parts.paths.blobs)
     layering = Layering(LayerStore(parts.paths.layers, parts.paths.staging), content, parts.paths.staging)
     base = stored(parts.images.record(record.image_id), content)
-    with staging.shared(parts.paths.blobs / "lock"), storage():
+    with staging.shared(parts.paths.blobs / "lock"), refusals_told():
         async with _held_still(parts, record, pause=pause):
             image = await _image(parts, record, layering, base, execution, message, author)
         parts.images.adopt(await in_thread(layering.record, image))

@@ -5,6 +5,7 @@ Specification: opencontainers/runtime-spec 1.2, config.md and config-linux.md.
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from moby_tui.engine.runtime.user import User
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.errors import NotImplementedYet
-from moby_tui.schema.container import ExecCreate, MountPoint
+from moby_tui.schema.container import BindOptions, ExecCreate, MountPoint
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STRICT = ["nosuid", "noexec", "nodev"]
@@ -160,16 +161,20 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, security: SecurityPr
     mounts = [mount for mount in mounts if mount["destination"] not in taken]
     # an outer folder before what lies in it
     ordered = sorted(record.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
-    return mounts + [_asked_mount(mount) for mount in ordered]
+    binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in host.mounts or ()}
+    return mounts + [_asked_mount(mount, binds.get(mount.destination) or BindOptions()) for mount in ordered]
 
 
 def _writable(mount: Json) -> Json:
     return {**mount, "options": ["rw" if option == "ro" else option for option in mount["options"]]}
 
 
-def _asked_mount(mount: MountPoint) -> Json:
+def _asked_mount(mount: MountPoint, bind: BindOptions) -> Json:
+    """Read-only is so for what is mounted below too, unless asked otherwise, as in Docker since version 25."""
     if mount.type == "tmpfs":
         options = ["nosuid", "nodev", "noexec", *(option for option in mount.mode.split(",") if option)]
         return {"destination": mount.destination, "type": "tmpfs", "source": "tmpfs", "options": options}
-    options = ["rbind", mount.propagation or "rprivate", "rw" if mount.rw else "ro"]
+    reach = "bind" if bind.non_recursive else "rbind"
+    read_only = "ro" if bind.non_recursive or bind.read_only_non_recursive else "rro"
+    options = [reach, mount.propagation or "rprivate", "rw" if mount.rw else read_only]
     return {"destination": mount.destination, "type": "bind", "source": mount.source, "options": options}

@@ -16,7 +16,7 @@ _RESERVE_BYTES = 512 * 1024
 
 
 @contextmanager
-def refusals_told(root: Path) -> Iterator[None]:
+def refusals_told(root: Path | None = None) -> Iterator[None]:
     """Raises ``StorageFull`` for ENOSPC and EDQUOT, ``StorageReadOnly`` for EROFS; other errors pass."""
     try:
         yield
@@ -71,11 +71,13 @@ def check_writable(root: Path) -> None:
         raise read_only(root)
 
 
-def full(root: Path) -> StorageFull:
-    return StorageFull(
-        f"no space left on the disk of data root {root}; free some, or remove containers and images, and try again"
-    )
+def full(root: Path | None) -> StorageFull:
+    return StorageFull(f"no space left on the disk of {_named(root)}; free some, or remove containers and images, and try again")
 
 
-def read_only(root: Path) -> StorageReadOnly:
-    return StorageReadOnly(f"data root {root} is on a read-only file system; mount it writable and try again")
+def read_only(root: Path | None) -> StorageReadOnly:
+    return StorageReadOnly(f"{_named(root)} is on a read-only file system; mount it writable and try again")
+
+
+def _named(root: Path | None) -> str:
+    return f"data root {root}" if root else "the data root"

@@ -16,13 +16,13 @@ from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.build.step import StepRunner
 from moby_tui.engine.resources.images import staging
 from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError
@@ -114,7 +114,7 @@ class ImageBuilder:
     def _arrival(self) -> Iterator[None]:
         """While layers are made that no image has yet, none is swept; and what the disk refuses is told as ours."""
         try:
-            with staging.shared(self._paths.blobs / "lock"), storage():
+            with staging.shared(self._paths.blobs / "lock"), refusals_told():
                 yield
         except OSError as error:
             raise MobyError(f"the build failed: {error}; check the data root {self._paths.data_root}") from error

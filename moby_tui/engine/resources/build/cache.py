@@ -15,8 +15,8 @@ import msgspec
 
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.schema.base import decode, encode
 
 #: With more entries than this the oldest half goes.
@@ -52,7 +52,7 @@ class BuildCache:
         return image
 
     def put(self, key: str, image: BuiltImage) -> None:
-        with storage():
+        with refusals_told():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = self._folder / f"{key}.{os.getpid()}"
             new.write_bytes(encode(image))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.build import patterns
-from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 
 _CHUNK = 1 << 20
@@ -101,7 +101,7 @@ def copy(source: int, paths: list[bytes], target: int, destination: bytes, attri
 
     Raises ``InvalidArgument`` where the destination is in the way, ``StorageFull``.
     """
-    with storage(), told("COPY", destination):
+    with refusals_told(), told("COPY", destination):
         for path in paths:
             with trees.closing(open_in_root(source, path or b".", os.O_PATH)) as top:
                 status = os.fstat(top)

@@ -14,10 +14,10 @@ from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.images import snapshot, staging
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.pull import Image
 from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
@@ -70,7 +70,7 @@ class Layering:
             if layer is None:
                 return None
             await self._layers.make(decompress(_chunks(packed)), layer.diff_id)
-            with storage():
+            with refusals_told():
                 self._content.adopt(packed, layer.blob.digest)
             return layer
 
@@ -95,7 +95,7 @@ def _pack(pieces: Iterator[bytes], file: Path) -> Layer | None:
     plain, packed, size = hashlib.sha256(), hashlib.sha256(), 0
     compressor = isal_zlib.compressobj(_FASTEST, wbits=31)
     empty = True
-    with storage(), file.open("xb") as output:
+    with refusals_told(), file.open("xb") as output:
         for data in _compressed(pieces, compressor, plain.update):
             output.write(data)
             packed.update(data)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images import tar
-from moby_tui.engine.resources.images.failure import storage
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError
 
 OPAQUE = "trusted.overlay.opaque"
@@ -54,9 +54,9 @@ def apply(chunks: Iterable[bytes], root: int) -> Applied:
     try:
         reader = tar.Reader(chunks)
         for entry in reader:
-            with _told(entry.name), storage():
+            with _told(entry.name), refusals_told():
                 layer.add(entry, reader.data)
-        with storage():
+        with refusals_told():
             layer.set_directory_times()
         return layer.applied
     finally:

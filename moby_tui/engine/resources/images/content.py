@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.reference import is_digest
 from moby_tui.engine.resources.images.staging import scratch
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 
 _CHUNK = 1 << 18
@@ -79,7 +79,7 @@ class Ingest:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        with storage():
+        with refusals_told():
             self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._hash = hashlib.sha256()
         self._changed = threading.Condition()
@@ -98,7 +98,7 @@ class Ingest:
     def write(self, data: bytes) -> None:
         """Appends; raises ``StorageFull``."""
         view = memoryview(data)
-        with storage():
+        with refusals_told():
             while view:
                 view = view[os.write(self._fd, view) :]
         self._hash.update(data)
@@ -133,7 +133,7 @@ class Ingest:
         """Verifies, writes through to the disk and makes the blob appear."""
         if not self._complete:
             self.verify(digest, size)
-        with storage():
+        with refusals_told():
             os.fsync(self._fd)
             store.adopt(self._file, digest)
 

@@ -18,8 +18,8 @@ from moby_tui.engine.resources.images import staging
 from moby_tui.engine.resources.images.apply import OPAQUE, apply
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import hex_of
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import MobyError, NotImplementedYet
 
 
@@ -53,7 +53,7 @@ class LayerStore:
         """
         layer = folder / "layer"
         diff = layer / "diff"
-        with storage():
+        with refusals_told():
             diff.mkdir(parents=True)
             diff.chmod(0o755)
         digest = hashlib.sha256()
@@ -62,7 +62,7 @@ class LayerStore:
             applied = apply(_hashed(decompress(chunks), digest.update, cancelled), root)
             if (actual := "sha256:" + digest.hexdigest()) != diff_id:
                 raise MobyError(f"layer verification failed: expected diff id {diff_id}, unpacked {actual}; the image is damaged")
-            with storage():
+            with refusals_told():
                 (layer / "size").write_text(str(applied.size))
                 if applied.implied:
                     (layer / "implied").write_text(json.dumps(sorted(os.fsdecode(path) for path in applied.implied)))

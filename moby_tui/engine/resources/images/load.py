@@ -19,11 +19,11 @@ from moby_tui.engine.resources.images import tar
 from moby_tui.engine.resources.images.apply import clean
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.pull import Image
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
@@ -74,7 +74,7 @@ async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
     """Writes an incoming archive to the disk as it comes. Raises ``StorageFull``."""
 
     def write(data: bytes) -> None:
-        with storage():
+        with refusals_told():
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
@@ -207,7 +207,7 @@ class Loader:
     def _keep(self, members: list[Member], bodies: list[bytes]) -> None:
         for member in members:
             if not self._content.has(member.digest):
-                with storage(), member.file.open("rb") as file:
+                with refusals_told(), member.file.open("rb") as file:
                     os.fsync(file.fileno())
                     self._content.adopt(member.file, member.digest)
         for body in bodies:
@@ -255,7 +255,7 @@ def _names(descriptor: oci.Descriptor) -> list[Reference]:
 
 def _store(chunks: Iterator[bytes], file: Path) -> Member:
     digest, size = hashlib.sha256(), 0
-    with storage(), file.open("xb") as output:
+    with refusals_told(), file.open("xb") as output:
         for chunk in chunks:
             output.write(chunk)
             digest.update(chunk)

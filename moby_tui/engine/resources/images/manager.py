@@ -15,7 +15,6 @@ import msgspec
 from moby_tui.engine.resources.images import describe, hello, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
-from moby_tui.engine.resources.images.failure import storage
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference, parse
@@ -23,6 +22,7 @@ from moby_tui.engine.resources.images.removal import Removal, UsedBy
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageReadOnly
@@ -306,7 +306,7 @@ class ImageManager:
     def _arrival(self) -> Iterator[None]:
         """While content arrives, none is swept; and what the disk refuses is told as ours."""
         try:
-            with staging.shared(self._lock), storage():
+            with staging.shared(self._lock), refusals_told():
                 yield
         except OSError as error:
             raise MobyError(f"the image store failed: {error}; check the data root {self._paths.data_root}") from error

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.container import ContainerConfig, HostConfig, Mount, TmpfsOptions
+from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _NAME_MAX = 255
@@ -127,15 +127,30 @@ def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:
     options = mount.bind_options
     if options is None:
         return request
-    for name in ("non_recursive", "read_only_non_recursive", "read_only_force_recursive"):
-        if getattr(options, name):
-            raise NotImplementedYet(f"bind mount option {name.replace('_', '-')}")
+    _check_recursion(options, mount)
     if options.propagation:
         if options.propagation not in _PROPAGATION:
             raise InvalidArgument(f'invalid mount config for type "bind": invalid propagation mode: {options.propagation}')
         request.propagation = options.propagation
     request.create_source = options.create_mountpoint
     return request
+
+
+def _check_recursion(options: BindOptions, mount: Mount) -> None:
+    """Docker's rules. That the kernel makes what is below read-only too is sure here: it is the oldest one that we run on."""
+    wrong = ""
+    if options.read_only_non_recursive and not mount.read_only:
+        wrong = "mount is configured with ReadOnlyNonRecursive but not ReadOnly"
+    elif options.read_only_non_recursive and options.non_recursive:
+        wrong = "mount is configured with both ReadOnlyNonRecursive and NonRecursive"
+    elif options.read_only_force_recursive and not mount.read_only:
+        wrong = "mount is configured with ReadOnlyForceRecursive but not ReadOnly"
+    elif options.read_only_force_recursive and (options.read_only_non_recursive or options.non_recursive):
+        wrong = "mount is configured with both ReadOnlyForceRecursive and a narrower reach"
+    elif options.read_only_force_recursive and options.propagation != "rprivate":
+        wrong = "ReadOnlyForceRecursive requires propagation rprivate; add bind-propagation=rprivate"
+    if wrong:
+        raise InvalidArgument(f'invalid mount config for type "bind": {wrong}')
 
 
 def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:

@@ -130,7 +130,8 @@ def open_bind_source(source: str, options: MountOptions, user_namespace: int = -
     if attributes := options.attributes:
         # the kernel takes a way of keeping access times only in place of the other ones
         clear = mounts.MOUNT_ATTR__ATIME if attributes & mounts.MOUNT_ATTR__ATIME else 0
-        mounts.mount_setattr(tree, "", recursive, set=attributes, clear=clear)
+        # of the uppermost mount alone: those below have what they have, but for ``rro`` and the like (OCI, config.md, "Mounts")
+        mounts.mount_setattr(tree, "", mounts.AT_EMPTY_PATH, set=attributes, clear=clear)
     if options.recursive_attributes or options.recursive_cleared:
         everywhere = mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
         mounts.mount_setattr(tree, "", everywhere, set=options.recursive_attributes, clear=options.recursive_cleared)
