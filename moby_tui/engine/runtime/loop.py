@@ -31,6 +31,9 @@ class Loop:
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callback] = {}
         self._events: dict[int, int] = {}
+        #: how often was polled, and before which poll each descriptor was registered
+        self._polls = 0
+        self._since: dict[int, int] = {}
         #: few at a time: one of a health check, one of a stop
         self._timers: list[Timer] = []
 
@@ -44,6 +47,7 @@ class Loop:
         """Registers a descriptor, or changes what it waits for. With no events only its hang-up and errors are reported."""
         if fd not in self._callbacks:
             self._epoll.register(fd, events)
+            self._since[fd] = self._polls
         elif self._events[fd] != events:
             self._epoll.modify(fd, events)
         self._callbacks[fd], self._events[fd] = callback, events
@@ -58,9 +62,13 @@ class Loop:
         while not done():
             if deadline is not None and deadline <= time.monotonic():
                 return False
-            for fd, events in self._epoll.poll(self._patience(deadline)):
+            ready = self._epoll.poll(self._patience(deadline))
+            self._polls += 1
+            poll = self._polls
+            for fd, events in ready:
                 callback = self._callbacks.get(fd)
-                if callback is not None:
+                # a callback before may have closed it, and what got its number since has not been polled yet
+                if callback is not None and self._since[fd] < poll:
                     callback(events)
             if self._timers:
                 self._call_due()
