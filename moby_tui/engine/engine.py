@@ -18,6 +18,7 @@ from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.monitor_client import Launcher
+from moby_tui.engine.runtime.runtimes import Runtimes
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
@@ -40,6 +41,8 @@ class Engine:
         self.paths = paths
         self._database: Database | None = None
         self._launcher = Launcher(lambda: self.events.poke())
+        #: the OCI runtimes that its containers can be given to
+        self.runtimes = Runtimes()
         self._builder: ImageBuilder | None = None
 
     @classmethod
@@ -76,6 +79,7 @@ class Engine:
             networks=self.networks,
             volumes=self.volumes,
             launcher=self._launcher,
+            runtimes=self.runtimes,
             bus=self.events,
             publish=publish,
             boot=monitor_client.boot_id(),
@@ -83,7 +87,7 @@ class Engine:
         )
         self.containers = ContainerService(parts)
         self._parts = parts
-        self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes)
+        self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes)
         self.images.used_by = self.containers.using_image
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()

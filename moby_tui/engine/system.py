@@ -8,6 +8,7 @@ from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
+from moby_tui.engine.runtime.runtimes import Runtimes
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.state import now
@@ -21,13 +22,20 @@ class SystemService:
     """The client protocol's ``System``."""
 
     def __init__(
-        self, paths: Paths, database: Database, containers: ContainerService, images: ImageManager, volumes: VolumeManager
+        self,
+        paths: Paths,
+        database: Database,
+        containers: ContainerService,
+        images: ImageManager,
+        volumes: VolumeManager,
+        runtimes: Runtimes,
     ) -> None:
         self._paths = paths
         self._database = database
         self._containers = containers
         self._images = images
         self._volumes = volumes
+        self._runtimes = runtimes
         #: whether the containers live on when the daemon that says so ends
         self.live_restore = True
 
@@ -61,7 +69,8 @@ class SystemService:
             name=system.nodename,
             server_version=VERSION,
             live_restore_enabled=self.live_restore,
-            runtimes={"moby": {"path": "in-process"}},
+            runtimes={name: {"path": path or "in-process"} for name, path in self._runtimes.all().items()},
+            default_runtime=self._runtimes.default,
             security_options=["name=seccomp,profile=builtin", "name=cgroupns"],
         )
 

@@ -161,7 +161,6 @@ def test_an_image_is_needed() -> None:
     [
         ({"network_mode": "mine"}, "--network mine"),
         ({"links": ["a:b"]}, "--link"),
-        ({"runtime": "crun"}, "--runtime crun"),
         ({"storage_opt": {"size": "1G"}}, "--storage-opt"),
     ],
 )

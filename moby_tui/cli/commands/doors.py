@@ -51,6 +51,11 @@ def daemon(
             help="Without live restore, seconds to let containers without a stop timeout of their own end", metavar="int"
         ),
     ] = 15,
+    add_runtime: Annotated[
+        list[str] | None,
+        typer.Option(help="Register another OCI runtime: name=path (may come several times)", metavar="runtime"),
+    ] = None,
+    default_runtime: Annotated[str, typer.Option(help="Runtime of containers that name none", metavar="string")] = "moby",
 ) -> None:
     """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on.
 
@@ -66,16 +71,31 @@ def daemon(
     logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     fallback = f"unix://{chosen.exec_root}/moby.sock" if chosen.exec_root else f"unix://{_DEFAULT_SOCKET}"
     hosts = host or ([given.host] if given.host else [fallback])
-    session.call(lambda client: _serve(client, hosts, group, None if live_restore else shutdown_timeout))
+    runtimes = _runtimes(add_runtime or [])
+    stop_after = None if live_restore else shutdown_timeout
+    session.call(lambda client: _serve(client, hosts, group, stop_after, runtimes, default_runtime))
 
 
-async def _serve(client: Client, hosts: list[str], group: str, stop_after: int | None) -> None:
+def _runtimes(given: list[str]) -> dict[str, str]:
+    pairs = [entry.partition("=") for entry in given]
+    for name, equals, path in pairs:
+        if not (name and equals and path):
+            raise typer.BadParameter(f"{name}: give it as name=path", param_hint="--add-runtime")
+    return {name: path for name, _, path in pairs}
+
+
+async def _serve(
+    client: Client, hosts: list[str], group: str, stop_after: int | None, runtimes: dict[str, str], default_runtime: str
+) -> None:
     """``stop_after``: the seconds that the containers have to end when the daemon does; None where they live on."""
     from moby_tui.api.server.serve import serve
     from moby_tui.engine.engine import Engine, check_caller, socket_group
 
     gid = socket_group(group)
     assert isinstance(client, Engine)
+    for name, path in runtimes.items():
+        client.runtimes.add(name, path)
+    client.runtimes.default = default_runtime
     client.system.live_restore = stop_after is None
     await client.containers.restore()
     await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)

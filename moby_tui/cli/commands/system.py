@@ -65,6 +65,8 @@ def _facts(info: Info) -> list[tuple[str, Any]]:
         ("Name", info.name),
         ("ID", info.id),
         ("Docker Root Dir", info.docker_root_dir),
+        ("Runtimes", " ".join(sorted(info.runtimes))),
+        ("Default Runtime", info.default_runtime),
         ("Live Restore Enabled", str(info.live_restore_enabled).lower()),
     ]
 

@@ -25,7 +25,7 @@ from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import now
-from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.errors import InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig
 from moby_tui.schema.oci import ExecutionConfig, Platform
 
@@ -156,10 +156,17 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"
     settle_references(parts, host)
-    host.runtime = host.runtime or "moby"
+    host.runtime = host.runtime or parts.runtimes.default
+    _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"
     host.restart_policy.name = host.restart_policy.name or "no"
     return host
+
+
+def _check_runtime(parts: Parts, host: HostConfig) -> None:
+    """Raises ``InvalidArgument`` where there is no such runtime, ``NotImplementedYet`` for what only the built-in one does here."""
+    if parts.runtimes.resolve(host.runtime) and host.userns_mode not in ("", "host"):
+        raise NotImplementedYet(f"option --userns {host.userns_mode} with --runtime {host.runtime}")
 
 
 def _merge_environment(preset: list[str], asked: list[str]) -> list[str]:

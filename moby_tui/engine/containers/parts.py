@@ -13,6 +13,7 @@ from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.monitor_client import Launcher
+from moby_tui.engine.runtime.runtimes import Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
@@ -31,6 +32,7 @@ class Parts(msgspec.Struct, frozen=True):
     networks: NetworkManager
     volumes: VolumeManager
     launcher: Launcher
+    runtimes: Runtimes
     bus: EventBus
     publish: Callable[[str, str, str, dict[str, str]], object]
     boot: str

@@ -169,6 +169,7 @@ async def _launch(
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program, [*joined], [*isolation.trees])
+    order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
     order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
     kept = [*sandbox.keep_fds, *isolation.kept]
     descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]

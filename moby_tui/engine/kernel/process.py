@@ -134,6 +134,21 @@ def _status(pid: int) -> list[bytes]:
         return []
 
 
+def children() -> set[int]:
+    """The children of this process, which has one thread; those that have ended and are not reaped are among them (proc(5))."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return {int(word) for word in file.read().split()}
+    except FileNotFoundError:
+        # a kernel without CONFIG_PROC_CHILDREN
+        return {int(name) for name in os.listdir("/proc") if name.isdecimal() and _parent(int(name)) == os.getpid()}
+
+
+def _parent(pid: int) -> int:
+    fields = _status(pid)
+    return int(fields[1]) if fields else 0
+
+
 def boot_id() -> str:
     """Changes with every boot (random(4))."""
     with open("/proc/sys/kernel/random/boot_id") as file:

@@ -18,7 +18,6 @@ _HOST = {
 #: Fields with more than one harmless value: the option, and the values that ask for nothing.
 _HARMLESS: dict[str, tuple[str, frozenset[object]]] = {
     "isolation": ("--isolation", frozenset({"", "default"})),
-    "runtime": ("--runtime", frozenset({"", "moby"})),
     "volume_driver": ("--volume-driver", frozenset({"", "local"})),
 }
 _ENDPOINT = {

@@ -20,6 +20,7 @@ from moby_tui.engine.store.state import write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from moby_tui.engine.runtime.external import External
     from moby_tui.engine.runtime.stdio import OutputLog
 
 _DRAIN_SECONDS = 2.0
@@ -72,10 +73,14 @@ class Execution:
             self.stdio.resize(int(size[0]), int(size[1]))
         self.stdio.give_to(process["user"], *joining.id_maps(container))
 
-    def start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
-        """Makes the process and returns its pid. Raises ``StartFailure``; the record then holds the exit code a shell would give."""
+    def start(self, init: int, cgroup: Cgroup, seccomp: bytes, runtime: External | None = None) -> int:
+        """Makes the process, or has ``runtime`` make it, and returns its pid.
+
+        Raises ``StartFailure``; the record then holds the exit code a shell would give."""
         try:
-            return self._start(init, cgroup, seccomp)
+            if runtime is not None:
+                return self._begin(runtime.execute(self._process, self.stdio))
+            return self._begin(self._start(init, cgroup, seccomp))
         except (OSError, ValueError) as error:
             self._give_up(126)
             raise StartFailure("failed", say(error)) from error
@@ -126,6 +131,9 @@ class Execution:
         if failure or not pid:
             raise StartFailure.of_report(failure or _GONE, str(self._process["args"][0]))  # type: ignore[index]
         fault.point("exec.executed")
+        return pid
+
+    def _begin(self, pid: int) -> int:
         self._pid = pid
         self._pidfd = os.pidfd_open(pid)
         if self._record:

@@ -32,12 +32,22 @@ class StartFailure(Exception):
 
 
 def read_report(fd: int) -> tuple[int, bytes]:
-    """Reads a child's report to its end: the pid of the process that it made, 0 if it made none, and the failure, empty if all is well."""
+    """Reads a child's report to its end: the pid of the process that it made, 0 if it made none, and the failure, empty if all is well.
+
+    The process that was made may fail before the one that made it has said its pid.
+    """
     data = b""
     while piece := os.read(fd, 4096):
         data += piece
-    pid = int.from_bytes(data[:4], "little")
-    return pid, data[4:] if pid else data
+    pid, failure = 0, b""
+    while data:
+        if made := int.from_bytes(data[:4], "little"):
+            pid, data = made, data[4:]
+            continue
+        end = data.find(b"\0", 8)
+        end = len(data) if end < 0 else end
+        failure, data = failure or data[:end], data[end + 1 :]
+    return pid, failure
 
 
 def say(error: Exception) -> str:

@@ -22,6 +22,7 @@ from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
+from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.birth import Birth
 from moby_tui.engine.runtime.execution import Execution, open_entrances
@@ -53,6 +54,7 @@ _WHILE_RESTARTING = ("signal", "policy")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from moby_tui.engine.runtime.external import External
     from moby_tui.engine.runtime.health import HealthCheck
 
 
@@ -124,6 +126,7 @@ class Monitor:
         self.executions: dict[str, Execution] = {}
         self.restarts = restart.Restarts(order.restart)
         self.health: HealthCheck | None = None
+        self.runtime: External | None = self._other_runtime(order)
         self.listener: socket.socket | None = None
         self.oom: OomWatch | None = None
         self.lock = -1
@@ -138,6 +141,16 @@ class Monitor:
         self.started = 0.0
         self.ended = False
 
+    @staticmethod
+    def _other_runtime(order: Order) -> External | None:
+        if order.runtime is None:
+            return None
+        # few containers have one
+        from moby_tui.engine.runtime.external import External, adopt_orphans
+
+        adopt_orphans()
+        return External(order.runtime, order.id, order.run)
+
     # start
 
     def start(self) -> int:
@@ -151,6 +164,8 @@ class Monitor:
         """One run of the container, from its root on. Raises ``StartFailure``, ``OSError`` and ``ValueError``."""
         spec = self.spec = self._read_bundle()
         fault.point("monitor.bundle read")
+        if self.runtime is not None:
+            return self._make_with(self.runtime, spec)
         self._choose_process(spec)
         self._make_streams(spec)
         around = self._surroundings(spec)
@@ -167,6 +182,27 @@ class Monitor:
         self._let_go(spec, go)
         fault.point("monitor.let go")
         self._await_execution(report)
+        return self.state.pid
+
+    def _make_with(self, runtime: External, spec: Spec) -> int:
+        """The same, by another runtime: what is of the process is its work, what is around the process stays ours."""
+        if self.standby is not None:
+            self.standby.dismiss()
+            self.standby = None
+        self._make_streams(spec)
+        if self.lock < 0:
+            self._take_lock()
+        fault.point("monitor.locked")
+        self.cgroup = open_cgroup(self.order.cgroup)
+        if self.listener is None:
+            self._open_doors()
+        assert self.stdio is not None
+        self.child = runtime.create(spec, self.root, self.joined, self.trees, self.stdio)
+        fault.point("monitor.created by runtime")
+        self._write_created()
+        self.stdio.start()
+        runtime.start()
+        self._begin()
         return self.state.pid
 
     def _read_bundle(self) -> Spec:
@@ -190,7 +226,7 @@ class Monitor:
         self.log = open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
         fault.point("monitor.log open")
         uids, gids = joining.id_maps(spec)
-        self.devpts = mount_devpts(uids, gids) if self.standby is None else self.standby.take_devpts()
+        self.devpts = self._open_devpts(uids, gids)
         self.stdio = Stdio(
             self.loop,
             devpts=self.devpts,
@@ -206,6 +242,12 @@ class Monitor:
         assert isinstance(process, dict)
         self.command = str(process["args"][0])
         self.stdio.give_to(process["user"], uids, gids)
+
+    def _open_devpts(self, uids: IdMap, gids: IdMap) -> int:
+        """Where its terminals are opened; -1 where another runtime opens them."""
+        if self.runtime is not None:
+            return -1
+        return mount_devpts(uids, gids) if self.standby is None else self.standby.take_devpts()
 
     def _surroundings(self, spec: Spec) -> Surroundings:
         assert self.stdio is not None
@@ -314,20 +356,24 @@ class Monitor:
         """The child has been waiting; once it is written down, it may go on."""
         assert self.stdio is not None
         try:
-            self.pidfd = os.pidfd_open(self.child)
             _set_oom_score(self.child, spec)
-            state = self.state if self.state.status == "restarting" else State(restart_count=self.restarts.count)
-            state.pid, state.pid_started = self.child, processes.start_time(self.child)
-            state.monitor, state.boot = os.getpid(), self.order.boot
-            self.state = state
-            self.state.write(self.order.state)
-            fault.point("monitor.created written")
+            self._write_created()
             with suppress(BrokenPipeError):
                 # it may have found that it cannot be what is asked for: its report says why
                 os.write(go, b"g")
         finally:
             os.close(go)
         self.stdio.start()
+
+    def _write_created(self) -> None:
+        """From now on whoever finds the container knows its first process."""
+        self.pidfd = os.pidfd_open(self.child)
+        state = self.state if self.state.status == "restarting" else State(restart_count=self.restarts.count)
+        state.pid, state.pid_started = self.child, processes.start_time(self.child)
+        state.monitor, state.boot = os.getpid(), self.order.boot
+        self.state = state
+        self.state.write(self.order.state)
+        fault.point("monitor.created written")
 
     def _await_execution(self, report: int) -> None:
         """The end of the report is the good news: it closes with execve."""
@@ -336,6 +382,10 @@ class Monitor:
         fault.point("monitor.executed")
         if failure:
             raise StartFailure.of_report(failure, self.command)
+        self._begin()
+
+    def _begin(self) -> None:
+        """The program runs: says so, and watches it."""
         self.started = time.monotonic()
         self.state.status, self.state.started_at, self.state.exit_code = "running", now(), 0
         self.state.write(self.order.state)
@@ -503,6 +553,8 @@ class Monitor:
                     os.close(fd)
 
     def _remove_cgroup(self) -> None:
+        if self.runtime is not None:
+            self.runtime.delete()
         if self.cgroup is not None:
             self.cgroup.remove()
 
@@ -606,8 +658,14 @@ class Monitor:
         if self.pidfd >= 0:
             # it may have just ended, which is then being recorded
             with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.pidfd, int(str(request["signal"])))
+                self._send_signal(int(str(request["signal"])))
         self._done(connection)
+
+    def _send_signal(self, number: int) -> None:
+        if self.runtime is not None and not self.ended:
+            self.runtime.kill(number)
+        else:
+            signal.pidfd_send_signal(self.pidfd, number)
 
     def _change_policy(self, connection: socket.socket, request: dict[str, object]) -> None:
         self.restarts.change(request)
@@ -615,7 +673,7 @@ class Monitor:
 
     def _freeze(self, connection: socket.socket, request: dict[str, object]) -> None:
         assert self.cgroup is not None
-        self.cgroup.freeze()
+        (self.runtime.pause if self.runtime is not None else self.cgroup.freeze)()
         if self.health is not None:
             self.health.pause()
         self._change_status("paused")
@@ -623,7 +681,7 @@ class Monitor:
 
     def _thaw(self, connection: socket.socket, request: dict[str, object]) -> None:
         assert self.cgroup is not None
-        self.cgroup.thaw()
+        (self.runtime.resume if self.runtime is not None else self.cgroup.thaw)()
         self._change_status("running")
         if self.health is not None:
             self.health.resume()
@@ -633,7 +691,7 @@ class Monitor:
         assert self.cgroup is not None
         resources = request["resources"]
         assert isinstance(resources, dict)
-        self.cgroup.update(resources)
+        (self.runtime.update if self.runtime is not None else self.cgroup.update)(resources)
         self._done(connection)
 
     def _change_status(self, status: str) -> None:
@@ -663,7 +721,7 @@ class Monitor:
     def run_execution(self, execution: Execution) -> int:
         """Starts one more process in the container; its pid. Raises ``StartFailure``."""
         assert self.cgroup is not None
-        pid = execution.start(self.pidfd, self.cgroup, self.seccomp)
+        pid = execution.start(self.pidfd, self.cgroup, self.seccomp, self.runtime)
         self.executions[execution.id] = execution
         return pid
 

@@ -38,6 +38,7 @@ class Order:
         trees: list[str],
         restart: dict[str, object] | None = None,
         health: dict[str, object] | None = None,
+        runtime: str | None = None,
     ) -> None:
         self.id = id
         #: base of every event: image, name and the container's labels
@@ -72,6 +73,8 @@ class Order:
         self.restart = restart
         #: for ``runtime.health.HealthCheck``
         self.health = health
+        #: the program of the OCI runtime that makes it; none where that is this engine
+        self.runtime = runtime
         #: the kinds of namespaces that are joined rather than made; a descriptor for each comes first
         self.joined = joined
         #: the destinations whose mounts were made ahead; then a descriptor for each; the rest are only to be kept open

@@ -237,15 +237,24 @@ class Stdio:
         self._small_pipes: set[int] = set()
         self._stdin = -1
         self.terminal = -1
+        self._size = (0, 0)
         self.child: tuple[int, int, int] = (-1, -1, -1)
         if tty:
-            self._open_terminal(devpts)
+            # without a file system of terminals, whoever makes the process opens its terminal: see ``take_terminal``
+            if devpts >= 0:
+                self._open_terminal(devpts)
         else:
             self._open_pipes(open_stdin)
 
     def _open_terminal(self, devpts: int) -> None:
         master, self.terminal = terminal.open_terminal(devpts)
+        self.take_terminal(master)
+
+    def take_terminal(self, master: int) -> None:
+        """The terminal's master, to be closed by this object from now on."""
         os.set_blocking(master, False)
+        if all(self._size):
+            terminal.resize(master, *self._size)
         self._sources[master] = STDOUT
         self._stdin = master
 
@@ -272,7 +281,8 @@ class Stdio:
         group = terminal.tty_group(gids) if self.tty else gid
         ends = (self.terminal,) if self.tty else (self.child[1], self.child[2])
         for fd in ends:
-            os.fchown(fd, uid, group)
+            if fd >= 0:
+                os.fchown(fd, uid, group)
 
     def start(self) -> None:
         """The process has its ends; ours alone stay open, and reading begins."""
@@ -413,6 +423,7 @@ class Stdio:
 
     def resize(self, rows: int, columns: int) -> None:
         if self.tty:
+            self._size = rows, columns
             for fd in self._sources:
                 terminal.resize(fd, rows, columns)
 

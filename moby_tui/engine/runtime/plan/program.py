@@ -5,7 +5,8 @@ with root's rights (CVE-2019-14271 was that). So running a program calls prepare
 else. A failure is told as an errno and the step's name, which was encoded ahead, and put into words by the parent.
 
 What a child reports on its pipe: four bytes of a pid where it has made the process that matters, then nothing (the pipe closes with
-execve), or four zero bytes, errno in four bytes, and the name of the step that failed.
+execve), or four zero bytes, errno in four bytes, and the name of the step that failed, with a zero byte at its end. The process that
+was made may write before the one that has made it, so that each writes in one piece (at most PIPE_BUF bytes, pipe(7)).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import os
 from collections.abc import Callable
 
 from moby_tui.engine.kernel import calls
+
+_MOST_SAID = 2000
 
 #: A descriptor that an earlier step of the same program will have opened.
 Slot = ctypes.c_int
@@ -95,7 +98,6 @@ class Program:
         steps = self.steps
         errno_now = calls.errno_now
         failure = (ctypes.c_int * 2)(0, 0)
-        where = ctypes.addressof(failure)
         index, end = 0, len(steps)
         try:
             while index < end:
@@ -108,9 +110,10 @@ class Program:
                     continue
                 error = errno_now()
                 if error not in step.on:
+                    # in one piece: another process writes to the same pipe
                     failure[1] = error
-                    calls.write(report, where, 8)
-                    calls.write(report, step.name, len(step.name))
+                    told = bytes(failure) + step.name + b"\0"
+                    calls.write(report, told, len(told))
                     calls.exit_group(127)
                 label = step.on[error]
                 index = label.target if label is not None else index + 1
@@ -121,4 +124,4 @@ class Program:
 
 def tell_failure(report: int, text: str) -> None:
     """Reports what went wrong before there was a program to run."""
-    os.write(report, bytes(8) + text.encode(errors="replace"))
+    os.write(report, bytes(8) + text.encode(errors="replace")[:_MOST_SAID].replace(b"\0", b"?") + b"\0")

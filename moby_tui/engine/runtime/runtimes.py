@@ -1,0 +1,68 @@
+"""The OCI runtimes that a container can be given to: this engine itself, and programs that are installed."""
+
+from __future__ import annotations
+
+import os
+
+from moby_tui.errors import InvalidArgument
+
+#: This engine: no program is called.
+BUILT_IN = "moby"
+#: Found by their names without being configured.
+_KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime", "krun")
+_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+#: What selects the built-in runtime: nothing, its name.
+_OURS = ("", BUILT_IN)
+
+
+class Runtimes:
+    """The runtimes of one engine: what was configured for it, and the well-known ones that are installed."""
+
+    def __init__(self) -> None:
+        self._configured: dict[str, str] = {}
+        self._default = BUILT_IN
+
+    @property
+    def default(self) -> str:
+        """The runtime of a container that names none."""
+        return self._default
+
+    @default.setter
+    def default(self, name: str) -> None:
+        self.resolve(name)
+        self._default = name
+
+    def add(self, name: str, path: str) -> None:
+        """Makes a program available as ``name``. Raises ``InvalidArgument`` where it is not an absolute path of a program."""
+        if name in _OURS or "/" in name:
+            raise InvalidArgument(f"runtime name {name!r} cannot be used: choose another one without a slash")
+        _check(path)
+        self._configured[name] = path
+
+    def resolve(self, name: str) -> str:
+        """The program, empty for the built-in runtime. Raises ``InvalidArgument`` for one that is not there."""
+        if name in _OURS:
+            return ""
+        if "/" in name:
+            _check(name)
+            return name
+        path = self._configured.get(name) or (_find(name) if name in _KNOWN else "")
+        if not path:
+            raise InvalidArgument(
+                f"unknown or invalid runtime name: {name}; give the path of a program, or serve with moby daemon --add-runtime {name}=PATH"
+            )
+        return path
+
+    def all(self) -> dict[str, str]:
+        """Name and program of each; the built-in one has no program."""
+        installed = {name: path for name in _KNOWN if (path := _find(name))}
+        return {BUILT_IN: "", **installed, **self._configured}
+
+
+def _find(name: str) -> str:
+    return next((path for folder in _FOLDERS if os.access(path := f"{folder}/{name}", os.X_OK)), "")
+
+
+def _check(path: str) -> None:
+    if not os.path.isabs(path) or not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise InvalidArgument(f"runtime {path} is not the absolute path of a program")
