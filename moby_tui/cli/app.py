@@ -6,7 +6,7 @@ import os
 import sys
 
 from moby_tui.cli import ending, session
-from moby_tui.cli.declare import Options, declared_in, switch, value
+from moby_tui.cli.declare import Options, declared_in, many, switch, value
 from moby_tui.cli.ending import Leave
 from moby_tui.cli.names import LEAVES
 from moby_tui.cli.quick import Line, NotUnderstood, from_environment, parse
@@ -39,12 +39,17 @@ class GlobalOptions(Options):
         metavar="path",
         help="Where the state of running containers is kept  [default: /run/moby]",
     )
+    hooks_dir: list[str] = many(
+        "--hooks-dir", metavar="path", help="Folder of OCI hook files for the containers that this engine starts"
+    )
     debug: bool = switch("-D", "--debug", help="Show where an error comes from")
 
 
 def use(options: GlobalOptions) -> None:
     """Makes them this invocation's."""
-    session.use(session.Session(host=options.host, data_root=options.data_root, exec_root=options.exec_root, debug=options.debug))
+    chosen = session.Session(host=options.host, data_root=options.data_root, exec_root=options.exec_root, debug=options.debug)
+    chosen.hooks_dirs = options.hooks_dir
+    session.use(chosen)
 
 
 def run(argv: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-_WITH_VALUE = ("-H", "--host", "--data-root", "--exec-root")
+_WITH_VALUE = ("-H", "--host", "--data-root", "--exec-root", "--hooks-dir")
 _GROUPS = frozenset({"container", "image", "builder"})
 #: The commands that start containers, in this process where no other engine is named.
 STARTERS = frozenset({"run", "start", "restart", "build", "daemon", "tui"})

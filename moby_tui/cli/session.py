@@ -24,6 +24,8 @@ class Session:
 
     def __init__(self, host: str = "", data_root: str = "", exec_root: str = "", debug: bool = False) -> None:
         self.host, self.data_root, self.exec_root, self.debug = host, data_root, exec_root, debug
+        #: folders of hook files
+        self.hooks_dirs: list[str] = []
 
 
 _session: ContextVar[Session] = ContextVar("session")
@@ -62,7 +64,8 @@ def connect() -> AbstractAsyncContextManager[Client]:
     from moby_tui.api.client import connect as door
 
     session = current()
-    return door.connect(session.host, data_root=session.data_root or None, exec_root=session.exec_root or None)
+    roots = {"data_root": session.data_root or None, "exec_root": session.exec_root or None}
+    return door.connect(session.host, **roots, hooks_dirs=session.hooks_dirs)
 
 
 def tell(error: MobyError) -> None:

@@ -43,6 +43,8 @@ class Engine:
         self._launcher = Launcher(lambda: self.events.poke())
         #: the OCI runtimes that its containers can be given to
         self.runtimes = Runtimes()
+        #: folders of hook files, in the format of podman: see ``runtime/hook_files.py``
+        self.hooks_dirs: list[Path] = []
         self._builder: ImageBuilder | None = None
 
     @classmethod
@@ -80,6 +82,7 @@ class Engine:
             volumes=self.volumes,
             launcher=self._launcher,
             runtimes=self.runtimes,
+            hooks_dirs=self.hooks_dirs,
             bus=self.events,
             publish=publish,
             boot=monitor_client.boot_id(),

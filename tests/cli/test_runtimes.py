@@ -22,6 +22,7 @@ def test_a_registered_runtime_is_used_where_none_is_named(
     there = ("-H", f"unix://{socket}")
     assert "Default Runtime: counted" in box(*there, "info").stdout
     assert box(*there, "run", "--network", "none", "box", "echo", "hi").stdout == "hi\n"
+    box(*there, "rm", *box("ps", "-aq").stdout.split())
     assert " create " in calls.read_text() and " delete " in calls.read_text()
     calls.unlink()
     assert box(*there, "run", "--rm", "--runtime", "moby", "--network", "none", "box", "echo", "ours").stdout == "ours\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -33,6 +34,7 @@ class Parts(msgspec.Struct, frozen=True):
     volumes: VolumeManager
     launcher: Launcher
     runtimes: Runtimes
+    hooks_dirs: list[Path]
     bus: EventBus
     publish: Callable[[str, str, str, dict[str, str]], object]
     boot: str

@@ -56,6 +56,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.external import External
     from moby_tui.engine.runtime.health import HealthCheck
+    from moby_tui.engine.runtime.hook_stages import HookStages
 
 
 def warm() -> None:
@@ -126,6 +127,7 @@ class Monitor:
         self.executions: dict[str, Execution] = {}
         self.restarts = restart.Restarts(order.restart)
         self.health: HealthCheck | None = None
+        self.hooks: HookStages | None = None
         self.runtime: External | None = self._other_runtime(order)
         self.listener: socket.socket | None = None
         self.oom: OomWatch | None = None
@@ -181,6 +183,8 @@ class Monitor:
         go, report = self._clone(spec, around) if standby is None else (standby.channel.detach(), standby.report)
         self._let_go(spec, go)
         fault.point("monitor.let go")
+        if self.hooks is not None:
+            self.hooks.until_program()
         self._await_execution(report)
         return self.state.pid
 
@@ -192,13 +196,11 @@ class Monitor:
         self._make_streams(spec)
         if self.lock < 0:
             self._take_lock()
-        fault.point("monitor.locked")
         self.cgroup = open_cgroup(self.order.cgroup)
         if self.listener is None:
             self._open_doors()
         assert self.stdio is not None
         self.child = runtime.create(spec, self.root, self.joined, self.trees, self.stdio)
-        fault.point("monitor.created by runtime")
         self._write_created()
         self.stdio.start()
         runtime.start()
@@ -334,6 +336,11 @@ class Monitor:
             os.makedirs(folder, exist_ok=True)
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
+        if spec.get("hooks"):
+            # few containers have any
+            from moby_tui.engine.runtime.hook_stages import HookStages
+
+            self.hooks = HookStages(self, spec, around)
         around.go, go = os.pipe2(os.O_CLOEXEC)
         report, child_report = os.pipe2(os.O_CLOEXEC)
         birth = Birth(spec, self.joined)
@@ -346,6 +353,8 @@ class Monitor:
         fault.point("monitor.cloned")
         for fd in (around.go, child_report, *around.entrances, *(bind.tree for bind in around.binds)):
             os.close(fd)
+        if self.hooks is not None:
+            self.hooks.child_is_made()
         self.child = birth.settle(self.child)
         if self.child == 0:
             os.close(go)
@@ -394,6 +403,8 @@ class Monitor:
         fault.point("monitor.start told")
         self.ended = False
         self.loop.watch(self.pidfd, READ, lambda _: self._init_ended())
+        if self.hooks is not None:
+            self.hooks.after_start()
         if self.order.health is not None:
             self._watch_health(self.order.health)
 
@@ -557,6 +568,9 @@ class Monitor:
             self.runtime.delete()
         if self.cgroup is not None:
             self.cgroup.remove()
+        if self.hooks is not None:
+            stages, self.hooks = self.hooks, None
+            stages.after_end()
 
     def _record_end(self, code: int) -> None:
         state = self.state

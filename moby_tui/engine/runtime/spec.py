@@ -18,7 +18,6 @@ from moby_tui.engine.runtime.plan.defaults import STAGED, SYS
 from moby_tui.engine.runtime.user import User
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.container import BindOptions, ExecCreate, MountPoint
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -75,9 +74,10 @@ def _put_init_first(configuration: Json, paths: ContainerPaths) -> None:
 
 
 def _edit(configuration: Json, edits: cdi.Edits) -> None:
-    """What the Container Device Interface adds beside devices. Raises ``NotImplementedYet`` for its hooks."""
+    """What the Container Device Interface adds beside devices."""
     for hook in edits.hooks:
-        raise NotImplementedYet(f"CDI hook {hook.hook_name} ({hook.path})")
+        own = {name: value for name, value in msgspec.to_builtins(hook).items() if name != "hookName"}
+        configuration.setdefault("hooks", {}).setdefault(hook.hook_name, []).append(own)
     process = configuration["process"]
     process["env"] = _merge_environment(process["env"], edits.env)
     process["user"]["additionalGids"] = list(dict.fromkeys([*process["user"]["additionalGids"], *edits.additional_gids]))

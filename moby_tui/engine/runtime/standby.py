@@ -85,6 +85,7 @@ class Standby:
             made == NAMESPACES
             and joined <= {"network"}
             and not linux.get("uidMappings")
+            and not spec.get("hooks")
             and os.path.dirname(cgroup) == CGROUP_PARENT
             and binds < _MOST_DESCRIPTORS - _SPECIAL
         )
