@@ -32,10 +32,13 @@ async def test_each_stage_runs_at_its_time_with_the_state(box: Box, tmp_path: Pa
     done = await box.run("cat", "/state", hostname="hooked", host={"annotations": {"a": "b"}})
     inside = json.loads(done.out)
     assert (inside["id"], inside["status"], inside["annotations"]) == (done.id, "created", {"a": "b"})
+    bundle = json.loads((box.engine.paths.container(done.id).bundle).read_text())
+    # whoever removes it waits for what comes after its end
+    await box.engine.containers.remove(done.id)
     states = {stage: json.loads((tmp_path / stage).read_text()) for stage in STAGES if stage != "startContainer"}
     assert [state["status"] for state in states.values()] == ["creating", "creating", "creating", "running", "stopped"]
     assert states["createRuntime"]["pid"] > 1 and states["poststop"]["pid"] == 0
-    bundle = json.loads((Path(states["prestart"]["bundle"]) / "config.json").read_text())
+    assert states["prestart"]["bundle"] == str(box.engine.paths.container(done.id).run)
     assert bundle["process"]["args"] == ["cat", "/state"]
     lines = [line.split()[0] for line in order.read_text().splitlines()]
     assert lines == ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
