@@ -23,11 +23,13 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+#: ``user`` with the password ``secret``.
+HTPASSWD = "user:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
 _CONFIGURATION = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}
-http: {{addr: "{address}", secret: test}}
+http: {{addr: "{address}", secret: test{tls}}}
 {auth}
 """
 
@@ -105,16 +107,18 @@ class Registry:
 
 
 @contextmanager
-def running(folder: Path, *, htpasswd: str = "") -> Iterator[Registry]:
-    """Runs a registry with its data in ``folder``; with ``htpasswd`` (lines ``user:bcrypt``) it asks for Basic authorization."""
+def running(folder: Path, *, htpasswd: str = "", certificate: tuple[Path, Path] | None = None) -> Iterator[Registry]:
+    """Runs a registry with its data in ``folder``; with ``htpasswd`` (lines ``user:bcrypt``) it asks for Basic authorization, with a
+    ``certificate`` and its key it speaks TLS."""
     address = f"127.0.0.1:{free_port()}"
     folder.mkdir(parents=True, exist_ok=True)
     auth = ""
     if htpasswd:
         (folder / "htpasswd").write_text(htpasswd)
         auth = f"auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}"
+    tls = f", tls: {{certificate: {certificate[0]}, key: {certificate[1]}}}" if certificate else ""
     configuration = folder / "config.yml"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, address=address, auth=auth))
+    configuration.write_text(_CONFIGURATION.format(folder=folder, address=address, auth=auth, tls=tls))
     process = subprocess.Popen(
         ["docker-registry", "serve", str(configuration)], stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb")
     )

@@ -39,6 +39,7 @@ IMAGE = {
     "ls": "images:images",
     "prune": "prune:image",
     "pull": "pull",
+    "push": "push",
     "rm": "images:rmi",
     "save": "archives",
     "tag": "images",
@@ -58,11 +59,13 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
 }
 LEAVES = {
     **{name: where for name, where in CONTAINER.items() if name not in ("ls", "inspect", "prune")},
-    **{name: IMAGE[name] for name in ("build", "history", "import", "load", "pull", "save", "tag")},
+    **{name: IMAGE[name] for name in ("build", "history", "import", "load", "pull", "push", "save", "tag")},
     "ps": "containers",
     "images": "images",
     "rmi": "images",
     "events": "events",
+    "login": "login",
+    "logout": "login",
     "info": "system",
     "inspect": "inspect",
     "version": "version",
@@ -73,7 +76,7 @@ LEAVES = {
 #: What Docker has and this engine does not have yet.
 MISSING = frozenset(
     {
-        *("bake", "checkpoint", "config", "context", "login", "logout", "manifest", "node", "plugin"),
-        *("push", "search", "secret", "service", "stack", "swarm", "trust"),
+        *("bake", "checkpoint", "config", "context", "manifest", "node", "plugin"),
+        *("search", "secret", "service", "stack", "swarm", "trust"),
     }
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.image import RegistryAuth
 
     T = TypeVar("T")
 
@@ -66,6 +67,17 @@ def connect() -> AbstractAsyncContextManager[Client]:
     session = current()
     roots = {"data_root": session.data_root or None, "exec_root": session.exec_root or None}
     return door.connect(session.host, **roots, hooks_dirs=session.hooks_dirs)
+
+
+def login_for(image: str) -> RegistryAuth | None:
+    """The stored login of an image's registry, for an engine elsewhere: it cannot see it. The one in this process looks for itself."""
+    if not current().host:
+        return None
+    from moby_tui import logins
+
+    host, slash, _ = image.partition("/")
+    named = bool(slash) and ("." in host or ":" in host or host == "localhost")
+    return logins.find(logins.domain_of(host if named else ""))
 
 
 def tell(error: MobyError) -> None:

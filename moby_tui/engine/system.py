@@ -12,7 +12,9 @@ from moby_tui.engine.runtime.runtimes import Runtimes
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.state import now
-from moby_tui.schema.system import DiskUsage, Info, Version, VersionComponent
+from moby_tui.logins import domain_of
+from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.system import DiskUsage, Info, Login, Version, VersionComponent
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -73,6 +75,15 @@ class SystemService:
             default_runtime=self._runtimes.default,
             security_options=["name=seccomp,profile=builtin", "name=cgroupns"],
         )
+
+    async def login(self, auth: RegistryAuth) -> Login:
+        """Asks a registry whether it takes a login, which is kept by whoever asks. Raises ``Unauthorized``, ``Unavailable``."""
+        from moby_tui.engine.resources.images.reference import Reference
+        from moby_tui.engine.resources.images.registry import LOGIN, Registry
+
+        async with Registry(Reference(domain_of(auth.serveraddress), ""), auth, purpose=LOGIN) as registry:
+            await registry.login()
+        return Login(status="Login Succeeded")
 
     def _identity(self) -> str:
         """An id of this data root, made on its first use and kept."""

@@ -89,7 +89,7 @@ class Progress(
     id: str | None = None
     progress_detail: ProgressDetail | None = None
     stream: str | None = None
-    aux: dict[str, str] | None = None
+    aux: dict[str, str | int] | None = None
     error: str | None = None
     error_detail: ErrorDetail | None = None
 

@@ -49,6 +49,13 @@ class Swarm(Wire, kw_only=True):
     local_node_state: str = "inactive"
 
 
+class Login(Wire, kw_only=True):
+    """What a registry says to a login; a token, where it gives one, is kept in the password's place."""
+
+    status: str = ""
+    identity_token: str = ""
+
+
 class Info(Wire, kw_only=True):
     id: str = field(default="", name="ID")
     containers: int = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from api.world import Docker
+from registry import HTPASSWD, running
 
 
 async def test_update_changes_a_running_container(docker: Docker) -> None:
@@ -32,3 +34,25 @@ async def test_init_device_rules_and_what_a_gpu_needs(docker: Docker) -> None:
     assert 'could not select device driver "" with capabilities: [[gpu]]' in done.err
     done = await docker(*run, "--device", "vendor.test/thing=none", "busybox", "true", check=False)
     assert "CDI device injection failed: unresolvable CDI devices vendor.test/thing=none" in done.err
+
+
+async def test_login_and_push(docker: Docker, tmp_path: Path) -> None:
+    with running(tmp_path / "registry", htpasswd=HTPASSWD) as guarded:
+        target = f"{guarded.address}/team/box"
+        await docker("tag", "busybox", f"{target}:1")
+        await docker("tag", "busybox", f"{target}:2")
+        refused = await docker("push", f"{target}:1", check=False)
+        assert refused.status == 1 and "push access denied" in refused.err
+        wrong = await docker("login", "-u", "user", "-p", "wrong", guarded.address, check=False)
+        assert wrong.status == 1 and "login attempt to" in wrong.err
+        assert "Login Succeeded" in (await docker("login", "-u", "user", "-p", "secret", guarded.address)).out
+        done = await docker("push", f"{target}:1")
+        assert (
+            f"The push refers to repository [{target}]" in done.out and "Pushed" in done.out and "1: digest: sha256:" in done.out
+        )
+        done = await docker("push", "-a", target)
+        assert "Layer already exists" in done.out and "2: digest: sha256:" in done.out
+        await docker("rmi", f"{target}:1", f"{target}:2")
+        assert "Downloaded newer image" in (await docker("pull", f"{target}:2")).out
+        missing = await docker("push", f"{target}:3", check=False)
+        assert "An image does not exist locally with the tag" in missing.err

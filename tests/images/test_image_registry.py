@@ -90,7 +90,9 @@ async def test_a_registry_that_hangs(store: Store, monkeypatch: pytest.MonkeyPat
             await asyncio.sleep(3600)
         return answer(request)
 
-    monkeypatch.setattr(client.Registry.__init__, "__kwdefaults__", {"patience": 0.3})
+    monkeypatch.setattr(
+        client.Registry.__init__, "__kwdefaults__", (client.Registry.__init__.__kwdefaults__ or {}) | {"patience": 0.3}
+    )
     await refused(store, handler, Unavailable, "does not answer")
 
 

@@ -71,6 +71,12 @@ class RemoteImages:
         query = {"fromImage": name, "tag": tag, "platform": platform}
         return _progress(self._session, "/images/create", query, headers=headers)
 
+    def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+        name, tag = split(reference)
+        # the header is wanted even where there is no login to send
+        headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth or RegistryAuth())).decode()}
+        return _progress(self._session, _path(name, "/push"), {"tag": tag or ("" if all_tags else "latest")}, headers=headers)
+
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
         return _progress(self._session, "/images/load", {"quiet": int(quiet)}, body=archive, headers=_TAR)
 

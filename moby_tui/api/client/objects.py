@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
+from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network
-from moby_tui.schema.system import DiskUsage, Info, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class RemoteSystem:
 
     async def info(self) -> Info:
         return await self._session.get("/info", Info)
+
+    async def login(self, auth: RegistryAuth) -> Login:
+        return await self._session.ask("POST", "/auth", Login, None, auth)
 
     async def disk_usage(self) -> DiskUsage:
         return await self._session.get("/system/df", DiskUsage)

@@ -43,7 +43,7 @@ from moby_tui.schema.image import (
 from moby_tui.schema.network import Network
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import DiskUsage, Info, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
 
 
@@ -166,6 +166,10 @@ class Containers(Protocol):
 
 class Images(Protocol):
     async def list(self, *, all: bool = False, digests: bool = False, filters: Filters | None = None) -> list[ImageSummary]: ...
+    def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+        """Sends an image to the registry that its name names."""
+        ...
+
     def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
         """A failure is raised, not told in the progress."""
         ...
@@ -228,6 +232,10 @@ class System(Protocol):
     async def ping(self) -> None: ...
     async def version(self) -> Version: ...
     async def info(self) -> Info: ...
+    async def login(self, auth: RegistryAuth) -> Login:
+        """Asks a registry whether it takes a login; nothing is kept."""
+        ...
+
     async def disk_usage(self) -> DiskUsage: ...
 
 

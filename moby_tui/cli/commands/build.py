@@ -67,7 +67,7 @@ async def _build(client: Client, options: BuildOptions, context: str) -> str:
         no_cache=options.no_cache,
     )
     results = await (progress.consume(steps) if options.quiet else progress.show(steps))
-    return next((step.aux["ID"] for step in reversed(results) if step.aux and "ID" in step.aux), "")
+    return next((str(step.aux["ID"]) for step in reversed(results) if step.aux and "ID" in step.aux), "")
 
 
 def _context(context: str, dockerfile: str) -> tuple[AsyncIterator[bytes], str]:

@@ -33,7 +33,7 @@ def pull(
 async def _pull(client: Client, name: str, *, platform: str, quiet: bool) -> None:
     from moby_tui.cli.output import progress
 
-    steps = client.images.pull(name, platform=platform)
+    steps = client.images.pull(name, platform=platform, auth=session.login_for(name))
     await (progress.consume(steps) if quiet else progress.show(steps))
 
 

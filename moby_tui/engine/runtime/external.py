@@ -1,7 +1,7 @@
 """A container in the care of another OCI runtime: a program that is told what to do on its command line (light imports).
 
 The monitor stays what it is: it holds the streams, writes the log and is the parent of the first process, which the runtime leaves
-to it (PR_SET_CHILD_SUBREAPER). The command line is that of runc, which all others have: opencontainers/runtime-tools,
+to it: it is a subreaper. The command line is that of runc, which all others have: opencontainers/runtime-tools,
 docs/command-line-interface.md.
 """
 
@@ -292,8 +292,3 @@ def _receive_terminal(listener: socket.socket, name: str) -> int:
         raise StartFailure("failed", f"{name} did not send the terminal")
     os.set_inheritable(descriptors[0], False)
     return descriptors[0]
-
-
-def adopt_orphans() -> None:
-    """From now on the processes that a runtime leaves behind are this process's children."""
-    processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)

@@ -148,9 +148,8 @@ class Monitor:
         if order.runtime is None:
             return None
         # few containers have one
-        from moby_tui.engine.runtime.external import External, adopt_orphans
+        from moby_tui.engine.runtime.external import External
 
-        adopt_orphans()
         return External(order.runtime, order.id, order.run)
 
     # start

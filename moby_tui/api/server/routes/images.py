@@ -66,6 +66,16 @@ async def _import(call: Call) -> web.StreamResponse:
     return await progress(call.request, steps)
 
 
+@table.post("/images/{ref:.*}/push", abandoned=True)
+async def push(call: Call) -> web.StreamResponse:
+    """Without a tag every tag of the repository is pushed, as dockerd does."""
+    _one_platform(call)
+    name, tag = call.ref, call.query.text("tag")
+    auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
+    lines = call.client.images.push(f"{name}:{tag}" if tag else name, all_tags=not tag, auth=auth)
+    return await progress(call.request, lines)
+
+
 @table.post("/images/load", abandoned=True)
 async def load(call: Call) -> web.StreamResponse:
     if call.query.text("platform"):

@@ -10,6 +10,7 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.versions import HEADERS
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema.image import RegistryAuth
 
 table = RouteTable()
 
@@ -57,6 +58,11 @@ async def ping_head(call: Call) -> web.StreamResponse:
 @table.get("/version")
 async def version(call: Call) -> web.StreamResponse:
     return json(await call.client.system.version())
+
+
+@table.post("/auth")
+async def login(call: Call) -> web.StreamResponse:
+    return json(await call.client.system.login(await call.body(RegistryAuth)))
 
 
 @table.get("/info")

@@ -14,7 +14,6 @@ from moby_tui.errors import NotImplementedYet, Unavailable
 table = RouteTable()
 
 _LACKING = """
-POST /auth
 POST /session
 POST /grpc
 GET /containers/{ref}/attach/ws
@@ -22,7 +21,6 @@ GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
 GET /images/search
-POST /images/{ref:.*}/push
 GET /images/{ref:.*}/attestations
 GET /distribution/{ref:.*}/json
 POST /build/prune

@@ -128,6 +128,65 @@ class ImageManager:
             async for line in lines:
                 yield line
 
+    async def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+        """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here.
+
+        Raises ``NotFound``, ``Unauthorized``, ``Unavailable``; lines as Docker's."""
+        wanted = self._pushed(reference, all_tags=all_tags)
+        report = Report()
+        async with aclosing(report.of(self._push(wanted, auth, report))) as lines:
+            async for line in lines:
+                yield line
+
+    def _pushed(self, reference: str, *, all_tags: bool) -> builtins.list[tuple[Reference, ImageRecord]]:
+        asked = parse(reference)
+        if asked.digest:
+            raise InvalidArgument("cannot push a digest reference")
+        if all_tags:
+            if asked.tag:
+                raise InvalidArgument("tag can't be used with --all-tags/-a")
+            keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
+            tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
+            found = [(name, record) for name, record in tags if record]
+            if not found:
+                raise NotFound(f"An image does not exist locally with the tag: {asked.familiar_repository}")
+            return found
+        wanted = asked.tagged()
+        record = self._rows.by_reference(wanted.key)
+        if record is None:
+            raise NotFound(f"An image does not exist locally with the tag: {wanted.familiar}")
+        return [(wanted, record)]
+
+    async def _push(
+        self, wanted: builtins.list[tuple[Reference, ImageRecord]], auth: RegistryAuth | None, report: Report
+    ) -> None:
+        from moby_tui.engine.resources.images.hosts import PUSH
+        from moby_tui.engine.resources.images.push import Push
+        from moby_tui.engine.resources.images.registry import Registry
+
+        first = wanted[0][0]
+        report.status(f"The push refers to repository [{first.domain}/{first.path}]")
+        sources = self._lenders(first)
+        lenders = {lender for lenders in sources.values() for lender in lenders}
+        # what is being sent is not swept meanwhile
+        with self._arrival():
+            async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:
+                for reference, record in wanted:
+                    digest = await Push(record, registry, self._content, sources, report).run(reference)
+                    self._rows.put(record, [reference.at(digest).key])
+                    self._tell("push", reference.familiar, record, reference.familiar_repository)
+
+    def _lenders(self, target: Reference) -> dict[str, builtins.list[str]]:
+        """For each blob the other repositories of the registry that an image with it was pulled from or pushed to."""
+        found: dict[str, builtins.list[str]] = {}
+        for ident, keys in self._rows.references().items():
+            names = [parse(key) for key in keys]
+            paths = {name.path for name in names if name.digest and name.domain == target.domain and name.path != target.path}
+            record = self._rows.get(ident) if paths else None
+            for digest in record.blobs if record else []:
+                found.setdefault(digest, []).extend(sorted(paths))
+        return found
+
     async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
         """Loads the images of a docker-archive or OCI layout. There is no progress to keep quiet about but the result."""
         report = Report()
@@ -239,11 +298,11 @@ class ImageManager:
 
     async def _pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
         from moby_tui.engine.resources.images.pull import Pull
-        from moby_tui.engine.resources.images.registry import Registry
+        from moby_tui.engine.resources.images.registry import Mirrors
 
         before = self._rows.by_reference(wanted.key)
         with self._arrival():
-            async with Registry(wanted, auth) as registry:
+            async with Mirrors(wanted, auth) as registry:
                 pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report).run(platform)
             self._rows.put(pulled.record, [wanted.key, wanted.at(pulled.digest).key])
         self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)

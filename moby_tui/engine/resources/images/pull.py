@@ -16,7 +16,7 @@ from moby_tui.engine.resources.images.content import ContentStore, Ingest
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference
-from moby_tui.engine.resources.images.registry import Registry
+from moby_tui.engine.resources.images.registry import Mirrors, Registry
 from moby_tui.engine.resources.images.threads import in_thread, settled
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
@@ -60,7 +60,13 @@ class Pull:
     """One pull of one reference."""
 
     def __init__(
-        self, reference: Reference, registry: Registry, content: ContentStore, layers: LayerStore, folder: Path, report: Report
+        self,
+        reference: Reference,
+        registry: Registry | Mirrors,
+        content: ContentStore,
+        layers: LayerStore,
+        folder: Path,
+        report: Report,
     ) -> None:
         self._reference = reference
         self._registry = registry

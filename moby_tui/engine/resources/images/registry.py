@@ -12,16 +12,18 @@ import base64
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.images.content import Ingest, digest_of
-from moby_tui.engine.resources.images.credentials import decoded, find
-from moby_tui.engine.resources.images.reference import DEFAULT_DOMAIN, Reference
+from moby_tui.engine.resources.images.hosts import PULL, PUSH, RESOLVE, Host, hosts_of, is_loopback
+from moby_tui.engine.resources.images.reference import Reference
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.logins import decoded, find
 from moby_tui.schema import oci
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.version import VERSION
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
     from yarl import URL
 
+LOGIN = "login"
 #: Seconds of silence, in connecting or in the middle of an answer, after which a registry counts as hanging.
 PATIENCE = 30.0
 #: As containerd and the distribution registry: a manifest is a small thing.
@@ -43,8 +46,10 @@ _REDIRECTS = 5
 _PIECE = 1 << 20
 _RETRIED = frozenset((408, 429, 500, 502, 503, 504))
 _MANIFEST_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX, oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
-_LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|\[::1\]")
 _CHALLENGE = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+
+
+Body = Callable[[], bytes | AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True)
@@ -56,30 +61,43 @@ class Fetched:
     body: bytes
 
 
-def is_loopback(domain: str) -> bool:
-    """Such a registry is spoken to in plain HTTP, as Docker does."""
-    return _LOOPBACK.fullmatch(re.sub(r":\d+$", "", domain)) is not None
-
-
 class Registry:
     """One repository in one registry. Use as ``async with Registry(reference, auth) as registry``."""
 
-    def __init__(self, reference: Reference, auth: RegistryAuth | None = None, *, patience: float = PATIENCE) -> None:
-        host = "registry-1.docker.io" if reference.domain == DEFAULT_DOMAIN else reference.domain
-        self._base = f"{'http' if is_loopback(host) else 'https'}://{host}/v2/{reference.path}"
+    def __init__(
+        self,
+        reference: Reference,
+        auth: RegistryAuth | None = None,
+        *,
+        patience: float = PATIENCE,
+        purpose: str = PULL,
+        sources: Iterable[str] = (),
+        host: Host | None = None,
+    ) -> None:
+        """``purpose`` PUSH asks for rights to write; ``sources``: repositories beside it, of which only reading is asked for.
+        Without ``auth`` the stored login is used. ``host`` is where it is spoken to, by default the registry itself."""
+        self._host = host or hosts_of(reference.domain)[-1]
+        self._base = f"{self._host.base}/{reference.path}"
         self._reference = reference
         self._auth = decoded(auth) if auth else None
-        self._auth = self._auth or find(reference.domain)
-        self._authorization = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
+        self._authorization = ""
         self._patience = patience
         self._session: ClientSession | None = None
         self._authorizing = asyncio.Lock()
+        self._purpose = purpose
+        #: what a token is asked for, whatever the single request needs; empty: what the registry names
+        self._scopes = [f"repository:{reference.path}:pull,push"] if purpose == PUSH else []
+        self._scopes += [f"repository:{source}:pull" for source in sources]
 
     async def __aenter__(self) -> Registry:
-        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
+        # a credential helper may take its time
+        self._auth = self._auth or await in_thread(find, self._host.domain)
+        self._authorization = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
         timeout = ClientTimeout(total=None, sock_connect=self._patience, sock_read=self._patience)
         self._session = ClientSession(
+            connector=TCPConnector(ssl=await in_thread(self._host.tls)),
             timeout=timeout,
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
@@ -91,6 +109,12 @@ class Registry:
     async def __aexit__(self, *exc: object) -> None:
         assert self._session
         await self._session.close()
+
+    async def login(self) -> None:
+        """Asks whether the registry takes the login that was given. Raises ``Unauthorized``, ``Unavailable``."""
+        async for attempt in self._attempts():
+            async with attempt, self._exchange("GET", self._base, {}, (200,)):
+                return
 
     async def manifest(self, which: str) -> Fetched:
         """A manifest or index by tag or digest. Raises ``NotFound``, ``Unauthorized``, ``Unavailable``."""
@@ -118,49 +142,108 @@ class Registry:
                 break
         ingest.verify(descriptor.digest, descriptor.size)
 
+    # Writing
+
+    async def has_blob(self, digest: str) -> bool:
+        """Whether the repository has it already."""
+        async for attempt in self._attempts():
+            async with attempt, self._exchange("HEAD", f"{self._base}/blobs/{digest}", {}, (200, 404)) as response:
+                return response.status == 200
+        raise AssertionError("attempts end with a result or an error")
+
+    async def mount_blob(self, digest: str, source: str) -> bool:
+        """Has it taken over from another repository of the same registry; False where that cannot be."""
+        url = f"{self._base}/blobs/uploads/?mount={digest}&from={source}"
+        async for attempt in self._attempts():
+            async with attempt, self._exchange("POST", url, {}, (201, 202)) as response:
+                if response.status == 201:
+                    return True
+                await self._abandon(response.headers.get("Location", ""))
+                return False
+        raise AssertionError("attempts end with a result or an error")
+
+    async def _abandon(self, location: str) -> None:
+        """Ends an upload that was begun and is not wanted, so that nothing of it is kept; many registries do not let themselves be told."""
+        with suppress(MobyError):
+            async with self._exchange("DELETE", str(self._join(f"{self._base}/", location)), {}, (202, 204)):
+                pass
+
+    async def upload(self, descriptor: oci.Descriptor, file: Path, progress: Callable[[int], None]) -> None:
+        """Sends a blob in one piece; the registry compares its digest. A connection that breaks begins it anew."""
+        async for attempt in self._attempts():
+            async with attempt:
+                async with self._exchange("POST", f"{self._base}/blobs/uploads/", {"Content-Length": "0"}, (202,)) as begun:
+                    location = self._join(str(begun.url), begun.headers.get("Location", ""))
+                target = str(location.update_query({**location.query, "digest": descriptor.digest}))
+                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(descriptor.size)}
+                async with self._exchange("PUT", target, headers, (201,), lambda: _pieces(file, progress)):
+                    return
+
+    async def put_manifest(self, which: str, media_type: str, body: bytes) -> None:
+        """By tag or digest. Raises ``MobyError`` where the registry does not take it."""
+        url = f"{self._base}/manifests/{which}"
+        async for attempt in self._attempts():
+            async with attempt, self._exchange("PUT", url, {"Content-Type": media_type}, (201,), lambda: body):
+                return
+
     # One request
 
+    def _get(self, url: str, headers: dict[str, str]) -> AbstractAsyncContextManager[ClientResponse]:
+        return self._exchange("GET", url, headers, (200, 206))
+
     @asynccontextmanager
-    async def _get(self, url: str, headers: dict[str, str]) -> AsyncIterator[ClientResponse]:
-        """An answer with status 200 or 206, authorized and redirected as needed."""
+    async def _exchange(
+        self, method: str, url: str, headers: dict[str, str], accepted: tuple[int, ...], body: Body | None = None
+    ) -> AsyncIterator[ClientResponse]:
+        """An answer with one of the ``accepted`` statuses, authorized and redirected as needed. ``body`` makes what is sent, each time."""
         tried = self._authorization
-        response = await self._request(url, headers)
+        response = await self._request(method, url, headers, body)
         try:
             if response.status == 401 and not (self._auth and self._auth.registrytoken):
                 challenge = response.headers.getall("WWW-Authenticate", [])
                 response.release()
                 await self._authorize(challenge, tried)
-                response = await self._request(url, headers)
-            if response.status not in (200, 206):
+                response = await self._request(method, url, headers, body)
+            if response.status not in accepted:
                 raise await self._refusal(response)
             yield response
         finally:
             response.close()
 
-    async def _request(self, url: str, headers: dict[str, str]) -> ClientResponse:
+    async def _request(self, method: str, url: str, headers: dict[str, str], body: Body | None) -> ClientResponse:
         """Follows redirects by hand: credentials go to the registry's own origin only, and never from TLS to plain text."""
         from yarl import URL
 
         assert self._session
-        at = URL(url)
-        origin = at.origin()
+        at = URL(url, encoded=True)
+        origin = URL(self._base).origin()
         for _ in range(_REDIRECTS + 1):
-            own = {"Authorization": self._authorization} if self._authorization and at.origin() == origin else {}
-            response = await self._session.get(at, headers=headers | own, allow_redirects=False, proxy=_proxy(at))
-            if response.status not in (301, 302, 303, 307, 308):
+            own = self._host.headers if at.origin() == origin else {}
+            if self._authorization and at.origin() == origin:
+                own = own | {"Authorization": self._authorization}
+            data = body() if body else None
+            response = await self._session.request(
+                method, at, headers=headers | own, data=data, allow_redirects=False, proxy=_proxy(at)
+            )
+            if response.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                 return response
             location = response.headers.get("Location", "")
             response.release()
-            try:
-                to = at.join(URL(location, encoded=True))
-            except ValueError as error:
-                raise MobyError(
-                    f"registry {self._reference.domain} redirects to {location[:200]!r}, which is no address"
-                ) from error
-            if not location or to.scheme not in ("http", "https") or (at.scheme == "https" and to.scheme == "http"):
-                raise MobyError(f"registry {self._reference.domain} redirects to {location[:200]!r}; that is not safe to follow")
-            at = to
+            at = self._join(str(at), location)
         raise MobyError(f"registry {self._reference.domain} redirects in circles; ask its operator")
+
+    def _join(self, at: str, location: str) -> URL:
+        """Where an answer from ``at`` sends us. Raises ``MobyError`` where that is no address, or not as safe as where we are."""
+        from yarl import URL
+
+        here = URL(at, encoded=True)
+        try:
+            to = here.join(URL(location, encoded=True))
+        except ValueError as error:
+            raise MobyError(f"registry {self._reference.domain} redirects to {location[:200]!r}, which is no address") from error
+        if not location or to.scheme not in ("http", "https") or (here.scheme == "https" and to.scheme == "http"):
+            raise MobyError(f"registry {self._reference.domain} redirects to {location[:200]!r}; that is not safe to follow")
+        return to
 
     async def _refusal(self, response: ClientResponse) -> MobyError:
         """The error an answer means, with Docker's texts."""
@@ -169,6 +252,14 @@ class Registry:
         if response.status in _RETRIED:
             return _Retry(
                 f"registry {self._reference.domain} answers {response.status} {message or response.reason}; try again later"
+            )
+        if self._purpose == LOGIN and response.status in (401, 403):
+            reason = message or "incorrect username or password"
+            return Unauthorized(f"login attempt to {self._base} failed with status {response.status}: {reason}")
+        if self._purpose == PUSH and response.status in (401, 403):
+            reason = f": {message}" if message else ""
+            return Unauthorized(
+                f"push access denied for {name}{reason}; log in to {self._reference.domain} with an account that may write there"
             )
         if response.status == 404 and code in ("MANIFEST_UNKNOWN", "BLOB_UNKNOWN", ""):
             return NotFound(f"manifest for {which} not found: {message or 'manifest unknown'}; check the tag")
@@ -220,17 +311,22 @@ class Registry:
             realm.scheme == "http" and is_loopback(realm.host or "") and self._base.startswith("http:")
         ):
             raise MobyError(f"registry {self._reference.domain} wants tokens from {realm}, not over TLS; no login is sent there")
-        query = {
-            "service": challenge.get("service", ""),
-            "scope": challenge.get("scope") or f"repository:{self._reference.path}:pull",
-        }
+        scopes = self._scopes or [challenge.get("scope") or f"repository:{self._reference.path}:pull"]
+        if self._purpose == LOGIN:
+            scopes = []
+        service = {"service": challenge.get("service", "")}
         if self._auth and self._auth.identitytoken:
-            form = query | {"grant_type": "refresh_token", "refresh_token": self._auth.identitytoken, "client_id": "moby"}
+            form = service | {
+                "scope": " ".join(scopes),
+                "grant_type": "refresh_token",
+                "refresh_token": self._auth.identitytoken,
+                "client_id": "moby",
+            }
             request = self._session.post(realm, data=form, allow_redirects=False, proxy=_proxy(realm))
         else:
             headers = {"Authorization": _basic(self._auth)} if self._auth else {}
             account = {"account": self._auth.username} if self._auth else {}
-            target = realm.update_query(query | account)
+            target = realm.update_query([*realm.query.items(), *(service | account).items(), *(("scope", one) for one in scopes)])
             request = self._session.get(target, headers=headers, allow_redirects=False, proxy=_proxy(realm))
         async with request as response:
             if response.status in _RETRIED or response.status != 200:
@@ -243,6 +339,42 @@ class Registry:
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise MobyError(f"{realm.host} sends no token")
         return token
+
+
+class Mirrors:
+    """The same for reading, from several hosts: each is asked in turn until one has what is wanted. Use as ``async with``."""
+
+    def __init__(self, reference: Reference, auth: RegistryAuth | None = None) -> None:
+        """``auth`` is for the registry itself; a mirror has a login of its own, if any."""
+        hosts = [host for host in hosts_of(reference.domain) if PULL in host.can]
+        if not hosts:
+            raise InvalidArgument(f"hosts.toml of {reference.domain} names no host to pull from")
+        self._registries = [Registry(reference, auth if host.domain == reference.domain else None, host=host) for host in hosts]
+        self._resolvers = [registry for registry, host in zip(self._registries, hosts, strict=True) if RESOLVE in host.can]
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Mirrors:
+        for registry in self._registries:
+            await self._stack.enter_async_context(registry)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def manifest(self, which: str) -> Fetched:
+        """As ``Registry.manifest``; the last host's error is the one that is told."""
+        asked = self._registries if which.startswith("sha256:") else self._resolvers or self._registries[-1:]
+        for registry in asked[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                return await registry.manifest(which)
+        return await asked[-1].manifest(which)
+
+    async def blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
+        """As ``Registry.blob``. What one host began another goes on with: content is what its digest says."""
+        for registry in self._registries[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                return await registry.blob(descriptor, ingest, progress)
+        return await self._registries[-1].blob(descriptor, ingest, progress)
 
 
 class _Retry(Unavailable):
@@ -275,6 +407,15 @@ class _Attempt:
                 ) from error
             return True
         return isinstance(error, _Retry) and not self._final
+
+
+async def _pieces(file: Path, progress: Callable[[int], None]) -> AsyncIterator[bytes]:
+    done = 0
+    with file.open("rb") as source:
+        while piece := await in_thread(source.read, _PIECE):
+            yield piece
+            done += len(piece)
+            progress(done)
 
 
 async def _receive(

@@ -1,0 +1,187 @@
+"""Who we are to a registry: what ``docker login`` and ``moby login`` keep in ``config.json``, or give to a credential helper.
+
+The file is Docker's (docs.docker.com, "docker login", "Credential stores"); a helper is a program ``docker-credential-NAME`` that is
+told ``get``, ``store`` or ``erase`` and speaks JSON (github.com/docker/docker-credential-helpers).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from moby_tui.errors import MobyError
+from moby_tui.schema.image import RegistryAuth
+
+DEFAULT_DOMAIN = "docker.io"
+_HUB_KEY = "https://index.docker.io/v1/"
+_HUB_NAMES = (DEFAULT_DOMAIN, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
+#: A helper that asks the person at the screen takes its time.
+_HELPER_SECONDS = 60
+_HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
+#: What a helper calls the user of an identity token.
+_TOKEN = "<token>"
+Json = dict[str, Any]
+
+
+def domain_of(server: str) -> str:
+    """``https://reg.example:5000/v2/`` and ``reg.example:5000`` are the same; nothing is Docker Hub."""
+    host = server.strip().partition("://")[2] or server.strip()
+    host = host.partition("/")[0]
+    return DEFAULT_DOMAIN if not host or host in _HUB_NAMES else host
+
+
+def config_file() -> Path:
+    """``$DOCKER_CONFIG/config.json``, by default in ``~/.docker``."""
+    folder = os.environ.get("DOCKER_CONFIG")
+    return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
+
+
+def find(domain: str) -> RegistryAuth | None:
+    """The stored login of a registry, or None. Raises ``MobyError`` where file or helper cannot be understood."""
+    configuration = _read()
+    helper = _helper_of(configuration, domain)
+    if helper:
+        return _ask_helper(helper, _key(domain))
+    auths = configuration.get("auths")
+    for key in _keys(domain):
+        if isinstance(auths, dict) and isinstance(auths.get(key), dict):
+            known = {name: value for name, value in auths[key].items() if name in RegistryAuth.__struct_fields__}
+            return decoded(RegistryAuth(**{name: str(value) for name, value in known.items()}))
+    return None
+
+
+def store(domain: str, auth: RegistryAuth) -> str:
+    """Keeps a login; returns where, if that is the file, in which anybody who may read it can. Raises ``MobyError``."""
+    configuration = _read()
+    user, secret = (_TOKEN, auth.identitytoken) if auth.identitytoken else (auth.username, auth.password)
+    auths = configuration.setdefault("auths", {})
+    helper = _helper_of(configuration, domain)
+    if helper:
+        _run_helper(helper, "store", json.dumps({"ServerURL": _key(domain), "Username": user, "Secret": secret}))
+        auths[_key(domain)] = {}
+    else:
+        entry = {"auth": base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode()}
+        auths[_key(domain)] = {"identitytoken": auth.identitytoken} if auth.identitytoken else entry
+    _write(configuration)
+    return "" if helper else str(config_file())
+
+
+def erase(domain: str) -> bool:
+    """Forgets a login; False where there was none. Raises ``MobyError``."""
+    configuration = _read()
+    auths = configuration.get("auths") or {}
+    found = [key for key in _keys(domain) if key in auths]
+    helper = _helper_of(configuration, domain)
+    if helper:
+        known = _ask_helper(helper, _key(domain))
+        if known is not None:
+            _run_helper(helper, "erase", _key(domain))
+            found.append("")
+    for key in found:
+        auths.pop(key, None)
+    if found:
+        _write(configuration)
+    return bool(found)
+
+
+def _read() -> Json:
+    file = config_file()
+    try:
+        configuration = json.loads(file.read_text())
+    except (FileNotFoundError, PermissionError, RuntimeError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise MobyError(f"{file} is not readable as JSON ({error}); repair or remove it") from error
+    if not isinstance(configuration, dict) or not isinstance(configuration.get("auths") or {}, dict):
+        raise MobyError(f"{file} is not a configuration of docker; repair or remove it")
+    return configuration
+
+
+def _write(configuration: Json) -> None:
+    """Whole or not at all, for its owner only."""
+    file = config_file()
+    new = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w") as out:
+            json.dump(configuration, out, indent="\t")
+        # a link that somebody put in its place is kept
+        os.replace(new, file.resolve())
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise MobyError(f"cannot write {file}: {error.strerror}") from error
+
+
+def _key(domain: str) -> str:
+    return _HUB_KEY if domain == DEFAULT_DOMAIN else domain
+
+
+def _keys(domain: str) -> tuple[str, ...]:
+    if domain == DEFAULT_DOMAIN:
+        return (_HUB_KEY, "index.docker.io", DEFAULT_DOMAIN, "registry-1.docker.io")
+    addresses = (f"{scheme}://{domain}{rest}" for scheme in ("https", "http") for rest in ("", "/", "/v1/", "/v2/"))
+    return (domain, *addresses)
+
+
+def decoded(auth: RegistryAuth) -> RegistryAuth | None:
+    """With ``auth`` (base64 of ``user:password``) taken apart; None for what holds no credential at all."""
+    username, password = auth.username, auth.password
+    if auth.auth and not (username and password):
+        try:
+            username, _, password = base64.b64decode(auth.auth, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise MobyError("the stored login is not base64 of user:password; log in again") from error
+    password = password.rstrip("\0")
+    if not (password or auth.identitytoken or auth.registrytoken):
+        return None
+    return RegistryAuth(username=username, password=password, identitytoken=auth.identitytoken, registrytoken=auth.registrytoken)
+
+
+# Credential helpers
+
+
+def _helper_of(configuration: Json, domain: str) -> str:
+    """The helper of this registry, else the one for all; empty for none. Raises ``MobyError``."""
+    own = configuration.get("credHelpers")
+    names = [own.get(key) for key in _keys(domain)] if isinstance(own, dict) else []
+    name = str(next(filter(None, names), None) or configuration.get("credsStore") or "")
+    if name and not _HELPER_NAME.fullmatch(name):
+        raise MobyError(f"{config_file()} names the credential helper {name!r}, which is no name; repair it")
+    return name
+
+
+def _ask_helper(name: str, server: str) -> RegistryAuth | None:
+    answer = _run_helper(name, "get", server)
+    if answer is None:
+        return None
+    try:
+        found = json.loads(answer)
+        user, secret = str(found["Username"]), str(found["Secret"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise MobyError(f"credential helper docker-credential-{name} gives no answer that can be read") from error
+    return decoded(RegistryAuth(identitytoken=secret) if user == _TOKEN else RegistryAuth(username=user, password=secret))
+
+
+def _run_helper(name: str, action: str, text: str) -> str | None:
+    """Its answer; None where it knows no login. Raises ``MobyError``."""
+    import subprocess
+
+    program = f"docker-credential-{name}"
+    try:
+        done = subprocess.run([program, action], input=text, capture_output=True, text=True, timeout=_HELPER_SECONDS)
+    except FileNotFoundError:
+        raise MobyError(f"{config_file()} names the credential helper {program}, which is not installed") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MobyError(f"credential helper {program} {action} failed: {error}") from error
+    if done.returncode == 0:
+        return done.stdout
+    said = (done.stdout + done.stderr).strip()
+    if action == "get" and "not found" in said.lower():
+        return None
+    raise MobyError(f"credential helper {program} {action} failed: {said[:300] or f'exit status {done.returncode}'}")
