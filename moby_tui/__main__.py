@@ -40,12 +40,12 @@ def _leave(status: int) -> None:
 
 def _warm_up(argv: list[str]) -> None:
     """Forks the launcher while this process is still small and has neither thread nor event loop."""
-    from moby_tui.cli.invocation import starts_containers_here
+    from moby_tui.cli.invocation import starts_containers_here, starts_many
 
     if starts_containers_here(argv, os.environ) and os.geteuid() == 0:
         from moby_tui.engine.runtime import launcher
 
-        launcher.prefork()
+        launcher.prefork(spare=starts_many(argv))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ def split(argv: Sequence[str]) -> tuple[str, bool]:
     return "", named_host
 
 
+def starts_many(argv: Sequence[str]) -> bool:
+    """Whether it lives on and may start one container after the other."""
+    return split(argv)[0] in ("build", "daemon", "tui")
+
+
 def starts_containers_here(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether this process will fork containers, and needs the warm launcher."""
     command, named_host = split(argv)

@@ -267,12 +267,9 @@ async def test_what_is_missing_is_refused_by_name(engine: Engine) -> None:
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         archive.addfile(tarfile.TarInfo("x"))
     for line, message in (
-        ("HEALTHCHECK NONE", "instruction HEALTHCHECK (Dockerfile line 2) is not implemented yet"),
-        ("RUN --mount=type=cache,target=/x true", "RUN --mount (Dockerfile line 2) is not implemented yet"),
-        ("RUN <<EOF\ntrue\nEOF", "here-document in RUN (Dockerfile line 2) is not implemented yet"),
-        ("COPY --link a /", "COPY --link (Dockerfile line 2) is not implemented yet"),
-        ("ADD https://example.com/x /", "ADD from a URL (https://example.com/x) is not implemented yet (Dockerfile line 2)"),
-        ("ADD a.tar.gz /", "ADD of an archive (a.tar.gz), which would be unpacked, is not implemented yet (Dockerfile line 2)"),
+        ("RUN --security=insecure true", "RUN --security (Dockerfile line 2) is not implemented yet"),
+        ("COPY --parents a /", "COPY --parents (Dockerfile line 2) is not implemented yet"),
+        ("RUN --mount=type=ssh true", "RUN --mount=type=ssh is not implemented yet (Dockerfile line 2)"),
     ):
         with pytest.raises(NotImplementedYet) as caught:
             await build(engine, f"FROM busybox\n{line}\n", {"a.tar.gz": packed.getvalue()})

@@ -70,7 +70,7 @@ def test_variables(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["'open", '"open', "${open", "${SET:-x", "${", "${}", "${NONE?gone}", "${EMPTY:?gone}", "${SET%x}"]
+    "text", ["'open", '"open', "${open", "${SET:-x", "${", "${}", "${NONE?gone}", "${EMPTY:?gone}", "${SET^x}"]
 )
 def test_bad_words(text: str) -> None:
     with pytest.raises(MobyError):

@@ -46,7 +46,7 @@ def _play(request: dict[str, str]) -> None:
     """In the new process; never returns."""
     os.setpgid(0, 0)
     processes.set_name("moby-engine")
-    launcher.prefork()
+    launcher.prefork(spare=True)
     said: dict[str, object] = {}
     try:
         said = asyncio.run(fault_scenarios.SCENARIOS[request["scenario"]](request))

@@ -180,6 +180,7 @@ class Builder(Protocol):
         labels: dict[str, str] | None = None,
         target: str = "",
         no_cache: bool = False,
+        secrets: dict[str, bytes] | None = None,
     ) -> Iterator[Progress]: ...
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from moby_tui.api.client.transport import Body
-from moby_tui.errors import MobyError
+from moby_tui.errors import MobyError, NotImplementedYet
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.image import ImageDeleted, ImageHistory, ImageInspect, ImagesPruned, ImageSummary, Progress, RegistryAuth
 
@@ -131,7 +131,12 @@ class RemoteBuilder:
         labels: dict[str, str] | None = None,
         target: str = "",
         no_cache: bool = False,
+        secrets: dict[str, bytes] | None = None,
     ) -> AsyncIterator[Progress]:
+        if secrets:
+            raise NotImplementedYet(
+                "--secret with an engine elsewhere (the API has no place for it outside of BuildKit's own protocol)"
+            )
         query = {
             "dockerfile": dockerfile,
             "t": tags,

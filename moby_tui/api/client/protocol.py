@@ -219,6 +219,7 @@ class Builder(Protocol):
         labels: dict[str, str] | None = None,
         target: str = "",
         no_cache: bool = False,
+        secrets: dict[str, bytes] | None = None,
     ) -> AsyncIterator[Progress]: ...
 
 

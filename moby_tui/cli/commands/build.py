@@ -13,11 +13,13 @@ from moby_tui.cli.flags import spread
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from moby_tui.api.client.protocol import Client
 
 app = typer.Typer()
+#: As BuildKit's.
+_SECRET_LIMIT = 500 * 1024
 
 
 class BuildOptions(Options):
@@ -28,6 +30,7 @@ class BuildOptions(Options):
     target: str = value("--target", help="Set the target build stage to build")
     no_cache: bool = switch("--no-cache", help="Do not use cache when building the image")
     quiet: bool = switch("-q", "--quiet", help="Suppress the build output and print image ID on success")
+    secret: list[str] = many("--secret", metavar="id=NAME[,src=FILE|,env=VAR]", help="Secret to expose to the build")
     iidfile: str = value("--iidfile", help="Write the image ID to the file")
 
 
@@ -65,9 +68,38 @@ async def _build(client: Client, options: BuildOptions, context: str) -> str:
         labels=pairs("--label", options.label),
         target=options.target,
         no_cache=options.no_cache,
+        secrets=_secrets(options.secret, os.environ),
     )
     results = await (progress.consume(steps) if options.quiet else progress.show(steps))
     return next((str(step.aux["ID"]) for step in reversed(results) if step.aux and "ID" in step.aux), "")
+
+
+def _secrets(given: list[str], environment: Mapping[str, str]) -> dict[str, bytes]:
+    """As docker's: a file, or a variable; that of the secret's own name where neither is named. Raises ``InvalidArgument``."""
+    found: dict[str, bytes] = {}
+    for text in given:
+        options = dict(entry.partition("=")[::2] for entry in text.split(","))
+        ident = options.pop("id", "")
+        kind = options.pop("type", "")
+        source = options.pop("src", "") or options.pop("source", "")
+        variable = options.pop("env", "") or (source if kind == "env" else "" if source else ident)
+        if not ident or options or kind not in ("", "file", "env"):
+            raise InvalidArgument(
+                f"invalid secret {text[:80]!r}: write --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE"
+            )
+        if variable:
+            if variable not in environment:
+                raise InvalidArgument(f"secret {ident}: the variable {variable} is not set; set it, or name a file with src=")
+            found[ident] = environment[variable].encode("utf-8", "surrogateescape")
+            continue
+        try:
+            with open(source, "rb") as file:
+                found[ident] = file.read(_SECRET_LIMIT + 1)
+        except OSError as error:
+            raise InvalidArgument(f"secret {ident}: {source}: {(error.strerror or '').lower()}") from error
+        if len(found[ident]) > _SECRET_LIMIT:
+            raise InvalidArgument(f"secret {ident}: {source} has more than {_SECRET_LIMIT} bytes")
+    return found
 
 
 def _context(context: str, dockerfile: str) -> tuple[AsyncIterator[bytes], str]:

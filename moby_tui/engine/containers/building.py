@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
@@ -17,7 +17,7 @@ from moby_tui.engine.resources.images.manager import ImageManager, LocalImage
 from moby_tui.engine.runtime import monitor_client, user
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import NotFound
-from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig, MountPoint
 
 
 class _StepImages(ImageManager):
@@ -52,24 +52,26 @@ class ContainerSteps:
             entrypoint=[""],
             cmd=step.command,
             env=step.environment,
-            host_config=HostConfig(log_config=LogConfig(type="none")),
+            host_config=HostConfig(log_config=LogConfig(type="none"), network_mode=step.network),
         )
         record = parts.get((await creation.create(parts, asked, "")).id)
+        mounts = [MountPoint(type="bind", destination=destination) for destination in step.trees]
+        record = msgspec.structs.replace(record, mounts=[*record.mounts, *mounts])
         try:
             began(record.id)
-            exit_code = await _run(parts, record, output)
+            exit_code = await _run(parts, record, output, step.trees)
             yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record))
         finally:
             await _remove(parts, record)
 
 
-async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, bytes], None]) -> int:
+async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, bytes], None], trees: Mapping[str, int]) -> int:
     """Attached before it starts, waited for before it could end: no byte and no exit is missed."""
     attachments = parts.files(record).attachments
     stream = await monitor_client.attach_before_start(attachments, AttachOptions(), tty=False)
     waiting = ending.wait(parts, record, "next-exit")
     try:
-        await starting.start(parts, record)
+        await starting.start(parts, record, trees=trees)
         async for descriptor, data in stream.output():
             output(descriptor, data)
         return (await waiting.result()).status_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 
 import msgspec
@@ -35,8 +36,9 @@ class NetworkState(msgspec.Struct):
     ports: dict[str, list[PortBinding] | None]
 
 
-async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0) -> None:
-    """``restarts``: how often its policy has started it again, this time included.
+async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, trees: Mapping[str, int] | None = None) -> None:
+    """``restarts``: how often its policy has started it again, this time included. ``trees``: what is mounted where the record has
+    a bind, for this run alone; the descriptors stay the caller's.
 
     Raises ``NotModified`` where it runs already, ``CommandNotFound``, ``CommandNotInvocable``, and what else a start can fail with."""
     lock = await parts.acquire(record)
@@ -48,17 +50,18 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0) -> 
             raise NotModified(f"container {record.name} is running already")
         fault.point("start.locked")
         with refusals_told(parts.paths.data_root):
-            await _start(parts, record, lock, restarts)
+            await _start(parts, record, lock, restarts, trees or {})
         fault.point("start.done")
     finally:
         lock.release()
 
 
-async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int) -> None:
+async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int, trees: Mapping[str, int]) -> None:
     files = parts.files(record)
     try:
         record = isolations.with_names(parts, record)
         isolation = await isolations.prepare(parts, record)
+        isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
         try:
             await _start_isolated(parts, record, files, lock, isolation, restarts)
         finally:

@@ -27,14 +27,15 @@ _TAKEN, _ENGINE_GONE = b"t", b"e"
 _preforked: socket.socket | None = None
 
 
-def prefork() -> None:
-    """Forks the launcher now. Call before any thread or event loop exists and before heavy imports: all it holds, every monitor holds.
+def prefork(*, spare: bool) -> None:
+    """Forks the launcher now; ``spare``: after each start it makes ready for another before it is asked.
 
-    Does nothing where it was done already; where threads exist, ``connect`` starts one by executing the interpreter anew.
+    Call before any thread or event loop exists and before heavy imports: all it holds, every monitor holds. Does nothing where it was
+    done already; where threads exist, ``connect`` starts one by executing the interpreter anew.
     """
     global _preforked
     if _preforked is None and processes.thread_count() == 1:
-        _preforked = _fork()
+        _preforked = _fork(spare)
 
 
 def connect() -> socket.socket:
@@ -46,12 +47,12 @@ def connect() -> socket.socket:
     return ours
 
 
-def _fork() -> socket.socket:
+def _fork(spare: bool) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         try:
             ours.close()
-            serve(theirs)
+            serve(theirs, spare=spare)
         finally:
             os._exit(0)
     theirs.close()
@@ -75,8 +76,8 @@ def main(argument: str) -> None:
     serve(socket.socket(fileno=int(argument)))
 
 
-def serve(engine: socket.socket) -> None:
-    """Makes a monitor for each order until the engine is gone."""
+def serve(engine: socket.socket, *, spare: bool = True) -> None:
+    """Makes a monitor for each order until the engine is gone; ``spare`` as for ``prefork``."""
 
     from moby_tui.engine.runtime import monitor
 
@@ -89,7 +90,7 @@ def serve(engine: socket.socket) -> None:
     # nor is a start the time to look for garbage; a monitor that lives on does
     gc.disable()
     wake = _watch_children()
-    while _await_order(engine, wake):
+    while _await_order(engine, wake) and (spare or _is_asked_again(engine, wake)):
         pass
 
 
@@ -114,6 +115,15 @@ def _await_order(engine: socket.socket, wake: int) -> bool:
         return True
     finally:
         os.close(told)
+
+
+def _is_asked_again(engine: socket.socket, wake: int) -> bool:
+    """Waits until the engine has another order; False when it is gone."""
+    import select
+
+    while engine.fileno() not in select.select([engine.fileno(), wake], [], [])[0]:
+        _reap(wake)
+    return bool(engine.recv(1, socket.MSG_PEEK))
 
 
 def _wait_for(told: int, wake: int) -> bytes:

@@ -8,8 +8,11 @@ import signal
 
 from moby_tui.engine.resources.build import shell_words
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import HealthConfig
 
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _MODE = re.compile(r"[0-7]{1,4}")
 
 
@@ -75,3 +78,38 @@ def mode(text: str) -> int:
     if not _MODE.fullmatch(text):
         raise InvalidArgument(f"invalid chmod parameter: '{text[:40]}'. it should be octal string and between 0 and 07777")
     return int(text, 8)
+
+
+def duration(name: str, text: str) -> int:
+    """``1m30s`` in nanoseconds, as Go writes durations. Raises ``InvalidArgument``; less than a millisecond is too short, 0 inherits."""
+    found = _DURATION.findall(text)
+    if text != "0" and (not found or "".join(number + unit for number, unit in found) != text):
+        raise InvalidArgument(f"invalid duration {text[:40]!r} of --{name}; write it as 30s or 1m30s")
+    nanoseconds = round(sum(float(number) * _NANOSECONDS[unit] for number, unit in found))
+    if 0 < nanoseconds < 10**6:
+        raise InvalidArgument(f'Interval "{name}" cannot be less than 1ms')
+    return nanoseconds
+
+
+def health(value: str, flags: dict[str, str]) -> HealthConfig:
+    """``NONE``, or ``CMD`` and a command in either form. Raises ``InvalidArgument``."""
+    kind, _, rest = value.partition(" ")
+    rest = rest.strip()
+    if kind.upper() == "NONE":
+        if rest or flags:
+            raise InvalidArgument("HEALTHCHECK NONE takes no arguments")
+        return HealthConfig(test=["NONE"])
+    if kind.upper() != "CMD":
+        raise InvalidArgument(f"Unknown type {kind[:40]!r} in HEALTHCHECK (try CMD)")
+    items = listed(rest)
+    if not rest or items == []:
+        raise InvalidArgument("Missing command after HEALTHCHECK CMD")
+    retries = flags.get("retries", "0")
+    if not retries.isdecimal():
+        raise InvalidArgument(f"invalid number of retries {retries[:40]!r}")
+    times = {name: duration(name, flags[name]) for name in flags if name != "retries"}
+    return HealthConfig(
+        test=["CMD-SHELL", rest] if items is None else ["CMD", *items],
+        retries=int(retries),
+        **{name.replace("-", "_"): nanoseconds for name, nanoseconds in times.items()},
+    )

@@ -45,6 +45,7 @@ class Request:
     labels: dict[str, str]
     target: str
     no_cache: bool
+    secrets: dict[str, bytes]
 
 
 class ImageBuilder:
@@ -69,13 +70,20 @@ class ImageBuilder:
         labels: dict[str, str] | None = None,
         target: str = "",
         no_cache: bool = False,
+        secrets: dict[str, bytes] | None = None,
     ) -> AsyncIterator[Progress]:
         """Raises ``StepFailed``, ``InvalidArgument`` with the Dockerfile's line, ``NotImplementedYet``, ``NotFound``, ``StorageFull``.
 
         A failure leaves no container and nothing half-made; the steps before it stay in the cache. The last line with ``aux`` has the ``ID``.
         """
         request = Request(
-            dockerfile or "Dockerfile", _references(tags or []), _variables(build_args or {}), labels or {}, target, no_cache
+            dockerfile or "Dockerfile",
+            _references(tags or []),
+            _variables(build_args or {}),
+            labels or {},
+            target,
+            no_cache,
+            secrets or {},
         )
         report = Report()
         async with aclosing(report.of(self._build(context, request, report))) as lines:
@@ -106,6 +114,10 @@ class ImageBuilder:
                         report=report,
                         no_cache=request.no_cache,
                         escape=build.dockerfile.escape,
+                        scratch=folder,
+                        private=self._paths.exec_root / "build",
+                        caches=self._paths.cache / "build-mounts",
+                        secrets=request.secrets,
                     )
                     image = await build.run(shop)
                 await self._register(image, request.tags, report)

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.build import shell_words
 from moby_tui.engine.resources.build.image import BuiltImage, scratch
-from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, wrong
+from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.build.stage import PROXIES, Stage
 from moby_tui.engine.resources.build.step import StepFailed
-from moby_tui.engine.resources.build.workshop import Workshop, refuse_triggers
+from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.content import digest_of
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.schema import oci
+from moby_tui.schema.base import decode, encode
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.build.builder import Request
@@ -113,12 +116,28 @@ class Build:
             shop.say(f" ---> {image.short}\n")
         else:
             shop.say(" --->\n")
-        stage = Stage(shop, image, self._request.build_args, outer, self._consumed)
+        triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
+        stage = Stage(shop, _without_triggers(image), self._request.build_args, outer, self._consumed)
+        if triggers:
+            shop.say(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
+        for trigger in triggers:
+            with _told(first):
+                await stage.carry_out(trigger)
         for instruction in rest:
             self._announce(shop, instruction.text)
             with _told(instruction):
                 await stage.carry_out(instruction)
         return stage
+
+
+def _without_triggers(image: BuiltImage) -> BuiltImage:
+    """They are for whoever builds on this image, not for those who build on the result."""
+    if not image.execution.on_build:
+        return image
+    config = decode(encode(image.config), oci.ImageConfig)
+    assert config.config is not None
+    config.config.on_build = None
+    return BuiltImage(digest_of(encode(config)), config, image.blobs)
 
 
 async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str]) -> BuiltImage:
@@ -133,7 +152,6 @@ async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str])
     image = shop.stage(name)
     if image is None:
         image = await shop.image(name)
-    refuse_triggers(image, name)
     return image
 
 

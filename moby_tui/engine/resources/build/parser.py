@@ -7,38 +7,65 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from moby_tui.engine.resources.build import shell_words
+from moby_tui.engine.resources.build.arguments import listed
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 
 #: Instructions that are carried out.
 INSTRUCTIONS = (
-    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM"),
-    *("LABEL", "MAINTAINER", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK"),
+    *("LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
 )
-_MISSING = ("HEALTHCHECK", "ONBUILD")
-_FLAGS: dict[str, tuple[str, ...]] = {"FROM": ("platform",), "COPY": ("from", "chown", "chmod"), "ADD": ("chown", "chmod")}
-_MISSING_FLAGS: dict[str, tuple[str, ...]] = {
-    "RUN": ("mount", "network", "security", "device"),
-    "COPY": ("link", "parents", "exclude"),
-    "ADD": ("link", "exclude", "checksum", "keep-git-dir", "unpack"),
+_FLAGS: dict[str, tuple[str, ...]] = {
+    "FROM": ("platform",),
+    "COPY": ("from", "chown", "chmod", "link"),
+    "ADD": ("chown", "chmod", "checksum", "link"),
+    "RUN": ("mount", "network"),
+    "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
 }
+_REPEATED = ("mount",)
+_SWITCHES = ("link",)
+_MISSING_FLAGS: dict[str, tuple[str, ...]] = {
+    "RUN": ("security", "device"),
+    "COPY": ("parents", "exclude"),
+    "ADD": ("exclude", "keep-git-dir", "unpack"),
+}
+_WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
 _FLAG = re.compile(r"--([A-Za-z][A-Za-z0-9-]*)(?:=(\S*))?(?:\s+|$)")
-_HERE_DOCUMENT = re.compile(r"(?:^|\s)\d*<<-?(?:[A-Za-z_]\w*|'[^']+'|\"[^\"]+\")(?=\s|$)")
+_MARKER = re.compile(r"(\d*)<<(-?)(['\"]?)([A-Za-z_][\w.-]*)\3")
 _FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@].*)?")
 
 
 @dataclass(frozen=True)
+class Document:
+    """A here-document: ``text`` is what a shell would make of it, ``raw`` what stands in the file, with its end.
+
+    ``expands``: its name is not in quotes, so that variables in it are replaced where no shell does that."""
+
+    marker: str
+    name: str
+    text: str
+    raw: str
+    expands: bool
+
+
+@dataclass(frozen=True)
 class Instruction:
-    """One instruction. ``line`` is where it begins, ``text`` the whole of it in one line, ``value`` what follows its flags."""
+    """One instruction. ``line`` is where it begins, ``text`` the whole of it in one line, ``value`` what follows its flags.
+
+    ``repeated`` are the flags that may come several times."""
 
     line: int
     name: str
     value: str
     text: str
     flags: dict[str, str] = field(default_factory=dict)
+    repeated: dict[str, list[str]] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -60,8 +87,16 @@ def parse(data: bytes) -> Dockerfile:
         raise InvalidArgument(f"dockerfile parse error on line {text[: text.index(chr(0))].count(chr(10)) + 1}: a NUL character")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     escape = _escape(lines)
-    instructions = [_instruction(line, joined) for line, joined in _logical_lines(lines, escape)]
+    instructions = [_instruction(line, joined, documents) for line, joined, documents in _logical_lines(lines, escape)]
     return Dockerfile(escape, instructions)
+
+
+def parse_trigger(line: int, text: str) -> Instruction:
+    """What an ONBUILD says. Raises ``InvalidArgument``."""
+    instruction = _instruction(line, text.strip(), [])
+    if instruction.name in ("ONBUILD", "FROM", "MAINTAINER"):
+        raise wrong(line, f"{instruction.name} isn't allowed as an ONBUILD trigger")
+    return instruction
 
 
 def wrong(line: int, message: str) -> InvalidArgument:
@@ -94,12 +129,15 @@ def _escape(lines: list[str]) -> str:
     return escape
 
 
-def _logical_lines(lines: list[str], escape: str) -> list[tuple[int, str]]:
-    """Joins continued lines. Comments and empty lines between them vanish; two escapes at the end are one, and no continuation."""
+def _logical_lines(lines: list[str], escape: str) -> list[tuple[int, str, list[Document]]]:
+    """Joins continued lines. Comments and empty lines between them vanish; two escapes at the end are one, and no continuation.
+
+    What a here-document holds is taken as it is."""
     continued = re.compile(rf"(?:^|[^{re.escape(escape)}])({re.escape(escape)}[ \t]*)$")
-    joined: list[tuple[int, str]] = []
+    joined: list[tuple[int, str, list[Document]]] = []
     start, parts = 0, list[str]()
-    for number, line in enumerate(lines, 1):
+    numbered = enumerate(lines, 1)
+    for number, line in numbered:
         bare = line.strip()
         if not bare or bare.startswith("#"):
             continue
@@ -108,31 +146,54 @@ def _logical_lines(lines: list[str], escape: str) -> list[tuple[int, str]]:
         if found := continued.search(line):
             parts.append(line[: found.start(1)])
             continue
-        joined.append((start, "".join([*parts, line]).strip()))
+        whole = "".join([*parts, line]).strip()
+        joined.append((start, whole, _documents(start, whole, escape, numbered)))
         parts = []
     if parts:
-        joined.append((start, "".join(parts).strip()))
-    return [(number, line) for number, line in joined if line]
+        joined.append((start, "".join(parts).strip(), []))
+    return [(number, line, documents) for number, line, documents in joined if line]
 
 
-def _instruction(line: int, text: str) -> Instruction:
+def _documents(start: int, text: str, escape: str, following: Iterator[tuple[int, str]]) -> list[Document]:
+    """The here-documents that an instruction announces, read from the lines that follow it."""
+    name, _, rest = text.partition(" ")
+    if name.upper() not in _WITH_DOCUMENTS or listed(rest.strip()) is not None:
+        return []
+    try:
+        words = shell_words.raw_words(rest, escape)
+    except InvalidArgument:
+        # quotes that only the shell understands
+        return []
+    return [_document(start, found, following) for word in words if (found := _MARKER.fullmatch(word))]
+
+
+def _document(start: int, found: re.Match[str], following: Iterator[tuple[int, str]]) -> Document:
+    tabs, name = bool(found[2]), found[4]
+    lines: list[str] = []
+    for _, line in following:
+        if (line.lstrip("\t") if tabs else line) == name:
+            raw = "".join(f"{each}\n" for each in [*lines, line])
+            text = "".join(f"{each.lstrip(chr(9)) if tabs else each}\n" for each in lines)
+            return Document(found[0], name, text, raw, not found[3])
+        lines.append(line)
+    raise wrong(start, f"unterminated heredoc: no line {name}")
+
+
+def _instruction(line: int, text: str, documents: list[Document]) -> Instruction:
     word = text.split(None, 1)[0]
     name = word.upper()
     rest = text[len(word) :].strip()
-    if name in _MISSING:
-        raise NotImplementedYet(f"instruction {name} (Dockerfile line {line})")
     if name not in INSTRUCTIONS:
         raise wrong(line, f"unknown instruction: {word[:40]}{nearest(name, INSTRUCTIONS)}")
-    if name in ("RUN", "COPY", "ADD") and _HERE_DOCUMENT.search(rest):
-        raise NotImplementedYet(f"here-document in {name} (Dockerfile line {line})")
-    flags, value = _split_flags(line, name, rest)
+    flags, repeated, value = _split_flags(line, name, rest)
     if not value and name not in ("CMD", "ENTRYPOINT"):
         raise wrong(line, f"{name} requires at least one argument")
-    return Instruction(line, name, value, f"{name} {rest}", flags)
+    return Instruction(line, name, value, f"{name} {rest}", flags, repeated, documents)
 
 
-def _split_flags(line: int, name: str, rest: str) -> tuple[dict[str, str], str]:
+def _split_flags(line: int, name: str, rest: str) -> tuple[dict[str, str], dict[str, list[str]], str]:
     flags: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     while found := _FLAG.match(rest):
         flag, rest = found[1], rest[found.end() :]
         if flag in _MISSING_FLAGS.get(name, ()):
@@ -142,7 +203,13 @@ def _split_flags(line: int, name: str, rest: str) -> tuple[dict[str, str], str]:
             raise wrong(line, f"unknown flag: {name} --{flag[:40]}{nearest(flag, known)}")
         if flag in flags:
             raise wrong(line, f"duplicate flag: {name} --{flag}")
-        if not found[2]:
+        value = found[2] or ("true" if flag in _SWITCHES else "")
+        if not value:
             raise wrong(line, f"missing a value on flag: {name} --{flag}")
-        flags[flag] = found[2]
-    return flags, rest
+        if flag in _SWITCHES and value not in ("true", "false"):
+            raise wrong(line, f"expecting boolean value for flag {flag}, not: {value[:40]}")
+        if flag in _REPEATED:
+            repeated.setdefault(flag, []).append(value)
+        else:
+            flags[flag] = value
+    return flags, repeated, rest

@@ -6,9 +6,10 @@ https://docs.docker.com/reference/dockerfile/#environment-replacement: ``$x``, `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _DIGITS = frozenset("0123456789")
@@ -61,6 +62,17 @@ def raw_words(text: str, escape: str = "\\") -> list[str]:
         elif char in "'\"":
             quote = char
     return [*words, word] if word else words
+
+
+def expand_text(text: str, variables: Mapping[str, str], escape: str) -> str:
+    """The variables of a here-document: quotes in it mean nothing, and only a dollar can be escaped."""
+    return "".join(piece for piece, _ in _TextCursor(text, variables, escape).pieces())
+
+
+def _as_expression(pattern: list[tuple[str, bool]]) -> str:
+    """``*`` and ``?`` are any characters and any one; what was escaped is itself."""
+    wild = {"*": ".*", "?": "."}
+    return "".join(re.escape(piece) if fixed else wild.get(piece, re.escape(piece)) for piece, fixed in pattern)
 
 
 class _Cursor:
@@ -142,8 +154,10 @@ class _Cursor:
         colon = operator == ":"
         if colon:
             operator = self._next()
-        if operator not in ("-", "+", "?"):
-            raise NotImplementedYet(f"substitution ${{{name}{':' if colon else ''}{operator}...}}")
+        if operator in ("#", "%", "/") and not colon:
+            return self._cut(name, operator)
+        if not operator or operator not in "-+?":
+            raise InvalidArgument(f"unsupported modifier ({':' if colon else ''}{operator}) in substitution of {name}")
         self._depth += 1
         if self._depth > _DEEPEST:
             raise InvalidArgument(f"substitutions are nested more than {_DEEPEST} deep")
@@ -156,6 +170,39 @@ class _Cursor:
         if operator == "?" and not present:
             raise InvalidArgument(f"{name}: {word or 'is not set'}")
         return (value or "") if present else word
+
+    def _cut(self, name: str, operator: str) -> str:
+        """``#`` and ``%`` cut a pattern off the beginning and the end, twice the longest; ``/`` replaces the first, ``//`` all."""
+        twice = self._peek() == operator
+        if twice:
+            self._position += 1
+        value = self._variables.get(name, "")
+        if operator == "/":
+            pattern, ended = self._pattern("/}")
+            new = "" if ended == "}" else "".join(piece for piece, _ in self._until("}"))
+            return re.sub(_as_expression(pattern), lambda _: new, value, count=0 if twice else 1) if pattern else value
+        pattern, _ = self._pattern("}")
+        ends = range(len(value) + 1)
+        expression = re.compile(_as_expression(pattern), re.DOTALL)
+        if operator == "#":
+            found = [end for end in ends if expression.fullmatch(value[:end])]
+            return value[(max if twice else min)(found) :] if found else value
+        found = [start for start in ends if expression.fullmatch(value[start:])]
+        return value[: (min if twice else max)(found)] if found else value
+
+    def _pattern(self, stops: str) -> tuple[list[tuple[str, bool]], str]:
+        """A pattern up to one of ``stops``, and which it was."""
+        found: list[tuple[str, bool]] = []
+        while char := self._next():
+            if char in stops:
+                return found, char
+            if char == self._escape:
+                found.append((self._next(), True))
+            elif char == "$":
+                found.append((self._dollar(), True))
+            else:
+                found.append((char, False))
+        raise self._unfinished("}")
 
     def _name(self) -> str:
         """A variable's name, a positional parameter's digits, or one special character; these two are never set."""
@@ -173,3 +220,20 @@ class _Cursor:
 
     def _unfinished(self, what: str) -> InvalidArgument:
         return InvalidArgument(f"unexpected end of {self._text[:80]!r} while looking for matching {what}")
+
+
+class _TextCursor(_Cursor):
+    """Of a text that is no command."""
+
+    def _until(self, stop: str) -> list[tuple[str, bool]]:
+        if stop:
+            return super()._until(stop)
+        found: list[tuple[str, bool]] = []
+        while char := self._next():
+            if char == "$":
+                found.append((self._dollar(), False))
+            elif char == self._escape and self._peek() == "$":
+                found.append((self._next(), True))
+            else:
+                found.append((char, False))
+        return found

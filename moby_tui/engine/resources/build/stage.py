@@ -5,20 +5,25 @@ https://docs.docker.com/reference/dockerfile/. The lines of history are those of
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import posixpath
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
+from typing import BinaryIO
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import arguments, copying, difference, shell_words
+from moby_tui.engine.resources.build import arguments, copying, difference, mounts, shell_words
+from moby_tui.engine.resources.build.brought import Brought
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
-from moby_tui.engine.resources.build.parser import Instruction
+from moby_tui.engine.resources.build.parser import Document, Instruction, nearest, parse_trigger
 from moby_tui.engine.resources.build.step import Step, StepFailed
 from moby_tui.engine.resources.build.workshop import Change, Workshop
 from moby_tui.engine.resources.images import tar
+from moby_tui.engine.resources.images.apply import apply
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.threads import in_thread
@@ -31,6 +36,7 @@ PROXIES = frozenset(
     name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower())
 )
 _URLS = ("http://", "https://", "ftp://", "git://", "git@", "ssh://")
+_NETWORKS = ("default", "none", "host")
 _PACKED = (b"BZh", b"\xfd7zXZ")
 
 
@@ -55,8 +61,10 @@ class Stage:
             "ENTRYPOINT": self._entrypoint,
             "ENV": self._env,
             "EXPOSE": self._expose,
+            "HEALTHCHECK": self._health_check,
             "LABEL": self._label,
             "MAINTAINER": self._maintainer,
+            "ONBUILD": self._on_build,
             "RUN": self._run,
             "SHELL": self._shell,
             "STOPSIGNAL": self._stop_signal,
@@ -177,6 +185,22 @@ class Stage:
 
         await self._note(f"STOPSIGNAL {signal}", change)
 
+    async def _health_check(self, instruction: Instruction) -> None:
+        health = arguments.health(instruction.value, instruction.flags)
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.healthcheck = health
+
+        await self._note(instruction.text, change)
+
+    async def _on_build(self, instruction: Instruction) -> None:
+        parse_trigger(instruction.line, instruction.value)
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.on_build = [*(execution.on_build or []), instruction.value]
+
+        await self._note(f"ONBUILD {instruction.value}", change)
+
     async def _shell(self, instruction: Instruction) -> None:
         shell = arguments.listed(instruction.value)
         if not shell:
@@ -218,15 +242,40 @@ class Stage:
         )
 
     async def _run(self, instruction: Instruction) -> None:
-        command = self._command(instruction)
+        command, scripts = self._command_and_scripts(instruction)
+        wanted = [
+            mounts.read(self._expand(text), self.image.execution.working_dir) for text in instruction.repeated.get("mount", ())
+        ]
+        network = instruction.flags.get("network", "default")
+        if network not in _NETWORKS:
+            raise InvalidArgument(f"unsupported network mode {network[:40]!r}{nearest(network, _NETWORKS)}")
         present = self._environment()
         proxies = {name: value for name, value in self._build_args.items() if name in PROXIES}
         traced = {name: value for name, value in self._arguments.items() if name not in present}
         told = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(told)}", *told] if told else []), *command])
         environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items() if name not in present]
-        step = Step(self._local(instruction), command, environment)
-        self.image = await self._shop.advance(self.image, created_by, produce=lambda: self._layer_of(step))
+        step = Step(self._local(instruction), command, environment, network=network)
+
+        async def produce() -> Layer | None:
+            async with mounts.prepared(self._shop, wanted, scripts, self._shop.secrets) as ready:
+                return await self._layer_of(replace(step, environment=environment + ready.environment, trees=ready.trees))
+
+        content = await mounts.content_of(self._shop, wanted) + "".join(script.text for script in scripts)
+        content += network if network != "default" else ""
+        self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content)
+
+    def _command_and_scripts(self, instruction: Instruction) -> tuple[list[str], list[Document]]:
+        """Of ``RUN <<EOF`` the document is the script; in any other command the shell reads its documents itself."""
+        documents, shell = instruction.documents, self.image.execution.shell or _SHELL
+        if not documents:
+            return self._command(instruction), []
+        first = documents[0]
+        if instruction.value != first.marker:
+            return [*shell, f"{instruction.value}\n{''.join(document.raw for document in documents)}"], []
+        if first.text.startswith("#!"):
+            return [f"{mounts.SCRIPTS}/{first.name}"], [first]
+        return [*shell, first.text], []
 
     async def _layer_of(self, step: Step) -> Layer | None:
         short = ""
@@ -250,37 +299,65 @@ class Stage:
 
     async def _copy(self, instruction: Instruction) -> None:
         items = arguments.listed(instruction.value)
-        words = [self._expand(word) for word in (instruction.value.split() if items is None else items)]
+        markers = {document.marker for document in instruction.documents}
+        given = instruction.value.split() if items is None else items
+        words = [word if word in markers else self._expand(word) for word in given]
         name, flags = instruction.name, {key: self._expand(value) for key, value in instruction.flags.items()}
         if len(words) < 2:
             raise InvalidArgument(
                 f"{name} requires at least two arguments, but only one was provided. Destination could not be determined."
             )
         *sources, destination = words
-        if name == "ADD" and (url := next((item for item in sources if item.lower().startswith(_URLS)), "")):
-            raise NotImplementedYet(f"ADD from a URL ({url[:80]})")
         mode = arguments.mode(flags["chmod"]) if "chmod" in flags else None
         origin = flags.get("from", "")
-        async with self._shop.source(origin) as root:
-            paths = await in_thread(copying.select, root, sources, context=not origin)
-            if name == "ADD":
-                await in_thread(_refuse_archives, root, paths)
-            target = self._destination(name, destination, many=len(paths) > 1)
+        brought = await self._bring(instruction, sources, flags)
+        own = [source for source in sources if source not in brought.names]
+        async with self._shop.source(origin if own else "") as root:
+            paths = await in_thread(copying.select, root, own, context=not origin)
+            archives = await in_thread(_archives, root, paths) if name == "ADD" else []
+            plain = [path for path in paths if path not in archives]
+            many = len(paths) + len(brought.paths) > 1
+            target = self._destination(name, destination, many=many)
             digest = await in_thread(copying.digest, root, paths)
+            if brought.paths:
+                digest = hashlib.sha256((digest + await in_thread(brought.digest)).encode()).hexdigest()
             chown = flags.get("chown", "")
 
             def copy(target_root: int) -> None:
                 owner = self._shop.steps.owner(target_root, chown) if chown else (0, 0)
-                copying.copy(root, paths, target_root, target, copying.Attributes(*owner, mode))
+                attributes = copying.Attributes(*owner, mode)
+                if plain:
+                    copying.copy(root, plain, target_root, target, attributes)
+                brought.copy(target_root, target, attributes)
+                for archive in archives:
+                    _unpack(root, archive, target_root, target)
 
-            given = "".join(f"--{key}={flags[key]} " for key in ("chown", "chmod") if key in flags)
-            kind = "multi" if len(paths) > 1 else "file"
+            shown = "".join(f"--{key}={flags[key]} " for key in ("chown", "chmod") if key in flags)
+            kind = "multi" if many else "file"
             self.image = await self._shop.advance(
                 self.image,
-                f"/bin/sh -c #(nop) {name} {given}{kind}:{digest} in {os.fsdecode(target)} ",
+                f"/bin/sh -c #(nop) {name} {shown}{kind}:{digest} in {os.fsdecode(target)} ",
                 produce=lambda: self._shop.layering.change(self.image, copy),
                 content=digest,
             )
+
+    async def _bring(self, instruction: Instruction, sources: list[str], flags: dict[str, str]) -> Brought:
+        """What does not lie in a tree yet: here-documents, and what ADD fetches from elsewhere."""
+        brought = Brought(self._shop.scratch)
+        for document in instruction.documents:
+            text = document.text
+            if document.expands:
+                text = shell_words.expand_text(text, {**self._arguments, **self._environment()}, self._shop.escape)
+            brought.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
+        checksum = flags.get("checksum", "")
+        urls = [source for source in sources if instruction.name == "ADD" and source.lower().startswith(_URLS)]
+        if checksum and len(urls) != 1:
+            raise InvalidArgument("checksum can't be specified for anything but one HTTP source")
+        for url in urls:
+            if not url.lower().startswith(("http://", "https://")) or url.endswith(".git"):
+                raise NotImplementedYet(f"ADD from a repository ({url[:80]})")
+            await brought.fetch(url, checksum, to_folder=instruction.value.endswith("/"))
+        return brought
 
     def _destination(self, name: str, text: str, *, many: bool) -> bytes:
         folder = text.endswith("/") or posixpath.basename(text) in (".", "..")
@@ -300,12 +377,28 @@ def _quoted(command: list[str]) -> str:
     return f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in command)}]"
 
 
-def _refuse_archives(root: int, paths: list[bytes]) -> None:
-    """ADD unpacks archives, which this builder does not: it refuses them rather than copy them as they are."""
+def _archives(root: int, paths: list[bytes]) -> list[bytes]:
+    """Those that ADD unpacks rather than copy."""
+    found = []
     for path in paths:
-        with suppress(IsADirectoryError), os.fdopen(open_in_root(root, path or b".", os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        with suppress(IsADirectoryError), _opened(root, path) as file:
             if _is_archive(file.read(1 << 20)):
-                raise NotImplementedYet(f"ADD of an archive ({os.fsdecode(path)[:200]}), which would be unpacked,")
+                found.append(path)
+    return found
+
+
+def _opened(root: int, path: bytes) -> BinaryIO:
+    return os.fdopen(open_in_root(root, path or b".", os.O_RDONLY | os.O_NONBLOCK), "rb")
+
+
+def _unpack(root: int, archive: bytes, target_root: int, target: bytes) -> None:
+    """Into the directory that the target names. Raises ``InvalidArgument`` for an archive that would reach outside."""
+    with (
+        copying.told("ADD", target),
+        trees.closing(copying.make_directory(target_root, target, copying.Attributes())) as folder,
+        _opened(root, archive) as file,
+    ):
+        apply(decompress(iter(lambda: file.read(1 << 20), b"")), folder)
 
 
 def _is_archive(head: bytes) -> bool:

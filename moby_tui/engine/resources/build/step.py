@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,10 @@ class Step:
     image: LocalImage
     command: list[str]
     environment: list[str]
+    #: what is mounted for this step alone, by destination; the descriptors stay the caller's
+    trees: Mapping[str, int] = field(default_factory=dict)
+    #: ``default``, ``none`` or ``host``
+    network: str = "default"
 
 
 @dataclass(frozen=True)

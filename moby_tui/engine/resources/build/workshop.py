@@ -6,6 +6,7 @@ import codecs
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.context import Context
@@ -16,7 +17,7 @@ from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.store.images import ImageRows
-from moby_tui.errors import NotFound, NotImplementedYet
+from moby_tui.errors import NotFound
 from moby_tui.schema import oci
 from moby_tui.schema.image import Progress
 
@@ -41,6 +42,12 @@ class Workshop:
     report: Report
     no_cache: bool
     escape: str
+    #: what lasts as long as the build, and what nobody else may read, on the machine's memory
+    scratch: Path
+    private: Path
+    #: the folders of ``RUN --mount=type=cache``
+    caches: Path
+    secrets: dict[str, bytes] = field(default_factory=dict)
     stages: list[tuple[str, BuiltImage]] = field(default_factory=list)
 
     def say(self, text: str) -> None:
@@ -104,9 +111,3 @@ class Workshop:
             self.cache.put(key, made)
         self.say(f" ---> {made.short}\n")
         return made
-
-
-def refuse_triggers(image: BuiltImage, name: str) -> None:
-    """An image may carry instructions for those who build on it; to leave them out would make another image than meant."""
-    if image.execution.on_build:
-        raise NotImplementedYet(f"ONBUILD trigger of image {name}")

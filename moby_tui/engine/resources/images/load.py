@@ -140,6 +140,9 @@ class Loader:
 
     async def images(self, archive: Archive) -> list[Loaded]:
         """Every image of the archive. Raises ``InvalidArgument`` where it holds none."""
+        if archive.find("oci-layout") and (described := archive.find("index.json")):
+            # the form that keeps every digest, where an archive has both
+            return await self._oci_layout(archive, described.read("index.json"))
         if described := archive.find("manifest.json"):
             try:
                 items = msgspec.json.decode(described.read("manifest.json"), type=list[_DockerImage])

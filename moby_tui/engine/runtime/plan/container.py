@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
@@ -83,7 +84,8 @@ def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[B
         if mount.get("type") == "bind":
             source = str(mount["source"])
             if mount["destination"] in trees:
-                binds.append(Bind(trees.pop(mount["destination"]), directory=True, over_proc=False))
+                tree = trees.pop(mount["destination"])
+                binds.append(Bind(tree, stat.S_ISDIR(os.fstat(tree).st_mode), over_proc=False))
                 continue
             over_proc = guard.check_destination(str(mount["destination"]), source)
             tree, directory = open_bind_source(source, _mount_options(mount), user_namespace)

@@ -1,0 +1,324 @@
+"""What BuildKit's Dockerfile language adds: here-documents, mounts of RUN, triggers, health checks, archives and downloads of ADD."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from building import Build, build, run
+
+from images_data import sha256
+from moby_tui.engine.engine import Engine
+from moby_tui.engine.resources.build import mounts, shell_words
+from moby_tui.engine.resources.build.parser import parse
+from moby_tui.engine.resources.build.step import StepFailed
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet, Unavailable
+
+
+@pytest.fixture(autouse=True)
+def _image(busybox: str) -> None:
+    """Every one builds upon it."""
+
+
+DOCUMENTS = r"""FROM busybox
+ARG WHO=me
+RUN <<EOF
+set -e
+echo "one $WHO" > /one
+# no comment of the Dockerfile
+echo two \
+  more > /two
+EOF
+RUN cat > /three <<-END && echo after > /four
+	by $WHO
+	END
+RUN <<'SCRIPT'
+#!/bin/sh -e
+echo "$0" > /five
+SCRIPT
+COPY <<plain.txt <<"quoted.txt" /docs/
+$WHO has "quotes" and \$5
+plain.txt
+$WHO
+quoted.txt
+COPY --chmod=600 <<EOF /single
+x
+EOF
+"""
+
+
+async def test_here_documents(engine: Engine) -> None:
+    await build(engine, DOCUMENTS, tags=["t"])
+    script = "cat /one /two /three /four /five /docs/plain.txt /docs/quoted.txt /single; stat -c %a /single; ls /dev/pipes"
+    code, out = await run(engine, "t", ["sh", "-c", script])
+    assert out.splitlines() == [
+        *("one me", "two more", "by me", "after", "/dev/pipes/SCRIPT"),
+        *('me has "quotes" and $5', "$WHO", "x", "600"),
+    ]
+    assert code != 0, "the folder of scripts is not in the image"
+
+
+def test_here_documents_that_are_none() -> None:
+    assert parse(b'FROM x\nRUN ["sh", "-c", "cat <<EOF"]\n').instructions[1].documents == []
+    assert parse(b"FROM x\nRUN echo 1<<2 it's\n").instructions[1].documents == []
+    assert parse(b"FROM x\nENV A=<<EOF\n").instructions[1].documents == []
+    with pytest.raises(InvalidArgument, match="unterminated heredoc: no line EOF"):
+        parse(b"FROM x\nRUN <<EOF\ntrue\n")
+
+
+async def test_a_cache_outlives_the_build_and_stays_out_of_the_image(engine: Engine) -> None:
+    text = """
+    FROM busybox
+    ARG N
+    RUN --mount=type=cache,target=/var/cache/x,mode=700,uid=5 \\
+        stat -c '%a %u' /var/cache/x; echo $N >> /var/cache/x/seen; cp /var/cache/x/seen /
+    """
+    await build(engine, text, build_args={"N": "1"})
+    done = await build(engine, text, build_args={"N": "2"}, tags=["t"])
+    assert "700 5\n" in done.text
+    _, out = await run(engine, "t", ["sh", "-c", "cat /seen; ls /var/cache"])
+    assert out == "1\n2\n"
+
+
+@pytest.mark.parametrize("sharing", ["shared", "private", "locked"])
+async def test_how_a_cache_is_shared(engine: Engine, sharing: str) -> None:
+    text = f"FROM busybox\nRUN --mount=type=cache,id=c,sharing={sharing},target=/c echo x >> /c/f; cp /c/f /f\n"
+    await build(engine, text, tags=["t"])
+    assert (await run(engine, "t", ["cat", "/f"]))[1] == "x\n"
+
+
+async def test_parts_of_the_context_and_of_stages_are_mounted(engine: Engine) -> None:
+    files = {"folder/a": b"from the context", "one": b"a file"}
+    text = """
+    FROM busybox AS other
+    RUN mkdir -p /made/deep && echo built > /made/deep/f
+    FROM busybox
+    WORKDIR /w
+    RUN --mount=source=folder,target=ctx --mount=type=bind,from=other,src=/made,dst=/made,ro --mount=target=/f,source=one \\
+        cat ctx/a /made/deep/f /f > /got; touch ctx/x || echo refused >> /got
+    RUN --mount=type=bind,target=. cat folder/a > /whole
+    """
+    await build(engine, text, files, tags=["t"])
+    _, out = await run(engine, "t", ["sh", "-c", "cat /got; cat /whole; ls /w /made 2>&1"])
+    assert out.startswith("from the contextbuilt\na filerefused\nfrom the context")
+    again = await build(engine, text, files)
+    assert again.text.count("Using cache") == 4
+    changed = await build(engine, text, files | {"folder/a": b"other"})
+    assert changed.text.count("Using cache") == 2
+
+
+async def test_temporary_memory_and_no_network(engine: Engine) -> None:
+    text = """
+    FROM busybox
+    RUN --mount=type=tmpfs,target=/t,size=1m --network=none \\
+        df -k /t | tail -1 | tr -s ' ' > /size; ifconfig -a | grep -c eth0 > /links; echo > /t/x
+    """
+    await build(engine, text, tags=["t"])
+    _, out = await run(engine, "t", ["cat", "/size", "/links"])
+    assert "1024" in out.splitlines()[0] and out.splitlines()[1] == "0"
+    with pytest.raises(InvalidArgument, match=r"unsupported network mode 'nown' \(did you mean none\?\)"):
+        await build(engine, "FROM busybox\nRUN --network=nown true\n")
+
+
+async def test_secrets_are_seen_and_not_kept(engine: Engine) -> None:
+    text = """
+    FROM busybox
+    RUN --mount=type=secret,id=token cat /run/secrets/token > /seen; stat -c %a /run/secrets/token >> /seen
+    RUN --mount=type=secret,id=token,env=TOKEN --mount=type=secret,id=token,target=/root/t,mode=444 \\
+        echo $TOKEN >> /seen; stat -c %a /root/t >> /seen
+    RUN --mount=type=secret,id=absent ls /run/secrets/absent || echo none >> /seen
+    """
+    await build(engine, text, secrets={"token": b"hidden"}, tags=["t"])
+    _, out = await run(engine, "t", ["sh", "-c", "cat /seen; ls /run/secrets /root"])
+    assert out.startswith("hidden400\nhidden\n444\nnone\n") and "token" not in out
+    for entry in (await engine.images.history("t"))[:4]:
+        assert "hidden" not in entry.created_by
+    assert list((engine.paths.exec_root / "build").iterdir()) == []
+    with pytest.raises(NotFound, match="secret other: not found; give it with --secret id=other"):
+        await build(engine, "FROM busybox\nRUN --mount=type=secret,id=other,required true\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("type=cahce,target=/x", InvalidArgument, r"unsupported mount type 'cahce' \(did you mean cache\?\)"),
+        ("type=cache", InvalidArgument, "target is required"),
+        ("type=cache,target=/", InvalidArgument, "invalid mount target"),
+        ("type=cache,target=/proc/x", InvalidArgument, "invalid mount target"),
+        ("type=cache,target=/x,sharing=mine", InvalidArgument, "invalid sharing value"),
+        ("type=cache,target=/x,colour=red", InvalidArgument, "unexpected key 'colour'"),
+        ("type=tmpfs,target=/x,size=much", InvalidArgument, "invalid size"),
+        ("type=secret", InvalidArgument, "needs an id or a target"),
+        ("type=bind,source=none,target=/x", InvalidArgument, "none"),
+        ("type=bind,source=../../etc,target=/x", InvalidArgument, "etc"),
+        ("target", InvalidArgument, "must be a key=value pair"),
+        ("type=ssh", NotImplementedYet, "type=ssh"),
+        ("type=bind,target=/x,rw", NotImplementedYet, "rw in RUN --mount=type=bind"),
+    ],
+)
+async def test_mounts_that_cannot_be(engine: Engine, text: str, kind: type[MobyError], said: str) -> None:
+    with pytest.raises(kind, match=rf"{said}.*\(Dockerfile line 2\)"):
+        await build(engine, f"FROM busybox\nRUN --mount={text} true\n")
+
+
+async def test_a_link_in_the_context_leads_a_mount_nowhere(engine: Engine) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        tar.addfile(link)
+        text = b"FROM busybox\nRUN --mount=source=link,target=/x ls /x\n"
+        member = tarfile.TarInfo("Dockerfile")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text))
+    with pytest.raises(InvalidArgument, match=r"to mount: no such file"):
+        await Build(engine, "", {}, raw=buffer.getvalue()).done()
+
+
+async def test_triggers_run_in_the_next_build_and_only_there(engine: Engine) -> None:
+    base = "FROM busybox\nONBUILD COPY a /a\nONBUILD RUN cat /a > /b\nONBUILD ENV SET=yes\n"
+    await build(engine, base, tags=["base"])
+    assert (await engine.images.inspect("base")).config.on_build == ["COPY a /a", "RUN cat /a > /b", "ENV SET=yes"]
+    done = await build(engine, "FROM base\nRUN echo $SET >> /b\n", {"a": b"word "}, tags=["t"])
+    assert "# Executing 3 build triggers" in done.text
+    assert (await run(engine, "t", ["cat", "/b"]))[1] == "word yes\n"
+    assert not (await engine.images.inspect("t")).config.on_build
+    for wrong in ("FROM x", "ONBUILD RUN true", "MAINTAINER me", "NONSENSE"):
+        with pytest.raises(InvalidArgument, match=r"isn't allowed as an ONBUILD trigger|unknown instruction"):
+            await build(engine, f"FROM busybox\nONBUILD {wrong}\n")
+
+
+async def test_health_checks(engine: Engine) -> None:
+    text = "FROM busybox\nHEALTHCHECK --interval=1m30s --timeout=3s --start-period=1.5s --retries=2 CMD wget -q localhost || exit 1\n"
+    await build(engine, text, tags=["t"])
+    found = (await engine.images.inspect("t")).config.healthcheck
+    assert found is not None and found.test == ["CMD-SHELL", "wget -q localhost || exit 1"]
+    assert (found.interval, found.timeout, found.start_period, found.retries) == (90 * 10**9, 3 * 10**9, 15 * 10**8, 2)
+    await build(engine, 'FROM t\nHEALTHCHECK CMD ["true"]\n', tags=["u"])
+    found = (await engine.images.inspect("u")).config.healthcheck
+    assert found is not None and found.test == ["CMD", "true"]
+    await build(engine, "FROM t\nHEALTHCHECK NONE\n", tags=["v"])
+    found = (await engine.images.inspect("v")).config.healthcheck
+    assert found is not None and found.test == ["NONE"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("NONE x", "takes no arguments"),
+        ("RUN x", "try CMD"),
+        ("CMD", "Missing command"),
+        ("--interval=1 CMD x", "invalid duration"),
+        ("--interval=1us CMD x", "less than 1ms"),
+        ("--retries=x CMD x", "number of retries"),
+    ],
+)
+async def test_health_checks_that_cannot_be(engine: Engine, text: str, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        await build(engine, f"FROM busybox\nHEALTHCHECK {text}\n")
+
+
+async def test_add_unpacks_archives(engine: Engine) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, data in (("inner/a", b"A"), ("b", b"B")):
+            member = tarfile.TarInfo(name)
+            member.size, member.uid, member.mode = len(data), 7, 0o640
+            tar.addfile(member, io.BytesIO(data))
+    files = {"x.tar.gz": packed.getvalue(), "plain": b"P"}
+    await build(engine, "FROM busybox\nADD x.tar.gz plain /opt/\nCOPY x.tar.gz /kept\n", files, tags=["t"])
+    _, out = await run(engine, "t", ["sh", "-c", "cat /opt/inner/a /opt/b /opt/plain; stat -c ' %u %a' /opt/b; wc -c < /kept"])
+    assert out.splitlines() == ["ABP 7 640", str(len(packed.getvalue()))]
+    await build(engine, "FROM scratch\nADD x.tar.gz /\n", files, tags=["s"])
+
+
+async def test_add_fetches_and_verifies(engine: Engine) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        if request.path.endswith("gone"):
+            return web.Response(status=404)
+        return web.Response(body=b"from afar", headers={"Last-Modified": "Sun, 04 Feb 2001 05:06:07 GMT"})
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    at = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    right = sha256(b"from afar")
+    try:
+        text = f"FROM busybox\nADD {at}/d/file%20one?x=1 /got/\nADD --checksum={right} --chmod=644 {at}/other /as\n"
+        await build(engine, text, tags=["t"])
+        script = "cat '/got/file one' /as; stat -c ' %a' '/got/file one' /as; date -r /as +%Y"
+        _, out = await run(engine, "t", ["sh", "-c", script])
+        assert out.splitlines() == ["from afarfrom afar 600", " 644", "2001"]
+        for line, kind, said in (
+            (f"ADD --checksum=sha256:{'0' * 64} {at}/x /y", MobyError, "digest mismatch"),
+            (f"ADD --checksum=md5:1 {at}/x /y", InvalidArgument, "invalid checksum"),
+            (f"ADD --checksum={right} Dockerfile /y", InvalidArgument, "anything but one HTTP source"),
+            (f"ADD {at}/gone /y", Unavailable, "answers 404"),
+            (f"ADD {at}/ /y/", InvalidArgument, "cannot determine filename"),
+            ("ADD git@host:x/y /z", NotImplementedYet, "from a repository"),
+        ):
+            with pytest.raises(kind, match=said):
+                await build(engine, f"FROM busybox\n{line}\n")
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${v#a*/}", "b/c.tar.gz"),
+        ("${v##*/}", "c.tar.gz"),
+        ("${v%.*}", "a/b/c.tar"),
+        ("${v%%.*}", "a/b/c"),
+        ("${v/b/x}", "a/x/c.tar.gz"),
+        ("${v//[/]/x}", "a/b/c.tar.gz"),
+        ("${v//./_}", "a/b/c_tar_gz"),
+        ("${v/a?b}", "/c.tar.gz"),
+        ("${v#none}", "a/b/c.tar.gz"),
+        ("${none#x}", ""),
+    ],
+)
+def test_substitutions(text: str, expected: str) -> None:
+    assert shell_words.expand(text, {"v": "a/b/c.tar.gz"}, "\\") == expected
+
+
+async def test_a_step_that_fails_lets_go_of_its_mounts(engine: Engine) -> None:
+    with pytest.raises(StepFailed):
+        await build(engine, "FROM busybox\nRUN --mount=type=cache,target=/c,sharing=locked exit 3\n")
+    await build(engine, "FROM busybox\nRUN --mount=type=cache,target=/c,sharing=locked true\n")
+
+
+def test_a_mount_is_read_as_buildkit_does() -> None:
+    found = mounts.read("dst=x,src=/a,ro", "/w")
+    assert (found.kind, found.target, found.options["source"], found.flag("readonly")) == ("bind", "/w/x", "/a", True)
+    values: dict[str, Any] = mounts.read("type=secret,target=/etc/key", "/").options
+    assert values["id"] == "key"
+
+
+def test_secrets_at_the_command_line(
+    cli: Callable[..., subprocess.CompletedProcess[str]], busybox_archive: Path, tmp_path: Path
+) -> None:
+    cli("load", "-q", "-i", str(busybox_archive))
+    (tmp_path / "Dockerfile").write_text(
+        "FROM busybox\nRUN --mount=type=secret,id=a cat /run/secrets/a > /a\nRUN --mount=type=secret,id=B,env=B echo -n $B > /b\n"
+    )
+    (tmp_path / "word").write_text("from a file")
+    environment = {"B": "from a variable"}
+    cli("build", "-t", "t", "--secret", f"id=a,src={tmp_path}/word", "--secret", "id=B", str(tmp_path), env=environment)
+    assert cli("run", "--rm", "--network", "none", "t", "cat", "/a", "/b").stdout == "from a filefrom a variable"
+    for wrong, said in (
+        ("src=x", "write --secret id=NAME"),
+        ("id=x,src=/none", "no such file"),
+        ("id=x,env=NONE", "the variable NONE is not set"),
+        ("id=x,colour=red", "write --secret"),
+    ):
+        done = cli("build", "--secret", wrong, str(tmp_path), check=False)
+        assert done.returncode == 1 and said in done.stderr
