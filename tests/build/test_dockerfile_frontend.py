@@ -322,3 +322,46 @@ def test_secrets_at_the_command_line(
     ):
         done = cli("build", "--secret", wrong, str(tmp_path), check=False)
         assert done.returncode == 1 and said in done.stderr
+
+
+async def test_only_what_the_target_needs_is_made_and_told_in_order(engine: Engine) -> None:
+    text = """
+    FROM busybox AS unneeded
+    ARG ONLY=x
+    RUN exit 9
+    FROM busybox AS one
+    RUN sleep 0.3; echo first > /one
+    FROM busybox AS two
+    RUN echo second > /two; echo said by two
+    FROM busybox
+    COPY --from=one /one /
+    RUN --mount=from=two,source=/two,target=/two cp /two /copied
+    """
+    done = await build(engine, text, tags=["t"], build_args={"ONLY": "y"})
+    assert (await run(engine, "t", ["cat", "/one", "/copied"]))[1] == "first\nsecond\n"
+    steps = [line.partition(" : ")[0] for line in done.text.splitlines() if line.startswith("Step ")]
+    assert steps == [f"Step {number}/7" for number in range(1, 8)]
+    assert done.text.index("Step 2/7") < done.text.index("said by two")
+    assert "not consumed" not in done.text
+    assert "exit 9" not in done.text
+
+
+async def test_stages_that_do_not_need_each_other_are_made_at_once(engine: Engine) -> None:
+    """Each waits for the other: one after the other they would never end."""
+    meet = "touch /m/{own}; for i in $(seq 100); do [ -e /m/{other} ] && exit 0; sleep 0.1; done; exit 1"
+    wait = f"RUN --mount=type=cache,id=meet,target=/m {meet}"
+    text = f"FROM busybox AS a\n{wait.format(own='a', other='b')}\nFROM busybox AS b\n{wait.format(own='b', other='a')}\n"
+    await build(engine, f"{text}FROM busybox\nCOPY --from=a /bin /a\nCOPY --from=b /bin /b\n")
+
+
+async def test_a_stage_that_fails_ends_the_others(engine: Engine) -> None:
+    stages = "FROM busybox AS slow\nRUN sleep 60\nFROM busybox AS bad\nRUN echo reason; exit 4\n"
+    text = f"{stages}FROM busybox\nCOPY --from=slow /x /\nCOPY --from=bad /x /\n"
+    told = ""
+    with pytest.raises(StepFailed) as caught:
+        async for line in Build(engine, text, {}).lines():
+            told += line.stream or ""
+    assert caught.value.exit_code == 4 and "reason" in told
+    with pytest.raises(InvalidArgument) as wrong:
+        await build(engine, "FROM busybox AS a\nCOPY nothing /\nFROM a\nRUN true\n")
+    assert wrong.value.message.count("Dockerfile line") == 1

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.build import shell_words
 from moby_tui.engine.resources.build.image import BuiltImage, scratch
 from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.build.stage import PROXIES, Stage
+from moby_tui.engine.resources.build.stages import Stages, Turn, needed
 from moby_tui.engine.resources.build.step import StepFailed
 from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images import platform as platforms
@@ -48,7 +51,11 @@ class Build:
         self._names = [_stage_name(stage[0]) for stage in self._stages]
         self._stages = self._stages[: self._wanted() + 1]
         self._consumed: set[str] = set()
-        self._number = 0
+        #: the number of each stage's first step, and of all steps
+        self._starts: dict[int, int] = {}
+        self._total = 0
+        self._made: dict[int, Stage] = {}
+        self._turns: dict[int, Turn] = {}
 
     def _wanted(self) -> int:
         target = self._request.target
@@ -64,25 +71,64 @@ class Build:
 
     async def run(self, shop: Workshop) -> BuiltImage:
         """Raises what an instruction can fail with, told with its line."""
-        outer = self._outer_arguments(shop)
-        stage = None
-        for name, instructions in zip(self._names, self._stages, strict=False):
-            stage = await self._run_stage(shop, instructions, outer)
-            shop.stages.append((name, stage.image))
-        assert stage is not None
+        outer = self._outer_arguments(shop.escape)
+        target = len(self._stages) - 1
+        wanted = needed(self._names, self._stages, target, outer, shop.escape)
+        self._count(wanted)
+        for number, instruction in enumerate(self._before, 1):
+            self._announce(shop, number, instruction.text)
+        await self._run_stages(shop, wanted, outer)
+        stage = self._made[target]
         if labels := sorted(self._request.labels.items()):
-            self._announce(shop, "LABEL " + " ".join(f"{key}={value}" for key, value in labels))
+            self._announce(shop, self._total, "LABEL " + " ".join(f"{key}={value}" for key, value in labels))
             await stage.label(labels)
         if unused := sorted(self._request.build_args.keys() - self._consumed - PROXIES):
             shop.say(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
         return stage.image
 
-    def _announce(self, shop: Workshop, text: str) -> None:
-        total = len(self._before) + sum(map(len, self._stages)) + bool(self._request.labels)
-        self._number += 1
-        shop.say(f"Step {self._number}/{total} : {text}\n")
+    async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
+        """All at once, each waiting for what it needs; told in their order. Raises what the first that fails does."""
 
-    def _outer_arguments(self, shop: Workshop) -> dict[str, str]:
+        async def make(number: int) -> BuiltImage:
+            turn = self._turns.setdefault(number, Turn(shop.report))
+            if number not in wanted:
+                # a trigger of an image wants it
+                turn.open()
+            own = replace(shop, report=turn, stages=stages, position=number)
+            self._made[number] = await self._run_stage(own, self._stages[number], outer)
+            return self._made[number].image
+
+        stages = Stages(self._names, make)
+        try:
+            tasks = {number: stages.begin(number) for number in wanted}
+            # each has begun to speak by then
+            await asyncio.sleep(0)
+            for number in wanted:
+                self._turns[number].open()
+                first = await stages.until(number)
+                if first != number:
+                    self._turns[first].open()
+                await stages.begin(first)
+            for task in tasks.values():
+                await task
+        finally:
+            await stages.close()
+
+    def _count(self, wanted: list[int]) -> None:
+        self._total = len(self._before)
+        for number in wanted:
+            self._starts[number] = self._total + 1
+            self._total += len(self._stages[number])
+        self._total += bool(self._request.labels)
+        for number in set(range(len(self._stages))) - set(wanted):
+            # what they would have used is no mistake of the caller's
+            names = (instruction.value.partition("=")[0] for instruction in self._stages[number] if instruction.name == "ARG")
+            self._consumed |= set(names)
+
+    def _announce(self, shop: Workshop, number: int, text: str) -> None:
+        shop.say(f"Step {number}/{self._total} : {text}\n")
+
+    def _outer_arguments(self, escape: str) -> dict[str, str]:
         """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
         here = platforms.host()
         known = {
@@ -96,20 +142,20 @@ class Build:
             )
         }
         for instruction in self._before:
-            self._announce(shop, instruction.text)
             with _told(instruction):
-                for word in shell_words.raw_words(instruction.value, shop.escape):
+                for word in shell_words.raw_words(instruction.value, escape):
                     name, equals, default = word.partition("=")
                     self._consumed.add(name)
                     if name in self._request.build_args:
                         known[name] = self._request.build_args[name]
                     elif equals:
-                        known[name] = shell_words.expand(default, known, shop.escape)
+                        known[name] = shell_words.expand(default, known, escape)
         return known
 
     async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
         first, *rest = instructions
-        self._announce(shop, first.text)
+        start = self._starts.get(shop.position, self._total)
+        self._announce(shop, start, first.text)
         with _told(first):
             image = await _base(shop, first, outer)
         if image.id:
@@ -123,8 +169,8 @@ class Build:
         for trigger in triggers:
             with _told(first):
                 await stage.carry_out(trigger)
-        for instruction in rest:
-            self._announce(shop, instruction.text)
+        for number, instruction in enumerate(rest, start + 1):
+            self._announce(shop, number, instruction.text)
             with _told(instruction):
                 await stage.carry_out(instruction)
         return stage
@@ -149,7 +195,7 @@ async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str])
         raise NotImplementedYet(f"FROM --platform={platform}")
     if name == "scratch":
         return scratch()
-    image = shop.stage(name)
+    image = await shop.stage(name)
     if image is None:
         image = await shop.image(name)
     return image
@@ -176,6 +222,10 @@ def _told(instruction: Instruction) -> Iterator[None]:
     except StepFailed:
         raise
     except MobyError as error:
+        if getattr(error, "told", False):
+            # of another stage, which this one waits for
+            raise
+        error.told = True  # type: ignore[attr-defined]
         error.message = f"{error.message} (Dockerfile line {instruction.line})"
         error.args = (error.message,)
         raise

@@ -12,10 +12,10 @@ from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.context import Context
 from moby_tui.engine.resources.build.image import BuiltImage, Layer, stored
 from moby_tui.engine.resources.build.layering import Layering
+from moby_tui.engine.resources.build.stages import Stages, Tells
 from moby_tui.engine.resources.build.step import StepRunner
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.manager import ImageManager
-from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.errors import NotFound
 from moby_tui.schema import oci
@@ -30,7 +30,7 @@ def unchanged(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
 
 @dataclass(frozen=True)
 class Workshop:
-    """``stages`` are the finished ones, in order; a stage without a name is known by its number."""
+    """One for each stage: they share all but ``report`` and ``position``."""
 
     context: Context
     images: ImageManager
@@ -39,7 +39,7 @@ class Workshop:
     layering: Layering
     cache: BuildCache
     steps: StepRunner
-    report: Report
+    report: Tells
     no_cache: bool
     escape: str
     #: what lasts as long as the build, and what nobody else may read, on the machine's memory
@@ -48,7 +48,9 @@ class Workshop:
     #: the folders of ``RUN --mount=type=cache``
     caches: Path
     secrets: dict[str, bytes] = field(default_factory=dict)
-    stages: list[tuple[str, BuiltImage]] = field(default_factory=list)
+    #: the stages, and which of them this is the workshop of
+    stages: Stages | None = None
+    position: int = 0
 
     def say(self, text: str) -> None:
         self.report.say(Progress(stream=text))
@@ -63,11 +65,9 @@ class Workshop:
 
         return tell
 
-    def stage(self, name: str) -> BuiltImage | None:
-        for number, (known, image) in enumerate(self.stages):
-            if name.lower() == known or name == str(number):
-                return image
-        return None
+    async def stage(self, name: str) -> BuiltImage | None:
+        """What an earlier stage has made, by its name or number."""
+        return await self.stages.image(name, self.position) if self.stages is not None else None
 
     async def image(self, name: str) -> BuiltImage:
         """An image of the store, pulled where it is not there. Raises ``NotFound`` and what else a pull can."""
@@ -88,7 +88,7 @@ class Workshop:
         if not name:
             yield self.context.root
             return
-        image = self.stage(name) or await self.image(name)
+        image = await self.stage(name) or await self.image(name)
         async with self.layering.mounted(image) as root:
             yield root
 
