@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
-from bench import image
+from bench import image, registry
 from bench.peers import moby
 from bench.peers.crun import Crun
 from bench.peers.docker import Docker
+from bench.peers.images import Images
 from bench.peers.podman import Podman
 from bench.rows import Row
 from bench.stage import Stage
@@ -64,6 +65,20 @@ class Contest:
     @cached_property
     def sdk(self) -> moby.Sdk:
         return moby.Sdk(self._stage("sdk", moby.Sdk.cgroups, "bench.warm", str(self._archive)))
+
+    @cached_property
+    def _registry(self) -> Path:
+        data = self._base / "registry"
+        registry.fill(data)
+        return data
+
+    @cached_property
+    def our_images(self) -> Images:
+        return self.daemon.images(self._registry)
+
+    @cached_property
+    def docker_images(self) -> Images:
+        return self.docker.images(self._registry)
 
     def versions(self) -> list[str]:
         """Of all who were asked anything."""
@@ -184,6 +199,7 @@ def rows(contest: Contest) -> list[Row]:
             unit="KiB",
             warm_up=0,
         ),
+        *_image_rows(c),
         Row(
             "one-file",
             "version, one file, second start",
@@ -194,3 +210,33 @@ def rows(contest: Contest) -> list[Row]:
             runs=20,
         ),
     ]
+
+
+def _image_rows(c: Contest) -> list[Row]:
+    """Through the docker command line against either daemon; the image has 8 layers, 10,000 files and 420 MB."""
+    asked: list[tuple[str, str, Callable[[Images], float], float, int]] = [
+        ("pull", "docker pull of 420 MB in 8 layers, loopback", lambda images: images.pull(), 0.33, 4),
+        ("push-pulled", "docker push of what was pulled, empty repository", lambda images: images.push_pulled(), 0.1, 4),
+        ("push-built", "docker push of what was built (40 MB)", lambda images: images.push_built(), 0.5, 4),
+        ("save", "docker save of the 420 MB", lambda images: images.save(), 0.4, 4),
+        ("load", "docker load of the same", lambda images: images.load(), 0.4, 4),
+        ("build", "docker build, 7 instructions, cold", lambda images: images.build_cold(), 0.6, 8),
+        ("build-cached", "the same, all cached", lambda images: images.build_cached(), 1.0, 8),
+        ("build-stages", "docker build of 6 independent stages", lambda images: images.build_stages(), 0.35, 4),
+    ]
+    return [_image_row(c, *row) for row in asked]
+
+
+def _image_row(c: Contest, name: str, title: str, take: Callable[[Images], float], target: float, runs: int) -> Row:
+    return Row(
+        name,
+        title,
+        "dockerd",
+        lambda: take(c.our_images),
+        lambda: take(c.docker_images),
+        target=target,
+        runs=runs,
+        scale=1,
+        unit="s",
+        warm_up=int(name == "build-cached"),
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import time
 from functools import cached_property
+from pathlib import Path
 
+from bench import registry
+from bench.peers.images import Images
 from bench.stage import Stage
 
 CROWD = 50
@@ -46,6 +49,11 @@ class DockerDriven:
         self._pid = pid
         self.env = {"DOCKER_HOST": socket}
         self.crowd = Crowd(stage, self.env)
+
+    def images(self, data: Path) -> Images:
+        """With a registry beside it that has ``data``."""
+        registry.serve(self._stage, data)
+        return Images(self._stage, self.env)
 
     def run_true(self) -> float:
         """``docker run --rm busybox true`` on the default bridge."""

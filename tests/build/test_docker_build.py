@@ -44,6 +44,8 @@ async def test_docker_build(busybox: str, engine: Engine, project: Path, tmp_pat
         assert "Step 4/4 : CMD cat /written" in out
         assert "Successfully tagged made:latest" in out
         assert await docker("run", "--rm", "--network", "none", "made") == (0, "built\n")
+        status, out = await docker("build", "-q", str(project))
+        assert status == 0 and "Step" not in out and out.splitlines()[-1].startswith("sha256:")
         (project / "Dockerfile").write_text("FROM busybox\nRUN exit 9\n")
         status, out = await docker("build", str(project))
         assert status != 0

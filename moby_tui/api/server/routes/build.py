@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from moby_tui.api.server.answers import progress
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import NotImplementedYet
+from moby_tui.schema.image import Progress
 
 table = RouteTable()
 
@@ -15,7 +18,6 @@ table = RouteTable()
 _WITHOUT_EFFECT = {
     "rm": ("1", "0", "true", "false"),
     "forcerm": ("0", "false", "1", "true"),
-    "q": ("0", "false"),
     "pull": ("0", "false"),
     "squash": ("0", "false"),
     "version": ("1",),
@@ -24,7 +26,7 @@ _WITHOUT_EFFECT = {
     "ulimits": ("[]", "null"),
     "isolation": ("default",),
 }
-_KNOWN = frozenset({"dockerfile", "t", "buildargs", "labels", "target", "nocache"})
+_KNOWN = frozenset({"dockerfile", "t", "buildargs", "labels", "target", "nocache", "q"})
 _NUMBERS = frozenset({"memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "shmsize"})
 
 
@@ -49,4 +51,12 @@ async def build(call: Call) -> web.StreamResponse:
         target=query.text("target"),
         no_cache=query.flag("nocache"),
     )
-    return await progress(call.request, steps)
+    return await progress(call.request, _only_result(steps) if query.flag("q") else steps)
+
+
+async def _only_result(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
+    """Quietly: the image's id, as dockerd tells it."""
+    async for step in steps:
+        if step.aux and "ID" in step.aux:
+            yield step
+            yield Progress(stream=f"{step.aux['ID']}\n")

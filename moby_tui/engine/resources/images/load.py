@@ -5,6 +5,7 @@ The archive's members are put into numbered files in staging and hashed on the w
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -22,13 +23,14 @@ from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.pull import Image
 from moby_tui.engine.resources.images.reference import Reference, parse
-from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.resources.images.threads import all_of, in_thread
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 
 _CHUNK = 1 << 20
+_PARALLEL = 3
 _MOST_MEMBERS = 100_000
 _DOCUMENT_LIMIT = 4 << 20
 _LAYER_TYPES = {b"\x1f\x8b": oci.MEDIA_LAYER_GZIP, b"\x28\xb5": oci.MEDIA_LAYER_ZSTD}
@@ -200,12 +202,23 @@ class Loader:
         members: list[Member],
         described: tuple[oci.Manifest, bytes] | None = None,
     ) -> Image:
-        for member, diff_id in zip(members, config.rootfs.diff_ids, strict=True):
-            await self._layers.make(member.chunks(), diff_id)
+        await self._unpack(dict(zip(config.rootfs.diff_ids, members, strict=True)))
         await in_thread(self._layers.adopt_attributes, config.rootfs.diff_ids)
         document, body = described or _manifest(config_body, members)
         await in_thread(self._keep, members, [config_body, body])
         return Image(document, digest_of(body), config)
+
+    async def _unpack(self, layers: dict[str, Member]) -> None:
+        """A few at a time: overlay layers do not need each other, and most of the work is the kernel's."""
+        slots = asyncio.Semaphore(_PARALLEL)
+
+        async def make(diff_id: str, member: Member) -> None:
+            async with slots:
+                await self._layers.make(member.chunks(), diff_id)
+
+        async with all_of() as group:
+            for diff_id, member in layers.items():
+                group.create_task(make(diff_id, member))
 
     def _keep(self, members: list[Member], bodies: list[bytes]) -> None:
         for member in members:

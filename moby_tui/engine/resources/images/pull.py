@@ -17,7 +17,7 @@ from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference
 from moby_tui.engine.resources.images.registry import Mirrors, Registry
-from moby_tui.engine.resources.images.threads import in_thread, settled
+from moby_tui.engine.resources.images.threads import all_of, in_thread, settled
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema import oci
@@ -120,14 +120,9 @@ class Pull:
         wanted = dict(zip(diff_ids, descriptors, strict=True))
         for descriptor in wanted.values():
             self._report.status("Pulling fs layer", _short(descriptor))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for diff_id, descriptor in wanted.items():
-                    group.create_task(self._fetch_layer(descriptor, diff_id))
-        except* MobyError as errors:
-            raise _first(errors) from None
-        except* OSError as errors:
-            raise _first(errors) from None
+        async with all_of() as group:
+            for diff_id, descriptor in wanted.items():
+                group.create_task(self._fetch_layer(descriptor, diff_id))
         await in_thread(self._layers.adopt_attributes, diff_ids)
 
     async def _fetch_layer(self, descriptor: oci.Descriptor, diff_id: str) -> None:
@@ -194,14 +189,6 @@ async def _both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> 
     finally:
         download.cancel()
         await settled(download)
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, Exception)
-    return error
 
 
 def _check_platform(config: oci.ImageConfig, platform: str, reference: Reference) -> None:

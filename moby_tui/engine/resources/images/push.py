@@ -10,8 +10,9 @@ from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference
 from moby_tui.engine.resources.images.registry import Registry
+from moby_tui.engine.resources.images.threads import all_of
 from moby_tui.engine.store.images import ImageRecord
-from moby_tui.errors import MobyError, NotFound
+from moby_tui.errors import NotFound
 from moby_tui.schema import oci
 from moby_tui.schema.image import Progress
 
@@ -42,16 +43,12 @@ class Push:
         for digest in (document.config.digest, *(layer.digest for layer in document.layers)):
             if not self._content.has(digest):
                 raise NotFound(f"content {digest} of {reference.familiar} is not in the store; pull or load the image again")
-        try:
-            async with asyncio.TaskGroup() as group:
-                named = zip(document.layers, self._record.config.rootfs.diff_ids, strict=True)
-                for layer, diff_id in dict((layer.digest, (layer, diff_id)) for layer, diff_id in named).values():
-                    group.create_task(self._send(layer, diff_id.removeprefix("sha256:")[:_SHORT_ID]))
-                group.create_task(self._send(document.config, None))
-        except* MobyError as errors:
-            raise _first(errors) from None
-        except* OSError as errors:
-            raise _first(errors) from None
+        named = zip(document.layers, self._record.config.rootfs.diff_ids, strict=True)
+        layers = {layer.digest: (layer, diff_id) for layer, diff_id in named}
+        async with all_of() as group:
+            for layer, diff_id in layers.values():
+                group.create_task(self._send(layer, diff_id.removeprefix("sha256:")[:_SHORT_ID]))
+            group.create_task(self._send(document.config, None))
         await self._registry.put_manifest(reference.tag, document.media_type or oci.MEDIA_MANIFEST, body)
         self._report.status(f"{reference.tag}: digest: {self._record.manifest} size: {len(body)}")
         aux: dict[str, str | int] = {"Tag": reference.tag, "Digest": self._record.manifest, "Size": len(body)}
@@ -78,11 +75,3 @@ class Push:
     def _say(self, status: str, name: str | None) -> None:
         if name is not None:
             self._report.status(status, name)
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, Exception)
-    return error

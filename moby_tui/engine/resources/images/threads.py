@@ -6,8 +6,11 @@ Otherwise a descriptor would be closed, or a folder deleted, under a thread that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
+
+from moby_tui.errors import MobyError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,6 +24,26 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     except asyncio.CancelledError:
         await settled(task)
         raise
+
+
+@asynccontextmanager
+async def all_of() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose first error is raised as it is: what was asked for failed, not a group of things."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except* MobyError as errors:
+        raise _first(errors) from None
+    except* OSError as errors:
+        raise _first(errors) from None
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, Exception)
+    return error
 
 
 async def settled(task: asyncio.Future[Any]) -> None:
