@@ -67,6 +67,11 @@ class ImagesPruned(Wire, kw_only=True):
     space_reclaimed: int = 0
 
 
+class BuildPruned(Wire, kw_only=True):
+    caches_deleted: list[str] | None = None
+    space_reclaimed: int = 0
+
+
 class ProgressDetail(Struct, kw_only=True, omit_defaults=True):
     current: int = 0
     total: int = 0

@@ -365,3 +365,30 @@ async def test_a_stage_that_fails_ends_the_others(engine: Engine) -> None:
     with pytest.raises(InvalidArgument) as wrong:
         await build(engine, "FROM busybox AS a\nCOPY nothing /\nFROM a\nRUN true\n")
     assert wrong.value.message.count("Dockerfile line") == 1
+
+
+async def test_the_cache_is_pruned_but_for_what_is_in_use(engine: Engine) -> None:
+    text = "FROM busybox\nRUN --mount=type=cache,target=/c,sharing=locked head -c 100000 /dev/zero > /c/f; echo made\nENV A=b\n"
+    await build(engine, text, tags=["t"])
+    await build(engine, "FROM busybox\nRUN echo other > /other\n")
+    other = await engine.images.list()
+    await engine.images.prune()
+    assert len(await engine.images.list()) == len(other) - 1
+    assert (await engine.builder.prune(filters={"until": ["24h"]})).caches_deleted == []
+    pruned = await engine.builder.prune()
+    assert pruned.space_reclaimed > 100000 and len(pruned.caches_deleted or []) == 2
+    assert "Using cache" in (await build(engine, text)).text
+    everything = await engine.builder.prune(all=True)
+    assert len(everything.caches_deleted or []) == 2
+    assert "Using cache" not in (await build(engine, text)).text
+    with pytest.raises(InvalidArgument, match="give until"):
+        await engine.builder.prune(filters={"label": ["x"]})
+
+
+async def test_a_cache_that_a_build_uses_is_not_pruned(engine: Engine) -> None:
+    text = "FROM busybox\nRUN --mount=type=cache,target=/c touch /c/f; echo ready; sleep 1; ls /c/f\n"
+    pruned = None
+    async for line in Build(engine, text, {}).lines():
+        if line.stream == "ready\n":
+            pruned = await engine.builder.prune(all=True)
+    assert pruned is not None and pruned.caches_deleted == []

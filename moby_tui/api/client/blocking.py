@@ -31,6 +31,7 @@ from moby_tui.schema.container import (
 )
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import (
+    BuildPruned,
     ImageDeleted,
     ImageHistory,
     ImageInspect,
@@ -182,6 +183,7 @@ class Builder(Protocol):
         no_cache: bool = False,
         secrets: dict[str, bytes] | None = None,
     ) -> Iterator[Progress]: ...
+    def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned: ...
 
 
 class Events(Protocol):

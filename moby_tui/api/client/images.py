@@ -12,7 +12,16 @@ from urllib.parse import quote
 from moby_tui.api.client.transport import Body
 from moby_tui.errors import MobyError, NotImplementedYet
 from moby_tui.schema.base import Filters, encode
-from moby_tui.schema.image import ImageDeleted, ImageHistory, ImageInspect, ImagesPruned, ImageSummary, Progress, RegistryAuth
+from moby_tui.schema.image import (
+    BuildPruned,
+    ImageDeleted,
+    ImageHistory,
+    ImageInspect,
+    ImagesPruned,
+    ImageSummary,
+    Progress,
+    RegistryAuth,
+)
 
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session
@@ -146,3 +155,6 @@ class RemoteBuilder:
             "nocache": no_cache,
         }
         return _progress(self._session, "/build", query, body=context, headers=_TAR)
+
+    async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned:
+        return await self._session.ask("POST", "/build/prune", BuildPruned, {"all": all, "filters": filters})

@@ -32,6 +32,7 @@ from moby_tui.schema.container import (
 )
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import (
+    BuildPruned,
     ImageDeleted,
     ImageHistory,
     ImageInspect,
@@ -221,6 +222,7 @@ class Builder(Protocol):
         no_cache: bool = False,
         secrets: dict[str, bytes] | None = None,
     ) -> AsyncIterator[Progress]: ...
+    async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned: ...
 
 
 class Events(Protocol):

@@ -42,7 +42,7 @@ def _only(part: str, *, all_images: bool, all_volumes: bool) -> Filters:
     """What the API itself would spare: tagged images, named volumes."""
     if part == "image" and all_images:
         return {"dangling": ["false"]}
-    if part == "volume" and all_volumes:
+    if (part == "volume" and all_volumes) or (part == "build" and all_images):
         return {"all": ["true"]}
     return {}
 
@@ -66,7 +66,14 @@ async def _volumes(client: Client, filters: Filters) -> int:
     return done.space_reclaimed
 
 
-_PRUNERS = {"container": _containers, "image": _images, "volume": _volumes}
+async def _builds(client: Client, filters: Filters) -> int:
+    every = filters.pop("all", None) is not None
+    done = await client.builder.prune(all=every, filters=filters)
+    _tell("Deleted build cache objects:", done.caches_deleted or [])
+    return done.space_reclaimed
+
+
+_PRUNERS = {"container": _containers, "image": _images, "volume": _volumes, "build": _builds}
 
 
 def _tell(title: str, names: Sequence[str]) -> None:
@@ -114,6 +121,19 @@ def volume(
     )
 
 
+@app.command("builder")
+def builder(
+    force: Force = False,
+    filter: Filter = None,
+    all: Annotated[bool, typer.Option("-a", "--all", help="Remove what images are made of too, not just the rest")] = False,
+) -> None:
+    """Remove build cache, and what RUN --mount=type=cache kept."""
+    from moby_tui.cli.values.filters import parse_filters
+
+    what = "all build cache" if all else "all dangling build cache"
+    _prune(["build"], f"This will remove {what}.", parse_filters(filter or []), force=force, all_images=all)
+
+
 @app.command("system")
 def system(
     force: Force = False,
@@ -121,10 +141,14 @@ def system(
     all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused images, not just dangling ones")] = False,
     volumes: Annotated[bool, typer.Option("--volumes", help="Prune anonymous volumes")] = False,
 ) -> None:
-    """Remove unused data: stopped containers and dangling images."""
+    """Remove unused data: stopped containers, dangling images and build cache."""
     from moby_tui.cli.values.filters import parse_filters
 
-    parts = ["container", *(["volume"] if volumes else []), "image"]
+    filters = parse_filters(filter or [])
+    # the cache has no labels
+    build = ["build"] if filters.keys() <= {"until"} else []
+    parts = ["container", *(["volume"] if volumes else []), "image", *build]
     images = "all images without a container" if all else "all dangling images"
-    warning = f"This will remove all stopped containers, {'unused anonymous volumes, ' if volumes else ''}and {images}."
-    _prune(parts, warning, parse_filters(filter or []), force=force, all_images=all)
+    cache = " and unused build cache" if build else ""
+    warning = f"This will remove all stopped containers, {'unused anonymous volumes, ' if volumes else ''}{images}{cache}."
+    _prune(parts, warning, filters, force=force, all_images=all)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from moby_tui.api.server.answers import progress
+from moby_tui.api.server.answers import json, progress
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import NotImplementedYet
@@ -60,3 +60,12 @@ async def _only_result(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress
         if step.aux and "ID" in step.aux:
             yield step
             yield Progress(stream=f"{step.aux['ID']}\n")
+
+
+@table.post("/build/prune", since="1.31")
+async def prune(call: Call) -> web.StreamResponse:
+    for name in ("keep-storage", "reserved-space", "max-used-space", "min-free-space"):
+        if call.query.text(name) not in ("", "0"):
+            raise NotImplementedYet(f"build prune parameter {name}")
+    filters = call.query.filters(frozenset({"until"}))
+    return json(await call.client.builder.prune(all=call.query.flag("all"), filters=filters))

@@ -23,7 +23,6 @@ DELETE /containers/{ref}/checkpoints/{name}
 GET /images/search
 GET /images/{ref:.*}/attestations
 GET /distribution/{ref:.*}/json
-POST /build/prune
 POST /build/cancel
 POST /networks/create
 POST /networks/prune

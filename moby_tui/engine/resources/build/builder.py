@@ -9,12 +9,13 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moby_tui.engine.resources.build import pruning
 from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.context import Context
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.build.step import StepRunner
-from moby_tui.engine.resources.images import staging
+from moby_tui.engine.resources.images import describe, staging
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.manager import ImageManager
@@ -26,7 +27,8 @@ from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.image import Progress
+from moby_tui.schema.base import Filters
+from moby_tui.schema.image import BuildPruned, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +91,17 @@ class ImageBuilder:
         async with aclosing(report.of(self._build(context, request, report))) as lines:
             async for line in lines:
                 yield line
+
+    async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned:
+        """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images."""
+        for name in filters or {}:
+            if name != "until":
+                raise InvalidArgument(f"invalid filter '{name}'; give until")
+        older_than = min(map(describe.timestamp, (filters or {}).get("until", ())), default=float("inf"))
+        kept = [] if all else [record.config.rootfs.diff_ids for record in self._rows.all()]
+        steps, small = await in_thread(pruning.prune_steps, self._paths.cache / "build", kept, older_than)
+        mounts, large = await in_thread(pruning.prune_mounts, self._paths.cache / "build-mounts", older_than)
+        return BuildPruned(caches_deleted=[*steps, *mounts], space_reclaimed=small + large)
 
     async def _build(self, sent: AsyncIterator[bytes], request: Request, report: Report) -> None:
         from moby_tui.engine.resources.build.dispatch import Build
