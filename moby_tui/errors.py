@@ -12,6 +12,8 @@ class MobyError(Exception):
 
     status = 500
     exit_code = 1
+    #: of the Dockerfile, where it is about one
+    line = 0
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

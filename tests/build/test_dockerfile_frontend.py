@@ -392,3 +392,15 @@ async def test_a_cache_that_a_build_uses_is_not_pruned(engine: Engine) -> None:
         if line.stream == "ready\n":
             pruned = await engine.builder.prune(all=True)
     assert pruned is not None and pruned.caches_deleted == []
+
+
+@pytest.mark.parametrize("wrong", ["COPPY a /", "COPY nothing /", "RUN exit 3"])
+async def test_what_is_wrong_is_shown_with_its_neighbours(engine: Engine, wrong: str) -> None:
+    told = ""
+    with pytest.raises(MobyError):
+        async for line in Build(engine, f"FROM busybox\n# one\n\n{wrong}\nRUN true\nCMD x\nENV a=b\n", {}).lines():
+            told += line.stream or ""
+    assert told.endswith(
+        "Dockerfile:4\n--------------------\n   2 |     # one\n   3 |     \n"
+        f"   4 | >>> {wrong}\n   5 |     RUN true\n   6 |     CMD x\n--------------------\n"
+    )

@@ -14,6 +14,7 @@ from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.context import Context
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.layering import Layering
+from moby_tui.engine.resources.build.parser import excerpt
 from moby_tui.engine.resources.build.step import StepRunner
 from moby_tui.engine.resources.images import describe, staging
 from moby_tui.engine.resources.images.content import ContentStore
@@ -114,7 +115,9 @@ class ImageBuilder:
                 (folder / "context").mkdir()
                 with Context(folder / "context") as context:
                     await in_thread(context.unpack, folder / "archive")
-                    build = Build(context.dockerfile(request.dockerfile), request)
+                    text = context.dockerfile(request.dockerfile)
+                    with _shown(request.dockerfile, text, report):
+                        build = Build(text, request)
                     await in_thread(context.leave_out_ignored, request.dockerfile)
                     shop = Workshop(
                         context=context,
@@ -132,7 +135,8 @@ class ImageBuilder:
                         caches=self._paths.cache / "build-mounts",
                         secrets=request.secrets,
                     )
-                    image = await build.run(shop)
+                    with _shown(request.dockerfile, text, report):
+                        image = await build.run(shop)
                 await self._register(image, request.tags, report)
 
     @contextmanager
@@ -153,6 +157,17 @@ class ImageBuilder:
         for tag in tags:
             await self._images.tag(image.id, tag.familiar)
             report.say(Progress(stream=f"Successfully tagged {tag.familiar}\n"))
+
+
+@contextmanager
+def _shown(name: str, text: bytes, report: Report) -> Iterator[None]:
+    """Where something goes wrong in the Dockerfile, its lines are shown before the error is told."""
+    try:
+        yield
+    except MobyError as error:
+        if error.line:
+            report.say(Progress(stream=excerpt(name, text, error.line)))
+        raise
 
 
 def _references(tags: list[str]) -> list[Reference]:

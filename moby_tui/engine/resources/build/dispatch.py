@@ -219,13 +219,13 @@ def _told(instruction: Instruction) -> Iterator[None]:
     """What goes wrong is told with the line where it does; a command that fails is told as Docker tells it."""
     try:
         yield
-    except StepFailed:
-        raise
     except MobyError as error:
-        if getattr(error, "told", False):
+        if error.line:
             # of another stage, which this one waits for
             raise
-        error.told = True  # type: ignore[attr-defined]
+        error.line = instruction.line
+        if isinstance(error, StepFailed):
+            raise
         error.message = f"{error.message} (Dockerfile line {instruction.line})"
         error.args = (error.message,)
         raise

@@ -33,6 +33,8 @@ _MISSING_FLAGS: dict[str, tuple[str, ...]] = {
     "COPY": ("parents", "exclude"),
     "ADD": ("exclude", "keep-git-dir", "unpack"),
 }
+#: How many lines before and after the one that is wrong are shown.
+_AROUND = 2
 _WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
 _FLAG = re.compile(r"--([A-Za-z][A-Za-z0-9-]*)(?:=(\S*))?(?:\s+|$)")
@@ -101,7 +103,18 @@ def parse_trigger(line: int, text: str) -> Instruction:
 
 def wrong(line: int, message: str) -> InvalidArgument:
     """An error of the text itself, as Docker words it."""
-    return InvalidArgument(f"dockerfile parse error on line {line}: {message}")
+    error = InvalidArgument(f"dockerfile parse error on line {line}: {message}")
+    error.line = line
+    return error
+
+
+def excerpt(name: str, data: bytes, line: int) -> str:
+    """A line of a Dockerfile with those around it, as BuildKit shows where something went wrong."""
+    lines = data.decode("utf-8-sig", "replace").splitlines()
+    first, last = max(1, line - _AROUND), min(len(lines), line + _AROUND)
+    shown = [f"{number:4} | {'>>>' if number == line else '   '} {lines[number - 1]}" for number in range(first, last + 1)]
+    rule = "-" * 20
+    return "\n".join([f"{name}:{line}", rule, *shown, rule, ""])
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
