@@ -404,3 +404,22 @@ async def test_what_is_wrong_is_shown_with_its_neighbours(engine: Engine, wrong:
         "Dockerfile:4\n--------------------\n   2 |     # one\n   3 |     \n"
         f"   4 | >>> {wrong}\n   5 |     RUN true\n   6 |     CMD x\n--------------------\n"
     )
+
+
+async def test_copies_that_leave_out_and_that_keep_folders(engine: Engine) -> None:
+    files = {name: name.encode() for name in ("src/a.py", "src/a.txt", "src/deep/b.py", "src/deep/c.txt", "top.txt", "top.py")}
+    text = """
+    FROM busybox
+    COPY --exclude=**/*.txt --exclude=deep src /one
+    COPY --exclude=*.txt top.* /two/
+    COPY --parents src/deep/b.py src/a.* /three/
+    COPY --parents src/./deep top.py /four/
+    """
+    await build(engine, text, files, tags=["t"])
+    _, out = await run(engine, "t", ["sh", "-c", "cd /; find one two three four -type f | sort"])
+    assert out.split() == [
+        *("four/deep/b.py", "four/deep/c.txt", "four/top.py"),
+        *("one/a.py", "three/src/a.py", "three/src/a.txt", "three/src/deep/b.py", "two/top.py"),
+    ]
+    same = await build(engine, text, files | {"src/a.txt": b"other"})
+    assert same.text.count("Using cache") == 2, "what is left out changes nothing"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.build import patterns
+from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 
@@ -24,6 +25,10 @@ _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
+
+
+#: What leaves nothing out.
+NOTHING = Ignore("")
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,18 @@ def _matches(root: int, parts: list[str]) -> list[bytes]:
     return found
 
 
-def digest(root: int, paths: list[bytes]) -> str:
+def parents(root: int, sources: list[str], *, context: bool) -> dict[bytes, bytes]:
+    """For each path that these arguments name the folders above it that a copy keeps; those before ``/./`` it does not keep."""
+    found: dict[bytes, bytes] = {}
+    for source in sources:
+        before, pivot, _ = source.partition("/./")
+        cut = len([part for part in before.split("/") if part not in ("", ".")]) if pivot else 0
+        for path in select(root, [source], context=context):
+            found[path] = b"/".join(path.split(b"/")[cut:-1])
+    return found
+
+
+def digest(root: int, paths: list[bytes], exclude: Ignore = NOTHING) -> str:
     """What a copy of these would be made of: names, kinds, modes and content; neither times nor owners. Blocking."""
     total = hashlib.sha256()
     for path in paths:
@@ -91,13 +107,16 @@ def digest(root: int, paths: list[bytes]) -> str:
                     _digest_object(total, folder, name, name)
                 continue
             with trees.closing(open_in_root(root, path or b".", _DIRECTORY)) as fd:
-                for folder, relative, name, _ in _walk(fd):
+                for folder, relative, name, _ in _walk(fd, exclude):
                     _digest_object(total, folder, name, relative)
     return total.hexdigest()
 
 
-def copy(source: int, paths: list[bytes], target: int, destination: bytes, attributes: Attributes) -> None:
-    """Copies what ``select`` found. A destination with a slash at its end is a directory to copy into. Blocking.
+def copy(
+    source: int, paths: list[bytes], target: int, destination: bytes, attributes: Attributes, exclude: Ignore = NOTHING
+) -> None:
+    """Copies what ``select`` found, but for what ``exclude`` names below a directory. A destination with a slash at its end is a
+    directory to copy into. Blocking.
 
     Raises ``InvalidArgument`` where the destination is in the way, ``StorageFull``.
     """
@@ -106,7 +125,7 @@ def copy(source: int, paths: list[bytes], target: int, destination: bytes, attri
             with trees.closing(open_in_root(source, path or b".", os.O_PATH)) as top:
                 status = os.fstat(top)
             if stat.S_ISDIR(status.st_mode):
-                _copy_tree(source, path, target, destination.rstrip(b"/"), attributes)
+                _copy_tree(source, path, target, destination.rstrip(b"/"), attributes, exclude)
             else:
                 _copy_file(source, path, target, destination, attributes)
 
@@ -147,7 +166,7 @@ def told(instruction: str, destination: bytes) -> Iterator[None]:
         raise InvalidArgument(f"{instruction} failed: {os.fsdecode(destination)[:200]}: {error.strerror}") from error
 
 
-def _walk(top: int) -> Iterator[tuple[int, bytes, bytes, os.stat_result]]:
+def _walk(top: int, exclude: Ignore) -> Iterator[tuple[int, bytes, bytes, os.stat_result]]:
     """Every object below a directory, a directory before what it holds: ``(folder's descriptor, path, name, status)``, sorted by name."""
     pending = [b"."]
     while pending:
@@ -157,13 +176,15 @@ def _walk(top: int) -> Iterator[tuple[int, bytes, bytes, os.stat_result]]:
             for name in sorted(os.fsencode(entry) for entry in os.listdir(fd)):
                 status = os.stat(name, dir_fd=fd, follow_symlinks=False)
                 path = name if folder == b"." else folder + b"/" + name
+                if exclude.excludes(os.fsdecode(path)):
+                    continue
                 if stat.S_ISDIR(status.st_mode):
                     below.append(path)
                 yield fd, path, name, status
         pending += reversed(below)
 
 
-def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes) -> None:
+def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes, exclude: Ignore) -> None:
     """The content of a directory; the directories there are already take the attributes of those copied over them."""
     with trees.closing(make_directory(target, destination, attributes)):
         pass
@@ -171,7 +192,7 @@ def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attrib
     with trees.closing(open_in_root(source, path or b".", _DIRECTORY)) as top:
         parent: tuple[bytes, int] | None = None
         try:
-            for folder, relative, name, status in _walk(top):
+            for folder, relative, name, status in _walk(top, exclude):
                 above = destination + b"/" + relative.rpartition(b"/")[0]
                 if parent is None or parent[0] != above:
                     if parent is not None:

@@ -21,17 +21,16 @@ INSTRUCTIONS = (
 )
 _FLAGS: dict[str, tuple[str, ...]] = {
     "FROM": ("platform",),
-    "COPY": ("from", "chown", "chmod", "link"),
-    "ADD": ("chown", "chmod", "checksum", "link"),
+    "COPY": ("from", "chown", "chmod", "link", "parents", "exclude"),
+    "ADD": ("chown", "chmod", "checksum", "link", "exclude"),
     "RUN": ("mount", "network"),
     "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
 }
-_REPEATED = ("mount",)
-_SWITCHES = ("link",)
+_REPEATED = ("mount", "exclude")
+_SWITCHES = ("link", "parents")
 _MISSING_FLAGS: dict[str, tuple[str, ...]] = {
     "RUN": ("security", "device"),
-    "COPY": ("parents", "exclude"),
-    "ADD": ("exclude", "keep-git-dir", "unpack"),
+    "ADD": ("keep-git-dir", "unpack"),
 }
 #: How many lines before and after the one that is wrong are shown.
 _AROUND = 2

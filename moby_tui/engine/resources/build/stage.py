@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import posixpath
+import stat
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +21,7 @@ from moby_tui.engine.resources.build import arguments, copying, difference, moun
 from moby_tui.engine.resources.build.brought import Brought
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.build.parser import Document, Instruction, nearest, parse_trigger
+from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.build.step import Step, StepFailed
 from moby_tui.engine.resources.build.workshop import Change, Workshop
 from moby_tui.engine.resources.images import tar
@@ -312,13 +314,17 @@ class Stage:
         origin = flags.get("from", "")
         brought = await self._bring(instruction, sources, flags)
         own = [source for source in sources if source not in brought.names]
+        exclude = Ignore("\n".join(map(self._expand, instruction.repeated.get("exclude", ()))))
+        keeps = flags.get("parents") == "true"
         async with self._shop.source(origin if own else "") as root:
-            paths = await in_thread(copying.select, root, own, context=not origin)
+            above = await in_thread(copying.parents, root, own, context=not origin) if keeps else {}
+            paths = [*above] or await in_thread(copying.select, root, own, context=not origin)
+            paths = [path for path in paths if not exclude.excludes(os.fsdecode(path))]
             archives = await in_thread(_archives, root, paths) if name == "ADD" else []
             plain = [path for path in paths if path not in archives]
             many = len(paths) + len(brought.paths) > 1
             target = self._destination(name, destination, many=many)
-            digest = await in_thread(copying.digest, root, paths)
+            digest = await in_thread(copying.digest, root, paths, exclude)
             if brought.paths:
                 digest = hashlib.sha256((digest + await in_thread(brought.digest)).encode()).hexdigest()
             chown = flags.get("chown", "")
@@ -326,13 +332,16 @@ class Stage:
             def copy(target_root: int) -> None:
                 owner = self._shop.steps.owner(target_root, chown) if chown else (0, 0)
                 attributes = copying.Attributes(*owner, mode)
-                if plain:
-                    copying.copy(root, plain, target_root, target, attributes)
+                for path in plain if keeps else ():
+                    folder = b"/".join(part for part in (target.rstrip(b"/"), above[path], _own_name(root, path)) if part)
+                    copying.copy(root, [path], target_root, folder + b"/", attributes, exclude)
+                if plain and not keeps:
+                    copying.copy(root, plain, target_root, target, attributes, exclude)
                 brought.copy(target_root, target, attributes)
                 for archive in archives:
                     _unpack(root, archive, target_root, target)
 
-            shown = "".join(f"--{key}={flags[key]} " for key in ("chown", "chmod") if key in flags)
+            shown = "".join(f"--{key}={flags[key]} " for key in ("chown", "chmod", "parents") if key in flags)
             kind = "multi" if many else "file"
             self.image = await self._shop.advance(
                 self.image,
@@ -375,6 +384,12 @@ class Stage:
 
 def _quoted(command: list[str]) -> str:
     return f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in command)}]"
+
+
+def _own_name(root: int, path: bytes) -> bytes:
+    """A directory is copied with its name where the folders above it are kept; nothing for a file."""
+    with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as found:
+        return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(found).st_mode) else b""
 
 
 def _archives(root: int, paths: list[bytes]) -> list[bytes]:
