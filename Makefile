@@ -76,7 +76,7 @@ endurance: debian-bench $(VENV)/.run
 	$(BIN)/python -m bench.endurance
 
 debian-bench:
-	@packaging/debian-install iproute2 busybox-static dockerd:docker.io docker:docker-cli/docker.io podman crun runc containerd iptables
+	@packaging/debian-install iproute2 busybox-static docker-registry dockerd:docker.io docker:docker-cli/docker.io podman crun runc containerd iptables
 
 # The exact versions that were tested together.
 lock: $(VENV)/.dev $(VENV)/.binary
