@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.events.bus import EventBus
+from moby_tui.engine.resources.images import mount_points
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -62,6 +64,10 @@ class Parts(msgspec.Struct, frozen=True):
 
     def files(self, record: ContainerRecord) -> ContainerPaths:
         return self.paths.container(record.id)
+
+    def layers(self, record: ContainerRecord) -> builtins.list[Path]:
+        """What lies below the container's own layer, top-most first. Raises ``NotFound`` where its image is gone."""
+        return mount_points.below(self.paths, self.images.resolve(record.image_id).layers)
 
     def state(self, record: ContainerRecord) -> State:
         """What is so now. A monitor that died without a word is seen here; ``containers/orphans.py`` puts it right.

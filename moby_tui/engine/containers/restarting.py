@@ -33,7 +33,7 @@ def order(parts: Parts, record: ContainerRecord, count: int) -> dict[str, object
 
 def _told(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> dict[str, object]:
     files = parts.files(record)
-    layers = [str(layer) for layer in parts.images.resolve(record.image_id).layers]
+    layers = [str(layer) for layer in parts.layers(record)]
     root = {"layers": layers, "upper": str(files.upper), "work": str(files.work)}
     return {"policy": policy.name or "no", "maximum": policy.maximum_retry_count, "root": root}
 

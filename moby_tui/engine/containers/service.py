@@ -237,7 +237,7 @@ class ContainerService(Runs):
 
     async def changes(self, ref: str) -> builtins.list[PathChange]:
         record = self._parts.get(ref)
-        layers = self._parts.images.resolve(record.image_id).layers
+        layers = self._parts.layers(record)
         return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
@@ -341,7 +341,7 @@ class ContainerService(Runs):
         try:
             if not files.data.exists():
                 raise NotFound(f"No such container: {record.id}")
-            root = snapshot.mount(self._parts.images.resolve(record.image_id).layers, files.upper, files.work)
+            root = snapshot.mount(self._parts.layers(record), files.upper, files.work)
             try:
                 yield root
             finally:

@@ -97,7 +97,7 @@ async def _start_isolated(
 
 async def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
     """The root, with its volumes filled from it. Volumes take the owners that the image has, so they are filled before any id is mapped."""
-    layers = parts.images.resolve(record.image_id).layers
+    layers = parts.layers(record)
     check_writable(parts.paths.data_root)
     root = snapshot.mount(layers, files.upper, files.work)
     try:

@@ -110,6 +110,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data_root / "layers"
 
     @property
+    def mount_points(self) -> Path:
+        """Layers of what images lack to be mounted on: see ``resources/images/mount_points.py``."""
+        return self.data_root / "mountpoints"
+
+    @property
     def staging(self) -> Path:
         """Half-made things; anything here that nobody holds locked is rubbish."""
         return self.data_root / "staging"

@@ -1,9 +1,10 @@
-"""What is so now of one container: a small file that its monitor alone replaces, atomically (light imports: it runs in every monitor)."""
+"""What is so now of one container: a small file that its monitor alone writes, whole for whoever reads (light imports: for every monitor)."""
 
 from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import time
 from contextlib import suppress
@@ -12,6 +13,12 @@ from moby_tui.engine.kernel import fault
 
 #: Written by no one: what a state file says that cannot be read (a disk that lost what was written).
 DAMAGED = "damaged"
+#: What a disk writes whole or not at all.
+_SECTOR = 512
+#: The first and the last key of a state: what was read while it was written has two that differ.
+_FIRST, _LAST = "stamp", "stamp_again"
+#: Before each look at a file that seems to be just being written.
+_PATIENCE = (0.0, 0.001, 0.005, 0.02)
 ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -58,16 +65,22 @@ class State:
         return self.status in ("running", "paused", "restarting")
 
     def write(self, path: str) -> None:
-        """Replaces the file: a reader sees the old state or the new one, never half of one. Raises ``OSError``."""
-        write_json(path, self.__dict__)
+        """A reader sees the old state or the new one, never half of one, and so does who looks after a power cut. Raises ``OSError``.
+
+        A state that fits one sector is written over the last one, in one piece: ext4 writes a file that is renamed over another through to
+        the disk first (its option ``auto_da_alloc``), for which a start would wait.
+        """
+        stamp = time.time_ns()
+        data = json.dumps({_FIRST: stamp, **self.__dict__, _LAST: stamp}).encode().ljust(_SECTOR)
+        if len(data) > _SECTOR or not _write_over(path, data, longest=_SECTOR):
+            _replace(path, data)
 
     @classmethod
     def read(cls, path: str) -> State:
         """The state; that of a new container where there is no file yet. A file that is damaged has the status ``damaged``."""
         new = cls()
         try:
-            with open(path, "rb") as file:
-                values = json.loads(file.read())
+            values = _read_whole(path)
         except FileNotFoundError:
             return new
         except ValueError:
@@ -78,22 +91,34 @@ class State:
         return cls(**values)
 
 
-def write_json(path: str, value: object) -> None:
-    """Replaces a file with the JSON of a value, atomically.
+def _read_whole(path: str) -> object:
+    """Looks again at what was being written while it was read: its first stamp is then not its last. Raises ``ValueError``."""
+    for wait in _PATIENCE:
+        time.sleep(wait)
+        with open(path, "rb") as file:
+            data = file.read()
+        with suppress(ValueError):
+            values = json.loads(data)
+            if not isinstance(values, dict) or values.pop(_FIRST, None) == values.pop(_LAST, None):
+                return values
+    raise ValueError(f"{path} is damaged")
 
-    On a full disk a file that is there already is written over where it lies, which takes no space: what has ended must
-    be told. Raises ``OSError``.
-    """
-    data = json.dumps(value).encode()
+
+def write_json(path: str, value: object) -> None:
+    """Replaces a file with the JSON of a value, atomically. Raises ``OSError``."""
+    _replace(path, json.dumps(value).encode())
+
+
+def _replace(path: str, data: bytes) -> None:
+    """On a full disk a file that is there already is written over where it lies, which takes no space: what has ended must be told."""
     temporary = f"{path}.{os.getpid()}"
     try:
         _write_anew(temporary, data)
     except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not os.path.exists(path):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _write_over(path, data):
             raise
-        _write_over(path, data)
         return
     fault.point("state.temporary written")
     os.rename(temporary, path)
@@ -110,13 +135,23 @@ def _write_anew(path: str, data: bytes) -> None:
         os.close(fd)
 
 
-def _write_over(path: str, data: bytes) -> None:
-    """One write within the file's first block, which it has already; what was longer ends in blanks, which JSON allows."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+def _write_over(path: str, data: bytes, *, longest: float = math.inf) -> bool:
+    """One write within the file's first block, which it has already; what was longer ends in blanks, which JSON allows.
+
+    False where there is no file yet, or one that is longer than ``longest`` bytes."""
     try:
-        os.pwrite(fd, data.ljust(os.fstat(fd).st_size), 0)
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        size = os.fstat(fd).st_size
+        if size > longest:
+            return False
+        os.pwrite(fd, data.ljust(size), 0)
     finally:
         os.close(fd)
+    fault.point("state.written over")
+    return True
 
 
 def now() -> str:
