@@ -92,7 +92,9 @@ async def test_nothing_of_it_is_a_change(engine: Engine, busybox: str) -> None:
 
 
 async def test_a_container_finds_it(engine: Engine, busybox: str) -> None:
-    config = ContainerCreate(image=busybox, cmd=["sh", "-c", "ls -a / && cat /etc/mtab"], host_config=HostConfig(network_mode="none"))
+    config = ContainerCreate(
+        image=busybox, cmd=["sh", "-c", "ls -a / && cat /etc/mtab"], host_config=HostConfig(network_mode="none")
+    )
     output = await asyncio.wait_for(engine.containers.run(config, remove=True), 60)
     assert b".dockerenv" in output
     assert b" / overlay " in output

@@ -78,13 +78,20 @@ def mount_mapped(layers: list[str], writable: Writable, user_namespace: int, own
 
     def work() -> int:
         _enter_own_namespace()
-        parent = os.path.dirname(writable[0])
-        for folder in {os.path.commonpath(layers), parent} if layers else {parent}:
+        for folder in _to_cover(layers, os.path.dirname(writable[0])):
             _cover_mapped(folder, user_namespace)
         with making_files_as(*owner):
             return _mount_covered(layers, writable)
 
     return _on_own_thread(work)
+
+
+def _to_cover(layers: list[str], parent: str) -> set[str]:
+    """Few folders that hold all layers and what is in ``parent``, none within another: a view is not mapped twice."""
+    if not layers:
+        return {parent}
+    common = os.path.commonpath(layers)
+    return {*layers, parent} if os.path.commonpath([common, parent]) == common else {common, parent}
 
 
 def _cover_mapped(folder: str, user_namespace: int) -> None:

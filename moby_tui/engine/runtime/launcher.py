@@ -149,6 +149,8 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
     os.setsid()
     processes.set_name("moby-standby")
     standby = stand_by([engine.fileno(), tell])
+    if standby is not None:
+        monitor.rehearse()
     fault.point("standby.ready")
     data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, _MAX_DESCRIPTORS)
     try:

@@ -52,6 +52,9 @@ class Loop:
             self._epoll.modify(fd, events)
         self._callbacks[fd], self._events[fd] = callback, events
 
+    def close(self) -> None:
+        self._epoll.close()
+
     def remove(self, fd: int) -> None:
         if self._callbacks.pop(fd, None) is not None:
             self._epoll.unregister(fd)

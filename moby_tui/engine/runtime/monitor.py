@@ -79,6 +79,24 @@ def warm() -> None:
         compile_stage(Program(), -1, [])
 
 
+def rehearse() -> None:
+    """Does, in a process that stands by, what it is about to do with an order, on nothing: the pages that it writes to on the way, which
+    the kernel must copy first, are its own by the time that the order comes.
+    """
+    order = Order(**json.loads(json.dumps(Order.sample().values())))
+    monitor = Monitor(order, [-1, -1], None)
+    spec: Spec = json.loads(json.dumps(SAMPLE))
+    process = spec["process"]
+    assert isinstance(process, dict)
+    stdio = monitor.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False)
+    stdio.give_to(process["user"], *joining.id_maps(spec))
+    monitor._surroundings(spec)
+    json.dumps(spec).encode()
+    stdio.start()
+    stdio.finish()
+    monitor.loop.close()
+
+
 def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby: Standby | None = None) -> None:
     """The life of one monitor. The launcher sees ``launcher`` closed when the start is over. ``standby`` is the process made ahead, if any.
 
@@ -134,6 +152,8 @@ class Monitor:
         self.lock = -1
         self.engine = -1
         self.devpts = -1
+        #: see ``Standby.mounts``
+        self.mounts = -1
         #: the first process, 0 before there is one
         self.child = 0
         self.pidfd = -1
@@ -271,7 +291,7 @@ class Monitor:
             # it was killed while it waited
             standby.dismiss()
             return None
-        self.child = standby.pid
+        self.child, self.mounts = standby.pid, standby.mounts
         for bind in around.binds:
             os.close(bind.tree)
         return standby
@@ -499,7 +519,9 @@ class Monitor:
         self.loop.remove(self.pidfd)
 
     def _kill_the_rest(self) -> None:
-        """Without a pid namespace of its own the container's other processes outlive the first."""
+        """Without a pid namespace of its own the container's other processes outlive the first (pid_namespaces(7))."""
+        if joining.is_own(self.spec, "pid"):
+            return
         if self.cgroup is not None and self.cgroup.pids():
             self.cgroup.kill()
 
@@ -534,7 +556,8 @@ class Monitor:
         self._close_log()
         if self.stdio is not None:
             self.stdio.finish()
-        self.root, self.devpts, self.pidfd = (restart.close(fd) for fd in (self.root, self.devpts, self.pidfd))
+        held = (self.root, self.devpts, self.pidfd, self.mounts)
+        self.root, self.devpts, self.pidfd, self.mounts = (restart.close(fd) for fd in held)
 
     def _undo(self, step: Callable[[], None]) -> None:
         """Not worth losing the exit code for: what cannot be undone now, the next engine that looks finds orphaned and removes."""

@@ -80,6 +80,37 @@ class Order:
         #: the destinations whose mounts were made ahead; then a descriptor for each; the rest are only to be kept open
         self.trees = trees
 
+    @classmethod
+    def sample(cls) -> Order:
+        """One like most, of a container that is not there: for rehearsals."""
+        return cls(
+            id="0" * 64,
+            attributes={"image": "sample", "name": "sample"},
+            bundle="",
+            data="",
+            run="",
+            state="",
+            socket="",
+            monitor_lock="",
+            attachments="",
+            execs="",
+            journal="",
+            cgroup="",
+            boot="",
+            log_path="",
+            log=["none"],
+            tty=False,
+            open_stdin=False,
+            stdin_once=False,
+            console_size=[0, 0],
+            seccomp="",
+            auto_remove=False,
+            teardown=[],
+            exit_events=[],
+            joined=[],
+            trees=[],
+        )
+
     def sort(self, descriptors: list[int]) -> tuple[dict[str, int], dict[str, int], list[int]]:
         """The namespaces by kind, the trees by destination, and what is only to be kept open while the container runs."""
         trees = len(self.joined)

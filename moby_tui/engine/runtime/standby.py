@@ -45,7 +45,7 @@ SAMPLE: Spec = {
         "args": ["true"],
         "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=sample", "HOME=/root"],
         "cwd": "/srv",
-        "user": {},
+        "user": {"uid": 0, "gid": 0},
         "capabilities": {"bounding": ["CAP_CHOWN"]},
     },
     "root": {},
@@ -69,6 +69,8 @@ class Standby:
         self.devpts = devpts
         #: see ``plan/program.py``
         self.report = report
+        #: its mount namespace: held, it is not taken down on the way to the end of its last process, but when there is time
+        self.mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         #: one byte lets it go, once it is told its configuration; its end ends it
         self.channel = channel
 
@@ -119,7 +121,8 @@ class Standby:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         self.channel.close()
-        os.close(self.report)
+        for fd in (self.report, self.mounts):
+            os.close(fd)
         if self.devpts >= 0:
             os.close(self.devpts)
         self.cgroup.remove()

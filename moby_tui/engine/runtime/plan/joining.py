@@ -34,9 +34,14 @@ def forks(spec: Spec) -> bool:
     return has_user_namespace(spec) and bool(_new(spec) & processes.CLONE_NEWPID)
 
 
+def is_own(spec: Spec, kind: str) -> bool:
+    """Whether a namespace of this kind is made for the container alone."""
+    return any(namespace["type"] == kind and "path" not in namespace for namespace in _namespaces(spec))
+
+
 def has_time_namespace(spec: Spec) -> bool:
     """Whether it gets one of its own, which is made by the monitor: only children enter it."""
-    return any(namespace["type"] == "time" and "path" not in namespace for namespace in _namespaces(spec))
+    return is_own(spec, "time")
 
 
 def time_offsets(spec: Spec) -> str:
