@@ -18,6 +18,9 @@ VM ?= ../shared/vm/cgroup2-vm
 VM_ACCEL ?=
 CGROUP2_TESTS ?= tests/cgroup tests/runtime
 
+# Tests and benchmarks start the program many times: it is compiled once, also where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run lint test test-cgroup2 binary bench endurance lock debian-test debian-bench clean
 
 help:
