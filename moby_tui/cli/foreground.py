@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+
+import msgspec
 
 from moby_tui.api.client.protocol import Client
 from moby_tui.cli.terminal import raw
@@ -16,8 +17,7 @@ from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import AttachOptions
 
 
-@dataclass(frozen=True)
-class Foreground:
+class Foreground(msgspec.Struct, frozen=True):
     """How a container is attached. ``condition`` is the wait's: ``next-exit``, ``removed`` or ``not-running``."""
 
     container: str

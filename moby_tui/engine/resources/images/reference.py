@@ -8,7 +8,8 @@ Grammar: https://github.com/distribution/reference (reference.go).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from moby_tui.errors import InvalidArgument
 
@@ -32,8 +33,7 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A repository with, at most, a tag and a digest; make it with ``parse``."""
 
     domain: str
@@ -73,11 +73,11 @@ class Reference:
 
     def tagged(self) -> Reference:
         """Itself, with ``latest`` where it has neither tag nor digest."""
-        return self if self.tag or self.digest else replace(self, tag=DEFAULT_TAG)
+        return self if self.tag or self.digest else msgspec.structs.replace(self, tag=DEFAULT_TAG)
 
     def at(self, digest: str) -> Reference:
         """The same repository, by this digest."""
-        return replace(self, tag="", digest=digest)
+        return msgspec.structs.replace(self, tag="", digest=digest)
 
 
 def parse(text: str) -> Reference:

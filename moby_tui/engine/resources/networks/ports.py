@@ -11,8 +11,9 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import msgspec
 
 from moby_tui.engine.resources.networks.firewall import PROTOCOLS
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
@@ -23,8 +24,7 @@ _PORT = re.compile(r"(\d{1,5})(?:/([a-z]+))?")
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
-@dataclass(frozen=True)
-class BoundPort:
+class BoundPort(msgspec.Struct, frozen=True):
     """A host port that is ours, and the container's port it is for."""
 
     name: str
@@ -35,8 +35,7 @@ class BoundPort:
     socket: socket.socket
 
 
-@dataclass(frozen=True)
-class PortRequest:
+class PortRequest(msgspec.Struct, frozen=True):
     """``host_ports`` is empty where the kernel shall choose one."""
 
     name: str

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
+
+import msgspec
 
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions
@@ -22,8 +23,7 @@ _CONSISTENCY = frozenset(("default", "consistent", "cached", "delegated"))
 _MODES = _PROPAGATION | _ACCESS | _SELINUX | _CONSISTENCY | {"nocopy"}
 
 
-@dataclass
-class MountRequest:
+class MountRequest(msgspec.Struct):
     """One mount. ``source`` is a host path for a bind, a name or ``""`` (anonymous) for a volume."""
 
     type: str
@@ -34,7 +34,7 @@ class MountRequest:
     propagation: str = ""
     copy: bool = True
     create_source: bool = False
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[MountRequest]:
