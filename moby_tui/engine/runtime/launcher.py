@@ -24,6 +24,10 @@ _MAX_DESCRIPTORS = 250
 _PAUSE_SECONDS = 0.02
 _TAKEN, _ENGINE_GONE = b"t", b"e"
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.kernel.cgroup import Layout
+
 _preforked: socket.socket | None = None
 
 
@@ -79,22 +83,25 @@ def main(argument: str) -> None:
 def serve(engine: socket.socket, *, spare: bool = True) -> None:
     """Makes a monitor for each order until the engine is gone; ``spare`` as for ``prefork``."""
 
-    from moby_tui.engine.runtime import monitor
+    # those that are not used here are there for the processes that are forked
+    from moby_tui.engine.runtime import monitor, user_namespace  # noqa: F401
+    from moby_tui.engine.runtime.standby import look_ahead
 
     _leave_terminal()
     processes.set_name("moby-launcher")
     monitor.warm()
+    layout = look_ahead()
     # what was made so far is never collected, so its pages stay shared with every monitor
     gc.collect()
     gc.freeze()
     # nor is a start the time to look for garbage; a monitor that lives on does
     gc.disable()
     wake = _watch_children()
-    while _await_order(engine, wake) and (spare or _is_asked_again(engine, wake)):
+    while _await_order(engine, wake, layout) and (spare or _is_asked_again(engine, wake)):
         pass
 
 
-def _await_order(engine: socket.socket, wake: int) -> bool:
+def _await_order(engine: socket.socket, wake: int, layout: Layout | None) -> bool:
     """Keeps one process standing by, which takes the next order itself and becomes its monitor. False when the engine is gone.
 
     So the fork, and all that is alike, is done before it is needed, and costs the start nothing.
@@ -105,7 +112,7 @@ def _await_order(engine: socket.socket, wake: int) -> bool:
     if os.fork() == 0:
         os.close(told)
         os.close(wake)
-        _stand_by(engine, tell)
+        _stand_by(engine, tell, layout)
     os.close(tell)
     try:
         if _wait_for(told, wake) == _ENGINE_GONE:
@@ -138,26 +145,25 @@ def _wait_for(told: int, wake: int) -> bytes:
             return os.read(told, 1)
 
 
-def _stand_by(engine: socket.socket, tell: int) -> None:
+def _stand_by(engine: socket.socket, tell: int, layout: Layout | None) -> None:
     """In the new process; never returns."""
-    from moby_tui.engine.runtime import monitor, user_namespace
-    from moby_tui.engine.runtime.order import Order
+    from moby_tui.engine.runtime.monitor import rehearse
     from moby_tui.engine.runtime.standby import stand_by
 
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     processes.set_name("moby-standby")
-    standby = stand_by([engine.fileno(), tell])
+    standby = stand_by(layout, [engine.fileno(), tell])
     if standby is not None:
-        monitor.rehearse()
+        rehearse()
     fault.point("standby.ready")
     data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, _MAX_DESCRIPTORS)
     try:
         os.write(tell, _TAKEN if data else _ENGINE_GONE)
     except OSError:
         # the launcher was killed; the order is carried out all the same
-        pass
+        rehearse()
     fault.point("standby.order taken")
     engine.close()
     if not data:
@@ -166,11 +172,13 @@ def _stand_by(engine: socket.socket, tell: int) -> None:
         os._exit(0)
     request = json.loads(data)
     if "userns" in request:
+        from moby_tui.engine.runtime.user_namespace import serve as serve_user_namespace
+
         if standby is not None:
             standby.dismiss()
-        user_namespace.serve(request["userns"], descriptors)
+        serve_user_namespace(request["userns"], descriptors)
         os._exit(0)
-    _become_monitor(monitor.run, Order, request, descriptors, standby, tell)
+    _become_monitor(request, descriptors, standby, tell)
 
 
 def _leave_terminal() -> None:
@@ -197,13 +205,16 @@ def _reap(wake: int) -> None:
     try:
         os.read(wake, 4096)
         while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+            rehearse()
     except (BlockingIOError, ChildProcessError):
-        pass
+        rehearse()
 
 
-def _become_monitor(run, Order, request, descriptors: list[int], standby, tell: int) -> None:  # type: ignore[no-untyped-def]
+def _become_monitor(request, descriptors: list[int], standby, tell: int) -> None:  # type: ignore[no-untyped-def]
     """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
+    from moby_tui.engine.runtime.monitor import run
+    from moby_tui.engine.runtime.order import Order
+
     folder = ""
     try:
         processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)

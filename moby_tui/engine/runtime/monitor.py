@@ -20,7 +20,7 @@ from contextlib import suppress
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.kernel.cgroup import Cgroup, files, open_cgroup
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.runtime import restart
@@ -65,7 +65,9 @@ def warm() -> None:
     CPython specializes code as it runs, in place; done here, the pages stay shared with every monitor.
     """
     try:
-        open_cgroup("/moby/warm")
+        open_cgroup("/moby/warm").exists()
+        # the codec of control files is imported on use
+        files.read("/proc/self/cgroup")
         os.close(mount_devpts())
     except OSError:
         # no control groups, or no devpts: the start will say so

@@ -7,15 +7,17 @@ of the plan while its monitor opens log and socket, and runs it. A container tha
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import socket
 import struct
+from contextlib import suppress
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.kernel.cgroup import Cgroup, Layout, detect, open_cgroup
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.runtime.failure import say
 from moby_tui.engine.runtime.plan import joining
@@ -28,7 +30,7 @@ from moby_tui.engine.runtime.plan.container import (
 )
 from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
 from moby_tui.engine.runtime.plan.program import Program, tell_failure
-from moby_tui.engine.runtime.plan.stage import Stage, compile_stage
+from moby_tui.engine.runtime.plan.stage import compile_stage
 from moby_tui.engine.runtime.terminal import mount_devpts
 
 #: The parent of the control groups of containers that name none.
@@ -58,6 +60,7 @@ SAMPLE: Spec = {
         "sysctl": {"net.ipv4.ping_group_range": "0 0"},
     },
 }
+_CLONE_FLAGS = joining.clone_flags(SAMPLE)
 
 
 class Standby:
@@ -128,62 +131,54 @@ class Standby:
         self.cgroup.remove()
 
 
-def stand_by(foreign: list[int]) -> Standby | None:
-    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep.
+def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
+    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep, ``layout`` is what ``look_ahead`` found.
 
-    None where it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will say so.
+    None where it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will
+    say so. All the work is the new process's: whatever this one writes to, of its interpreter too, it pays for as long as it lives.
     """
-    try:
-        cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}")
-        if not cgroup.renames:
-            return None
-        cgroup.create({"devices": DEVICE_RULES})
-    except (OSError, ValueError):
+    if layout is None:
         return None
-    try:
-        return _make(cgroup, foreign)
-    except OSError:
-        cgroup.remove()
-        return None
-
-
-def _make(cgroup: Cgroup, foreign: list[int]) -> Standby | None:
-    devpts = mount_devpts()
+    cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}", layout)
     ours, theirs = socket.socketpair()
     report, child_report = os.pipe2(os.O_CLOEXEC)
-    around = Surroundings()
-    around.go = theirs.fileno()
-    around.entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
-    program = Program()
-    settle_ahead(program, around)
-    stage = compile_stage(program, devpts, cgroup.mounts())
-    pid = processes.Clone(joining.clone_flags(SAMPLE), cgroup.descriptor())()
+    try:
+        pid = processes.Clone(_CLONE_FLAGS, cgroup.make_birthplace())()
+    except OSError:
+        pid = -1
     if pid == 0:
-        for fd in (*foreign, ours.fileno(), report):
-            os.close(fd)
-        program.perform(child_report)
-        for fd in around.entrances:
-            os.close(fd)
-        _become(theirs, child_report, around, stage, devpts)
-    for fd in (child_report, *around.entrances):
-        os.close(fd)
+        _become(theirs, child_report, cgroup, layout, [*foreign, ours.fileno(), report])
+    os.close(child_report)
     theirs.close()
-    if pid > 0 and ours.recv(1) == _READY:
-        return Standby(pid, ours, report, cgroup, devpts)
+    ready, descriptors, _, _ = socket.recv_fds(ours, 1, 1) if pid > 0 else (b"", [], 0, None)
+    if ready == _READY:
+        return Standby(pid, ours, report, cgroup, descriptors[0])
     if pid > 0:
         os.waitpid(pid, 0)
     ours.close()
     os.close(report)
-    os.close(devpts)
-    cgroup.remove()
+    with suppress(OSError):
+        cgroup.remove()
     return None
 
 
-def _become(channel: socket.socket, report: int, around: Surroundings, stage: Stage, devpts: int) -> None:
-    """In the process itself, on its stage: waits for the configuration, lays out the plan and runs it. Never returns."""
+def look_ahead() -> Layout | None:
+    """Where control groups are, for the monitors of one launcher; None where no process can be made ahead."""
     try:
-        channel.send(_READY)
-        around.stage, around.devpts = stage, devpts
+        layout = detect()
+    except (OSError, ValueError):
+        return None
+    return layout if open_cgroup(CGROUP_PARENT, layout).renames else None
+
+
+def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, foreign: list[int]) -> None:
+    """In the process itself: makes what can be made ahead, waits for the configuration, lays out the plan and runs it. Never returns."""
+    try:
+        for fd in foreign:
+            os.close(fd)
+        around = Surroundings()
+        around.go = channel.fileno()
+        _take_stage(channel, report, cgroup, layout, around)
         # touches the pages that the real one will touch, which the kernel then need not copy first
         compile_container(json.loads(json.dumps(SAMPLE)), around)
         program = _lay_out(channel, around)
@@ -193,6 +188,24 @@ def _become(channel: socket.socket, report: int, around: Surroundings, stage: St
     except BaseException:
         calls.exit_group(127)
     program.run(report)
+
+
+def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, around: Surroundings) -> None:
+    """Leaves the host's tree, in control groups of its own, and says so. Raises ``OSError``, ``ValueError``."""
+    if detect() != layout:
+        raise OSError(errno.ESTALE, "the control groups are no longer where they were")
+    cgroup.create({"devices": DEVICE_RULES})
+    around.devpts = mount_devpts()
+    # the one is closed where it is attached
+    devpts = os.dup(around.devpts)
+    around.entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
+    program = Program()
+    settle_ahead(program, around)
+    around.stage = compile_stage(program, around.devpts, cgroup.mounts())
+    program.perform(report)
+    socket.send_fds(channel, [_READY], [devpts])
+    for fd in (devpts, *around.entrances):
+        os.close(fd)
 
 
 def _lay_out(channel: socket.socket, around: Surroundings) -> Program:

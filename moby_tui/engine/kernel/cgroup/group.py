@@ -53,6 +53,10 @@ class Cgroup:
         """Gives the group another name, with the processes that are in it. False where the kernel cannot: version 2, or another parent."""
         return False
 
+    def make_birthplace(self) -> int | None:
+        """Makes that part of the group which a process must be born in: its ``descriptor``. The process may ``create`` the rest."""
+        return self.descriptor()
+
     def descriptor(self) -> int | None:
         """A descriptor of the v2 folder for CLONE_INTO_CGROUP, valid until ``remove``; None where no v2 is mounted."""
         raise NotImplementedError

@@ -26,6 +26,15 @@ class Hierarchy:
         self.controllers = controllers
         self.name = name
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hierarchy) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        return self.version, self.mountpoint, self.controllers, self.name
+
 
 class Layout:
     """Version 2: ``unified`` is all there is to use. Version 1: the ``legacy`` trees, and in a hybrid ``unified`` beside them."""
@@ -38,6 +47,12 @@ class Layout:
         has_controllers = any(tree.controllers for tree in legacy)
         decisive = unified is not None and not _DECISIVE.isdisjoint(unified.controllers)
         self.version = 2 if unified is not None and (decisive or not has_controllers) else 1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and (self.legacy, self.unified) == (other.legacy, other.unified)
+
+    def __hash__(self) -> int:
+        return hash((*self.legacy, self.unified))
 
 
 def detect() -> Layout:

@@ -44,14 +44,23 @@ class LegacyCgroup(Cgroup):
         check(resources)
         try:
             for tree in self._trees:
-                files.remove(f"{tree.mountpoint}{self.path}", patience=0)
-                files.make(tree.mountpoint, self.path)
+                if self._unified < 0 or tree is not self._layout.unified:
+                    self._make_anew(tree)
             if "cpuset" in self._folders:
                 self._inherit_cpuset()
             self.update(resources)
         except BaseException:
             self._remove(patience=0, quiet=True)
             raise
+
+    def _make_anew(self, tree: Hierarchy) -> None:
+        files.remove(f"{tree.mountpoint}{self.path}", patience=0)
+        files.make(tree.mountpoint, self.path)
+
+    def make_birthplace(self) -> int | None:
+        if self._layout.unified is not None:
+            self._make_anew(self._layout.unified)
+        return self.descriptor()
 
     def rename(self, path: str) -> bool:
         """Every v1 tree can; what is left at the new place by an earlier container is removed."""
