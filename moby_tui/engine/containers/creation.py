@@ -55,6 +55,9 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
             shared = inherited(parts, asked.host_config.volumes_from or [])
             own = {path: value for path, value in (config.volumes or {}).items() if path not in shared}
             volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
+            for mount in volumes.mounts:
+                if mount.type == "image":
+                    mount.name = parts.images.resolve(mount.source).id
             taken = {mount.destination for mount in volumes.mounts}
             record = ContainerRecord(
                 id=ident,

@@ -116,14 +116,18 @@ class MountOptions:
                 self.data.append((key, value if equals else None))
 
 
-def open_bind_source(source: str, options: MountOptions, user_namespace: int = -1) -> tuple[int, bool]:
+def open_bind_source(
+    source: str, options: MountOptions, user_namespace: int = -1, *, directory: int = mounts.AT_FDCWD
+) -> tuple[int, bool]:
     """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
+
+    Where ``source`` is empty it is a copy of what ``directory`` is open for.
 
     Made before the clone: host paths cannot be reached later. With option ``idmap`` its owners are seen through the map of
     ``user_namespace``. Raises ``OSError``.
     """
     flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
-    tree = mounts.open_tree(mounts.AT_FDCWD, source, flags)
+    tree = mounts.open_tree(directory, source, flags | (0 if source else mounts.AT_EMPTY_PATH))
     recursive = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
     # private unless asked otherwise: a mount made in the container must not appear on the host
     mounts.mount_setattr(tree, "", recursive, propagation=options.propagation or mounts.MS_PRIVATE)
