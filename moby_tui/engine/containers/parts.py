@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.events.bus import EventBus
+from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -34,6 +35,7 @@ class Parts(msgspec.Struct, frozen=True):
     volumes: VolumeManager
     launcher: Launcher
     runtimes: Runtimes
+    remap: Remap
     hooks_dirs: list[Path]
     bus: EventBus
     publish: Callable[[str, str, str, dict[str, str]], object]

@@ -13,11 +13,8 @@ _SHARED = ("shared", "rshared")
 _SLAVE = ("slave", "rslave")
 
 
-def check(mounts: Iterable[MountPoint]) -> None:
-    """Raises ``InvalidArgument`` where mounts are to reach the container, or the host, and the source's own do not."""
-    asked = [mount for mount in mounts if mount.type == "bind" and mount.propagation in (*_SHARED, *_SLAVE)]
-    if not asked:
-        return
+def check(asked: Iterable[MountPoint]) -> None:
+    """``asked``: binds. Raises ``InvalidArgument`` where mounts are to reach the container, or the host, and the source's own do not."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         # proc_pid_mountinfo(5): id, parent, device, root, mount point, options, optional fields up to a dash
         fields = {line.split(" ", 1)[0]: line.split(" ") for line in file}

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.policy.security import SecurityProfile
-from moby_tui.engine.runtime import cdi, init, isolation, propagation, resources
+from moby_tui.engine.runtime import cdi, init, isolation, resources
 from moby_tui.engine.runtime import devices as device_list
 from moby_tui.engine.runtime.isolation import Isolation
 from moby_tui.engine.runtime.plan.defaults import STAGED, SYS
@@ -42,7 +42,7 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
     config, host = record.config, record.host_config
     own = identity.isolation
     devices = device_list.resolve(host)
-    propagation.check(record.mounts)
+    _check_propagation(record.mounts)
     configuration = {
         "ociVersion": "1.2.0",
         "process": _process(record, identity),
@@ -68,6 +68,14 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
     if devices.edits != cdi.Edits():
         _edit(configuration, devices.edits)
     return configuration
+
+
+def _check_propagation(mounts: list[MountPoint]) -> None:
+    if asked := [mount for mount in mounts if mount.type == "bind" and mount.propagation.lstrip("r") in ("shared", "slave")]:
+        # few containers come here
+        from moby_tui.engine.runtime import propagation
+
+        propagation.check(asked)
 
 
 def _put_init_first(configuration: Json, paths: ContainerPaths) -> None:

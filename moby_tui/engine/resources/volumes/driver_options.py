@@ -76,10 +76,6 @@ def _has_port(device: str) -> bool:
         return True
 
 
-def need_mount(options: dict[str, str] | None) -> bool:
-    return bool(options and options.get("type"))
-
-
 def mount(options: dict[str, str], target: str) -> None:
     """Mounts what the options name, with everything between mount(2) and mount(8) that needs no helper. Blocking. Raises ``MobyError``."""
     device, kind, flags, propagation, data = _parse(options)

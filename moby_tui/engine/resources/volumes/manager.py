@@ -7,14 +7,11 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.kernel import shared_mount
 from moby_tui.engine.kernel.trees import disk_usage, remove
-from moby_tui.engine.resources.volumes import driver_options
 from moby_tui.engine.resources.volumes.filters import VolumeFilter
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
@@ -74,7 +71,11 @@ class VolumeManager:
         """
         check_volume_driver(config.driver)
         options = config.driver_opts or None
-        driver_options.check(options or {})
+        if options:
+            # few volumes have any
+            from moby_tui.engine.resources.volumes import driver_options
+
+            driver_options.check(options)
         if not config.name:
             labels = {**(config.labels or {}), ANONYMOUS: ""}
             return self._create(os.urandom(32).hex(), labels, options)
@@ -156,10 +157,8 @@ class VolumeManager:
         try:
             for name in {mount.name for mount in mounts if mount.type == "volume"}:
                 volume = self._find(name)
-                if volume is not None and driver_options.need_mount(volume.options):
-                    self._make_folders(name)
-                    mount = partial(driver_options.mount, volume.options or {}, volume.mountpoint)
-                    held[volume.mountpoint] = await asyncio.to_thread(shared_mount.hold, volume.mountpoint, mount)
+                if volume is not None and volume.options and volume.options.get("type"):
+                    held[volume.mountpoint] = await asyncio.to_thread(self._hold, volume, volume.options)
         except BaseException:
             for fd in held.values():
                 os.close(fd)
@@ -167,9 +166,18 @@ class VolumeManager:
             raise
         return held
 
+    def _hold(self, volume: Volume, options: dict[str, str]) -> int:
+        from moby_tui.engine.kernel import shared_mount
+        from moby_tui.engine.resources.volumes import driver_options
+
+        self._make_folders(volume.name)
+        return shared_mount.hold(volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint))
+
     async def let_go(self, mountpoints: Iterable[str]) -> None:
         """Unmounts those that nobody holds any more."""
         for mountpoint in mountpoints:
+            from moby_tui.engine.kernel import shared_mount
+
             with contextlib.suppress(OSError):  # its removal tells, and tries again
                 await asyncio.to_thread(shared_mount.let_go, mountpoint)
 
@@ -255,6 +263,8 @@ class VolumeManager:
         return removed
 
     def _unmount(self, name: str) -> None:
+        from moby_tui.engine.kernel import shared_mount
+
         try:
             free = shared_mount.let_go(str(self._folder / name / DATA))
         except OSError as error:
