@@ -101,7 +101,7 @@ def adapt_mounts(mounts: list[Json], host: HostConfig, asked: list[MountPoint], 
         mapped = volumes | {"/etc/resolv.conf", "/etc/hostname", "/etc/hosts"} - {mount.destination for mount in asked}
         for mount in mounts:
             if mount["destination"] in mapped:
-                mount["options"] = [*mount["options"], "idmap"]
+                mount["options"] = [*mount["options"], "ridmap"]
     return mounts
 
 
