@@ -13,6 +13,7 @@ from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
+from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -43,6 +44,8 @@ class Engine:
         self._launcher = Launcher(lambda: self.events.poke())
         #: the OCI runtimes that its containers can be given to
         self.runtimes = Runtimes()
+        #: the user namespaces of containers that do not ask for one
+        self.remap = Remap()
         #: folders of hook files, in the format of podman: see ``runtime/hook_files.py``
         self.hooks_dirs: list[Path] = []
         self._builder: ImageBuilder | None = None
@@ -82,6 +85,7 @@ class Engine:
             volumes=self.volumes,
             launcher=self._launcher,
             runtimes=self.runtimes,
+            remap=self.remap,
             hooks_dirs=self.hooks_dirs,
             bus=self.events,
             publish=publish,
@@ -90,7 +94,9 @@ class Engine:
         )
         self.containers = ContainerService(parts)
         self._parts = parts
-        self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes)
+        self.system = SystemService(
+            self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes, self.remap
+        )
         self.images.used_by = self.containers.using_image
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()

@@ -6,6 +6,7 @@ import os
 
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel.cgroup import detect
+from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime.runtimes import Runtimes
@@ -31,6 +32,7 @@ class SystemService:
         images: ImageManager,
         volumes: VolumeManager,
         runtimes: Runtimes,
+        remap: Remap,
     ) -> None:
         self._paths = paths
         self._database = database
@@ -38,6 +40,7 @@ class SystemService:
         self._images = images
         self._volumes = volumes
         self._runtimes = runtimes
+        self._remap = remap
         #: whether the containers live on when the daemon that says so ends
         self.live_restore = True
 
@@ -73,7 +76,11 @@ class SystemService:
             live_restore_enabled=self.live_restore,
             runtimes={name: {"path": path or "in-process"} for name, path in self._runtimes.all().items()},
             default_runtime=self._runtimes.default,
-            security_options=["name=seccomp,profile=builtin", "name=cgroupns"],
+            security_options=[
+                "name=seccomp,profile=builtin",
+                *(["name=userns"] if self._remap.mode else []),
+                "name=cgroupns",
+            ],
         )
 
     async def login(self, auth: RegistryAuth) -> Login:

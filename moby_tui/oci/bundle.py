@@ -99,17 +99,32 @@ def _refuse(spec: Spec) -> None:
     if (linux.get("seccomp") or {}).get("listenerPath"):
         raise MobyError("a seccomp listener is not supported; leave listenerPath out")
     for namespace in linux["namespaces"]:
-        if namespace["type"] == "user":
-            raise MobyError("user namespaces are not supported by this command; leave the user namespace out")
         if namespace["type"] == "mount" and namespace.get("path"):
             raise MobyError("joining a mount namespace is not supported; leave its path out")
         if not namespace.get("path"):
             namespace.pop("path", None)
-    for key in ("uidMappings", "gidMappings"):
-        if linux.get(key):
-            raise MobyError(f"linux.{key} needs a user namespace")
+    _check_user_namespace(linux)
     if linux.get("timeOffsets") and not any(namespace["type"] == "time" for namespace in linux["namespaces"]):
         raise MobyError("linux.timeOffsets needs a time namespace")
+
+
+def _check_user_namespace(linux: Spec) -> None:
+    own = [namespace for namespace in linux["namespaces"] if namespace["type"] == "user"]
+    for key in ("uidMappings", "gidMappings"):
+        if linux.get(key) and not own:
+            raise MobyError(f"linux.{key} needs a user namespace")
+        if own and not own[0].get("path"):
+            check_mappings(f"linux.{key}", linux.get(key))
+
+
+def check_mappings(name: str, rows: object) -> None:
+    """Raises ``MobyError`` for what is no list of at least one row of three numbers."""
+    keys = ("containerID", "hostID", "size")
+    if not isinstance(rows, list) or not rows:
+        raise MobyError(f"{name} is missing: give it at least one row")
+    for row in rows:
+        if not isinstance(row, dict) or not all(isinstance(row.get(key), int) and row[key] >= 0 for key in keys):
+            raise MobyError(f"{name}: a row needs containerID, hostID and size")
 
 
 def _normal_mount(mount: Spec, bundle: str) -> Spec:
@@ -119,14 +134,21 @@ def _normal_mount(mount: Spec, bundle: str) -> Spec:
     destination = os.path.normpath("/" + str(mount["destination"]).lstrip("/"))
     source = str(mount.get("source") or "")
     for option in options:
-        if option == "tmpcopyup" or option in ("idmap", "ridmap") or option.startswith(("idmap=", "ridmap=")):
-            raise MobyError(f"mount option {option} of {destination} is not supported; leave it out")
-    if mount.get("uidMappings") or mount.get("gidMappings"):
-        raise MobyError(f"ID mappings of the mount {destination} are not supported; leave them out")
+        if option.startswith(("idmap=", "ridmap=")):
+            raise MobyError(f"mount option {option} of {destination} is not supported: give uidMappings and gidMappings")
+    mapped = {key: mount[key] for key in ("uidMappings", "gidMappings") if mount.get(key)}
+    if mapped:
+        for key in ("uidMappings", "gidMappings"):
+            check_mappings(f"{key} of the mount {destination}", mapped.get(key))
+        options += [] if {"idmap", "ridmap"} & set(options) else ["idmap"]
     if "bind" in options or "rbind" in options:
         kind, source = "bind", os.path.join(bundle, source)
     elif kind in _CGROUP_KINDS:
         kind = "cgroup"
     elif kind == "bind":
         options, source = ["bind", *options], os.path.join(bundle, source)
-    return {"destination": destination, "type": kind, "source": source, "options": options}
+    if kind != "bind" and {"idmap", "ridmap"} & set(options):
+        raise MobyError(f"the ids of the mount {destination} cannot be mapped: only a bind mount's can")
+    if kind != "tmpfs" and "tmpcopyup" in options:
+        raise MobyError(f"mount option tmpcopyup of {destination} is for tmpfs only")
+    return {"destination": destination, "type": kind, "source": source, "options": options, **mapped}

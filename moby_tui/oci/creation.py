@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from typing import Any
 
+from moby_tui.engine.kernel import ids
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime import hooks, terminal
+from moby_tui.engine.runtime import hooks, terminal, user_namespace
 from moby_tui.engine.runtime.execution import open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report
 from moby_tui.engine.runtime.plan import joining
@@ -17,7 +19,7 @@ from moby_tui.engine.runtime.plan.filesystem import MountOptions
 from moby_tui.engine.runtime.plan.gate import Gate
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
-from moby_tui.oci import console, removal, seccomp
+from moby_tui.oci import console, removal, seccomp, trees
 from moby_tui.oci.namespaces import Joined
 from moby_tui.oci.store import Container, Store
 
@@ -58,8 +60,9 @@ def create(store: Store, ident: str, asked: Asked) -> tuple[Container, int]:
     _check_terminal(spec, asked)
     hooks.check(spec)
     spec["keyring"] = "" if asked.no_new_keyring else f"_ses.{ident}"
+    user = open_user_namespace(spec["linux"]) if joining.has_user_namespace(spec) else -1
     container = store.new(ident, asked.bundle, spec, _cgroup_path(spec, ident))
-    making = _Making(container, spec, asked, store.root)
+    making = _Making(container, spec, asked, store.root, user)
     try:
         making.make()
     except BaseException:
@@ -93,12 +96,13 @@ def _cgroup_path(spec: Spec, ident: str) -> str:
 
 
 class _Making:
-    def __init__(self, container: Container, spec: Spec, asked: Asked, store: str) -> None:
+    def __init__(self, container: Container, spec: Spec, asked: Asked, store: str, user: int) -> None:
         self.container = container
         self.spec = spec
         self.asked = asked
         self.store = store
         self.cgroup = container.cgroup
+        self.user = user
         self.master = -1
         self.hooked = False
 
@@ -123,15 +127,22 @@ class _Making:
         around.root, around.root_point = self._open_root(), spec["root"]["path"]
         around.mask_point = f"{self.container.folder}/mask"
         os.mkdir(around.mask_point)
-        around.binds = open_binds(spec, {}, -1)
+        if self.user >= 0:
+            around.joined["user"] = self.user
+            # ours may be closed to its root
+            around.root_point, around.mask_point = joining.mount_points(spec, self.container.folder)
+        around.binds = open_binds(spec, trees.make(spec, around.root, around.joined.get("user", -1)), -1)
         around.seccomp = seccomp.program(self.store, spec["linux"].get("seccomp"))
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
         around.monitored, around.preserved, around.no_pivot = False, self.asked.preserved, self.asked.no_pivot
+        if spec["process"].get("terminal") or joining.has_user_namespace(spec):
+            # in a user namespace the kernel takes no group for it that is the host's
+            around.devpts = terminal.mount_devpts(*joining.id_maps(spec))
         if spec["process"].get("terminal"):
             self._open_terminal(around)
         else:
-            give_streams(spec["process"]["user"])
+            give_streams(host_user(spec))
         os.mkfifo(self.container.go, 0o600)
         around.before_program = Gate(os.open(self.container.go, os.O_RDWR | os.O_CLOEXEC))
         if any(hooks.of_stage(spec, stage) for stage in _BEFORE_ROOT):
@@ -151,9 +162,8 @@ class _Making:
 
     def _open_terminal(self, around: Surroundings) -> None:
         process = self.spec["process"]
-        around.devpts = terminal.mount_devpts()
         self.master, around.terminal = terminal.open_terminal(around.devpts)
-        os.fchown(around.terminal, int(process["user"].get("uid", 0)), 5)
+        os.fchown(around.terminal, host_user(self.spec), -1)
         size = process.get("consoleSize") or {}
         if size.get("height") and size.get("width"):
             terminal.resize(self.master, int(size["height"]), int(size["width"]))
@@ -168,6 +178,7 @@ class _Making:
         spec, container = self.spec, self.container
         child_report = os.open(container.report, os.O_WRONLY | os.O_CLOEXEC)
         around.go, go = os.pipe2(os.O_CLOEXEC)
+        born, around.born = os.pipe2(os.O_CLOEXEC)
         program = compile_container(spec, around)
         clone = processes.Clone(joining.clone_flags(spec), self.cgroup.descriptor())
         with Joined(spec["linux"]):
@@ -177,8 +188,11 @@ class _Making:
                 program.run(child_report)
         if pid < 0:
             raise OSError(-pid, "cannot make the namespaces")
-        for fd in (around.go, child_report, *around.entrances):
+        for fd in (around.go, around.born, child_report, *around.entrances, *around.joined.values()):
             os.close(fd)
+        if joining.forks(spec):
+            pid = self._await_birth(born, pid)
+        os.close(born)
         for gate in (around.before_root, around.before_program):
             if gate is not None:
                 gate.child_is_made()
@@ -187,6 +201,15 @@ class _Making:
         _set_oom_score(pid, spec["process"].get("oomScoreAdj"))
         os.write(go, b"g")
         os.close(go)
+
+    def _await_birth(self, born: int, first: int) -> int:
+        """The process that stays: one more is needed on the way into a pid namespace that belongs to a user namespace."""
+        told = os.read(born, 4)
+        os.waitpid(first, 0)
+        if not told:
+            report = os.open(self.container.report, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            raise StartFailure.of_report(read_report(report)[1], str(self.spec["process"]["args"][0]))
+        return int.from_bytes(told, sys.byteorder)
 
     def _run_hooks(self, around: Surroundings) -> None:
         """When all mounts are made and the root is not changed yet, so that a hook can still mount what it brings."""
@@ -210,9 +233,33 @@ class _Making:
         removal.remove(self.container, self.spec if self.hooked else {})
 
 
-def give_streams(user: Spec) -> None:
-    """Lets a process of that user open its own /dev/stdout again; the null device is not ours to give."""
-    uid = int(user.get("uid") or 0)
+def open_user_namespace(linux: Spec) -> int:
+    """That of the path, or a new one; ``linux`` has its maps afterwards, and a path for what is there now. Raises ``MobyError``."""
+    namespace = next(namespace for namespace in linux["namespaces"] if namespace["type"] == "user")
+    path = namespace.get("path")
+    try:
+        if not path:
+            namespace["path"] = "/proc/self/fd/user"
+            return user_namespace.make(linux["uidMappings"], linux["gidMappings"])
+        joined = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        linux["uidMappings"], linux["gidMappings"] = user_namespace.maps_of(joined)
+        return joined
+    except OSError as error:
+        what = f"join user namespace {path}" if path else "make a user namespace with these maps"
+        raise MobyError(f"cannot {what}: {(error.strerror or str(error)).lower()}") from error
+
+
+def host_user(spec: Spec, process: Spec | None = None) -> int:
+    """The host's id of the user that the process will be. Raises ``MobyError`` where that is not mapped."""
+    uid = int(((process or spec["process"]).get("user") or {}).get("uid") or 0)
+    try:
+        return ids.to_host(joining.id_maps(spec)[0], uid)
+    except ValueError:
+        raise MobyError(f"user {uid} is not mapped in the user namespace: add it to linux.uidMappings") from None
+
+
+def give_streams(uid: int) -> None:
+    """Lets a process of that user of the host open its own /dev/stdout again; the null device is not ours to give."""
     for fd in (0, 1, 2):
         try:
             status = os.fstat(fd)

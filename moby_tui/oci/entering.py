@@ -16,7 +16,7 @@ from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, seccomp
 from moby_tui.oci.arguments import Options
-from moby_tui.oci.creation import give_streams, write_pid
+from moby_tui.oci.creation import give_streams, host_user, write_pid
 from moby_tui.oci.store import Container, Store
 
 Spec = dict[str, Any]
@@ -34,13 +34,13 @@ def execute(store: Store, options: Options) -> int:
     streams, master, peer = (-1, -1, -1), -1, -1
     if process.get("terminal"):
         master, peer = console.open_in_container(container.pid)
-        os.fchown(peer, int(process["user"].get("uid") or 0), -1)
+        os.fchown(peer, host_user(config, process), -1)
         size = process.get("consoleSize") or {}
         if size.get("height"):
             terminal.resize(master, int(size["height"]), int(size["width"]))
         _hand_over(options, master)
     else:
-        give_streams(process["user"])
+        give_streams(host_user(config, process))
     program = seccomp.program(store.root, config["linux"].get("seccomp"))
     pid = _enter(container, process, program, peer, streams, options.number("preserve-fds"))
     if peer >= 0:

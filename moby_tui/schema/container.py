@@ -309,7 +309,10 @@ class ContainerState(Wire, kw_only=True):
 
 
 class MountPoint(Wire, kw_only=True):
-    """A mount as the container has it. ``rw`` false means read-only."""
+    """A mount as the container has it. ``rw`` false means read-only.
+
+    Of an image ``name`` is the id that ``source`` meant when the container was created.
+    """
 
     type: str
     name: str = ""
@@ -319,6 +322,8 @@ class MountPoint(Wire, kw_only=True):
     mode: str = ""
     rw: bool = field(default=True, name="RW")
     propagation: str = ""
+    #: what of the volume or image is mounted
+    subpath: str | UnsetType = UNSET
 
 
 class NetworkSettings(Wire, kw_only=True):

@@ -9,6 +9,8 @@ class CpuUsage(Struct, kw_only=True):
     total_usage: int = 0
     usage_in_kernelmode: int = 0
     usage_in_usermode: int = 0
+    #: of each CPU; only cgroup version 1 tells
+    percpu_usage: list[int] | None = None
 
 
 class ThrottlingData(Struct, kw_only=True):
@@ -28,6 +30,8 @@ class MemoryStats(Struct, kw_only=True):
     """``limit`` is the host's memory where the container has none."""
 
     usage: int = 0
+    #: the most there was; only cgroup version 1 tells
+    max_usage: int = 0
     limit: int = 0
     stats: dict[str, int] = field(default_factory=dict)
     failcnt: int = 0
@@ -48,6 +52,13 @@ class BlkioEntry(Struct, kw_only=True):
 class BlkioStats(Struct, kw_only=True):
     io_service_bytes_recursive: list[BlkioEntry] | None = None
     io_serviced_recursive: list[BlkioEntry] | None = None
+    #: what the kernel's CFQ scheduler told, on cgroup version 1, until Linux 5.0
+    io_queue_recursive: list[BlkioEntry] | None = None
+    io_service_time_recursive: list[BlkioEntry] | None = None
+    io_wait_time_recursive: list[BlkioEntry] | None = None
+    io_merged_recursive: list[BlkioEntry] | None = None
+    io_time_recursive: list[BlkioEntry] | None = None
+    sectors_recursive: list[BlkioEntry] | None = None
 
 
 class NetworkStats(Struct, kw_only=True):

@@ -105,8 +105,6 @@ def test_what_cannot_be_made(either: bundle.Runtime, tmp_path: Path, change: Any
     [
         (lambda config: config["linux"].update(intelRdt={"closID": "x"}), "intelRdt"),
         (lambda config: config["linux"].update(mountLabel="x"), "mountLabel"),
-        (lambda config: config["linux"]["namespaces"].append({"type": "user"}), "user namespaces"),
-        (lambda config: config["mounts"].append({"destination": "/t", "type": "tmpfs", "options": ["tmpcopyup"]}), "tmpcopyup"),
         (
             lambda config: config["linux"].update(seccomp={"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x"}),
             "listenerPath",

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from moby_tui.api.server import omitted
 from moby_tui.api.server.versions import ApiVersion
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
-from moby_tui.schema.container import ContainerCreate, ContainerInspect, ContainerUpdate
+from moby_tui.schema.container import ContainerCreate, ContainerInspect, ContainerSummary, ContainerUpdate
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageInspect, ImageSummary
+from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info
 
 _BRIDGE_FIELDS = (
@@ -42,6 +44,7 @@ _NOT_OF_IMAGES = frozenset(
         "StopTimeout",
     }
 )
+_WITHOUT_NAMES = frozenset({"bridge", "host", "none"})
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
 
@@ -72,8 +75,10 @@ def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[
             del result[size]
     networks = result["NetworkSettings"]["Networks"]
     if version < (1, 45):
-        for endpoint in networks.values():
-            endpoint["Aliases"] = [*(endpoint["Aliases"] or []), container.id[:12]]
+        # a container is known by its short id in the networks that have names
+        for name, endpoint in networks.items():
+            if name not in _WITHOUT_NAMES:
+                endpoint["Aliases"] = [*(endpoint["Aliases"] or []), container.id[:12]]
     if version < (1, 52):
         bridge = networks.get("bridge", {})
         result["NetworkSettings"] |= {
@@ -88,17 +93,21 @@ def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[
         result["GraphDriver"] = {"Name": container.driver, "Data": None}
     else:
         del result["Config"]["MacAddress"]
+    omitted.of_inspect(result, version)
     return result
 
 
-def container_summaries(rows: list[Any]) -> list[dict[str, Any]]:
+def container_summaries(rows: list[ContainerSummary], version: ApiVersion) -> list[dict[str, Any]]:
     """Sizes are there only where they were asked for, addresses only where a port is published."""
-    result = []
-    for row in rows:
-        value = to_builtins(row)
-        value = {key: item for key, item in value.items() if not (key in ("SizeRw", "SizeRootFs") and item is None)}
-        value["Ports"] = [{key: item for key, item in port.items() if item is not None} for port in value["Ports"]]
-        result.append(value)
+    result: list[dict[str, Any]] = [to_builtins(row) for row in rows]
+    for row in result:
+        omitted.of_summary(row, version)
+    return result
+
+
+def stats(sample: Stats) -> dict[str, Any]:
+    result: dict[str, Any] = to_builtins(sample)
+    omitted.of_stats(result)
     return result
 
 
@@ -166,7 +175,7 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
     legacy = {
         "LayersSize": value.layers_size,
         "Images": [image_summary(image, version) for image in value.images],
-        "Containers": container_summaries(value.containers),
+        "Containers": container_summaries(value.containers, version),
         "Volumes": to_builtins(value.volumes),
         "BuildCache": value.build_cache,
     }

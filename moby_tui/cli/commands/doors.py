@@ -55,6 +55,13 @@ def daemon(
         list[str] | None,
         typer.Option(help="Register another OCI runtime: name=path (may come several times)", metavar="runtime"),
     ] = None,
+    userns_remap: Annotated[
+        str,
+        typer.Option(
+            help="Run containers in a user namespace, with the ids of this user in /etc/subuid: default or user[:group]",
+            metavar="string",
+        ),
+    ] = "",
     default_runtime: Annotated[str, typer.Option(help="Runtime of containers that name none", metavar="string")] = "moby",
 ) -> None:
     """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on.
@@ -74,7 +81,7 @@ def daemon(
     hosts = host or ([given.host] if given.host else [fallback])
     runtimes = _runtimes(add_runtime or [])
     stop_after = None if live_restore else shutdown_timeout
-    session.call(lambda client: _serve(client, hosts, group, stop_after, runtimes, default_runtime))
+    session.call(lambda client: _serve(client, hosts, group, stop_after, runtimes, default_runtime, userns_remap))
 
 
 def _runtimes(given: list[str]) -> dict[str, str]:
@@ -86,7 +93,13 @@ def _runtimes(given: list[str]) -> dict[str, str]:
 
 
 async def _serve(
-    client: Client, hosts: list[str], group: str, stop_after: int | None, runtimes: dict[str, str], default_runtime: str
+    client: Client,
+    hosts: list[str],
+    group: str,
+    stop_after: int | None,
+    runtimes: dict[str, str],
+    default_runtime: str,
+    userns_remap: str,
 ) -> None:
     """``stop_after``: the seconds that the containers have to end when the daemon does; None where they live on."""
     from moby_tui.api.server.serve import serve
@@ -97,6 +110,7 @@ async def _serve(
     for name, path in runtimes.items():
         client.runtimes.add(name, path)
     client.runtimes.default = default_runtime
+    client.remap.set(userns_remap)
     client.system.live_restore = stop_after is None
     await client.containers.restore()
     await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)

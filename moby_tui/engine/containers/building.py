@@ -52,7 +52,10 @@ class ContainerSteps:
             entrypoint=[""],
             cmd=step.command,
             env=step.environment,
-            host_config=HostConfig(log_config=LogConfig(type="none"), network_mode=step.network),
+            # what RUN --mount brings belongs to the host's ids
+            host_config=HostConfig(
+                log_config=LogConfig(type="none"), network_mode=step.network, userns_mode="host" if step.trees else ""
+            ),
         )
         record = parts.get((await creation.create(parts, asked, "")).id)
         mounts = [MountPoint(type="bind", destination=destination) for destination in step.trees]

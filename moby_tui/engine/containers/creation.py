@@ -12,7 +12,7 @@ import msgspec
 from moby_tui.engine.containers import health
 from moby_tui.engine.containers.ending import parse_signal
 from moby_tui.engine.containers.inheritance import inherited
-from moby_tui.engine.containers.isolation import settle_references
+from moby_tui.engine.containers.isolation import references, settle_references
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission, security
@@ -55,6 +55,9 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
             shared = inherited(parts, asked.host_config.volumes_from or [])
             own = {path: value for path, value in (config.volumes or {}).items() if path not in shared}
             volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
+            for mount in volumes.mounts:
+                if mount.type == "image":
+                    mount.name = parts.images.resolve(mount.source).id
             taken = {mount.destination for mount in volumes.mounts}
             record = ContainerRecord(
                 id=ident,
@@ -152,10 +155,12 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
         host.network_mode = "bridge"
     if host.memory and not host.memory_swap:
         host.memory_swap = host.memory * 2
+    host.pids_limit = host.pids_limit or None
     host.shm_size = host.shm_size or 64 * 1024 * 1024
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"
     settle_references(parts, host)
+    parts.remap.apply(host, references(host))
     host.runtime = host.runtime or parts.runtimes.default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"
@@ -170,7 +175,10 @@ def _check_runtime(parts: Parts, host: HostConfig) -> None:
 
 
 def _merge_environment(preset: list[str], asked: list[str]) -> list[str]:
-    merged = {entry.partition("=")[0]: entry for entry in (*preset, *asked)}
+    """What is asked for, then what the image has beside it: Docker's order."""
+    merged = {entry.partition("=")[0]: entry for entry in asked}
+    for entry in preset:
+        merged.setdefault(entry.partition("=")[0], entry)
     return list(merged.values())
 
 

@@ -13,7 +13,7 @@ _MODES = frozenset({"", "rw", "ro", "z", "Z"})
 
 
 def inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
-    """By destination, the binds and volumes of the containers named as ``NAME[:ro|rw]``; a later one wins.
+    """By destination, the binds, volumes and images of the containers named as ``NAME[:ro|rw]``; a later one wins.
 
     What is read-only there is read-only here, whatever is asked for. Raises ``NotFound``, ``InvalidArgument``.
     """
@@ -25,6 +25,6 @@ def inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
         if mode not in _MODES:
             raise InvalidArgument(f'invalid mode for volumes-from: "{mode}"; it is ro or rw')
         for mount in parts.get(name).mounts:
-            if mount.type in ("bind", "volume"):
+            if mount.type in ("bind", "volume", "image"):
                 found[mount.destination] = msgspec.structs.replace(mount, rw=mount.rw and mode != "ro")
     return found

@@ -86,6 +86,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
         fault.point("settle.cgroup ended")
     await parts.networks.reconcile()
     fault.point("settle.networks undone")
+    await parts.volumes.let_go_of(record.mounts)
     if not state.alive:
         state.pid = 0
     else:

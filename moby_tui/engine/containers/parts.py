@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.events.bus import EventBus
+from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.resources.images import mount_points
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
@@ -36,6 +37,7 @@ class Parts(msgspec.Struct, frozen=True):
     volumes: VolumeManager
     launcher: Launcher
     runtimes: Runtimes
+    remap: Remap
     hooks_dirs: list[Path]
     bus: EventBus
     publish: Callable[[str, str, str, dict[str, str]], object]

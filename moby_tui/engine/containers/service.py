@@ -364,11 +364,11 @@ class ContainerService(Runs):
         await boot.shut_down(self._parts, timeout)
 
     def using_image(self, image_id: str) -> builtins.list[tuple[str, bool]]:
-        """The containers made of an image, and whether each runs."""
+        """The containers made of an image or with it mounted, and whether each runs."""
         return [
             (record.id, view.current_state(self._parts, record).alive)
             for record in self._parts.list()
-            if record.image_id == image_id
+            if record.image_id == image_id or any(mount.type == "image" and mount.name == image_id for mount in record.mounts)
         ]
 
     def using_volume(self, name: str) -> builtins.list[str]:

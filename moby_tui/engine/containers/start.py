@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from moby_tui.engine.containers import health, logs, orphans, restarting
 from moby_tui.engine.containers import isolation as isolations
 from moby_tui.engine.containers.parts import Parts, event_attributes
 from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import security
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
@@ -63,9 +66,11 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
         isolation = await isolations.prepare(parts, record)
         isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
         try:
+            isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
             await _start_isolated(parts, record, files, lock, isolation, restarts)
         finally:
             isolation.close()
+            await parts.volumes.let_go(isolation.volumes)
     except (MobyError, OSError) as error:
         if not await _settle_killed(parts, record, files):
             _record_failure(files, error)
@@ -159,7 +164,7 @@ async def _launch(
     isolation.check_user(who.uid, [who.gid, *who.groups])
     _write_files(files, record, sandbox)
     fault.point("start.files written")
-    identity = spec.Identity(who, profile, isolation)
+    identity = spec.Identity(who, profile, isolation, *_found_for_mounts(parts, record, root))
     configuration = spec.build(
         record,
         identity,
@@ -177,14 +182,27 @@ async def _launch(
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program, [*joined], [*isolation.trees])
+    order.volumes = [*isolation.volumes]
     order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
     order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
-    kept = [*sandbox.keep_fds, *isolation.kept]
+    kept = [*sandbox.keep_fds, *isolation.kept, *isolation.volumes.values()]
     descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]
     await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")
     for event in parts.volumes.mount_events("mount", record.id, record.mounts):
         parts.publish(*event)
+
+
+def _found_for_mounts(parts: Parts, record: ContainerRecord, root: int) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """For ``spec.Identity``: the layers of the images that are mounted, and the modes of what a tmpfs is mounted over."""
+    images = {mount.name for mount in record.mounts if mount.type == "image"}
+    layers = {ident: [str(layer) for layer in parts.images.resolve(ident).layers] for ident in images}
+    modes = {}
+    for mount in record.mounts:
+        if mount.type == "tmpfs":
+            with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH | os.O_DIRECTORY)) as folder:
+                modes[mount.destination] = stat.S_IMODE(os.fstat(folder).st_mode)
+    return layers, modes
 
 
 def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from moby_tui.engine.containers import health
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import NetworkState, read_network
+from moby_tui.engine.policy import security
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
@@ -22,6 +23,8 @@ from moby_tui.schema.container import (
     ContainerSummary,
     EndpointSettings,
     HealthSummary,
+    HostConfig,
+    MountPoint,
     NetworkSettings,
     Port,
     SummaryHostConfig,
@@ -76,14 +79,14 @@ def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSum
         image_id=record.image_id,
         command=" ".join([record.path, *record.args]),
         created=int(record.created),
-        ports=_ports(record, network),
+        ports=_ports(record, network) if state.alive else [],
         labels=record.config.labels or {},
         state=state.status,
         status=status_text(state, found.status if found else ""),
         health=HealthSummary(status=found.status, failing_streak=found.failing_streak) if found else HealthSummary(),
         host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
         network_settings=SummaryNetworkSettings(networks=network.endpoints or _asked_endpoints(record)),
-        mounts=record.mounts,
+        mounts=_mounts(record),
     )
 
 
@@ -115,8 +118,8 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
         name=f"/{record.name}",
         restart_count=state.restart_count,
-        host_config=record.host_config,
-        mounts=record.mounts,
+        host_config=_shown(record.host_config),
+        mounts=_mounts(record),
         config=record.config,
         network_settings=NetworkSettings(
             sandbox_id=record.id if state.alive else "",
@@ -125,6 +128,28 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
             networks=network.endpoints or _asked_endpoints(record),
         ),
     )
+
+
+def _shown(host: HostConfig) -> HostConfig:
+    """With what the security options come to. A privileged container's paths are open, which null says."""
+    masked, read_only = security.covered_paths(host, security.parse_options(host.security_opt))
+    shown = msgspec.structs.replace(host, console_size=host.console_size or [0, 0])
+    if not host.privileged:
+        shown.masked_paths, shown.readonly_paths = masked, read_only
+    return shown
+
+
+def _mounts(record: ContainerRecord) -> list[MountPoint]:
+    """As Docker: what ``--tmpfs`` asks for is in the configuration alone; a volume's mode says that its label is shared, a tmpfs has none."""
+    plain = {"/" + target.strip("/") for target in record.host_config.tmpfs or ()}
+    shown = [mount for mount in record.mounts if mount.type != "tmpfs" or mount.destination not in plain]
+    return [msgspec.structs.replace(mount, mode=_mode(mount)) for mount in shown]
+
+
+def _mode(mount: MountPoint) -> str:
+    if mount.type == "tmpfs":
+        return ""
+    return mount.mode or ("z" if mount.type == "volume" else "")
 
 
 def _asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:

@@ -69,7 +69,7 @@ def _mount_each(layers: list[str], writable: Writable | None) -> int:
         return kernel.fsmount(context, attributes=0 if writable else kernel.MOUNT_ATTR_RDONLY)
 
 
-def mount_mapped(layers: list[str], writable: Writable, user_namespace: int, owner: tuple[int, int]) -> int:
+def mount_mapped(layers: list[str], writable: Writable | None, user_namespace: int, owner: tuple[int, int]) -> int:
     """As ``mount``, seen through the id map of a user namespace: what its root owns belongs to the image's root on disk.
 
     Overlayfs itself cannot be mapped, its layers can (Linux 5.19), where their file system can (mount_setattr(2)). ``owner`` are the
@@ -78,7 +78,7 @@ def mount_mapped(layers: list[str], writable: Writable, user_namespace: int, own
 
     def work() -> int:
         _enter_own_namespace()
-        for folder in _to_cover(layers, os.path.dirname(writable[0])):
+        for folder in _to_cover(layers, writable):
             _cover_mapped(folder, user_namespace)
         with making_files_as(*owner):
             return _mount_covered(layers, writable)
@@ -86,12 +86,24 @@ def mount_mapped(layers: list[str], writable: Writable, user_namespace: int, own
     return _on_own_thread(work)
 
 
-def _to_cover(layers: list[str], parent: str) -> set[str]:
-    """Few folders that hold all layers and what is in ``parent``, none within another: a view is not mapped twice."""
+def _to_cover(layers: list[str], writable: Writable | None) -> set[str]:
+    """Few folders that hold all of it, none within another: a view is not mapped twice."""
+    written = {os.path.dirname(writable[0])} if writable else set()
     if not layers:
-        return {parent}
+        return written
     common = os.path.commonpath(layers)
-    return {*layers, parent} if os.path.commonpath([common, parent]) == common else {common, parent}
+    within = any(os.path.commonpath([common, folder]) == common for folder in written)
+    return written | ({*layers} if within else {common})
+
+
+def in_own_namespace(work: Callable[[], int]) -> int:
+    """What ``work`` answers, done where what it mounts is seen by nobody and gone with it. Raises what it does, if that is an ``OSError``."""
+
+    def alone() -> int:
+        _enter_own_namespace()
+        return work()
+
+    return _on_own_thread(alone)
 
 
 def _cover_mapped(folder: str, user_namespace: int) -> None:
@@ -104,9 +116,12 @@ def _cover_mapped(folder: str, user_namespace: int) -> None:
         os.close(fd)
 
 
-def _mount_covered(layers: list[str], writable: Writable) -> int:
+def _mount_covered(layers: list[str], writable: Writable | None) -> int:
     """Either way, on a thread that is in a mount namespace of its own already."""
+    if writable is None and len(layers) == 1:
+        return _clone(layers[0])
     if not layers:
+        assert writable is not None
         return _clone(writable[0])
     try:
         return _mount_each(layers, writable)
@@ -119,11 +134,7 @@ def _mount_covered(layers: list[str], writable: Writable) -> int:
 def _mount_old(layers: list[str], writable: Writable | None) -> int:
     """mount(2) in a namespace of a thread's own, then a detached copy; the namespace ends with the thread."""
 
-    def work() -> int:
-        _enter_own_namespace()
-        return _mount_in_own_namespace(layers, writable)
-
-    return _on_own_thread(work)
+    return in_own_namespace(lambda: _mount_in_own_namespace(layers, writable))
 
 
 def _on_own_thread(work: Callable[[], int]) -> int:

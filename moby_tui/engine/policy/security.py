@@ -60,7 +60,7 @@ def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
     warnings = [warning] if warning else []
     if granted.missing:
         warnings.append(f"this engine does not hold {', '.join(granted.missing)}; the container runs without")
-    open_paths = host.privileged or options.system_paths
+    masked, read_only = covered_paths(host, options)
     return SecurityProfile(
         capabilities=granted.granted,
         missing_capabilities=granted.missing,
@@ -68,11 +68,18 @@ def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
         seccomp_program=program,
         no_new_privileges=options.no_new_privileges,
         apparmor_profile=confinement,
-        masked_paths=_covered(_paths(host.masked_paths, _masked_by_default(), none=open_paths), options) + options.mask,
-        readonly_paths=_covered(_paths(host.readonly_paths, list(READONLY_PATHS), none=open_paths), options),
+        masked_paths=masked,
+        readonly_paths=read_only,
         writable_cgroups=host.privileged if options.writable_cgroups is None else options.writable_cgroups,
         warnings=warnings,
     )
+
+
+def covered_paths(host: HostConfig, options: Options) -> tuple[list[str], list[str]]:
+    """What of /proc and /sys is not to be seen, and what is only to be read."""
+    open_paths = host.privileged or options.system_paths
+    masked = _covered(_paths(host.masked_paths, _masked_by_default(), none=open_paths), options) + options.mask
+    return masked, _covered(_paths(host.readonly_paths, list(READONLY_PATHS), none=open_paths), options)
 
 
 def parse_options(given: list[str] | None) -> Options:

@@ -122,10 +122,19 @@ def shared_maps(uid_name: str, gid_name: str) -> tuple[IdMap, IdMap]:
 
 def root_maps() -> tuple[IdMap, IdMap]:
     """For ``nomap``: the subordinate ids of root; the last of the default range where root has none."""
-    default = [{"containerID": 0, "hostID": sum(_DEFAULT), "size": _DEFAULT_SIZE}]
+    default = [default_row()]
     if not _subordinate(_SUBUID, "root") or not _subordinate(_SUBGID, "root"):
         return default, default
     return shared_maps("root", "root")
+
+
+def default_row() -> dict[str, int]:
+    """The one range that is kept apart from what ``auto`` divides."""
+    return {"containerID": 0, "hostID": sum(_DEFAULT), "size": _DEFAULT_SIZE}
+
+
+def has_ids(name: str) -> bool:
+    return bool(_subordinate(_SUBUID, name) and _subordinate(_SUBGID, name))
 
 
 def identity_maps() -> tuple[IdMap, IdMap]:

@@ -28,6 +28,8 @@ class Isolation(msgspec.Struct, kw_only=True):
     sources: dict[str, str] = {}
     #: what only has to stay open while the container runs
     kept: list[int] = []
+    #: where volumes were mounted for it, and what keeps them so
+    volumes: dict[str, int] = {}
     #: the maps of its user namespace; empty in the host's
     uids: IdMap = []
     gids: IdMap = []
@@ -62,7 +64,7 @@ class Isolation(msgspec.Struct, kw_only=True):
                 raise InvalidArgument(f"{what} {ident} is not mapped in the container's user namespace: map more ids") from None
 
     def close(self) -> None:
-        for fd in (*self.joined.values(), *self.trees.values(), *self.kept, self.network):
+        for fd in (*self.joined.values(), *self.trees.values(), *self.kept, *self.volumes.values(), self.network):
             if fd >= 0:
                 with suppress(OSError):
                     os.close(fd)
@@ -95,10 +97,11 @@ def adapt_mounts(mounts: list[Json], host: HostConfig, asked: list[MountPoint], 
     mounts = [replaced.get(mount["destination"], mount) for mount in mounts]
     if isolation.user is not None:
         volumes = {mount.destination for mount in asked if mount.type == "volume"}
+        # an image's layers are mapped before they are laid over each other
         mapped = volumes | {"/etc/resolv.conf", "/etc/hostname", "/etc/hosts"} - {mount.destination for mount in asked}
         for mount in mounts:
             if mount["destination"] in mapped:
-                mount["options"] = [*mount["options"], "idmap"]
+                mount["options"] = [*mount["options"], "ridmap"]
     return mounts
 
 

@@ -33,7 +33,7 @@ from moby_tui.engine.runtime.logs.settings import LogSettings
 from moby_tui.engine.runtime.loop import PRIORITY, READ, Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.plan import joining
-from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, open_binds
+from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, open_binds, open_own_sources
 from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.plan.stage import Stage, compile_stage
 from moby_tui.engine.runtime.standby import SAMPLE, Standby
@@ -221,7 +221,11 @@ class Monitor:
         if self.listener is None:
             self._open_doors()
         assert self.stdio is not None
-        self.child = runtime.create(spec, self.root, self.joined, self.trees, self.stdio)
+        trees = dict(self.trees)
+        open_own_sources(spec, trees, self.joined.get("user", -1))
+        self.child = runtime.create(spec, self.root, self.joined, trees, self.stdio)
+        for destination in trees.keys() - self.trees.keys():
+            os.close(trees[destination])
         self._write_created()
         self.stdio.start()
         runtime.start()
@@ -451,7 +455,7 @@ class Monitor:
         while self.state.status == "restarting" and restart.again(self):
             self._watch_run()
         # the kernel takes some 15 ms to delete a link: a removal that frees no port need not wait for it
-        link_last = self.order.auto_remove and len(self.kept) <= 1
+        link_last = self.order.auto_remove and len(self.kept) <= 1 and not self.order.volumes
         self.put_away(keep_network=link_last)
         fault.point("monitor.put away")
         self._finish()
@@ -544,6 +548,7 @@ class Monitor:
         self.joined, self.trees = {}, {}
         if not keep_network:
             self._undo(self._undo_network)
+        self._undo(self._unmount_volumes)
         fault.point("monitor.network undone")
         self._undo(self._remove_cgroup)
         fault.point("monitor.cgroup removed")
@@ -586,6 +591,14 @@ class Monitor:
             for fd in self.kept:
                 if fd not in closed:
                     os.close(fd)
+
+    def _unmount_volumes(self) -> None:
+        if self.order.volumes:
+            # few containers come here
+            from moby_tui.engine.kernel import shared_mount
+
+            for mounted in self.order.volumes:
+                shared_mount.let_go(mounted)
 
     def _remove_cgroup(self) -> None:
         if self.runtime is not None:

@@ -31,20 +31,25 @@ class Identity(msgspec.Struct, frozen=True):
     user: User
     security: SecurityProfile
     isolation: Isolation = msgspec.field(default_factory=Isolation)
+    #: the layers, top-most first, of each image that is mounted, by its id
+    images: dict[str, list[str]] = {}
+    #: the modes that the root's own folders have where a tmpfs is mounted over them
+    modes: dict[str, int] = {}
 
 
 def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *, cgroup: str, has_network: bool) -> Json:
-    """The configuration. Raises ``InvalidArgument`` on a device that is not there."""
+    """The configuration. Raises ``InvalidArgument`` on a device that is not there, or a bind that cannot share its mounts."""
     config, host = record.config, record.host_config
     own = identity.isolation
     devices = device_list.resolve(host)
+    _check_propagation(record.mounts)
     configuration = {
         "ociVersion": "1.2.0",
         "process": _process(record, identity),
         "root": {"path": str(paths.run / "rootfs"), "readonly": host.readonly_rootfs},
         "hostname": "" if host.uts_mode == "host" else config.hostname,
         "domainname": config.domainname,
-        "mounts": isolation.adapt_mounts(_mounts(record, own.names or paths, identity.security), host, record.mounts, own),
+        "mounts": isolation.adapt_mounts(_mounts(record, own.names or paths, identity), host, record.mounts, own),
         "linux": {
             "namespaces": isolation.namespaces(host, own, has_network=has_network),
             **({"uidMappings": own.uids, "gidMappings": own.gids} if own.uids else {}),
@@ -63,6 +68,14 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
     if devices.edits != cdi.Edits():
         _edit(configuration, devices.edits)
     return configuration
+
+
+def _check_propagation(mounts: list[MountPoint]) -> None:
+    if asked := [mount for mount in mounts if mount.type == "bind" and mount.propagation.lstrip("r") in ("shared", "slave")]:
+        # few containers come here
+        from moby_tui.engine.runtime import propagation
+
+        propagation.check(asked)
 
 
 def _put_init_first(configuration: Json, paths: ContainerPaths) -> None:
@@ -139,9 +152,9 @@ def _merge_environment(*parts: list[str]) -> list[str]:
     return [f"{name}={value}" for name, value in merged.items()]
 
 
-def _mounts(record: ContainerRecord, paths: ContainerPaths, security: SecurityProfile) -> list[Json]:
+def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) -> list[Json]:
     host = record.host_config
-    writable = {"/sys": host.privileged, "/sys/fs/cgroup": security.writable_cgroups}
+    writable = {"/sys": host.privileged, "/sys/fs/cgroup": identity.security.writable_cgroups}
     mounts: list[Json] = [_writable(mount) if writable.get(str(mount["destination"])) else mount for mount in (SYS, *STAGED)]
     if host.ipc_mode == "host":
         shared = {"destination": "/dev/shm", "type": "bind", "source": "/dev/shm", "options": ["rbind", *_STRICT]}
@@ -162,19 +175,24 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, security: SecurityPr
     # an outer folder before what lies in it
     ordered = sorted(record.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
     binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in host.mounts or ()}
-    return mounts + [_asked_mount(mount, binds.get(mount.destination) or BindOptions()) for mount in ordered]
+    return mounts + [_asked_mount(mount, binds.get(mount.destination) or BindOptions(), identity) for mount in ordered]
 
 
 def _writable(mount: Json) -> Json:
     return {**mount, "options": ["rw" if option == "ro" else option for option in mount["options"]]}
 
 
-def _asked_mount(mount: MountPoint, bind: BindOptions) -> Json:
+def _asked_mount(mount: MountPoint, bind: BindOptions, identity: Identity) -> Json:
     """Read-only is so for what is mounted below too, unless asked otherwise, as in Docker since version 25."""
     if mount.type == "tmpfs":
         options = ["nosuid", "nodev", "noexec", *(option for option in mount.mode.split(",") if option)]
+        if mount.destination in identity.modes and not any(option.startswith("mode=") for option in options):
+            options.append(f"mode={identity.modes[mount.destination]:o}")
         return {"destination": mount.destination, "type": "tmpfs", "source": "tmpfs", "options": options}
+    own: Json = {"subpath": mount.subpath} if mount.subpath else {}
+    if mount.type == "image":
+        own["layers"] = identity.images[mount.name]
     reach = "bind" if bind.non_recursive else "rbind"
     read_only = "ro" if bind.non_recursive or bind.read_only_non_recursive else "rro"
     options = [reach, mount.propagation or "rprivate", "rw" if mount.rw else read_only]
-    return {"destination": mount.destination, "type": "bind", "source": mount.source, "options": options}
+    return {"destination": mount.destination, "type": "bind", "source": mount.source, "options": options, **own}

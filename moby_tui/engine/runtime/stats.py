@@ -39,13 +39,12 @@ def sample(cgroup: Cgroup, pid: int, previous: Stats | None, name: str, id: str)
         name=name,
         id=id,
         pids_stats=PidsStats(current=pids.get("current", 0), limit=pids.get("limit", 0)),
-        blkio_stats=BlkioStats(
-            io_service_bytes_recursive=_block_io(io.get("bytes")), io_serviced_recursive=_block_io(io.get("operations"))
-        ),
+        blkio_stats=_block_stats(io, legacy="each" in usage["cpu"]),
         cpu_stats=_cpu(usage["cpu"]),
         precpu_stats=previous.cpu_stats if previous is not None else CpuStats(),
         memory_stats=MemoryStats(
             usage=memory.get("usage", 0),
+            max_usage=memory.get("most", 0),
             limit=memory.get("limit") or host_memory(),
             stats=memory.get("stat", {}),
             failcnt=memory.get("failures", 0),
@@ -54,12 +53,13 @@ def sample(cgroup: Cgroup, pid: int, previous: Stats | None, name: str, id: str)
     )
 
 
-def _cpu(usage: dict[str, int]) -> CpuStats:
+def _cpu(usage: dict[str, Any]) -> CpuStats:
     return CpuStats(
         cpu_usage=CpuUsage(
             total_usage=usage.get("total", 0),
             usage_in_kernelmode=usage.get("system", 0),
             usage_in_usermode=usage.get("user", 0),
+            percpu_usage=cast("list[int] | None", usage.get("each")),
         ),
         system_cpu_usage=host_cpu_time(),
         online_cpus=os.cpu_count() or 1,
@@ -69,6 +69,17 @@ def _cpu(usage: dict[str, int]) -> CpuStats:
             throttled_time=usage.get("throttled_time", 0),
         ),
     )
+
+
+def _block_stats(io: dict[str, Any], *, legacy: bool) -> BlkioStats:
+    """As Docker, whose lists are empty on cgroup version 1 where they are null on version 2."""
+    told = BlkioStats(
+        io_service_bytes_recursive=_block_io(io.get("bytes")), io_serviced_recursive=_block_io(io.get("operations"))
+    )
+    if legacy:
+        for name in told.__struct_fields__:
+            setattr(told, name, getattr(told, name) or [])
+    return told
 
 
 def _block_io(entries: list[tuple[int, int, str, int]] | None) -> list[BlkioEntry] | None:

@@ -47,7 +47,7 @@ async def list_(call: Call) -> web.StreamResponse:
     rows = await call.client.containers.list(
         all=query.flag("all"), limit=max(query.integer("limit"), 0), size=query.flag("size"), filters=query.filters(_FILTERS)
     )
-    return json(shims.container_summaries(rows))
+    return json(shims.container_summaries(rows, call.version))
 
 
 @table.post("/containers/create")

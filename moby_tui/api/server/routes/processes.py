@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from moby_tui.api.server import hijack
+from moby_tui.api.server import hijack, shims
 from moby_tui.api.server.answers import begin, empty, json, lines
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
@@ -96,12 +96,12 @@ async def stats(call: Call) -> web.StreamResponse:
     if stream:
         return await lines(call.request, samples, render=_stats_line)
     async for sample in samples:
-        return json(sample)
+        return json(shims.stats(sample))
     return await begin(call.request, "application/json")
 
 
 def _stats_line(sample: Stats) -> bytes:
-    return encode(sample) + b"\n"
+    return encode(shims.stats(sample)) + b"\n"
 
 
 @table.get("/containers/{ref}/top")

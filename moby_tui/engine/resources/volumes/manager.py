@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -67,16 +67,20 @@ class VolumeManager:
     async def create(self, config: VolumeCreate) -> Volume:
         """Makes a volume; one that is there already is returned as it is. Without a name it is anonymous.
 
-        Raises ``InvalidArgument`` for a bad name, ``NotImplementedYet`` for other drivers and for driver options.
+        Raises ``InvalidArgument`` for a bad name or option, ``NotImplementedYet`` for other drivers.
         """
         check_volume_driver(config.driver)
-        for option in config.driver_opts or ():
-            raise NotImplementedYet(f"volume option {option}")
+        options = config.driver_opts or None
+        if options:
+            # few volumes have any
+            from moby_tui.engine.resources.volumes import driver_options
+
+            driver_options.check(options)
         if not config.name:
             labels = {**(config.labels or {}), ANONYMOUS: ""}
-            return self._create(os.urandom(32).hex(), labels)
+            return self._create(os.urandom(32).hex(), labels, options)
         check_volume_name(config.name)
-        return self._create(config.name, config.labels)
+        return self._create(config.name, config.labels, options)
 
     async def inspect(self, name: str) -> Volume:
         """Raises ``NotFound``."""
@@ -135,13 +139,51 @@ class VolumeManager:
         if request.type != "volume":
             resolution.mounts.append(_mount_point(request, request.source))
             return
-        volume = await self.create(VolumeCreate(name=request.source, labels=request.labels or None))
+        asked = VolumeCreate(name=request.source, labels=request.labels or None, driver_opts=request.driver_options)
+        volume = await self.create(asked)
         mount = _mount_point(request, volume.mountpoint, volume.name)
         resolution.mounts.append(mount)
         if not request.source:
             resolution.anonymous.append(volume.name)
         if request.copy:
             resolution.populated.append(mount)
+
+    async def hold_mounted(self, mounts: Mounts) -> dict[str, int]:
+        """Mounts those volumes that are file systems of their own. For each its place, and a descriptor that keeps it mounted.
+
+        Raises ``MobyError``; nothing is held then.
+        """
+        held: dict[str, int] = {}
+        try:
+            for name in {mount.name for mount in mounts if mount.type == "volume"}:
+                volume = self._find(name)
+                if volume is not None and volume.options and volume.options.get("type"):
+                    held[volume.mountpoint] = await asyncio.to_thread(self._hold, volume, volume.options)
+        except BaseException:
+            for fd in held.values():
+                os.close(fd)
+            await self.let_go(held)
+            raise
+        return held
+
+    def _hold(self, volume: Volume, options: dict[str, str]) -> int:
+        from moby_tui.engine.kernel import shared_mount
+        from moby_tui.engine.resources.volumes import driver_options
+
+        self._make_folders(volume.name)
+        return shared_mount.hold(volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint))
+
+    async def let_go(self, mountpoints: Iterable[str]) -> None:
+        """Unmounts those that nobody holds any more."""
+        for mountpoint in mountpoints:
+            from moby_tui.engine.kernel import shared_mount
+
+            with contextlib.suppress(OSError):  # its removal tells, and tries again
+                await asyncio.to_thread(shared_mount.let_go, mountpoint)
+
+    async def let_go_of(self, mounts: Mounts) -> None:
+        """The same, for the volumes of a container whose monitor was killed."""
+        await self.let_go({mount.source for mount in mounts if mount.type == "volume"})
 
     async def populate(self, name: str, rootfs: int, destination: str) -> bool:
         """Copies what the root file system open as ``rootfs`` has at ``destination`` into the volume if that is empty.
@@ -187,23 +229,31 @@ class VolumeManager:
         rows = self._database.query("SELECT record FROM volumes WHERE name = ?", name)
         return msgspec.json.decode(rows[0]["record"], type=Volume) if rows else None
 
-    def _create(self, name: str, labels: dict[str, str] | None) -> Volume:
+    def _make_folders(self, name: str) -> None:
+        data = self._folder / name / DATA
+        data.parent.mkdir(mode=0o701, exist_ok=True)
+        data.mkdir(mode=0o755, exist_ok=True)
+
+    def _create(self, name: str, labels: dict[str, str] | None, options: dict[str, str] | None = None) -> Volume:
         """Makes what is missing of a volume: its row, its directory."""
         data = self._folder / name / DATA
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        volume = Volume(name=name, mountpoint=str(data), created_at=created, labels=labels)
+        volume = Volume(name=name, mountpoint=str(data), created_at=created, labels=labels, options=options)
         with self._database.transaction() as connection:
             row = (name, msgspec.json.encode(volume))
             inserted = connection.execute("INSERT OR IGNORE INTO volumes (name, record) VALUES (?, ?)", row)
-            data.parent.mkdir(mode=0o701, exist_ok=True)
-            data.mkdir(mode=0o755, exist_ok=True)
+            self._make_folders(name)
         if inserted.rowcount == 0:
             return self._find(name) or volume
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
 
     def _remove(self, name: str) -> bool:
-        """The directory goes aside before the row: after a crash the name never leads to what was removed."""
+        """The directory goes aside before the row: after a crash the name never leads to what was removed.
+
+        Raises ``Conflict`` where a file system is mounted in it that cannot be unmounted: what is on that is nobody's to delete.
+        """
+        self._unmount(name)
         with self._database.transaction() as connection:
             if (self._folder / name).exists():
                 (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
@@ -211,6 +261,16 @@ class VolumeManager:
         if removed:
             self._publish("volume", "destroy", name, {"driver": "local"})
         return removed
+
+    def _unmount(self, name: str) -> None:
+        from moby_tui.engine.kernel import shared_mount
+
+        try:
+            free = shared_mount.let_go(str(self._folder / name / DATA))
+        except OSError as error:
+            raise Conflict(f"remove {name}: cannot unmount it: {error.strerror}") from error
+        if not free:
+            raise Conflict(f"remove {name}: volume is in use: it is mounted for a container that is starting or ending")
 
     def _sweep(self) -> None:
         """Deletes what was removed, also by those who did not live to delete it."""
@@ -246,4 +306,5 @@ def _mount_point(request: MountRequest, source: str, name: str = "") -> MountPoi
         mode=request.mode,
         rw=not request.read_only,
         propagation=request.propagation,
+        subpath=request.subpath or msgspec.UNSET,
     )

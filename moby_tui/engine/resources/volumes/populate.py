@@ -52,6 +52,11 @@ def _populate(folder: int, source: int, target: int) -> bool:
     return True
 
 
+def copy(source: int, target: int) -> None:
+    """Copies what is in one opened directory into another: owners, modes, times, attributes, links. Raises ``OSError``."""
+    _Copy(source, target).run()
+
+
 class _Copy:
     """A copy of a tree, directory by directory, each reached from the top without following a link."""
 

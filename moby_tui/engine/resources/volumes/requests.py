@@ -20,6 +20,14 @@ _ACCESS = frozenset(("ro", "rw"))
 _SELINUX = frozenset(("z", "Z"))
 #: Only Docker Desktop gives them a meaning.
 _CONSISTENCY = frozenset(("default", "consistent", "cached", "delegated"))
+#: tmpfs(5), and what any mount can be.
+_TMPFS_VALUES = frozenset(("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "huge"))
+_TMPFS_FLAGS = frozenset(
+    (
+        *("defaults", "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync", "noswap"),
+        *("atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"),
+    )
+)
 _MODES = _PROPAGATION | _ACCESS | _SELINUX | _CONSISTENCY | {"nocopy"}
 
 
@@ -35,6 +43,10 @@ class MountRequest(msgspec.Struct):
     copy: bool = True
     create_source: bool = False
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    #: what of the volume or image is mounted; all of it where empty
+    subpath: str = ""
+    #: the options of the driver ``local``: see ``driver_options``
+    driver_options: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[MountRequest]:
@@ -44,7 +56,7 @@ def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[Mou
     """
     requests = [_bind_request(bind, host_config.volume_driver) for bind in host_config.binds or ()]
     requests += [_mount_request(mount) for mount in host_config.mounts or ()]
-    requests += [MountRequest("tmpfs", _target(target), mode=mode) for target, mode in (host_config.tmpfs or {}).items()]
+    requests += [_tmpfs_request(target, mode) for target, mode in (host_config.tmpfs or {}).items()]
     targets: set[str] = set()
     for request in requests:
         if request.target in targets:
@@ -116,7 +128,7 @@ def _mount_request(mount: Mount) -> MountRequest:
         request.mode = _tmpfs_mode(mount.tmpfs_options or TmpfsOptions(), mount.read_only)
         return request
     if mount.type == "image":
-        raise NotImplementedYet("mount type image")
+        return _with_image_options(request, mount)
     raise InvalidArgument(f"mount type unknown: {mount.type}")
 
 
@@ -159,14 +171,44 @@ def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:
     options = mount.volume_options
     if options is None:
         return request
-    if options.subpath:
-        raise NotImplementedYet("volume option volume-subpath")
     if options.driver_config is not None:
         check_volume_driver(options.driver_config.name)
-        for key in options.driver_config.options or ():
-            raise NotImplementedYet(f"volume option {key}")
-    request.copy, request.labels = not options.no_copy, options.labels or {}
+        request.driver_options = options.driver_config.options or {}
+    request.subpath = _subpath(options.subpath, "volume")
+    if request.subpath and not mount.source:
+        raise InvalidArgument('invalid mount config for type "volume": must not set Subpath when using anonymous volumes')
+    # a part of a volume is there before the container: it is never filled from the image
+    request.copy, request.labels = not (options.no_copy or request.subpath), options.labels or {}
     return request
+
+
+def _with_image_options(request: MountRequest, mount: Mount) -> MountRequest:
+    """What is mounted of an image is its own: read-only, whoever asks."""
+    if not mount.source:
+        raise InvalidArgument('invalid mount config for type "image": field Source must not be empty; name the image')
+    request.subpath = _subpath(mount.image_options.subpath if mount.image_options else "", "image")
+    request.read_only = True
+    return request
+
+
+def _subpath(path: str, kind: str) -> str:
+    """Checked as text only; where links in it lead is found when it is mounted. Raises ``InvalidArgument``."""
+    if path and (path.startswith("/") or "\0" in path or posixpath.normpath(path).split("/")[0] == ".."):
+        raise InvalidArgument(f'invalid mount config for type "{kind}": subpath must be a relative path within the {kind}')
+    return "" if posixpath.normpath(path or ".") == "." else path
+
+
+def _tmpfs_request(target: str, mode: str) -> MountRequest:
+    words = [word for word in mode.split(",") if word]
+    _check_tmpfs(words)
+    return MountRequest("tmpfs", _target(target), mode=",".join(words))
+
+
+def _check_tmpfs(words: list[str]) -> None:
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name not in _TMPFS_VALUES if equals else word not in _TMPFS_FLAGS:
+            raise InvalidArgument(f'invalid tmpfs option "{word}"')
 
 
 def _tmpfs_mode(options: TmpfsOptions, read_only: bool) -> str:
@@ -176,7 +218,9 @@ def _tmpfs_mode(options: TmpfsOptions, read_only: bool) -> str:
     words = ["ro"] if read_only else []
     words += [f"size={options.size_bytes}"] if options.size_bytes else []
     words += [f"mode={options.mode & 0o7777:o}"] if options.mode else []
-    return ",".join((*words, *("=".join(option) for option in options.options or ())))
+    words += ["=".join(option) for option in options.options or ()]
+    _check_tmpfs(words)
+    return ",".join(words)
 
 
 def _target(path: str) -> str:

@@ -73,6 +73,16 @@ class Surroundings:
         self.no_pivot = False
 
 
+def open_own_sources(spec: Spec, trees: dict[str, int], user_namespace: int) -> None:
+    """Puts what only this engine can mount into ``trees`` (see ``source``). Raises ``OSError``."""
+    for mount in _list(spec, "mounts"):
+        if ("subpath" in mount or "layers" in mount) and mount["destination"] not in trees:
+            from moby_tui.engine.runtime.plan import source
+
+            tree, _ = source.open_own(mount, _mount_options(mount), user_namespace, joining.id_maps(spec))
+            trees[str(mount["destination"])] = tree
+
+
 def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[Bind]:
     """The sources of the bind mounts, for ``Surroundings.binds``. What is in ``trees``, by destination, was opened by the engine.
 
@@ -80,6 +90,7 @@ def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[B
     cannot be opened, ``ValueError`` on one that may not be mounted where it is asked for.
     """
     binds = []
+    open_own_sources(spec, trees, user_namespace)
     for mount in _list(spec, "mounts"):
         if mount.get("type") == "bind":
             source = str(mount["source"])

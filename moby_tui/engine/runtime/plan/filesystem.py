@@ -92,7 +92,7 @@ class MountOptions:
         #: attributes to set on every mount of a tree, and to clear (``rro``, ``rrw`` and the like)
         self.recursive_attributes = self.recursive_cleared = 0
         #: whether owners are seen through the map of the container's user namespace
-        self.idmap = False
+        self.idmap = self.recursive_idmap = False
         self.data: list[tuple[str, str | None]] = []
         for option in options:
             if option in _FLAG_OPTIONS:
@@ -109,21 +109,25 @@ class MountOptions:
                 self.recursive_propagation = option.startswith("r")
             elif option in ("bind", "rbind"):
                 self.recursive_bind = option == "rbind"
-            elif option == "idmap":
-                self.idmap = True
+            elif option in ("idmap", "ridmap"):
+                self.idmap, self.recursive_idmap = True, option == "ridmap"
             else:
                 key, equals, value = option.partition("=")
                 self.data.append((key, value if equals else None))
 
 
-def open_bind_source(source: str, options: MountOptions, user_namespace: int = -1) -> tuple[int, bool]:
+def open_bind_source(
+    source: str, options: MountOptions, user_namespace: int = -1, *, directory: int = mounts.AT_FDCWD
+) -> tuple[int, bool]:
     """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
+
+    Where ``source`` is empty it is a copy of what ``directory`` is open for.
 
     Made before the clone: host paths cannot be reached later. With option ``idmap`` its owners are seen through the map of
     ``user_namespace``. Raises ``OSError``.
     """
     flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
-    tree = mounts.open_tree(mounts.AT_FDCWD, source, flags)
+    tree = mounts.open_tree(directory, source, flags | (0 if source else mounts.AT_EMPTY_PATH))
     recursive = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
     # private unless asked otherwise: a mount made in the container must not appear on the host
     mounts.mount_setattr(tree, "", recursive, propagation=options.propagation or mounts.MS_PRIVATE)
@@ -136,7 +140,8 @@ def open_bind_source(source: str, options: MountOptions, user_namespace: int = -
         everywhere = mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
         mounts.mount_setattr(tree, "", everywhere, set=options.recursive_attributes, clear=options.recursive_cleared)
     if options.idmap and user_namespace >= 0:
-        mounts.mount_setattr(tree, "", recursive, set=mounts.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
+        reach = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_idmap else 0)
+        mounts.mount_setattr(tree, "", reach, set=mounts.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
     return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
 
 

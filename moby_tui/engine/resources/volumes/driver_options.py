@@ -1,0 +1,132 @@
+"""The options of the volume driver ``local``: a file system that is mounted as the volume (docker volume create, "Driver-specific options").
+
+Texts of refusals are those of the Docker Engine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from moby_tui.engine.kernel import mount as kernel
+from moby_tui.errors import InvalidArgument, MobyError
+
+_KNOWN = frozenset(("type", "o", "device", "size"))
+_NEEDED = {"device": ("type",), "type": ("device",), "o": ("device", "type")}
+_NETWORK_TYPES = ("nfs", "nfs4", "cifs")
+
+#: The words of ``o`` that mount(2) takes as flags: to be set, to be cleared.
+_FLAGS = {
+    "defaults": (0, 0),
+    "ro": (kernel.MS_RDONLY, 0),
+    "rw": (0, kernel.MS_RDONLY),
+    "nosuid": (kernel.MS_NOSUID, 0),
+    "suid": (0, kernel.MS_NOSUID),
+    "nodev": (kernel.MS_NODEV, 0),
+    "dev": (0, kernel.MS_NODEV),
+    "noexec": (kernel.MS_NOEXEC, 0),
+    "exec": (0, kernel.MS_NOEXEC),
+    "sync": (kernel.MS_SYNCHRONOUS, 0),
+    "async": (0, kernel.MS_SYNCHRONOUS),
+    "noatime": (kernel.MS_NOATIME, 0),
+    "atime": (0, kernel.MS_NOATIME),
+    "nodiratime": (kernel.MS_NODIRATIME, 0),
+    "diratime": (0, kernel.MS_NODIRATIME),
+    "relatime": (kernel.MS_RELATIME, 0),
+    "norelatime": (0, kernel.MS_RELATIME),
+    "strictatime": (kernel.MS_STRICTATIME, 0),
+    "nostrictatime": (0, kernel.MS_STRICTATIME),
+    "bind": (kernel.MS_BIND, 0),
+    "rbind": (kernel.MS_BIND | kernel.MS_REC, 0),
+}
+_PROPAGATION = {
+    "private": kernel.MS_PRIVATE,
+    "rprivate": kernel.MS_PRIVATE | kernel.MS_REC,
+    "shared": kernel.MS_SHARED,
+    "rshared": kernel.MS_SHARED | kernel.MS_REC,
+    "slave": kernel.MS_SLAVE,
+    "rslave": kernel.MS_SLAVE | kernel.MS_REC,
+}
+
+
+def check(options: dict[str, str]) -> None:
+    """Raises ``InvalidArgument``."""
+    for name in options:
+        if name not in _KNOWN:
+            raise InvalidArgument(f'invalid option: "{name}"; the driver local knows type, device, o and size')
+    for name, needed in _NEEDED.items():
+        for other in needed if name in options else ():
+            if other not in options:
+                raise InvalidArgument(f'missing required option: "{other}"')
+    if options.get("size", "").strip("0"):
+        raise InvalidArgument("quota size requested but no quota support")
+    if any("\0" in value for value in options.values()):
+        raise InvalidArgument("invalid volume option: a NUL byte cannot be in it")
+    if options.get("type") == "cifs" and _has_port(options["device"]):
+        raise InvalidArgument("port not allowed in CIFS device URL, include 'port' in 'o='")
+    if len(options.get("o", "")) > 4000:
+        raise InvalidArgument("the volume option o is longer than the kernel takes (4000 bytes)")
+
+
+def _has_port(device: str) -> bool:
+    try:
+        return urlsplit(device).port is not None
+    except ValueError:
+        return True
+
+
+def mount(options: dict[str, str], target: str) -> None:
+    """Mounts what the options name, with everything between mount(2) and mount(8) that needs no helper. Blocking. Raises ``MobyError``."""
+    device, kind, flags, propagation, data = _parse(options)
+    try:
+        kernel.mount(device, target, kind, flags, data)
+        if flags & kernel.MS_BIND and flags & ~(kernel.MS_BIND | kernel.MS_REC):
+            # the kernel looks at a bind's other flags only when it is mounted again
+            kernel.mount(None, target, None, flags & ~kernel.MS_REC | kernel.MS_REMOUNT)
+        if propagation:
+            kernel.mount(None, target, None, propagation)
+    except OSError as error:
+        reason = (error.strerror or "").rpartition(": ")[2].lower()
+        hint = "; look at the kernel's log and at the volume's options" if error.errno in (5, 22) else ""
+        raise MobyError(f"failed to mount local volume: mount {device}:{target}, type {kind}: {reason}{hint}") from error
+
+
+def _parse(options: dict[str, str]) -> tuple[str, str, int, int, str]:
+    kind, device = options["type"], options["device"]
+    flags = propagation = 0
+    data = []
+    for word in filter(None, options.get("o", "").split(",")):
+        if word in _FLAGS:
+            wanted, cleared = _FLAGS[word]
+            flags = flags & ~cleared | wanted
+        elif word in _PROPAGATION:
+            propagation |= _PROPAGATION[word]
+        else:
+            data.append(word)
+    if kind in _NETWORK_TYPES:
+        data = [_resolved(word) for word in data]
+        device = _resolved_url(device) if kind == "cifs" else device
+    return device, kind, flags, propagation, ",".join(data)
+
+
+def _resolved(word: str) -> str:
+    """The kernel takes a server's address only."""
+    key, _, value = word.partition("=")
+    return f"addr={_address(value)}" if key == "addr" else word
+
+
+def _resolved_url(device: str) -> str:
+    host = urlsplit(device).hostname
+    return device.replace(host, _address(host), 1) if host else device
+
+
+def _address(host: str) -> str:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+        except OSError as error:
+            raise MobyError(f"error resolving passed in network volume address: {host}: {error.strerror}") from error
+    return host
