@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, staging
+from moby_tui.engine.resources.images import describe, hello, partial, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -98,6 +98,7 @@ class ImageManager:
             return
         if any(self._paths.staging.iterdir()):
             await in_thread(staging.collect, self._paths.staging)
+            await in_thread(partial.collect, self._paths.staging)
         await self._removal().sweep_old()
 
     # Images
