@@ -83,10 +83,11 @@ class Upload:
         """After a break: what has arrived. An upload that the registry no longer knows is begun anew."""
         async with self._connection.exchange("GET", self._location, {}, (204, 400, 404, 416)) as answer:
             reached = _RANGE.fullmatch(answer.headers.get("Range", ""))
-            if answer.status != 204 or reached is None or int(reached[1]) >= self._descriptor.size:
+            # "0-0" is what some say for nothing, others for one byte
+            if answer.status != 204 or reached is None or not 0 < int(reached[1]) < self._descriptor.size:
                 self._location = ""
                 return
-            self._sent = int(reached[1]) + 1 if int(reached[1]) else 0  # nothing is "0-0", as one byte is
+            self._sent = int(reached[1]) + 1
             self._moved(answer.url, answer.headers.get("Location", ""))
 
     async def _chunk(self, end: int) -> None:
