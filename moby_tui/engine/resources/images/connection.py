@@ -228,12 +228,16 @@ class Connection:
         if self._purpose == LOGIN and status in (401, 403):
             reason = message or "incorrect username or password"
             return Unauthorized(f"login attempt to {self._host.base}/ failed with status {status}: {reason}")
+        if self._purpose == LOGIN:
+            return MobyError(f"{self._host.base}/ answers {status}: there is no registry; check its name")
         if self._purpose in (PUSH, DELETE) and status in (401, 403):
             reason = f": {message}" if message else ""
             may = "write" if self._purpose == PUSH else "delete"
             return Unauthorized(
                 f"{self._purpose} access denied for {name}{reason}; log in to {domain} with an account that may {may} there"
             )
+        if not self._reference.path and status == 404:
+            return NotFound(f"registry {domain} has no list of its repositories")
         if not self._reference.path and status in (401, 403):
             return Unauthorized(f"registry {domain} refuses to list what it has: {said}; log in with an account that may")
         if status == 404 and code in ("MANIFEST_UNKNOWN", "BLOB_UNKNOWN", ""):
