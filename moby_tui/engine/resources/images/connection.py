@@ -71,14 +71,16 @@ class Connection:
         patience: float = PATIENCE,
         purpose: str,
         scopes: Iterable[str] = (),
+        nobody: bool = False,
     ) -> None:
-        """``scopes`` is what a token is asked for, whatever the single request needs; empty: what the registry names."""
+        """``scopes`` is what a token is asked for, whatever the single request needs; empty: what the registry names.
+        ``nobody``: no login is used."""
         self._host = host
         self._reference = reference
         self._patience = patience
         self._purpose = purpose
         self._session: ClientSession | None = None
-        self.authorization = Authorization(reference, host, auth, list(scopes), offline=purpose == LOGIN)
+        self.authorization = Authorization(reference, host, auth, list(scopes), offline=purpose == LOGIN, nobody=nobody)
 
     async def __aenter__(self) -> Connection:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector

@@ -40,7 +40,7 @@ class Push:
         body = self._content.read(self._record.manifest)
         document = manifests.read(body, "", reference.familiar)
         assert isinstance(document, oci.Manifest)
-        for digest in (document.config.digest, *(layer.digest for layer in document.layers)):
+        for digest in (document.config.digest, *(layer.digest for layer in document.layers if not manifests.is_foreign(layer))):
             if not self._content.has(digest):
                 raise NotFound(f"content {digest} of {reference.familiar} is not in the store; pull or load the image again")
         named = zip(document.layers, self._record.config.rootfs.diff_ids, strict=True)
@@ -58,6 +58,9 @@ class Push:
     async def _send(self, descriptor: oci.Descriptor, name: str | None) -> None:
         """``name`` is what progress is told under; a configuration has none."""
         self._say("Preparing", name)
+        if manifests.is_foreign(descriptor):
+            self._say("Skipped foreign layer", name)
+            return
         if self._slots.locked():
             self._say("Waiting", name)
         async with self._slots:
