@@ -36,6 +36,8 @@ _LONGEST_PAUSE = 20.0
 #: A registry that wants to be left alone for longer (``Retry-After``) is believed, and not waited for.
 _LONGEST_WAIT = 120.0
 _REDIRECTS = 5
+#: How many requests a registry gets from us at the same time.
+_AT_ONCE = 16
 _RETRIED = frozenset((408, 429, 500, 502, 503, 504))
 
 Body = Callable[[], bytes | AsyncIterator[bytes]]
@@ -88,7 +90,7 @@ class Connection:
         await self.authorization.prepare()
         timeout = ClientTimeout(total=None, sock_connect=self._patience, sock_read=self._patience)
         self._session = ClientSession(
-            connector=TCPConnector(ssl=await in_thread(self._host.tls)),
+            connector=TCPConnector(ssl=await in_thread(self._host.tls), limit_per_host=_AT_ONCE),
             timeout=timeout,
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
