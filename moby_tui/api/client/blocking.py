@@ -41,6 +41,8 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
+from moby_tui.schema.oci import Descriptor
+from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
@@ -198,6 +200,19 @@ class System(Protocol):
     def disk_usage(self) -> DiskUsage: ...
 
 
+class Registry(Protocol):
+    def search(
+        self, term: str, *, limit: int = 0, filters: Filters | None = None, auth: RegistryAuth | None = None
+    ) -> builtins.list[SearchResult]: ...
+    def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect: ...
+    def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]: ...
+    def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> builtins.list[str]: ...
+    def referrers(
+        self, reference: str, *, artifact_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Descriptor]: ...
+    def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str: ...
+
+
 class Client(Protocol):
     """An engine to talk to."""
 
@@ -211,6 +226,8 @@ class Client(Protocol):
     def volumes(self) -> Volumes: ...
     @property
     def builder(self) -> Builder: ...
+    @property
+    def registry(self) -> Registry: ...
     @property
     def events(self) -> Events: ...
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, staging
+from moby_tui.engine.resources.images import describe, hello, partial, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -98,6 +98,7 @@ class ImageManager:
             return
         if any(self._paths.staging.iterdir()):
             await in_thread(staging.collect, self._paths.staging)
+            await in_thread(partial.collect, self._paths.staging)
         await self._removal().sweep_old()
 
     # Images
@@ -167,7 +168,7 @@ class ImageManager:
         first = wanted[0][0]
         report.status(f"The push refers to repository [{first.domain}/{first.path}]")
         sources = self._lenders(first)
-        lenders = {lender for lenders in sources.values() for lender in lenders}
+        lenders = {lender for lenders in sources.values() for lender in lenders} - {first.path}
         # what is being sent is not swept meanwhile
         with self._arrival():
             async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:
@@ -177,11 +178,11 @@ class ImageManager:
                     self._tell("push", reference.familiar, record, reference.familiar_repository)
 
     def _lenders(self, target: Reference) -> dict[str, builtins.list[str]]:
-        """For each blob the other repositories of the registry that an image with it was pulled from or pushed to."""
+        """For each blob the repositories of the registry, this one too, that an image with it was pulled from or pushed to."""
         found: dict[str, builtins.list[str]] = {}
         for ident, keys in self._rows.references().items():
             names = [parse(key) for key in keys]
-            paths = {name.path for name in names if name.digest and name.domain == target.domain and name.path != target.path}
+            paths = {name.path for name in names if name.digest and name.domain == target.domain}
             record = self._rows.get(ident) if paths else None
             for digest in record.blobs if record else []:
                 found.setdefault(digest, []).extend(sorted(paths))
