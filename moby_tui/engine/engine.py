@@ -90,12 +90,20 @@ class Engine:
         )
         self.containers = ContainerService(parts)
         self._parts = parts
-        self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes)
+        self.system = SystemService(
+            self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes, lambda: self.builder
+        )
         self.images.used_by = self.containers.using_image
+        self.images.cached = self._cached
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle()
         return self
+
+    def _cached(self) -> set[str]:
+        from moby_tui.engine.resources.build import pruning
+
+        return pruning.named(self.paths.build_steps)
 
     @property
     def builder(self) -> ImageBuilder:

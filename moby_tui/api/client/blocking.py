@@ -42,7 +42,7 @@ from moby_tui.schema.image import (
 )
 from moby_tui.schema.network import Network
 from moby_tui.schema.stats import Stats
-from moby_tui.schema.system import DiskUsage, Info, Login, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
 
 
@@ -196,6 +196,7 @@ class System(Protocol):
     def info(self) -> Info: ...
     def login(self, auth: RegistryAuth) -> Login: ...
     def disk_usage(self) -> DiskUsage: ...
+    def prunable(self, options: PruneOptions) -> PruneReport: ...
 
 
 class Client(Protocol):

@@ -44,7 +44,7 @@ from moby_tui.schema.image import (
 from moby_tui.schema.network import Network
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import DiskUsage, Info, Login, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
 
 
@@ -240,6 +240,9 @@ class System(Protocol):
         ...
 
     async def disk_usage(self) -> DiskUsage: ...
+    async def prunable(self, options: PruneOptions) -> PruneReport:
+        """What the prunes of these kinds would take away, one after the other, and how many bytes come back. Nothing is changed."""
+        ...
 
 
 class Client(Protocol):
