@@ -32,6 +32,7 @@ CONTAINER = {
 }
 IMAGE = {
     "build": "build",
+    "explore": "explore",
     "history": "images",
     "import": "archives",
     "inspect": "inspect:image",

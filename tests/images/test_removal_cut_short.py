@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import images_data
 import pytest
-from images_data import ImageData, Tar
 
+import images_data
+from images_data import ImageData, Tar
 from moby_tui.engine.kernel import fault
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -30,6 +30,7 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
     ImageDeleted,
@@ -155,6 +156,8 @@ class Images(Protocol):
     def tag(self, ref: str, target: str) -> None: ...
     def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]: ...
     def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
+    def explore(self, ref: str) -> ImageExploration: ...
+    def layer_files(self, ref: str, *, layer: int | None = None) -> Iterator[FileChange]: ...
 
 
 class Networks(Protocol):

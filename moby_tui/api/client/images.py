@@ -9,9 +9,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from moby_tui.api.client.ours import ours
 from moby_tui.api.client.transport import Body
 from moby_tui.errors import MobyError, NotImplementedYet
 from moby_tui.schema.base import Filters, encode
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
     ImageDeleted,
@@ -124,6 +126,18 @@ class RemoteImages:
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
         return await self._session.ask("POST", "/images/prune", ImagesPruned, {"filters": filters})
+
+    async def explore(self, ref: str) -> ImageExploration:
+        with ours("exploring an image"):
+            return await self._session.get(f"/moby{_path(ref, '/explore')}", ImageExploration)
+
+    async def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        with ours("exploring an image"):
+            query = {} if layer is None else {"layer": str(layer)}
+            exchange = await self._session.open("GET", f"/moby{_path(ref, '/files')}", query)
+        async with aclosing(self._session.lines(exchange, FileChange)) as changes:
+            async for change in changes:
+                yield change
 
 
 class RemoteBuilder:

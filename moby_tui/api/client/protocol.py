@@ -31,6 +31,7 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
     ImageDeleted,
@@ -194,6 +195,13 @@ class Images(Protocol):
     async def tag(self, ref: str, target: str) -> None: ...
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]: ...
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
+    async def explore(self, ref: str) -> ImageExploration:
+        """What each layer adds, changes and deletes, and the bytes that nobody can see any more."""
+        ...
+
+    def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        """What one layer (the lowest is 0), or each, does to which path."""
+        ...
 
 
 class Networks(Protocol):

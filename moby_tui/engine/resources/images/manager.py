@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     ImageDeleted,
     ImageHistory,
@@ -40,6 +42,8 @@ from moby_tui.schema.image import (
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.save import Saved
 
+#: How many lines a thread makes at once.
+_BATCH = 500
 Publish = Callable[[str, str, str, dict[str, str]], object]
 
 
@@ -190,6 +194,30 @@ class ImageManager:
     async def history(self, ref: str) -> builtins.list[ImageHistory]:
         record = self._names.find(ref)
         return describe.history(record, self._rows.references_of(record.id))
+
+    async def explore(self, ref: str) -> ImageExploration:
+        """What each layer adds, changes and deletes. Raises ``NotFound``."""
+        from moby_tui.engine.resources.images.explore import explore
+
+        record = self._names.find(ref)
+        with self._transfers.arrival():
+            return await in_thread(explore, record, self._diffs(record))
+
+    async def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        """What one layer, or each, does to which path, directory by directory. Raises ``NotFound``."""
+        from moby_tui.engine.resources.images.explore import changes
+
+        record = self._names.find(ref)
+        if layer is not None and not 0 <= layer < len(record.config.rootfs.diff_ids):
+            raise InvalidArgument(f"{ref} has no layer {layer}: the lowest is 0, the highest {len(record.layer_sizes) - 1}")
+        with self._transfers.arrival():
+            found = changes(self._diffs(record), layer)
+            while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
+                for change in batch:
+                    yield change
+
+    def _diffs(self, record: ImageRecord) -> builtins.list[Path]:
+        return [self._layers.folder(diff_id) / "diff" for diff_id in record.config.rootfs.diff_ids]
 
     def records(self) -> builtins.list[ImageRecord]:
         return self._rows.all()

@@ -49,7 +49,7 @@ class Transfers:
         from moby_tui.engine.resources.images.registry import Mirrors
 
         before = self._rows.by_reference(wanted.key)
-        with self._arrival():
+        with self.arrival():
             async with Mirrors(wanted, auth) as registry:
                 pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report).run(platform)
             self._rows.put(pulled.record, [wanted.key, wanted.at(pulled.digest).key])
@@ -71,7 +71,7 @@ class Transfers:
         config_body, manifest_body = hello.image(architecture, tar)
         document = manifests.read(manifest_body, oci.MEDIA_MANIFEST, "moby/hello")
         assert isinstance(document, oci.Manifest)
-        with self._arrival():
+        with self.arrival():
             await self._layers.make([tar], digest_of(tar))
             digests = [self._content.write(body, self._paths.staging) for body in (tar, config_body, manifest_body)]
             image = Image(document, digests[-1], manifests.read_config(config_body, 1, "moby/hello"))
@@ -85,7 +85,7 @@ class Transfers:
 
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
-            with self._arrival():
+            with self.arrival():
                 taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
                 for loaded in await Loader(self._content, self._layers, self._paths.staging).images(taken_apart):
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
@@ -102,7 +102,7 @@ class Transfers:
 
         async with staging.claim(self._paths.staging, f"import-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
-            with self._arrival():
+            with self.arrival():
                 loader = Loader(self._content, self._layers, self._paths.staging)
                 image = await loader.root_file_system(folder / "archive", folder, config)
                 record = self._register(image, [target.key] if target else [])
@@ -110,7 +110,7 @@ class Transfers:
         report.status(record.id)
 
     @contextmanager
-    def _arrival(self) -> Iterator[None]:
+    def arrival(self) -> Iterator[None]:
         """While content arrives, none is swept; and what the disk refuses is told as ours."""
         try:
             with staging.shared(self._lock), refusals_told():
@@ -133,7 +133,7 @@ class Transfers:
         sources = self._names.lenders(first)
         lenders = {lender for lenders in sources.values() for lender in lenders}
         # what is being sent is not swept meanwhile
-        with self._arrival():
+        with self.arrival():
             async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:
                 for reference, record in wanted:
                     digest = await Push(record, registry, self._content, sources, report).run(reference)
@@ -145,7 +145,7 @@ class Transfers:
         from moby_tui.engine.resources.images import save
 
         # what is being saved is not swept meanwhile
-        with self._arrival():
+        with self.arrival():
             pieces = save.archive(images, self._content)
             while (piece := await in_thread(next, pieces, None)) is not None:
                 yield piece
