@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, staging
+from moby_tui.engine.resources.images import describe, hello, partial, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -99,6 +99,7 @@ class ImageManager:
             return
         if any(self._paths.staging.iterdir()):
             await in_thread(staging.collect, self._paths.staging)
+            await in_thread(partial.collect, self._paths.staging)
         await self._removal().sweep_late()
 
     # Images
