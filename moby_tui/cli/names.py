@@ -31,6 +31,7 @@ CONTAINER = {
     "wait": "lifecycle",
 }
 IMAGE = {
+    "attestations": "provenance",
     "build": "build",
     "explore": "explore",
     "history": "images",
@@ -44,6 +45,7 @@ IMAGE = {
     "rm": "images:rmi",
     "save": "archives",
     "tag": "images",
+    "verify": "provenance",
 }
 NETWORK = {"inspect": "inspect:network", "ls": "networks"}
 VOLUME = {"create": "volumes", "inspect": "inspect:volume", "ls": "volumes", "prune": "prune:volume", "rm": "volumes"}

@@ -45,6 +45,8 @@ class Engine:
         self.runtimes = Runtimes()
         #: folders of hook files, in the format of podman: see ``runtime/hook_files.py``
         self.hooks_dirs: list[Path] = []
+        #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
+        self.signature_policy: Path | None = None
         self._builder: ImageBuilder | None = None
 
     @classmethod
@@ -95,6 +97,7 @@ class Engine:
         )
         self.images.used_by = self.containers.using_image
         self.images.cached = self._cached
+        self.images.use_signature_policy(self.signature_policy)
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle()

@@ -42,6 +42,7 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
@@ -158,6 +159,10 @@ class Images(Protocol):
     def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
     def explore(self, ref: str) -> ImageExploration: ...
     def layer_files(self, ref: str, *, layer: int | None = None) -> Iterator[FileChange]: ...
+    def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification: ...
+    def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]: ...
 
 
 class Networks(Protocol):

@@ -24,6 +24,7 @@ from moby_tui.schema.image import (
     Progress,
     RegistryAuth,
 )
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session
@@ -66,6 +67,10 @@ async def _progress(
             yield step
 
 
+def _authorization(auth: RegistryAuth | None) -> dict[str, str]:
+    return {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
+
+
 class RemoteImages:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -78,7 +83,7 @@ class RemoteImages:
 
     def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
         name, tag = split(reference)
-        headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
+        headers = _authorization(auth)
         query = {"fromImage": name, "tag": tag, "platform": platform}
         return _progress(self._session, "/images/create", query, headers=headers)
 
@@ -138,6 +143,21 @@ class RemoteImages:
         async with aclosing(self._session.lines(exchange, FileChange)) as changes:
             async for change in changes:
                 yield change
+
+    async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
+        with ours("verifying an image"):
+            path, headers = f"/moby{_path(ref, '/verify')}", {"Content-Type": "application/json", **_authorization(auth)}
+            return await self._session.read(
+                await self._session.open("POST", path, body=encode(options), headers=headers), Verification
+            )
+
+    async def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]:
+        with ours("reading attestations"):
+            path, query = f"/moby{_path(ref, '/attestations')}", {"statements": statements, "type": predicate_type}
+            exchange = await self._session.open("GET", path, query, headers=_authorization(auth))
+            return await self._session.read(exchange, builtins.list[Attestation])
 
 
 class RemoteBuilder:

@@ -43,6 +43,7 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
@@ -201,6 +202,19 @@ class Images(Protocol):
 
     def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
         """What one layer (the lowest is 0), or each, does to which path."""
+        ...
+
+    async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
+        """Whether one of the keys has signed the image; raises ``Forbidden`` where none has."""
+        ...
+
+    async def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]:
+        """Bills of materials, provenance and the like that are attached to the image in its registry; nothing of it is verified.
+
+        ``statements``: with what they say. ``predicate_type``: those alone whose type has this in it.
+        """
         ...
 
 

@@ -38,6 +38,7 @@ from moby_tui.schema.image import (
     Progress,
     RegistryAuth,
 )
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.save import Saved
@@ -73,6 +74,10 @@ class ImageManager:
         self._transfers = Transfers(paths, self._rows, self._names, self._content, self._layers, self._tell)
         self.used_by: UsedBy = lambda image_id: []
         self.cached: Callable[[], set[str]] = set
+
+    def use_signature_policy(self, path: Path | None) -> None:
+        """What pulled and loaded images are held against: a file that must be there, or (None) the usual one where there is one."""
+        self._transfers.signature_policy = path
 
     # For the engine
 
@@ -216,6 +221,35 @@ class ImageManager:
             while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
                 for change in batch:
                     yield change
+
+    async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
+        """Holds an image's signatures, which its registry has, against keys: of the image that is here, else of the registry's.
+
+        Raises ``Forbidden`` where none counts, ``InvalidArgument``, ``NotFound``, ``Unavailable``.
+        """
+        from moby_tui.engine.resources.images.provenance.verification import verify
+        from moby_tui.engine.resources.images.registry import Mirrors
+
+        reference = self._names.elsewhere(ref)
+        async with Mirrors(reference, auth) as source:
+            digest = self._names.digest_of(reference) or (await source.manifest(reference.tag)).digest
+            return await verify(reference, digest, source, options)
+
+    async def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]:
+        """What its registry has that is said about an image: of the image that is here, else of the registry's.
+
+        Raises ``NotFound``, ``Unavailable``, ``InvalidArgument`` for a document that cannot be read.
+        """
+        from moby_tui.engine.resources.images.provenance import attestations
+        from moby_tui.engine.resources.images.registry import Mirrors
+
+        reference = self._names.elsewhere(ref)
+        async with Mirrors(reference, auth) as source:
+            digest = self._names.digest_of(reference) or (await source.manifest(reference.tag)).digest
+            found = attestations.find(source, digest, statements=statements, predicate_type=predicate_type)
+            return [attestation async for attestation in found]
 
     def _diffs(self, record: ImageRecord) -> builtins.list[Path]:
         return [self._layers.folder(diff_id) / "diff" for diff_id in record.config.rootfs.diff_ids]

@@ -47,6 +47,30 @@ class Names:
             return None
         return reference if self._rows.by_reference(reference.key) else None
 
+    def elsewhere(self, ref: str) -> Reference:
+        """The name of an image in its registry; an id stands for the first name that the image has. Raises ``NotFound``."""
+        if self.reference_of(ref) is None and _ID_PREFIX.fullmatch(ref):
+            names = sorted(map(parse, self._rows.references_of(self.find(ref).id)), key=lambda name: bool(name.digest))
+            if not names:
+                raise NotFound(f"{ref} has no name: nothing is known of it in a registry")
+            return names[0]
+        return parse(ref).tagged()
+
+    def digest_of(self, reference: Reference) -> str:
+        """The digest that a name has in its registry, where the image is here; empty where it is not.
+
+        Raises ``NotFound`` for one that was made here: what the registry has under the name may be another.
+        """
+        record = self._rows.by_reference(reference.key)
+        if reference.digest or record is None:
+            return reference.digest
+        for name in map(parse, self._rows.references_of(record.id)):
+            if name.digest and name.repository == reference.repository:
+                return name.digest
+        raise NotFound(
+            f"{reference.familiar} was not pulled or pushed: it has no digest in {reference.familiar_repository}; push it first"
+        )
+
     def named(self, ref: str) -> Iterator[tuple[ImageRecord, Reference | None]]:
         """The images that a name stands for, each with the name that it has there; an id has none."""
         with suppress(InvalidArgument):

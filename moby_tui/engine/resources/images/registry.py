@@ -235,6 +235,22 @@ class Mirrors:
                 return await registry.blob(descriptor, ingest, progress)
         return await self._registries[-1].blob(descriptor, ingest, progress)
 
+    async def small_blob(self, descriptor: oci.Descriptor, limit: int = MANIFEST_LIMIT) -> bytes:
+        """As ``Registry.small_blob``."""
+        for registry in self._registries[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                return await registry.small_blob(descriptor, limit)
+        return await self._registries[-1].small_blob(descriptor, limit)
+
+    async def referrers(self, digest: str, artifact_type: str = "") -> list[oci.Descriptor]:
+        """As ``Registry.referrers``, of all hosts: a mirror may know of some only."""
+        found: dict[str, oci.Descriptor] = {}
+        for registry in self._registries[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                found.update({one.digest: one for one in await registry.referrers(digest, artifact_type)})
+        found.update({one.digest: one for one in await self._registries[-1].referrers(digest, artifact_type)})
+        return [*found.values()]
+
 
 def _decoded(body: bytes, kind: type[T], domain: str) -> T:
     try:

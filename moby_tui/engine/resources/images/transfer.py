@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.images import hello, staging
@@ -23,9 +24,11 @@ from moby_tui.schema import oci
 from moby_tui.schema.image import Progress, RegistryAuth
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.provenance.policy import Policy
     from moby_tui.engine.resources.images.pull import Image
     from moby_tui.engine.resources.images.save import Saved
 
+DEFAULT_POLICY = Path("/etc/moby/policy.json")
 #: ``(action, id, image, name)``
 Tell = Callable[[str, str, ImageRecord, str], object]
 
@@ -43,19 +46,39 @@ class Transfers:
         self._layers = layers
         self._tell = tell
         self._lock = paths.blobs / "lock"
+        #: a policy file that must be there; None: the usual one, where there is one
+        self.signature_policy: Path | None = None
 
     async def pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
         from moby_tui.engine.resources.images.pull import Pull
         from moby_tui.engine.resources.images.registry import Mirrors
 
         before = self._rows.by_reference(wanted.key)
+        policy = await in_thread(self._policy)
         with self.arrival():
             async with Mirrors(wanted, auth) as registry:
-                pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report).run(platform)
+
+                async def admit(digests: list[str]) -> None:
+                    if policy:
+                        await policy.admit(wanted, digests, registry)
+
+                pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report, admit).run(
+                    platform
+                )
             self._rows.put(pulled.record, [wanted.key, wanted.at(pulled.digest).key])
         self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)
         report.status(f"Digest: {pulled.digest}")
         report.status(_outcome(before, pulled.record, wanted))
+
+    def _policy(self) -> Policy | None:
+        """Which images may come in. Blocking. Without a file nothing is imported for it."""
+        path = self.signature_policy or DEFAULT_POLICY
+        # a link that leads nowhere is a policy that cannot be read, not none
+        if self.signature_policy is None and not os.path.lexists(path):
+            return None
+        from moby_tui.engine.resources.images.provenance.policy import Policy
+
+        return Policy.read(path)
 
     async def make_hello(self, report: Report) -> None:
         """``moby/hello`` comes from nowhere: it is computed."""
@@ -83,6 +106,8 @@ class Transfers:
     async def load(self, archive: AsyncIterator[bytes], report: Report) -> None:
         from moby_tui.engine.resources.images.load import Archive, Loader, receive
 
+        if policy := await in_thread(self._policy):
+            policy.admit_archive()
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
             with self.arrival():
