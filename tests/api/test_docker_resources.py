@@ -56,3 +56,11 @@ async def test_login_and_push(docker: Docker, tmp_path: Path) -> None:
         assert "Downloaded newer image" in (await docker("pull", f"{target}:2")).out
         missing = await docker("push", f"{target}:3", check=False)
         assert "An image does not exist locally with the tag" in missing.err
+
+
+async def test_images_as_a_tree(docker: Docker) -> None:
+    shown = (await docker("images", "--tree")).out
+    assert "busybox:latest" in shown and "linux/" in shown
+    usage = json.loads((await docker("system", "df", "--format", "json")).out.splitlines()[0])
+    assert usage["Type"] == "Images" and usage["TotalCount"] == "1"
+    assert "Build cache usage" in (await docker("system", "df", "-v")).out

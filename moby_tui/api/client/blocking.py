@@ -138,7 +138,15 @@ class Containers(Protocol):
 
 
 class Images(Protocol):
-    def list(self, *, all: bool = False, digests: bool = False, filters: Filters | None = None) -> list[ImageSummary]: ...
+    def list(
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
+    ) -> list[ImageSummary]: ...
     def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> Iterator[Progress]: ...
     def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> Iterator[Progress]: ...
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> Iterator[Progress]: ...

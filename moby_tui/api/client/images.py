@@ -76,9 +76,15 @@ class RemoteImages:
         self._session = session
 
     async def list(
-        self, *, all: bool = False, digests: bool = False, filters: Filters | None = None
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
     ) -> builtins.list[ImageSummary]:
-        query = {"all": all, "digests": digests, "filters": filters}
+        query = {"all": all, "digests": digests, "filters": filters, "shared-size": shared_size, "manifests": manifests}
         return await self._session.get("/images/json", builtins.list[ImageSummary], query)
 
     def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:

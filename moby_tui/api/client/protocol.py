@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, Protocol, overload
+from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -31,7 +31,6 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event
-from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
     ImageDeleted,
@@ -43,11 +42,14 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
-from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
+
+if TYPE_CHECKING:
+    from moby_tui.schema.exploration import FileChange, ImageExploration
+    from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 
 class ExitWait(Protocol):
@@ -168,7 +170,15 @@ class Containers(Protocol):
 
 
 class Images(Protocol):
-    async def list(self, *, all: bool = False, digests: bool = False, filters: Filters | None = None) -> list[ImageSummary]: ...
+    async def list(
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
+    ) -> list[ImageSummary]: ...
     def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
         """Sends an image to the registry that its name names."""
         ...

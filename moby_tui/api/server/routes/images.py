@@ -27,7 +27,13 @@ async def list_(call: Call) -> web.StreamResponse:
     filters = query.filters(_FILTERS)
     if old := query.text("filter"):  # before 1.28 the reference filter was a parameter
         filters.setdefault("reference", []).append(old)
-    images = await call.client.images.list(all=query.flag("all"), digests=query.flag("digests"), filters=filters)
+    images = await call.client.images.list(
+        all=query.flag("all"),
+        digests=query.flag("digests"),
+        filters=filters,
+        shared_size=query.flag("shared-size") and call.version >= (1, 42),
+        manifests=query.flag("manifests") and call.version >= (1, 47),
+    )
     return json([shims.image_summary(image, call.version) for image in images])
 
 

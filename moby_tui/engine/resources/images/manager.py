@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, partial, staging
+from moby_tui.engine.resources.images import describe, hello, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -20,7 +20,6 @@ from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import parse
 from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
 from moby_tui.engine.resources.images.threads import in_thread
-from moby_tui.engine.resources.images.transfer import Transfers
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRecord, ImageRows
@@ -28,20 +27,22 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
-from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     ImageDeleted,
     ImageHistory,
     ImageInspect,
     ImagesPruned,
     ImageSummary,
+    ManifestSummary,
     Progress,
     RegistryAuth,
 )
-from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.save import Saved
+    from moby_tui.engine.resources.images.transfer import Transfers
+    from moby_tui.schema.exploration import FileChange, ImageExploration
+    from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 #: How many lines a thread makes at once.
 _BATCH = 500
@@ -71,13 +72,20 @@ class ImageManager:
         self._content = ContentStore(paths.blobs)
         self._layers = LayerStore(paths.layers, paths.staging)
         self._names = Names(self._rows)
-        self._transfers = Transfers(paths, self._rows, self._names, self._content, self._layers, self._tell)
+        self._signature_policy: Path | None = None
         self.used_by: UsedBy = lambda image_id: []
         self.cached: Callable[[], set[str]] = set
 
     def use_signature_policy(self, path: Path | None) -> None:
         """What pulled and loaded images are held against: a file that must be there, or (None) the usual one where there is one."""
-        self._transfers.signature_policy = path
+        self._signature_policy = path
+
+    @property
+    def _transfers(self) -> Transfers:
+        """Imported where it is used: most commands use what is here."""
+        from moby_tui.engine.resources.images.transfer import Transfers
+
+        return Transfers(self._paths, self._rows, self._names, self._content, self._layers, self._tell, self._signature_policy)
 
     # For the engine
 
@@ -103,6 +111,8 @@ class ImageManager:
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if any(self._paths.staging.iterdir()):
+            from moby_tui.engine.resources.images import partial
+
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
         await self._removal().sweep_late()
@@ -110,18 +120,35 @@ class ImageManager:
     # Images
 
     async def list(
-        self, *, all: bool = False, digests: bool = False, filters: Filters | None = None
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
     ) -> builtins.list[ImageSummary]:
         """Every image, the newest first; there are no intermediate ones that ``all`` would add, and digests always are told."""
         describe.check_list_filters(filters)
         dangling = describe.flag(filters, "dangling", None)
-        references = self._rows.references()
-        found = [
-            describe.summary(record, references.get(record.id, []), len(self.used_by(record.id)))
-            for record in self._rows.all()
-            if describe.matches(record, references.get(record.id, []), filters, self._names.find, dangling=dangling)
-        ]
+        references, records = self._rows.references(), self._rows.all()
+        found = []
+        for record in records:
+            names = references.get(record.id, [])
+            if describe.matches(record, names, filters, self._names.find, dangling=dangling):
+                summary = describe.summary(record, describe.named(names, filters), len(self.used_by(record.id)))
+                if shared_size:
+                    summary.shared_size = describe.shared(record, records)
+                if manifests:
+                    summary.manifests = await self._variants(record, records)
+                found.append(summary)
         return sorted(found, key=lambda image: image.created, reverse=True)
+
+    async def _variants(self, record: ImageRecord, records: builtins.list[ImageRecord]) -> builtins.list[ManifestSummary]:
+        from moby_tui.engine.resources.images.variants import variants
+
+        users = [container for container, _ in self.used_by(record.id)]
+        return await in_thread(variants, record, {other.manifest: other for other in records}, self._content, users)
 
     async def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
         """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's."""
@@ -278,13 +305,13 @@ class ImageManager:
         self._tell("tag", record.id, record, reference.familiar)
 
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
-        """Raises ``NotFound``, ``Conflict``."""
+        """Raises ``NotFound``, ``Conflict``. ``prune`` means untagged parents, which no image has here."""
         record = self._names.find(ref)
         reference = self._names.reference_of(ref)
         removal = self._removal()
         if reference is None:
-            return await removal.by_id(record, force=force, prune=prune)
-        return await removal.by_reference(record, reference, force=force, prune=prune)
+            return await removal.by_id(record, force=force)
+        return await removal.by_reference(record, reference, force=force)
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
         return await self._removal().prune(filters, self._names.find)

@@ -37,8 +37,16 @@ class Transfers:
     """The work behind ``ImageManager``; what it says goes to a ``Report``."""
 
     def __init__(
-        self, paths: Paths, rows: ImageRows, names: Names, content: ContentStore, layers: LayerStore, tell: Tell
+        self,
+        paths: Paths,
+        rows: ImageRows,
+        names: Names,
+        content: ContentStore,
+        layers: LayerStore,
+        tell: Tell,
+        signature_policy: Path | None,
     ) -> None:
+        """``signature_policy`` is a policy file that must be there; None: the usual one, where there is one."""
         self._paths = paths
         self._rows = rows
         self._names = names
@@ -46,8 +54,7 @@ class Transfers:
         self._layers = layers
         self._tell = tell
         self._lock = paths.blobs / "lock"
-        #: a policy file that must be there; None: the usual one, where there is one
-        self.signature_policy: Path | None = None
+        self._signature_policy = signature_policy
 
     async def pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
         from moby_tui.engine.resources.images.pull import Pull
@@ -72,9 +79,9 @@ class Transfers:
 
     def _policy(self) -> Policy | None:
         """Which images may come in. Blocking. Without a file nothing is imported for it."""
-        path = self.signature_policy or DEFAULT_POLICY
+        path = self._signature_policy or DEFAULT_POLICY
         # a link that leads nowhere is a policy that cannot be read, not none
-        if self.signature_policy is None and not os.path.lexists(path):
+        if self._signature_policy is None and not os.path.lexists(path):
             return None
         from moby_tui.engine.resources.images.provenance.policy import Policy
 
