@@ -127,12 +127,16 @@ def history(
         bool, typer.Option("-H", "--human/--no-human", help="Print sizes and dates in human readable format")
     ] = True,
     no_trunc: Whole = False,
+    platform: Annotated[
+        str,
+        typer.Option("--platform", help="Show history for the given platform", metavar="os[/arch[/variant]]", show_default=False),
+    ] = "",
     quiet: Quiet = False,
 ) -> None:
     """Show the history of an image."""
     from moby_tui.cli.output.table import formatted
 
-    entries = session.call(lambda client: client.images.history(image))
+    entries = session.call(lambda client: client.images.history(image, platform=platform))
     rows = [_history_row(entry, human=human, truncate=not no_trunc) for entry in entries]
     shown = ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")
     for line in [row["ID"] for row in rows] if quiet and not format else formatted(format, _HISTORY, shown, rows):

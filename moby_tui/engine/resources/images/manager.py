@@ -150,55 +150,69 @@ class ImageManager:
         users = [container for container, _ in self.used_by(record.id)]
         return await in_thread(variants, record, {other.manifest: other for other in records}, self._content, users)
 
-    async def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
-        """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's."""
+    async def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
+        """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's. ``all_tags``: of the repository."""
         wanted = parse(reference).tagged()
+        if all_tags and parse(reference) == wanted:
+            raise InvalidArgument("tag can't be used with --all-tags/-a")
         platforms.parse(platform)
         if wanted.path == "library/scratch":
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
         report = Report()
-        work = (
-            self._transfers.make_hello(report) if hello.is_hello(wanted) else self._transfers.pull(wanted, platform, auth, report)
-        )
+        if hello.is_hello(wanted):
+            work = self._transfers.make_hello(report)
+        else:
+            pull = self._transfers.pull_all if all_tags else self._transfers.pull
+            work = pull(wanted, platform, auth, report)
         async with aclosing(report.of(work)) as lines:
             async for line in lines:
                 yield line
 
-    async def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
-        """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here.
+    async def push(
+        self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
+        """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here; ``platform``: of
+        the image's index the one that fits.
 
         Raises ``NotFound``, ``Unauthorized``, ``Unavailable``; lines as Docker's."""
-        wanted = self._names.pushed(reference, all_tags=all_tags)
+        named = self._names.pushed(reference, all_tags=all_tags)
+        wanted = [(name, self._of_platform(record, name.familiar, platform)) for name, record in named]
         report = Report()
         async with aclosing(report.of(self._transfers.push(wanted, auth, report))) as lines:
             async for line in lines:
                 yield line
 
-    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
-        """Loads the images of a docker-archive or OCI layout. There is no progress to keep quiet about but the result."""
+    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
+        """Loads the images of a docker-archive or OCI layout, or those of one platform. There is no progress to keep quiet about but
+        the result."""
         report = Report()
-        async with aclosing(report.of(self._transfers.load(archive, report))) as lines:
+        async with aclosing(report.of(self._transfers.load(archive, platform, report))) as lines:
             async for line in lines:
                 yield line
 
-    async def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
-        """A tar of images with the names that were asked for; a repository without a tag stands for all its tags. Raises ``NotFound``."""
+    async def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
+        """A tar of images with the names that were asked for; a repository without a tag stands for all its tags; ``platforms``: of
+        each image's index those. Raises ``NotFound``."""
         if not refs:
             raise InvalidArgument("name at least one image to save")
-        images = self._saved(refs)
+        images = self._saved(refs, platforms)
         async with aclosing(self._transfers.save(images)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    def _saved(self, refs: Sequence[str]) -> builtins.list[Saved]:
+    def _saved(self, refs: Sequence[str], platforms: Sequence[str]) -> builtins.list[Saved]:
         from moby_tui.engine.resources.images.save import Saved
 
         found: dict[str, Saved] = {}
         for ref in refs:
-            for record, reference in self._names.named(ref):
-                image = found.setdefault(record.id, Saved(record))
-                if reference is not None and reference not in image.references:
-                    image.references.append(reference)
+            for named, reference in self._names.named(ref):
+                for platform in platforms or [""]:
+                    record = self._of_platform(named, ref, platform)
+                    image = found.setdefault(record.id, Saved(record))
+                    if reference is not None and reference not in image.references:
+                        image.references.append(reference)
         return [*found.values()]
 
     async def import_tar(
@@ -220,12 +234,21 @@ class ImageManager:
             async for line in lines:
                 yield line
 
-    async def inspect(self, ref: str) -> ImageInspect:
-        record = self._names.find(ref)
+    def _of_platform(self, record: ImageRecord, name: str, platform: str) -> ImageRecord:
+        """Of an image's index the one for a platform; without one the image itself. Raises ``NotFound``."""
+        if not platform:
+            return record
+        from moby_tui.engine.resources.images.variants import of_platform
+
+        present = {other.manifest: other for other in self._rows.all()}
+        return of_platform(record, name, platforms.parse(platform), present, self._content)
+
+    async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
+        record = self._of_platform(self._names.find(ref), ref, platform)
         return describe.inspection(record, self._rows.references_of(record.id), self._content.read(record.id))
 
-    async def history(self, ref: str) -> builtins.list[ImageHistory]:
-        record = self._names.find(ref)
+    async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]:
+        record = self._of_platform(self._names.find(ref), ref, platform)
         return describe.history(record, self._rows.references_of(record.id))
 
     async def explore(self, ref: str) -> ImageExploration:

@@ -14,7 +14,7 @@ from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.reference import Reference
+from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRecord, ImageRows
@@ -77,6 +77,17 @@ class Transfers:
         report.status(f"Digest: {pulled.digest}")
         report.status(_outcome(before, pulled.record, wanted))
 
+    async def pull_all(self, repository: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
+        """Every tag of a repository, one after the other."""
+        from moby_tui.engine.resources.images.registry import Registry
+
+        async with Registry(repository, auth) as registry:
+            tags = await registry.tags()
+        if not tags:
+            raise NotFound(f"{repository.familiar_repository} has no tags in its registry")
+        for tag in tags:
+            await self.pull(parse(f"{repository.repository}:{tag}"), platform, auth, report)
+
     def _policy(self) -> Policy | None:
         """Which images may come in. Blocking. Without a file nothing is imported for it."""
         path = self._signature_policy or DEFAULT_POLICY
@@ -110,16 +121,17 @@ class Transfers:
         report.status(f"Digest: {image.digest}")
         report.status(_outcome(before, record, hello.REFERENCE))
 
-    async def load(self, archive: AsyncIterator[bytes], report: Report) -> None:
+    async def load(self, archive: AsyncIterator[bytes], platform: str, report: Report) -> None:
         from moby_tui.engine.resources.images.load import Archive, Loader, receive
 
+        wanted = platforms.parse(platform) if platform else None
         if policy := await in_thread(self._policy):
             policy.admit_archive()
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
             with self.arrival():
                 taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
-                for loaded in await Loader(self._content, self._layers, self._paths.staging).images(taken_apart):
+                for loaded in await Loader(self._content, self._layers, self._paths.staging, wanted).images(taken_apart):
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
                     for reference in loaded.references:

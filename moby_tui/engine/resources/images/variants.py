@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.store.images import ImageRecord
-from moby_tui.errors import MobyError
+from moby_tui.errors import MobyError, NotFound
 from moby_tui.schema import oci
 from moby_tui.schema.image import AttestationData, ImageData, ManifestSize, ManifestSummary, UnpackedSize
 
@@ -21,6 +22,21 @@ def variants(
     """
     listed = _index(record, content) or [_own(record, content)]
     return [_summary(descriptor, present.get(descriptor.digest), content, users, record) for descriptor in listed]
+
+
+def of_platform(
+    record: ImageRecord, name: str, wanted: oci.Platform, present: dict[str, ImageRecord], content: ContentStore
+) -> ImageRecord:
+    """The image itself where it fits, else the one of its index that is here and does. Raises ``NotFound``. Blocking."""
+    if platforms.runs(wanted, _platform(record)):
+        return record
+    for descriptor in _index(record, content):
+        here = present.get(descriptor.digest)
+        if here and descriptor.platform and platforms.runs(wanted, descriptor.platform):
+            return here
+    raise NotFound(
+        f"image with reference {name} was found but does not provide the specified platform ({platforms.text(wanted)})"
+    )
 
 
 def _index(record: ImageRecord, content: ContentStore) -> list[oci.Descriptor]:
