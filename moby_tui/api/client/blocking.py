@@ -42,7 +42,9 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
+from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
+from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
@@ -219,6 +221,19 @@ class System(Protocol):
     def prunable(self, options: PruneOptions) -> PruneReport: ...
 
 
+class Registry(Protocol):
+    def search(
+        self, term: str, *, limit: int = 0, filters: Filters | None = None, auth: RegistryAuth | None = None
+    ) -> builtins.list[SearchResult]: ...
+    def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect: ...
+    def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]: ...
+    def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> builtins.list[str]: ...
+    def referrers(
+        self, reference: str, *, artifact_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Descriptor]: ...
+    def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str: ...
+
+
 class Client(Protocol):
     """An engine to talk to."""
 
@@ -232,6 +247,8 @@ class Client(Protocol):
     def volumes(self) -> Volumes: ...
     @property
     def builder(self) -> Builder: ...
+    @property
+    def registry(self) -> Registry: ...
     @property
     def events(self) -> Events: ...
     @property

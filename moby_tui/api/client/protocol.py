@@ -42,6 +42,8 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
+from moby_tui.schema.oci import Descriptor
+from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
@@ -281,6 +283,36 @@ class System(Protocol):
         ...
 
 
+class Registry(Protocol):
+    """What registries have; nothing is pulled. Docker's API has a door for ``search`` and ``inspect``: a remote engine does these alone.
+
+    ``auth`` is the login; the engine in this process finds a stored one itself."""
+
+    async def search(
+        self, term: str, *, limit: int = 0, filters: Filters | None = None, auth: RegistryAuth | None = None
+    ) -> builtins.list[SearchResult]:
+        """Repositories of Docker Hub, or of the registry that the term begins with."""
+        ...
+
+    async def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect: ...
+    async def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]:
+        """The repositories of a registry, of those that let themselves be listed."""
+        ...
+
+    async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> builtins.list[str]: ...
+    async def referrers(
+        self, reference: str, *, artifact_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Descriptor]:
+        """What refers to a manifest: signatures, bills of materials."""
+        ...
+
+    async def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str:
+        """By digest a manifest with all its tags, by tag the tag alone; what is deleted.
+
+        Raises ``Forbidden`` where the registry does not let that be done."""
+        ...
+
+
 class Client(Protocol):
     """An engine to talk to. Use as ``async with connect(host) as client``."""
 
@@ -294,6 +326,8 @@ class Client(Protocol):
     def volumes(self) -> Volumes: ...
     @property
     def builder(self) -> Builder: ...
+    @property
+    def registry(self) -> Registry: ...
     @property
     def events(self) -> Events: ...
     @property

@@ -21,6 +21,7 @@ table = RouteTable()
 #: The docker CLI sends ``null`` where nothing is to be overridden; to mypy a union is no class.
 _Overrides: type[ContainerConfig | None] = ContainerConfig | None  # type: ignore[assignment]
 _FILTERS = frozenset({"before", "dangling", "label", "label!", "reference", "since", "until"})
+_SEARCH_FILTERS = frozenset({"is-automated", "is-official", "stars"})
 _PRUNE_FILTERS = frozenset({"dangling", "label", "label!", "until"})
 
 
@@ -100,6 +101,20 @@ async def save(call: Call) -> web.StreamResponse:
 @table.get("/images/{ref:.*}/get")
 async def save_one(call: Call) -> web.StreamResponse:
     return await raw(call.request, call.client.images.save([call.ref], platforms=_platforms(call)), content_type=TAR)
+
+
+@table.get("/images/search")
+async def search(call: Call) -> web.StreamResponse:
+    query = call.query
+    auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
+    filters = query.filters(_SEARCH_FILTERS)
+    return json(await call.client.registry.search(query.text("term"), limit=query.integer("limit"), filters=filters, auth=auth))
+
+
+@table.get("/distribution/{ref:.*}/json", since="1.30")
+async def distribution(call: Call) -> web.StreamResponse:
+    auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
+    return json(await call.client.registry.inspect(call.ref, auth=auth))
 
 
 @table.post("/images/prune", since="1.25")

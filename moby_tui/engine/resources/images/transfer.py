@@ -175,7 +175,7 @@ class Transfers:
         first = wanted[0][0]
         report.status(f"The push refers to repository [{first.domain}/{first.path}]")
         sources = self._names.lenders(first)
-        lenders = {lender for lenders in sources.values() for lender in lenders}
+        lenders = {lender for lenders in sources.values() for lender in lenders} - {first.path}
         # what is being sent is not swept meanwhile
         with self.arrival():
             async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:
