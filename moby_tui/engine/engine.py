@@ -49,6 +49,8 @@ class Engine:
         self.remap = Remap()
         #: folders of hook files, in the format of podman: see ``runtime/hook_files.py``
         self.hooks_dirs: list[Path] = []
+        #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
+        self.signature_policy: Path | None = None
         self._builder: ImageBuilder | None = None
 
     @classmethod
@@ -96,13 +98,27 @@ class Engine:
         self.containers = ContainerService(parts)
         self._parts = parts
         self.system = SystemService(
-            self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes, self.remap
+            self.paths,
+            self._database,
+            self.containers,
+            self.images,
+            self.volumes,
+            self.runtimes,
+            self.remap,
+            lambda: self.builder,
         )
         self.images.used_by = self.containers.using_image
+        self.images.cached = self._cached
+        self.images.use_signature_policy(self.signature_policy)
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle()
         return self
+
+    def _cached(self) -> set[str]:
+        from moby_tui.engine.resources.build import pruning
+
+        return pruning.named(self.paths.build_steps)
 
     @property
     def builder(self) -> ImageBuilder:

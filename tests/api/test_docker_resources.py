@@ -63,6 +63,24 @@ async def test_login_and_push(docker: Docker, tmp_path: Path) -> None:
         assert "An image does not exist locally with the tag" in missing.err
 
 
+async def test_images_as_a_tree(docker: Docker) -> None:
+    shown = (await docker("images", "--tree")).out
+    assert "busybox:latest" in shown and "linux/" in shown
+    usage = json.loads((await docker("system", "df", "--format", "json")).out.splitlines()[0])
+    assert usage["Type"] == "Images" and usage["TotalCount"] == "1"
+    assert "Build cache usage" in (await docker("system", "df", "-v")).out
+
+
+async def test_platforms_through_the_docker_cli(docker: Docker, tmp_path: Path) -> None:
+    saved = await docker("save", "--platform", "linux/amd64", "-o", str(tmp_path / "a.tar"), "busybox", check=False)
+    refused = await docker("save", "--platform", "linux/s390x", "-o", str(tmp_path / "b.tar"), "busybox", check=False)
+    assert saved.status == 0 and "does not provide the specified platform" in refused.err
+    assert "Loaded image: busybox" in (await docker("load", "--platform", "linux/amd64", "-i", str(tmp_path / "a.tar"))).out
+    refused = await docker("load", "--platform", "linux/s390x", "-i", str(tmp_path / "a.tar"), check=False)
+    assert refused.status == 1 and "no image for linux/s390x" in refused.err
+    assert "busybox" in (await docker("image", "inspect", "--platform", "linux/amd64", "busybox")).out
+
+
 async def test_registries_without_a_pull(docker: Docker, tmp_path: Path) -> None:
     with running(tmp_path / "registry", htpasswd=HTPASSWD) as guarded:
         target = f"{guarded.address}/team/box"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, Protocol, overload
+from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -46,8 +46,12 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import DiskUsage, Info, Login, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
+
+if TYPE_CHECKING:
+    from moby_tui.schema.exploration import FileChange, ImageExploration
+    from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 
 class ExitWait(Protocol):
@@ -168,17 +172,29 @@ class Containers(Protocol):
 
 
 class Images(Protocol):
-    async def list(self, *, all: bool = False, digests: bool = False, filters: Filters | None = None) -> list[ImageSummary]: ...
-    def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    async def list(
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
+    ) -> list[ImageSummary]: ...
+    def push(
+        self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         """Sends an image to the registry that its name names."""
         ...
 
-    def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         """A failure is raised, not told in the progress."""
         ...
 
-    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]: ...
-    def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]: ...
+    def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
         """An uncompressed tar of the images: OCI layout and ``docker save`` archive in one."""
         ...
 
@@ -191,11 +207,31 @@ class Images(Protocol):
         changes: builtins.list[str] | None = None,
         platform: str = "",
     ) -> AsyncIterator[Progress]: ...
-    async def inspect(self, ref: str) -> ImageInspect: ...
-    async def history(self, ref: str) -> builtins.list[ImageHistory]: ...
+    async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect: ...
+    async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]: ...
     async def tag(self, ref: str, target: str) -> None: ...
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]: ...
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
+    async def explore(self, ref: str) -> ImageExploration:
+        """What each layer adds, changes and deletes, and the bytes that nobody can see any more."""
+        ...
+
+    def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        """What one layer (the lowest is 0), or each, does to which path."""
+        ...
+
+    async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
+        """Whether one of the keys has signed the image; raises ``Forbidden`` where none has."""
+        ...
+
+    async def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]:
+        """Bills of materials, provenance and the like that are attached to the image in its registry; nothing of it is verified.
+
+        ``statements``: with what they say. ``predicate_type``: those alone whose type has this in it.
+        """
+        ...
 
 
 class Networks(Protocol):
@@ -242,6 +278,9 @@ class System(Protocol):
         ...
 
     async def disk_usage(self) -> DiskUsage: ...
+    async def prunable(self, options: PruneOptions) -> PruneReport:
+        """What the prunes of these kinds would take away, one after the other, and how many bytes come back. Nothing is changed."""
+        ...
 
 
 class Registry(Protocol):

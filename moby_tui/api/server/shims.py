@@ -6,16 +6,20 @@ history). Our own shapes are those of 1.52.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from moby_tui.api.server import omitted
 from moby_tui.api.server.versions import ApiVersion
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
-from moby_tui.schema.container import ContainerCreate, ContainerInspect, ContainerSummary, ContainerUpdate
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerInspect, ContainerSummary, ContainerUpdate
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info
+from moby_tui.schema.volume import VolumeUsage
+
+T = TypeVar("T")
 
 _BRIDGE_FIELDS = (
     "EndpointID",
@@ -45,6 +49,10 @@ _NOT_OF_IMAGES = frozenset(
     }
 )
 _WITHOUT_NAMES = frozenset({"bridge", "host", "none"})
+#: Parts of a container's configuration that are absent rather than empty.
+_LEFT_OUT_WHEN_EMPTY = frozenset(
+    {"ArgsEscaped", "ExposedPorts", "Healthcheck", "MacAddress", "NetworkDisabled", "Shell", "StopSignal", "StopTimeout"}
+)
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
 
@@ -118,6 +126,9 @@ def image_summary(image: ImageSummary, version: ApiVersion) -> dict[str, Any]:
         result["VirtualSize"] = image.size
     if version < (1, 51):
         result["Containers"] = -1
+    for manifest in result.get("Manifests") or ():
+        for absent in [key for key in ("ImageData", "AttestationData") if manifest[key] is None]:
+            del manifest[absent]
     return result
 
 
@@ -125,12 +136,14 @@ def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
     result: dict[str, Any] = to_builtins(image)
     _dangling(result, version)
     result["Config"] = _image_config(result["Config"], version)
+    if not image.variant:
+        del result["Variant"]
     if version < (1, 44):
         result["VirtualSize"] = image.size
         result["Created"] = image.created or ZERO_TIME
     if version < (1, 45):
         result["Container"] = ""
-        result["ContainerConfig"] = {}
+        result["ContainerConfig"] = _image_config(to_builtins(ContainerConfig()), version)
     if version < (1, 52):
         result["DockerVersion"] = ""
         result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
@@ -148,7 +161,7 @@ def _image_config(config: dict[str, Any], version: ApiVersion) -> dict[str, Any]
         return {key: value for key, value in config.items() if value and key not in _NOT_OF_IMAGES}
     if version >= (1, 50):
         return {key: value for key, value in config.items() if key not in _NOT_OF_IMAGES}
-    return config
+    return {key: value for key, value in config.items() if value or key not in _LEFT_OUT_WHEN_EMPTY}
 
 
 def event(value: Event, version: ApiVersion) -> bytes:
@@ -177,22 +190,26 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
         "Images": [image_summary(image, version) for image in value.images],
         "Containers": container_summaries(value.containers, version),
         "Volumes": to_builtins(value.volumes),
-        "BuildCache": value.build_cache,
+        "BuildCache": to_builtins(value.build_cache),
+        "Moby": to_builtins(value.moby),
     }
     if version < (1, 52):
         return legacy
     usage = {
-        "ImageUsage": _usage(
-            legacy["Images"], value.layers_size, [image for image in value.images if image.containers > 0], "Size"
+        "ImageUsage": {
+            **_sums(value.images, lambda image: image.size, lambda image: image.containers > 0),
+            "TotalSize": value.layers_size,
+            "Reclaimable": sum(image.size - max(image.shared_size, 0) for image in value.images if not image.containers),
+        },
+        "ContainerUsage": _sums(
+            value.containers, lambda row: row.size_rw or 0, lambda row: row.state in ("running", "paused", "restarting")
         ),
-        "ContainerUsage": _usage(
-            legacy["Containers"],
-            sum(row.size_rw or 0 for row in value.containers),
-            [row for row in value.containers if row.state in ("running", "paused", "restarting")],
-            "SizeRw",
+        "VolumeUsage": _sums(
+            [volume.usage_data for volume in value.volumes if isinstance(volume.usage_data, VolumeUsage)],
+            lambda usage: usage.size,
+            lambda usage: usage.ref_count > 0,
         ),
-        "VolumeUsage": _usage(legacy["Volumes"], 0, [], ""),
-        "BuildCacheUsage": _usage(value.build_cache, sum(row.get("Size", 0) for row in value.build_cache), [], ""),
+        "BuildCacheUsage": _sums(value.build_cache, lambda entry: entry.size, lambda entry: entry.in_use),
     }
     if verbose:
         for name, items in zip(usage, ("Images", "Containers", "Volumes", "BuildCache"), strict=True):
@@ -201,6 +218,10 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
     return usage | legacy
 
 
-def _usage(items: Any, total: int, active: list[Any], size: str) -> dict[str, Any]:
-    used = sum(to_builtins(item).get(size) or 0 for item in active)
-    return {"TotalCount": len(items), "ActiveCount": len(active), "TotalSize": total, "Reclaimable": max(total - used, 0)}
+def _sums(items: Sequence[T], size: Callable[[T], int], active: Callable[[T], bool]) -> dict[str, Any]:
+    return {
+        "TotalCount": len(items),
+        "ActiveCount": sum(map(active, items)),
+        "TotalSize": sum(map(size, items)),
+        "Reclaimable": sum(size(item) for item in items if not active(item)),
+    }

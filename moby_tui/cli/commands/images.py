@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moby_tui.cli import session
-from moby_tui.errors import NotFound
+from moby_tui.errors import InvalidArgument, NotFound
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.base import Filters
     from moby_tui.schema.image import ImageHistory, ImageSummary
 
 app = typer.Typer()
@@ -52,12 +53,27 @@ def images(
     format: Format = "",
     no_trunc: Whole = False,
     quiet: Quiet = False,
+    tree: Annotated[bool, typer.Option("--tree", help="List multi-platform images as a tree")] = False,
 ) -> None:
-    """List images."""
+    """List images.
+
+    Filters: dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, reference=PATTERN.
+
+    Examples:
+
+      moby images --filter dangling=true
+
+      moby images --filter reference='team/*' --filter since=team/web:1
+
+      moby images --tree
+    """
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.values.filters import parse_filters
 
     filters = parse_filters([*(filter or []), *([f"reference={repository}"] if repository else [])])
+    if tree:
+        _show_tree(filters, all=all, whole=no_trunc, others={"--quiet": quiet, "--digests": digests, "--format": bool(format)})
+        return
     found = session.call(lambda client: client.images.list(all=all, digests=digests, filters=filters))
     rows = [row for image in found for row in _rows(image, truncate=not no_trunc, digests=digests)]
     shown = ("Repository", "Tag", *(["Digest"] if digests else []), "ID", "CreatedSince", "Size")
@@ -66,13 +82,21 @@ def images(
         print(line)
 
 
+def _show_tree(filters: Filters, *, all: bool, whole: bool, others: dict[str, bool]) -> None:
+    for name, given in others.items():
+        if given:
+            raise InvalidArgument(f"{name} and --tree contradict each other: give one")
+    from moby_tui.cli.output.images import tree
+
+    found = session.call(lambda client: client.images.list(all=all, filters=filters, manifests=True))
+    print(*tree(found, whole_ids=whole), sep="\n")
+
+
 def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[str, str]]:
     """One row for each tag; one for an image that has none."""
-    import time
-
     from moby_tui.cli.output.text import short_id
-    from moby_tui.cli.values.moments import local_text
-    from moby_tui.cli.values.units import human_duration, human_size
+    from moby_tui.cli.values.moments import ago, local_text
+    from moby_tui.cli.values.units import human_size
 
     names = [(*name.rpartition(":")[::2], _digest_of(image, name.rpartition(":")[0])) for name in image.repo_tags]
     if not names:
@@ -83,7 +107,7 @@ def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[st
             "Tag": tag,
             "Digest": digest,
             "ID": short_id(image.id) if truncate else image.id,
-            "CreatedSince": f"{human_duration(time.time() - image.created)} ago" if image.created > 0 else "N/A",
+            "CreatedSince": ago(image.created),
             "CreatedAt": local_text(image.created),
             "Size": human_size(image.size, 3),
         }
@@ -103,12 +127,16 @@ def history(
         bool, typer.Option("-H", "--human/--no-human", help="Print sizes and dates in human readable format")
     ] = True,
     no_trunc: Whole = False,
+    platform: Annotated[
+        str,
+        typer.Option("--platform", help="Show history for the given platform", metavar="os[/arch[/variant]]", show_default=False),
+    ] = "",
     quiet: Quiet = False,
 ) -> None:
     """Show the history of an image."""
     from moby_tui.cli.output.table import formatted
 
-    entries = session.call(lambda client: client.images.history(image))
+    entries = session.call(lambda client: client.images.history(image, platform=platform))
     rows = [_history_row(entry, human=human, truncate=not no_trunc) for entry in entries]
     shown = ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")
     for line in [row["ID"] for row in rows] if quiet and not format else formatted(format, _HISTORY, shown, rows):
@@ -116,13 +144,11 @@ def history(
 
 
 def _history_row(entry: ImageHistory, *, human: bool, truncate: bool) -> dict[str, str]:
-    import time
-
     from moby_tui.cli.output.text import printable, short_id, shortened
-    from moby_tui.cli.values.moments import local_text
-    from moby_tui.cli.values.units import human_duration, human_size
+    from moby_tui.cli.values.moments import ago, local_text
+    from moby_tui.cli.values.units import human_size
 
-    since = f"{human_duration(time.time() - entry.created)} ago" if entry.created > 0 else "N/A"
+    since = ago(entry.created)
     return {
         "ID": short_id(entry.id) if truncate else entry.id,
         "CreatedSince": since if human else local_text(entry.created),

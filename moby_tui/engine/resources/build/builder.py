@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -95,14 +95,24 @@ class ImageBuilder:
 
     async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned:
         """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images."""
+        found = await self.prunable(all=all, filters=filters)
+        digests = self._images.unneeded(found.digests)
+        size = found.size + await in_thread(self._images.measure, digests)
+        await in_thread(pruning.forget, self._paths.build_steps, found.steps)
+        await self._images.discard(digests)
+        await in_thread(pruning.empty, self._paths.build_mounts, found.mounts)
+        return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
+
+    async def prunable(
+        self, *, all: bool = False, filters: Filters | None = None, gone: Collection[str] = ()
+    ) -> pruning.Prunable:
+        """What ``prune`` would take now, once the images ``gone`` are removed."""
         for name in filters or {}:
             if name != "until":
                 raise InvalidArgument(f"invalid filter '{name}'; give until")
         older_than = min(map(describe.timestamp, (filters or {}).get("until", ())), default=float("inf"))
-        kept = [] if all else [record.config.rootfs.diff_ids for record in self._rows.all()]
-        steps, small = await in_thread(pruning.prune_steps, self._paths.cache / "build", kept, older_than)
-        mounts, large = await in_thread(pruning.prune_mounts, self._paths.cache / "build-mounts", older_than)
-        return BuildPruned(caches_deleted=[*steps, *mounts], space_reclaimed=small + large)
+        kept = [] if all else [record.config.rootfs.diff_ids for record in self._rows.all() if record.id not in gone]
+        return await in_thread(pruning.prunable, self._paths.build_steps, self._paths.build_mounts, kept, older_than)
 
     async def _build(self, sent: AsyncIterator[bytes], request: Request, report: Report) -> None:
         from moby_tui.engine.resources.build.dispatch import Build
@@ -125,14 +135,14 @@ class ImageBuilder:
                         rows=self._rows,
                         content=self._content,
                         layering=self._layering,
-                        cache=BuildCache(self._paths.cache / "build", self._layers, self._content),
+                        cache=BuildCache(self._paths.build_steps, self._layers, self._content),
                         steps=self._steps,
                         report=report,
                         no_cache=request.no_cache,
                         escape=build.dockerfile.escape,
                         scratch=folder,
                         private=self._paths.exec_root / "build",
-                        caches=self._paths.cache / "build-mounts",
+                        caches=self._paths.build_mounts,
                         secrets=request.secrets,
                     )
                     with _shown(request.dockerfile, text, report):

@@ -11,46 +11,90 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.schema.base import decode
 
 
-def prune_steps(folder: Path, kept: Iterable[list[str]], older_than: float) -> tuple[list[str], int]:
-    """Forgets what instructions made, but for what an image with these ``kept`` layers is made of. Blocking.
+class Prunable(msgspec.Struct):
+    """What a prune takes: steps and folders of cache mounts by name, and the layers and blobs that only those steps name."""
 
-    ``older_than``: Unix seconds; what was used since stays. Returns the names, and the bytes of the files themselves: the layers they
-    name go with the next look at the store, where no image has them.
+    steps: list[str]
+    mounts: list[str]
+    digests: set[str]
+    #: of the files and folders themselves
+    size: int
+
+
+def prunable(steps: Path, mounts: Path, kept: Iterable[list[str]], older_than: float) -> Prunable:
+    """What instructions made, but for what an image with these ``kept`` layers is made of, and what cache mounts hold. Blocking.
+
+    ``older_than``: Unix seconds; what was used since stays.
     """
     used = {tuple(layers[:count]) for layers in kept for count in range(len(layers) + 1)}
-    gone, size = [], 0
-    for file in _files(folder):
+    found, staying = Prunable([], [], set(), 0), set[str]()
+    for entry in entries(steps):
         with suppress(FileNotFoundError):
-            status = file.stat()
-            if status.st_mtime < older_than and not _is_used(file, used):
-                file.unlink()
-                gone.append(file.name)
-                size += status.st_size
-    return gone, size
-
-
-def _is_used(file: Path, used: set[tuple[str, ...]]) -> bool:
-    try:
-        return tuple(decode(file.read_bytes(), BuiltImage).config.rootfs.diff_ids) in used
-    except msgspec.MsgspecError:
-        return False
-
-
-def prune_mounts(folder: Path, older_than: float) -> tuple[list[str], int]:
-    """Empties the folders that no build is using. Blocking. Returns their names and what they took on the disk."""
-    gone, size = [], 0
-    for place in _files(folder):
+            status = entry.file.stat()
+            if status.st_mtime < older_than and entry.layers not in used:
+                found.steps.append(entry.file.name)
+                found.digests |= entry.digests
+                found.size += status.st_blocks * 512
+            else:
+                staying |= entry.digests
+    found.digests -= staying
+    for place in _files(mounts):
+        content = place / "content"
         with _alone(place) as alone:
-            content = place / "content"
             if alone and content.is_dir() and place.stat().st_mtime < older_than:
-                size += _disk_use(content)
-                trees.remove(content)
-                gone.append(place.name)
-    return gone, size
+                found.mounts.append(place.name)
+                found.size += Meter().of(content)
+    return found
+
+
+def forget(folder: Path, steps: Iterable[str]) -> None:
+    """Forgets steps by name. Their layers and blobs are the image store's to discard. Blocking."""
+    for name in steps:
+        (folder / name).unlink(missing_ok=True)
+
+
+def empty(folder: Path, mounts: Iterable[str]) -> None:
+    """Empties the folders of cache mounts that no build is using. Blocking."""
+    for name in mounts:
+        with suppress(FileNotFoundError), _alone(folder / name) as alone:
+            if alone:
+                trees.remove(folder / name / "content")
+
+
+class Entry(msgspec.Struct):
+    """A step in the cache. ``layers`` is None where its file cannot be read."""
+
+    file: Path
+    layers: tuple[str, ...] | None
+    digests: set[str]
+    description: str
+    created: str
+
+
+def entries(folder: Path) -> Iterator[Entry]:
+    """The steps that are in the cache. Blocking."""
+    for file in _files(folder):
+        try:
+            image = decode(file.read_bytes(), BuiltImage)
+        except FileNotFoundError:
+            continue
+        except msgspec.MsgspecError:
+            yield Entry(file, None, set(), "", "")
+            continue
+        layers = tuple(image.config.rootfs.diff_ids)
+        description = image.config.history[-1].created_by if image.config.history else ""
+        digests = {*layers, *(blob.digest for blob in image.blobs)}
+        yield Entry(file, layers, digests, description, image.config.created or "")
+
+
+def named(folder: Path) -> set[str]:
+    """The layers and blobs that steps name. Blocking."""
+    return set().union(*(entry.digests for entry in entries(folder)))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -70,15 +114,3 @@ def _alone(place: Path) -> Iterator[bool]:
         yield False
     finally:
         os.close(lock)
-
-
-def _disk_use(folder: Path) -> int:
-    """In bytes, as du(1) counts: a file with several names once, and no link is followed."""
-    seen: dict[tuple[int, int], int] = {}
-    for top, _, names, fd in os.fwalk(folder, follow_symlinks=False):
-        del top
-        for name in (".", *names):
-            with suppress(FileNotFoundError):
-                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                seen[status.st_dev, status.st_ino] = status.st_blocks * 512
-    return sum(seen.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from threading import Event
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import partial, staging
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.content import ContentStore, Ingest
+from moby_tui.engine.resources.images.content import ContentStore, Ingest, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference
@@ -71,13 +71,17 @@ class Pull:
         layers: LayerStore,
         folder: Path,
         report: Report,
+        admit: Callable[[list[str]], Awaitable[None]],
     ) -> None:
+        """``admit`` is asked before anything of the image is fetched but what describes it, and raises where it may not come in: it
+        is told the digests of its index and its manifest."""
         self._reference = reference
         self._registry = registry
         self._content = content
         self._layers = layers
         self._staging = folder
         self._report = report
+        self._admit = admit
         self._slots = asyncio.Semaphore(_PARALLEL_DOWNLOADS)
         self._listings = 0
 
@@ -91,6 +95,7 @@ class Pull:
         if isinstance(document, oci.Index):
             document, inner = await self._choose(document, platforms.parse(platform))
             bodies += inner
+        await self._admit([top.digest, digest_of(bodies[-1])])
         config_body = await self._fetch_config(document.config)
         config = manifests.read_config(config_body, len(document.layers), reference.familiar)
         _check_platform(config, platform, reference)

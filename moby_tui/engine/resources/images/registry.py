@@ -268,6 +268,22 @@ class Mirrors:
                 if number == len(urls) - 1:
                     raise Unavailable(f"layer {descriptor.digest} cannot be had from {url[:200]}: {error}") from error
 
+    async def small_blob(self, descriptor: oci.Descriptor, limit: int = MANIFEST_LIMIT) -> bytes:
+        """As ``Registry.small_blob``."""
+        for registry in self._registries[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                return await registry.small_blob(descriptor, limit)
+        return await self._registries[-1].small_blob(descriptor, limit)
+
+    async def referrers(self, digest: str, artifact_type: str = "") -> list[oci.Descriptor]:
+        """As ``Registry.referrers``, of all hosts: a mirror may know of some only."""
+        found: dict[str, oci.Descriptor] = {}
+        for registry in self._registries[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                found.update({one.digest: one for one in await registry.referrers(digest, artifact_type)})
+        found.update({one.digest: one for one in await self._registries[-1].referrers(digest, artifact_type)})
+        return [*found.values()]
+
 
 def _decoded(body: bytes, kind: type[T], domain: str) -> T:
     try:
