@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.build import patterns
+from moby_tui.engine.resources.build.modes import Mode
 from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
@@ -37,7 +38,7 @@ class Attributes:
 
     uid: int = 0
     gid: int = 0
-    mode: int | None = None
+    mode: Mode | None = None
 
 
 def select(root: int, sources: list[str], *, context: bool) -> list[bytes]:
@@ -294,7 +295,8 @@ def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attribut
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
             with suppress(OSError):
                 os.setxattr(fd, name, os.getxattr(origin, name))
-    os.fchmod(fd, stat.S_IMODE(status.st_mode) if attributes.mode is None else attributes.mode)
+    mode = stat.S_IMODE(status.st_mode)
+    os.fchmod(fd, mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode)))
 
 
 def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: bytes) -> None:

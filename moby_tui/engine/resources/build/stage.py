@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import arguments, copying, difference, mounts, shell_words
+from moby_tui.engine.resources.build import arguments, copying, difference, modes, mounts, shell_words
 from moby_tui.engine.resources.build.brought import Brought
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.build.parser import Document, Instruction, nearest, parse_trigger
@@ -188,7 +188,10 @@ class Stage:
         await self._note(f"STOPSIGNAL {signal}", change)
 
     async def _health_check(self, instruction: Instruction) -> None:
-        health = arguments.health(instruction.value, instruction.flags)
+        health = arguments.health(
+            instruction.value,
+            {name: shell_words.expand(value, {}, self._shop.escape) for name, value in instruction.flags.items()},
+        )
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.healthcheck = health
@@ -310,7 +313,7 @@ class Stage:
                 f"{name} requires at least two arguments, but only one was provided. Destination could not be determined."
             )
         *sources, destination = words
-        mode = arguments.mode(flags["chmod"]) if "chmod" in flags else None
+        mode = modes.read(flags["chmod"]) if "chmod" in flags else None
         origin = flags.get("from", "")
         brought = await self._bring(instruction, sources, flags)
         own = [source for source in sources if source not in brought.names]
