@@ -158,8 +158,8 @@ async def test_secrets_are_seen_and_not_kept(engine: Engine) -> None:
         ("type=bind,source=none,target=/x", InvalidArgument, "none"),
         ("type=bind,source=../../etc,target=/x", InvalidArgument, "etc"),
         ("target", InvalidArgument, "must be a key=value pair"),
-        ("type=ssh", NotImplementedYet, "type=ssh"),
-        ("type=bind,target=/x,rw", NotImplementedYet, "rw in RUN --mount=type=bind"),
+        ("type=ssh,required", NotFound, "ssh agent default: not found; forward it with --ssh default"),
+        ("type=bind,target=/x,rw=maybe", InvalidArgument, "it is true or false"),
     ],
 )
 async def test_mounts_that_cannot_be(engine: Engine, text: str, kind: type[MobyError], said: str) -> None:

@@ -182,6 +182,9 @@ class Builder(Protocol):
         target: str = "",
         no_cache: bool = False,
         secrets: dict[str, bytes] | None = None,
+        ssh: dict[str, list[str]] | None = None,
+        allow: list[str] | None = None,
+        check: bool = False,
     ) -> Iterator[Progress]: ...
     def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned: ...
 

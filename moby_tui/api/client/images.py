@@ -141,11 +141,15 @@ class RemoteBuilder:
         target: str = "",
         no_cache: bool = False,
         secrets: dict[str, bytes] | None = None,
+        ssh: dict[str, list[str]] | None = None,
+        allow: list[str] | None = None,
+        check: bool = False,
     ) -> AsyncIterator[Progress]:
-        if secrets:
-            raise NotImplementedYet(
-                "--secret with an engine elsewhere (the API has no place for it outside of BuildKit's own protocol)"
-            )
+        for name, given in (("secret", secrets), ("ssh", ssh), ("allow", allow), ("check", check)):
+            if given:
+                raise NotImplementedYet(
+                    f"--{name} with an engine elsewhere (the API has no place for it outside of BuildKit's own protocol)"
+                )
         query = {
             "dockerfile": dockerfile,
             "t": tags,

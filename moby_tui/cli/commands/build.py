@@ -31,6 +31,9 @@ class BuildOptions(Options):
     no_cache: bool = switch("--no-cache", help="Do not use cache when building the image")
     quiet: bool = switch("-q", "--quiet", help="Suppress the build output and print image ID on success")
     secret: list[str] = many("--secret", metavar="id=NAME[,src=FILE|,env=VAR]", help="Secret to expose to the build")
+    ssh: list[str] = many("--ssh", metavar="default|ID[=SOCKET|KEY,...]", help="SSH agent or keys to expose to the build")
+    allow: list[str] = many("--allow", metavar="ENTITLEMENT", help="Allow network.host or security.insecure")
+    check: bool = switch("--check", help="Check the Dockerfile, and build nothing")
     iidfile: str = value("--iidfile", help="Write the image ID to the file")
 
 
@@ -41,6 +44,8 @@ Examples:
   moby build -t app .
   moby build -t app -f docker/Dockerfile --build-arg VERSION=2 .
   tar -c . | moby build -t app -
+  moby build --ssh default --secret id=token,src=token.txt .
+  moby build --check .
 """,
 )
 @spread
@@ -69,6 +74,9 @@ async def _build(client: Client, options: BuildOptions, context: str) -> str:
         target=options.target,
         no_cache=options.no_cache,
         secrets=_secrets(options.secret, os.environ),
+        ssh=_agents(options.ssh, os.environ),
+        allow=options.allow,
+        check=options.check,
     )
     results = await (progress.consume(steps) if options.quiet else progress.show(steps))
     return next((str(step.aux["ID"]) for step in reversed(results) if step.aux and "ID" in step.aux), "")
@@ -99,6 +107,18 @@ def _secrets(given: list[str], environment: Mapping[str, str]) -> dict[str, byte
             raise InvalidArgument(f"secret {ident}: {source}: {(error.strerror or '').lower()}") from error
         if len(found[ident]) > _SECRET_LIMIT:
             raise InvalidArgument(f"secret {ident}: {source} has more than {_SECRET_LIMIT} bytes")
+    return found
+
+
+def _agents(given: list[str], environment: Mapping[str, str]) -> dict[str, list[str]]:
+    """For each id the socket of an agent, or keys. Raises ``InvalidArgument``."""
+    found: dict[str, list[str]] = {}
+    for text in given:
+        ident, _, places = text.partition("=")
+        paths = [os.path.abspath(path) for path in places.split(",") if path]
+        if not paths and not (agent := environment.get("SSH_AUTH_SOCK", "")):
+            raise InvalidArgument(f"--ssh {text[:80]}: no agent is running (SSH_AUTH_SOCK is not set); start one, or name a key")
+        found[ident or "default"] = paths or [agent]
     return found
 
 

@@ -52,7 +52,7 @@ class ContainerSteps:
             entrypoint=[""],
             cmd=step.command,
             env=step.environment,
-            host_config=HostConfig(log_config=LogConfig(type="none"), network_mode=step.network),
+            host_config=HostConfig(log_config=LogConfig(type="none"), network_mode=step.network, privileged=step.insecure),
         )
         record = parts.get((await creation.create(parts, asked, "")).id)
         mounts = [MountPoint(type="bind", destination=destination) for destination in step.trees]

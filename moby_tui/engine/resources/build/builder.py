@@ -9,8 +9,9 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.resources.build import pruning
+from moby_tui.engine.resources.build import entitlements, pruning
 from moby_tui.engine.resources.build.cache import BuildCache
+from moby_tui.engine.resources.build.checks.finding import Finding, counted, shown
 from moby_tui.engine.resources.build.context import Context
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.layering import Layering
@@ -49,6 +50,9 @@ class Request:
     target: str
     no_cache: bool
     secrets: dict[str, bytes]
+    ssh: dict[str, list[str]]
+    allow: frozenset[str]
+    check: bool
 
 
 class ImageBuilder:
@@ -74,6 +78,9 @@ class ImageBuilder:
         target: str = "",
         no_cache: bool = False,
         secrets: dict[str, bytes] | None = None,
+        ssh: dict[str, list[str]] | None = None,
+        allow: list[str] | None = None,
+        check: bool = False,
     ) -> AsyncIterator[Progress]:
         """Raises ``StepFailed``, ``InvalidArgument`` with the Dockerfile's line, ``NotImplementedYet``, ``NotFound``, ``StorageFull``.
 
@@ -87,6 +94,9 @@ class ImageBuilder:
             target,
             no_cache,
             secrets or {},
+            ssh or {},
+            entitlements.read(allow or []),
+            check,
         )
         report = Report()
         async with aclosing(report.of(self._build(context, request, report))) as lines:
@@ -118,6 +128,10 @@ class ImageBuilder:
                     text = context.dockerfile(request.dockerfile)
                     with _shown(request.dockerfile, text, report):
                         build = Build(text, request)
+                    found = build.findings(self._environment, context.ignore(request.dockerfile))
+                    if request.check or (found and build.checks.error):
+                        _tell_checks(found, request.dockerfile, text, report)
+                        return
                     await in_thread(context.leave_out_ignored, request.dockerfile)
                     shop = Workshop(
                         context=context,
@@ -134,10 +148,23 @@ class ImageBuilder:
                         private=self._paths.exec_root / "build",
                         caches=self._paths.cache / "build-mounts",
                         secrets=request.secrets,
+                        ssh=request.ssh,
+                        allowed=request.allow,
                     )
                     with _shown(request.dockerfile, text, report):
                         image = await build.run(shop)
+                    # more can be told where a base image has been pulled
+                    found = build.findings(self._environment, context.ignore(request.dockerfile))
+                    report.say(Progress(stream=shown(found, request.dockerfile, text)))
                 await self._register(image, request.tags, report)
+
+    def _environment(self, name: str) -> set[str] | None:
+        """The variables of an image that is here."""
+        try:
+            config = self._images.resolve(name).config.config
+        except MobyError:
+            return None
+        return {entry.partition("=")[0] for entry in (config and config.env) or ()}
 
     @contextmanager
     def _arrival(self) -> Iterator[None]:
@@ -168,6 +195,16 @@ def _shown(name: str, text: bytes, report: Report) -> Iterator[None]:
         if error.line:
             report.say(Progress(stream=excerpt(name, text, error.line)))
         raise
+
+
+def _tell_checks(found: list[Finding], name: str, text: bytes, report: Report) -> None:
+    """Raises ``MobyError`` where there is anything."""
+    if not found:
+        report.say(Progress(stream="Check complete, no warnings found.\n"))
+        return
+    report.say(Progress(stream=shown(found, name, text)))
+    rules = ", ".join(sorted({finding.rule for finding in found}))
+    raise MobyError(f"check complete, {counted(found)} found: lint violation found for rules: {rules}")
 
 
 def _references(tags: list[str]) -> list[Reference]:

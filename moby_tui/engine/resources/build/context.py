@@ -45,12 +45,17 @@ class Context:
             raise InvalidArgument(f"the Dockerfile ({name}) cannot be empty")
         return data
 
-    def leave_out_ignored(self, dockerfile: str) -> None:
-        """Deletes what the Dockerfile's own ignore file names, or else ``.dockerignore``."""
+    def ignore(self, dockerfile: str) -> Ignore | None:
+        """What the Dockerfile's own ignore file names, or else ``.dockerignore``. Raises ``InvalidArgument``."""
         for name in (f"{dockerfile}.dockerignore", ".dockerignore"):
             if (data := self._read(name)) is not None:
-                self._delete_excluded(Ignore(data.decode("utf-8", "surrogateescape")))
-                return
+                return Ignore(data.decode("utf-8", "surrogateescape"))
+        return None
+
+    def leave_out_ignored(self, dockerfile: str) -> None:
+        """Deletes what is ignored. Blocking."""
+        if (ignore := self.ignore(dockerfile)) is not None:
+            self._delete_excluded(ignore)
 
     def _read(self, name: str) -> bytes | None:
         """A small regular file; None where there is nothing. A pipe or device in its place is not waited for."""

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import arguments, copying, difference, modes, mounts, shell_words
+from moby_tui.engine.resources.build import arguments, copying, difference, entitlements, modes, mounts, shell_words
 from moby_tui.engine.resources.build.brought import Brought
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.build.parser import Document, Instruction, nearest, parse_trigger
@@ -39,21 +39,29 @@ PROXIES = frozenset(
 )
 _URLS = ("http://", "https://", "ftp://", "git://", "git@", "ssh://")
 _NETWORKS = ("default", "none", "host")
+_SECURITY = ("sandbox", "insecure")
 _PACKED = (b"BZh", b"\xfd7zXZ")
 
 
 class Stage:
-    """``build_args`` are the caller's, ``outer`` the ARGs before the first FROM; ``consumed`` gathers what was asked for of the former."""
+    """``build_args`` are the caller's, ``outer`` the ARGs before the first FROM, ``inherited`` those of the stage below; ``consumed``
+    gathers what was asked for of the former."""
 
     def __init__(
-        self, shop: Workshop, image: BuiltImage, build_args: dict[str, str], outer: dict[str, str], consumed: set[str]
+        self,
+        shop: Workshop,
+        image: BuiltImage,
+        build_args: dict[str, str],
+        outer: dict[str, str],
+        consumed: set[str],
+        inherited: dict[str, str],
     ) -> None:
         self.image = image
         self._shop = shop
         self._build_args = build_args
         self._outer = outer
         self._consumed = consumed
-        self._arguments: dict[str, str] = {}
+        self.arguments = dict(inherited)
         self._has_command = False
         self._handlers: dict[str, Callable[[Instruction], Awaitable[None]]] = {
             "ADD": self._copy,
@@ -85,7 +93,7 @@ class Stage:
         return {entry.partition("=")[0]: entry.partition("=")[2] for entry in self.image.execution.env or ()}
 
     def _expand(self, text: str) -> str:
-        return shell_words.expand(text, {**self._arguments, **self._environment()}, self._shop.escape)
+        return shell_words.expand(text, {**self.arguments, **self._environment()}, self._shop.escape)
 
     def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
         found = arguments.pairs(instruction.name, instruction.value, self._shop.escape)
@@ -105,11 +113,11 @@ class Stage:
             default = self._expand(default)
             self._consumed.add(name)
             if name in self._build_args:
-                self._arguments[name] = self._build_args[name]
+                self.arguments[name] = self._build_args[name]
             elif equals:
-                self._arguments[name] = default
+                self.arguments[name] = default
             elif name in self._outer:
-                self._arguments[name] = self._outer[name]
+                self.arguments[name] = self._outer[name]
             notes.append(name + (f"={default}" if equals else ""))
         await self._note(f"ARG {' '.join(notes)}", lambda config, execution: None)
 
@@ -151,7 +159,7 @@ class Stage:
         await self._note(f"ENTRYPOINT {_quoted(command)}", change)
 
     async def _expose(self, instruction: Instruction) -> None:
-        words = shell_words.split(instruction.value, {**self._arguments, **self._environment()}, self._shop.escape)
+        words = shell_words.split(instruction.value, {**self.arguments, **self._environment()}, self._shop.escape)
         ports = arguments.ports(words)
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -251,23 +259,26 @@ class Stage:
         wanted = [
             mounts.read(self._expand(text), self.image.execution.working_dir) for text in instruction.repeated.get("mount", ())
         ]
-        network = instruction.flags.get("network", "default")
-        if network not in _NETWORKS:
-            raise InvalidArgument(f"unsupported network mode {network[:40]!r}{nearest(network, _NETWORKS)}")
+        network = _one_of(instruction, "network", _NETWORKS)
+        security = _one_of(instruction, "security", _SECURITY)
+        if network == "host":
+            entitlements.require(self._shop.allowed, entitlements.HOST_NETWORK, "RUN --network=host")
+        if security == "insecure":
+            entitlements.require(self._shop.allowed, entitlements.INSECURE, "RUN --security=insecure")
         present = self._environment()
         proxies = {name: value for name, value in self._build_args.items() if name in PROXIES}
-        traced = {name: value for name, value in self._arguments.items() if name not in present}
+        traced = {name: value for name, value in self.arguments.items() if name not in present}
         told = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(told)}", *told] if told else []), *command])
         environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items() if name not in present]
-        step = Step(self._local(instruction), command, environment, network=network)
+        step = Step(self._local(instruction), command, environment, network=network, insecure=security == "insecure")
 
         async def produce() -> Layer | None:
             async with mounts.prepared(self._shop, wanted, scripts, self._shop.secrets) as ready:
                 return await self._layer_of(replace(step, environment=environment + ready.environment, trees=ready.trees))
 
         content = await mounts.content_of(self._shop, wanted) + "".join(script.text for script in scripts)
-        content += network if network != "default" else ""
+        content += "".join(way for way in (network, security) if way not in ("default", "sandbox"))
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content)
 
     def _command_and_scripts(self, instruction: Instruction) -> tuple[list[str], list[Document]]:
@@ -359,7 +370,7 @@ class Stage:
         for document in instruction.documents:
             text = document.text
             if document.expands:
-                text = shell_words.expand_text(text, {**self._arguments, **self._environment()}, self._shop.escape)
+                text = shell_words.expand_text(text, {**self.arguments, **self._environment()}, self._shop.escape)
             brought.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
         checksum = flags.get("checksum", "")
         urls = [source for source in sources if instruction.name == "ADD" and source.lower().startswith(_URLS)]
@@ -383,6 +394,13 @@ class Stage:
     def _below_working_directory(self, path: str) -> str:
         joined = posixpath.normpath(posixpath.join("/", self.image.execution.working_dir, path))
         return "/" + joined.lstrip("/")
+
+
+def _one_of(instruction: Instruction, flag: str, known: tuple[str, ...]) -> str:
+    value = instruction.flags.get(flag, known[0])
+    if value not in known:
+        raise InvalidArgument(f"unsupported {flag} mode {value[:40]!r}{nearest(value, known)}: it is {', '.join(known)}")
+    return value
 
 
 def _quoted(command: list[str]) -> str:

@@ -23,6 +23,8 @@ class Step:
     trees: Mapping[str, int] = field(default_factory=dict)
     #: ``default``, ``none`` or ``host``
     network: str = "default"
+    #: with the rights of a privileged container
+    insecure: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ class Workshop:
     #: the folders of ``RUN --mount=type=cache``
     caches: Path
     secrets: dict[str, bytes] = field(default_factory=dict)
+    #: the agents and keys that are forwarded, by id, and what is granted (``entitlements``)
+    ssh: dict[str, list[str]] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
     #: the stages, and which of them this is the workshop of
     stages: Stages | None = None
     position: int = 0
