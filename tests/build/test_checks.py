@@ -65,7 +65,11 @@ ALL = "# check=experimental=all\n"
         (
             "FROM base\nCMD x\nENTRYPOINT [not json]\n",
             [
-                (2, "JSONArgsRecommended", "JSON arguments recommended for CMD to prevent unintended behavior related to OS signals"),
+                (
+                    2,
+                    "JSONArgsRecommended",
+                    "JSON arguments recommended for CMD to prevent unintended behavior related to OS signals",
+                ),
                 (
                     3,
                     "JSONArgsRecommended",
@@ -75,7 +79,10 @@ ALL = "# check=experimental=all\n"
         ),
         ('FROM base\nSHELL ["/bin/sh"]\nCMD x\n', []),
         ('FROM base\nCMD ["x"]\nENTRYPOINT []\n', []),
-        ("FROM base\nMAINTAINER me\n", [(2, "MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label")]),
+        (
+            "FROM base\nMAINTAINER me\n",
+            [(2, "MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label")],
+        ),
         (
             "ARG VERSION=1\nFROM base:${VERSIN}\n",
             [
@@ -89,7 +96,10 @@ ALL = "# check=experimental=all\n"
         ),
         ("ARG V=1\nFROM base:$V\nFROM --platform=$BUILDPLATFORM base\n", []),
         ("ARG V\nFROM base:${V:-latest}\n", []),
-        ("ARG V\nFROM base:$V\n", [(2, "InvalidDefaultArgInFrom", "Default value for ARG base:$V results in empty or invalid base image name")]),
+        (
+            "ARG V\nFROM base:$V\n",
+            [(2, "InvalidDefaultArgInFrom", "Default value for ARG base:$V results in empty or invalid base image name")],
+        ),
         (
             "FROM base\nWORKDIR app\nWORKDIR more\n",
             [(2, "WorkdirRelativePath", 'Relative workdir "app" can have unexpected results if the base image changes')],
@@ -105,9 +115,9 @@ ALL = "# check=experimental=all\n"
         ("FROM scratch\nENV A=$FROM_BASE\n", [(2, "UndefinedVar", "Usage of undefined variable '$FROM_BASE'")]),
         ("FROM base AS a\nARG X\nENV Y=$X\nFROM a\nLABEL y=$Y x=$X\n", []),
         ("ARG G=1\nFROM base\nLABEL a=$G\n", [(3, "UndefinedVar", "Usage of undefined variable '$G'")]),
-        ("FROM base\nRUN echo $ANY\nCMD [\"$ANY\"]\nCOPY <<E /x\n$X\nE\n", []),
+        ('FROM base\nRUN echo $ANY\nCMD ["$ANY"]\nCOPY <<E /x\n$X\nE\n', []),
         (
-            "FROM base\nCMD [\"a\"]\nHEALTHCHECK NONE\nCMD [\"b\"]\nFROM base\nCMD [\"c\"]\n",
+            'FROM base\nCMD ["a"]\nHEALTHCHECK NONE\nCMD ["b"]\nFROM base\nCMD ["c"]\n',
             [
                 (
                     2,
@@ -170,9 +180,12 @@ ALL = "# check=experimental=all\n"
         ),
         (ALL + "# a is it\nFROM base AS a\n# no description\n\nARG x\n# none\n#\nARG y\n# z last\nARG z\n# any\nRUN x\n", []),
         ("# check=skip=all\nFROM base as B\nMAINTAINER x\n", []),
-        ("# check=skip=StageNameCasing, maintainerdeprecated\nFROM base as B\nMAINTAINER x\n", [(2, "FromAsCasing", "'as' and 'FROM' keywords' casing do not match")]),
+        (
+            "# check=skip=StageNameCasing, maintainerdeprecated\nFROM base as B\nMAINTAINER x\n",
+            [(2, "FromAsCasing", "'as' and 'FROM' keywords' casing do not match")],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_found(text: str, expected: list[tuple[int, str, str]]) -> None:
     assert found(text) == expected
 

@@ -54,7 +54,8 @@ async def test_an_agent_may_be_asked_and_not_altered(engine: Engine, agent: str,
     public = key.with_suffix(".pub").read_text()
     text = f"""{BASE}
     RUN /usr/bin/ssh-add -L 2>&1 > /without || true
-    RUN --mount=type=ssh /usr/bin/ssh-add -L > /keys; echo $SSH_AUTH_SOCK > /socket; stat -c '%a %u' $SSH_AUTH_SOCK >> /socket; /usr/bin/ssh-add -D || echo kept >> /keys
+    RUN --mount=type=ssh /usr/bin/ssh-add -L > /keys; echo $SSH_AUTH_SOCK > /socket; \\
+        stat -c '%a %u' $SSH_AUTH_SOCK >> /socket; /usr/bin/ssh-add -D || echo kept >> /keys
     RUN --mount=type=ssh,id=other,target=/run/x/agent,mode=666,uid=7 /usr/bin/ssh-add -L >> /keys; stat -c '%a %u' /run/x/agent >> /socket
     RUN --mount=type=ssh,id=absent ls /run/buildkit || echo none >> /keys
     RUN echo "[$SSH_AUTH_SOCK]" >> /socket
@@ -83,9 +84,12 @@ async def test_what_is_written_to_a_bind_is_thrown_away(engine: Engine) -> None:
     FROM busybox AS other
     RUN mkdir -p /made/deep && echo built > /made/deep/f
     FROM busybox
-    RUN --mount=target=/x,source=folder,rw --mount=from=other,source=/made,target=/y,rw --mount=source=one,target=/one,readwrite \\
-        echo more >> /x/a; rm -r /x/b; echo new > /x/n; echo over > /y/deep/f; rm /y/deep/f; echo two >> /one; ls /x /y/deep > /seen; cat /x/a /one >> /seen
-    RUN --mount=target=/x,rw --mount=from=other,source=/made,target=/y cat /x/folder/a /x/folder/b/c /x/one /y/deep/f > /after; ls /x/folder >> /after
+    RUN --mount=target=/x,source=folder,rw --mount=from=other,source=/made,target=/y,rw \\
+        --mount=source=one,target=/one,readwrite \\
+        echo more >> /x/a; rm -r /x/b; echo new > /x/n; echo over > /y/deep/f; rm /y/deep/f; \\
+        echo two >> /one; ls /x /y/deep > /seen; cat /x/a /one >> /seen
+    RUN --mount=target=/x,rw --mount=from=other,source=/made,target=/y \\
+        cat /x/folder/a /x/folder/b/c /x/one /y/deep/f > /after; ls /x/folder >> /after
     RUN --mount=target=/x,source=folder,ro=true touch /x/a || echo refused >> /after
     """
     await build(engine, text, files, tags=["t"])
@@ -100,7 +104,8 @@ async def test_a_cache_begins_with_what_a_stage_has(engine: Engine) -> None:
     RUN mkdir -p /made/deep && echo one > /made/deep/f
     FROM busybox
     ARG N
-    RUN --mount=type=cache,id=c,from=seed,source=/made,target=/c,mode=711,uid=3 echo $N >> /c/deep/f; cp /c/deep/f /f; stat -c '%a %u' /c >> /f
+    RUN --mount=type=cache,id=c,from=seed,source=/made,target=/c,mode=711,uid=3 \\
+        echo $N >> /c/deep/f; cp /c/deep/f /f; stat -c '%a %u' /c >> /f
     RUN --mount=type=cache,id=c,target=/c,sharing=shared,readonly ls -A /c >> /f; touch /c/x || echo refused >> /f
     """
     await build(engine, text, build_args={"N": "two"})

@@ -29,8 +29,9 @@ class Mode:
         if self.fixed is not None:
             return self.fixed
         for whom, operator, what in self.actions:
+            before = mode
             for each in whom:
-                bits = _bits(each, what, mode, directory=directory)
+                bits = _bits(each, what, before, directory=directory)
                 if operator == "=":
                     mode &= ~_owned(each, directory=directory)
                 mode = mode & ~bits if operator == "-" else mode | bits

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.context import Context
-from moby_tui.engine.resources.build.image import BuiltImage, Layer, stored
+from moby_tui.engine.resources.build.image import BuiltImage, Layer, scratch, stored
 from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.build.stages import Stages, Tells
 from moby_tui.engine.resources.build.step import StepRunner
@@ -94,6 +94,16 @@ class Workshop:
         image = await self.stage(name) or await self.image(name)
         async with self.layering.mounted(image) as root:
             yield root
+
+    async def apart(self, created_by: str, copy: Callable[[int], None], content: str) -> Layer | None:
+        """A layer that ``copy`` makes on top of nothing, remembered whatever it will lie on."""
+
+        async def produce() -> Layer | None:
+            return await self.layering.change(nothing, copy)
+
+        nothing = scratch()
+        made = await self.advance(nothing, created_by, produce=produce, content=content)
+        return Layer(made.config.rootfs.diff_ids[-1], made.blobs[-1]) if made.blobs else None
 
     async def advance(
         self,
