@@ -78,7 +78,8 @@ class Ignore:
 
 def _ignore_file(context: str, dockerfile: str) -> Ignore:
     """The Dockerfile's own ignore file where there is one, else the context's."""
-    for name in (f"{dockerfile}.dockerignore", ".dockerignore"):
+    names = [f"{dockerfile}.dockerignore"] if dockerfile else []
+    for name in (*names, ".dockerignore"):
         try:
             with open(os.path.join(context, name), encoding="utf-8", errors="surrogateescape") as file:
                 return Ignore(file.read())
@@ -87,10 +88,12 @@ def _ignore_file(context: str, dockerfile: str) -> Ignore:
     return Ignore("")
 
 
-def add_context(archive: tarfile.TarFile, context: str, dockerfile: str) -> None:
-    """Packs the context, owned by root. The Dockerfile and ``.dockerignore`` are always sent: the build itself needs them."""
-    ignore = _ignore_file(context, dockerfile)
-    _add_folder(archive, context, "", ignore, frozenset({dockerfile, ".dockerignore"}))
+def add_context(archive: tarfile.TarFile, context: str, dockerfile: str, ignore_text: bytes | None = None) -> None:
+    """Packs the context, owned by root. The Dockerfile, where it lies in it, and the ignore files are always sent: the build itself
+    needs them. ``ignore_text`` is what an ignore file elsewhere says."""
+    ignore = _ignore_file(context, dockerfile) if ignore_text is None else Ignore(ignore_text.decode("utf-8", "surrogateescape"))
+    needed = {dockerfile, f"{dockerfile}.dockerignore", ".dockerignore"} if dockerfile else {".dockerignore"}
+    _add_folder(archive, context, "", ignore, frozenset(needed))
 
 
 def _add_folder(archive: tarfile.TarFile, context: str, folder: str, ignore: Ignore, needed: frozenset[str]) -> None:

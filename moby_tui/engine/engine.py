@@ -92,6 +92,7 @@ class Engine:
         self._parts = parts
         self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes)
         self.images.used_by = self.containers.using_image
+        self.images.held = self._held_by_builds
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle()
@@ -107,6 +108,14 @@ class Engine:
             assert self._database is not None
             self._builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
         return self._builder
+
+    def _held_by_builds(self) -> tuple[set[str], set[str]]:
+        folder = self.paths.cache / "build"
+        if not folder.is_dir():
+            return set(), set()
+        from moby_tui.engine.resources.build.pruning import held
+
+        return held(folder)
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()

@@ -67,6 +67,20 @@ class ImagesPruned(Wire, kw_only=True):
     space_reclaimed: int = 0
 
 
+class BuildCacheRow(Wire, kw_only=True):
+    """One thing that the cache of builds holds; ``type`` is ``regular`` for what a step made, or ``exec.cachemount``."""
+
+    id: str = field(name="ID")
+    type: str = ""
+    description: str = ""
+    in_use: bool = False
+    shared: bool = False
+    size: int = 0
+    created_at: str = ""
+    last_used_at: str = ""
+    usage_count: int = 0
+
+
 class BuildPruned(Wire, kw_only=True):
     caches_deleted: list[str] | None = None
     space_reclaimed: int = 0
@@ -80,6 +94,16 @@ class ProgressDetail(Struct, kw_only=True, omit_defaults=True):
 class ErrorDetail(Struct, kw_only=True, omit_defaults=True):
     message: str
     code: int = 0
+
+
+class BuildStep(Struct, kw_only=True, omit_defaults=True):
+    """One step of a build that is told live: ``state`` is ``begun``, ``cached``, ``done`` or ``failed``, or empty for what it says
+    meanwhile. Times are Unix seconds."""
+
+    id: int
+    name: str = ""
+    state: str = ""
+    time: float = 0
 
 
 class Progress(
@@ -97,6 +121,11 @@ class Progress(
     aux: dict[str, str | int] | None = None
     error: str | None = None
     error_detail: ErrorDetail | None = None
+    #: of a build that is told live
+    step: BuildStep | None = None
+    #: a piece of what a build makes for its caller, of the output (counted from 0, the caches after them) of this number
+    output: bytes | None = None
+    number: int = 0
 
 
 class RegistryAuth(Struct, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, NamedTuple
 
 from moby_tui.engine.engine import Engine
+from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
 from moby_tui.schema.image import Progress
 
@@ -38,7 +39,8 @@ class Build:
         self._options = options
 
     def lines(self) -> AsyncGenerator[Progress, None]:
-        return self._engine.builder.build(self._pieces(), **self._options)  # type: ignore[return-value]
+        contexts = self._options.pop("uploads", None)
+        return self._engine.builder.build(self._pieces(), BuildOptions(**self._options), contexts)  # type: ignore[return-value]
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         yield self._sent[:1000]

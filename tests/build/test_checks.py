@@ -13,19 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.build.builder import Request
 from moby_tui.engine.resources.build.checks import directive
 from moby_tui.engine.resources.build.checks.finding import Finding
 from moby_tui.engine.resources.build.dispatch import Build as Checked
 from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.schema.build import BuildOptions
 
 ENVIRONMENTS = {"base": {"PATH", "FROM_BASE"}}
 
 
 def found(text: str, ignore: str = "", **build_args: str) -> list[tuple[int, str, str]]:
-    request = Request("Dockerfile", [], build_args, {}, "", False, {}, {}, frozenset(), False)
-    checked = Checked(textwrap.dedent(text).lstrip().encode(), request)
+    checked = Checked(textwrap.dedent(text).lstrip().encode(), BuildOptions(build_args=build_args))
     findings = checked.findings(ENVIRONMENTS.get, Ignore(ignore) if ignore else None)
     return [(each.line, each.rule, each.text) for each in findings]
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from moby_tui.api.client.transport import Body
-from moby_tui.errors import MobyError, NotImplementedYet
+from moby_tui.errors import MobyError
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.image import (
-    BuildPruned,
     ImageDeleted,
     ImageHistory,
     ImageInspect,
@@ -26,7 +25,7 @@ from moby_tui.schema.image import (
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session
 
-_TAR = {"Content-Type": "application/x-tar"}
+TAR = {"Content-Type": "application/x-tar"}
 
 
 def _path(ref: str, rest: str = "") -> str:
@@ -43,7 +42,7 @@ def split(reference: str) -> tuple[str, str]:
     return (f"{head}/{repository}" if head else repository), tag or "latest"
 
 
-async def _progress(
+async def progress(
     session: Session,
     path: str,
     query: Mapping[str, object],
@@ -78,16 +77,16 @@ class RemoteImages:
         name, tag = split(reference)
         headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
         query = {"fromImage": name, "tag": tag, "platform": platform}
-        return _progress(self._session, "/images/create", query, headers=headers)
+        return progress(self._session, "/images/create", query, headers=headers)
 
     def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
         name, tag = split(reference)
         # the header is wanted even where there is no login to send
         headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth or RegistryAuth())).decode()}
-        return _progress(self._session, _path(name, "/push"), {"tag": tag or ("" if all_tags else "latest")}, headers=headers)
+        return progress(self._session, _path(name, "/push"), {"tag": tag or ("" if all_tags else "latest")}, headers=headers)
 
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
-        return _progress(self._session, "/images/load", {"quiet": int(quiet)}, body=archive, headers=_TAR)
+        return progress(self._session, "/images/load", {"quiet": int(quiet)}, body=archive, headers=TAR)
 
     async def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
         exchange = await self._session.open("GET", "/images/get", {"names": list(refs)})
@@ -106,7 +105,7 @@ class RemoteImages:
     ) -> AsyncIterator[Progress]:
         repo, tag = split(reference) if reference else ("", "")
         query = {"fromSrc": "-", "repo": repo, "tag": tag, "message": message, "changes": changes, "platform": platform}
-        return _progress(self._session, "/images/create", query, body=archive, headers=_TAR)
+        return progress(self._session, "/images/create", query, body=archive, headers=TAR)
 
     async def inspect(self, ref: str) -> ImageInspect:
         return await self._session.get(_path(ref, "/json"), ImageInspect)
@@ -124,41 +123,3 @@ class RemoteImages:
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
         return await self._session.ask("POST", "/images/prune", ImagesPruned, {"filters": filters})
-
-
-class RemoteBuilder:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def build(
-        self,
-        context: AsyncIterator[bytes],
-        *,
-        dockerfile: str = "Dockerfile",
-        tags: list[str] | None = None,
-        build_args: dict[str, str] | None = None,
-        labels: dict[str, str] | None = None,
-        target: str = "",
-        no_cache: bool = False,
-        secrets: dict[str, bytes] | None = None,
-        ssh: dict[str, list[str]] | None = None,
-        allow: list[str] | None = None,
-        check: bool = False,
-    ) -> AsyncIterator[Progress]:
-        for name, given in (("secret", secrets), ("ssh", ssh), ("allow", allow), ("check", check)):
-            if given:
-                raise NotImplementedYet(
-                    f"--{name} with an engine elsewhere (the API has no place for it outside of BuildKit's own protocol)"
-                )
-        query = {
-            "dockerfile": dockerfile,
-            "t": tags,
-            "buildargs": build_args,
-            "labels": labels,
-            "target": target,
-            "nocache": no_cache,
-        }
-        return _progress(self._session, "/build", query, body=context, headers=_TAR)
-
-    async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned:
-        return await self._session.ask("POST", "/build/prune", BuildPruned, {"all": all, "filters": filters})

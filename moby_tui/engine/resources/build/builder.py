@@ -1,58 +1,33 @@
-"""Building images: the client protocol's ``Builder``, in the steps and words of Docker's classic builder."""
+"""Building images: the client protocol's ``Builder``."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import AsyncIterator
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.resources.build import entitlements, pruning
-from moby_tui.engine.resources.build.cache import BuildCache
-from moby_tui.engine.resources.build.checks.finding import Finding, counted, shown
-from moby_tui.engine.resources.build.context import Context
-from moby_tui.engine.resources.build.image import BuiltImage
-from moby_tui.engine.resources.build.layering import Layering
-from moby_tui.engine.resources.build.parser import excerpt
-from moby_tui.engine.resources.build.step import StepRunner
+from moby_tui.engine.resources.build import pruning, requests
 from moby_tui.engine.resources.images import describe, staging
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.engine.store.images import ImageRows
+from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
-from moby_tui.schema.image import BuildPruned, Progress
+from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.image import BuildCacheRow, BuildPruned, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Docker's rule for a name in ``--build-arg`` and ``--label`` is none at all; what can be in an environment is ours.
-_VARIABLE = re.compile(r"[^=\0]+")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a caller asks for, checked."""
-
-    dockerfile: str
-    tags: list[Reference]
-    build_args: dict[str, str]
-    labels: dict[str, str]
-    target: str
-    no_cache: bool
-    secrets: dict[str, bytes]
-    ssh: dict[str, list[str]]
-    allow: frozenset[str]
-    check: bool
+    from moby_tui.engine.resources.build.pruning import Entry
+    from moby_tui.engine.resources.build.step import StepRunner
 
 
 class ImageBuilder:
@@ -65,106 +40,95 @@ class ImageBuilder:
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
         self._layers = LayerStore(paths.layers, paths.staging)
-        self._layering = Layering(self._layers, self._content, paths.staging)
 
     async def build(
         self,
-        context: AsyncIterator[bytes],
-        *,
-        dockerfile: str = "Dockerfile",
-        tags: list[str] | None = None,
-        build_args: dict[str, str] | None = None,
-        labels: dict[str, str] | None = None,
-        target: str = "",
-        no_cache: bool = False,
-        secrets: dict[str, bytes] | None = None,
-        ssh: dict[str, list[str]] | None = None,
-        allow: list[str] | None = None,
-        check: bool = False,
+        context: AsyncIterator[bytes] | None = None,
+        options: BuildOptions | None = None,
+        contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
     ) -> AsyncIterator[Progress]:
         """Raises ``StepFailed``, ``InvalidArgument`` with the Dockerfile's line, ``NotImplementedYet``, ``NotFound``, ``StorageFull``.
 
         A failure leaves no container and nothing half-made; the steps before it stay in the cache. The last line with ``aux`` has the ``ID``.
         """
-        request = Request(
-            dockerfile or "Dockerfile",
-            _references(tags or []),
-            _variables(build_args or {}),
-            labels or {},
-            target,
-            no_cache,
-            secrets or {},
-            ssh or {},
-            entitlements.read(allow or []),
-            check,
-        )
-        report = Report()
-        async with aclosing(report.of(self._build(context, request, report))) as lines:
-            async for line in lines:
-                yield line
+        from moby_tui.engine.resources.build.job import Job
 
-    async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned:
-        """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images."""
+        options = options or BuildOptions()
+        requests.check(options)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._arrival())
+            folder = await stack.enter_async_context(staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}"))
+            report = Report()
+            job = Job(self._paths, self._images, self._rows, self._content, self._layers, self._steps, options, report, folder)
+            async with aclosing(report.of(job.run(context, contexts or {}, stack))) as lines:
+                async for line in lines:
+                    yield line
+            if options.check:
+                return
+            async with aclosing(job.outputs()) as pieces:
+                async for line in pieces:
+                    yield line
+
+    async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
+        """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images.
+
+        ``keep_storage``: as many bytes may stay, of what was used last.
+        """
         for name in filters or {}:
             if name != "until":
                 raise InvalidArgument(f"invalid filter '{name}'; give until")
         older_than = min(map(describe.timestamp, (filters or {}).get("until", ())), default=float("inf"))
         kept = [] if all else [record.config.rootfs.diff_ids for record in self._rows.all()]
-        steps, small = await in_thread(pruning.prune_steps, self._paths.cache / "build", kept, older_than)
-        mounts, large = await in_thread(pruning.prune_mounts, self._paths.cache / "build-mounts", older_than)
-        return BuildPruned(caches_deleted=[*steps, *mounts], space_reclaimed=small + large)
+        folder = self._paths.cache / "build"
+        steps = await in_thread(pruning.prune_steps, folder, kept, older_than, keep_storage, self._size_of)
+        left = sum(entry.size for entry in await in_thread(self._usage_of_steps)) if keep_storage else 0
+        room = max(keep_storage - left, 0)
+        mounts, size = await in_thread(pruning.prune_mounts, self._paths.cache / "build-mounts", older_than, room)
+        layers = await self._images.discard([_record(entry) for entry in steps])
+        return BuildPruned(
+            caches_deleted=[*(entry.file.name for entry in steps), *mounts],
+            space_reclaimed=size + layers + sum(entry.size for entry in steps),
+        )
 
-    async def _build(self, sent: AsyncIterator[bytes], request: Request, report: Report) -> None:
-        from moby_tui.engine.resources.build.dispatch import Build
-        from moby_tui.engine.resources.build.workshop import Workshop
-        from moby_tui.engine.resources.images.load import receive
+    async def usage(self) -> list[BuildCacheRow]:
+        """What the cache holds, the longest unused first."""
+        return await in_thread(self._usage)
 
-        async with staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}") as folder:
-            with self._arrival():
-                await receive(sent, folder / "archive")
-                (folder / "context").mkdir()
-                with Context(folder / "context") as context:
-                    await in_thread(context.unpack, folder / "archive")
-                    text = context.dockerfile(request.dockerfile)
-                    with _shown(request.dockerfile, text, report):
-                        build = Build(text, request)
-                    found = build.findings(self._environment, context.ignore(request.dockerfile))
-                    if request.check or (found and build.checks.error):
-                        _tell_checks(found, request.dockerfile, text, report)
-                        return
-                    await in_thread(context.leave_out_ignored, request.dockerfile)
-                    shop = Workshop(
-                        context=context,
-                        images=self._images,
-                        rows=self._rows,
-                        content=self._content,
-                        layering=self._layering,
-                        cache=BuildCache(self._paths.cache / "build", self._layers, self._content),
-                        steps=self._steps,
-                        report=report,
-                        no_cache=request.no_cache,
-                        escape=build.dockerfile.escape,
-                        scratch=folder,
-                        private=self._paths.exec_root / "build",
-                        caches=self._paths.cache / "build-mounts",
-                        secrets=request.secrets,
-                        ssh=request.ssh,
-                        allowed=request.allow,
-                    )
-                    with _shown(request.dockerfile, text, report):
-                        image = await build.run(shop)
-                    # more can be told where a base image has been pulled
-                    found = build.findings(self._environment, context.ignore(request.dockerfile))
-                    report.say(Progress(stream=shown(found, request.dockerfile, text)))
-                await self._register(image, request.tags, report)
+    def _usage(self) -> list[BuildCacheRow]:
+        rows = self._usage_of_steps()
+        for place, size in pruning.mounts(self._paths.cache / "build-mounts"):
+            used = place.stat().st_mtime
+            rows.append(BuildCacheRow(id=place.name, type="exec.cachemount", size=size, last_used_at=describe.rfc3339(used)))
+        return rows
 
-    def _environment(self, name: str) -> set[str] | None:
-        """The variables of an image that is here."""
-        try:
-            config = self._images.resolve(name).config.config
-        except MobyError:
-            return None
-        return {entry.partition("=")[0] for entry in (config and config.env) or ()}
+    def _usage_of_steps(self) -> list[BuildCacheRow]:
+        """Each layer counts for the step that made it; one that an image has too is shared with it."""
+        known = [record.config.rootfs.diff_ids for record in self._rows.all()]
+        used = {tuple(layers[:count]) for layers in known for count in range(len(layers) + 1)}
+        theirs = {diff_id for layers in known for diff_id in layers}
+        rows, seen = [], set(theirs)
+        for entry in pruning.entries(self._paths.cache / "build"):
+            own = [diff_id for diff_id in entry.layers if diff_id not in seen]
+            seen.update(own)
+            history = entry.image.config.history
+            rows.append(
+                BuildCacheRow(
+                    id=entry.file.name,
+                    type="regular",
+                    description=history[-1].created_by if history else "",
+                    in_use=tuple(entry.layers) in used,
+                    shared=bool(entry.layers) and not own,
+                    size=sum(map(self._size_of, own)),
+                    created_at=entry.image.config.created or "",
+                    last_used_at=describe.rfc3339(entry.used),
+                )
+            )
+        return rows
+
+    def _size_of(self, diff_id: str) -> int:
+        with suppress(FileNotFoundError, ValueError):
+            return self._layers.size(diff_id)
+        return 0
 
     @contextmanager
     def _arrival(self) -> Iterator[None]:
@@ -175,48 +139,7 @@ class ImageBuilder:
         except OSError as error:
             raise MobyError(f"the build failed: {error}; check the data root {self._paths.data_root}") from error
 
-    async def _register(self, image: BuiltImage, tags: list[Reference], report: Report) -> None:
-        if not image.id:
-            raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
-        self._images.adopt(await in_thread(self._layering.record, image))
-        report.say(Progress(aux={"ID": image.id}))
-        report.say(Progress(stream=f"Successfully built {image.short}\n"))
-        for tag in tags:
-            await self._images.tag(image.id, tag.familiar)
-            report.say(Progress(stream=f"Successfully tagged {tag.familiar}\n"))
 
-
-@contextmanager
-def _shown(name: str, text: bytes, report: Report) -> Iterator[None]:
-    """Where something goes wrong in the Dockerfile, its lines are shown before the error is told."""
-    try:
-        yield
-    except MobyError as error:
-        if error.line:
-            report.say(Progress(stream=excerpt(name, text, error.line)))
-        raise
-
-
-def _tell_checks(found: list[Finding], name: str, text: bytes, report: Report) -> None:
-    """Raises ``MobyError`` where there is anything."""
-    if not found:
-        report.say(Progress(stream="Check complete, no warnings found.\n"))
-        return
-    report.say(Progress(stream=shown(found, name, text)))
-    rules = ", ".join(sorted({finding.rule for finding in found}))
-    raise MobyError(f"check complete, {counted(found)} found: lint violation found for rules: {rules}")
-
-
-def _references(tags: list[str]) -> list[Reference]:
-    found = [parse(tag).tagged() for tag in tags]
-    for reference in found:
-        if reference.digest:
-            raise InvalidArgument(f"invalid tag {reference.familiar!r}: a digest cannot be chosen")
-    return list(dict.fromkeys(found))
-
-
-def _variables(values: dict[str, str]) -> dict[str, str]:
-    for name in values:
-        if not _VARIABLE.fullmatch(name):
-            raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
-    return values
+def _record(entry: Entry) -> ImageRecord:
+    blobs = [blob.digest for blob in entry.image.blobs]
+    return ImageRecord(id=entry.image.id, manifest="", config=entry.image.config, size=0, layer_sizes=[], blobs=blobs)

@@ -286,13 +286,15 @@ class Stage:
         def began(container: str) -> None:
             nonlocal short
             short = container[:12]
-            self._shop.say(f" ---> Running in {short}\n")
+            self._shop.note(f" ---> Running in {short}\n")
 
-        async with self._shop.steps.run(step, began=began, output=self._shop.output()) as ended:
+        async with self._shop.run(step, began=began) as ended:
             if ended.exit_code:
                 raise StepFailed(step.command, ended.exit_code)
-            layer = await self._shop.layering.layer(difference.layer(ended.upper, step.image.layers, ended.mount_points))
-        self._shop.say(f" ---> Removed intermediate container {short}\n")
+            layer = await self._shop.layering.layer(
+                difference.layer(ended.upper, step.image.layers, ended.mount_points, self._shop.epoch)
+            )
+        self._shop.note(f" ---> Removed intermediate container {short}\n")
         return layer
 
     def _local(self, instruction: Instruction) -> LocalImage:

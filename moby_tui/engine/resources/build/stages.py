@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from moby_tui.engine.resources.build import shell_words
 from moby_tui.engine.resources.build.image import BuiltImage
+from moby_tui.engine.resources.build.narration import Tells
 from moby_tui.engine.resources.build.parser import Instruction
 from moby_tui.engine.resources.images.threads import settled
 from moby_tui.errors import InvalidArgument
@@ -57,10 +58,6 @@ def _sources(stage: list[Instruction]) -> Iterable[str]:
             yield instruction.flags["from"]
         for mount in instruction.repeated.get("mount", ()):
             yield from (entry.partition("=")[2] for entry in mount.split(",") if entry.startswith("from="))
-
-
-class Tells(Protocol):
-    def say(self, line: Progress) -> None: ...
 
 
 class Turn:

@@ -70,6 +70,8 @@ class Loaded:
 
     image: Image
     references: list[Reference]
+    #: what an OCI layout calls it, which need be no whole name
+    tag: str = ""
 
 
 async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
@@ -176,7 +178,7 @@ class Loader:
             config = manifests.read_config(config_body, len(document.layers), descriptor.digest)
             members = [archive.blob(layer) for layer in document.layers]
             image = await self._store(config, config_body, members, (document, text))
-            loaded.append(Loaded(image, _names(descriptor)))
+            loaded.append(Loaded(image, _names(descriptor), descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
         if not loaded:
             raise InvalidArgument(f"the archive holds no image for {platforms.text(platforms.host())}")
         return loaded

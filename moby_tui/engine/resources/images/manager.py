@@ -18,7 +18,7 @@ from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference, parse
-from moby_tui.engine.resources.images.removal import Removal, UsedBy
+from moby_tui.engine.resources.images.removal import Held, Removal, UsedBy
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
@@ -72,6 +72,8 @@ class ImageManager:
         self._layers = LayerStore(paths.layers, paths.staging)
         self._lock = paths.blobs / "lock"
         self.used_by: UsedBy = lambda image_id: []
+        #: layers and blobs that are kept for something else than an image: the cache of builds
+        self.held: Held = lambda: (set(), set())
 
     # For the engine
 
@@ -271,6 +273,28 @@ class ImageManager:
         if self._rows.get(record.id) is None:
             self._rows.put(record, [])
 
+    async def discard(self, records: Sequence[ImageRecord]) -> int:
+        """Deletes what these are made of and nothing else is; they are in no row any more. Returns bytes of layers."""
+        return await self._removal().sweep(records)
+
+    async def fetch(
+        self, reference: str, platform: str, auth: RegistryAuth | None, say: Callable[[Progress], None]
+    ) -> ImageRecord:
+        """As ``pull``, of a platform that need not be this machine's: what the name means here stays as it is."""
+        from moby_tui.engine.resources.images.pull import Pull
+        from moby_tui.engine.resources.images.registry import Mirrors
+
+        wanted = parse(reference).tagged()
+        report = Report()
+        with self._arrival():
+            async with Mirrors(wanted, auth) as registry:
+                pull = Pull(wanted, registry, self._content, self._layers, self._paths.staging, report)
+                record = (await pull.run(platform)).record
+            if self._rows.get(record.id) is None:
+                self._rows.put(record, [wanted.at(record.manifest).key])
+        say(Progress(status=f"Digest: {record.manifest}"))
+        return record
+
     async def tag(self, ref: str, target: str) -> None:
         record = self._find(ref)
         reference = parse(target).tagged()
@@ -379,7 +403,7 @@ class ImageManager:
         def told(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 
-        return Removal(self._paths, self._rows, self._content, self._layers, self.used_by, told)
+        return Removal(self._paths, self._rows, self._content, self._layers, self.used_by, self.held, told)
 
     def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
         self._publish("image", action, identifier, {**describe.labels(record), "name": name})

@@ -17,6 +17,8 @@ from moby_tui.schema.base import Filters
 from moby_tui.schema.image import ImageDeleted, ImagesPruned
 
 UsedBy = Callable[[str], list[tuple[str, bool]]]
+#: Layers and blobs that are kept although no image has them.
+Held = Callable[[], tuple[set[str], set[str]]]
 #: What was fetched whole by a pull that did not end is kept this long (seconds) for another try.
 _GRACE = 3600.0
 
@@ -31,6 +33,7 @@ class Removal:
         content: ContentStore,
         layers: LayerStore,
         used_by: UsedBy,
+        held: Held,
         told: Callable[[str, ImageRecord], None],
     ) -> None:
         self._paths = paths
@@ -38,6 +41,7 @@ class Removal:
         self._content = content
         self._layers = layers
         self._used_by = used_by
+        self._held = held
         self._told = told
 
     async def by_reference(self, record: ImageRecord, reference: Reference, *, force: bool, prune: bool) -> list[ImageDeleted]:
@@ -153,9 +157,10 @@ class Removal:
 
     def _in_use(self) -> tuple[set[str], set[str]]:
         records = self._rows.all()
+        layers, blobs = self._held()
         return (
-            {diff_id for record in records for diff_id in record.config.rootfs.diff_ids},
-            {digest for record in records for digest in record.blobs},
+            layers.union(*(record.config.rootfs.diff_ids for record in records)),
+            blobs.union(*(record.blobs for record in records)),
         )
 
 
