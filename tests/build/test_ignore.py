@@ -126,3 +126,37 @@ def test_an_escaped_path_names_itself_and_what_is_below(parts: list[str]) -> Non
     ignore = Ignore("".join(f"\\{char}" if char in "*?[]!#\\-" else char for char in path))
     assert ignore.excludes(path) and ignore.excludes(f"{path}/below") and not ignore.excludes(f"{path}x")
     assert not Ignore(f"*\n!{''.join(chr(92) + char if char in '*?[]!#' + chr(92) else char for char in path)}").excludes(path)
+
+
+def _names(pattern: str, path: str) -> bool:
+    """By the book, one character after the other."""
+    if not pattern:
+        return not path
+    if pattern.startswith("**"):
+        rest = pattern[2:].removeprefix("/")
+        if not rest:
+            return True
+        return _names(rest, path) or any(char == "/" and _names(rest, path[at + 1 :]) for at, char in enumerate(path))
+    if pattern[0] == "*":
+        ends = range(len(path.partition("/")[0]) + 1)
+        return any(_names(pattern[1:], path[end:]) for end in ends)
+    return bool(path) and (path[0] == pattern[0] or (pattern[0] == "?" and path[0] != "/")) and _names(pattern[1:], path[1:])
+
+
+_PART = st.sampled_from(["**", "*", "a", "b", "a*", "*b", "a*b", "*a*b*", "?", "a?", "**a*", "a**b*", "*?*"])
+
+
+@given(
+    st.lists(_PART, min_size=1, max_size=4),
+    st.lists(st.text(alphabet="ab", min_size=1, max_size=4), min_size=1, max_size=5),
+)
+def test_patterns_mean_what_is_written(parts: list[str], names: list[str]) -> None:
+    pattern, path = "/".join(parts), "/".join(names)
+    above = ["/".join(names[:count]) for count in range(1, len(names) + 1)]
+    assert Ignore(pattern).excludes(path) == any(_names(pattern, each) for each in above)
+
+
+def test_no_pattern_takes_for_ever() -> None:
+    assert not Ignore("*a" * 40 + "*b").excludes("a" * 255)
+    assert not Ignore("**/a/" * 30 + "b").excludes("a/" * 1000 + "c")
+    assert component("*a" * 40 + "*b").fullmatch("a" * 255) is None

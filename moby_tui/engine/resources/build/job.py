@@ -110,8 +110,8 @@ class Job:
                 raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
             self._results.add(await self._finished(image, cache))
         # more can be told where a base image has been pulled
-        findings = build.findings(lambda name: self._environment(name, found), ignore)
-        self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
+        if findings := build.findings(lambda name: self._environment(name, found), ignore):
+            self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
         with self._narration.step("exporting"):
             await self._results.keep(cache.trail)
 

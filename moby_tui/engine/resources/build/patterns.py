@@ -33,25 +33,29 @@ def _compile(pattern: str, expression: str) -> re.Pattern[str]:
 
 
 def _expression(pattern: str) -> str:
-    parts, i = list[str](), 0
+    """What stands between two stars is looked for once, and the first that is found is taken (an atomic group): any later one would leave
+    less for the rest. So no pattern makes a match take more than the square of the path's length."""
+    pieces, i = [""], 0
     while i < len(pattern):
         char = pattern[i]
         i += 1
         if char == "*":
-            parts.append("[^/]*")
+            pieces.append("")
         elif char == "?":
-            parts.append("[^/]")
+            pieces[-1] += "[^/]"
         elif char == "[":
             expression, i = _class(pattern, i)
-            parts.append(expression)
+            pieces[-1] += expression
         elif char == "\\":
             if i == len(pattern):
                 raise InvalidArgument(f"invalid pattern {pattern[:80]!r}: it ends in an escape")
-            parts.append(re.escape(pattern[i]))
+            pieces[-1] += re.escape(pattern[i])
             i += 1
         else:
-            parts.append(re.escape(char))
-    return "".join(parts)
+            pieces[-1] += re.escape(char)
+    first, *others = pieces
+    between = "".join(f"(?>[^/]*?{piece})" for piece in others[:-1])
+    return first + between + (f"[^/]*{others[-1]}" if others else "")
 
 
 def _class(pattern: str, i: int) -> tuple[str, int]:
@@ -117,7 +121,10 @@ def _tree_expression(pattern: str) -> str:
     if rest.startswith("**") and not rest.startswith("**/") and not has_wildcard(rest[2:]):
         # anything that ends so, as in **.go
         parts, rest = [".*"], rest[2:]
-    while found := _DEEP.search(rest):
-        parts += [_expression(rest[: found.start()]), "(?:.*/)?" if rest[found.end() :] else ".*"]
-        rest = rest[found.end() :]
-    return "".join(parts) + _expression(rest) + "(?:/.*)?"
+    *before, last = _DEEP.split(rest)
+    for number, piece in enumerate(before):
+        expression = _expression(piece)
+        parts.append(f"(?>(?:.*?/)??{expression})" if number else expression)
+    if before:
+        parts.append("(?:.*/)?" if last else ".*")
+    return "".join(parts) + _expression(last) + "(?:/.*)?"

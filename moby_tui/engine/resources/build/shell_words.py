@@ -7,9 +7,9 @@ https://docs.docker.com/reference/dockerfile/#environment-replacement: ``$x``, `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from moby_tui.engine.resources.build.globs import Glob
 from moby_tui.errors import InvalidArgument
 
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
@@ -78,12 +78,6 @@ def first_word(text: str, escape: str = "\\") -> tuple[str, str]:
 def expand_text(text: str, variables: Mapping[str, str], escape: str) -> str:
     """The variables of a here-document: quotes in it mean nothing, and only a dollar can be escaped."""
     return "".join(piece for piece, _ in _TextCursor(text, variables, escape).pieces())
-
-
-def _as_expression(pattern: list[tuple[str, bool]]) -> str:
-    """``*`` and ``?`` are any characters and any one; what was escaped is itself."""
-    wild = {"*": ".*", "?": "."}
-    return "".join(re.escape(piece) if fixed else wild.get(piece, re.escape(piece)) for piece, fixed in pattern)
 
 
 class _Cursor:
@@ -202,15 +196,13 @@ class _Cursor:
         if operator == "/":
             pattern, ended = self._pattern("/}")
             new = "" if ended == "}" else "".join(piece for piece, _ in self._until("}"))
-            return re.sub(_as_expression(pattern), lambda _: new, value, count=0 if twice else 1) if pattern else value
+            return Glob(pattern).replaced(value, new, all=twice) if pattern else value
         pattern, _ = self._pattern("}")
-        ends = range(len(value) + 1)
-        expression = re.compile(_as_expression(pattern), re.DOTALL)
         if operator == "#":
-            found = [end for end in ends if expression.fullmatch(value[:end])]
-            return value[(max if twice else min)(found) :] if found else value
-        found = [start for start in ends if expression.fullmatch(value[start:])]
-        return value[: (min if twice else max)(found)] if found else value
+            found = list(Glob(pattern).ends(value))
+            return value[found[-1 if twice else 0] :] if found else value
+        found = list(Glob(pattern).beginnings(value))
+        return value[: found[-1 if twice else 0]] if found else value
 
     def _pattern(self, stops: str) -> tuple[list[tuple[str, bool]], str]:
         """A pattern up to one of ``stops``, and which it was."""
