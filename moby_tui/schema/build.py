@@ -76,5 +76,5 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     auths: dict[str, RegistryAuth] = field(default_factory=dict)
     #: tells each step as it goes, rather than the classic builder's lines one stage after another
     live: bool = False
-    #: a step that fails is kept to be looked at: ``aux`` names its container, which the caller removes
+    #: a step that fails is kept to be looked at: ``aux`` names its container, which the caller ends
     debug: bool = False

@@ -171,7 +171,7 @@ async def _look_around(client: Client, container: str) -> None:
     except MobyError as error:
         session.tell(error)
     finally:
-        await client.containers.remove(container, force=True)
+        await client.containers.kill(container)
 
 
 def _asked(options: BuildOptions) -> Asked:

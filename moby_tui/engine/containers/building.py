@@ -80,10 +80,13 @@ class ContainerSteps:
         try:
             await starting.start(parts, record, trees=step.trees)
             began(record.id)
-            await waiting.result()
+            with suppress(NotFound):
+                await waiting.result()
         finally:
             await waiting.close()
-            await _remove(parts, record)
+            # whoever looked at it may be removing it too
+            with suppress(FileNotFoundError):
+                await _remove(parts, record)
 
 
 def _host(step: Step) -> HostConfig:

@@ -41,6 +41,11 @@ class Narration:
         if not self.live:
             self._report.say(Progress(stream=text))
 
+    def tell(self, text: str) -> None:
+        """What is told live alone."""
+        if self.live:
+            self.say(Progress(stream=text))
+
     def cached(self) -> None:
         """The step under way has been found in the cache."""
         self._cached = True

@@ -80,6 +80,7 @@ class Results:
             for tag in tags:
                 await self._images.tag(last.record.id, tag.familiar)
                 self._narration.note(f"Successfully tagged {tag.familiar}\n")
+                self._narration.tell(f"naming to {tag.familiar}\n")
         else:
             self._tell_result(last)
         if any(map(requests.is_pushed, outputs)):
@@ -94,6 +95,7 @@ class Results:
         digest = digest_of(encode(described)) if described else last.record.manifest
         self._narration.say(Progress(aux={"ID": last.image.id, "Digest": digest}))
         self._narration.note(f"Successfully built {last.image.short}\n")
+        self._narration.tell(f"writing image {last.image.id}\n")
 
     async def _push(self, tag: Reference) -> None:
         if len(self._results) == 1:

@@ -47,7 +47,7 @@ class StepRunner(Protocol):
         ...
 
     async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:
-        """A container of what a failed step has left, with its mounts and environment, until somebody removes it."""
+        """A container of what a failed step has left, with its mounts and environment, until somebody ends it."""
         ...
 
     def owner(self, root: int, text: str) -> tuple[int, int]:

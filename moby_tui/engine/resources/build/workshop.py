@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.kernel.namespaces import copies
+from moby_tui.engine.kernel.netns import on_own_thread
 from moby_tui.engine.resources.build.bases import Bases
 from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.context import Context
@@ -132,10 +136,13 @@ class Workshop:
         async with self.slots:
             step = replace(step, host=self.host)
             try:
-                async with self.steps.run(step, began=began, output=self.output()) as ended:
-                    if ended.exit_code and self.debug:
-                        await self.steps.hold(step, ended, lambda container: self.report.say(Progress(aux={"Debug": container})))
-                    yield ended
+                with _twice(step.trees if self.debug else {}) as (first, second):
+                    step = replace(step, trees={**step.trees, **first})
+                    async with self.steps.run(step, began=began, output=self.output()) as ended:
+                        if ended.exit_code and self.debug:
+                            held = replace(step, trees=second)
+                            await self.steps.hold(held, ended, lambda ident: self.report.say(Progress(aux={"Debug": ident})))
+                        yield ended
             except MobyError as error:
                 foreign = step.image.config.architecture
                 if "exec format error" in error.message.lower():
@@ -175,3 +182,17 @@ class Workshop:
             self.cache.put(key, made)
         self.note(f" ---> {made.short}\n")
         return made
+
+
+@contextmanager
+def _twice(trees: Mapping[str, int]) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
+    """Each mount for a step, and once more for whoever looks at what it has left: a mount can be put in one place only."""
+    with ExitStack() as stack:
+        first: dict[str, int] = {}
+        second: dict[str, int] = {}
+        for destination, tree in trees.items():
+            pair = on_own_thread(partial(copies, tree))
+            for copy in pair:
+                stack.callback(os.close, copy)
+            first[destination], second[destination] = pair
+        yield first, second
