@@ -172,6 +172,7 @@ class Build:
     def _outer_arguments(self, escape: str, target: oci.Platform) -> dict[str, str]:
         """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
         known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
+        known |= {name: value for name, value in self._request.build_args.items() if name in known}
         for instruction in self._before:
             with _told(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
