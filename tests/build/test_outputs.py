@@ -12,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import Build, build, run
+from building import Build, another, build, run
 
-from conftest import another
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.build import Output

@@ -32,7 +32,7 @@ from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema import oci
-from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.build import UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions
 from moby_tui.schema.image import Progress
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Job:
         sources = Sources(
             self._folder, stack, options.secrets, keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true")
         )
+        if options.cache_from or any(kind.startswith((UPLOADED_CACHE, UPLOADED_LAYOUT)) for kind in options.contexts.values()):
+            await self._images.admit_archive()
         with self._narration.step("[internal] load build context"):
             context = await self._context(sent, sources)
             found = await named.gather(
@@ -87,7 +89,7 @@ class Job:
         with self._shown(text):
             build = Build(text, options)
         await in_thread(context.leave_out_ignored, options.dockerfile, options.ignore_text)
-        cache = BuildCache(self._paths.cache / "build", self._layers, self._content)
+        cache = BuildCache(self._paths.build_steps, self._layers, self._content)
         cache.others = await import_caches(
             options.cache_from,
             found.archives,
@@ -133,7 +135,7 @@ class Job:
             escape=escape,
             scratch=self._folder,
             private=self._paths.exec_root / "build",
-            caches=self._paths.cache / "build-mounts",
+            caches=self._paths.build_mounts,
             secrets=self._options.secrets,
             anew=self._options.no_cache,
             debug=self._options.debug,
