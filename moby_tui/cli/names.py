@@ -58,7 +58,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
     "network": ("Manage networks", NETWORK),
     "volume": ("Manage volumes", VOLUME),
     "system": ("Manage the engine", SYSTEM),
-    "builder": ("Manage builds", {"build": "build", "prune": "prune:builder"}),
+    "builder": ("Manage builds", {"build": "build", "du": "build_cache", "prune": "prune:builder"}),
 }
 LEAVES = {
     **{name: where for name, where in CONTAINER.items() if name not in ("ls", "inspect", "prune")},

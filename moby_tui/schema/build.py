@@ -50,6 +50,12 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     annotations: dict[str, str] = field(default_factory=dict)
     build_args: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, bytes] = field(default_factory=dict)
+    #: by id, the socket of an agent or private keys; on the engine's machine
+    ssh: dict[str, list[str]] = field(default_factory=dict)
+    #: ``network.host``, ``security.insecure``
+    allow: list[str] = field(default_factory=list)
+    #: the Dockerfile is checked, and nothing is made
+    check: bool = False
     target: str = ""
     #: none: this machine's
     platforms: list[str] = field(default_factory=list)

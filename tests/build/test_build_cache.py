@@ -121,6 +121,20 @@ async def test_pruning(engine: Engine) -> None:
     assert (await run(engine, "kept", ["tail", "-n1", "/third"]))[1].endswith("third\n")
 
 
+async def test_the_cache_bounds_itself_once_a_day(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.builder, "room", lambda: 350_000)
+    text = "FROM busybox\nRUN head -c 300000 /dev/zero > /{0}; echo {0} >> /{0}\n"
+    steps = engine.paths.build_steps
+    for name in ("first", "second"):
+        await build(engine, text.format(name), tags=["t"])
+        await engine.images.remove("t")
+    assert len(os.listdir(steps)) == 2, "not again so soon"
+    os.utime(engine.paths.cache / "build-bounded", (0, 0))
+    await build(engine, text.format("third"))
+    left = [row.description for row in (await engine.system.disk_usage()).build_cache]
+    assert len(left) == 2 and not any("/first" in description for description in left)
+
+
 async def test_stages_that_are_not_to_be_cached(engine: Engine) -> None:
     text = "FROM busybox AS a\nRUN true\nFROM busybox AS b\nRUN echo\nFROM a\nCOPY --from=b /bin/sh /x\n"
     await build(engine, text)

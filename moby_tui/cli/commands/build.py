@@ -41,6 +41,9 @@ class BuildOptions(Options):
     push: bool = switch("--push", help="Push the tags to their registries")
     load: bool = switch("--load", help="Keep the image in the store, beside other outputs")
     secret: list[str] = many("--secret", metavar="id=NAME[,src=FILE|,env=VAR]", help="Secret to expose to the build")
+    ssh: list[str] = many("--ssh", metavar="default|ID[=SOCKET|KEY,...]", help="SSH agent or keys to expose to the build")
+    allow: list[str] = many("--allow", metavar="ENTITLEMENT", help="Allow RUN steps network.host or security.insecure")
+    check: bool = switch("--check", help="Check the Dockerfile, and build nothing")
     label: list[str] = many("--label", help="Set metadata for an image")
     annotation: list[str] = many("--annotation", help="Add an annotation to the manifest of the image")
     pull: bool = switch("--pull", help="Always attempt to pull all referenced images")
@@ -76,6 +79,8 @@ Examples:
   moby build -t app -f docker/Dockerfile --build-arg VERSION=2 .
   tar -c . | moby build -t app -
   moby build -t app https://example.org/project.git#v1:src
+  moby build --ssh default --secret id=token,src=token.txt .
+  moby build --check .
   moby build -o out .                              the files of the result in ./out
   moby build -t registry:5000/app --push --cache-to type=inline --cache-from registry:5000/app .
 """,
@@ -116,7 +121,8 @@ async def _build(client: Client, options: BuildOptions, context: str) -> dict[st
     found = sources.gather(asked, context, options.file, pairs("--build-context", options.build_context), folders)
     local = [builds.Wanted(Output(kind="local"), folder) for _, folder in caches]
     steps = client.builder.build(found.context, asked, found.uploads)
-    view = building.view(kind, sys.stderr)
+    # what the checks find is the result
+    view = building.view("plain", sys.stdout) if options.check else building.view(kind, sys.stderr)
     try:
         return await _follow(client, steps, view, [*(wanted or [builds.Wanted(Output(kind="image"))]), *local])
     finally:
@@ -180,19 +186,33 @@ def _asked(options: BuildOptions) -> Asked:
         tags=options.tag,
         build_args=pairs("--build-arg", arguments),
         labels=pairs("--label", options.label),
-        annotations=pairs("--annotation", [text.removeprefix("manifest:") for text in options.annotation]),
+        annotations=_annotations(options.annotation),
         target=options.target,
         platforms=[platform for text in options.platform for platform in text.split(",")],
         pull=options.pull,
         no_cache=options.no_cache,
         no_cache_filter=[stage for text in options.no_cache_filter for stage in text.split(",")],
         secrets=builds.secrets(options.secret, os.environ),
+        ssh=builds.agents(options.ssh, os.environ),
+        allow=options.allow,
+        check=options.check,
         host=_host(options),
         jobs=options.jobs,
-        live=True,
+        live=not options.check,
         debug=options.debug,
         auths=_logins(),
     )
+
+
+def _annotations(given: list[str]) -> dict[str, str]:
+    from moby_tui.cli.values.environment import pairs
+
+    for text in given:
+        if text.startswith(("index:", "index[", "index-descriptor", "manifest[", "manifest-descriptor")):
+            raise InvalidArgument(
+                f"invalid --annotation {text[:80]!r}: those of a manifest alone can be set; write it as key=value"
+            )
+    return pairs("--annotation", [text.removeprefix("manifest:") for text in given])
 
 
 def _logins() -> dict[str, RegistryAuth]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,6 +52,18 @@ def secrets(given: list[str], environment: Mapping[str, str]) -> dict[str, bytes
             raise InvalidArgument(f"secret {ident}: {source}: {(error.strerror or '').lower()}") from error
         if len(found[ident]) > _SECRET_LIMIT:
             raise InvalidArgument(f"secret {ident}: {source} has more than {_SECRET_LIMIT} bytes")
+    return found
+
+
+def agents(given: list[str], environment: Mapping[str, str]) -> dict[str, list[str]]:
+    """``default``, ``id=SOCKET`` or ``id=KEY,KEY``: for each id the socket of an agent, or keys. Raises ``InvalidArgument``."""
+    found: dict[str, list[str]] = {}
+    for text in given:
+        ident, _, places = text.partition("=")
+        paths = [os.path.abspath(path) for path in places.split(",") if path] or [environment.get("SSH_AUTH_SOCK", "")]
+        if not all(paths):
+            raise InvalidArgument(f"--ssh {text[:80]}: no agent is running (SSH_AUTH_SOCK is not set); start one, or name a key")
+        found[ident or "default"] = paths
     return found
 
 

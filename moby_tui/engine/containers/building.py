@@ -91,7 +91,7 @@ class ContainerSteps:
 
 def _host(step: Step) -> HostConfig:
     network = step.host.network_mode or "default" if step.network == "default" else step.network
-    return msgspec.structs.replace(step.host, log_config=LogConfig(type="none"), network_mode=network)
+    return msgspec.structs.replace(step.host, log_config=LogConfig(type="none"), network_mode=network, privileged=step.insecure)
 
 
 async def _created(parts: Parts, asked: ContainerCreate, step: Step) -> ContainerRecord:

@@ -63,6 +63,8 @@ async def _build_in_parts(call: Call) -> web.StreamResponse:
     except (ValueError, AssertionError) as error:
         raise InvalidArgument(f"the build's upload is not in parts: {error}") from None
     options = await parts.options()
+    if options.ssh:
+        raise NotImplementedYet("--ssh with an engine elsewhere, which has neither the agent nor the keys")
     sent = None if options.remote else parts.named("context")
     kinds = {name: source.partition(":")[0] for name, source in options.contexts.items()}
     uploads = {

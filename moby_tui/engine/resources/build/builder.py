@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.build import pruning, requests
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from moby_tui.engine.resources.build.step import StepRunner
+
+
+#: Seconds.
+_BOUNDED_EVERY = 24 * 3600.0
+_PART_OF_DISK = 10
+_LEAST_ROOM = 2 << 30
 
 
 class ImageBuilder:
@@ -62,9 +68,26 @@ class ImageBuilder:
             async with aclosing(report.of(job.run(context, contexts or {}, stack))) as lines:
                 async for line in lines:
                     yield line
+            if options.check:
+                return
             async with aclosing(job.outputs()) as pieces:
                 async for line in pieces:
                     yield line
+        await self._bound()
+
+    async def _bound(self) -> None:
+        """As BuildKit does by default: once in a while what was not used for longest goes, so that a part of the disk is taken at most."""
+        done = self._paths.cache / "build-bounded"
+        with suppress(FileNotFoundError):
+            if staging.age(done) <= _BOUNDED_EVERY:
+                return
+        done.touch()
+        await self.prune(keep_storage=self.room())
+
+    def room(self) -> int:
+        """Bytes that the cache may take, besides what images have."""
+        disk = os.statvfs(self._paths.data_root)
+        return max(disk.f_blocks * disk.f_frsize // _PART_OF_DISK, _LEAST_ROOM)
 
     async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
         """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images.

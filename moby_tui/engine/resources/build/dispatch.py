@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.build import shell_words
+from moby_tui.engine.resources.build.checks import directive, writing
+from moby_tui.engine.resources.build.checks.finding import Finding
+from moby_tui.engine.resources.build.checks.scope import Scopes
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, parse_trigger, wrong
+from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.build.stage import PROXIES, Stage
-from moby_tui.engine.resources.build.stages import Stages, Turn, needed
+from moby_tui.engine.resources.build.stages import Stages, Turn, find, needed
 from moby_tui.engine.resources.build.step import StepFailed
 from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import digest_of
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 
@@ -28,7 +32,13 @@ if TYPE_CHECKING:
 #: The instructions that are steps where a build is told live; the others take no time.
 _TOLD = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
 #: Build arguments that need not be consumed: they are for the builder itself.
-UNTOLD = PROXIES | {"SOURCE_DATE_EPOCH", "BUILDKIT_CONTEXT_KEEP_GIT_DIR", "BUILDKIT_INLINE_CACHE", "BUILDKIT_SYNTAX"}
+UNTOLD = PROXIES | {
+    "SOURCE_DATE_EPOCH",
+    "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+    "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_SYNTAX",
+    directive.ARGUMENT,
+}
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
@@ -53,7 +63,11 @@ class Build:
         if not self._stages:
             raise InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
         self._names = [_stage_name(stage[0]) for stage in self._stages]
+        _check_numbers(self._stages)
+        #: also those after the target
+        self._written = self._stages
         self._stages = self._stages[: self._wanted() + 1]
+        self.checks = directive.read(request.build_args.get(directive.ARGUMENT, self.dockerfile.check))
         self._consumed: set[str] = set()
         #: the number of each stage's first step, and of all steps
         self._starts: dict[int, int] = {}
@@ -72,6 +86,13 @@ class Build:
         raise InvalidArgument(
             f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
         )
+
+    def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
+        """What is not wrong, and yet better otherwise. ``environment`` tells the variables of an image that is here."""
+        escape = self.dockerfile.escape
+        scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
+        found = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
+        return sorted(filter(self.checks.counts, found))
 
     async def run(self, shop: Workshop) -> BuiltImage:
         """Raises what an instruction can fail with, told with its line."""
@@ -150,16 +171,7 @@ class Build:
 
     def _outer_arguments(self, escape: str, target: oci.Platform) -> dict[str, str]:
         """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
-        known = {
-            f"{where}{what}": value
-            for where, platform in (("TARGET", target), ("BUILD", platforms.host()))
-            for what, value in (
-                ("PLATFORM", platforms.text(platform)),
-                ("OS", platform.os),
-                ("ARCH", platform.architecture),
-                ("VARIANT", platform.variant),
-            )
-        }
+        known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
         for instruction in self._before:
             with _told(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
@@ -174,20 +186,41 @@ class Build:
     async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
         first, *rest = instructions
         start = self._starts.get(shop.position, self._total)
-        with shop.report.step(self._live(shop, first), self._classic(start, first.text)), _told(first):
+        with (
+            shop.report.step(self._live(shop, first), self._classic(start, first.text)),
+            _told(first),
+            self._suggesting(first),
+        ):
             image = await _base(shop, first, outer)
+            below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
         shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
         triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
-        stage = Stage(shop, _without_triggers(image), self._request.build_args, outer, self._consumed)
+        inherited = {} if below is None else self._made[below].arguments
+        stage = Stage(shop, _without_triggers(image), self._request.build_args, outer, self._consumed, inherited)
         if triggers:
             shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
         for trigger in triggers:
             with _told(first):
                 await stage.carry_out(trigger)
         for number, instruction in enumerate(rest, start + 1):
-            with shop.report.step(self._live(shop, instruction), self._classic(number, instruction.text)), _told(instruction):
+            with (
+                shop.report.step(self._live(shop, instruction), self._classic(number, instruction.text)),
+                _told(instruction),
+                self._suggesting(instruction),
+            ):
                 await stage.carry_out(instruction)
         return stage
+
+    @contextmanager
+    def _suggesting(self, instruction: Instruction) -> Iterator[None]:
+        """An image that cannot be had may be a stage whose name is misspelled."""
+        try:
+            yield
+        except (NotFound, Unauthorized, Unavailable) as error:
+            wanted = instruction.value.split()[0] if instruction.name == "FROM" else instruction.flags.get("from", "")
+            if wanted and not error.line:
+                error.message += nearest(wanted, [name for name in self._names if name])
+            raise
 
 
 def _without_triggers(image: BuiltImage) -> BuiltImage:
@@ -200,8 +233,35 @@ def _without_triggers(image: BuiltImage) -> BuiltImage:
     return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
 
 
+def _platform_arguments(target: oci.Platform) -> dict[str, str]:
+    """The arguments that are there by themselves."""
+    return {
+        f"{where}{what}": value
+        for where, platform in (("TARGET", target), ("BUILD", platforms.host()))
+        for what, value in (
+            ("PLATFORM", platforms.text(platform)),
+            ("OS", platform.os),
+            ("ARCH", platform.architecture),
+            ("VARIANT", platform.variant),
+        )
+    }
+
+
+def _check_numbers(stages: list[list[Instruction]]) -> None:
+    """A number is a stage's that comes before; it is no image's name."""
+    for number, stage in enumerate(stages):
+        for instruction in stage:
+            wanted = instruction.flags.get("from", "")
+            if wanted.isdecimal() and int(wanted) >= number:
+                raise wrong(instruction.line, f"invalid from flag value {wanted[:20]}: no stage before this one has that number")
+
+
+def _base_name(instruction: Instruction, outer: dict[str, str], escape: str) -> str:
+    return shell_words.expand(instruction.value.split()[0], outer, escape)
+
+
 async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str]) -> BuiltImage:
-    name = shell_words.expand(instruction.value.split()[0], outer, shop.escape)
+    name = _base_name(instruction, outer, shop.escape)
     if not name:
         raise InvalidArgument(f"base name ({instruction.value.split()[0]}) should not be blank")
     platform = shell_words.expand(instruction.flags.get("platform", ""), outer, shop.escape)
@@ -216,8 +276,11 @@ def _stage_name(instruction: Instruction) -> str:
     if len(words) != 3 or words[1].lower() != "as":
         raise wrong(instruction.line, "FROM requires either one or three arguments: FROM image, or FROM image AS name")
     name = words[2].lower()
-    if not _STAGE_NAME.fullmatch(name) or name == "scratch":
-        raise wrong(instruction.line, f'invalid name for build stage: "{words[2][:80]}"')
+    if not _STAGE_NAME.fullmatch(name):
+        raise wrong(
+            instruction.line,
+            f'invalid name for build stage: "{words[2][:80]}", name can\'t start with a number or contain symbols',
+        )
     return name
 
 

@@ -9,10 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.resources.build import named, requests, travelling
+from moby_tui.engine.resources.build import entitlements, named, requests, travelling
 from moby_tui.engine.resources.build.bases import Bases
 from moby_tui.engine.resources.build.cache import BuildCache
 from moby_tui.engine.resources.build.caches import import_caches
+from moby_tui.engine.resources.build.checks.finding import Finding, counted, shown
 from moby_tui.engine.resources.build.context import KEEP_GIT_DIR, Context, Sources
 from moby_tui.engine.resources.build.dispatch import Build
 from moby_tui.engine.resources.build.image import BuiltImage, at_most
@@ -76,7 +77,12 @@ class Job:
         """Makes what is asked for and registers it; ``outputs`` has what goes to the caller."""
         options = self._options
         sources = Sources(
-            self._folder, stack, options.secrets, keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true")
+            self._folder,
+            stack,
+            options.secrets,
+            options.ssh.get("default", []),
+            self._paths.exec_root / "build",
+            keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
         )
         if options.cache_from or any(kind.startswith((UPLOADED_CACHE, UPLOADED_LAYOUT)) for kind in options.contexts.values()):
             await self._images.admit_archive()
@@ -88,6 +94,11 @@ class Job:
         text = context.dockerfile(options.dockerfile) if options.dockerfile_text is None else options.dockerfile_text
         with self._shown(text):
             build = Build(text, options)
+        ignore = context.ignore(options.dockerfile, options.ignore_text)
+        findings = build.findings(lambda name: self._environment(name, found), ignore)
+        if options.check or (findings and build.checks.error):
+            self._tell_checks(findings, text)
+            return
         await in_thread(context.leave_out_ignored, options.dockerfile, options.ignore_text)
         cache = BuildCache(self._paths.build_steps, self._layers, self._content)
         cache.others = await import_caches(
@@ -105,6 +116,9 @@ class Job:
             if not image.id:
                 raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
             self._results.add(await self._finished(image, cache))
+        # more can be told where a base image has been pulled
+        if findings := build.findings(lambda name: self._environment(name, found), ignore):
+            self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
         with self._narration.step("exporting"):
             await self._results.keep(cache.trail)
 
@@ -137,6 +151,8 @@ class Job:
             private=self._paths.exec_root / "build",
             caches=self._paths.build_mounts,
             secrets=self._options.secrets,
+            ssh=self._options.ssh,
+            allowed=entitlements.read(self._options.allow),
             anew=self._options.no_cache,
             debug=self._options.debug,
             epoch=self._epoch,
@@ -150,6 +166,25 @@ class Job:
         if any(target.kind == "inline" for target in self._options.cache_to):
             annotations |= travelling.annotation(travelling.of_image(cache.trail, image))
         return Result(image, await in_thread(self._layering.record, image, annotations))
+
+    def _environment(self, name: str, found: named.NamedContexts) -> set[str] | None:
+        """The variables of an image that is here."""
+        if found.find(name):
+            return None
+        try:
+            config = self._images.resolve(name).config.config
+        except MobyError:
+            return None
+        return {entry.partition("=")[0] for entry in (config and config.env) or ()}
+
+    def _tell_checks(self, findings: list[Finding], text: bytes) -> None:
+        """Raises ``MobyError`` where there is anything."""
+        if not findings:
+            self._narration.say(Progress(stream="Check complete, no warnings found.\n"))
+            return
+        self._narration.say(Progress(stream=shown(findings, self._options.dockerfile, text)))
+        rules = ", ".join(sorted({finding.rule for finding in findings}))
+        raise MobyError(f"check complete, {counted(findings)} found: lint violation found for rules: {rules}")
 
     @contextmanager
     def _shown(self, text: bytes) -> Iterator[None]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from moby_tui.errors import InvalidArgument
 
 _META = frozenset("*?[\\")
+#: Two stars, with the slash after them; the first may not stand behind an escape.
+_DEEP = re.compile(r"(?<!\\)\*\*/?")
 
 
 def has_wildcard(text: str) -> bool:
@@ -31,29 +33,58 @@ def _compile(pattern: str, expression: str) -> re.Pattern[str]:
 
 
 def _expression(pattern: str) -> str:
-    parts, i = list[str](), 0
+    """What stands between two stars is looked for once, and the first that is found is taken (an atomic group): any later one would leave
+    less for the rest. So no pattern makes a match take more than the square of the path's length."""
+    pieces, i = [""], 0
     while i < len(pattern):
         char = pattern[i]
         i += 1
         if char == "*":
-            parts.append("[^/]*")
+            pieces.append("")
         elif char == "?":
-            parts.append("[^/]")
+            pieces[-1] += "[^/]"
         elif char == "[":
-            end = pattern.find("]", i + (2 if pattern[i : i + 1] == "^" else 1))
-            if end < 0:
-                raise InvalidArgument(f"invalid pattern {pattern[:80]!r}: a bracket is not closed")
-            negated, inner = ("^", pattern[i + 1 : end]) if pattern[i] == "^" else ("", pattern[i:end])
-            parts.append(f"[{negated}{re.escape(inner).replace(chr(92) + '-', '-')}]")
-            i = end + 1
+            expression, i = _class(pattern, i)
+            pieces[-1] += expression
         elif char == "\\":
             if i == len(pattern):
                 raise InvalidArgument(f"invalid pattern {pattern[:80]!r}: it ends in an escape")
-            parts.append(re.escape(pattern[i]))
+            pieces[-1] += re.escape(pattern[i])
             i += 1
         else:
-            parts.append(re.escape(char))
-    return "".join(parts)
+            pieces[-1] += re.escape(char)
+    first, *others = pieces
+    between = "".join(f"(?>[^/]*?{piece})" for piece in others[:-1])
+    return first + between + (f"[^/]*{others[-1]}" if others else "")
+
+
+def _class(pattern: str, i: int) -> tuple[str, int]:
+    """What stands between brackets, and where it ends: characters and ranges, any of them behind an escape; ``^`` is all others."""
+    negated = pattern[i : i + 1] == "^"
+    i += negated
+    ranges, first = list[str](), True
+    while first or pattern[i : i + 1] != "]":
+        low, i = _member(pattern, i)
+        high = low
+        if pattern[i : i + 1] == "-":
+            high, i = _member(pattern, i + 1)
+        if low <= high:  # none is in a range that runs backwards
+            ranges.append(f"{re.escape(low)}-{re.escape(high)}")
+        first = False
+    inner = "".join(ranges)
+    if negated:
+        return f"[^/{inner}]", i + 1
+    return f"(?!/)[{inner}]" if inner else "(?!)", i + 1
+
+
+def _member(pattern: str, i: int) -> tuple[str, int]:
+    if pattern[i : i + 1] == "\\":
+        i += 1
+    elif pattern[i : i + 1] in ("-", "]"):
+        raise InvalidArgument(f"invalid pattern {pattern[:80]!r}: a character class is wrong")
+    if i >= len(pattern) - 1:
+        raise InvalidArgument(f"invalid pattern {pattern[:80]!r}: a bracket is not closed")
+    return pattern[i], i + 1
 
 
 @dataclass(frozen=True)
@@ -67,12 +98,15 @@ class Ignore:
 
     def __init__(self, text: str) -> None:
         self._rules: list[_Rule] = []
-        for raw in text.removeprefix("\ufeff").splitlines():
+        for raw in text.removeprefix("\ufeff").split("\n"):
             line = raw.strip()
-            if line and not raw.startswith("#"):
-                pattern = posixpath.normpath(line.removeprefix("!").strip()).lstrip("/")
-                if pattern != ".":
-                    self._rules.append(_Rule(_compile(pattern, _tree_expression(pattern)), not line.startswith("!")))
+            if not line or raw.startswith("#"):
+                continue
+            if line == "!":
+                raise InvalidArgument("illegal exclusion pattern: '!'; write what is not to be left out after it")
+            pattern = posixpath.normpath(line.removeprefix("!").strip()).lstrip("/")
+            if pattern not in (".", ""):
+                self._rules.append(_Rule(_compile(pattern, _tree_expression(pattern)), not line.startswith("!")))
         self.has_exceptions = any(not rule.excludes for rule in self._rules)
 
     def excludes(self, path: str) -> bool:
@@ -81,10 +115,16 @@ class Ignore:
 
 
 def _tree_expression(pattern: str) -> str:
-    """``**`` is any number of folders; what a pattern names it names with all that is below."""
-    parts = []
-    for part in pattern.split("/"):
-        parts.append("(?:.*/)?" if part == "**" else _expression(part).replace("[^/]*[^/]*", ".*") + "/")
-    whole = "".join(parts)
-    whole = whole[:-1] if whole.endswith("/") else whole.removesuffix("(?:.*/)?") + ".*"
-    return whole + "(?:/.*)?"
+    """``**`` is any number of folders, at the end also of names; what a pattern names it names with all that is below."""
+    parts: list[str] = []
+    rest = pattern
+    if rest.startswith("**") and not rest.startswith("**/") and not has_wildcard(rest[2:]):
+        # anything that ends so, as in **.go
+        parts, rest = [".*"], rest[2:]
+    *before, last = _DEEP.split(rest)
+    for number, piece in enumerate(before):
+        expression = _expression(piece)
+        parts.append(f"(?>(?:.*?/)??{expression})" if number else expression)
+    if before:
+        parts.append("(?:.*/)?" if last else ".*")
+    return "".join(parts) + _expression(last) + "(?:/.*)?"

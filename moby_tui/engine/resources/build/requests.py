@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from moby_tui.engine.resources.build import entitlements
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.errors import InvalidArgument, NotImplementedYet
@@ -25,6 +26,7 @@ def check(options: BuildOptions) -> None:
         if not _VARIABLE.fullmatch(name):
             raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
     epoch(options)
+    entitlements.read(options.allow)
     for text in options.platforms:
         platforms.parse(text)
     for output in outputs(options):

@@ -24,6 +24,8 @@ class Step:
     trees: Mapping[str, int] = field(default_factory=dict)
     #: ``default`` (that of ``host``), ``none`` or ``host``
     network: str = "default"
+    #: with the rights of a privileged container
+    insecure: bool = False
     #: what every step of the build is given
     host: HostConfig = field(default_factory=HostConfig)
 

@@ -59,6 +59,9 @@ class Workshop:
     #: the folders of ``RUN --mount=type=cache``
     caches: Path
     secrets: dict[str, bytes] = field(default_factory=dict)
+    #: the agents and keys that are forwarded, by id, and what is granted (``entitlements``)
+    ssh: dict[str, list[str]] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
     #: what is found in the cache is made all the same
     anew: bool = False
     #: a step that fails is held until its caller has looked at it
@@ -148,6 +151,16 @@ class Workshop:
                         f"register an emulator for it (binfmt_misc, as qemu-user-static does), or build there"
                     ) from error
                 raise
+
+    async def apart(self, created_by: str, copy: Callable[[int], None], content: str) -> Layer | None:
+        """A layer that ``copy`` makes on top of nothing, remembered whatever it will lie on."""
+
+        async def produce() -> Layer | None:
+            return await self.layering.change(nothing, copy)
+
+        nothing = self._salted(scratch(self.platform))
+        made = await self.advance(nothing, created_by, produce=produce, content=content)
+        return Layer(made.config.rootfs.diff_ids[-1], made.blobs[-1]) if made.blobs else None
 
     async def advance(
         self,
