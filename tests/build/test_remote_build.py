@@ -68,6 +68,19 @@ async def test_the_command_line_over_a_socket(
         assert (tmp_path / "out/f").read_text() == "over\n"
 
 
+async def test_checks_are_made_there_and_agents_are_not_lent(engine: Engine, tmp_path: Path) -> None:
+    address = f"unix://{tmp_path}/s"
+    async with serving(engine, [address]), connect(address) as client:
+        for options, said in (
+            (BuildOptions(check=True), "check complete, 1 warning found"),
+            (BuildOptions(ssh={"default": ["/dev/null"]}), "--ssh with an engine elsewhere"),
+            (BuildOptions(allow=["x"]), "unknown entitlement 'x'"),
+        ):
+            with pytest.raises(MobyError, match=said):
+                async for _ in client.builder.build(pieces(context("FROM busybox AS B\n", {})), options):
+                    pass
+
+
 class _Session:
     """A far engine that is none of ours."""
 

@@ -197,8 +197,8 @@ async def test_what_is_unpacked_is_a_matter_of_choice(engine: Engine) -> None:
         ("COPY f g /x", "end with a /"),
         ("COPY [1, 2]", "arrays must be comprised of strings only"),
         ('COPY ["f", "a\\u0000b"]', "a NUL character"),
-        ("COPY --from=0 f /x", "invalid from flag value 0"),
-        ("COPY --from=7 f /x", "invalid from flag value 7"),
+        ("COPY --from=0 f /x", "invalid from value 0"),
+        ("RUN --mount=from=7,target=/x true", "invalid from value 7"),
         ("COPY --link=maybe f /x", "expecting boolean value for flag link"),
         ("COPY ../f /x", "forbidden path outside the build context"),
         ("COPY --chown=nobody:here f /x", "nobody"),
@@ -216,3 +216,5 @@ async def test_a_stage_s_name_is_suggested(engine: Engine) -> None:
     with pytest.raises(MobyError, match=r"did you mean builder\?") as caught:
         await build(engine, "FROM busybox AS builder\nFROM busybox\nCOPY --from=biulder /x /y\n")
     assert caught.value.line == 3
+    with pytest.raises(MobyError, match="the stage later comes only later"):
+        await build(engine, "FROM busybox\nRUN --mount=from=later,target=/x true\nFROM busybox AS later\n", target="0")

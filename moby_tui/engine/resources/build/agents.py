@@ -20,6 +20,8 @@ _FAILURE = b"\0\0\0\1\5"
 _ALLOWED = (11, 13, 27)
 #: OpenSSH's own bound of a message.
 _LONGEST = 256 * 1024
+#: Connections of a step at a time.
+_MOST = 64
 #: How long ssh-agent may take to make its socket.
 _PATIENCE = 5.0
 
@@ -59,6 +61,9 @@ async def forwarded(agent: str, folder: Path, mode: int, owner: tuple[int, int])
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if len(tasks) >= _MOST:
+            writer.close()
+            return
         tasks.add(task)
         try:
             await _relay(agent, reader, writer)

@@ -17,7 +17,7 @@ from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.build.stage import PROXIES, Stage
-from moby_tui.engine.resources.build.stages import Stages, Turn, find, needed
+from moby_tui.engine.resources.build.stages import Stages, Turn, find, needed, sources
 from moby_tui.engine.resources.build.step import StepFailed
 from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images import platform as platforms
@@ -172,6 +172,7 @@ class Build:
     def _outer_arguments(self, escape: str, target: oci.Platform) -> dict[str, str]:
         """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
         known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
+        known |= {name: value for name, value in self._request.build_args.items() if name in known}
         for instruction in self._before:
             with _told(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
@@ -217,9 +218,11 @@ class Build:
         try:
             yield
         except (NotFound, Unauthorized, Unavailable) as error:
-            wanted = instruction.value.split()[0] if instruction.name == "FROM" else instruction.flags.get("from", "")
-            if wanted and not error.line:
-                error.message += nearest(wanted, [name for name in self._names if name])
+            for wanted in sources([instruction]) if not error.line else ():
+                if wanted.lower() in self._names:
+                    error.message += f"; the stage {wanted} comes only later"
+                else:
+                    error.message += nearest(wanted, [name for name in self._names if name])
             raise
 
 
@@ -251,9 +254,9 @@ def _check_numbers(stages: list[list[Instruction]]) -> None:
     """A number is a stage's that comes before; it is no image's name."""
     for number, stage in enumerate(stages):
         for instruction in stage:
-            wanted = instruction.flags.get("from", "")
-            if wanted.isdecimal() and int(wanted) >= number:
-                raise wrong(instruction.line, f"invalid from flag value {wanted[:20]}: no stage before this one has that number")
+            for wanted in sources([instruction]) if instruction.name != "FROM" else ():
+                if wanted.isdecimal() and int(wanted) >= number:
+                    raise wrong(instruction.line, f"invalid from value {wanted[:20]}: no stage before this one has that number")
 
 
 def _base_name(instruction: Instruction, outer: dict[str, str], escape: str) -> str:

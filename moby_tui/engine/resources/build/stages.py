@@ -36,7 +36,7 @@ def needed(
 
 def _below(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
     found: set[int] = set()
-    for text in _sources(stage):
+    for text in sources(stage):
         try:
             name = shell_words.expand(text, variables, escape)
         except InvalidArgument:
@@ -50,7 +50,8 @@ def _below(names: list[str], stage: list[Instruction], number: int, variables: M
     return found
 
 
-def _sources(stage: list[Instruction]) -> Iterable[str]:
+def sources(stage: list[Instruction]) -> Iterable[str]:
+    """What its instructions begin with or copy from, as it is written."""
     for instruction in stage:
         if instruction.name == "FROM":
             yield instruction.value.split()[0]
