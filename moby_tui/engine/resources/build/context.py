@@ -12,13 +12,13 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.build import agents, copying, git
 from moby_tui.engine.resources.build.brought import Brought
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.images import tar
 from moby_tui.engine.resources.images.apply import apply
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.load import receive
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import InvalidArgument
+from moby_tui.patterns import Ignore
 
 #: No Dockerfile and no ignore file is larger; they are held in memory.
 TEXT_LIMIT = 4 << 20
