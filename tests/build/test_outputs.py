@@ -104,6 +104,8 @@ async def test_several_platforms(engine: Engine, registry: Registry) -> None:
     assert (await engine.images.inspect(name)).id == mine
     with pytest.raises(NotImplementedYet, match="several platforms in the store"):
         await build(engine, text, platforms=platforms)
+    with pytest.raises(InvalidArgument, match="privileged is nothing that a RUN step can be given"):
+        await build(engine, text, host=HostConfig(privileged=True))
     with pytest.raises(InvalidArgument, match="invalid platform"):
         await build(engine, text, platforms=["a/b/c/d"])
 

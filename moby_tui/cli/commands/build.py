@@ -95,8 +95,15 @@ def build(options: BuildOptions, context: Annotated[str, typer.Argument(metavar=
         _write(options.iidfile, str(result.get("ID", "")))
     if options.metadata_file:
         _write_metadata(options, result)
-    if options.quiet:
+    if options.quiet and not _goes_to_output(options):
         print(result.get("ID", ""))
+
+
+def _goes_to_output(options: BuildOptions) -> bool:
+    """Whether standard output holds a result, beside which nothing may be said."""
+    from moby_tui.cli.values import builds
+
+    return any(wanted.destination == "-" for wanted in builds.outputs(options.output, push=options.push))
 
 
 async def _build(client: Client, options: BuildOptions, context: str) -> dict[str, str | int]:

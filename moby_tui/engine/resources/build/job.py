@@ -144,6 +144,7 @@ class Job:
             steps=self._steps,
             report=self._narration,
             platform=platform,
+            asked=bool(self._options.platforms),
             slots=asyncio.Semaphore(requests.jobs(self._options)),
             host=self._options.host,
             escape=escape,
