@@ -42,6 +42,12 @@ class GlobalOptions(Options):
     hooks_dir: list[str] = many(
         "--hooks-dir", metavar="path", help="Folder of OCI hook files for the containers that this engine starts"
     )
+    signature_policy: str = value(
+        "--signature-policy",
+        environment="MOBY_SIGNATURE_POLICY",
+        metavar="path",
+        help="File that says which images may be pulled  [default: /etc/moby/policy.json]",
+    )
     debug: bool = switch("-D", "--debug", help="Show where an error comes from")
 
 
@@ -49,6 +55,7 @@ def use(options: GlobalOptions) -> None:
     """Makes them this invocation's."""
     chosen = session.Session(host=options.host, data_root=options.data_root, exec_root=options.exec_root, debug=options.debug)
     chosen.hooks_dirs = options.hooks_dir
+    chosen.signature_policy = options.signature_policy
     session.use(chosen)
 
 

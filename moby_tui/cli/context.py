@@ -6,74 +6,9 @@ Rules: https://docs.docker.com/build/concepts/context/#dockerignore-files
 from __future__ import annotations
 
 import os
-import re
 import tarfile
-from dataclasses import dataclass
 
-from moby_tui.errors import InvalidArgument
-
-
-@dataclass(frozen=True)
-class _Rule:
-    pattern: re.Pattern[str]
-    excludes: bool
-
-
-def _expression(pattern: str) -> str:
-    """A pattern as a regular expression: Go's filepath.Match and ``**``; it covers everything below what it names."""
-    parts, i = [], 0
-    while i < len(pattern):
-        if pattern.startswith("**/", i):
-            parts.append("(?:.*/)?")
-            i += 3
-        elif pattern.startswith("**", i):
-            parts.append(".*")
-            i += 2
-        elif pattern[i] == "*":
-            parts.append("[^/]*")
-            i += 1
-        elif pattern[i] == "?":
-            parts.append("[^/]")
-            i += 1
-        elif pattern[i] == "[" and (end := pattern.find("]", i + 2)) > 0:
-            inner = pattern[i + 1 : end]
-            negated = "^" if inner.startswith("^") else ""
-            parts.append(f"[{negated}{re.escape(inner.removeprefix('^')).replace(chr(92) + '-', '-')}]")
-            i = end + 1
-        elif pattern[i] == "\\" and i + 1 < len(pattern):
-            parts.append(re.escape(pattern[i + 1]))
-            i += 2
-        else:
-            parts.append(re.escape(pattern[i]))
-            i += 1
-    return "".join(parts) + "(?:/.*)?"
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(_expression(pattern), re.DOTALL)
-    except re.error:
-        raise InvalidArgument(f"invalid pattern {pattern!r} in .dockerignore: a range ends before it begins") from None
-
-
-class Ignore:
-    """The patterns of one ``.dockerignore``; the last one that matches decides. Raises ``InvalidArgument`` for a bad one."""
-
-    def __init__(self, text: str) -> None:
-        self._rules: list[_Rule] = []
-        for raw in text.removeprefix("\ufeff").splitlines():
-            line = raw.strip()
-            if not line or raw.startswith("#"):
-                continue
-            excludes = not line.startswith("!")
-            pattern = os.path.normpath(line.removeprefix("!").strip()).lstrip("/")
-            if pattern != ".":
-                self._rules.append(_Rule(_compiled(pattern), excludes))
-        self.has_exceptions = any(not rule.excludes for rule in self._rules)
-
-    def excludes(self, path: str) -> bool:
-        """Whether a path (relative to the context, with slashes) is left out."""
-        return next((rule.excludes for rule in reversed(self._rules) if rule.pattern.fullmatch(path)), False)
+from moby_tui.patterns import Ignore
 
 
 def _ignore_file(context: str, dockerfile: str) -> Ignore:

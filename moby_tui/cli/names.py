@@ -31,7 +31,9 @@ CONTAINER = {
     "wait": "lifecycle",
 }
 IMAGE = {
+    "attestations": "provenance",
     "build": "build",
+    "explore": "explore",
     "history": "images",
     "import": "archives",
     "inspect": "inspect:image",
@@ -43,10 +45,11 @@ IMAGE = {
     "rm": "images:rmi",
     "save": "archives",
     "tag": "images",
+    "verify": "provenance",
 }
 NETWORK = {"inspect": "inspect:network", "ls": "networks"}
 VOLUME = {"create": "volumes", "inspect": "inspect:volume", "ls": "volumes", "prune": "prune:volume", "rm": "volumes"}
-SYSTEM = {"df": "system", "events": "events", "info": "system", "prune": "prune:system"}
+SYSTEM = {"df": "disk", "events": "events", "info": "system", "prune": "prune:system"}
 
 ALIASES = {"list": "ls", "remove": "rm"}
 GROUPS: dict[str, tuple[str, dict[str, str]]] = {
@@ -55,7 +58,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
     "network": ("Manage networks", NETWORK),
     "volume": ("Manage volumes", VOLUME),
     "system": ("Manage the engine", SYSTEM),
-    "builder": ("Manage builds", {"build": "build", "prune": "prune:builder"}),
+    "builder": ("Manage builds", {"build": "build", "du": "build_cache", "prune": "prune:builder"}),
 }
 LEAVES = {
     **{name: where for name, where in CONTAINER.items() if name not in ("ls", "inspect", "prune")},

@@ -27,6 +27,8 @@ class Session:
         self.host, self.data_root, self.exec_root, self.debug = host, data_root, exec_root, debug
         #: folders of hook files
         self.hooks_dirs: list[str] = []
+        #: a file that pulled images are held against
+        self.signature_policy = ""
 
 
 _session: ContextVar[Session] = ContextVar("session")
@@ -66,7 +68,7 @@ def connect() -> AbstractAsyncContextManager[Client]:
 
     session = current()
     roots = {"data_root": session.data_root or None, "exec_root": session.exec_root or None}
-    return door.connect(session.host, **roots, hooks_dirs=session.hooks_dirs)
+    return door.connect(session.host, **roots, hooks_dirs=session.hooks_dirs, signature_policy=session.signature_policy)
 
 
 def login_for(image: str) -> RegistryAuth | None:

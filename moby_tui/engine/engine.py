@@ -45,6 +45,8 @@ class Engine:
         self.runtimes = Runtimes()
         #: folders of hook files, in the format of podman: see ``runtime/hook_files.py``
         self.hooks_dirs: list[Path] = []
+        #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
+        self.signature_policy: Path | None = None
         self._builder: ImageBuilder | None = None
 
     @classmethod
@@ -90,13 +92,23 @@ class Engine:
         )
         self.containers = ContainerService(parts)
         self._parts = parts
-        self.system = SystemService(self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes)
+        self.system = SystemService(
+            self.paths, self._database, self.containers, self.images, self.volumes, self.runtimes, lambda: self.builder
+        )
         self.images.used_by = self.containers.using_image
-        self.images.held = self._held_by_builds
+        self.images.cached = self._cached
+        self.images.use_signature_policy(self.signature_policy)
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle()
         return self
+
+    def _cached(self) -> set[str]:
+        if not self.paths.build_steps.is_dir():
+            return set()
+        from moby_tui.engine.resources.build import pruning
+
+        return pruning.named(self.paths.build_steps)
 
     @property
     def builder(self) -> ImageBuilder:
@@ -108,14 +120,6 @@ class Engine:
             assert self._database is not None
             self._builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
         return self._builder
-
-    def _held_by_builds(self) -> tuple[set[str], set[str]]:
-        folder = self.paths.cache / "build"
-        if not folder.is_dir():
-            return set(), set()
-        from moby_tui.engine.resources.build.pruning import held
-
-        return held(folder)
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel.cgroup import detect
@@ -13,9 +16,14 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.state import now
 from moby_tui.logins import domain_of
-from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.system import DiskUsage, Info, Login, Version, VersionComponent
+from moby_tui.schema.base import Filters
+from moby_tui.schema.image import BuildPruned, RegistryAuth
+from moby_tui.schema.system import DataRoot, DiskUsage, Info, Login, PruneOptions, PruneReport, Version, VersionComponent
+from moby_tui.schema.volume import VolumeUsage
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.build.builder import ImageBuilder
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -31,6 +39,7 @@ class SystemService:
         images: ImageManager,
         volumes: VolumeManager,
         runtimes: Runtimes,
+        builder: Callable[[], ImageBuilder],
     ) -> None:
         self._paths = paths
         self._database = database
@@ -38,6 +47,7 @@ class SystemService:
         self._images = images
         self._volumes = volumes
         self._runtimes = runtimes
+        self._builder = builder
         #: whether the containers live on when the daemon that says so ends
         self.live_restore = True
 
@@ -92,13 +102,55 @@ class SystemService:
         return str(self._database.query("SELECT value FROM engine WHERE key = 'id'")[0]["value"])
 
     async def disk_usage(self) -> DiskUsage:
-        images = await self._images.list()
+        """Walks the data root: sizes are bytes on disk, of a container all that it keeps, of an image its layers and blobs."""
+        from moby_tui.engine.disk_usage import Survey
+
+        images, containers, volumes = await self._images.list(), await self._containers.list(all=True), await self._volumes.list()
+        survey = await asyncio.to_thread(Survey, self._paths, self._images.records())
+        for image in images:
+            image.size, image.shared_size = survey.images.get(image.id, (0, 0))
+        for container in containers:
+            container.size_rw = survey.containers.get(container.id, 0)
+            container.size_root_fs = container.size_rw + survey.images.get(container.image_id, (0, 0))[0]
+        for volume in volumes:
+            users = len(self._containers.using_volume(volume.name))
+            volume.usage_data = VolumeUsage(size=survey.volumes.get(volume.name, 0), ref_count=users)
         return DiskUsage(
-            layers_size=sum(image.size for image in images),
+            layers_size=survey.images_size,
             images=images,
-            containers=await self._containers.list(all=True, size=True),
-            volumes=await self._volumes.list(),
+            containers=containers,
+            volumes=volumes,
+            build_cache=survey.build_cache,
+            moby=DataRoot(parts=survey.parts),
         )
+
+    async def prunable(self, options: PruneOptions) -> PruneReport:
+        """What the prunes of these kinds would take, in Docker's order: each knows what those before it take."""
+        report = PruneReport()
+        gone: list[str] = []
+        if options.containers is not None:
+            report.containers = await self._containers.prunable(filters=options.containers)
+            gone = report.containers.containers_deleted or []
+        if options.volumes is not None:
+            report.volumes = await self._volumes.prunable(filters=options.volumes, gone=gone)
+        removed: set[str] = set()
+        going: set[str] = set()
+        if options.images is not None:
+            images = await self._images.prunable(filters=options.images, gone=gone)
+            report.images = images.told()
+            removed, going = {record.id for record, _ in images.images}, images.digests
+        if options.build is not None:
+            report.build = await self._prunable_build(options.build, removed, going)
+        return report
+
+    async def _prunable_build(self, filters: Filters, removed: set[str], going: set[str]) -> BuildPruned:
+        """``removed`` images, and layers and blobs that go with them, are not counted again."""
+        rest = {key: values for key, values in filters.items() if key not in ("all", "keep-storage")}
+        keep = int(min(filters.get("keep-storage", ()), default="0"))
+        found = await self._builder().prunable(all="all" in filters, filters=rest, gone=removed, keep_storage=keep)
+        digests = self._images.unneeded(found.digests, gone=removed) - going
+        size = found.size + await asyncio.to_thread(self._images.measure, digests)
+        return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
 
 
 def version() -> Version:

@@ -67,20 +67,6 @@ class ImagesPruned(Wire, kw_only=True):
     space_reclaimed: int = 0
 
 
-class BuildCacheRow(Wire, kw_only=True):
-    """One thing that the cache of builds holds; ``type`` is ``regular`` for what a step made, or ``exec.cachemount``."""
-
-    id: str = field(name="ID")
-    type: str = ""
-    description: str = ""
-    in_use: bool = False
-    shared: bool = False
-    size: int = 0
-    created_at: str = ""
-    last_used_at: str = ""
-    usage_count: int = 0
-
-
 class BuildPruned(Wire, kw_only=True):
     caches_deleted: list[str] | None = None
     space_reclaimed: int = 0

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import field
 
-from moby_tui.schema.base import Wire
-from moby_tui.schema.container import ContainerSummary
-from moby_tui.schema.image import ImageSummary
-from moby_tui.schema.volume import Volume
+from moby_tui.schema.base import Filters, Wire
+from moby_tui.schema.container import ContainersPruned, ContainerSummary
+from moby_tui.schema.image import BuildPruned, ImagesPruned, ImageSummary
+from moby_tui.schema.volume import Volume, VolumesPruned
 
 
 class VersionPlatform(Wire, kw_only=True):
@@ -110,9 +110,58 @@ class Info(Wire, kw_only=True):
     warnings: list[str] | None = None
 
 
+class BuildCache(Wire, kw_only=True):
+    """What one instruction of a Dockerfile made (``regular``), or a folder of ``RUN --mount=type=cache`` (``exec.cachemount``)."""
+
+    id: str = field(default="", name="ID")
+    parents: list[str] | None = None
+    type: str = "regular"
+    description: str = ""
+    in_use: bool = False
+    shared: bool = False
+    size: int = 0
+    created_at: str = ""
+    last_used_at: str | None = None
+    usage_count: int = 0
+
+
+class DiskPart(Wire, kw_only=True):
+    """A part of the data root and what it takes on disk, in bytes, as du(1) counts."""
+
+    name: str
+    size: int
+
+
+class DataRoot(Wire, kw_only=True):
+    """Ours: the parts add up to what du says of the data root. A foreign engine tells none."""
+
+    parts: list[DiskPart] = field(default_factory=list)
+
+
 class DiskUsage(Wire, kw_only=True):
+    """``layers_size`` is what all images take together."""
+
     layers_size: int = 0
     images: list[ImageSummary] = field(default_factory=list)
     containers: list[ContainerSummary] = field(default_factory=list)
     volumes: list[Volume] = field(default_factory=list)
-    build_cache: list[dict[str, Any]] = field(default_factory=list)
+    build_cache: list[BuildCache] = field(default_factory=list)
+    moby: DataRoot = field(default_factory=DataRoot)
+
+
+class PruneOptions(Wire, kw_only=True):
+    """Which kinds to prune; ``filters`` for each kind, as its own prune takes them."""
+
+    containers: Filters | None = None
+    volumes: Filters | None = None
+    images: Filters | None = None
+    build: Filters | None = None
+
+
+class PruneReport(Wire, kw_only=True):
+    """What a prune of these kinds, one after the other, takes away; sizes in bytes on disk."""
+
+    containers: ContainersPruned | None = None
+    volumes: VolumesPruned | None = None
+    images: ImagesPruned | None = None
+    build: BuildPruned | None = None

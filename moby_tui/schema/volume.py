@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from moby_tui.schema.base import Wire
+
+
+class VolumeUsage(Wire, kw_only=True):
+    """-1 means not computed."""
+
+    size: int = -1
+    ref_count: int = -1
 
 
 class Volume(Wire, kw_only=True):
@@ -15,6 +22,8 @@ class Volume(Wire, kw_only=True):
     labels: dict[str, str] | None = None
     options: dict[str, str] | None = None
     scope: str = "local"
+    #: only in the report of disk use
+    usage_data: VolumeUsage | UnsetType | None = UNSET
 
 
 class VolumeCreate(Wire, kw_only=True):

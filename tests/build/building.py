@@ -6,6 +6,8 @@ import io
 import tarfile
 import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from moby_tui.engine.engine import Engine
@@ -70,3 +72,16 @@ async def run(engine: Engine, image: str, cmd: list[str] | None = None, entrypoi
     stream.close()
     await engine.containers.remove(ident, volumes=True)
     return status, out.decode()
+
+
+@asynccontextmanager
+async def another(roots: tuple[Path, Path], archive: Path) -> AsyncIterator[Engine]:
+    """An engine that has the base image and nothing else."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield archive.read_bytes()
+
+    async with Engine.open(roots[0].parent / "d2", roots[1].parent / "r2") as engine:
+        async for _ in engine.images.load(content()):
+            pass
+        yield engine

@@ -1,18 +1,16 @@
-"""Fixtures of builds: a second engine, a registry, a web server."""
+"""Fixtures of builds: a registry, a web server."""
 
 from __future__ import annotations
 
 import functools
 import http.server
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from moby_tui.engine.engine import Engine
 from registry import Registry, running
 
 
@@ -40,16 +38,3 @@ def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@asynccontextmanager
-async def another(roots: tuple[Path, Path], archive: Path) -> AsyncIterator[Engine]:
-    """An engine that has the base image and nothing else."""
-
-    async def content() -> AsyncIterator[bytes]:
-        yield archive.read_bytes()
-
-    async with Engine.open(roots[0].parent / "d2", roots[1].parent / "r2") as engine:
-        async for _ in engine.images.load(content()):
-            pass
-        yield engine

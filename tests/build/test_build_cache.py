@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from building import Build, Done, build, run
+from building import Build, Done, another, build, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import another
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.build import travelling
 from moby_tui.errors import InvalidArgument
@@ -97,7 +96,7 @@ async def test_layers_that_only_the_cache_has_are_kept(engine: Engine) -> None:
     for folder in (engine.paths.layers, engine.paths.blobs / "sha256"):
         for entry in folder.iterdir():
             os.utime(entry, (old, old))
-    await engine.images.discard([])
+    await engine.images.prune()
     again = await build(engine, TEXT, FILES)
     assert again.text.count("Using cache") == 5
 
@@ -107,9 +106,9 @@ async def test_pruning(engine: Engine) -> None:
     for name in ("first", "second", "third"):
         await build(engine, text.format(name), tags=["t"])
         await engine.images.remove("t")
-    rows = await engine.builder.usage()
+    rows = (await engine.system.disk_usage()).build_cache
     assert [row.size >= 300000 for row in rows] == [True, True, True]
-    assert "/first" in rows[0].description
+    assert any("/first" in row.description for row in rows)
     layers = len(os.listdir(engine.paths.layers))
     pruned = await engine.builder.prune(keep_storage=350_000)
     assert len(pruned.caches_deleted or []) == 2
@@ -117,9 +116,23 @@ async def test_pruning(engine: Engine) -> None:
     assert len(os.listdir(engine.paths.layers)) == layers - 2
     assert "Using cache" in (await build(engine, text.format("third"), tags=["kept"])).text
     assert (await engine.builder.prune()).caches_deleted == []
-    assert (await engine.builder.usage())[0].in_use
+    assert [row.in_use for row in (await engine.system.disk_usage()).build_cache] == [True]
     assert len((await engine.builder.prune(all=True)).caches_deleted or []) == 1
     assert (await run(engine, "kept", ["tail", "-n1", "/third"]))[1].endswith("third\n")
+
+
+async def test_the_cache_bounds_itself_once_a_day(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.builder, "room", lambda: 350_000)
+    text = "FROM busybox\nRUN head -c 300000 /dev/zero > /{0}; echo {0} >> /{0}\n"
+    steps = engine.paths.build_steps
+    for name in ("first", "second"):
+        await build(engine, text.format(name), tags=["t"])
+        await engine.images.remove("t")
+    assert len(os.listdir(steps)) == 2, "not again so soon"
+    os.utime(engine.paths.cache / "build-bounded", (0, 0))
+    await build(engine, text.format("third"))
+    left = [row.description for row in (await engine.system.disk_usage()).build_cache]
+    assert len(left) == 2 and not any("/first" in description for description in left)
 
 
 async def test_stages_that_are_not_to_be_cached(engine: Engine) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.engine.resources.build.patterns import Ignore, component
 from moby_tui.errors import InvalidArgument
+from moby_tui.patterns import Ignore, component
 
 
 @pytest.mark.parametrize(

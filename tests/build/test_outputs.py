@@ -12,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import Build, build, run
+from building import Build, another, build, run
 
-from conftest import another
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.build import Output
@@ -105,6 +104,8 @@ async def test_several_platforms(engine: Engine, registry: Registry) -> None:
     assert (await engine.images.inspect(name)).id == mine
     with pytest.raises(NotImplementedYet, match="several platforms in the store"):
         await build(engine, text, platforms=platforms)
+    with pytest.raises(InvalidArgument, match="privileged is nothing that a RUN step can be given"):
+        await build(engine, text, host=HostConfig(privileged=True))
     with pytest.raises(InvalidArgument, match="invalid platform"):
         await build(engine, text, platforms=["a/b/c/d"])
 

@@ -152,3 +152,20 @@ async def test_hostile_uploads(engine: Engine, tmp_path: Path) -> None:
         )
         assert status == 400 and json.loads(text)["message"]
     assert os.listdir(engine.paths.staging) == []
+
+
+async def test_an_upload_that_breaks_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    async with serving(engine, [f"unix://{path}"]):
+        _, writer = await asyncio.open_unix_connection(str(path))
+        head = b"POST /build?parts=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
+        parts = [("options", b"{}\r\n"), ("context", context("FROM busybox\n", {"f": bytes(1 << 20)}))]
+        writer.write(head)
+        for name, data in parts:
+            writer.write(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + data)
+        await writer.drain()
+        while not os.listdir(engine.paths.staging):
+            await asyncio.sleep(0.01)
+        writer.close()
+        while os.listdir(engine.paths.staging):
+            await asyncio.sleep(0.01)

@@ -15,6 +15,7 @@ import pytest
 from building import Build, build, context, run
 from repository import repository, served
 
+from moby_tui import sync
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, Unavailable
 from moby_tui.schema.build import BuildOptions
@@ -188,3 +189,12 @@ def test_a_build_that_is_interrupted_leaves_nothing(cli: Cli, roots: tuple[Path,
     assert os.listdir(roots[0] / "staging") == []
     assert os.listdir(roots[0] / "containers") == []
     assert cli("images", "-q").stdout.count("\n") == 1
+
+
+def test_without_asyncio(roots: tuple[Path, Path]) -> None:
+    with sync.Engine.open(*roots) as client:
+        lines = list(client.builder.build(pieces(context(PRINT, {"said": b"blocking\n"})), BuildOptions(tags=["t"])))
+        assert lines[-1].stream == "Successfully tagged t:latest\n"
+        assert client.images.inspect("t").config.cmd == ["/bin/sh", "-c", "cat /said"]
+        assert [row.in_use for row in client.system.disk_usage().build_cache] == [True, True]
+        assert client.builder.prune(all=True).space_reclaimed > 0

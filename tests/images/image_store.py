@@ -27,7 +27,12 @@ class Store:
         return [action for _, action, _, _ in self.events]
 
     def staged(self) -> list[str]:
-        return [entry.name for entry in self.paths.staging.iterdir()]
+        """What is half-made, but for downloads that broke."""
+        return [entry.name for entry in self.paths.staging.iterdir() if not entry.name.startswith("partial-")]
+
+    def partials(self) -> dict[str, Path]:
+        """The downloads that broke, by digest."""
+        return {f"sha256:{entry.name.removeprefix('partial-')}": entry for entry in self.paths.staging.glob("partial-*")}
 
     def layers(self) -> set[str]:
         return {"sha256:" + entry.name for entry in self.paths.layers.iterdir()}

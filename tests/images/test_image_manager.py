@@ -150,7 +150,7 @@ async def test_images_in_use_stay(store: Store) -> None:
     assert store.images.resolve(image.id).layers[0].is_dir(), "the stopped container can be started again"
     users.clear()
     pruned = await store.images.prune()
-    assert [item.deleted for item in pruned.images_deleted or []] == [image.id] and pruned.space_reclaimed == 1
+    assert [item.deleted for item in pruned.images_deleted or []] == [image.id] and pruned.space_reclaimed > 4096
 
 
 async def test_shared_layers_stay_and_removed_ones_wait_for_arrivals(store: Store) -> None:

@@ -17,6 +17,7 @@ from image_store import Store
 
 import images_data
 from images_data import sha256
+from moby_tui.engine.resources.images import connection
 from moby_tui.engine.resources.images import registry as client
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
 from moby_tui.schema.image import RegistryAuth
@@ -71,7 +72,7 @@ async def refused(store: Store, handler: Handler, kind: type[MobyError], text: s
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.01)
 
 
 def error(status: int, code: str, message: str = "") -> web.Response:
@@ -112,7 +113,10 @@ async def test_tries_again_and_resumes(store: Store) -> None:
         if sha256(LAYER) not in request.path:
             return answer(request)
         begin = int((request.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        response = web.StreamResponse(status=206 if begin else 200, headers={"Content-Length": str(len(LAYER) - begin)})
+        headers = {"Content-Length": str(len(LAYER) - begin)}
+        if begin:
+            headers["Content-Range"] = f"bytes {begin}-{len(LAYER) - 1}/{len(LAYER)}"
+        response = web.StreamResponse(status=206 if begin else 200, headers=headers)
         await response.prepare(request)
         await response.write(LAYER[begin : begin + len(LAYER) // 2])
         if begin == 0:

@@ -31,6 +31,7 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
     ImageDeleted,
@@ -42,8 +43,9 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
-from moby_tui.schema.system import DiskUsage, Info, Login, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
 
 
@@ -156,6 +158,12 @@ class Images(Protocol):
     def tag(self, ref: str, target: str) -> None: ...
     def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]: ...
     def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
+    def explore(self, ref: str) -> ImageExploration: ...
+    def layer_files(self, ref: str, *, layer: int | None = None) -> Iterator[FileChange]: ...
+    def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification: ...
+    def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]: ...
 
 
 class Networks(Protocol):
@@ -191,6 +199,7 @@ class System(Protocol):
     def info(self) -> Info: ...
     def login(self, auth: RegistryAuth) -> Login: ...
     def disk_usage(self) -> DiskUsage: ...
+    def prunable(self, options: PruneOptions) -> PruneReport: ...
 
 
 class Client(Protocol):

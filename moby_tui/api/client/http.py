@@ -123,15 +123,15 @@ class Session:
         return await self.open(method, path, query, body=encode(document), headers={"Content-Type": "application/json"})
 
     async def get(self, path: str, kind: type[T], query: Mapping[str, object] | None = None) -> T:
-        return await self._read(await self.open("GET", path, query), kind)
+        return await self.read(await self.open("GET", path, query), kind)
 
     async def ask(
         self, method: str, path: str, kind: type[T], query: Mapping[str, object] | None = None, document: object = None
     ) -> T:
         """A request with a JSON answer, and with a JSON body where there is a document."""
         if document is None:
-            return await self._read(await self.open(method, path, query), kind)
-        return await self._read(await self.open_json(method, path, query, document), kind)
+            return await self.read(await self.open(method, path, query), kind)
+        return await self.read(await self.open_json(method, path, query, document), kind)
 
     async def send(self, method: str, path: str, query: Mapping[str, object] | None = None) -> None:
         """A request whose answer says nothing more than its status."""
@@ -154,7 +154,7 @@ class Session:
         if buffer.strip():
             yield _decode(bytes(buffer), kind)
 
-    async def _read(self, exchange: Exchange, kind: type[T]) -> T:
+    async def read(self, exchange: Exchange, kind: type[T]) -> T:
         return _decode(await exchange.read(MAX_ANSWER), kind)
 
 

@@ -9,9 +9,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from moby_tui.api.client.ours import ours
 from moby_tui.api.client.transport import Body
 from moby_tui.errors import MobyError
 from moby_tui.schema.base import Filters, encode
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     ImageDeleted,
     ImageHistory,
@@ -21,6 +23,7 @@ from moby_tui.schema.image import (
     Progress,
     RegistryAuth,
 )
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session
@@ -63,6 +66,10 @@ async def progress(
             yield step
 
 
+def _authorization(auth: RegistryAuth | None) -> dict[str, str]:
+    return {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
+
+
 class RemoteImages:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -75,7 +82,7 @@ class RemoteImages:
 
     def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
         name, tag = split(reference)
-        headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
+        headers = _authorization(auth)
         query = {"fromImage": name, "tag": tag, "platform": platform}
         return progress(self._session, "/images/create", query, headers=headers)
 
@@ -123,3 +130,30 @@ class RemoteImages:
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
         return await self._session.ask("POST", "/images/prune", ImagesPruned, {"filters": filters})
+
+    async def explore(self, ref: str) -> ImageExploration:
+        with ours("exploring an image"):
+            return await self._session.get(f"/moby{_path(ref, '/explore')}", ImageExploration)
+
+    async def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        with ours("exploring an image"):
+            query = {} if layer is None else {"layer": str(layer)}
+            exchange = await self._session.open("GET", f"/moby{_path(ref, '/files')}", query)
+        async with aclosing(self._session.lines(exchange, FileChange)) as changes:
+            async for change in changes:
+                yield change
+
+    async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
+        with ours("verifying an image"):
+            path, headers = f"/moby{_path(ref, '/verify')}", {"Content-Type": "application/json", **_authorization(auth)}
+            return await self._session.read(
+                await self._session.open("POST", path, body=encode(options), headers=headers), Verification
+            )
+
+    async def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]:
+        with ours("reading attestations"):
+            path, query = f"/moby{_path(ref, '/attestations')}", {"statements": statements, "type": predicate_type}
+            exchange = await self._session.open("GET", path, query, headers=_authorization(auth))
+            return await self._session.read(exchange, builtins.list[Attestation])

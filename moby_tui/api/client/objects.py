@@ -8,11 +8,12 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from moby_tui.api.client.ours import ours
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network
-from moby_tui.schema.system import DiskUsage, Info, Login, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
@@ -84,3 +85,7 @@ class RemoteSystem:
 
     async def disk_usage(self) -> DiskUsage:
         return await self._session.get("/system/df", DiskUsage)
+
+    async def prunable(self, options: PruneOptions) -> PruneReport:
+        with ours("a dry run of prune"):
+            return await self._session.ask("POST", "/moby/prunable", PruneReport, None, options)

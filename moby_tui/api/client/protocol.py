@@ -32,6 +32,7 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
     ImageDeleted,
@@ -43,9 +44,10 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import DiskUsage, Info, Login, Version
+from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
 
 
@@ -195,6 +197,26 @@ class Images(Protocol):
     async def tag(self, ref: str, target: str) -> None: ...
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]: ...
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
+    async def explore(self, ref: str) -> ImageExploration:
+        """What each layer adds, changes and deletes, and the bytes that nobody can see any more."""
+        ...
+
+    def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        """What one layer (the lowest is 0), or each, does to which path."""
+        ...
+
+    async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
+        """Whether one of the keys has signed the image; raises ``Forbidden`` where none has."""
+        ...
+
+    async def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]:
+        """Bills of materials, provenance and the like that are attached to the image in its registry; nothing of it is verified.
+
+        ``statements``: with what they say. ``predicate_type``: those alone whose type has this in it.
+        """
+        ...
 
 
 class Networks(Protocol):
@@ -239,6 +261,9 @@ class System(Protocol):
         ...
 
     async def disk_usage(self) -> DiskUsage: ...
+    async def prunable(self, options: PruneOptions) -> PruneReport:
+        """What the prunes of these kinds would take away, one after the other, and how many bytes come back. Nothing is changed."""
+        ...
 
 
 class Client(Protocol):

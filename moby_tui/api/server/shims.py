@@ -6,7 +6,8 @@ history). Our own shapes are those of 1.52.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from moby_tui.api.server.versions import ApiVersion
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
@@ -14,6 +15,9 @@ from moby_tui.schema.container import ContainerCreate, ContainerInspect, Contain
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.system import DiskUsage, Info
+from moby_tui.schema.volume import VolumeUsage
+
+T = TypeVar("T")
 
 _BRIDGE_FIELDS = (
     "EndpointID",
@@ -168,22 +172,26 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
         "Images": [image_summary(image, version) for image in value.images],
         "Containers": container_summaries(value.containers),
         "Volumes": to_builtins(value.volumes),
-        "BuildCache": value.build_cache,
+        "BuildCache": to_builtins(value.build_cache),
+        "Moby": to_builtins(value.moby),
     }
     if version < (1, 52):
         return legacy
     usage = {
-        "ImageUsage": _usage(
-            legacy["Images"], value.layers_size, [image for image in value.images if image.containers > 0], "Size"
+        "ImageUsage": {
+            **_sums(value.images, lambda image: image.size, lambda image: image.containers > 0),
+            "TotalSize": value.layers_size,
+            "Reclaimable": sum(image.size - max(image.shared_size, 0) for image in value.images if not image.containers),
+        },
+        "ContainerUsage": _sums(
+            value.containers, lambda row: row.size_rw or 0, lambda row: row.state in ("running", "paused", "restarting")
         ),
-        "ContainerUsage": _usage(
-            legacy["Containers"],
-            sum(row.size_rw or 0 for row in value.containers),
-            [row for row in value.containers if row.state in ("running", "paused", "restarting")],
-            "SizeRw",
+        "VolumeUsage": _sums(
+            [volume.usage_data for volume in value.volumes if isinstance(volume.usage_data, VolumeUsage)],
+            lambda usage: usage.size,
+            lambda usage: usage.ref_count > 0,
         ),
-        "VolumeUsage": _usage(legacy["Volumes"], 0, [], ""),
-        "BuildCacheUsage": _usage(value.build_cache, sum(row.get("Size", 0) for row in value.build_cache), [], ""),
+        "BuildCacheUsage": _sums(value.build_cache, lambda entry: entry.size, lambda entry: entry.in_use),
     }
     if verbose:
         for name, items in zip(usage, ("Images", "Containers", "Volumes", "BuildCache"), strict=True):
@@ -192,6 +200,10 @@ def disk_usage(value: DiskUsage, version: ApiVersion, *, verbose: bool) -> dict[
     return usage | legacy
 
 
-def _usage(items: Any, total: int, active: list[Any], size: str) -> dict[str, Any]:
-    used = sum(to_builtins(item).get(size) or 0 for item in active)
-    return {"TotalCount": len(items), "ActiveCount": len(active), "TotalSize": total, "Reclaimable": max(total - used, 0)}
+def _sums(items: Sequence[T], size: Callable[[T], int], active: Callable[[T], bool]) -> dict[str, Any]:
+    return {
+        "TotalCount": len(items),
+        "ActiveCount": sum(map(active, items)),
+        "TotalSize": sum(map(size, items)),
+        "Reclaimable": sum(size(item) for item in items if not active(item)),
+    }

@@ -95,8 +95,15 @@ def build(options: BuildOptions, context: Annotated[str, typer.Argument(metavar=
         _write(options.iidfile, str(result.get("ID", "")))
     if options.metadata_file:
         _write_metadata(options, result)
-    if options.quiet:
+    if options.quiet and not _goes_to_output(options):
         print(result.get("ID", ""))
+
+
+def _goes_to_output(options: BuildOptions) -> bool:
+    """Whether standard output holds a result, beside which nothing may be said."""
+    from moby_tui.cli.values import builds
+
+    return any(wanted.destination == "-" for wanted in builds.outputs(options.output, push=options.push))
 
 
 async def _build(client: Client, options: BuildOptions, context: str) -> dict[str, str | int]:
@@ -186,7 +193,7 @@ def _asked(options: BuildOptions) -> Asked:
         tags=options.tag,
         build_args=pairs("--build-arg", arguments),
         labels=pairs("--label", options.label),
-        annotations=pairs("--annotation", [text.removeprefix("manifest:") for text in options.annotation]),
+        annotations=_annotations(options.annotation),
         target=options.target,
         platforms=[platform for text in options.platform for platform in text.split(",")],
         pull=options.pull,
@@ -202,6 +209,17 @@ def _asked(options: BuildOptions) -> Asked:
         debug=options.debug,
         auths=_logins(),
     )
+
+
+def _annotations(given: list[str]) -> dict[str, str]:
+    from moby_tui.cli.values.environment import pairs
+
+    for text in given:
+        if text.startswith(("index:", "index[", "index-descriptor", "manifest[", "manifest-descriptor")):
+            raise InvalidArgument(
+                f"invalid --annotation {text[:80]!r}: those of a manifest alone can be set; write it as key=value"
+            )
+    return pairs("--annotation", [text.removeprefix("manifest:") for text in given])
 
 
 def _logins() -> dict[str, RegistryAuth]:

@@ -67,7 +67,7 @@ def daemon(
     chosen = session.Session(
         data_root=data_root or given.data_root, exec_root=exec_root or given.exec_root, debug=debug or given.debug
     )
-    chosen.hooks_dirs = given.hooks_dirs
+    chosen.hooks_dirs, chosen.signature_policy = given.hooks_dirs, given.signature_policy
     session.use(chosen)
     logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     fallback = f"unix://{chosen.exec_root}/moby.sock" if chosen.exec_root else f"unix://{_DEFAULT_SOCKET}"

@@ -68,11 +68,9 @@ def images(
 
 def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[str, str]]:
     """One row for each tag; one for an image that has none."""
-    import time
-
     from moby_tui.cli.output.text import short_id
-    from moby_tui.cli.values.moments import local_text
-    from moby_tui.cli.values.units import human_duration, human_size
+    from moby_tui.cli.values.moments import ago, local_text
+    from moby_tui.cli.values.units import human_size
 
     names = [(*name.rpartition(":")[::2], _digest_of(image, name.rpartition(":")[0])) for name in image.repo_tags]
     if not names:
@@ -83,7 +81,7 @@ def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[st
             "Tag": tag,
             "Digest": digest,
             "ID": short_id(image.id) if truncate else image.id,
-            "CreatedSince": f"{human_duration(time.time() - image.created)} ago" if image.created > 0 else "N/A",
+            "CreatedSince": ago(image.created),
             "CreatedAt": local_text(image.created),
             "Size": human_size(image.size, 3),
         }
@@ -116,13 +114,11 @@ def history(
 
 
 def _history_row(entry: ImageHistory, *, human: bool, truncate: bool) -> dict[str, str]:
-    import time
-
     from moby_tui.cli.output.text import printable, short_id, shortened
-    from moby_tui.cli.values.moments import local_text
-    from moby_tui.cli.values.units import human_duration, human_size
+    from moby_tui.cli.values.moments import ago, local_text
+    from moby_tui.cli.values.units import human_size
 
-    since = f"{human_duration(time.time() - entry.created)} ago" if entry.created > 0 else "N/A"
+    since = ago(entry.created)
     return {
         "ID": short_id(entry.id) if truncate else entry.id,
         "CreatedSince": since if human else local_text(entry.created),

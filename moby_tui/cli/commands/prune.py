@@ -13,29 +13,67 @@ if TYPE_CHECKING:
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.base import Filters
+    from moby_tui.schema.image import ImagesPruned
 
 app = typer.Typer()
 
 Force = Annotated[bool, typer.Option("-f", "--force", help="Do not prompt for confirmation")]
 Filter = Annotated[list[str] | None, typer.Option("--filter", help='Provide filter values (e.g. "until=24h")', metavar="filter")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed, and the space that comes back")]
 
 
 def _prune(
-    parts: Sequence[str], warning: str, filters: Filters, *, force: bool, all_images: bool = False, all_volumes: bool = False
+    parts: Sequence[str],
+    warning: str,
+    filters: Filters,
+    *,
+    force: bool,
+    dry_run: bool,
+    all_images: bool = False,
+    all_volumes: bool = False,
 ) -> None:
     from moby_tui.cli.output.objects import confirm
     from moby_tui.cli.values.units import human_size
 
+    wanted = {part: {**filters, **_only(part, all_images=all_images, all_volumes=all_volumes)} for part in parts}
+    if dry_run:
+        print(f"Total reclaimable space: {human_size(_tell_what_would_go(wanted))}")
+        return
     if not confirm(warning, forced=force):
         return
 
     async def remove(client: Client) -> int:
-        reclaimed = 0
-        for part in parts:
-            reclaimed += await _PRUNERS[part](client, {**filters, **_only(part, all_images=all_images, all_volumes=all_volumes)})
-        return reclaimed
+        return sum([await _PRUNERS[part](client, chosen) for part, chosen in wanted.items()])
 
     print(f"Total reclaimed space: {human_size(session.call(remove))}")
+
+
+def _tell_what_would_go(wanted: dict[str, Filters]) -> int:
+    """Lists what the prunes would remove, each knowing what those before it take; returns the bytes."""
+    from moby_tui.schema.system import PruneOptions
+
+    options = PruneOptions(
+        containers=wanted.get("container"), volumes=wanted.get("volume"), images=wanted.get("image"), build=wanted.get("build")
+    )
+    report = session.call(lambda client: client.system.prunable(options))
+    reclaimable = 0
+    if report.containers:
+        _tell("Would delete containers:", report.containers.containers_deleted or [])
+        reclaimable += report.containers.space_reclaimed
+    if report.volumes:
+        _tell("Would delete volumes:", report.volumes.volumes_deleted or [])
+        reclaimable += report.volumes.space_reclaimed
+    if report.images:
+        _tell("Would delete images:", _steps(report.images))
+        reclaimable += report.images.space_reclaimed
+    if report.build:
+        _tell("Would delete build cache objects:", report.build.caches_deleted or [])
+        reclaimable += report.build.space_reclaimed
+    return reclaimable
+
+
+def _steps(pruned: ImagesPruned) -> list[str]:
+    return [f"untagged: {step.untagged}" if step.untagged else f"deleted: {step.deleted}" for step in pruned.images_deleted or []]
 
 
 def _only(part: str, *, all_images: bool, all_volumes: bool) -> Filters:
@@ -55,8 +93,7 @@ async def _containers(client: Client, filters: Filters) -> int:
 
 async def _images(client: Client, filters: Filters) -> int:
     done = await client.images.prune(filters=filters)
-    steps = [f"untagged: {step.untagged}" if step.untagged else f"deleted: {step.deleted}" for step in done.images_deleted or []]
-    _tell("Deleted Images:", steps)
+    _tell("Deleted Images:", _steps(done))
     return done.space_reclaimed
 
 
@@ -68,7 +105,8 @@ async def _volumes(client: Client, filters: Filters) -> int:
 
 async def _builds(client: Client, filters: Filters) -> int:
     every = filters.pop("all", None) is not None
-    done = await client.builder.prune(all=every, filters=filters)
+    keep = int("".join(filters.pop("keep-storage", ())) or 0)
+    done = await client.builder.prune(all=every, filters=filters, keep_storage=keep)
     _tell("Deleted build cache objects:", done.caches_deleted or [])
     return done.space_reclaimed
 
@@ -82,30 +120,32 @@ def _tell(title: str, names: Sequence[str]) -> None:
 
 
 @app.command("container")
-def container(force: Force = False, filter: Filter = None) -> None:
+def container(force: Force = False, filter: Filter = None, dry_run: DryRun = False) -> None:
     """Remove all stopped containers."""
     from moby_tui.cli.values.filters import parse_filters
 
-    _prune(["container"], "This will remove all stopped containers.", parse_filters(filter or []), force=force)
+    _prune(["container"], "This will remove all stopped containers.", parse_filters(filter or []), force=force, dry_run=dry_run)
 
 
 @app.command("image")
 def image(
     force: Force = False,
     filter: Filter = None,
+    dry_run: DryRun = False,
     all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused images, not just dangling ones")] = False,
 ) -> None:
     """Remove unused images."""
     from moby_tui.cli.values.filters import parse_filters
 
     what = "all images without at least one container associated to them" if all else "all dangling images"
-    _prune(["image"], f"This will remove {what}.", parse_filters(filter or []), force=force, all_images=all)
+    _prune(["image"], f"This will remove {what}.", parse_filters(filter or []), force=force, dry_run=dry_run, all_images=all)
 
 
 @app.command("volume")
 def volume(
     force: Force = False,
     filter: Filter = None,
+    dry_run: DryRun = False,
     all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused volumes, not just anonymous ones")] = False,
 ) -> None:
     """Remove unused local volumes."""
@@ -117,6 +157,7 @@ def volume(
         f"This will remove {what} not used by at least one container.",
         parse_filters(filter or []),
         force=force,
+        dry_run=dry_run,
         all_volumes=all,
     )
 
@@ -125,23 +166,54 @@ def volume(
 def builder(
     force: Force = False,
     filter: Filter = None,
+    dry_run: DryRun = False,
     all: Annotated[bool, typer.Option("-a", "--all", help="Remove what images are made of too, not just the rest")] = False,
+    keep_storage: Annotated[
+        str,
+        typer.Option(
+            "--keep-storage",
+            "--max-used-space",
+            help="Bytes that may stay, of what was used last",
+            metavar="bytes",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
-    """Remove build cache, and what RUN --mount=type=cache kept."""
+    """Remove build cache, and what RUN --mount=type=cache kept.
+
+    Examples:
+
+      moby builder prune --keep-storage 10g --force
+
+      moby builder prune --all --filter until=48h --dry-run
+    """
     from moby_tui.cli.values.filters import parse_filters
+    from moby_tui.cli.values.units import parse_size
 
     what = "all build cache" if all else "all dangling build cache"
-    _prune(["build"], f"This will remove {what}.", parse_filters(filter or []), force=force, all_images=all)
+    filters = parse_filters(filter or [])
+    if keep_storage:
+        filters["keep-storage"] = [str(parse_size(keep_storage))]
+        what = f"the build cache that was not used for longest, but for {keep_storage}"
+    _prune(["build"], f"This will remove {what}.", filters, force=force, dry_run=dry_run, all_images=all)
 
 
 @app.command("system")
 def system(
     force: Force = False,
     filter: Filter = None,
+    dry_run: DryRun = False,
     all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused images, not just dangling ones")] = False,
     volumes: Annotated[bool, typer.Option("--volumes", help="Prune anonymous volumes")] = False,
 ) -> None:
-    """Remove unused data: stopped containers, dangling images and build cache."""
+    """Remove unused data: stopped containers, dangling images and build cache.
+
+    Examples:
+
+      moby system prune --all --volumes --dry-run
+
+      moby system prune --force --filter until=24h
+    """
     from moby_tui.cli.values.filters import parse_filters
 
     filters = parse_filters(filter or [])
@@ -151,4 +223,4 @@ def system(
     images = "all images without a container" if all else "all dangling images"
     cache = " and unused build cache" if build else ""
     warning = f"This will remove all stopped containers, {'unused anonymous volumes, ' if volumes else ''}{images}{cache}."
-    _prune(parts, warning, filters, force=force, all_images=all)
+    _prune(parts, warning, filters, force=force, dry_run=dry_run, all_images=all)

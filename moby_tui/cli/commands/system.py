@@ -1,4 +1,4 @@
-"""The engine itself: info, df."""
+"""The engine itself: info."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moby_tui.cli import session
 from moby_tui.version import VERSION
 
 if TYPE_CHECKING:
-    from moby_tui.schema.system import DiskUsage, Info
+    from moby_tui.schema.system import Info
 
 app = typer.Typer()
 
@@ -69,52 +69,3 @@ def _facts(info: Info) -> list[tuple[str, Any]]:
         ("Default Runtime", info.default_runtime),
         ("Live Restore Enabled", str(info.live_restore_enabled).lower()),
     ]
-
-
-_HEADINGS = {"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"}
-
-
-@app.command("df")
-def df(
-    format: Annotated[
-        str,
-        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
-    ] = "",
-) -> None:
-    """Show disk usage."""
-    from moby_tui.cli.output.table import formatted
-
-    usage = session.call(lambda client: client.system.disk_usage())
-    for line in formatted(format, _HEADINGS, tuple(_HEADINGS), _usage_rows(usage)):
-        print(line)
-
-
-def _usage_rows(usage: DiskUsage) -> list[dict[str, str]]:
-    images = {container.image_id for container in usage.containers}
-    unused = sum(image.size - max(image.shared_size, 0) for image in usage.images if image.id not in images)
-    running = [container for container in usage.containers if container.state in ("running", "paused", "restarting")]
-    written = sum(container.size_rw or 0 for container in usage.containers)
-    idle = written - sum(container.size_rw or 0 for container in running)
-    mounted = {mount.name for container in usage.containers for mount in container.mounts if mount.type == "volume"}
-    return [
-        _usage_row("Images", len(usage.images), sum(image.id in images for image in usage.images), usage.layers_size, unused),
-        _usage_row("Containers", len(usage.containers), len(running), written, idle),
-        {
-            **_usage_row("Local Volumes", len(usage.volumes), sum(volume.name in mounted for volume in usage.volumes), 0, 0),
-            "Size": "N/A",
-            "Reclaimable": "N/A",
-        },
-    ]
-
-
-def _usage_row(type: str, total: int, active: int, size: int, reclaimable: int) -> dict[str, str]:
-    from moby_tui.cli.values.units import human_size
-
-    share = f" ({reclaimable * 100 // size}%)" if size else ""
-    return {
-        "Type": type,
-        "TotalCount": str(total),
-        "Active": str(active),
-        "Size": human_size(size),
-        "Reclaimable": human_size(reclaimable) + share,
-    }

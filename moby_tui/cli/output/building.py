@@ -50,6 +50,8 @@ class Steps:
 
     def __init__(self) -> None:
         self.all: dict[int, Step] = {}
+        #: what belongs to no step and has no end yet
+        self._rest = ""
 
     def update(self, line: Progress, said: Callable[[Step | None, float, str], None]) -> Step | None:
         """The step a line belongs to; ``said`` is told each whole line of output, or what belongs to none."""
@@ -67,8 +69,9 @@ class Steps:
         if not text and line.status and line.progress_detail is None:
             text = f"{line.id}: {line.status}\n" if line.id else f"{line.status}\n"
         if step is None:
-            for piece in text.splitlines():
-                said(None, 0, piece)
+            *whole, self._rest = (self._rest + text).split("\n")
+            for piece in whole:
+                said(None, 0, piece.removesuffix("\r"))
             return None
         *whole, step.rest = (step.rest + text).split("\n")
         for piece in whole:

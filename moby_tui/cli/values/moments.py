@@ -6,9 +6,10 @@ A moment is Unix seconds with a fraction.
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 
-from moby_tui.cli.values.units import parse_nanoseconds
+from moby_tui.cli.values.units import human_duration, parse_nanoseconds
 from moby_tui.errors import InvalidArgument
 
 _UNIX = re.compile(r"\d+(\.\d{1,9})?", re.ASCII)
@@ -41,6 +42,11 @@ def seconds_of(rfc3339: str) -> float:
     if rfc3339.startswith("0001-") or not rfc3339:
         return 0
     return datetime.fromisoformat(rfc3339).timestamp()
+
+
+def ago(seconds: float) -> str:
+    """``3 weeks ago`` of a moment; ``N/A`` of none."""
+    return f"{human_duration(time.time() - seconds)} ago" if seconds > 0 else "N/A"
 
 
 def local_text(seconds: float) -> str:

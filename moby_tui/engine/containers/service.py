@@ -16,7 +16,9 @@ from moby_tui.engine.containers.history import history_stream
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.processes import top
 from moby_tui.engine.kernel.ids import Owners
+from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images import snapshot
+from moby_tui.engine.resources.images.describe import timestamp
 from moby_tui.engine.runtime import archive, monitor_client
 from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
@@ -140,19 +142,38 @@ class ContainerService(Runs):
         await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)
 
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
-        """Removes those that do not run. ``filters`` may name labels."""
-        filters = filters or {}
-        for key in filters:
-            if key != "label":
+        """Removes those that do not run. Filters: label, label!, until."""
+        pruned = ContainersPruned(containers_deleted=[])
+        for record, size in await self._prunable(filters):
+            with suppress(NotFound, Conflict):  # removed or started meanwhile
+                await ending.remove(self._parts, record, force=False, volumes=False)
+                pruned.containers_deleted = [*(pruned.containers_deleted or ()), record.id]
+                pruned.space_reclaimed += size
+        return pruned
+
+    async def prunable(self, *, filters: Filters | None = None) -> ContainersPruned:
+        """What ``prune`` would remove now."""
+        found = await self._prunable(filters)
+        return ContainersPruned(
+            containers_deleted=[record.id for record, _ in found], space_reclaimed=sum(size for _, size in found)
+        )
+
+    async def _prunable(self, filters: Filters | None) -> builtins.list[tuple[ContainerRecord, int]]:
+        """With what each takes on disk."""
+        given = filters or {}
+        for key in given:
+            if key not in ("label", "label!", "until"):
                 raise InvalidArgument(f"invalid filter '{key}'")
-        removed, freed = [], 0
+        before = min(map(timestamp, given.get("until", ())), default=float("inf"))
+        unwanted = [{"label": [label]} for label in given.get("label!", ())]
+        labels = {"label": given.get("label", [])}
+        found = []
         for record in self._parts.list():
             state = view.current_state(self._parts, record)
-            if not state.alive and view.matches(self._parts, record, state, filters):
-                freed += await asyncio.to_thread(_disk_use, str(self._parts.files(record).upper))
-                await ending.remove(self._parts, record, force=False, volumes=False)
-                removed.append(record.id)
-        return ContainersPruned(containers_deleted=removed, space_reclaimed=freed)
+            wanted = not state.alive and record.created < before and view.matches(self._parts, record, state, labels)
+            if wanted and not any(view.matches(self._parts, record, state, label) for label in unwanted):
+                found.append((record, await asyncio.to_thread(Meter().of, self._parts.files(record).data)))
+        return found
 
     async def wait(self, ref: str, *, condition: str = "not-running") -> ending.ExitWait:
         return ending.wait(self._parts, self._parts.get(ref), condition)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
@@ -26,24 +26,57 @@ def open_below(top: int, path: bytes) -> int:
     return openat2(top, path, os.O_RDONLY | os.O_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 
-def disk_usage(folder: str | os.PathLike[str]) -> int:
-    """Bytes that a tree takes on disk; a file with several names counts once. What is deeper than a path can say is left out."""
-    total = 0
-    seen: set[tuple[int, int]] = set()
-    with closing(os.open(folder, _OPEN_DIRECTORY)) as top:
-        directories = [b"."]
-        while directories:
-            directory = directories.pop()
-            with suppress(OSError), closing(open_below(top, directory)) as fd, os.scandir(fd) as entries:
-                for entry in entries:
-                    with suppress(FileNotFoundError):  # a container is at work in it
-                        status = entry.stat(follow_symlinks=False)
-                        if (status.st_dev, status.st_ino) not in seen:
-                            seen.add((status.st_dev, status.st_ino))
-                            total += status.st_blocks * 512
-                        if stat.S_ISDIR(status.st_mode):
-                            directories.append(directory + b"/" + os.fsencode(entry.name))
-    return total
+class Meter:
+    """Counts what trees take on disk, as du(1) does: blocks, and a file with several names once, also over several trees."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[int, int]] = set()
+
+    def of(self, path: str | os.PathLike[str], skip: Container[bytes] = ()) -> int:
+        """Bytes of a file or a tree that were not counted before; 0 for what is not there. ``skip``: names in it that are left out.
+
+        What is deeper than a path can say is left out.
+        """
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return 0
+        own = self._take(status)
+        return own + self.below(path, skip) if stat.S_ISDIR(status.st_mode) else own
+
+    def alone(self, path: str | os.PathLike[str]) -> int:
+        """A file or directory without what is in it; 0 for what is not there."""
+        try:
+            return self._take(os.lstat(path))
+        except FileNotFoundError:
+            return 0
+
+    def below(self, folder: str | os.PathLike[str], skip: Container[bytes] = ()) -> int:
+        """As ``of`` a directory, without the directory itself. Raises ``OSError`` where it cannot be opened."""
+        total = 0
+        with closing(os.open(folder, _OPEN_DIRECTORY)) as top:
+            directories = [b"."]
+            while directories:
+                directory = directories.pop()
+                with suppress(OSError), closing(open_below(top, directory)) as fd, os.scandir(fd) as entries:
+                    for entry in entries:
+                        name = os.fsencode(entry.name)
+                        if directory == b"." and name in skip:
+                            continue
+                        with suppress(FileNotFoundError):  # a container is at work in it
+                            status = entry.stat(follow_symlinks=False)
+                            total += self._take(status)
+                            if stat.S_ISDIR(status.st_mode):
+                                directories.append(directory + b"/" + name)
+        return total
+
+    def _take(self, status: os.stat_result) -> int:
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            inode = (status.st_dev, status.st_ino)
+            if inode in self._seen:
+                return 0
+            self._seen.add(inode)
+        return status.st_blocks * 512
 
 
 def empty(folder: int) -> None:

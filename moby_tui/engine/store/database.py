@@ -17,12 +17,13 @@ CREATE TABLE IF NOT EXISTS containers (id TEXT PRIMARY KEY, name TEXT NOT NULL U
 CREATE TABLE IF NOT EXISTS images (id TEXT PRIMARY KEY, created REAL NOT NULL, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS image_references (
   reference TEXT PRIMARY KEY, image_id TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE);
+CREATE TABLE IF NOT EXISTS condemned (digest TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS volumes (name TEXT PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS engine (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 #: Raised with every change of the tables; a newer data root than this is refused rather than damaged.
-_VERSION = 1
+_VERSION = 2
 
 
 class Database:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 from msgspec import Struct
@@ -23,6 +24,11 @@ class ImageRecord(Struct, kw_only=True):
     size: int
     layer_sizes: list[int]
     blobs: list[str]
+
+    @property
+    def content(self) -> set[str]:
+        """All that it has in the stores of layers and blobs, by digest."""
+        return {*self.config.rootfs.diff_ids, *self.blobs}
 
 
 class ImageRows:
@@ -86,9 +92,28 @@ class ImageRows:
         with self._database.transaction() as run:
             run.executemany("DELETE FROM image_references WHERE reference = ?", [(reference,) for reference in references])
 
-    def remove(self, image_id: str) -> None:
+    def remove(self, record: ImageRecord) -> None:
+        """Takes an image out. Its layers and blobs are condemned: what no other image has of them goes with the next sweep."""
         with self._database.transaction() as run:
-            run.execute("DELETE FROM images WHERE id = ?", (image_id,))
+            run.execute("DELETE FROM images WHERE id = ?", (record.id,))
+            self._condemn(run, record.content)
+
+    def condemn(self, digests: Iterable[str]) -> None:
+        """Layers and blobs that are to go unless an image has them."""
+        with self._database.transaction() as run:
+            self._condemn(run, digests)
+
+    def condemned(self) -> set[str]:
+        return {str(row["digest"]) for row in self._database.query("SELECT digest FROM condemned")}
+
+    def swept(self, digests: Iterable[str]) -> None:
+        """The sentence is carried out, or void: an image has them again."""
+        with self._database.transaction() as run:
+            run.executemany("DELETE FROM condemned WHERE digest = ?", [(digest,) for digest in digests])
+
+    @staticmethod
+    def _condemn(run: sqlite3.Connection, digests: Iterable[str]) -> None:
+        run.executemany("INSERT OR IGNORE INTO condemned VALUES (?)", [(digest,) for digest in digests])
 
 
 def _point(run: sqlite3.Connection, reference: str, image_id: str) -> None:

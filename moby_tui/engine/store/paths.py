@@ -127,6 +127,16 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data_root / "cache"
 
     @property
+    def build_steps(self) -> Path:
+        """What instructions of Dockerfiles made: see ``resources/build/cache.py``."""
+        return self.cache / "build"
+
+    @property
+    def build_mounts(self) -> Path:
+        """What ``RUN --mount=type=cache`` keeps."""
+        return self.cache / "build-mounts"
+
+    @property
     def networks(self) -> Path:
         """Address leases and port reservations: valid while the machine is up."""
         return self.exec_root / "networks"

@@ -11,6 +11,7 @@ from moby_tui.api.server.routes import (
     images,
     networks,
     processes,
+    provenance,
     system,
     unimplemented,
     volumes,
@@ -18,6 +19,6 @@ from moby_tui.api.server.routes import (
 
 ROUTES: list[Route] = [
     route
-    for module in (system, containers, processes, archive, exec, build, images, networks, volumes, unimplemented)
+    for module in (system, containers, processes, archive, exec, build, provenance, images, networks, volumes, unimplemented)
     for route in module.table.routes
 ]

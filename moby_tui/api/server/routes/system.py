@@ -11,6 +11,7 @@ from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.versions import HEADERS
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.system import PruneOptions
 
 table = RouteTable()
 
@@ -83,6 +84,12 @@ async def disk_usage(call: Call) -> web.StreamResponse:
         usage.volumes = usage.volumes if "volume" in kinds else []
         usage.build_cache = usage.build_cache if "build-cache" in kinds else []
     return json(shims.disk_usage(usage, call.version, verbose=call.query.flag("verbose")))
+
+
+@table.post("/moby/prunable", abandoned=True)
+async def prunable(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's: what prunes would take."""
+    return json(await call.client.system.prunable(await call.body(PruneOptions)))
 
 
 @table.get("/events")

@@ -30,21 +30,22 @@ class Bases:
         self._found: dict[tuple[str, str], BuiltImage] = {}
         self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def get(self, name: str, platform: oci.Platform, report: Tells) -> BuiltImage:
-        """Raises ``NotFound`` and what else a pull can."""
-        key = name, platforms.text(platform)
+    async def get(self, name: str, platform: oci.Platform | None, report: Tells) -> BuiltImage:
+        """Without a ``platform`` what is here, or else this machine's. Raises ``NotFound`` and what else a pull can."""
+        key = name, platforms.text(platform) if platform else ""
         async with self._looking[key]:
             if key not in self._found:
                 self._found[key] = stored(await self._record(name, platform, report), self._content)
             return self._found[key]
 
-    async def _record(self, name: str, platform: oci.Platform, report: Tells) -> ImageRecord:
+    async def _record(self, name: str, platform: oci.Platform | None, report: Tells) -> ImageRecord:
         try:
             record = None if self._pull else self._images.record(name)
         except NotFound:
             record = None
-        if record is not None and _is_for(record, platform):
+        if record is not None and (platform is None or _is_for(record, platform)):
             return record
+        platform = platform or platforms.host()
         auth = self.auth(name)
         if record is not None or not platforms.runs(platforms.host(), platform):
             # what the name means here stays as it is
@@ -75,4 +76,5 @@ def _platform(record: ImageRecord) -> oci.Platform:
 
 
 def _is_for(record: ImageRecord, platform: oci.Platform) -> bool:
-    return platforms.runs(platform, _platform(record))
+    """An image that does not say what it is for is for any."""
+    return not record.config.architecture or platforms.runs(platform, _platform(record))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -16,18 +16,23 @@ from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.build import BuildOptions
-from moby_tui.schema.image import BuildCacheRow, BuildPruned, Progress
+from moby_tui.schema.image import BuildPruned, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from moby_tui.engine.resources.build.pruning import Entry
     from moby_tui.engine.resources.build.step import StepRunner
+
+
+#: Seconds.
+_BOUNDED_EVERY = 24 * 3600.0
+_PART_OF_DISK = 10
+_LEAST_ROOM = 2 << 30
 
 
 class ImageBuilder:
@@ -68,67 +73,55 @@ class ImageBuilder:
             async with aclosing(job.outputs()) as pieces:
                 async for line in pieces:
                     yield line
+        await self._bound()
+
+    async def _bound(self) -> None:
+        """As BuildKit does by default: once in a while what was not used for longest goes, so that a part of the disk is taken at most."""
+        done = self._paths.cache / "build-bounded"
+        with suppress(FileNotFoundError):
+            if staging.age(done) <= _BOUNDED_EVERY:
+                return
+        done.touch()
+        await self.prune(keep_storage=self.room())
+
+    def room(self) -> int:
+        """Bytes that the cache may take, besides what images have."""
+        disk = os.statvfs(self._paths.data_root)
+        return max(disk.f_blocks * disk.f_frsize // _PART_OF_DISK, _LEAST_ROOM)
 
     async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
         """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images.
 
         ``keep_storage``: as many bytes may stay, of what was used last.
         """
+        found = await self.prunable(all=all, filters=filters, keep_storage=keep_storage)
+        digests = self._images.unneeded(found.digests)
+        size = found.size + await in_thread(self._images.measure, digests)
+        await in_thread(pruning.forget, self._paths.build_steps, found.steps)
+        await self._images.discard(digests)
+        await in_thread(pruning.empty, self._paths.build_mounts, found.mounts)
+        return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
+
+    async def prunable(
+        self, *, all: bool = False, filters: Filters | None = None, gone: Collection[str] = (), keep_storage: int = 0
+    ) -> pruning.Prunable:
+        """What ``prune`` would take now, once the images ``gone`` are removed."""
         for name in filters or {}:
             if name != "until":
                 raise InvalidArgument(f"invalid filter '{name}'; give until")
         older_than = min(map(describe.timestamp, (filters or {}).get("until", ())), default=float("inf"))
-        kept = [] if all else [record.config.rootfs.diff_ids for record in self._rows.all()]
-        folder = self._paths.cache / "build"
-        steps = await in_thread(pruning.prune_steps, folder, kept, older_than, keep_storage, self._size_of)
-        left = sum(entry.size for entry in await in_thread(self._usage_of_steps)) if keep_storage else 0
-        room = max(keep_storage - left, 0)
-        mounts, size = await in_thread(pruning.prune_mounts, self._paths.cache / "build-mounts", older_than, room)
-        layers = await self._images.discard([_record(entry) for entry in steps])
-        return BuildPruned(
-            caches_deleted=[*(entry.file.name for entry in steps), *mounts],
-            space_reclaimed=size + layers + sum(entry.size for entry in steps),
+        records = [record for record in self._rows.all() if record.id not in gone]
+        kept = [] if all else [record.config.rootfs.diff_ids for record in records]
+        owned: set[str] = set().union(*(record.content for record in records))
+        return await in_thread(
+            pruning.prunable,
+            self._paths.build_steps,
+            self._paths.build_mounts,
+            kept,
+            older_than,
+            keep_storage,
+            lambda digests: self._images.measure(digests - owned),
         )
-
-    async def usage(self) -> list[BuildCacheRow]:
-        """What the cache holds, the longest unused first."""
-        return await in_thread(self._usage)
-
-    def _usage(self) -> list[BuildCacheRow]:
-        rows = self._usage_of_steps()
-        for place, size in pruning.mounts(self._paths.cache / "build-mounts"):
-            used = place.stat().st_mtime
-            rows.append(BuildCacheRow(id=place.name, type="exec.cachemount", size=size, last_used_at=describe.rfc3339(used)))
-        return rows
-
-    def _usage_of_steps(self) -> list[BuildCacheRow]:
-        """Each layer counts for the step that made it; one that an image has too is shared with it."""
-        known = [record.config.rootfs.diff_ids for record in self._rows.all()]
-        used = {tuple(layers[:count]) for layers in known for count in range(len(layers) + 1)}
-        theirs = {diff_id for layers in known for diff_id in layers}
-        rows, seen = [], set(theirs)
-        for entry in pruning.entries(self._paths.cache / "build"):
-            own = [diff_id for diff_id in entry.layers if diff_id not in seen]
-            seen.update(own)
-            history = entry.image.config.history
-            rows.append(
-                BuildCacheRow(
-                    id=entry.file.name,
-                    type="regular",
-                    description=history[-1].created_by if history else "",
-                    in_use=tuple(entry.layers) in used,
-                    shared=bool(entry.layers) and not own,
-                    size=sum(map(self._size_of, own)),
-                    created_at=entry.image.config.created or "",
-                    last_used_at=describe.rfc3339(entry.used),
-                )
-            )
-        return rows
-
-    def _size_of(self, diff_id: str) -> int:
-        with suppress(FileNotFoundError, ValueError):
-            return self._layers.size(diff_id)
-        return 0
 
     @contextmanager
     def _arrival(self) -> Iterator[None]:
@@ -138,8 +131,3 @@ class ImageBuilder:
                 yield
         except OSError as error:
             raise MobyError(f"the build failed: {error}; check the data root {self._paths.data_root}") from error
-
-
-def _record(entry: Entry) -> ImageRecord:
-    blobs = [blob.digest for blob in entry.image.blobs]
-    return ImageRecord(id=entry.image.id, manifest="", config=entry.image.config, size=0, layer_sizes=[], blobs=blobs)

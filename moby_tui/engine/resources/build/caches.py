@@ -56,11 +56,14 @@ async def _named(
     """Of an image that is here, where it tells of its steps; or of a registry."""
     images, content, layers, folder = stores
 
+    async def admit(digests: list[str]) -> None:
+        """The policy has been asked whether a cache is let in at all."""
+
     async def fetch(image: BuiltImage) -> None:
         from moby_tui.engine.resources.images.pull import Pull
 
         async with Mirrors(reference, auth) as registry:
-            pull = Pull(reference, registry, content, layers, folder, Report())
+            pull = Pull(reference, registry, content, layers, folder, Report(), admit)
             await pull.fetch_layers(image.blobs, image.config.rootfs.diff_ids)
 
     from moby_tui.engine.resources.images.registry import Mirrors

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import copying, git
+from moby_tui.engine.resources.build import agents, copying, git
 from moby_tui.engine.resources.build.brought import Brought
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.images import tar
 from moby_tui.engine.resources.images.apply import apply
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.load import receive
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import InvalidArgument
+from moby_tui.patterns import Ignore
 
 #: No Dockerfile and no ignore file is larger; they are held in memory.
 TEXT_LIMIT = 4 << 20
@@ -115,9 +115,21 @@ class Context:
 class Sources:
     """Where contexts come from; all are in ``folder``, until ``stack`` ends."""
 
-    def __init__(self, folder: Path, stack: AsyncExitStack, secrets: Mapping[str, bytes], *, keep_git_dir: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: AsyncExitStack,
+        secrets: Mapping[str, bytes],
+        ssh: Sequence[str],
+        private: Path,
+        *,
+        keep_git_dir: bool = False,
+    ) -> None:
+        """``secrets`` may have a token for repositories, ``ssh`` an agent's socket or keys; ``private`` is nobody else's to read."""
         self._folder = folder
         self._stack = stack
+        self._ssh = ssh
+        self._private = private
         self._secrets = secrets
         self._keep_git_dir = keep_git_dir
 
@@ -131,7 +143,8 @@ class Sources:
         """A repository, or what lies behind an http(s) address. Raises ``InvalidArgument``, ``Unavailable``."""
         if git.is_repository(address):
             remote = git.parse(address)
-            checkout = git.checkout(remote, self._folder, secrets=self._secrets, keep_git_dir=self._keep_git_dir)
+            agent = await self._stack.enter_async_context(agents.opened(self._ssh, self._private)) if self._ssh else ""
+            checkout = git.checkout(remote, self._folder, secrets=self._secrets, agent=agent, keep_git_dir=self._keep_git_dir)
             return self._stack.enter_context(Context((await self._stack.enter_async_context(checkout)).root))
         if not address.startswith(("http://", "https://")):
             raise InvalidArgument(f"unable to prepare context: {address[:200]!r} is neither a repository nor an http(s) address")

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from moby_tui import patterns
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import patterns
 from moby_tui.engine.resources.build.modes import Mode
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
+from moby_tui.patterns import Ignore
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -15,7 +15,6 @@ from moby_tui.engine.resources.build.checks.finding import Finding
 from moby_tui.engine.resources.build.checks.scope import Scopes
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, parse_trigger, wrong
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.build.stage import PROXIES, Stage
 from moby_tui.engine.resources.build.stages import Stages, Turn, find, needed, sources
 from moby_tui.engine.resources.build.step import StepFailed
@@ -23,6 +22,7 @@ from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import digest_of
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 

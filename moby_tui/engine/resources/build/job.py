@@ -33,7 +33,7 @@ from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema import oci
-from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.build import UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions
 from moby_tui.schema.image import Progress
 
 if TYPE_CHECKING:
@@ -77,8 +77,15 @@ class Job:
         """Makes what is asked for and registers it; ``outputs`` has what goes to the caller."""
         options = self._options
         sources = Sources(
-            self._folder, stack, options.secrets, keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true")
+            self._folder,
+            stack,
+            options.secrets,
+            options.ssh.get("default", []),
+            self._paths.exec_root / "build",
+            keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
         )
+        if options.cache_from or any(kind.startswith((UPLOADED_CACHE, UPLOADED_LAYOUT)) for kind in options.contexts.values()):
+            await self._images.admit_archive()
         with self._narration.step("[internal] load build context"):
             context = await self._context(sent, sources)
             found = await named.gather(
@@ -93,7 +100,7 @@ class Job:
             self._tell_checks(findings, text)
             return
         await in_thread(context.leave_out_ignored, options.dockerfile, options.ignore_text)
-        cache = BuildCache(self._paths.cache / "build", self._layers, self._content)
+        cache = BuildCache(self._paths.build_steps, self._layers, self._content)
         cache.others = await import_caches(
             options.cache_from,
             found.archives,
@@ -137,12 +144,13 @@ class Job:
             steps=self._steps,
             report=self._narration,
             platform=platform,
+            asked=bool(self._options.platforms),
             slots=asyncio.Semaphore(requests.jobs(self._options)),
             host=self._options.host,
             escape=escape,
             scratch=self._folder,
             private=self._paths.exec_root / "build",
-            caches=self._paths.cache / "build-mounts",
+            caches=self._paths.build_mounts,
             secrets=self._options.secrets,
             ssh=self._options.ssh,
             allowed=entitlements.read(self._options.allow),

@@ -1,4 +1,4 @@
-"""What the build cache keeps, and giving it back: what instructions made, and the folders of ``RUN --mount=type=cache``."""
+"""Giving the build cache's space back: what instructions made, and the folders of ``RUN --mount=type=cache``."""
 
 from __future__ import annotations
 
@@ -6,98 +6,118 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.schema.base import decode
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One step in the cache; ``used`` in Unix seconds."""
+class Prunable(msgspec.Struct):
+    """What a prune takes: steps and folders of cache mounts by name, and the layers and blobs that only those steps name."""
 
-    file: Path
-    image: BuiltImage
+    steps: list[str]
+    mounts: list[str]
+    digests: set[str]
+    #: of the files and folders themselves
     size: int
-    used: float
-
-    @property
-    def layers(self) -> list[str]:
-        return self.image.config.rootfs.diff_ids
 
 
-def entries(folder: Path) -> list[Entry]:
-    """All that can be read, the longest unused first. Blocking."""
-    found = []
-    for file in _files(folder):
-        with suppress(FileNotFoundError, msgspec.MsgspecError):
-            data, status = file.read_bytes(), file.stat()
-            found.append(Entry(file, decode(data, BuiltImage), len(data), status.st_mtime))
-    return sorted(found, key=lambda entry: entry.used)
+def prunable(
+    steps: Path,
+    mounts: Path,
+    kept: Iterable[list[str]],
+    older_than: float,
+    room: int = 0,
+    measure: Callable[[set[str]], int] = lambda digests: 0,
+) -> Prunable:
+    """What instructions made, but for what an image with these ``kept`` layers is made of, and what cache mounts hold. Blocking.
 
-
-def held(folder: Path) -> tuple[set[str], set[str]]:
-    """The layers and blobs that the cache is made of. Blocking."""
-    known = entries(folder)
-    return (
-        {diff_id for entry in known for diff_id in entry.layers},
-        {blob.digest for entry in known for blob in entry.image.blobs},
-    )
-
-
-def prune_steps(
-    folder: Path, kept: Iterable[list[str]], older_than: float, most: int, size_of: Callable[[str], int]
-) -> list[Entry]:
-    """Forgets what instructions made, but for what an image with these ``kept`` layers is made of. Blocking.
-
-    ``older_than``: Unix seconds; what was used since stays. ``most``: as many bytes of layers as may stay, the last used first; 0 is none.
+    ``older_than``: Unix seconds; what was used since stays. Of the rest as much of what was used last stays as ``room`` (bytes) is
+    left for; ``measure`` tells what layers and blobs take that no image has.
     """
     used = {tuple(layers[:count]) for layers in kept for count in range(len(layers) + 1)}
-    theirs = {diff_id for layers in used for diff_id in layers}
-    gone, staying, total = [], set(theirs), 0
-    for entry in reversed(entries(folder)):
-        own = set(entry.layers) - staying
-        size = sum(map(size_of, own))
-        spared = tuple(entry.layers) in used or entry.used >= older_than
-        if spared or (most and total + size <= most):
-            staying |= own
-            total += size
-        else:
-            entry.file.unlink(missing_ok=True)
-            gone.append(entry)
-    return gone
-
-
-def prune_mounts(folder: Path, older_than: float, room: int = 0) -> tuple[list[str], int]:
-    """Empties the folders that no build is using, but for as many of the last used as have ``room`` (bytes). Blocking.
-
-    Returns their names and what they took on the disk.
-    """
-    gone, total = [], 0
-    for place in sorted(_files(folder), key=lambda place: place.stat().st_mtime, reverse=True):
+    found, staying = Prunable([], [], set(), 0), set[str]()
+    for entry in sorted(entries(steps), key=lambda entry: _moment(entry.file), reverse=True):
+        with suppress(FileNotFoundError):
+            status = entry.file.stat()
+            size = measure(entry.digests - staying) if room else 0
+            if status.st_mtime >= older_than or entry.layers in used or (room and size <= room):
+                staying |= entry.digests
+                room = max(room - size, 0)
+            else:
+                found.steps.append(entry.file.name)
+                found.digests |= entry.digests
+                found.size += status.st_blocks * 512
+    found.digests -= staying
+    for place in sorted(_files(mounts), key=_moment, reverse=True):
+        content = place / "content"
         with _alone(place) as alone:
-            content = place / "content"
-            if not alone or not content.is_dir() or place.stat().st_mtime >= older_than:
+            size = Meter().of(content) if alone else 0
+            if not alone or not content.is_dir():
                 continue
-            size = disk_use(content)
-            if size <= room:
-                room -= size
-                continue
-            trees.remove(content)
-            gone.append(place.name)
-            total += size
-    return gone, total
+            if place.stat().st_mtime >= older_than or (room and size <= room):
+                room = max(room - size, 0)
+            else:
+                found.mounts.append(place.name)
+                found.size += size
+    return found
 
 
-def mounts(folder: Path) -> Iterator[tuple[Path, int]]:
-    """The folders of cache mounts, and what each takes on the disk. Blocking."""
-    for place in _files(folder):
-        if (content := place / "content").is_dir():
-            yield place, disk_use(content)
+def _moment(path: Path) -> float:
+    """When it was last used; 0 for what is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0
+
+
+def forget(folder: Path, steps: Iterable[str]) -> None:
+    """Forgets steps by name. Their layers and blobs are the image store's to discard. Blocking."""
+    for name in steps:
+        (folder / name).unlink(missing_ok=True)
+
+
+def empty(folder: Path, mounts: Iterable[str]) -> None:
+    """Empties the folders of cache mounts that no build is using. Blocking."""
+    for name in mounts:
+        with suppress(FileNotFoundError), _alone(folder / name) as alone:
+            if alone:
+                trees.remove(folder / name / "content")
+
+
+class Entry(msgspec.Struct):
+    """A step in the cache. ``layers`` is None where its file cannot be read."""
+
+    file: Path
+    layers: tuple[str, ...] | None
+    digests: set[str]
+    description: str
+    created: str
+
+
+def entries(folder: Path) -> Iterator[Entry]:
+    """The steps that are in the cache. Blocking."""
+    for file in _files(folder):
+        try:
+            image = decode(file.read_bytes(), BuiltImage)
+        except FileNotFoundError:
+            continue
+        except msgspec.MsgspecError:
+            yield Entry(file, None, set(), "", "")
+            continue
+        layers = tuple(image.config.rootfs.diff_ids)
+        description = image.config.history[-1].created_by if image.config.history else ""
+        digests = {*layers, *(blob.digest for blob in image.blobs)}
+        yield Entry(file, layers, digests, description, image.config.created or "")
+
+
+def named(folder: Path) -> set[str]:
+    """The layers and blobs that steps name. Blocking."""
+    return set().union(*(entry.digests for entry in entries(folder)))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -117,15 +137,3 @@ def _alone(place: Path) -> Iterator[bool]:
         yield False
     finally:
         os.close(lock)
-
-
-def disk_use(folder: Path) -> int:
-    """In bytes, as du(1) counts: a file with several names once, and no link is followed."""
-    seen: dict[tuple[int, int], int] = {}
-    for top, _, names, fd in os.fwalk(folder, follow_symlinks=False):
-        del top
-        for name in (".", *names):
-            with suppress(FileNotFoundError):
-                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                seen[status.st_dev, status.st_ino] = status.st_blocks * 512
-    return sum(seen.values())

@@ -10,12 +10,18 @@ from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.build import BuildOptions, Output
+from moby_tui.schema.container import HostConfig
 
 #: Docker's rule for a name in ``--build-arg`` and ``--label`` is none at all; what can be in an environment is ours.
 _VARIABLE = re.compile(r"[^=\0]+")
 _OUTPUTS = ("image", "registry", "local", "tar", "oci", "docker")
 _CACHES = ("inline", "registry", "local")
 _STORED = ("image", "registry")
+#: What RUN steps may be given for all of a build.
+_HOST = {
+    *("network_mode", "extra_hosts", "shm_size", "ulimits", "memory", "memory_swap", "cgroup_parent"),
+    *("cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems"),
+}
 EPOCH = "SOURCE_DATE_EPOCH"
 
 
@@ -45,6 +51,10 @@ def check(options: BuildOptions) -> None:
             raise InvalidArgument(f"unknown type {cache.kind[:40]!r} of a cache: it is one of {', '.join(_CACHES)}")
         if cache.kind == "registry":
             parse(cache.reference)
+    plain = HostConfig()
+    for name in plain.__struct_fields__:
+        if name not in _HOST and getattr(options.host, name) != getattr(plain, name):
+            raise InvalidArgument(f"{name.replace('_', ' ')} is nothing that a RUN step can be given")
     if options.jobs < 0:
         raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for as many as there are processors")
 

@@ -154,6 +154,8 @@ class Results:
 
     async def outputs(self) -> AsyncGenerator[Progress, None]:
         """What goes to the caller, in pieces, each with the number of its output; caches come after the outputs."""
+        if not self._results:
+            return
         number = 0
         for output in requests.outputs(self._options):
             if not requests.is_stored(output):

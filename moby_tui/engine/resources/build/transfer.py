@@ -21,13 +21,13 @@ from moby_tui.engine.resources.build import agents, arguments, copying, git, mod
 from moby_tui.engine.resources.build.brought import Brought
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.build.parser import Instruction
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images import tar
 from moby_tui.engine.resources.images.apply import apply
 from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.patterns import Ignore
 
 _CHUNK = 1 << 20
 _PACKED = (b"BZh", b"\xfd7zXZ")

@@ -47,8 +47,9 @@ class Workshop:
     cache: BuildCache
     steps: StepRunner
     report: Narration
-    #: what is built for, where nothing else is said
+    #: what is built for, where nothing else is said; unless it was ``asked`` for, an image that is here is taken as it is
     platform: oci.Platform
+    asked: bool
     #: RUN steps at a time
     slots: asyncio.Semaphore
     host: HostConfig
@@ -109,7 +110,8 @@ class Workshop:
         return await self.stage(named.stage or name) or await self._image(named.stage or named.reference, platform)
 
     async def _image(self, name: str, platform: oci.Platform | None) -> BuiltImage:
-        return self._salted(await self.bases.get(name, platform or self.platform, self.report))
+        wanted = platform or (self.platform if self.asked else None)
+        return self._salted(await self.bases.get(name, wanted, self.report))
 
     def _salted(self, image: BuiltImage) -> BuiltImage:
         """What else the steps on top of it depend on is in their keys."""
@@ -158,7 +160,7 @@ class Workshop:
         async def produce() -> Layer | None:
             return await self.layering.change(nothing, copy)
 
-        nothing = scratch()
+        nothing = self._salted(scratch(self.platform))
         made = await self.advance(nothing, created_by, produce=produce, content=content)
         return Layer(made.config.rootfs.diff_ids[-1], made.blobs[-1]) if made.blobs else None
 

@@ -77,10 +77,11 @@ class Ingest:
     Use as a context manager: leaving it closes the file, and without a ``commit`` before, tells the followers that it failed.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, keep: bool = False) -> None:
+        """``keep`` leaves what the file holds, to be taken in (``take_in``)."""
         self._file = file
         with refusals_told():
-            self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            self._fd = os.open(file, os.O_RDWR | os.O_CREAT | (0 if keep else os.O_TRUNC) | os.O_CLOEXEC, 0o600)
         self._hash = hashlib.sha256()
         self._changed = threading.Condition()
         self._complete = False
@@ -95,23 +96,26 @@ class Ingest:
             self.fail(MobyError("the transfer was interrupted"))
         os.close(self._fd)
 
-    def write(self, data: bytes) -> None:
+    def take_in(self, most: int) -> None:
+        """Begins with what the file holds, which is hashed as what comes after it; more than ``most`` bytes are no beginning of this blob."""
+        if os.fstat(self._fd).st_size > most:
+            os.ftruncate(self._fd, 0)
+        while data := os.read(self._fd, _CHUNK):
+            self._took(data)
+
+    def write(self, data: bytes | bytearray) -> None:
         """Appends; raises ``StorageFull``."""
         view = memoryview(data)
         with refusals_told():
             while view:
                 view = view[os.write(self._fd, view) :]
+        self._took(data)
+
+    def _took(self, data: bytes | bytearray) -> None:
         self._hash.update(data)
         with self._changed:
             self.size += len(data)
             self._changed.notify_all()
-
-    def restart(self) -> None:
-        """Begins again at byte 0 (the sender cannot resume); only while nobody has followed."""
-        os.ftruncate(self._fd, 0)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        self._hash = hashlib.sha256()
-        self.size = 0
 
     def verify(self, digest: str, size: int) -> None:
         """Ends the transfer. Raises ``MobyError`` where the content is not what was promised."""

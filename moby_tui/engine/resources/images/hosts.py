@@ -7,6 +7,7 @@ Docker's ``*.crt`` (authorities), ``*.cert`` and ``*.key`` (docs.docker.com, "Ve
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+    from yarl import URL
 
 #: The first that has a folder for the registry counts.
 FOLDERS = (Path("/etc/moby/certs.d"), Path("/etc/containerd/certs.d"), Path("/etc/docker/certs.d"))
@@ -158,3 +161,13 @@ def _client(entry: object, folder: Path) -> tuple[Path, Path | None]:
 
 def _list(value: object) -> list[Any]:
     return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def proxy_for(url: URL) -> str | None:
+    """The proxy that the environment names. (aiohttp's own way would also send logins from ``~/.netrc``.)"""
+    if not any(name.lower().endswith("_proxy") for name in os.environ) or not url.host or is_loopback(url.host):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    return None if proxy_bypass(url.host) else proxies.get(url.scheme) or proxies.get("all")

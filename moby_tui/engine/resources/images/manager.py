@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import builtins
-import os
-import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import aclosing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, staging
+from moby_tui.engine.resources.images import describe, hello, partial, staging
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.reference import Reference, parse
-from moby_tui.engine.resources.images.removal import Held, Removal, UsedBy
+from moby_tui.engine.resources.images.reference import parse
+from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
 from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.resources.images.transfer import Transfers
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
-from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageReadOnly
+from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
+from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     ImageDeleted,
     ImageHistory,
@@ -37,16 +38,14 @@ from moby_tui.schema.image import (
     Progress,
     RegistryAuth,
 )
+from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from moby_tui.engine.resources.images.pull import Image
     from moby_tui.engine.resources.images.save import Saved
 
+#: How many lines a thread makes at once.
+_BATCH = 500
 Publish = Callable[[str, str, str, dict[str, str]], object]
-_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
-_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
 
 class LocalImage(msgspec.Struct, frozen=True):
@@ -61,7 +60,8 @@ class LocalImage(msgspec.Struct, frozen=True):
 class ImageManager:
     """Implements ``Images`` of ``api/client/protocol.py``. Use from the thread of the event loop.
 
-    ``used_by`` is set by the engine: the containers of an image, and whether each runs.
+    Set by the engine: ``used_by``, the containers of an image and whether each runs; ``cached``, the layers and blobs that
+    the build cache counts on.
     """
 
     def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
@@ -70,16 +70,20 @@ class ImageManager:
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
         self._layers = LayerStore(paths.layers, paths.staging)
-        self._lock = paths.blobs / "lock"
+        self._names = Names(self._rows)
+        self._transfers = Transfers(paths, self._rows, self._names, self._content, self._layers, self._tell)
         self.used_by: UsedBy = lambda image_id: []
-        #: layers and blobs that are kept for something else than an image: the cache of builds
-        self.held: Held = lambda: (set(), set())
+        self.cached: Callable[[], set[str]] = set
+
+    def use_signature_policy(self, path: Path | None) -> None:
+        """What pulled and loaded images are held against: a file that must be there, or (None) the usual one where there is one."""
+        self._transfers.signature_policy = path
 
     # For the engine
 
     def resolve(self, reference: str) -> LocalImage:
         """The image that a reference, id or unique id prefix names. Raises ``NotFound``, ``InvalidArgument``."""
-        record = self._find(reference)
+        record = self._names.find(reference)
         return LocalImage(record.id, reference, record.config, self._layers.stack(record.config.rootfs.diff_ids))
 
     async def ensure(self, reference: str, auth: RegistryAuth | None = None, *, platform: str = "") -> LocalImage:
@@ -100,7 +104,8 @@ class ImageManager:
             return
         if any(self._paths.staging.iterdir()):
             await in_thread(staging.collect, self._paths.staging)
-        await self._removal().sweep_old()
+            await in_thread(partial.collect, self._paths.staging)
+        await self._removal().sweep_late()
 
     # Images
 
@@ -114,7 +119,7 @@ class ImageManager:
         found = [
             describe.summary(record, references.get(record.id, []), len(self.used_by(record.id)))
             for record in self._rows.all()
-            if describe.matches(record, references.get(record.id, []), filters, self._find, dangling=dangling)
+            if describe.matches(record, references.get(record.id, []), filters, self._names.find, dangling=dangling)
         ]
         return sorted(found, key=lambda image: image.created, reverse=True)
 
@@ -125,7 +130,9 @@ class ImageManager:
         if wanted.path == "library/scratch":
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
         report = Report()
-        work = self._make_hello(report) if hello.is_hello(wanted) else self._pull(wanted, platform, auth, report)
+        work = (
+            self._transfers.make_hello(report) if hello.is_hello(wanted) else self._transfers.pull(wanted, platform, auth, report)
+        )
         async with aclosing(report.of(work)) as lines:
             async for line in lines:
                 yield line
@@ -134,108 +141,38 @@ class ImageManager:
         """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here.
 
         Raises ``NotFound``, ``Unauthorized``, ``Unavailable``; lines as Docker's."""
-        wanted = self._pushed(reference, all_tags=all_tags)
+        wanted = self._names.pushed(reference, all_tags=all_tags)
         report = Report()
-        async with aclosing(report.of(self._push(wanted, auth, report))) as lines:
+        async with aclosing(report.of(self._transfers.push(wanted, auth, report))) as lines:
             async for line in lines:
                 yield line
-
-    def _pushed(self, reference: str, *, all_tags: bool) -> builtins.list[tuple[Reference, ImageRecord]]:
-        asked = parse(reference)
-        if asked.digest:
-            raise InvalidArgument("cannot push a digest reference")
-        if all_tags:
-            if asked.tag:
-                raise InvalidArgument("tag can't be used with --all-tags/-a")
-            keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
-            tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
-            found = [(name, record) for name, record in tags if record]
-            if not found:
-                raise NotFound(f"An image does not exist locally with the tag: {asked.familiar_repository}")
-            return found
-        wanted = asked.tagged()
-        record = self._rows.by_reference(wanted.key)
-        if record is None:
-            raise NotFound(f"An image does not exist locally with the tag: {wanted.familiar}")
-        return [(wanted, record)]
-
-    async def _push(
-        self, wanted: builtins.list[tuple[Reference, ImageRecord]], auth: RegistryAuth | None, report: Report
-    ) -> None:
-        from moby_tui.engine.resources.images.hosts import PUSH
-        from moby_tui.engine.resources.images.push import Push
-        from moby_tui.engine.resources.images.registry import Registry
-
-        first = wanted[0][0]
-        report.status(f"The push refers to repository [{first.domain}/{first.path}]")
-        sources = self._lenders(first)
-        lenders = {lender for lenders in sources.values() for lender in lenders}
-        # what is being sent is not swept meanwhile
-        with self._arrival():
-            async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:
-                for reference, record in wanted:
-                    digest = await Push(record, registry, self._content, sources, report).run(reference)
-                    self._rows.put(record, [reference.at(digest).key])
-                    self._tell("push", reference.familiar, record, reference.familiar_repository)
-
-    def _lenders(self, target: Reference) -> dict[str, builtins.list[str]]:
-        """For each blob the other repositories of the registry that an image with it was pulled from or pushed to."""
-        found: dict[str, builtins.list[str]] = {}
-        for ident, keys in self._rows.references().items():
-            names = [parse(key) for key in keys]
-            paths = {name.path for name in names if name.digest and name.domain == target.domain and name.path != target.path}
-            record = self._rows.get(ident) if paths else None
-            for digest in record.blobs if record else []:
-                found.setdefault(digest, []).extend(sorted(paths))
-        return found
 
     async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
         """Loads the images of a docker-archive or OCI layout. There is no progress to keep quiet about but the result."""
         report = Report()
-        async with aclosing(report.of(self._load(archive, report))) as lines:
+        async with aclosing(report.of(self._transfers.load(archive, report))) as lines:
             async for line in lines:
                 yield line
 
     async def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
         """A tar of images with the names that were asked for; a repository without a tag stands for all its tags. Raises ``NotFound``."""
-        from moby_tui.engine.resources.images import save
-
         if not refs:
             raise InvalidArgument("name at least one image to save")
         images = self._saved(refs)
-        # what is being saved is not swept meanwhile
-        with self._arrival():
-            pieces = save.archive(images, self._content)
-            while (piece := await in_thread(next, pieces, None)) is not None:
+        async with aclosing(self._transfers.save(images)) as pieces:
+            async for piece in pieces:
                 yield piece
-        for image in images:
-            self._tell("save", image.record.id, image.record, image.record.id)
 
     def _saved(self, refs: Sequence[str]) -> builtins.list[Saved]:
         from moby_tui.engine.resources.images.save import Saved
 
         found: dict[str, Saved] = {}
         for ref in refs:
-            for record, reference in self._named(ref):
+            for record, reference in self._names.named(ref):
                 image = found.setdefault(record.id, Saved(record))
                 if reference is not None and reference not in image.references:
                     image.references.append(reference)
         return [*found.values()]
-
-    def _named(self, ref: str) -> Iterator[tuple[ImageRecord, Reference | None]]:
-        """The images that a name stands for, each with the name that it has there; an id has none."""
-        with suppress(InvalidArgument):
-            asked = parse(ref)
-            if not asked.tag and not asked.digest:
-                known = [(ident, parse(key)) for ident, keys in self._rows.references().items() for key in keys]
-                tags = [(ident, name) for ident, name in known if name.repository == asked.repository and name.tag]
-                for ident, name in tags:
-                    if record := self._rows.get(ident):
-                        yield record, name
-                if tags:
-                    return
-        reference = self._reference_of(ref)
-        yield self._find(ref), reference if reference and reference.tag else None
 
     async def import_tar(
         self,
@@ -252,51 +189,97 @@ class ImageManager:
             raise InvalidArgument("cannot import digest reference; give a tag")
         config = _new_config(platforms.parse(platform), message, changes or [])
         report = Report()
-        async with aclosing(report.of(self._import(archive, target, config, report))) as lines:
+        async with aclosing(report.of(self._transfers.import_tar(archive, target, config, report))) as lines:
             async for line in lines:
                 yield line
 
     async def inspect(self, ref: str) -> ImageInspect:
-        record = self._find(ref)
+        record = self._names.find(ref)
         return describe.inspection(record, self._rows.references_of(record.id), self._content.read(record.id))
 
     async def history(self, ref: str) -> builtins.list[ImageHistory]:
-        record = self._find(ref)
+        record = self._names.find(ref)
         return describe.history(record, self._rows.references_of(record.id))
+
+    async def explore(self, ref: str) -> ImageExploration:
+        """What each layer adds, changes and deletes. Raises ``NotFound``."""
+        from moby_tui.engine.resources.images.explore import explore
+
+        record = self._names.find(ref)
+        with self._transfers.arrival():
+            return await in_thread(explore, record, self._diffs(record))
+
+    async def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        """What one layer, or each, does to which path, directory by directory. Raises ``NotFound``."""
+        from moby_tui.engine.resources.images.explore import changes
+
+        record = self._names.find(ref)
+        if layer is not None and not 0 <= layer < len(record.config.rootfs.diff_ids):
+            raise InvalidArgument(f"{ref} has no layer {layer}: the lowest is 0, the highest {len(record.layer_sizes) - 1}")
+        with self._transfers.arrival():
+            found = changes(self._diffs(record), layer)
+            while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
+                for change in batch:
+                    yield change
+
+    async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
+        """Holds an image's signatures, which its registry has, against keys: of the image that is here, else of the registry's.
+
+        Raises ``Forbidden`` where none counts, ``InvalidArgument``, ``NotFound``, ``Unavailable``.
+        """
+        from moby_tui.engine.resources.images.provenance.verification import verify
+        from moby_tui.engine.resources.images.registry import Mirrors
+
+        reference = self._names.elsewhere(ref)
+        async with Mirrors(reference, auth) as source:
+            digest = self._names.digest_of(reference) or (await source.manifest(reference.tag)).digest
+            return await verify(reference, digest, source, options)
+
+    async def attestations(
+        self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Attestation]:
+        """What its registry has that is said about an image: of the image that is here, else of the registry's.
+
+        Raises ``NotFound``, ``Unavailable``, ``InvalidArgument`` for a document that cannot be read.
+        """
+        from moby_tui.engine.resources.images.provenance import attestations
+        from moby_tui.engine.resources.images.registry import Mirrors
+
+        reference = self._names.elsewhere(ref)
+        async with Mirrors(reference, auth) as source:
+            digest = self._names.digest_of(reference) or (await source.manifest(reference.tag)).digest
+            found = attestations.find(source, digest, statements=statements, predicate_type=predicate_type)
+            return [attestation async for attestation in found]
+
+    def _diffs(self, record: ImageRecord) -> builtins.list[Path]:
+        return [self._layers.folder(diff_id) / "diff" for diff_id in record.config.rootfs.diff_ids]
+
+    def records(self) -> builtins.list[ImageRecord]:
+        return self._rows.all()
 
     def record(self, ref: str) -> ImageRecord:
         """The row of an image. Raises ``NotFound``, ``InvalidArgument``."""
-        return self._find(ref)
+        return self._names.find(ref)
 
     def adopt(self, record: ImageRecord) -> None:
         """Takes in an image that was made here; nothing where it is there already."""
         if self._rows.get(record.id) is None:
             self._rows.put(record, [])
 
-    async def discard(self, records: Sequence[ImageRecord]) -> int:
-        """Deletes what these are made of and nothing else is; they are in no row any more. Returns bytes of layers."""
-        return await self._removal().sweep(records)
-
     async def fetch(
         self, reference: str, platform: str, auth: RegistryAuth | None, say: Callable[[Progress], None]
     ) -> ImageRecord:
         """As ``pull``, of a platform that need not be this machine's: what the name means here stays as it is."""
-        from moby_tui.engine.resources.images.pull import Pull
-        from moby_tui.engine.resources.images.registry import Mirrors
-
-        wanted = parse(reference).tagged()
-        report = Report()
-        with self._arrival():
-            async with Mirrors(wanted, auth) as registry:
-                pull = Pull(wanted, registry, self._content, self._layers, self._paths.staging, report)
-                record = (await pull.run(platform)).record
-            if self._rows.get(record.id) is None:
-                self._rows.put(record, [wanted.at(record.manifest).key])
+        record = await self._transfers.fetch(parse(reference).tagged(), platform, auth, Report())
         say(Progress(status=f"Digest: {record.manifest}"))
         return record
 
+    async def admit_archive(self) -> None:
+        """Raises ``Forbidden`` where a policy lets nothing in that no registry vouches for."""
+        await self._transfers.admit_archive()
+
     async def tag(self, ref: str, target: str) -> None:
-        record = self._find(ref)
+        record = self._names.find(ref)
         reference = parse(target).tagged()
         if reference.digest:
             raise InvalidArgument("refusing to create a tag with a digest reference")
@@ -308,133 +291,42 @@ class ImageManager:
 
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
         """Raises ``NotFound``, ``Conflict``."""
-        record = self._find(ref)
-        reference = self._reference_of(ref)
+        record = self._names.find(ref)
+        reference = self._names.reference_of(ref)
         removal = self._removal()
         if reference is None:
             return await removal.by_id(record, force=force, prune=prune)
         return await removal.by_reference(record, reference, force=force, prune=prune)
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
-        return await self._removal().prune(filters, self._find)
+        return await self._removal().prune(filters, self._names.find)
 
-    # The work behind
+    async def prunable(self, *, filters: Filters | None = None, gone: Collection[str] = ()) -> Prunable:
+        """What ``prune`` would take now, once the containers ``gone`` are removed."""
+        return await self._removal().prunable(filters, self._names.find, gone)
 
-    async def _pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
-        from moby_tui.engine.resources.images.pull import Pull
-        from moby_tui.engine.resources.images.registry import Mirrors
+    # For builds
 
-        before = self._rows.by_reference(wanted.key)
-        with self._arrival():
-            async with Mirrors(wanted, auth) as registry:
-                pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report).run(platform)
-            self._rows.put(pulled.record, [wanted.key, wanted.at(pulled.digest).key])
-        self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)
-        report.status(f"Digest: {pulled.digest}")
-        report.status(_outcome(before, pulled.record, wanted))
+    def unneeded(self, digests: Collection[str], gone: Collection[str] = ()) -> set[str]:
+        """Those of these layers and blobs that no image has, but for the images ``gone``."""
+        return self._removal().unneeded(digests, gone)
 
-    async def _make_hello(self, report: Report) -> None:
-        """``moby/hello`` comes from nowhere: it is computed."""
-        from moby_tui.engine.resources.images import manifest as manifests
-        from moby_tui.engine.resources.images.pull import Image
+    async def discard(self, digests: Collection[str]) -> None:
+        """Takes away those of these layers and blobs that no image has."""
+        await self._removal().discard(digests)
 
-        architecture = platforms.host().architecture
-        if not hello.supports(architecture):
-            raise NotFound(f"no matching manifest for linux/{architecture} in moby/hello")
-        before = self._rows.by_reference(hello.REFERENCE.key)
-        report.status("Pulling from moby/hello", "latest")
-        tar = hello.layer(architecture)
-        config_body, manifest_body = hello.image(architecture, tar)
-        document = manifests.read(manifest_body, oci.MEDIA_MANIFEST, "moby/hello")
-        assert isinstance(document, oci.Manifest)
-        with self._arrival():
-            await self._layers.make([tar], digest_of(tar))
-            digests = [self._content.write(body, self._paths.staging) for body in (tar, config_body, manifest_body)]
-            image = Image(document, digests[-1], manifests.read_config(config_body, 1, "moby/hello"))
-            record = self._register(image, [hello.REFERENCE.key, hello.REFERENCE.at(image.digest).key])
-        self._tell("pull", hello.REFERENCE.familiar, record, hello.REFERENCE.familiar_repository)
-        report.status(f"Digest: {image.digest}")
-        report.status(_outcome(before, record, hello.REFERENCE))
-
-    async def _load(self, archive: AsyncIterator[bytes], report: Report) -> None:
-        from moby_tui.engine.resources.images.load import Archive, Loader, receive
-
-        async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
-            await receive(archive, folder / "archive")
-            with self._arrival():
-                taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
-                for loaded in await Loader(self._content, self._layers, self._paths.staging).images(taken_apart):
-                    record = self._register(loaded.image, [reference.key for reference in loaded.references])
-                    self._tell("load", record.id, record, record.id)
-                    for reference in loaded.references:
-                        report.say(Progress(stream=f"Loaded image: {reference.familiar}\n"))
-                    if not loaded.references:
-                        report.say(Progress(stream=f"Loaded image ID: {record.id}\n"))
-
-    async def _import(
-        self, archive: AsyncIterator[bytes], target: Reference | None, config: oci.ImageConfig, report: Report
-    ) -> None:
-        from moby_tui.engine.resources.images.load import Loader, receive
-
-        async with staging.claim(self._paths.staging, f"import-{os.urandom(8).hex()}") as folder:
-            await receive(archive, folder / "archive")
-            with self._arrival():
-                loader = Loader(self._content, self._layers, self._paths.staging)
-                image = await loader.root_file_system(folder / "archive", folder, config)
-                record = self._register(image, [target.key] if target else [])
-        self._tell("import", record.id, record, record.id)
-        report.status(record.id)
-
-    @contextmanager
-    def _arrival(self) -> Iterator[None]:
-        """While content arrives, none is swept; and what the disk refuses is told as ours."""
-        try:
-            with staging.shared(self._lock), refusals_told():
-                yield
-        except OSError as error:
-            raise MobyError(f"the image store failed: {error}; check the data root {self._paths.data_root}") from error
-
-    def _register(self, image: Image, references: builtins.list[str]) -> ImageRecord:
-        record = image.record([], self._content, self._layers)
-        self._rows.put(record, references)
-        return record
+    def measure(self, digests: Collection[str]) -> int:
+        """Bytes that these layers and blobs take on disk. Blocking."""
+        return self._removal().measure(digests)
 
     def _removal(self) -> Removal:
         def told(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 
-        return Removal(self._paths, self._rows, self._content, self._layers, self.used_by, self.held, told)
+        return Removal(self._paths, self._rows, self._content, self._layers, self.used_by, told, self.cached)
 
     def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
         self._publish("image", action, identifier, {**describe.labels(record), "name": name})
-
-    # Names
-
-    def _find(self, ref: str) -> ImageRecord:
-        """Docker's order: full id, reference, unique prefix of an id."""
-        if (full := _ID.fullmatch(ref)) and (record := self._rows.get("sha256:" + full[1])):
-            return record
-        if reference := self._reference_of(ref):
-            record = self._rows.by_reference(reference.key)
-            assert record
-            return record
-        if prefix := _ID_PREFIX.fullmatch(ref):
-            ids = self._rows.by_prefix(prefix[1])
-            if len(ids) > 1:
-                raise InvalidArgument(f"multiple IDs found with provided prefix: {ref}")
-            if ids and (record := self._rows.get(ids[0])):
-                return record
-        if not _ID_PREFIX.fullmatch(ref):
-            parse(ref)  # what cannot be a name is wrong rather than missing
-        raise describe.missing(ref)
-
-    def _reference_of(self, ref: str) -> Reference | None:
-        """The reference that ``ref`` writes, if the store has it."""
-        try:
-            reference = parse(ref).tagged()
-        except InvalidArgument:
-            return None
-        return reference if self._rows.by_reference(reference.key) else None
 
 
 def _new_config(platform: oci.Platform, message: str, changes: list[str]) -> oci.ImageConfig:
@@ -453,9 +345,3 @@ def _new_config(platform: oci.Platform, message: str, changes: list[str]) -> oci
         config=execution,
         history=[oci.HistoryEntry(created=created, comment=comment)],
     )
-
-
-def _outcome(before: ImageRecord | None, record: ImageRecord, reference: Reference) -> str:
-    if before and before.id == record.id:
-        return f"Status: Image is up to date for {reference.familiar}"
-    return f"Status: Downloaded newer image for {reference.familiar}"

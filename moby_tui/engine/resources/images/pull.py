@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import partial, staging
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images import staging
-from moby_tui.engine.resources.images.content import ContentStore, Ingest
+from moby_tui.engine.resources.images.content import ContentStore, Ingest, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference
 from moby_tui.engine.resources.images.registry import Mirrors, Registry
 from moby_tui.engine.resources.images.threads import all_of, in_thread, settled
 from moby_tui.engine.store.images import ImageRecord
-from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull, Unavailable
 from moby_tui.schema import oci
 
 _PARALLEL_DOWNLOADS = 3
 _SHORT_ID = 12
+#: How many indexes may stand within one another below the one that was asked for, and how many are looked into.
+_DEEPEST_INDEX = 2
+_MOST_LISTINGS = 50
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,19 @@ class Pull:
         layers: LayerStore,
         folder: Path,
         report: Report,
+        admit: Callable[[list[str]], Awaitable[None]],
     ) -> None:
+        """``admit`` is asked before anything of the image is fetched but what describes it, and raises where it may not come in: it
+        is told the digests of its index and its manifest."""
         self._reference = reference
         self._registry = registry
         self._content = content
         self._layers = layers
         self._staging = folder
         self._report = report
+        self._admit = admit
         self._slots = asyncio.Semaphore(_PARALLEL_DOWNLOADS)
+        self._listings = 0
 
     async def run(self, platform: str) -> Pulled:
         """Fetches what is missing. Raises ``MobyError``; what came whole stays for the next try, nothing half-made does."""
@@ -84,25 +93,56 @@ class Pull:
         bodies = [top.body]
         document = manifests.read(top.body, top.media_type, reference.familiar)
         if isinstance(document, oci.Index):
-            document, body = await self._choose(document, platforms.parse(platform))
-            bodies.append(body)
+            document, inner = await self._choose(document, platforms.parse(platform))
+            bodies += inner
+        await self._admit([top.digest, digest_of(bodies[-1])])
         config_body = await self._fetch_config(document.config)
         config = manifests.read_config(config_body, len(document.layers), reference.familiar)
         _check_platform(config, platform, reference)
         await self.fetch_layers(document.layers, config.rootfs.diff_ids)
         return await in_thread(self._record, document, config, bodies, top.digest)
 
-    async def _choose(self, index: oci.Index, wanted: oci.Platform) -> tuple[oci.Manifest, bytes]:
-        name = self._reference.familiar
+    async def _choose(self, index: oci.Index, wanted: oci.Platform, depth: int = 0) -> tuple[oci.Manifest, list[bytes]]:
+        """The manifest that fits, and the bodies of what leads to it, its own the last.
+
+        An index may list further ones (OCI image index, ``manifests``)."""
         chosen = platforms.choose(wanted, index.manifests)
-        if chosen is None:
-            raise NotFound(f"no matching manifest for {platforms.text(wanted)} in the manifest list entries of {name}")
-        fetched = await self._registry.manifest(chosen.digest)
-        if len(fetched.body) != chosen.size:
-            raise MobyError(f"manifest {chosen.digest} has {len(fetched.body)} bytes where the index says {chosen.size}; refused")
-        document = manifests.read(fetched.body, fetched.media_type or chosen.media_type, name)
-        if isinstance(document, oci.Index):
-            raise InvalidArgument(f"the manifest of {name} is an index within an index; refused")
+        if chosen is not None:
+            document, body = await self._listed(chosen)
+            if isinstance(document, oci.Manifest):
+                return document, [body]
+            return await self._inner(document, body, wanted, depth)
+        for descriptor in index.manifests:
+            if descriptor.media_type in manifests.INDEX_TYPES and descriptor.platform is None:
+                document, body = await self._listed(descriptor)
+                assert isinstance(document, oci.Index)
+                with suppress(NotFound):
+                    return await self._inner(document, body, wanted, depth)
+        raise NotFound(
+            f"no matching manifest for {platforms.text(wanted)} in the manifest list entries of {self._reference.familiar}"
+        )
+
+    async def _inner(self, index: oci.Index, body: bytes, wanted: oci.Platform, depth: int) -> tuple[oci.Manifest, list[bytes]]:
+        if depth == _DEEPEST_INDEX:
+            raise InvalidArgument(f"{self._reference.familiar} has an index within an index within an index; refused")
+        document, bodies = await self._choose(index, wanted, depth + 1)
+        return document, [body, *bodies]
+
+    async def _listed(self, descriptor: oci.Descriptor) -> tuple[oci.Manifest | oci.Index, bytes]:
+        """What an index lists, which must be what it says of it. Bounded for the whole pull: an index may list any number."""
+        name = self._reference.familiar
+        self._listings += 1
+        if self._listings > _MOST_LISTINGS:
+            raise InvalidArgument(f"{name} lists more than {_MOST_LISTINGS} indexes without a platform; refused")
+        fetched = await self._registry.manifest(descriptor.digest)
+        if len(fetched.body) != descriptor.size:
+            size = len(fetched.body)
+            raise MobyError(f"manifest {descriptor.digest} has {size} bytes where the index says {descriptor.size}; refused")
+        document = manifests.read(fetched.body, fetched.media_type or descriptor.media_type, name)
+        if (descriptor.media_type in manifests.INDEX_TYPES) != isinstance(document, oci.Index):
+            raise InvalidArgument(
+                f"the index of {name} calls {descriptor.digest} {descriptor.media_type}, which it is not; refused"
+            )
         return document, fetched.body
 
     async def _fetch_config(self, descriptor: oci.Descriptor) -> bytes:
@@ -118,6 +158,7 @@ class Pull:
     async def fetch_layers(self, descriptors: list[oci.Descriptor], diff_ids: list[str]) -> None:
         """All at once, three downloads at a time: overlay layers do not need each other."""
         wanted = dict(zip(diff_ids, descriptors, strict=True))
+        self._check_space([descriptor.size for diff_id, descriptor in wanted.items() if not self._layers.has(diff_id)])
         for descriptor in wanted.values():
             self._report.status("Pulling fs layer", _short(descriptor))
         async with all_of() as group:
@@ -125,21 +166,43 @@ class Pull:
                 group.create_task(self._fetch_layer(descriptor, diff_id))
         await in_thread(self._layers.adopt_attributes, diff_ids)
 
+    def _check_space(self, sizes: list[int]) -> None:
+        """What can never fit is not begun."""
+        status = os.statvfs(self._staging)
+        free = status.f_bavail * status.f_frsize
+        if sum(sizes) > free:
+            raise StorageFull(
+                f"no space left for {self._reference.familiar}: its layers have {sum(sizes)} bytes compressed, {free} are free;"
+                " remove what is not needed (moby system prune) or use another data root"
+            )
+
     async def _fetch_layer(self, descriptor: oci.Descriptor, diff_id: str) -> None:
+        """What an earlier pull had left may have been damaged since: then it is fetched anew, once."""
         layer = _short(descriptor)
         if self._layers.has(diff_id):
             self._report.status("Already exists", layer)
             return
-        async with AsyncExitStack() as stack:
-            if self._slots.locked():
-                self._report.status("Waiting", layer)
-            folder = await stack.enter_async_context(staging.claim(self._staging, self._layers.claim_name(diff_id)))
+        if self._slots.locked():
+            self._report.status("Waiting", layer)
+        async with staging.claim(self._staging, self._layers.claim_name(diff_id)) as folder:
             if self._layers.has(diff_id):  # another process made it while we waited
                 self._report.status("Already exists", layer)
                 return
-            ingest = stack.enter_context(Ingest(folder / "blob"))
-            await self._download_and_unpack(descriptor, diff_id, folder, ingest)
+            try:
+                await self._make_layer(descriptor, diff_id, folder / "kept", fresh=False)
+            except _Damaged:
+                await self._make_layer(descriptor, diff_id, folder / "fresh", fresh=True)
         self._report.status("Pull complete", layer)
+
+    async def _make_layer(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, *, fresh: bool) -> None:
+        """Raises ``_Damaged`` where that may be the fault of what was kept, which is gone then; not with ``fresh``."""
+        async with partial.claim(self._staging, descriptor.digest, 0 if fresh else descriptor.size) as kept:
+            try:
+                await self._download_and_unpack(descriptor, diff_id, folder, kept.ingest)
+            except MobyError as error:
+                if kept.resumed and partial.distrusts(error):
+                    raise _Damaged(error.message) from error
+                raise
 
     async def _download_and_unpack(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, ingest: Ingest) -> None:
         """The unpacking thread follows the download. Neither outlives the other's failure."""
@@ -169,7 +232,7 @@ class Pull:
         finally:
             if unpacking and not unpacking.done():
                 cancelled.set()
-                ingest.fail(MobyError("the transfer was interrupted"))
+                ingest.fail(Unavailable("the transfer was interrupted"))
                 await settled(unpacking)
 
     def _record(self, document: oci.Manifest, config: oci.ImageConfig, bodies: list[bytes], digest: str) -> Pulled:
@@ -177,6 +240,10 @@ class Pull:
         blobs = [self._content.write(body, self._staging) for body in bodies]
         image = Image(document, blobs[-1], config)
         return Pulled(image.record(blobs, self._content, self._layers), digest)
+
+
+class _Damaged(MobyError):
+    """A layer that was begun by an earlier pull did not come out as it should."""
 
 
 async def _both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> None:

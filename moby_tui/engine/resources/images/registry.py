@@ -1,55 +1,46 @@
-"""A client of the OCI distribution API: manifests, blobs, tokens.
+"""A client of the OCI distribution API: manifests, blobs, tags, referrers.
 
-https://github.com/opencontainers/distribution-spec, https://distribution.github.io/distribution/spec/auth/token/.
-Everything a registry says is checked: sizes and digests against what was asked for, redirects and token realms against where
-credentials may go.
+https://github.com/opencontainers/distribution-spec. What is fetched is checked against the digest and size that it was asked for by.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
-import os
-import re
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
+import msgspec
+
+from moby_tui.engine.resources.images.answers import read
+from moby_tui.engine.resources.images.connection import DELETE, LOGIN, PATIENCE, Connection
 from moby_tui.engine.resources.images.content import Ingest, digest_of
-from moby_tui.engine.resources.images.hosts import PULL, PUSH, RESOLVE, Host, hosts_of, is_loopback
+from moby_tui.engine.resources.images.download import Download
+from moby_tui.engine.resources.images.hosts import PULL, PUSH, RESOLVE, Host, hosts_of
 from moby_tui.engine.resources.images.reference import Reference
-from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.resources.images.upload import Upload
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
-from moby_tui.logins import decoded, find
 from moby_tui.schema import oci
+from moby_tui.schema.base import decode
 from moby_tui.schema.image import RegistryAuth
-from moby_tui.version import VERSION
 
-if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
-    from yarl import URL
+__all__ = ["DELETE", "LOGIN", "Fetched", "Mirrors", "Registry"]
 
-LOGIN = "login"
-#: Seconds of silence, in connecting or in the middle of an answer, after which a registry counts as hanging.
-PATIENCE = 30.0
 #: As containerd and the distribution registry: a manifest is a small thing.
 MANIFEST_LIMIT = 4 << 20
-_TOKEN_LIMIT = 1 << 20
-_ERROR_LIMIT = 1 << 16
-_ATTEMPTS = 4
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 20.0
-_REDIRECTS = 5
-_PIECE = 1 << 20
-_RETRIED = frozenset((408, 429, 500, 502, 503, 504))
+_LIST_LIMIT = 8 << 20
+#: How many pages of a list are asked for; a registry that names ever more is not believed.
+_MOST_PAGES = 1000
 _MANIFEST_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX, oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
-_CHALLENGE = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+T = TypeVar("T")
 
 
-Body = Callable[[], bytes | AsyncIterator[bytes]]
+class _Names(msgspec.Struct):
+    """An answer of ``tags/list`` or ``_catalog``; null is what some registries say for nothing."""
+
+    tags: list[str] | None = None
+    repositories: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,9 @@ class Fetched:
 
 
 class Registry:
-    """One repository in one registry. Use as ``async with Registry(reference, auth) as registry``."""
+    """One repository in one registry. Use as ``async with Registry(reference, auth) as registry``.
+
+    All calls raise ``NotFound``, ``Unauthorized``, ``Unavailable``, and ``MobyError`` for an answer that cannot be."""
 
     def __init__(
         self,
@@ -76,269 +69,135 @@ class Registry:
     ) -> None:
         """``purpose`` PUSH asks for rights to write; ``sources``: repositories beside it, of which only reading is asked for.
         Without ``auth`` the stored login is used. ``host`` is where it is spoken to, by default the registry itself."""
-        self._host = host or hosts_of(reference.domain)[-1]
-        self._base = f"{self._host.base}/{reference.path}"
-        self._reference = reference
-        self._auth = decoded(auth) if auth else None
-        self._authorization = ""
-        self._patience = patience
-        self._session: ClientSession | None = None
-        self._authorizing = asyncio.Lock()
-        self._purpose = purpose
-        #: what a token is asked for, whatever the single request needs; empty: what the registry names
-        self._scopes = [f"repository:{reference.path}:pull,push"] if purpose == PUSH else []
-        self._scopes += [f"repository:{source}:pull" for source in sources]
+        host = host or hosts_of(reference.domain)[-1]
+        self._root = host.base
+        self._base = f"{host.base}/{reference.path}"
+        self._domain = reference.domain
+        scopes = [f"repository:{reference.path}:pull,push"] if purpose == PUSH else []
+        scopes += [f"repository:{source}:pull" for source in sources]
+        self._connection = Connection(reference, host, auth, patience=patience, purpose=purpose, scopes=scopes)
 
     async def __aenter__(self) -> Registry:
-        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-
-        # a credential helper may take its time
-        self._auth = self._auth or await in_thread(find, self._host.domain)
-        self._authorization = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
-        timeout = ClientTimeout(total=None, sock_connect=self._patience, sock_read=self._patience)
-        self._session = ClientSession(
-            connector=TCPConnector(ssl=await in_thread(self._host.tls)),
-            timeout=timeout,
-            cookie_jar=DummyCookieJar(),
-            auto_decompress=False,
-            read_bufsize=_PIECE,
-            headers={"User-Agent": f"moby/{VERSION}", "Accept-Encoding": "identity"},
-        )
+        await self._connection.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        assert self._session
-        await self._session.close()
+        await self._connection.__aexit__(*exc)
 
-    async def login(self) -> None:
-        """Asks whether the registry takes the login that was given. Raises ``Unauthorized``, ``Unavailable``."""
-        async for attempt in self._attempts():
-            async with attempt, self._exchange("GET", self._base, {}, (200,)):
-                return
+    async def login(self) -> str:
+        """Asks whether the registry takes the login that was given; an identity token to keep in its place, or nothing."""
+        await self._connection.ask("GET", f"{self._root}/", {}, (200,))
+        return self._connection.authorization.identity
+
+    # Reading
 
     async def manifest(self, which: str) -> Fetched:
-        """A manifest or index by tag or digest. Raises ``NotFound``, ``Unauthorized``, ``Unavailable``."""
+        """A manifest or index by tag or digest."""
         url = f"{self._base}/manifests/{which}"
-        async for attempt in self._attempts():
-            async with attempt, self._get(url, {"Accept": ", ".join(_MANIFEST_TYPES)}) as response:
-                body = await _read(response, MANIFEST_LIMIT, "manifest")
+
+        async def fetch() -> Fetched:
+            async with self._connection.exchange("GET", url, {"Accept": ", ".join(_MANIFEST_TYPES)}, (200,)) as response:
+                body = await read(response, MANIFEST_LIMIT, "manifest")
                 media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                digest = digest_of(body)
-                if which.startswith("sha256:") and digest != which:
-                    raise MobyError(
-                        f"manifest verification failed: expected {which}, received {digest}; do not trust this registry"
-                    )
-                return Fetched(media_type, digest, body)
-        raise AssertionError("attempts end with a result or an error")
+            digest = digest_of(body)
+            if which.startswith("sha256:") and digest != which:
+                raise MobyError(f"manifest verification failed: expected {which}, received {digest}; do not trust this registry")
+            return Fetched(media_type, digest, body)
+
+        return await self._connection.persist(fetch)
 
     async def blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
-        """Fetches a blob into ``ingest`` and verifies it; resumes where a connection broke. ``progress`` hears the bytes."""
-        url = f"{self._base}/blobs/{descriptor.digest}"
-        async for attempt in self._attempts():
-            headers = {"Range": f"bytes={ingest.size}-"} if ingest.size else {}
-            async with attempt, self._get(url, headers) as response:
-                skip = ingest.size if response.status != 206 else 0  # it does not resume: what we have comes again
-                await _receive(response, ingest, descriptor, skip, progress)
-                break
+        """Fetches what ``ingest`` lacks of a blob, and verifies all of it. ``progress`` hears how many bytes there are."""
+        await Download(self._connection, self._blob(descriptor), descriptor, ingest, progress).run()
         ingest.verify(descriptor.digest, descriptor.size)
+
+    def _blob(self, descriptor: oci.Descriptor) -> str:
+        return f"{self._base}/blobs/{descriptor.digest}"
+
+    async def small_blob(self, descriptor: oci.Descriptor, limit: int = MANIFEST_LIMIT) -> bytes:
+        """A blob of at most ``limit`` bytes, verified, in memory."""
+        if descriptor.size > limit:
+            raise InvalidArgument(f"content {descriptor.digest} has more than {limit} bytes; refused")
+        answer = await self._connection.ask("GET", self._blob(descriptor), {}, (200,), limit=limit)
+        if digest_of(answer.body) != descriptor.digest:
+            raise MobyError(
+                f"content verification failed: {descriptor.digest} comes as {digest_of(answer.body)}; do not trust it"
+            )
+        return answer.body
+
+    async def tags(self) -> list[str]:
+        """All tags of the repository, in the registry's order."""
+        pages = [page.tags or [] async for page in self._pages(f"{self._base}/tags/list", _Names)]
+        return [tag for page in pages for tag in page]
+
+    async def catalog(self) -> list[str]:
+        """All repositories that the registry lets us see; many let nobody."""
+        pages = [page.repositories or [] async for page in self._pages(f"{self._root}/_catalog", _Names)]
+        return [name for page in pages for name in page]
+
+    async def referrers(self, digest: str, artifact_type: str = "") -> list[oci.Descriptor]:
+        """What refers to a manifest: signatures, bills of materials (OCI distribution 1.1, "Listing Referrers").
+
+        A registry without that interface is asked for the tag in which clients keep the list in its stead."""
+        url = f"{self._base}/referrers/{digest}" + (f"?artifactType={artifact_type}" if artifact_type else "")
+        try:
+            found = [one async for page in self._pages(url, oci.Index) for one in page.manifests]
+        except NotFound:
+            found = await self._tagged_referrers(digest)
+        # the registry may have left the filter to us
+        return [one for one in found if artifact_type in ("", one.artifact_type)]
+
+    async def _tagged_referrers(self, digest: str) -> list[oci.Descriptor]:
+        with suppress(NotFound):
+            return _decoded((await self.manifest(digest.replace(":", "-"))).body, oci.Index, self._domain).manifests
+        return []
+
+    async def _pages(self, url: str, kind: type[T]) -> AsyncIterator[T]:
+        """The pages of a list; ``Link: <...>; rel="next"`` names the next one (RFC 5988)."""
+        for _ in range(_MOST_PAGES):
+            answer = await self._connection.ask("GET", url, {}, (200,), limit=_LIST_LIMIT)
+            yield _decoded(answer.body, kind, self._domain)
+            link, _, rest = answer.headers.get("link", "").partition(";")
+            if not link or "next" not in rest:
+                return
+            url = str(self._connection.join(url, link.strip(" <>")))
+        raise MobyError(f"registry {self._domain} has a list without an end; refused")
 
     # Writing
 
     async def has_blob(self, digest: str) -> bool:
         """Whether the repository has it already."""
-        async for attempt in self._attempts():
-            async with attempt, self._exchange("HEAD", f"{self._base}/blobs/{digest}", {}, (200, 404)) as response:
-                return response.status == 200
-        raise AssertionError("attempts end with a result or an error")
+        answer = await self._connection.ask("HEAD", f"{self._base}/blobs/{digest}", {}, (200, 404))
+        return answer.status == 200
 
     async def mount_blob(self, digest: str, source: str) -> bool:
         """Has it taken over from another repository of the same registry; False where that cannot be."""
         url = f"{self._base}/blobs/uploads/?mount={digest}&from={source}"
-        async for attempt in self._attempts():
-            async with attempt, self._exchange("POST", url, {}, (201, 202)) as response:
-                if response.status == 201:
-                    return True
-                await self._abandon(response.headers.get("Location", ""))
-                return False
-        raise AssertionError("attempts end with a result or an error")
+        answer = await self._connection.ask("POST", url, {}, (201, 202))
+        if answer.status == 202:
+            await self._abandon(answer.headers.get("location", ""))
+        return answer.status == 201
 
     async def _abandon(self, location: str) -> None:
         """Ends an upload that was begun and is not wanted, so that nothing of it is kept; many registries do not let themselves be told."""
         with suppress(MobyError):
-            async with self._exchange("DELETE", str(self._join(f"{self._base}/", location)), {}, (202, 204)):
+            where = str(self._connection.join(f"{self._base}/", location))
+            async with self._connection.exchange("DELETE", where, {}, (202, 204)):
                 pass
 
     async def upload(self, descriptor: oci.Descriptor, file: Path, progress: Callable[[int], None]) -> None:
-        """Sends a blob in one piece; the registry compares its digest. A connection that breaks begins it anew."""
-        async for attempt in self._attempts():
-            async with attempt:
-                async with self._exchange("POST", f"{self._base}/blobs/uploads/", {"Content-Length": "0"}, (202,)) as begun:
-                    location = self._join(str(begun.url), begun.headers.get("Location", ""))
-                target = str(location.update_query({**location.query, "digest": descriptor.digest}))
-                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(descriptor.size)}
-                async with self._exchange("PUT", target, headers, (201,), lambda: _pieces(file, progress)):
-                    return
+        """Sends a blob; a connection that breaks costs no more than a part of it."""
+        await Upload(self._connection, self._base, descriptor, file, progress).run()
 
     async def put_manifest(self, which: str, media_type: str, body: bytes) -> None:
-        """By tag or digest. Raises ``MobyError`` where the registry does not take it."""
-        url = f"{self._base}/manifests/{which}"
-        async for attempt in self._attempts():
-            async with attempt, self._exchange("PUT", url, {"Content-Type": media_type}, (201,), lambda: body):
-                return
+        """By tag or digest."""
+        headers = {"Content-Type": media_type}
+        await self._connection.ask("PUT", f"{self._base}/manifests/{which}", headers, (201,), body=lambda: body)
 
-    # One request
-
-    def _get(self, url: str, headers: dict[str, str]) -> AbstractAsyncContextManager[ClientResponse]:
-        return self._exchange("GET", url, headers, (200, 206))
-
-    @asynccontextmanager
-    async def _exchange(
-        self, method: str, url: str, headers: dict[str, str], accepted: tuple[int, ...], body: Body | None = None
-    ) -> AsyncIterator[ClientResponse]:
-        """An answer with one of the ``accepted`` statuses, authorized and redirected as needed. ``body`` makes what is sent, each time."""
-        tried = self._authorization
-        response = await self._request(method, url, headers, body)
-        try:
-            if response.status == 401 and not (self._auth and self._auth.registrytoken):
-                challenge = response.headers.getall("WWW-Authenticate", [])
-                response.release()
-                await self._authorize(challenge, tried)
-                response = await self._request(method, url, headers, body)
-            if response.status not in accepted:
-                raise await self._refusal(response)
-            yield response
-        finally:
-            response.close()
-
-    async def _request(self, method: str, url: str, headers: dict[str, str], body: Body | None) -> ClientResponse:
-        """Follows redirects by hand: credentials go to the registry's own origin only, and never from TLS to plain text."""
-        from yarl import URL
-
-        assert self._session
-        at = URL(url, encoded=True)
-        origin = URL(self._base).origin()
-        for _ in range(_REDIRECTS + 1):
-            own = self._host.headers if at.origin() == origin else {}
-            if self._authorization and at.origin() == origin:
-                own = own | {"Authorization": self._authorization}
-            data = body() if body else None
-            response = await self._session.request(
-                method, at, headers=headers | own, data=data, allow_redirects=False, proxy=_proxy(at)
-            )
-            if response.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
-                return response
-            location = response.headers.get("Location", "")
-            response.release()
-            at = self._join(str(at), location)
-        raise MobyError(f"registry {self._reference.domain} redirects in circles; ask its operator")
-
-    def _join(self, at: str, location: str) -> URL:
-        """Where an answer from ``at`` sends us. Raises ``MobyError`` where that is no address, or not as safe as where we are."""
-        from yarl import URL
-
-        here = URL(at, encoded=True)
-        try:
-            to = here.join(URL(location, encoded=True))
-        except ValueError as error:
-            raise MobyError(f"registry {self._reference.domain} redirects to {location[:200]!r}, which is no address") from error
-        if not location or to.scheme not in ("http", "https") or (here.scheme == "https" and to.scheme == "http"):
-            raise MobyError(f"registry {self._reference.domain} redirects to {location[:200]!r}; that is not safe to follow")
-        return to
-
-    async def _refusal(self, response: ClientResponse) -> MobyError:
-        """The error an answer means, with Docker's texts."""
-        name, which = self._reference.familiar_repository, self._reference.familiar
-        code, message = await _registry_error(response)
-        if response.status in _RETRIED:
-            return _Retry(
-                f"registry {self._reference.domain} answers {response.status} {message or response.reason}; try again later"
-            )
-        if self._purpose == LOGIN and response.status in (401, 403):
-            reason = message or "incorrect username or password"
-            return Unauthorized(f"login attempt to {self._base} failed with status {response.status}: {reason}")
-        if self._purpose == PUSH and response.status in (401, 403):
-            reason = f": {message}" if message else ""
-            return Unauthorized(
-                f"push access denied for {name}{reason}; log in to {self._reference.domain} with an account that may write there"
-            )
-        if response.status == 404 and code in ("MANIFEST_UNKNOWN", "BLOB_UNKNOWN", ""):
-            return NotFound(f"manifest for {which} not found: {message or 'manifest unknown'}; check the tag")
-        if response.status in (401, 403, 404) and (not self._auth or response.status != 401):
-            return NotFound(
-                f"pull access denied for {name}, repository does not exist or may require 'docker login'"
-                + (f": {message}" if message else "")
-            )
-        if response.status == 401:
-            return Unauthorized(f"unauthorized: registry {self._reference.domain} refuses the login given; log in again")
-        return MobyError(f"registry {self._reference.domain} answers {response.status} {message or response.reason}")
-
-    # Tries
-
-    async def _attempts(self) -> AsyncIterator[_Attempt]:
-        """Attempts with growing pauses between; the last one's error is final."""
-        pause = _FIRST_PAUSE
-        for number in range(1, _ATTEMPTS + 1):
-            attempt = _Attempt(self._reference.domain, final=number == _ATTEMPTS)
-            yield attempt
-            await asyncio.sleep(pause)
-            pause = min(pause * 3, _LONGEST_PAUSE)
-
-    # Authorization
-
-    async def _authorize(self, challenges: list[str], tried: str) -> None:
-        async with self._authorizing:
-            if self._authorization != tried:
-                return  # another request has done so meanwhile
-            for challenge in challenges:
-                scheme, _, rest = challenge.strip().partition(" ")
-                parameters = {key.lower(): quoted or plain for key, quoted, plain in _CHALLENGE.findall(rest)}
-                if scheme.lower() == "bearer" and "realm" in parameters:
-                    self._authorization = f"Bearer {await self._token(parameters)}"
-                    return
-                if scheme.lower() == "basic" and self._auth and self._auth.password:
-                    self._authorization = _basic(self._auth)
-                    return
-
-    async def _token(self, challenge: dict[str, str]) -> str:
-        from yarl import URL
-
-        assert self._session
-        try:
-            realm = URL(challenge["realm"])
-        except ValueError as error:
-            raise MobyError(f"registry {self._reference.domain} sends a token realm that is no address") from error
-        if realm.scheme != "https" and not (
-            realm.scheme == "http" and is_loopback(realm.host or "") and self._base.startswith("http:")
-        ):
-            raise MobyError(f"registry {self._reference.domain} wants tokens from {realm}, not over TLS; no login is sent there")
-        scopes = self._scopes or [challenge.get("scope") or f"repository:{self._reference.path}:pull"]
-        if self._purpose == LOGIN:
-            scopes = []
-        service = {"service": challenge.get("service", "")}
-        if self._auth and self._auth.identitytoken:
-            form = service | {
-                "scope": " ".join(scopes),
-                "grant_type": "refresh_token",
-                "refresh_token": self._auth.identitytoken,
-                "client_id": "moby",
-            }
-            request = self._session.post(realm, data=form, allow_redirects=False, proxy=_proxy(realm))
-        else:
-            headers = {"Authorization": _basic(self._auth)} if self._auth else {}
-            account = {"account": self._auth.username} if self._auth else {}
-            target = realm.update_query([*realm.query.items(), *(service | account).items(), *(("scope", one) for one in scopes)])
-            request = self._session.get(target, headers=headers, allow_redirects=False, proxy=_proxy(realm))
-        async with request as response:
-            if response.status in _RETRIED or response.status != 200:
-                raise await self._refusal(response)
-            try:
-                answer = json.loads(await _read(response, _TOKEN_LIMIT, "token"))
-                token = answer.get("token") or answer.get("access_token")
-            except (ValueError, AttributeError) as error:
-                raise MobyError(f"{realm.host} sends a token that cannot be read") from error
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise MobyError(f"{realm.host} sends no token")
-        return token
+    async def delete_manifest(self, which: str) -> bool:
+        """By digest a manifest with all its tags, by tag the tag alone; False where the registry does not let that be done."""
+        answer = await self._connection.ask("DELETE", f"{self._base}/manifests/{which}", {}, (202, 400, 405))
+        return answer.status == 202
 
 
 class Mirrors:
@@ -376,103 +235,25 @@ class Mirrors:
                 return await registry.blob(descriptor, ingest, progress)
         return await self._registries[-1].blob(descriptor, ingest, progress)
 
+    async def small_blob(self, descriptor: oci.Descriptor, limit: int = MANIFEST_LIMIT) -> bytes:
+        """As ``Registry.small_blob``."""
+        for registry in self._registries[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                return await registry.small_blob(descriptor, limit)
+        return await self._registries[-1].small_blob(descriptor, limit)
 
-class _Retry(Unavailable):
-    """Worth another attempt."""
-
-
-class _Attempt:
-    """One try at a request: failures worth another are swallowed (the loop goes on), unless it is the last."""
-
-    def __init__(self, domain: str, *, final: bool) -> None:
-        self._domain = domain
-        self._final = final
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        from aiohttp import ClientConnectorCertificateError, ClientError, ClientSSLError, InvalidURL
-
-        if isinstance(error, TimeoutError):  # once is enough: the patience was long
-            raise Unavailable(f"registry {self._domain} does not answer; check the network and try again") from error
-        if isinstance(error, ClientConnectorCertificateError | ClientSSLError):
-            raise Unavailable(f"registry {self._domain} cannot be trusted: {error}") from error
-        if isinstance(error, InvalidURL):
-            raise InvalidArgument(f"registry {self._domain} has no valid address") from error
-        if isinstance(error, ClientError | ConnectionError):
-            if self._final:
-                raise Unavailable(
-                    f"registry {self._domain} cannot be reached: {error}; check the network and the name"
-                ) from error
-            return True
-        return isinstance(error, _Retry) and not self._final
+    async def referrers(self, digest: str, artifact_type: str = "") -> list[oci.Descriptor]:
+        """As ``Registry.referrers``, of all hosts: a mirror may know of some only."""
+        found: dict[str, oci.Descriptor] = {}
+        for registry in self._registries[:-1]:
+            with suppress(NotFound, Unauthorized, Unavailable):
+                found.update({one.digest: one for one in await registry.referrers(digest, artifact_type)})
+        found.update({one.digest: one for one in await self._registries[-1].referrers(digest, artifact_type)})
+        return [*found.values()]
 
 
-async def _pieces(file: Path, progress: Callable[[int], None]) -> AsyncIterator[bytes]:
-    done = 0
-    with file.open("rb") as source:
-        while piece := await in_thread(source.read, _PIECE):
-            yield piece
-            done += len(piece)
-            progress(done)
-
-
-async def _receive(
-    response: ClientResponse, ingest: Ingest, descriptor: oci.Descriptor, skip: int, progress: Callable[[int], None]
-) -> None:
-    """Writes pieces of a mebibyte, in a thread: a slow disk must not stop the event loop. What came before a break is kept."""
-    from aiohttp import ClientError
-
-    piece = bytearray()
-
-    async def flush() -> None:
-        await in_thread(ingest.write, bytes(piece))
-        piece.clear()
-        progress(ingest.size)
-
+def _decoded(body: bytes, kind: type[T], domain: str) -> T:
     try:
-        async for data in response.content.iter_any():
-            piece += data[skip:]
-            skip = max(0, skip - len(data))
-            if ingest.size + len(piece) > descriptor.size:
-                raise InvalidArgument(f"content {descriptor.digest} is larger than the {descriptor.size} bytes its manifest says")
-            if len(piece) >= _PIECE:
-                await flush()
-    except (ClientError, ConnectionError):
-        await flush()
-        raise
-    await flush()
-
-
-async def _read(response: ClientResponse, limit: int, what: str) -> bytes:
-    body = bytearray()
-    async for data in response.content.iter_any():
-        body += data
-        if len(body) > limit:
-            raise MobyError(f"the registry sends a {what} of more than {limit} bytes; refused")
-    return bytes(body)
-
-
-async def _registry_error(response: ClientResponse) -> tuple[str, str]:
-    """Code and message of the first error in the body, made one printable line; empty where there is none."""
-    try:
-        first = json.loads(await _read(response, _ERROR_LIMIT, "error"))["errors"][0]
-        code, message = str(first.get("code", "")), str(first.get("message", ""))
-    except (MobyError, ValueError, LookupError, TypeError, AttributeError):
-        return "", ""
-    return code, "".join(character if character.isprintable() else " " for character in message)[:300]
-
-
-def _basic(auth: RegistryAuth) -> str:
-    return "Basic " + base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode()
-
-
-def _proxy(url: URL) -> str | None:
-    """The proxy that the environment names. (aiohttp's own way would also send logins from ``~/.netrc``.)"""
-    if not any(name.lower().endswith("_proxy") for name in os.environ) or not url.host or is_loopback(url.host):
-        return None
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    return None if proxy_bypass(url.host) else proxies.get(url.scheme) or proxies.get("all")
+        return decode(body, kind)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise MobyError(f"registry {domain} sends a list that cannot be read: {error}") from error

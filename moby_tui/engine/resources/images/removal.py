@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images import describe, staging
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import Conflict
@@ -17,14 +21,26 @@ from moby_tui.schema.base import Filters
 from moby_tui.schema.image import ImageDeleted, ImagesPruned
 
 UsedBy = Callable[[str], list[tuple[str, bool]]]
-#: Layers and blobs that are kept although no image has them.
-Held = Callable[[], tuple[set[str], set[str]]]
 #: What was fetched whole by a pull that did not end is kept this long (seconds) for another try.
 _GRACE = 3600.0
 
 
+@dataclass(frozen=True)
+class Prunable:
+    """What a prune takes: images with their references, what it will say of them, and the layers and blobs that go with it."""
+
+    images: list[tuple[ImageRecord, list[str]]]
+    steps: list[ImageDeleted]
+    digests: set[str]
+    size: int
+
+    def told(self) -> ImagesPruned:
+        return ImagesPruned(images_deleted=self.steps or None, space_reclaimed=self.size)
+
+
 class Removal:
-    """``used_by`` names the containers of an image and whether each runs; ``told`` publishes an image's event."""
+    """``used_by`` names the containers of an image and whether each runs; ``told`` publishes an image's event; ``cached`` are the
+    layers and blobs that the build cache counts on."""
 
     def __init__(
         self,
@@ -33,16 +49,16 @@ class Removal:
         content: ContentStore,
         layers: LayerStore,
         used_by: UsedBy,
-        held: Held,
         told: Callable[[str, ImageRecord], None],
+        cached: Callable[[], set[str]],
     ) -> None:
         self._paths = paths
         self._rows = rows
         self._content = content
         self._layers = layers
         self._used_by = used_by
-        self._held = held
         self._told = told
+        self._cached = cached
 
     async def by_reference(self, record: ImageRecord, reference: Reference, *, force: bool, prune: bool) -> list[ImageDeleted]:
         """Takes one reference away, and the image with its last. Raises ``Conflict``."""
@@ -89,79 +105,111 @@ class Removal:
         return deleted
 
     async def prune(self, filters: Filters | None, find: Callable[[str], ImageRecord]) -> ImagesPruned:
-        """Removes images without a tag (``dangling=false``: all) that no container uses."""
+        """Removes images without a tag (``dangling=false``: all) that no container uses, and what was fetched or made for none."""
+        found = await self.prunable(filters, find)
+        for record, references in found.images:
+            self._untag(record, references)
+            self._unregister(record)
+        await self.discard(found.digests)
+        return found.told()
+
+    async def prunable(self, filters: Filters | None, find: Callable[[str], ImageRecord], gone: Collection[str] = ()) -> Prunable:
+        """What ``prune`` would take now, once the containers ``gone`` are removed."""
         describe.check_prune_filters(filters)
         dangling = True if describe.flag(filters, "dangling", True) else None
         known = self._rows.references()
-        pruned: list[ImageDeleted] = []
-        victims = []
+        images, steps = [], []
         for record in self._rows.all():
             references = known.get(record.id, [])
-            if not self._used_by(record.id) and describe.matches(record, references, filters, find, dangling=dangling):
-                pruned += self._untag(record, references)
-                pruned.append(self._unregister(record))
-                victims.append(record)
-        return ImagesPruned(images_deleted=pruned or None, space_reclaimed=await self.sweep(victims))
+            used = any(container not in gone for container, _ in self._used_by(record.id))
+            if not used and describe.matches(record, references, filters, find, dangling=dangling):
+                images.append((record, references))
+                steps += [*_untagged(references), ImageDeleted(deleted=record.id)]
+        cached = await in_thread(self._cached)
+        digests = self._unused([record for record, _ in images], cached)
+        return Prunable(images, steps, digests, await in_thread(self.measure, digests))
+
+    def _unused(self, removed: list[ImageRecord], cached: set[str]) -> set[str]:
+        """The layers and blobs that nothing needs once these images are gone. What the build ``cached`` is its own to give."""
+        ids = {record.id for record in removed}
+        used = _of([record for record in self._rows.all() if record.id not in ids])
+        present = {*self._layers.diff_ids(), *self._content.digests()}
+        return (present - used) - cached
+
+    def measure(self, digests: Iterable[str]) -> int:
+        """Bytes that these layers and blobs take on disk. Blocking."""
+        meter = Meter()
+        return sum(meter.of(self._layers.folder(digest)) + meter.of(self._content.path(digest)) for digest in digests)
+
+    async def discard(self, digests: Collection[str]) -> None:
+        """Takes away those of these layers and blobs that no image has. Where something arrives just now, the next sweep does."""
+        self._rows.condemn(digests)
+        await self.sweep()
+
+    def unneeded(self, digests: Collection[str], gone: Collection[str] = ()) -> set[str]:
+        """Those of these layers and blobs that no image has, but for the images ``gone``."""
+        return set(digests) - _of([record for record in self._rows.all() if record.id not in gone])
 
     def _untag(self, record: ImageRecord, references: list[str]) -> list[ImageDeleted]:
         self._rows.untag(references)
         for _ in references:
             self._told("untag", record)
-        return [ImageDeleted(untagged=name) for name in describe.tags(references) + describe.digests(references)]
+        return _untagged(references)
 
     async def _delete(self, record: ImageRecord) -> list[ImageDeleted]:
         deleted = [self._unregister(record)]
-        await self.sweep([record])
+        await self.sweep()
         return deleted
 
     def _unregister(self, record: ImageRecord) -> ImageDeleted:
-        self._rows.remove(record.id)
+        self._rows.remove(record)
         self._told("delete", record)
         return ImageDeleted(deleted=record.id)
 
-    async def sweep(self, removed: Iterable[ImageRecord] = ()) -> int:
-        """Deletes layers and blobs that no image uses: those of ``removed`` now, others once they are old. Returns bytes of layers.
+    async def sweep(self) -> None:
+        """Deletes layers and blobs that no image has: what is condemned now, the rest once it is old.
 
-        While a pull or load runs anywhere nothing is deleted, for it may count on what is there; a later sweep will.
+        While a pull or load runs anywhere nothing is deleted, for it may count on what is there; the next sweep will.
         """
         async with staging.claim(self._paths.staging, f"trash-{os.urandom(8).hex()}") as trash:
             with staging.exclusive(self._paths.blobs / "lock") as alone:
-                return self._discard(trash, list(removed)) if alone else 0
+                if alone:
+                    self._discard(trash)
 
-    async def sweep_old(self) -> None:
-        """Sweeps where nobody has done so for as long as what is unused is kept."""
+    async def sweep_late(self) -> None:
+        """Sweeps where a removal was cut short, or where nobody has swept for as long as what is unused is kept."""
         done = self._paths.cache / "swept"
         try:
-            if staging.age(done) <= _GRACE:
+            if staging.age(done) <= _GRACE and not self._rows.condemned():
                 return
         except FileNotFoundError:
             pass
         done.touch()
         await self.sweep()
 
-    def _discard(self, trash: Path, removed: list[ImageRecord]) -> int:
+    def _discard(self, trash: Path) -> None:
         """Moves what is unused to the trash, a rename each: quick, for others wait."""
-        used_layers, used_blobs = self._in_use()
-        condemned_layers = {diff_id for record in removed for diff_id in record.config.rootfs.diff_ids}
-        condemned_blobs = {digest for record in removed for digest in record.blobs}
-        reclaimed = 0
-        for diff_id in set(self._layers.diff_ids()) - used_layers:
+        used, condemned = _of(self._rows.all()) | self._cached(), self._rows.condemned()
+        for diff_id in set(self._layers.diff_ids()) - used:
             folder = self._layers.folder(diff_id)
-            if diff_id in condemned_layers or staging.age(folder) > _GRACE:
-                reclaimed += self._layers.size(diff_id)
+            if diff_id in condemned or staging.age(folder) > _GRACE:
+                fault.point("images.sweep layer")
                 folder.rename(trash / folder.name)
-        for digest in set(self._content.digests()) - used_blobs:
-            if digest in condemned_blobs or staging.age(self._content.path(digest)) > _GRACE:
+        for digest in set(self._content.digests()) - used:
+            if digest in condemned or staging.age(self._content.path(digest)) > _GRACE:
+                fault.point("images.sweep blob")
                 self._content.remove(digest)
-        return reclaimed
+        if condemned:
+            self._rows.swept(condemned)
 
-    def _in_use(self) -> tuple[set[str], set[str]]:
-        records = self._rows.all()
-        layers, blobs = self._held()
-        return (
-            layers.union(*(record.config.rootfs.diff_ids for record in records)),
-            blobs.union(*(record.blobs for record in records)),
-        )
+
+def _of(records: Iterable[ImageRecord]) -> set[str]:
+    """The layers and blobs of images."""
+    return set().union(*(record.content for record in records))
+
+
+def _untagged(references: list[str]) -> list[ImageDeleted]:
+    return [ImageDeleted(untagged=name) for name in describe.tags(references) + describe.digests(references)]
 
 
 def _with_its_digests(references: list[str], reference: Reference) -> list[str]:

@@ -16,6 +16,8 @@ from pathlib import Path
 from moby_tui.engine.resources.images.threads import in_thread
 
 _POLL_SECONDS = 0.1
+#: What begins so is kept though nobody holds it: see ``partial.py``.
+PARTIAL = "partial-"
 
 
 @asynccontextmanager
@@ -49,6 +51,8 @@ def collect(staging: Path) -> int:
     count = 0
     with suppress(FileNotFoundError):
         for folder in list(staging.iterdir()):
+            if folder.name.startswith(PARTIAL):
+                continue
             lock = _try_lock(folder, create=False)
             if lock is not None:
                 _release(folder, lock)

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.kernel.trees import disk_usage, remove
+from moby_tui.engine.kernel.trees import Meter, remove
 from moby_tui.engine.resources.volumes.filters import VolumeFilter
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
@@ -99,18 +99,25 @@ class VolumeManager:
 
     async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
         """Removes the anonymous volumes that no container uses; with the filter ``all`` named ones too. Also: label, label!."""
-        wanted = VolumeFilter(filters, frozenset(("all", "label", "label!")))
-        pruned = VolumesPruned(volumes_deleted=[])
         async with self.guard():
-            for volume in self._all():
-                candidate = wanted.all or ANONYMOUS in (volume.labels or {})
-                if candidate and wanted.matches(volume, lambda _name: False) and not self._used_by(volume.name):
-                    pruned.space_reclaimed += await self.size(volume.name)
-                    self._remove(volume.name)
-                    pruned.volumes_deleted = [*(pruned.volumes_deleted or ()), volume.name]
+            pruned = await self.prunable(filters=filters)
+            for name in pruned.volumes_deleted or ():
+                self._remove(name)
         await asyncio.to_thread(self._sweep)
         self._publish("volume", "prune", "", {"reclaimed": str(pruned.space_reclaimed)})
         return pruned
+
+    async def prunable(self, *, filters: Filters | None = None, gone: Collection[str] = ()) -> VolumesPruned:
+        """What ``prune`` would remove now, once the containers ``gone`` are removed."""
+        wanted = VolumeFilter(filters, frozenset(("all", "label", "label!")))
+        found = [
+            volume.name
+            for volume in self._all()
+            if (wanted.all or ANONYMOUS in (volume.labels or {}))
+            and wanted.matches(volume, lambda _name: False)
+            and not set(self._used_by(volume.name)) - set(gone)
+        ]
+        return VolumesPruned(volumes_deleted=found, space_reclaimed=sum([await self.size(name) for name in found]))
 
     # For containers
 
@@ -161,7 +168,7 @@ class VolumeManager:
 
     async def size(self, name: str) -> int:
         """Bytes that a volume takes on disk; a file with several names counts once."""
-        return await asyncio.to_thread(disk_usage, self._folder / name)
+        return await asyncio.to_thread(Meter().of, self._folder / name)
 
     @staticmethod
     def mount_events(action: str, container_id: str, mounts: Mounts) -> Events:

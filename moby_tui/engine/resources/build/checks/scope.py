@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from moby_tui.engine.resources.build import arguments, shell_words
 from moby_tui.engine.resources.build.checks.finding import Finding, Findings
 from moby_tui.engine.resources.build.parser import Instruction, nearest
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images import reference
 from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.patterns import Ignore
 
 _DEFAULT = "PATH"
 _EXPANDED = ("EXPOSE", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")

@@ -1,0 +1,117 @@
+"""Which image a name means: references, ids and prefixes of ids, looked up in the rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+from moby_tui.engine.resources.images import describe
+from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.errors import InvalidArgument, NotFound
+
+_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
+
+
+class Names:
+    """The names of the images of one store."""
+
+    def __init__(self, rows: ImageRows) -> None:
+        self._rows = rows
+
+    def find(self, ref: str) -> ImageRecord:
+        """Docker's order: full id, reference, unique prefix of an id."""
+        if (full := _ID.fullmatch(ref)) and (record := self._rows.get("sha256:" + full[1])):
+            return record
+        if reference := self.reference_of(ref):
+            record = self._rows.by_reference(reference.key)
+            assert record
+            return record
+        if prefix := _ID_PREFIX.fullmatch(ref):
+            ids = self._rows.by_prefix(prefix[1])
+            if len(ids) > 1:
+                raise InvalidArgument(f"multiple IDs found with provided prefix: {ref}")
+            if ids and (record := self._rows.get(ids[0])):
+                return record
+        if not _ID_PREFIX.fullmatch(ref):
+            parse(ref)  # what cannot be a name is wrong rather than missing
+        raise describe.missing(ref)
+
+    def reference_of(self, ref: str) -> Reference | None:
+        """The reference that ``ref`` writes, if the store has it."""
+        try:
+            reference = parse(ref).tagged()
+        except InvalidArgument:
+            return None
+        return reference if self._rows.by_reference(reference.key) else None
+
+    def elsewhere(self, ref: str) -> Reference:
+        """The name of an image in its registry; an id stands for the first name that the image has. Raises ``NotFound``."""
+        if self.reference_of(ref) is None and _ID_PREFIX.fullmatch(ref):
+            names = sorted(map(parse, self._rows.references_of(self.find(ref).id)), key=lambda name: bool(name.digest))
+            if not names:
+                raise NotFound(f"{ref} has no name: nothing is known of it in a registry")
+            return names[0]
+        return parse(ref).tagged()
+
+    def digest_of(self, reference: Reference) -> str:
+        """The digest that a name has in its registry, where the image is here; empty where it is not.
+
+        Raises ``NotFound`` for one that was made here: what the registry has under the name may be another.
+        """
+        record = self._rows.by_reference(reference.key)
+        if reference.digest or record is None:
+            return reference.digest
+        for name in map(parse, self._rows.references_of(record.id)):
+            if name.digest and name.repository == reference.repository:
+                return name.digest
+        raise NotFound(
+            f"{reference.familiar} was not pulled or pushed: it has no digest in {reference.familiar_repository}; push it first"
+        )
+
+    def named(self, ref: str) -> Iterator[tuple[ImageRecord, Reference | None]]:
+        """The images that a name stands for, each with the name that it has there; an id has none."""
+        with suppress(InvalidArgument):
+            asked = parse(ref)
+            if not asked.tag and not asked.digest:
+                known = [(ident, parse(key)) for ident, keys in self._rows.references().items() for key in keys]
+                tags = [(ident, name) for ident, name in known if name.repository == asked.repository and name.tag]
+                for ident, name in tags:
+                    if record := self._rows.get(ident):
+                        yield record, name
+                if tags:
+                    return
+        reference = self.reference_of(ref)
+        yield self.find(ref), reference if reference and reference.tag else None
+
+    def pushed(self, reference: str, *, all_tags: bool) -> list[tuple[Reference, ImageRecord]]:
+        asked = parse(reference)
+        if asked.digest:
+            raise InvalidArgument("cannot push a digest reference")
+        if all_tags:
+            if asked.tag:
+                raise InvalidArgument("tag can't be used with --all-tags/-a")
+            keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
+            tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
+            found = [(name, record) for name, record in tags if record]
+            if not found:
+                raise NotFound(f"An image does not exist locally with the tag: {asked.familiar_repository}")
+            return found
+        wanted = asked.tagged()
+        record = self._rows.by_reference(wanted.key)
+        if record is None:
+            raise NotFound(f"An image does not exist locally with the tag: {wanted.familiar}")
+        return [(wanted, record)]
+
+    def lenders(self, target: Reference) -> dict[str, list[str]]:
+        """For each blob the other repositories of the registry that an image with it was pulled from or pushed to."""
+        found: dict[str, list[str]] = {}
+        for ident, keys in self._rows.references().items():
+            names = [parse(key) for key in keys]
+            paths = {name.path for name in names if name.digest and name.domain == target.domain and name.path != target.path}
+            record = self._rows.get(ident) if paths else None
+            for digest in record.blobs if record else []:
+                found.setdefault(digest, []).extend(sorted(paths))
+        return found

@@ -1,0 +1,63 @@
+"""What explore says of layers, held against what an overlay of them shows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from image_store import Store, load
+
+import images_data
+from images_data import ImageData, Tar
+from moby_tui.errors import InvalidArgument, NotFound
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def layered() -> ImageData:
+    lowest = Tar().directory("d").add("d/a", data=b"a" * 100).add("d/b", data=b"b" * 50).add("kept", data=b"k" * 10)
+    lowest.add("turned", data=b"t" * 7).directory("was").add("was/deep", data=b"w" * 9).link("again", "kept")
+    middle = Tar().add("d/a", data=b"A" * 30).add("d/.wh.b").add("new", data=b"n" * 5)
+    middle.directory("turned").add("turned/in", data=b"i").add("was", data=b"file")
+    upper = Tar().directory("d").add("d/.wh..wh..opq").add("d/c", data=b"c" * 3).add("d/a", data=b"a" * 100)
+    return ImageData([lowest.bytes(), middle.bytes(), upper.bytes()])
+
+
+async def test_each_layer_is_told(store: Store) -> None:
+    await load(store, images_data.docker_archive((layered(), ["x:1"])))
+    found = await store.images.explore("x:1")
+    told = [(layer.added, layer.changed, layer.deleted, layer.size, layer.wasted) for layer in found.layers]
+    assert told == [(6, 0, 0, 176, 166), (3, 1, 3, 40, 30), (1, 1, 0, 103, 0)]
+    assert (found.size, found.wasted, found.files) == (319, 196, 7)
+    assert found.layers[0].created_by == "layer 0"
+    assert [(file.path, file.copies, file.size) for file in found.wasted_files[:2]] == [("d/a", 2, 130), ("d/b", 1, 50)]
+    changes = [(item.layer, item.kind, item.path, item.size) async for item in store.images.layer_files("x:1", layer=1)]
+    assert changes == [
+        (1, "added", "new", 5),
+        (1, "deleted", "turned", 7),
+        (1, "added", "was", 4),
+        (1, "changed", "d/a", 30),
+        (1, "deleted", "d/b", 50),
+        (1, "added", "turned/in", 1),
+        (1, "deleted", "was/deep", 9),
+    ]
+    assert len([item async for item in store.images.layer_files("x:1")]) == 6 + 7 + 2
+    with pytest.raises(InvalidArgument, match="no layer 3"):
+        await anext(store.images.layer_files("x:1", layer=3))
+    with pytest.raises(NotFound):
+        await store.images.explore("y")
+
+
+def test_the_command_line_shows_it(cli: Cli, tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(images_data.docker_archive((layered(), ["x:1"])))
+    cli("load", "-i", str(archive))
+    shown = cli("image", "explore", "x:1").stdout
+    assert "Wasted:      196B" in shown and "d/a" in shown
+    assert json.loads(cli("image", "explore", "--json", "x:1").stdout)["Wasted"] == 196
+    assert "C      30B /d/a" in cli("image", "explore", "--layer", "1", "x:1").stdout
+    assert len(cli("image", "explore", "--files", "--format", "json", "x:1").stdout.splitlines()) == 15
+    assert "moby: --json and --format" in cli("image", "explore", "--json", "--format", "x", "x:1", check=False).stderr
