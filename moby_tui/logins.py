@@ -55,6 +55,13 @@ def find(domain: str) -> RegistryAuth | None:
     return None
 
 
+def known() -> dict[str, RegistryAuth]:
+    """Every login of the file, by registry; those that only a helper knows are not among them. Raises ``MobyError``."""
+    auths = _read().get("auths")
+    domains = {domain_of(key) for key in auths} if isinstance(auths, dict) else set()
+    return {domain: auth for domain in domains if (auth := find(domain)) is not None}
+
+
 def store(domain: str, auth: RegistryAuth) -> str:
     """Keeps a login; returns where, if that is the file, in which anybody who may read it can. Raises ``MobyError``."""
     configuration = _read()

@@ -48,6 +48,39 @@ def extract(archive: tarfile.TarFile, folder: str, *, name: str, owners: bool) -
             raise InvalidArgument(f"cannot unpack {place!r}: {str(error).lower()}") from None
 
 
+def extract_all(archive: tarfile.TarFile, folder: str) -> None:
+    """Unpacks a whole root file system into ``folder``, over what is there, with its modes and times; all of it belongs to the caller.
+
+    As ``extract`` it writes nothing outside; devices and pipes are left out, and set-id bits. Raises ``InvalidArgument``.
+    """
+    directories: list[tuple[str, float]] = []
+    for member in archive:
+        name = os.path.normpath(member.name.lstrip("/"))
+        if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+            continue
+        if name == "." and member.isdir():
+            continue
+        link = os.path.normpath(member.linkname.lstrip("/")) if member.islnk() else member.linkname
+        path = os.path.join(folder, name)
+        try:
+            _clear_way(folder, name)
+            if member.islnk():
+                _clear_way(folder, link)
+            if not member.isdir() and os.path.lexists(path):
+                os.unlink(path)
+            mode = (member.mode & 0o777) | (0o700 if member.isdir() else 0)
+            own = member.replace(
+                name=name, linkname=link, uid=os.geteuid(), gid=os.getegid(), uname="", gname="", mode=mode, deep=False
+            )
+            archive.extract(own, folder, numeric_owner=True, filter="fully_trusted")
+        except (tarfile.TarError, OSError) as error:
+            raise InvalidArgument(f"cannot unpack {name!r}: {str(error).lower()}") from None
+        if member.isdir():
+            directories.append((path, member.mtime))
+    for path, moment in reversed(directories):
+        os.utime(path, (moment, moment), follow_symlinks=False)
+
+
 def _renamed(name: str, old: str, new: str) -> str:
     """The name with its first part, ``old``, replaced. Raises ``InvalidArgument`` where it does not begin with it."""
     name = name.rstrip("/")

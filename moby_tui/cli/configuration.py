@@ -135,7 +135,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         storage_opt=environment.pairs("--storage-opt", options.storage_opt) or None,
         # network
         publish_all_ports=options.publish_all,
-        extra_hosts=_extra_hosts(options.add_host) or None,
+        extra_hosts=extra_hosts(options.add_host) or None,
         dns=options.dns or None,
         dns_options=options.dns_option or None,
         dns_search=options.dns_search or None,
@@ -209,7 +209,7 @@ def _restart(text: str, *, auto_remove: bool) -> RestartPolicy:
     return RestartPolicy(name=name, maximum_retry_count=int(count or 0))
 
 
-def _extra_hosts(specs: Iterable[str]) -> list[str]:
+def extra_hosts(specs: Iterable[str]) -> list[str]:
     """``host:ip``, however it was written (``host=ip``, brackets around IPv6)."""
     hosts = []
     for spec in specs:

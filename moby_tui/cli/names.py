@@ -62,7 +62,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
         "Look at registries",
         {name: "registry" for name in ("inspect", "ls", "referrers", "rm", "tags")},
     ),
-    "builder": ("Manage builds", {"build": "build", "prune": "prune:builder"}),
+    "builder": ("Manage builds", {"build": "build", "du": "build_cache", "prune": "prune:builder"}),
 }
 LEAVES = {
     **{name: where for name, where in CONTAINER.items() if name not in ("ls", "inspect", "prune")},

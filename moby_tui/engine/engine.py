@@ -116,6 +116,8 @@ class Engine:
         return self
 
     def _cached(self) -> set[str]:
+        if not self.paths.build_steps.is_dir():
+            return set()
         from moby_tui.engine.resources.build import pruning
 
         return pruning.named(self.paths.build_steps)

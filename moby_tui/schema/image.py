@@ -122,6 +122,16 @@ class ErrorDetail(Struct, kw_only=True, omit_defaults=True):
     code: int = 0
 
 
+class BuildStep(Struct, kw_only=True, omit_defaults=True):
+    """One step of a build that is told live: ``state`` is ``begun``, ``cached``, ``done`` or ``failed``, or empty for what it says
+    meanwhile. Times are Unix seconds."""
+
+    id: int
+    name: str = ""
+    state: str = ""
+    time: float = 0
+
+
 class Progress(
     Struct, kw_only=True, omit_defaults=True, rename={"progress_detail": "progressDetail", "error_detail": "errorDetail"}
 ):
@@ -137,6 +147,11 @@ class Progress(
     aux: dict[str, str | int] | None = None
     error: str | None = None
     error_detail: ErrorDetail | None = None
+    #: of a build that is told live
+    step: BuildStep | None = None
+    #: a piece of what a build makes for its caller, of the output (counted from 0, the caches after them) of this number
+    output: bytes | None = None
+    number: int = 0
 
 
 class RegistryAuth(Struct, kw_only=True, omit_defaults=True):

@@ -6,9 +6,12 @@ import io
 import tarfile
 import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from moby_tui.engine.engine import Engine
+from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
 from moby_tui.schema.image import Progress
 
@@ -38,7 +41,8 @@ class Build:
         self._options = options
 
     def lines(self) -> AsyncGenerator[Progress, None]:
-        return self._engine.builder.build(self._pieces(), **self._options)  # type: ignore[return-value]
+        contexts = self._options.pop("uploads", None)
+        return self._engine.builder.build(self._pieces(), BuildOptions(**self._options), contexts)  # type: ignore[return-value]
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         yield self._sent[:1000]
@@ -68,3 +72,16 @@ async def run(engine: Engine, image: str, cmd: list[str] | None = None, entrypoi
     stream.close()
     await engine.containers.remove(ident, volumes=True)
     return status, out.decode()
+
+
+@asynccontextmanager
+async def another(roots: tuple[Path, Path], archive: Path) -> AsyncIterator[Engine]:
+    """An engine that has the base image and nothing else."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield archive.read_bytes()
+
+    async with Engine.open(roots[0].parent / "d2", roots[1].parent / "r2") as engine:
+        async for _ in engine.images.load(content()):
+            pass
+        yield engine

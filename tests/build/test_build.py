@@ -253,7 +253,7 @@ async def test_where_a_copy_goes(engine: Engine) -> None:
         ("COPY none /", "file not found"),
         ("COPY a /bin/sh/x", "Not a directory"),
         ("COPY --chown=nobody-such a /", "unable to find user nobody-such"),
-        ("COPY --chmod=u+x a /", "invalid chmod parameter"),
+        ("COPY --chmod=u+y a /", "invalid chmod parameter"),
         ("RUN true\nCOPY a", "requires at least two arguments"),
     ):
         with pytest.raises(InvalidArgument, match=message) as caught:
@@ -263,16 +263,9 @@ async def test_where_a_copy_goes(engine: Engine) -> None:
 
 
 async def test_what_is_missing_is_refused_by_name(engine: Engine) -> None:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        archive.addfile(tarfile.TarInfo("x"))
-    for line, message in (
-        ("RUN --security=insecure true", "RUN --security (Dockerfile line 2) is not implemented yet"),
-        ("RUN --mount=type=ssh true", "RUN --mount=type=ssh is not implemented yet (Dockerfile line 2)"),
-    ):
-        with pytest.raises(NotImplementedYet) as caught:
-            await build(engine, f"FROM busybox\n{line}\n", {"a.tar.gz": packed.getvalue()})
-        assert caught.value.message == message
+    with pytest.raises(NotImplementedYet) as caught:
+        await build(engine, "FROM busybox\nRUN --device=vendor.com/device=x true\n")
+    assert caught.value.message == "RUN --device (Dockerfile line 2) is not implemented yet"
 
 
 async def test_a_hostile_context_reaches_nothing(engine: Engine, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ async def test_docker_build(busybox: str, engine: Engine, project: Path, tmp_pat
 
 @pytest.mark.usefixtures("busybox")
 def test_moby_build(cli: Callable[..., subprocess.CompletedProcess[str]], project: Path) -> None:
-    assert "Successfully tagged made:latest" in cli("build", "-t", "made", str(project)).stdout
+    assert "[2/3] COPY said /" in cli("build", "-t", "made", str(project)).stderr
     assert cli("run", "--rm", "--network", "none", "made").stdout == "built\n"
     (project / "Dockerfile").write_text("FROM busybox\nRUN exit 9\n")
     failed = cli("build", str(project), check=False)

@@ -18,7 +18,7 @@ from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.build import mounts, shell_words
 from moby_tui.engine.resources.build.parser import parse
 from moby_tui.engine.resources.build.step import StepFailed
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -158,8 +158,8 @@ async def test_secrets_are_seen_and_not_kept(engine: Engine) -> None:
         ("type=bind,source=none,target=/x", InvalidArgument, "none"),
         ("type=bind,source=../../etc,target=/x", InvalidArgument, "etc"),
         ("target", InvalidArgument, "must be a key=value pair"),
-        ("type=ssh", NotImplementedYet, "type=ssh"),
-        ("type=bind,target=/x,rw", NotImplementedYet, "rw in RUN --mount=type=bind"),
+        ("type=ssh,required", NotFound, "ssh agent default: not found; forward it with --ssh default"),
+        ("type=bind,target=/x,rw=maybe", InvalidArgument, "it is true or false"),
     ],
 )
 async def test_mounts_that_cannot_be(engine: Engine, text: str, kind: type[MobyError], said: str) -> None:
@@ -260,10 +260,9 @@ async def test_add_fetches_and_verifies(engine: Engine) -> None:
         for line, kind, said in (
             (f"ADD --checksum=sha256:{'0' * 64} {at}/x /y", MobyError, "digest mismatch"),
             (f"ADD --checksum=md5:1 {at}/x /y", InvalidArgument, "invalid checksum"),
-            (f"ADD --checksum={right} Dockerfile /y", InvalidArgument, "anything but one HTTP source"),
+            (f"ADD --checksum={right} Dockerfile /y", InvalidArgument, "anything but one HTTP or Git source"),
             (f"ADD {at}/gone /y", Unavailable, "answers 404"),
             (f"ADD {at}/ /y/", InvalidArgument, "cannot determine filename"),
-            ("ADD git@host:x/y /z", NotImplementedYet, "from a repository"),
         ):
             with pytest.raises(kind, match=said):
                 await build(engine, f"FROM busybox\n{line}\n")
@@ -298,7 +297,7 @@ async def test_a_step_that_fails_lets_go_of_its_mounts(engine: Engine) -> None:
 
 def test_a_mount_is_read_as_buildkit_does() -> None:
     found = mounts.read("dst=x,src=/a,ro", "/w")
-    assert (found.kind, found.target, found.options["source"], found.flag("readonly")) == ("bind", "/w/x", "/a", True)
+    assert (found.kind, found.target, found.options["source"], found.flag("rw")) == ("bind", "/w/x", "/a", False)
     values: dict[str, Any] = mounts.read("type=secret,target=/etc/key", "/").options
     assert values["id"] == "key"
 

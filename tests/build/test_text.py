@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.resources.build.parser import parse
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.build.shell_words import expand, raw_words, split
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.patterns import Ignore
 
 VARIABLES = {"SET": "value", "EMPTY": "", "TWO": "a b"}
 

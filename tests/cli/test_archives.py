@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.cli.archive import add_tree, extract, placement
-from moby_tui.cli.context import Ignore, add_context
+from moby_tui.cli.context import add_context
 from moby_tui.cli.streams import packed, unpacked
 from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.patterns import Ignore
 
 
 def archive_of(*members: tuple[str, bytes, str, bytes]) -> tarfile.TarFile:

@@ -13,6 +13,7 @@ import images_data
 from images_data import ImageData, Tar
 from moby_tui.engine.engine import Engine
 from moby_tui.schema.base import Filters
+from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.system import DiskUsage, PruneOptions
 from moby_tui.schema.volume import VolumeCreate
@@ -43,7 +44,7 @@ async def load(engine: Engine, archive: bytes) -> None:
 
 async def build(engine: Engine, text: str, tag: str) -> None:
     context = Tar().add("Dockerfile", data=text.encode()).bytes()
-    async for _ in engine.builder.build(piece(context), tags=[tag]):
+    async for _ in engine.builder.build(piece(context), BuildOptions(tags=[tag])):
         pass
 
 

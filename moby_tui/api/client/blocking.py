@@ -6,10 +6,11 @@ Nothing is built of these at run time (``moby_tui.sync`` wraps what there is); a
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
+from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerConfig,
@@ -195,17 +196,11 @@ class Volumes(Protocol):
 class Builder(Protocol):
     def build(
         self,
-        context: AsyncIterator[bytes],
-        *,
-        dockerfile: str = "Dockerfile",
-        tags: list[str] | None = None,
-        build_args: dict[str, str] | None = None,
-        labels: dict[str, str] | None = None,
-        target: str = "",
-        no_cache: bool = False,
-        secrets: dict[str, bytes] | None = None,
+        context: AsyncIterator[bytes] | None = None,
+        options: BuildOptions | None = None,
+        contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
     ) -> Iterator[Progress]: ...
-    def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned: ...
+    def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned: ...
 
 
 class Events(Protocol):

@@ -16,8 +16,9 @@ import msgspec
 
 from moby_tui.api.client import lenient
 from moby_tui.api.client.address import Address
+from moby_tui.api.client.builds import RemoteBuilder
 from moby_tui.api.client.containers import RemoteContainers
-from moby_tui.api.client.images import RemoteBuilder, RemoteImages
+from moby_tui.api.client.images import RemoteImages
 from moby_tui.api.client.objects import RemoteEvents, RemoteNetworks, RemoteSystem, RemoteVolumes
 from moby_tui.api.client.registries import RemoteRegistry
 from moby_tui.api.client.transport import Body, Exchange
@@ -72,6 +73,7 @@ class Session:
         self._address = address
         self._negotiating = asyncio.Lock()
         self._version: tuple[int, int] | None = None
+        self._can: frozenset[str] = frozenset()
 
     async def version(self) -> tuple[int, int]:
         """The newest API version that both speak."""
@@ -80,10 +82,21 @@ class Session:
                 self._version = await self._negotiate()
             return self._version
 
+    async def can(self, feature: str) -> bool:
+        """Whether the far engine is one of ours, and has what the API does not."""
+        await self.version()
+        return feature in self._can
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody can listen on the way."""
+        return bool(self._address.path) or self._address.host in ("127.0.0.1", "::1", "localhost")
+
     async def _negotiate(self) -> tuple[int, int]:
         exchange = await Exchange.start(self._address, "HEAD", "/_ping", {}, None)
         await exchange.close()
         theirs = parse_version(exchange.headers.get("api-version", MIN_API_VERSION))
+        self._can = frozenset(exchange.headers.get("moby-features", "").split())
         if theirs < parse_version(MIN_API_VERSION):
             raise InvalidArgument(
                 f"the engine at {self._address} is too old: API {theirs[0]}.{theirs[1]}, need {MIN_API_VERSION}"

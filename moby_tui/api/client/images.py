@@ -11,11 +11,10 @@ from urllib.parse import quote
 
 from moby_tui.api.client.ours import ours
 from moby_tui.api.client.transport import Body
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
-    BuildPruned,
     ImageDeleted,
     ImageHistory,
     ImageInspect,
@@ -29,7 +28,7 @@ from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session
 
-_TAR = {"Content-Type": "application/x-tar"}
+TAR = {"Content-Type": "application/x-tar"}
 
 
 def _path(ref: str, rest: str = "") -> str:
@@ -46,7 +45,7 @@ def split(reference: str) -> tuple[str, str]:
     return (f"{head}/{repository}" if head else repository), tag or "latest"
 
 
-async def _progress(
+async def progress(
     session: Session,
     path: str,
     query: Mapping[str, object],
@@ -108,7 +107,7 @@ class RemoteImages:
             tag = ""
         headers = _authorization(auth)
         query = {"fromImage": name, "tag": tag, "platform": platform}
-        return _progress(self._session, "/images/create", query, headers=headers)
+        return progress(self._session, "/images/create", query, headers=headers)
 
     def push(
         self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
@@ -116,7 +115,7 @@ class RemoteImages:
         name, tag = split(reference)
         # the header is wanted even where there is no login to send
         headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth or RegistryAuth())).decode()}
-        return _progress(
+        return progress(
             self._session,
             _path(name, "/push"),
             {"tag": tag or ("" if all_tags else "latest"), "platform": _platform(platform)},
@@ -125,7 +124,7 @@ class RemoteImages:
 
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
         query = {"quiet": int(quiet), "platform": _platform(platform)}
-        return _progress(self._session, "/images/load", query, body=archive, headers=_TAR)
+        return progress(self._session, "/images/load", query, body=archive, headers=TAR)
 
     async def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
         query = {"names": list(refs), "platform": [_platform(platform) for platform in platforms]}
@@ -145,7 +144,7 @@ class RemoteImages:
     ) -> AsyncIterator[Progress]:
         repo, tag = split(reference) if reference else ("", "")
         query = {"fromSrc": "-", "repo": repo, "tag": tag, "message": message, "changes": changes, "platform": platform}
-        return _progress(self._session, "/images/create", query, body=archive, headers=_TAR)
+        return progress(self._session, "/images/create", query, body=archive, headers=TAR)
 
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
         return await self._session.get(_path(ref, "/json"), ImageInspect, {"platform": _platform(platform)})
@@ -190,37 +189,3 @@ class RemoteImages:
             path, query = f"/moby{_path(ref, '/attestations')}", {"statements": statements, "type": predicate_type}
             exchange = await self._session.open("GET", path, query, headers=_authorization(auth))
             return await self._session.read(exchange, builtins.list[Attestation])
-
-
-class RemoteBuilder:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def build(
-        self,
-        context: AsyncIterator[bytes],
-        *,
-        dockerfile: str = "Dockerfile",
-        tags: list[str] | None = None,
-        build_args: dict[str, str] | None = None,
-        labels: dict[str, str] | None = None,
-        target: str = "",
-        no_cache: bool = False,
-        secrets: dict[str, bytes] | None = None,
-    ) -> AsyncIterator[Progress]:
-        if secrets:
-            raise NotImplementedYet(
-                "--secret with an engine elsewhere (the API has no place for it outside of BuildKit's own protocol)"
-            )
-        query = {
-            "dockerfile": dockerfile,
-            "t": tags,
-            "buildargs": build_args,
-            "labels": labels,
-            "target": target,
-            "nocache": no_cache,
-        }
-        return _progress(self._session, "/build", query, body=context, headers=_TAR)
-
-    async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned:
-        return await self._session.ask("POST", "/build/prune", BuildPruned, {"all": all, "filters": filters})

@@ -7,10 +7,11 @@ All calls are coroutines or asynchronous iterators in schema types, and raise th
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
+from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerConfig,
@@ -250,17 +251,15 @@ class Volumes(Protocol):
 class Builder(Protocol):
     def build(
         self,
-        context: AsyncIterator[bytes],
-        *,
-        dockerfile: str = "Dockerfile",
-        tags: list[str] | None = None,
-        build_args: dict[str, str] | None = None,
-        labels: dict[str, str] | None = None,
-        target: str = "",
-        no_cache: bool = False,
-        secrets: dict[str, bytes] | None = None,
-    ) -> AsyncIterator[Progress]: ...
-    async def prune(self, *, all: bool = False, filters: Filters | None = None) -> BuildPruned: ...
+        context: AsyncIterator[bytes] | None = None,
+        options: BuildOptions | None = None,
+        contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
+    ) -> AsyncIterator[Progress]:
+        """A tar of the context, or nothing where ``options.remote`` names one; ``contexts`` are what ``options.contexts`` says comes along,
+        in its order. The last line with ``aux`` has the image's ``ID``; ``output`` are pieces of what was asked for as a file."""
+        ...
+
+    async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned: ...
 
 
 class Events(Protocol):

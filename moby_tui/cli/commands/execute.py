@@ -36,10 +36,10 @@ def execute(options: ExecOptions, container: str, words: list[str]) -> int:
 
     attached_stdin = options.interactive and not options.detach
     require_terminal(tty=options.tty, stdin=attached_stdin)
-    return session.call(lambda client: _execute(client, options, container, _request(options, words), stdin=attached_stdin))
+    return session.call(lambda client: run_attached(client, options, container, request_of(options, words), stdin=attached_stdin))
 
 
-def _request(options: ExecOptions, command: list[str]) -> ExecCreate:
+def request_of(options: ExecOptions, command: list[str]) -> ExecCreate:
     import os
 
     from moby_tui.cli.terminal import raw
@@ -63,7 +63,7 @@ def _request(options: ExecOptions, command: list[str]) -> ExecCreate:
     )
 
 
-async def _execute(client: Client, options: ExecOptions, container: str, request: ExecCreate, *, stdin: bool) -> int:
+async def run_attached(client: Client, options: ExecOptions, container: str, request: ExecCreate, *, stdin: bool) -> int:
     from contextlib import nullcontext
 
     from moby_tui.cli.terminal.attachment import Attachment

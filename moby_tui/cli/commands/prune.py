@@ -105,7 +105,8 @@ async def _volumes(client: Client, filters: Filters) -> int:
 
 async def _builds(client: Client, filters: Filters) -> int:
     every = filters.pop("all", None) is not None
-    done = await client.builder.prune(all=every, filters=filters)
+    keep = int("".join(filters.pop("keep-storage", ())) or 0)
+    done = await client.builder.prune(all=every, filters=filters, keep_storage=keep)
     _tell("Deleted build cache objects:", done.caches_deleted or [])
     return done.space_reclaimed
 
@@ -167,12 +168,34 @@ def builder(
     filter: Filter = None,
     dry_run: DryRun = False,
     all: Annotated[bool, typer.Option("-a", "--all", help="Remove what images are made of too, not just the rest")] = False,
+    keep_storage: Annotated[
+        str,
+        typer.Option(
+            "--keep-storage",
+            "--max-used-space",
+            help="Bytes that may stay, of what was used last",
+            metavar="bytes",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
-    """Remove build cache, and what RUN --mount=type=cache kept."""
+    """Remove build cache, and what RUN --mount=type=cache kept.
+
+    Examples:
+
+      moby builder prune --keep-storage 10g --force
+
+      moby builder prune --all --filter until=48h --dry-run
+    """
     from moby_tui.cli.values.filters import parse_filters
+    from moby_tui.cli.values.units import parse_size
 
     what = "all build cache" if all else "all dangling build cache"
-    _prune(["build"], f"This will remove {what}.", parse_filters(filter or []), force=force, dry_run=dry_run, all_images=all)
+    filters = parse_filters(filter or [])
+    if keep_storage:
+        filters["keep-storage"] = [str(parse_size(keep_storage))]
+        what = f"the build cache that was not used for longest, but for {keep_storage}"
+    _prune(["build"], f"This will remove {what}.", filters, force=force, dry_run=dry_run, all_images=all)
 
 
 @app.command("system")

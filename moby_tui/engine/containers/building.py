@@ -52,20 +52,57 @@ class ContainerSteps:
             entrypoint=[""],
             cmd=step.command,
             env=step.environment,
-            # what RUN --mount brings belongs to the host's ids
-            host_config=HostConfig(
-                log_config=LogConfig(type="none"), network_mode=step.network, userns_mode="host" if step.trees else ""
-            ),
+            host_config=_host(step),
         )
-        record = parts.get((await creation.create(parts, asked, "")).id)
-        mounts = [MountPoint(type="bind", destination=destination) for destination in step.trees]
-        record = msgspec.structs.replace(record, mounts=[*record.mounts, *mounts])
+        record = await _created(parts, asked, step)
         try:
             began(record.id)
             exit_code = await _run(parts, record, output, step.trees)
             yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record))
         finally:
             await _remove(parts, record)
+
+    async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:
+        """Its first process does nothing: whoever wants to look runs a shell beside it. Raises what a start can fail with."""
+        image = msgspec.structs.replace(step.image, layers=[ended.upper, *step.image.layers])
+        parts = msgspec.structs.replace(self._parts, images=_StepImages(image))
+        asked = ContainerCreate(
+            image=step.image.id or step.image.reference,
+            entrypoint=[""],
+            # it reads what nobody writes
+            cmd=["/bin/sh", "-c", "read -r _"],
+            open_stdin=True,
+            env=step.environment,
+            host_config=_host(step),
+        )
+        record = await _created(parts, asked, step)
+        waiting = ending.wait(parts, record, "next-exit")
+        try:
+            await starting.start(parts, record, trees=step.trees)
+            began(record.id)
+            with suppress(NotFound):
+                await waiting.result()
+        finally:
+            await waiting.close()
+            # whoever looked at it may be removing it too
+            with suppress(FileNotFoundError):
+                await _remove(parts, record)
+
+
+def _host(step: Step) -> HostConfig:
+    network = step.host.network_mode or "default" if step.network == "default" else step.network
+    host = msgspec.structs.replace(step.host, log_config=LogConfig(type="none"), network_mode=network, privileged=step.insecure)
+    if step.trees:
+        # what RUN --mount brings belongs to the host's ids
+        host.userns_mode = "host"
+    return host
+
+
+async def _created(parts: Parts, asked: ContainerCreate, step: Step) -> ContainerRecord:
+    """With a place for each tree; the trees themselves come with its start."""
+    record = parts.get((await creation.create(parts, asked, "")).id)
+    mounts = [MountPoint(type="bind", destination=destination) for destination in step.trees]
+    return msgspec.structs.replace(record, mounts=[*record.mounts, *mounts])
 
 
 async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, bytes], None], trees: Mapping[str, int]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import stat
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
@@ -83,8 +84,20 @@ def subtree(root: int, place: int) -> int:
     if calls.unshare(_CLONE_FS | _CLONE_NEWNS) != 0:
         raise _error("make a mount namespace")
     mounts.mount(None, "/", None, mounts.MS_REC | mounts.MS_PRIVATE)
-    mounts.move_mount(root, "", mounts.AT_FDCWD, "/proc", mounts.MOVE_MOUNT_F_EMPTY_PATH)
+    # a directory is mounted on a directory, and a file on a file
+    onto = "/proc" if stat.S_ISDIR(os.fstat(root).st_mode) else "/proc/version"
+    mounts.move_mount(root, "", mounts.AT_FDCWD, onto, mounts.MOVE_MOUNT_F_EMPTY_PATH)
     return mounts.open_tree(place, "", mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH)
+
+
+def copies(tree: int) -> tuple[int, int]:
+    """Two detached copies of a detached mount, which cannot be used itself afterwards; on a thread of its own. Raises ``OSError``."""
+    first = subtree(tree, tree)
+    try:
+        return first, mounts.open_tree(tree, "", mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH)
+    except OSError:
+        os.close(first)
+        raise
 
 
 def _error(what: str) -> OSError:

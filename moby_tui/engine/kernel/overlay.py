@@ -16,10 +16,13 @@ from contextlib import ExitStack
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel.calls import unshare
 from moby_tui.engine.kernel.ids import making_files_as
+from moby_tui.engine.kernel.path import open_in_root
 
 #: The layers were not made with these features, and a directory renamed in place could not be committed.
 _OPTIONS = ("redirect_dir", "metacopy", "index")
 _CLONE_NEWNS = 0x00020000
+#: A directory that every system has, to mount over where nobody else sees it.
+_PLACE = "/dev"
 #: Kernels without ``lowerdir+`` answer so.
 _NOT_KNOWN = (errno.EINVAL, errno.ENOSYS)
 #: The folder that is written to, and the empty one beside it that overlayfs works in.
@@ -40,6 +43,25 @@ def mount(layers: list[str], writable: Writable | None) -> int:
         if error.errno not in _NOT_KNOWN:
             raise
         return _mount_old(layers, writable)
+
+
+def subtree_over(lower: int, path: bytes, writable: Writable) -> int:
+    """A part of an overlay over the detached mount ``lower``, as a detached mount; on a thread of its own, as ``namespaces.subtree``.
+
+    ``lower`` is of no mount namespace afterwards. Raises ``OSError``.
+    """
+    _enter_own_namespace()
+    _attach(lower)
+    whole = mount([_PLACE], writable)
+    try:
+        _attach(whole)
+        place = open_in_root(whole, path or b".", os.O_PATH)
+        try:
+            return kernel.open_tree(place, "", kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC | kernel.AT_EMPTY_PATH)
+        finally:
+            os.close(place)
+    finally:
+        os.close(whole)
 
 
 def _open(directory: str, stack: ExitStack) -> int:
@@ -154,6 +176,10 @@ def _on_own_thread(work: Callable[[], int]) -> int:
     if isinstance(outcome[0], OSError):
         raise outcome[0]
     return outcome[0]
+
+
+def _attach(tree: int) -> None:
+    kernel.move_mount(tree, "", kernel.AT_FDCWD, _PLACE, kernel.MOVE_MOUNT_F_EMPTY_PATH)
 
 
 def _enter_own_namespace() -> None:

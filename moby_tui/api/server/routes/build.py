@@ -1,16 +1,27 @@
-"""The classic builder: a tar in, a stream of steps out."""
+"""Builds: a tar in, as for the classic builder, or an upload in parts of one of ours; a stream of steps out."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+import msgspec
 from aiohttp import web
 
 from moby_tui.api.server.answers import json, progress
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
-from moby_tui.errors import NotImplementedYet
-from moby_tui.schema.image import Progress
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema import base
+from moby_tui.schema.build import UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions
+from moby_tui.schema.container import HostConfig, Ulimit
+from moby_tui.schema.image import Progress, RegistryAuth
+
+if TYPE_CHECKING:
+    from aiohttp import BodyPartReader, MultipartReader
 
 table = RouteTable()
 
@@ -18,40 +29,140 @@ table = RouteTable()
 _WITHOUT_EFFECT = {
     "rm": ("1", "0", "true", "false"),
     "forcerm": ("0", "false", "1", "true"),
-    "pull": ("0", "false"),
     "squash": ("0", "false"),
     "version": ("1",),
-    "networkmode": ("default",),
-    "cachefrom": ("[]", "null"),
-    "ulimits": ("[]", "null"),
     "isolation": ("default",),
 }
-_KNOWN = frozenset({"dockerfile", "t", "buildargs", "labels", "target", "nocache", "q"})
-_NUMBERS = frozenset({"memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "shmsize"})
-
-
-def _refuse_what_is_missing(call: Call) -> None:
-    for name, value in call.request.rel_url.query.items():
-        if name in _KNOWN or not value or (name in _NUMBERS and value == "0"):
-            continue
-        if value not in _WITHOUT_EFFECT.get(name, ()):
-            raise NotImplementedYet(f"build parameter {name}={value[:80]}")
+_KNOWN = frozenset(
+    {
+        *("dockerfile", "t", "buildargs", "labels", "target", "nocache", "q", "pull", "remote", "platform", "cachefrom"),
+        *("networkmode", "shmsize", "memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "cpusetcpus", "cpusetmems"),
+        *("cgroupparent", "ulimits", "extrahosts", "parts"),
+    }
+)
+_PIECE = 1 << 18
+_OPTIONS_LIMIT = 32 << 20
+#: Headers that hold logins.
+_LOGINS_LIMIT = 1 << 20
 
 
 @table.post("/build", abandoned=True)
 async def build(call: Call) -> web.StreamResponse:
-    _refuse_what_is_missing(call)
+    if call.query.flag("parts"):
+        return await _build_in_parts(call)
+    options = _options(call)
+    context = None if options.remote else call.request.content.iter_any()
+    steps = call.client.builder.build(context, options)
+    return await progress(call.request, _only_result(steps) if call.query.flag("q") else steps)
+
+
+async def _build_in_parts(call: Call) -> web.StreamResponse:
+    """See ``api/client/builds.py``."""
+    try:
+        parts = _Parts(await call.request.multipart())
+    except (ValueError, AssertionError) as error:
+        raise InvalidArgument(f"the build's upload is not in parts: {error}") from None
+    options = await parts.options()
+    if options.ssh:
+        raise NotImplementedYet("--ssh with an engine elsewhere, which has neither the agent nor the keys")
+    sent = None if options.remote else parts.named("context")
+    kinds = {name: source.partition(":")[0] for name, source in options.contexts.items()}
+    uploads = {
+        name: parts.named(f"context:{name}")
+        for name, kind in kinds.items()
+        if kind in (UPLOADED, UPLOADED_LAYOUT, UPLOADED_CACHE)
+    }
+    return await progress(call.request, call.client.builder.build(sent, options, uploads))
+
+
+class _Parts:
+    """The parts of an upload, which can only be read in their order."""
+
+    def __init__(self, reader: MultipartReader) -> None:
+        self._reader = reader
+
+    async def options(self) -> BuildOptions:
+        body = bytearray()
+        async for piece in self.named("options"):
+            body += piece
+            if len(body) > _OPTIONS_LIMIT:
+                raise InvalidArgument(f"the build's options have more than {_OPTIONS_LIMIT} bytes")
+        try:
+            return base.decode(bytes(body), BuildOptions)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise InvalidArgument(f"invalid build options: {error}") from None
+
+    async def named(self, name: str) -> AsyncIterator[bytes]:
+        try:
+            part: BodyPartReader | MultipartReader | None = await self._reader.next()
+            if part is None or unquote(getattr(part, "name", "") or "") != name:
+                raise InvalidArgument(f"the build's upload lacks its part {name[:80]!r}")
+            read: Any = part
+            while piece := await read.read_chunk(_PIECE):
+                yield piece
+        except (ValueError, AssertionError, web.HTTPException) as error:
+            raise InvalidArgument(f"the build's upload cannot be read: {error}") from None
+
+
+def _options(call: Call) -> BuildOptions:
+    """The classic builder's parameters. Raises ``InvalidArgument``, ``NotImplementedYet`` for one that is not known."""
     query = call.query
-    steps = call.client.builder.build(
-        call.request.content.iter_any(),
+    for name, value in call.request.rel_url.query.items():
+        if name not in _KNOWN and value and value not in _WITHOUT_EFFECT.get(name, ()):
+            raise NotImplementedYet(f"build parameter {name}={value[:80]}")
+    remote = query.text("remote")
+    return BuildOptions(
         dockerfile=query.text("dockerfile") or "Dockerfile",
+        # docker's own word for: it is in the body
+        remote="" if remote == "client-session" else remote,
         tags=query.all("t"),
         build_args={name: value for name, value in query.map("buildargs").items() if value is not None},
         labels={name: value or "" for name, value in query.map("labels").items()},
         target=query.text("target"),
+        platforms=[query.text("platform")] if query.text("platform") else [],
+        pull=query.flag("pull"),
         no_cache=query.flag("nocache"),
+        cache_from=_list(call, "cachefrom", list[str]),
+        host=_host(call),
+        auths=_logins(call.request.headers.get("X-Registry-Config")),
     )
-    return await progress(call.request, _only_result(steps) if query.flag("q") else steps)
+
+
+def _host(call: Call) -> HostConfig:
+    query = call.query
+    network = query.text("networkmode")
+    return HostConfig(
+        network_mode="" if network == "default" else network,
+        extra_hosts=query.all("extrahosts") or None,
+        shm_size=query.integer("shmsize"),
+        memory=query.integer("memory"),
+        memory_swap=query.integer("memswap"),
+        cpu_shares=query.integer("cpushares"),
+        cpu_period=query.integer("cpuperiod"),
+        cpu_quota=query.integer("cpuquota"),
+        cpuset_cpus=query.text("cpusetcpus"),
+        cpuset_mems=query.text("cpusetmems"),
+        cgroup_parent=query.text("cgroupparent"),
+        ulimits=_list(call, "ulimits", list[Ulimit]) or None,
+    )
+
+
+def _list(call: Call, name: str, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(call.query.text(name) or "[]", type=kind | None) or []
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        raise InvalidArgument(f"invalid {name}: {error}") from None
+
+
+def _logins(header: str | None) -> dict[str, RegistryAuth]:
+    """The header ``X-Registry-Config``. One that cannot be read counts as absent, as with the Docker Engine."""
+    if not header or len(header) > _LOGINS_LIMIT:
+        return {}
+    try:
+        raw = base64.urlsafe_b64decode(header.replace("+", "-").replace("/", "_") + "=" * (-len(header) % 4))
+        return msgspec.json.decode(raw, type=dict[str, RegistryAuth])
+    except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError):
+        return {}
 
 
 async def _only_result(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
@@ -64,8 +175,9 @@ async def _only_result(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress
 
 @table.post("/build/prune", since="1.31")
 async def prune(call: Call) -> web.StreamResponse:
-    for name in ("keep-storage", "reserved-space", "max-used-space", "min-free-space"):
+    for name in ("reserved-space", "min-free-space"):
         if call.query.text(name) not in ("", "0"):
             raise NotImplementedYet(f"build prune parameter {name}")
     filters = call.query.filters(frozenset({"until"}))
-    return json(await call.client.builder.prune(all=call.query.flag("all"), filters=filters))
+    keep = call.query.integer("keep-storage") or call.query.integer("max-used-space")
+    return json(await call.client.builder.prune(all=call.query.flag("all"), filters=filters, keep_storage=keep))

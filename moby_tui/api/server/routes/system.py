@@ -36,6 +36,8 @@ _EVENT_FILTERS = frozenset(
 
 _PING_HEADERS = {
     "Builder-Version": "1",
+    # what one of ours may ask for that is not in the Docker Engine API
+    "Moby-Features": "build-parts",
     "Cache-Control": "no-cache, no-store, must-revalidate",
     "Pragma": "no-cache",
     "Swarm": "inactive",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from ipaddress import ip_address
 
 from moby_tui.engine.resources.build import shell_words
 from moby_tui.errors import InvalidArgument
@@ -13,18 +14,29 @@ from moby_tui.schema.container import HealthConfig
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_MODE = re.compile(r"[0-7]{1,4}")
+_HOST_PORT = re.compile(r"\d{1,5}(?:-\d{1,5})?")
 
 
 def listed(value: str) -> list[str] | None:
-    """A JSON list of strings (the exec form), or None for anything else (the shell form)."""
+    """A JSON list of strings (the exec form), or None for what is no JSON (the shell form).
+
+    Raises ``InvalidArgument`` for a list of anything else."""
     if not value.startswith("["):
         return None
     try:
-        items = json.loads(value)
+        items = json.loads(value, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
-    return items if isinstance(items, list) and all(isinstance(item, str) for item in items) else None
+    if not all(isinstance(item, str) for item in items):
+        raise InvalidArgument("when using JSON array syntax, arrays must be comprised of strings only")
+    if any("\0" in item for item in items):
+        raise InvalidArgument("a NUL character in a list of arguments")
+    # half of a surrogate pair is no character, and JSON can name one
+    return [item.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for item in items]
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def command(value: str, shell: list[str]) -> list[str]:
@@ -53,15 +65,29 @@ def pairs(name: str, value: str, escape: str) -> list[tuple[str, str]]:
 
 
 def ports(words: list[str]) -> list[str]:
-    """``80``, ``53/udp``, ``8000-8003``, each as ``number/protocol``. Raises ``InvalidArgument``."""
+    """``80``, ``53/udp``, ``8000-8003``, each as ``number/protocol``; what docker run would bind it to, as in ``127.0.0.1:80:8080``,
+    means nothing here. Raises ``InvalidArgument``."""
     found: list[str] = []
     for word in words:
-        match = _PORT.fullmatch(word)
+        _, _, port = word.rpartition(":")
+        match = _PORT.fullmatch(port)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if match is None or not 0 < first <= last < 65536:
+        if match is None or not 0 < first <= last < 65536 or not _is_bound(word[: -len(port) - 1]):
             raise InvalidArgument(f"invalid containerPort: {word[:40]}; write it as 80, 53/udp or 8000-8003")
         found += [f"{port}/{(match[3] or 'tcp').lower()}" for port in range(first, last + 1)]
     return found
+
+
+def _is_bound(text: str) -> bool:
+    """Whether this is nothing, an address, a port of the host, or both."""
+    if not text or _HOST_PORT.fullmatch(text):
+        return True
+    address, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    try:
+        ip_address((address if colon else text).removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return not port or _HOST_PORT.fullmatch(port) is not None
 
 
 def check_signal(text: str) -> None:
@@ -71,13 +97,6 @@ def check_signal(text: str) -> None:
     known = f"SIG{name}" in signal.Signals.__members__ or (name.isdecimal() and 0 < int(name) < signal.NSIG)
     if not known and not real_time:
         raise InvalidArgument(f"Invalid signal: {text[:40]}; give a name such as SIGTERM, or a number")
-
-
-def mode(text: str) -> int:
-    """Raises ``InvalidArgument`` for what is not octal."""
-    if not _MODE.fullmatch(text):
-        raise InvalidArgument(f"invalid chmod parameter: '{text[:40]}'. it should be octal string and between 0 and 07777")
-    return int(text, 8)
 
 
 def duration(name: str, text: str) -> int:

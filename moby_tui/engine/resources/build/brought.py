@@ -76,14 +76,22 @@ class Brought:
         if checksum and f"sha256:{total.hexdigest()}" != checksum:
             raise MobyError(f"digest mismatch sha256:{total.hexdigest()}: {checksum}")
 
+    @property
+    def count(self) -> int:
+        return len(self.paths)
+
+    def open(self) -> int:
+        """A descriptor of the folder."""
+        return os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
     def digest(self) -> str:
-        with trees.closing(os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+        with trees.closing(self.open()) as root:
             return copying.digest(root, self.paths)
 
-    def copy(self, target: int, destination: bytes, attributes: copying.Attributes) -> None:
+    def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
         if self.paths:
-            with trees.closing(os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
-                copying.copy(root, self.paths, target, destination, attributes)
+            with trees.closing(self.open()) as folder:
+                copying.copy(folder, self.paths, root, target, attributes)
 
 
 def posix_name(url: str) -> str:

@@ -1,15 +1,17 @@
 """The build cache: what an instruction made of which image, as small files ``cache/build/<key>``.
 
-The files hold configurations; the layers they name stay for as long as an image uses them, or an hour. An entry whose layers are gone is
-forgotten when it is met.
+A key tells of what was put in and how (``BuiltImage.chain``), so that it is the same on any machine. The files hold configurations; the
+layers they name are kept for as long as they do (``pruning.held``). An entry whose layers are gone is forgotten when it is met.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -23,20 +25,44 @@ from moby_tui.schema.base import decode, encode
 _MOST_ENTRIES = 2000
 
 
-class BuildCache:
-    """Safe in any number of processes: an entry appears by rename, and any of two equal ones is good."""
+class Elsewhere(Protocol):
+    """A cache that was made by another engine."""
 
-    def __init__(self, folder: Path, layers: LayerStore, content: ContentStore) -> None:
+    async def find(self, key: str) -> BuiltImage | None:
+        """What it has, its layers brought here."""
+        ...
+
+
+class BuildCache:
+    """Safe in any number of processes: an entry appears by rename, and any of two equal ones is good.
+
+    What comes from ``others`` is used and not kept: who reads it trusts them, the next need not.
+    """
+
+    def __init__(self, folder: Path, layers: LayerStore, content: ContentStore, others: Iterable[Elsewhere] = ()) -> None:
         self._folder = folder
         self._layers = layers
         self._content = content
+        self.others = list(others)
+        #: each step that was looked up or made, in this build
+        self.trail: dict[str, BuiltImage] = {}
 
     @staticmethod
     def key(parent: str, created_by: str, content: str) -> str:
         """``content`` is the digest of the files that go in, where there are any."""
         return hashlib.sha256("\0".join((parent, created_by, content)).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def find(self, key: str) -> BuiltImage | None:
+    async def find(self, key: str) -> BuiltImage | None:
+        image = self._own(key)
+        if image is None:
+            for other in self.others:
+                if (image := await other.find(key)) is not None:
+                    break
+        if image is not None:
+            self.trail[key] = image
+        return image
+
+    def _own(self, key: str) -> BuiltImage | None:
         file = self._folder / key
         try:
             image = decode(file.read_bytes(), BuiltImage)
@@ -44,7 +70,7 @@ class BuildCache:
             return None
         except msgspec.MsgspecError:
             image = None
-        if image is None or not self._is_whole(image):
+        if image is None or not self.is_whole(image):
             file.unlink(missing_ok=True)
             return None
         with suppress(FileNotFoundError):
@@ -52,6 +78,7 @@ class BuildCache:
         return image
 
     def put(self, key: str, image: BuiltImage) -> None:
+        self.trail[key] = image
         with refusals_told():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = self._folder / f"{key}.{os.getpid()}"
@@ -59,7 +86,7 @@ class BuildCache:
             new.rename(self._folder / key)
         self._limit()
 
-    def _is_whole(self, image: BuiltImage) -> bool:
+    def is_whole(self, image: BuiltImage) -> bool:
         return all(map(self._layers.has, image.config.rootfs.diff_ids)) and all(
             self._content.has(blob.digest) for blob in image.blobs
         )

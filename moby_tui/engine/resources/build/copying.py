@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from moby_tui import patterns
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import patterns
-from moby_tui.engine.resources.build.patterns import Ignore
+from moby_tui.engine.resources.build.modes import Mode
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
+from moby_tui.patterns import Ignore
 
 _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -37,11 +38,13 @@ class Attributes:
 
     uid: int = 0
     gid: int = 0
-    mode: int | None = None
+    mode: Mode | None = None
 
 
-def select(root: int, sources: list[str], *, context: bool) -> list[bytes]:
-    """The paths in the source tree that these arguments name, wildcards resolved. Raises ``InvalidArgument`` for one that names none."""
+def select(root: int, sources: list[str], *, context: bool, deep: bool = False) -> list[bytes]:
+    """The paths in the source tree that these arguments name. A wildcard may name none, with ``deep`` two stars are any folders.
+
+    Raises ``InvalidArgument`` for a name of nothing."""
     found: list[bytes] = []
     for source in sources:
         parts: list[str] = []
@@ -52,8 +55,9 @@ def select(root: int, sources: list[str], *, context: bool) -> list[bytes]:
                 del parts[-1:]
             elif part not in ("", "."):
                 parts.append(part)
-        matches = _matches(root, parts) if any(map(patterns.has_wildcard, parts)) else _existing(root, parts)
-        if not matches:
+        wild = any(map(patterns.has_wildcard, parts))
+        matches = _matches(root, parts, deep=deep) if wild else _existing(root, parts)
+        if not matches and not wild:
             where = " in build context or excluded by .dockerignore" if context else " in the source image"
             raise InvalidArgument(f"COPY failed: file not found{where}: stat {source[:200]}: file does not exist")
         found += matches
@@ -69,10 +73,13 @@ def _existing(root: int, parts: list[str]) -> list[bytes]:
     return [path]
 
 
-def _matches(root: int, parts: list[str]) -> list[bytes]:
+def _matches(root: int, parts: list[str], *, deep: bool) -> list[bytes]:
     """As a shell would: name by name, sorted."""
     found = [b""]
     for part in parts:
+        if deep and part == "**":
+            found = [below for folder in found for below in _folders(root, folder)]
+            continue
         pattern = patterns.component(part) if patterns.has_wildcard(part) else None
         further: list[bytes] = []
         for folder in found:
@@ -86,13 +93,25 @@ def _matches(root: int, parts: list[str]) -> list[bytes]:
     return found
 
 
+def _folders(root: int, top: bytes) -> list[bytes]:
+    """A folder and all below it, each before those in it; links are not followed."""
+    found, pending = [], [top]
+    while pending:
+        folder = pending.pop()
+        with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
+            found.append(folder)
+            names = sorted(os.fsencode(entry.name) for entry in os.scandir(fd) if entry.is_dir(follow_symlinks=False))
+            pending += [folder + b"/" + name if folder else name for name in reversed(names)]
+    return found
+
+
 def parents(root: int, sources: list[str], *, context: bool) -> dict[bytes, bytes]:
     """For each path that these arguments name the folders above it that a copy keeps; those before ``/./`` it does not keep."""
     found: dict[bytes, bytes] = {}
     for source in sources:
         before, pivot, _ = source.partition("/./")
         cut = len([part for part in before.split("/") if part not in ("", ".")]) if pivot else 0
-        for path in select(root, [source], context=context):
+        for path in select(root, [source], context=context, deep=True):
             found[path] = b"/".join(path.split(b"/")[cut:-1])
     return found
 
@@ -294,7 +313,8 @@ def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attribut
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
             with suppress(OSError):
                 os.setxattr(fd, name, os.getxattr(origin, name))
-    os.fchmod(fd, stat.S_IMODE(status.st_mode) if attributes.mode is None else attributes.mode)
+    mode = stat.S_IMODE(status.st_mode)
+    os.fchmod(fd, mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode)))
 
 
 def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: bytes) -> None:

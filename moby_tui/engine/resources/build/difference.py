@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from moby_tui.engine.kernel import trees
@@ -26,17 +27,20 @@ _CHUNK = 1 << 20
 _END = bytes(2 * tarfile.BLOCKSIZE)
 
 
-def layer(upper: Path, lowers: list[Path], left_out: frozenset[bytes] = frozenset()) -> Iterator[bytes]:
+def layer(
+    upper: Path, lowers: list[Path], left_out: frozenset[bytes] = frozenset(), latest: int | None = None
+) -> Iterator[bytes]:
     """The plain tar, in pieces; nothing at all where nothing changed. Blocking.
 
-    ``lowers`` are the layers below, top-most first; ``left_out`` are paths that the engine, not the step, made (mount points).
+    ``lowers`` are the layers below, top-most first; ``left_out`` are paths that the engine, not the step, made (mount points);
+    no file is told to have changed after ``latest`` (Unix seconds).
     Raises ``InvalidArgument`` for a name that no layer can hold.
     """
     below = snapshot.mount(lowers, None, None) if lowers else None
     top = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         empty = True
-        for piece in _Difference(top, below, left_out).members():
+        for piece in _Difference(top, below, left_out, latest).members():
             empty = False
             yield piece
         if not empty:
@@ -48,7 +52,8 @@ def layer(upper: Path, lowers: list[Path], left_out: frozenset[bytes] = frozense
 
 
 class _Difference:
-    def __init__(self, top: int, below: int | None, left_out: frozenset[bytes]) -> None:
+    def __init__(self, top: int, below: int | None, left_out: frozenset[bytes], latest: int | None) -> None:
+        self._header = partial(_header, latest=latest)
         self._top = top
         self._below = below
         self._left_out = left_out
@@ -71,7 +76,7 @@ class _Difference:
     def _root(self, fd: int) -> Iterator[bytes]:
         """The root's owner and mode are told where they are not the usual ones: the uppermost layer's are what a container sees."""
         status = os.fstat(fd)
-        header = _header(b"./", status, tarfile.DIRTYPE, fd)
+        header = self._header(b"./", status, tarfile.DIRTYPE, fd)
         changed = not self._is_as_below(b".", status, header) if self._below is not None else False
         if changed:
             yield _encoded(header)
@@ -80,7 +85,7 @@ class _Difference:
 
     def _directory(self, fd: int, path: bytes) -> Iterator[bytes]:
         status = os.fstat(fd)
-        header = _header(path, status, tarfile.DIRTYPE, fd)
+        header = self._header(path, status, tarfile.DIRTYPE, fd)
         opaque = _is_opaque(fd)
         usual = path in self._leading and (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o755, 0, 0)
         if not opaque and (usual or self._is_as_below(path, status, header)):
@@ -122,20 +127,20 @@ class _Difference:
         first = self._first_names.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
         with trees.closing(os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)) as fd:
             if first != path:
-                header = _header(path, status, tarfile.LNKTYPE, None)
+                header = self._header(path, status, tarfile.LNKTYPE, None)
                 header.linkname = os.fsdecode(first)
                 yield _encoded(header)
             elif stat.S_ISREG(status.st_mode):
-                header = _header(path, status, tarfile.REGTYPE, fd)
+                header = self._header(path, status, tarfile.REGTYPE, fd)
                 header.size = status.st_size
                 yield _encoded(header)
                 yield from _data(fd, status.st_size)
             elif stat.S_ISLNK(status.st_mode):
-                header = _header(path, status, tarfile.SYMTYPE, None)
+                header = self._header(path, status, tarfile.SYMTYPE, None)
                 header.linkname = os.readlink("", dir_fd=fd)
                 yield _encoded(header)
             else:
-                yield _encoded(_node_header(path, status, fd))
+                yield _encoded(_node_header(path, status, fd, self._header))
 
     def _parents(self, path: bytes) -> Iterator[bytes]:
         if (root := self._held.pop(b"", None)) is not None:
@@ -160,12 +165,14 @@ class _Difference:
             return mine == (there.st_mode, there.st_uid, there.st_gid) and _xattrs(lower).items() == _xattrs_of(header).items()
 
 
-def _header(path: bytes, status: os.stat_result, kind: bytes, fd: int | None) -> tarfile.TarInfo:
+def _header(path: bytes, status: os.stat_result, kind: bytes, fd: int | None, latest: int | None) -> tarfile.TarInfo:
     header = tarfile.TarInfo(os.fsdecode(path))
     header.type = kind
     header.mode = stat.S_IMODE(status.st_mode)
     header.uid, header.gid = status.st_uid, status.st_gid
     seconds, fraction = divmod(status.st_mtime_ns, 1_000_000_000)
+    if latest is not None and seconds >= latest:
+        seconds, fraction = latest, 0
     header.mtime = seconds
     header.pax_headers = ({"mtime": f"{seconds}.{fraction:09d}"} if fraction and seconds >= 0 else {}) | (
         {} if fd is None else _xattrs(fd)
@@ -173,10 +180,12 @@ def _header(path: bytes, status: os.stat_result, kind: bytes, fd: int | None) ->
     return header
 
 
-def _node_header(path: bytes, status: os.stat_result, fd: int) -> tarfile.TarInfo:
+def _node_header(
+    path: bytes, status: os.stat_result, fd: int, describe: Callable[[bytes, os.stat_result, bytes, int], tarfile.TarInfo]
+) -> tarfile.TarInfo:
     if stat.S_ISFIFO(status.st_mode):
-        return _header(path, status, tarfile.FIFOTYPE, fd)
-    header = _header(path, status, tarfile.CHRTYPE if stat.S_ISCHR(status.st_mode) else tarfile.BLKTYPE, fd)
+        return describe(path, status, tarfile.FIFOTYPE, fd)
+    header = describe(path, status, tarfile.CHRTYPE if stat.S_ISCHR(status.st_mode) else tarfile.BLKTYPE, fd)
     header.devmajor, header.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
     return header
 

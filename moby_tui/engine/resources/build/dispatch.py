@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.build import shell_words
-from moby_tui.engine.resources.build.image import BuiltImage, scratch
+from moby_tui.engine.resources.build.checks import directive, writing
+from moby_tui.engine.resources.build.checks.finding import Finding
+from moby_tui.engine.resources.build.checks.scope import Scopes
+from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.build.stage import PROXIES, Stage
-from moby_tui.engine.resources.build.stages import Stages, Turn, needed
+from moby_tui.engine.resources.build.stages import Stages, Turn, find, needed, sources
 from moby_tui.engine.resources.build.step import StepFailed
 from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import digest_of
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 
 if TYPE_CHECKING:
-    from moby_tui.engine.resources.build.builder import Request
+    from moby_tui.schema.build import BuildOptions
 
+#: The instructions that are steps where a build is told live; the others take no time.
+_TOLD = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
+#: Build arguments that need not be consumed: they are for the builder itself.
+UNTOLD = PROXIES | {
+    "SOURCE_DATE_EPOCH",
+    "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+    "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_SYNTAX",
+    directive.ARGUMENT,
+}
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Build:
     """Parsed and checked as far as that goes without carrying anything out."""
 
-    def __init__(self, text: bytes, request: Request) -> None:
-        """Raises ``InvalidArgument`` with the line that is wrong, ``NotImplementedYet``."""
+    def __init__(self, text: bytes, request: BuildOptions) -> None:
+        """Raises ``InvalidArgument`` with the line that is wrong."""
         self.dockerfile = parse(text)
         self._request = request
         self._before: list[Instruction] = []
@@ -49,7 +63,11 @@ class Build:
         if not self._stages:
             raise InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
         self._names = [_stage_name(stage[0]) for stage in self._stages]
+        _check_numbers(self._stages)
+        #: also those after the target
+        self._written = self._stages
         self._stages = self._stages[: self._wanted() + 1]
+        self.checks = directive.read(request.build_args.get(directive.ARGUMENT, self.dockerfile.check))
         self._consumed: set[str] = set()
         #: the number of each stage's first step, and of all steps
         self._starts: dict[int, int] = {}
@@ -69,10 +87,19 @@ class Build:
             f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
         )
 
+    def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
+        """What is not wrong, and yet better otherwise. ``environment`` tells the variables of an image that is here."""
+        escape = self.dockerfile.escape
+        scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
+        found = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
+        return sorted(filter(self.checks.counts, found))
+
     async def run(self, shop: Workshop) -> BuiltImage:
         """Raises what an instruction can fail with, told with its line."""
-        outer = self._outer_arguments(shop.escape)
+        outer = self._outer_arguments(shop.escape, shop.platform)
         target = len(self._stages) - 1
+        # what a named context stands for is not made
+        self._names = ["" if name and shop.named.find(name) else name for name in self._names]
         wanted = needed(self._names, self._stages, target, outer, shop.escape)
         self._count(wanted)
         for number, instruction in enumerate(self._before, 1):
@@ -82,7 +109,7 @@ class Build:
         if labels := sorted(self._request.labels.items()):
             self._announce(shop, self._total, "LABEL " + " ".join(f"{key}={value}" for key, value in labels))
             await stage.label(labels)
-        if unused := sorted(self._request.build_args.keys() - self._consumed - PROXIES):
+        if unused := sorted(self._request.build_args.keys() - self._consumed - UNTOLD):
             shop.say(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
         return stage.image
 
@@ -91,10 +118,11 @@ class Build:
 
         async def make(number: int) -> BuiltImage:
             turn = self._turns.setdefault(number, Turn(shop.report))
-            if number not in wanted:
-                # a trigger of an image wants it
+            if number not in wanted or shop.report.live:
+                # a trigger of an image wants it; or each line tells where it belongs
                 turn.open()
-            own = replace(shop, report=turn, stages=stages, position=number)
+            anew = shop.anew or (self._names[number] or str(number)) in map(str.lower, self._request.no_cache_filter)
+            own = replace(shop, report=shop.report.of(turn), stages=stages, position=number, anew=anew)
             self._made[number] = await self._run_stage(own, self._stages[number], outer)
             return self._made[number].image
 
@@ -126,21 +154,25 @@ class Build:
             self._consumed |= set(names)
 
     def _announce(self, shop: Workshop, number: int, text: str) -> None:
-        shop.say(f"Step {number}/{self._total} : {text}\n")
+        shop.note(self._classic(number, text))
 
-    def _outer_arguments(self, escape: str) -> dict[str, str]:
+    def _classic(self, number: int, text: str) -> str:
+        return f"Step {number}/{self._total} : {text}\n"
+
+    def _live(self, shop: Workshop, instruction: Instruction) -> str:
+        """As BuildKit names a step; nothing for what alters the configuration alone."""
+        if instruction.name not in _TOLD:
+            return ""
+        told = [each for each in self._stages[shop.position] if each.name in _TOLD]
+        stage = self._names[shop.position] or (f"stage-{shop.position}" if len(self._stages) > 1 else "")
+        where = f"{told.index(instruction) + 1}/{len(told)}"
+        platform = f"{platforms.text(shop.platform)} " if len(self._request.platforms) > 1 else ""
+        return f"[{platform}{f'{stage} ' if stage else ''}{where}] {' '.join(instruction.text.split())}"
+
+    def _outer_arguments(self, escape: str, target: oci.Platform) -> dict[str, str]:
         """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
-        here = platforms.host()
-        known = {
-            f"{where}{what}": value
-            for where in ("TARGET", "BUILD")
-            for what, value in (
-                ("PLATFORM", platforms.text(here)),
-                ("OS", here.os),
-                ("ARCH", here.architecture),
-                ("VARIANT", here.variant),
-            )
-        }
+        known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
+        known |= {name: value for name, value in self._request.build_args.items() if name in known}
         for instruction in self._before:
             with _told(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
@@ -155,25 +187,43 @@ class Build:
     async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
         first, *rest = instructions
         start = self._starts.get(shop.position, self._total)
-        self._announce(shop, start, first.text)
-        with _told(first):
+        with (
+            shop.report.step(self._live(shop, first), self._classic(start, first.text)),
+            _told(first),
+            self._suggesting(first),
+        ):
             image = await _base(shop, first, outer)
-        if image.id:
-            shop.say(f" ---> {image.short}\n")
-        else:
-            shop.say(" --->\n")
+            below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
+        shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
         triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
-        stage = Stage(shop, _without_triggers(image), self._request.build_args, outer, self._consumed)
+        inherited = {} if below is None else self._made[below].arguments
+        stage = Stage(shop, _without_triggers(image), self._request.build_args, outer, self._consumed, inherited)
         if triggers:
-            shop.say(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
+            shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
         for trigger in triggers:
             with _told(first):
                 await stage.carry_out(trigger)
         for number, instruction in enumerate(rest, start + 1):
-            self._announce(shop, number, instruction.text)
-            with _told(instruction):
+            with (
+                shop.report.step(self._live(shop, instruction), self._classic(number, instruction.text)),
+                _told(instruction),
+                self._suggesting(instruction),
+            ):
                 await stage.carry_out(instruction)
         return stage
+
+    @contextmanager
+    def _suggesting(self, instruction: Instruction) -> Iterator[None]:
+        """An image that cannot be had may be a stage whose name is misspelled."""
+        try:
+            yield
+        except (NotFound, Unauthorized, Unavailable) as error:
+            for wanted in sources([instruction]) if not error.line else ():
+                if wanted.lower() in self._names:
+                    error.message += f"; the stage {wanted} comes only later"
+                else:
+                    error.message += nearest(wanted, [name for name in self._names if name])
+            raise
 
 
 def _without_triggers(image: BuiltImage) -> BuiltImage:
@@ -183,22 +233,42 @@ def _without_triggers(image: BuiltImage) -> BuiltImage:
     config = decode(encode(image.config), oci.ImageConfig)
     assert config.config is not None
     config.config.on_build = None
-    return BuiltImage(digest_of(encode(config)), config, image.blobs)
+    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+
+
+def _platform_arguments(target: oci.Platform) -> dict[str, str]:
+    """The arguments that are there by themselves."""
+    return {
+        f"{where}{what}": value
+        for where, platform in (("TARGET", target), ("BUILD", platforms.host()))
+        for what, value in (
+            ("PLATFORM", platforms.text(platform)),
+            ("OS", platform.os),
+            ("ARCH", platform.architecture),
+            ("VARIANT", platform.variant),
+        )
+    }
+
+
+def _check_numbers(stages: list[list[Instruction]]) -> None:
+    """A number is a stage's that comes before; it is no image's name."""
+    for number, stage in enumerate(stages):
+        for instruction in stage:
+            for wanted in sources([instruction]) if instruction.name != "FROM" else ():
+                if wanted.isdecimal() and int(wanted) >= number:
+                    raise wrong(instruction.line, f"invalid from value {wanted[:20]}: no stage before this one has that number")
+
+
+def _base_name(instruction: Instruction, outer: dict[str, str], escape: str) -> str:
+    return shell_words.expand(instruction.value.split()[0], outer, escape)
 
 
 async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str]) -> BuiltImage:
-    name = shell_words.expand(instruction.value.split()[0], outer, shop.escape)
+    name = _base_name(instruction, outer, shop.escape)
     if not name:
         raise InvalidArgument(f"base name ({instruction.value.split()[0]}) should not be blank")
     platform = shell_words.expand(instruction.flags.get("platform", ""), outer, shop.escape)
-    if not platforms.runs(platforms.host(), platforms.parse(platform)):
-        raise NotImplementedYet(f"FROM --platform={platform}")
-    if name == "scratch":
-        return scratch()
-    image = await shop.stage(name)
-    if image is None:
-        image = await shop.image(name)
-    return image
+    return await shop.base(name, platforms.parse(platform) if platform else None)
 
 
 def _stage_name(instruction: Instruction) -> str:
@@ -209,8 +279,11 @@ def _stage_name(instruction: Instruction) -> str:
     if len(words) != 3 or words[1].lower() != "as":
         raise wrong(instruction.line, "FROM requires either one or three arguments: FROM image, or FROM image AS name")
     name = words[2].lower()
-    if not _STAGE_NAME.fullmatch(name) or name == "scratch":
-        raise wrong(instruction.line, f'invalid name for build stage: "{words[2][:80]}"')
+    if not _STAGE_NAME.fullmatch(name):
+        raise wrong(
+            instruction.line,
+            f'invalid name for build stage: "{words[2][:80]}", name can\'t start with a number or contain symbols',
+        )
     return name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -24,11 +25,20 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class BuiltImage(msgspec.Struct, frozen=True):
-    """``id`` is the digest of the configuration, or empty for nothing at all (``FROM scratch``); ``blobs`` are the layers, lowest first."""
+    """``id`` is the digest of the configuration, or empty for nothing at all (``FROM scratch``); ``blobs`` are the layers, lowest first.
+
+    ``chain`` tells what it was made of and how, and nothing of when or where: equal builds have equal ones on any machine.
+    """
 
     id: str
     config: oci.ImageConfig
     blobs: list[oci.Descriptor]
+    chain: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the steps on top of it are known by."""
+        return self.chain or self.id
 
     @property
     def execution(self) -> oci.ExecutionConfig:
@@ -45,6 +55,7 @@ class BuiltImage(msgspec.Struct, frozen=True):
         change: Callable[[oci.ImageConfig, oci.ExecutionConfig], None],
         *,
         comment: str = "",
+        chain: str = "",
     ) -> BuiltImage:
         """The image that an instruction makes: its change of the configuration, its layer if it has one, its line of history."""
         config = decode(encode(self.config), oci.ImageConfig)
@@ -59,7 +70,7 @@ class BuiltImage(msgspec.Struct, frozen=True):
         config.history.append(entry)
         if layer is not None:
             config.rootfs.diff_ids.append(layer.diff_id)
-        return BuiltImage(digest_of(encode(config)), config, [*self.blobs, *([layer.blob] if layer else [])])
+        return BuiltImage(digest_of(encode(config)), config, [*self.blobs, *([layer.blob] if layer else [])], chain)
 
 
 def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
@@ -75,13 +86,31 @@ def _untold_layers(config: oci.ImageConfig) -> int:
     return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
 
 
-def scratch() -> BuiltImage:
-    """The image of nothing, for this machine."""
-    here = platforms.host()
+def at_most(image: BuiltImage, epoch: int) -> BuiltImage:
+    """The same image, nothing of which is told to be younger than ``epoch``: https://reproducible-builds.org/specs/source-date-epoch/."""
+    config = decode(encode(image.config), oci.ImageConfig)
+    latest = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    config.created = latest
+    for entry in config.history:
+        if entry.created is None or _seconds(entry.created) > epoch:
+            entry.created = latest
+    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+
+
+def _seconds(moment: str) -> float:
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except ValueError:
+        return float("inf")
+
+
+def scratch(platform: oci.Platform | None = None) -> BuiltImage:
+    """The image of nothing, for this machine or another."""
+    here = platform or platforms.host()
     config = oci.ImageConfig(
         architecture=here.architecture,
         os=here.os,
         variant=here.variant,
         config=oci.ExecutionConfig(env=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]),
     )
-    return BuiltImage("", config, [])
+    return BuiltImage("", config, [], f"scratch {platforms.text(here)}")

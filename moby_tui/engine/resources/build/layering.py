@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from moby_tui.engine.resources.build import difference
@@ -29,10 +29,12 @@ _FASTEST = 1
 class Layering:
     """Nothing half-made outlives a call: it is made in staging."""
 
-    def __init__(self, layers: LayerStore, content: ContentStore, staging_folder: Path) -> None:
+    def __init__(self, layers: LayerStore, content: ContentStore, staging_folder: Path, *, latest: int | None = None) -> None:
+        """``latest``: no file in a new layer is told to be younger."""
         self._layers = layers
         self._content = content
         self._staging = staging_folder
+        self._latest = latest
 
     def stack(self, image: BuiltImage) -> list[Path]:
         return self._layers.stack(image.config.rootfs.diff_ids)
@@ -40,6 +42,12 @@ class Layering:
     @asynccontextmanager
     async def mounted(self, image: BuiltImage) -> AsyncIterator[int]:
         """A descriptor of the image's root file system, read-only. Raises ``MobyError`` where it has no layer."""
+        with self.opened(image) as root:
+            yield root
+
+    @contextmanager
+    def opened(self, image: BuiltImage) -> Iterator[int]:
+        """The same, blocking."""
         root = snapshot.mount(self.stack(image), None, None)
         try:
             yield root
@@ -60,7 +68,7 @@ class Layering:
                 await in_thread(work, root)
             finally:
                 os.close(root)
-            return await self.layer(difference.layer(upper, lowers))
+            return await self.layer(difference.layer(upper, lowers, latest=self._latest))
 
     async def layer(self, pieces: Iterator[bytes]) -> Layer | None:
         """Packs a plain tar and unpacks it into the layer store; None where there are no pieces."""
@@ -74,7 +82,7 @@ class Layering:
                 self._content.adopt(packed, layer.blob.digest)
             return layer
 
-    def record(self, image: BuiltImage) -> ImageRecord:
+    def record(self, image: BuiltImage, annotations: dict[str, str] | None = None) -> ImageRecord:
         """Writes what describes the image, whose layers are there, and returns its row. Blocking."""
         body = encode(image.config)
         document = oci.Manifest(
@@ -82,6 +90,7 @@ class Layering:
             media_type=oci.MEDIA_MANIFEST,
             config=oci.Descriptor(media_type=oci.MEDIA_CONFIG, digest=digest_of(body), size=len(body)),
             layers=image.blobs,
+            annotations=annotations or {},
         )
         for data in (body, encode(document)):
             self._content.write(data, self._staging)

@@ -5,36 +5,42 @@ https://docs.docker.com/reference/dockerfile/#run---mount. Each mount is made ah
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import posixpath
+import stat
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.kernel import overlay, trees
 from moby_tui.engine.kernel.namespaces import subtree
 from moby_tui.engine.kernel.netns import on_own_thread
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import copying
+from moby_tui.engine.resources.build import agents, copying
 from moby_tui.engine.resources.build.parser import Document, nearest
 from moby_tui.engine.resources.build.workshop import Workshop
 from moby_tui.engine.resources.images.threads import in_thread
-from moby_tui.errors import InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.errors import InvalidArgument, NotFound
 
 #: Where BuildKit puts the scripts of here-documents.
 SCRIPTS = "/dev/pipes"
+#: Where it puts the sockets of agents, with a number after it.
+_AGENT = "/run/buildkit/ssh_agent."
 _KINDS = {
-    "bind": {"from", "source", "target", "readonly"},
-    "cache": {"id", "target", "sharing", "mode", "uid", "gid", "readonly"},
+    "bind": {"from", "source", "target", "rw"},
+    "cache": {"id", "target", "sharing", "mode", "uid", "gid", "rw", "from", "source"},
     "tmpfs": {"target", "size"},
     "secret": {"id", "target", "required", "mode", "uid", "gid", "env"},
+    "ssh": {"id", "target", "required", "mode", "uid", "gid"},
 }
-_MISSING = {"bind": {"rw"}, "cache": {"from", "source"}}
 _ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly", "readwrite": "rw"}
 _BOOLEAN = {"readonly", "required", "rw"}
+_SWITCH = {"true": "true", "1": "true", "t": "true", "false": "false", "0": "false", "f": "false"}
 _SHARING = ("shared", "private", "locked")
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -50,8 +56,12 @@ class RunMount:
     def target(self) -> str:
         return self.options.get("target", "")
 
-    def flag(self, name: str) -> bool:
-        return self.options.get(name, "false") == "true"
+    @property
+    def source(self) -> bytes:
+        return os.fsencode(self.options.get("source", "").strip("/"))
+
+    def flag(self, name: str, default: str = "false") -> bool:
+        return self.options.get(name, default) == "true"
 
     def number(self, name: str, default: int, base: int = 10) -> int:
         try:
@@ -61,26 +71,26 @@ class RunMount:
 
 
 def read(text: str, working_dir: str) -> RunMount:
-    """``type=cache,target=/root/.cache``. Raises ``InvalidArgument``, ``NotImplementedYet``."""
+    """``type=cache,target=/root/.cache``. Raises ``InvalidArgument``."""
     options: dict[str, str] = {}
     for entry in text.split(","):
         name, equals, value = entry.partition("=")
         name = _ALIASES.get(name.lower(), name.lower())
         if not equals and name not in _BOOLEAN:
             raise InvalidArgument(f"invalid field {entry[:40]!r} in --mount: must be a key=value pair")
-        options[name] = value.lower() if name in _BOOLEAN and equals else value if equals else "true"
+        options[name] = value if equals else "true"
+        if name in _BOOLEAN:
+            if options[name].lower() not in _SWITCH:
+                raise InvalidArgument(f"invalid value {value[:40]!r} of {name} in --mount: it is true or false")
+            options[name] = _SWITCH[options[name].lower()]
+        if name == "readonly":
+            options["rw"] = "false" if options.pop(name) == "true" else "true"
     kind = options.pop("type", "bind")
-    if kind == "ssh":
-        raise NotImplementedYet("RUN --mount=type=ssh")
     if kind not in _KINDS:
         raise InvalidArgument(f"unsupported mount type {kind[:40]!r}{nearest(kind, list(_KINDS))}")
     for name in options:
-        if name in _MISSING.get(kind, ()):
-            raise NotImplementedYet(f"{name} in RUN --mount=type={kind}")
         if name not in _KINDS[kind]:
             raise InvalidArgument(f"unexpected key {name[:40]!r} in --mount=type={kind}{nearest(name, list(_KINDS[kind]))}")
-    if any(options[name] not in ("true", "false") for name in _BOOLEAN & options.keys()):
-        raise InvalidArgument("a switch in --mount is true or false")
     return RunMount(kind, _settled(kind, options, working_dir))
 
 
@@ -92,6 +102,8 @@ def _settled(kind: str, options: dict[str, str], working_dir: str) -> dict[str, 
         options = {**options, "id": ident}
         if "target" not in options and "env" not in options:
             options["target"] = f"/run/secrets/{ident}"
+    elif kind == "ssh":
+        options = {"id": "default", **options}
     elif not options.get("target"):
         raise InvalidArgument(f"target is required for --mount=type={kind}")
     if options.get("sharing", "shared") not in _SHARING:
@@ -119,7 +131,7 @@ async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
         if mount.kind == "bind":
             async with shop.source(mount.options.get("from", "")) as root:
                 with _found(mount):
-                    total.update((await in_thread(copying.digest, root, [_path(mount)])).encode())
+                    total.update((await in_thread(copying.digest, root, [mount.source])).encode())
     return total.hexdigest() if wanted else ""
 
 
@@ -133,27 +145,28 @@ def _found(mount: RunMount) -> Iterator[None]:
         raise InvalidArgument(f"failed to find {name!r} to mount: {reason}") from error
 
 
-def _path(mount: RunMount) -> bytes:
-    return os.fsencode(mount.options.get("source", "").strip("/"))
-
-
 @asynccontextmanager
 async def prepared(
     shop: Workshop, wanted: list[RunMount], scripts: list[Document], secrets: Mapping[str, bytes]
 ) -> AsyncIterator[Prepared]:
-    """The mounts, until the command has ended. Raises ``InvalidArgument``, ``NotFound`` for a secret that is required."""
+    """The mounts, until the command has ended. Raises ``InvalidArgument``, ``NotFound`` for a secret or agent that is required."""
     result = Prepared({}, [])
     async with AsyncExitStack() as stack:
         for mount in wanted:
             if mount.kind == "bind":
                 root = await stack.enter_async_context(shop.source(mount.options.get("from", "")))
                 with _found(mount):
-                    tree = await in_thread(_bound, root, _path(mount))
+                    if mount.flag("rw"):
+                        tree = await in_thread(_thrown_away, root, mount.source, shop.scratch)
+                    else:
+                        tree = await in_thread(_bound, root, mount.source)
                 result.trees[mount.target] = _closing(stack, tree)
             elif mount.kind == "cache":
-                held, tree = await in_thread(_cache, shop.caches, mount)
+                held, tree = await _cache(shop, mount)
                 stack.callback(held.close)
                 result.trees[mount.target] = _closing(stack, tree)
+            elif mount.kind == "ssh":
+                await _add_agent(stack, shop, mount, result)
             elif mount.kind == "tmpfs":
                 result.trees[mount.target] = _closing(stack, _tmpfs(mount))
             else:
@@ -181,6 +194,24 @@ def _add_secret(stack: AsyncExitStack, shop: Workshop, mount: RunMount, secrets:
         owner = mount.number("uid", 0), mount.number("gid", 0)
         tree = _file(stack, shop.private, secrets[ident], mount.number("mode", 0o400, 8), *owner)
         result.trees[mount.target] = _closing(stack, tree)
+
+
+async def _add_agent(stack: AsyncExitStack, shop: Workshop, mount: RunMount, result: Prepared) -> None:
+    ident = mount.options["id"]
+    if ident not in shop.ssh:
+        if mount.flag("required"):
+            raise NotFound(f"ssh agent {ident}: not found; forward it with --ssh {ident}")
+        return
+    agent = await stack.enter_async_context(agents.opened(shop.ssh[ident], shop.private))
+    owner = mount.number("uid", 0), mount.number("gid", 0)
+    socket = await stack.enter_async_context(agents.forwarded(agent, shop.private, mount.number("mode", 0o600, 8), owner))
+    others = sum(target.startswith(_AGENT) for target in result.trees)
+    target = mount.target or f"{_AGENT}{others}"
+    result.trees[target] = _closing(
+        stack, mounts.open_tree(mounts.AT_FDCWD, str(socket), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC)
+    )
+    if not any(entry.startswith("SSH_AUTH_SOCK=") for entry in result.environment):
+        result.environment.append(f"SSH_AUTH_SOCK={target}")
 
 
 def _file(stack: AsyncExitStack, folder: Path, data: bytes, mode: int, uid: int, gid: int) -> int:
@@ -219,9 +250,40 @@ def _bound(root: int, path: bytes) -> int:
         os.close(found)
 
 
-def _cache(folder: Path, mount: RunMount) -> tuple[ExitStack, int]:
-    """A folder that outlives the build, held as it is to be shared. Blocking: ``locked`` waits for whoever has it."""
+def _thrown_away(root: int, path: bytes, scratch: Path) -> int:
+    """As ``_bound``, and writable: what is written lies in a folder of the build's own. Blocking."""
+    folder = scratch / f"written-{os.urandom(8).hex()}"
+    upper, work = folder / "upper", folder / "work"
+    for made in (folder, upper, work):
+        made.mkdir()
+    status = os.fstat(root)
+    os.chown(upper, status.st_uid, status.st_gid)
+    upper.chmod(stat.S_IMODE(status.st_mode))
+    try:
+        lower = mounts.open_tree(root, "", mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH)
+    except OSError:
+        # an image's root is mounted nowhere
+        lower = os.dup(root)
+    try:
+        return on_own_thread(lambda: overlay.subtree_over(lower, path, (os.fspath(upper), os.fspath(work))))
+    finally:
+        os.close(lower)
+
+
+async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
+    """A folder that outlives the build, held as it is to be shared; a new one begins with what ``from`` and ``source`` name."""
+    if "from" not in mount.options:
+        return await in_thread(_cache_folder, shop.caches, mount, None)
+    async with shop.source(mount.options["from"]) as root:
+        with _found(mount):
+            return await in_thread(_cache_folder, shop.caches, mount, root)
+
+
+def _cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitStack, int]:
+    """Blocking: ``locked`` waits for whoever has it."""
     ident = mount.options.get("id") or mount.target
+    if base is not None:
+        ident += "\0" + copying.digest(base, [mount.source])
     sharing = mount.options.get("sharing", "shared")
     name = hashlib.sha256(ident.encode("utf-8", "surrogateescape")).hexdigest()
     held = ExitStack()
@@ -240,12 +302,31 @@ def _cache(folder: Path, mount: RunMount) -> tuple[ExitStack, int]:
         held.callback(os.close, lock)
         break
     content = place / "content"
-    if not content.exists():
-        content.mkdir()
-        os.chown(content, mount.number("uid", 0), mount.number("gid", 0))
-        content.chmod(mount.number("mode", 0o755, 8))
-    tree = mounts.open_tree(mounts.AT_FDCWD, str(content), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC)
-    return held, _read_only(tree) if mount.flag("readonly") else tree
+    try:
+        if not content.exists():
+            _fill(content, mount, base)
+        tree = mounts.open_tree(mounts.AT_FDCWD, str(content), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC)
+    except BaseException:
+        held.close()
+        raise
+    return held, tree if mount.flag("rw", "true") else _read_only(tree)
+
+
+def _fill(content: Path, mount: RunMount, base: int | None) -> None:
+    """It appears whole, and of two that are made at the same time one is used."""
+    new = content.with_name(f"new-{os.urandom(8).hex()}")
+    new.mkdir()
+    try:
+        if base is not None:
+            with trees.closing(os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as target:
+                copying.copy(base, [mount.source], target, b"/", copying.Attributes())
+        os.chown(new, mount.number("uid", 0), mount.number("gid", 0))
+        new.chmod(mount.number("mode", 0o755, 8))
+        new.rename(content)
+    except BaseException as error:
+        trees.remove(new)
+        if not (isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)):
+            raise
 
 
 def _tmpfs(mount: RunMount) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,30 +26,53 @@ class Prunable(msgspec.Struct):
     size: int
 
 
-def prunable(steps: Path, mounts: Path, kept: Iterable[list[str]], older_than: float) -> Prunable:
+def prunable(
+    steps: Path,
+    mounts: Path,
+    kept: Iterable[list[str]],
+    older_than: float,
+    room: int = 0,
+    measure: Callable[[set[str]], int] = lambda digests: 0,
+) -> Prunable:
     """What instructions made, but for what an image with these ``kept`` layers is made of, and what cache mounts hold. Blocking.
 
-    ``older_than``: Unix seconds; what was used since stays.
+    ``older_than``: Unix seconds; what was used since stays. Of the rest as much of what was used last stays as ``room`` (bytes) is
+    left for; ``measure`` tells what layers and blobs take that no image has.
     """
     used = {tuple(layers[:count]) for layers in kept for count in range(len(layers) + 1)}
     found, staying = Prunable([], [], set(), 0), set[str]()
-    for entry in entries(steps):
+    for entry in sorted(entries(steps), key=lambda entry: _moment(entry.file), reverse=True):
         with suppress(FileNotFoundError):
             status = entry.file.stat()
-            if status.st_mtime < older_than and entry.layers not in used:
+            size = measure(entry.digests - staying) if room else 0
+            if status.st_mtime >= older_than or entry.layers in used or (room and size <= room):
+                staying |= entry.digests
+                room = max(room - size, 0)
+            else:
                 found.steps.append(entry.file.name)
                 found.digests |= entry.digests
                 found.size += status.st_blocks * 512
-            else:
-                staying |= entry.digests
     found.digests -= staying
-    for place in _files(mounts):
+    for place in sorted(_files(mounts), key=_moment, reverse=True):
         content = place / "content"
         with _alone(place) as alone:
-            if alone and content.is_dir() and place.stat().st_mtime < older_than:
+            size = Meter().of(content) if alone else 0
+            if not alone or not content.is_dir():
+                continue
+            if place.stat().st_mtime >= older_than or (room and size <= room):
+                room = max(room - size, 0)
+            else:
                 found.mounts.append(place.name)
-                found.size += Meter().of(content)
+                found.size += size
     return found
+
+
+def _moment(path: Path) -> float:
+    """When it was last used; 0 for what is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0
 
 
 def forget(folder: Path, steps: Iterable[str]) -> None:

@@ -1,7 +1,8 @@
 """Words as the builder reads them: quotes, escapes and variables, like a shell's and simpler.
 
 https://docs.docker.com/reference/dockerfile/#environment-replacement: ``$x``, ``${x}``, ``${x:-word}``, ``${x:+word}``,
-``${x:?word}``, and each without the colon, which then asks only whether the variable is set.
+``${x:?word}``, and each without the colon, which then asks only whether the variable is set; ``${x#pattern}``, ``##``, ``%``,
+``%%``, ``${x/pattern/word}`` and ``//``.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from moby_tui.engine.resources.build.globs import Glob
 from moby_tui.errors import InvalidArgument
 
+_SOMETHING = re.compile(r"\S")
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _DIGITS = frozenset("0123456789")
 _SPECIAL = frozenset("@*#?-$!")
@@ -41,38 +44,43 @@ def split(text: str, variables: Mapping[str, str], escape: str = "\\") -> list[s
     return words if current is None else [*words, current]
 
 
+def undefined(text: str, variables: Mapping[str, str], escape: str = "\\") -> list[str]:
+    """The names that a text uses as if they were set, in their order; ``${x:-word}`` and its like are prepared for the other case."""
+    cursor = _Cursor(text, variables, escape)
+    cursor.pieces()
+    return list(cursor.missing)
+
+
 def raw_words(text: str, escape: str = "\\") -> list[str]:
     """The words of a line as they are written, quotes and escapes and all."""
     words: list[str] = []
-    word, quote, position = "", "", 0
+    position = 0
+    while found := _SOMETHING.search(text, position):
+        position = word_end(text, found.start(), escape)
+        words.append(text[found.start() : position])
+    return words
+
+
+def word_end(text: str, start: int, escape: str = "\\") -> int:
+    """Where the word that begins there ends."""
+    quote, position = "", start
     while position < len(text):
         char = text[position]
-        position += 1
         if char.isspace() and not quote:
-            if word:
-                words.append(word)
-            word = ""
-            continue
-        word += char
-        if char == escape and quote != "'" and position < len(text):
-            word += text[position]
+            break
+        position += 1
+        if char == escape and quote != "'":
             position += 1
         elif quote:
             quote = "" if char == quote else quote
         elif char in "'\"":
             quote = char
-    return [*words, word] if word else words
+    return min(position, len(text))
 
 
 def expand_text(text: str, variables: Mapping[str, str], escape: str) -> str:
     """The variables of a here-document: quotes in it mean nothing, and only a dollar can be escaped."""
     return "".join(piece for piece, _ in _TextCursor(text, variables, escape).pieces())
-
-
-def _as_expression(pattern: list[tuple[str, bool]]) -> str:
-    """``*`` and ``?`` are any characters and any one; what was escaped is itself."""
-    wild = {"*": ".*", "?": "."}
-    return "".join(re.escape(piece) if fixed else wild.get(piece, re.escape(piece)) for piece, fixed in pattern)
 
 
 class _Cursor:
@@ -83,6 +91,8 @@ class _Cursor:
         self._position = 0
         self._depth = 0
         self._variables = variables
+        #: names that are used and not set; a dict keeps their order
+        self.missing: dict[str, None] = {}
         self._escape = escape
 
     def pieces(self) -> list[tuple[str, bool]]:
@@ -140,15 +150,28 @@ class _Cursor:
     def _dollar(self) -> str:
         if self._peek() != "{":
             name = self._name()
-            return self._variables.get(name, "") if name else "$"
+            return self._value(name) if name else "$"
         self._position += 1
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise InvalidArgument(f"substitutions are nested more than {_DEEPEST} deep")
+        value = self._braced()
+        self._depth -= 1
+        return value
+
+    def _braced(self) -> str:
         name = self._name()
         operator = self._next()
         if not name or not operator:
             raise InvalidArgument(f"bad substitution in {self._text[:80]!r}; write ${{name}}")
         if operator == "}":
-            return self._variables.get(name, "")
+            return self._value(name)
         return self._modified(name, operator)
+
+    def _value(self, name: str) -> str:
+        if name not in self._variables and name[0] in _NAME_START:
+            self.missing[name] = None
+        return self._variables.get(name, "")
 
     def _modified(self, name: str, operator: str) -> str:
         colon = operator == ":"
@@ -158,11 +181,7 @@ class _Cursor:
             return self._cut(name, operator)
         if not operator or operator not in "-+?":
             raise InvalidArgument(f"unsupported modifier ({':' if colon else ''}{operator}) in substitution of {name}")
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise InvalidArgument(f"substitutions are nested more than {_DEEPEST} deep")
         word = "".join(piece for piece, _ in self._until("}"))
-        self._depth -= 1
         value = self._variables.get(name)
         present = bool(value) if colon else value is not None
         if operator == "+":
@@ -176,19 +195,17 @@ class _Cursor:
         twice = self._peek() == operator
         if twice:
             self._position += 1
-        value = self._variables.get(name, "")
+        value = self._value(name)
         if operator == "/":
             pattern, ended = self._pattern("/}")
             new = "" if ended == "}" else "".join(piece for piece, _ in self._until("}"))
-            return re.sub(_as_expression(pattern), lambda _: new, value, count=0 if twice else 1) if pattern else value
+            return Glob(pattern).replaced(value, new, all=twice) if pattern else value
         pattern, _ = self._pattern("}")
-        ends = range(len(value) + 1)
-        expression = re.compile(_as_expression(pattern), re.DOTALL)
         if operator == "#":
-            found = [end for end in ends if expression.fullmatch(value[:end])]
-            return value[(max if twice else min)(found) :] if found else value
-        found = [start for start in ends if expression.fullmatch(value[start:])]
-        return value[: (min if twice else max)(found)] if found else value
+            found = list(Glob(pattern).ends(value))
+            return value[found[-1 if twice else 0] :] if found else value
+        found = list(Glob(pattern).beginnings(value))
+        return value[: found[-1 if twice else 0]] if found else value
 
     def _pattern(self, stops: str) -> tuple[list[tuple[str, bool]], str]:
         """A pattern up to one of ``stops``, and which it was."""

@@ -5,31 +5,20 @@ https://docs.docker.com/reference/dockerfile/. The lines of history are those of
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import posixpath
-import stat
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
-from typing import BinaryIO
 
 from moby_tui.engine.kernel import trees
-from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.build import arguments, copying, difference, mounts, shell_words
-from moby_tui.engine.resources.build.brought import Brought
+from moby_tui.engine.resources.build import arguments, copying, difference, entitlements, mounts, shell_words
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.build.parser import Document, Instruction, nearest, parse_trigger
-from moby_tui.engine.resources.build.patterns import Ignore
 from moby_tui.engine.resources.build.step import Step, StepFailed
+from moby_tui.engine.resources.build.transfer import Transfer
 from moby_tui.engine.resources.build.workshop import Change, Workshop
-from moby_tui.engine.resources.images import tar
-from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.manager import LocalImage
-from moby_tui.engine.resources.images.threads import in_thread
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 
 _SHELL = ["/bin/sh", "-c"]
@@ -37,23 +26,29 @@ _SHELL = ["/bin/sh", "-c"]
 PROXIES = frozenset(
     name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower())
 )
-_URLS = ("http://", "https://", "ftp://", "git://", "git@", "ssh://")
 _NETWORKS = ("default", "none", "host")
-_PACKED = (b"BZh", b"\xfd7zXZ")
+_SECURITY = ("sandbox", "insecure")
 
 
 class Stage:
-    """``build_args`` are the caller's, ``outer`` the ARGs before the first FROM; ``consumed`` gathers what was asked for of the former."""
+    """``build_args`` are the caller's, ``outer`` the ARGs before the first FROM, ``inherited`` those of the stage below; ``consumed``
+    gathers what was asked for of the former."""
 
     def __init__(
-        self, shop: Workshop, image: BuiltImage, build_args: dict[str, str], outer: dict[str, str], consumed: set[str]
+        self,
+        shop: Workshop,
+        image: BuiltImage,
+        build_args: dict[str, str],
+        outer: dict[str, str],
+        consumed: set[str],
+        inherited: dict[str, str],
     ) -> None:
         self.image = image
         self._shop = shop
         self._build_args = build_args
         self._outer = outer
         self._consumed = consumed
-        self._arguments: dict[str, str] = {}
+        self.arguments = dict(inherited)
         self._has_command = False
         self._handlers: dict[str, Callable[[Instruction], Awaitable[None]]] = {
             "ADD": self._copy,
@@ -85,7 +80,7 @@ class Stage:
         return {entry.partition("=")[0]: entry.partition("=")[2] for entry in self.image.execution.env or ()}
 
     def _expand(self, text: str) -> str:
-        return shell_words.expand(text, {**self._arguments, **self._environment()}, self._shop.escape)
+        return shell_words.expand(text, {**self.arguments, **self._environment()}, self._shop.escape)
 
     def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
         found = arguments.pairs(instruction.name, instruction.value, self._shop.escape)
@@ -105,11 +100,11 @@ class Stage:
             default = self._expand(default)
             self._consumed.add(name)
             if name in self._build_args:
-                self._arguments[name] = self._build_args[name]
+                self.arguments[name] = self._build_args[name]
             elif equals:
-                self._arguments[name] = default
+                self.arguments[name] = default
             elif name in self._outer:
-                self._arguments[name] = self._outer[name]
+                self.arguments[name] = self._outer[name]
             notes.append(name + (f"={default}" if equals else ""))
         await self._note(f"ARG {' '.join(notes)}", lambda config, execution: None)
 
@@ -151,7 +146,7 @@ class Stage:
         await self._note(f"ENTRYPOINT {_quoted(command)}", change)
 
     async def _expose(self, instruction: Instruction) -> None:
-        words = shell_words.split(instruction.value, {**self._arguments, **self._environment()}, self._shop.escape)
+        words = shell_words.split(instruction.value, {**self.arguments, **self._environment()}, self._shop.escape)
         ports = arguments.ports(words)
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -188,7 +183,10 @@ class Stage:
         await self._note(f"STOPSIGNAL {signal}", change)
 
     async def _health_check(self, instruction: Instruction) -> None:
-        health = arguments.health(instruction.value, instruction.flags)
+        health = arguments.health(
+            instruction.value,
+            {name: shell_words.expand(value, {}, self._shop.escape) for name, value in instruction.flags.items()},
+        )
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
             execution.healthcheck = health
@@ -248,23 +246,26 @@ class Stage:
         wanted = [
             mounts.read(self._expand(text), self.image.execution.working_dir) for text in instruction.repeated.get("mount", ())
         ]
-        network = instruction.flags.get("network", "default")
-        if network not in _NETWORKS:
-            raise InvalidArgument(f"unsupported network mode {network[:40]!r}{nearest(network, _NETWORKS)}")
+        network = _one_of(instruction, "network", _NETWORKS)
+        security = _one_of(instruction, "security", _SECURITY)
+        if network == "host":
+            entitlements.require(self._shop.allowed, entitlements.HOST_NETWORK, "RUN --network=host")
+        if security == "insecure":
+            entitlements.require(self._shop.allowed, entitlements.INSECURE, "RUN --security=insecure")
         present = self._environment()
         proxies = {name: value for name, value in self._build_args.items() if name in PROXIES}
-        traced = {name: value for name, value in self._arguments.items() if name not in present}
+        traced = {name: value for name, value in self.arguments.items() if name not in present}
         told = [f"{name}={value}" for name, value in sorted(traced.items())]
         created_by = " ".join([*([f"|{len(told)}", *told] if told else []), *command])
         environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items() if name not in present]
-        step = Step(self._local(instruction), command, environment, network=network)
+        step = Step(self._local(instruction), command, environment, network=network, insecure=security == "insecure")
 
         async def produce() -> Layer | None:
             async with mounts.prepared(self._shop, wanted, scripts, self._shop.secrets) as ready:
                 return await self._layer_of(replace(step, environment=environment + ready.environment, trees=ready.trees))
 
         content = await mounts.content_of(self._shop, wanted) + "".join(script.text for script in scripts)
-        content += network if network != "default" else ""
+        content += "".join(way for way in (network, security) if way not in ("default", "sandbox"))
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content)
 
     def _command_and_scripts(self, instruction: Instruction) -> tuple[list[str], list[Document]]:
@@ -285,13 +286,15 @@ class Stage:
         def began(container: str) -> None:
             nonlocal short
             short = container[:12]
-            self._shop.say(f" ---> Running in {short}\n")
+            self._shop.note(f" ---> Running in {short}\n")
 
-        async with self._shop.steps.run(step, began=began, output=self._shop.output()) as ended:
+        async with self._shop.run(step, began=began) as ended:
             if ended.exit_code:
                 raise StepFailed(step.command, ended.exit_code)
-            layer = await self._shop.layering.layer(difference.layer(ended.upper, step.image.layers, ended.mount_points))
-        self._shop.say(f" ---> Removed intermediate container {short}\n")
+            layer = await self._shop.layering.layer(
+                difference.layer(ended.upper, step.image.layers, ended.mount_points, self._shop.epoch)
+            )
+        self._shop.note(f" ---> Removed intermediate container {short}\n")
         return layer
 
     def _local(self, instruction: Instruction) -> LocalImage:
@@ -300,127 +303,22 @@ class Stage:
         )
 
     async def _copy(self, instruction: Instruction) -> None:
-        items = arguments.listed(instruction.value)
-        markers = {document.marker for document in instruction.documents}
-        given = instruction.value.split() if items is None else items
-        words = [word if word in markers else self._expand(word) for word in given]
-        name, flags = instruction.name, {key: self._expand(value) for key, value in instruction.flags.items()}
-        if len(words) < 2:
-            raise InvalidArgument(
-                f"{name} requires at least two arguments, but only one was provided. Destination could not be determined."
-            )
-        *sources, destination = words
-        mode = arguments.mode(flags["chmod"]) if "chmod" in flags else None
-        origin = flags.get("from", "")
-        brought = await self._bring(instruction, sources, flags)
-        own = [source for source in sources if source not in brought.names]
-        exclude = Ignore("\n".join(map(self._expand, instruction.repeated.get("exclude", ()))))
-        keeps = flags.get("parents") == "true"
-        async with self._shop.source(origin if own else "") as root:
-            above = await in_thread(copying.parents, root, own, context=not origin) if keeps else {}
-            paths = [*above] or await in_thread(copying.select, root, own, context=not origin)
-            paths = [path for path in paths if not exclude.excludes(os.fsdecode(path))]
-            archives = await in_thread(_archives, root, paths) if name == "ADD" else []
-            plain = [path for path in paths if path not in archives]
-            many = len(paths) + len(brought.paths) > 1
-            target = self._destination(name, destination, many=many)
-            digest = await in_thread(copying.digest, root, paths, exclude)
-            if brought.paths:
-                digest = hashlib.sha256((digest + await in_thread(brought.digest)).encode()).hexdigest()
-            chown = flags.get("chown", "")
+        def expand_text(text: str) -> str:
+            return shell_words.expand_text(text, {**self.arguments, **self._environment()}, self._shop.escape)
 
-            def copy(target_root: int) -> None:
-                owner = self._shop.steps.owner(target_root, chown) if chown else (0, 0)
-                attributes = copying.Attributes(*owner, mode)
-                for path in plain if keeps else ():
-                    folder = b"/".join(part for part in (target.rstrip(b"/"), above[path], _own_name(root, path)) if part)
-                    copying.copy(root, [path], target_root, folder + b"/", attributes, exclude)
-                if plain and not keeps:
-                    copying.copy(root, plain, target_root, target, attributes, exclude)
-                brought.copy(target_root, target, attributes)
-                for archive in archives:
-                    _unpack(root, archive, target_root, target)
-
-            shown = "".join(f"--{key}={flags[key]} " for key in ("chown", "chmod", "parents") if key in flags)
-            kind = "multi" if many else "file"
-            self.image = await self._shop.advance(
-                self.image,
-                f"/bin/sh -c #(nop) {name} {shown}{kind}:{digest} in {os.fsdecode(target)} ",
-                produce=lambda: self._shop.layering.change(self.image, copy),
-                content=digest,
-            )
-
-    async def _bring(self, instruction: Instruction, sources: list[str], flags: dict[str, str]) -> Brought:
-        """What does not lie in a tree yet: here-documents, and what ADD fetches from elsewhere."""
-        brought = Brought(self._shop.scratch)
-        for document in instruction.documents:
-            text = document.text
-            if document.expands:
-                text = shell_words.expand_text(text, {**self._arguments, **self._environment()}, self._shop.escape)
-            brought.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
-        checksum = flags.get("checksum", "")
-        urls = [source for source in sources if instruction.name == "ADD" and source.lower().startswith(_URLS)]
-        if checksum and len(urls) != 1:
-            raise InvalidArgument("checksum can't be specified for anything but one HTTP source")
-        for url in urls:
-            if not url.lower().startswith(("http://", "https://")) or url.endswith(".git"):
-                raise NotImplementedYet(f"ADD from a repository ({url[:80]})")
-            await brought.fetch(url, checksum, to_folder=instruction.value.endswith("/"))
-        return brought
-
-    def _destination(self, name: str, text: str, *, many: bool) -> bytes:
-        folder = text.endswith("/") or posixpath.basename(text) in (".", "..")
-        if many and not folder:
-            raise InvalidArgument(
-                f"When using {name} with more than one source file, the destination must be a directory and end with a /"
-            )
-        path = self._below_working_directory(text)
-        return os.fsencode(path + "/" if folder and path != "/" else path)
+        self.image = await Transfer(self._shop, self.image, instruction, self._expand, expand_text).carry_out()
 
     def _below_working_directory(self, path: str) -> str:
         joined = posixpath.normpath(posixpath.join("/", self.image.execution.working_dir, path))
         return "/" + joined.lstrip("/")
 
 
+def _one_of(instruction: Instruction, flag: str, known: tuple[str, ...]) -> str:
+    value = instruction.flags.get(flag, known[0])
+    if value not in known:
+        raise InvalidArgument(f"unsupported {flag} mode {value[:40]!r}{nearest(value, known)}: it is {', '.join(known)}")
+    return value
+
+
 def _quoted(command: list[str]) -> str:
     return f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in command)}]"
-
-
-def _own_name(root: int, path: bytes) -> bytes:
-    """A directory is copied with its name where the folders above it are kept; nothing for a file."""
-    with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as found:
-        return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(found).st_mode) else b""
-
-
-def _archives(root: int, paths: list[bytes]) -> list[bytes]:
-    """Those that ADD unpacks rather than copy."""
-    found = []
-    for path in paths:
-        with suppress(IsADirectoryError), _opened(root, path) as file:
-            if _is_archive(file.read(1 << 20)):
-                found.append(path)
-    return found
-
-
-def _opened(root: int, path: bytes) -> BinaryIO:
-    return os.fdopen(open_in_root(root, path or b".", os.O_RDONLY | os.O_NONBLOCK), "rb")
-
-
-def _unpack(root: int, archive: bytes, target_root: int, target: bytes) -> None:
-    """Into the directory that the target names. Raises ``InvalidArgument`` for an archive that would reach outside."""
-    with (
-        copying.told("ADD", target),
-        trees.closing(copying.make_directory(target_root, target, copying.Attributes())) as folder,
-        _opened(root, archive) as file,
-    ):
-        apply(decompress(iter(lambda: file.read(1 << 20), b"")), folder)
-
-
-def _is_archive(head: bytes) -> bool:
-    """Whether the beginning of a file is that of a tar, compressed or not."""
-    if head.startswith(_PACKED):
-        return True
-    try:
-        return next(iter(tar.Reader(decompress([head]))), None) is not None
-    except InvalidArgument:
-        return False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from moby_tui.engine.resources.build import shell_words
 from moby_tui.engine.resources.build.image import BuiltImage
+from moby_tui.engine.resources.build.narration import Tells
 from moby_tui.engine.resources.build.parser import Instruction
 from moby_tui.engine.resources.images.threads import settled
 from moby_tui.errors import InvalidArgument
@@ -35,7 +36,7 @@ def needed(
 
 def _below(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
     found: set[int] = set()
-    for text in _sources(stage):
+    for text in sources(stage):
         try:
             name = shell_words.expand(text, variables, escape)
         except InvalidArgument:
@@ -49,7 +50,8 @@ def _below(names: list[str], stage: list[Instruction], number: int, variables: M
     return found
 
 
-def _sources(stage: list[Instruction]) -> Iterable[str]:
+def sources(stage: list[Instruction]) -> Iterable[str]:
+    """What its instructions begin with or copy from, as it is written."""
     for instruction in stage:
         if instruction.name == "FROM":
             yield instruction.value.split()[0]
@@ -57,10 +59,6 @@ def _sources(stage: list[Instruction]) -> Iterable[str]:
             yield instruction.flags["from"]
         for mount in instruction.repeated.get("mount", ()):
             yield from (entry.partition("=")[2] for entry in mount.split(",") if entry.startswith("from="))
-
-
-class Tells(Protocol):
-    def say(self, line: Progress) -> None: ...
 
 
 class Turn:

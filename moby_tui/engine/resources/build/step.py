@@ -10,6 +10,7 @@ from typing import Protocol
 
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.errors import MobyError
+from moby_tui.schema.container import HostConfig
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,12 @@ class Step:
     environment: list[str]
     #: what is mounted for this step alone, by destination; the descriptors stay the caller's
     trees: Mapping[str, int] = field(default_factory=dict)
-    #: ``default``, ``none`` or ``host``
+    #: ``default`` (that of ``host``), ``none`` or ``host``
     network: str = "default"
+    #: with the rights of a privileged container
+    insecure: bool = False
+    #: what every step of the build is given
+    host: HostConfig = field(default_factory=HostConfig)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class StepRunner(Protocol):
         self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
     ) -> AbstractAsyncContextManager[Ended]:
         """Runs it to its end; the container goes with the block. ``began`` is told the container's id, ``output`` what it writes."""
+        ...
+
+    async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:
+        """A container of what a failed step has left, with its mounts and environment, until somebody ends it."""
         ...
 
     def owner(self, root: int, text: str) -> tuple[int, int]:

@@ -188,7 +188,12 @@ def timestamp(text: str) -> float:
 
 def now() -> str:
     """This moment as images tell theirs."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time.time())).isoformat().replace("+00:00", "Z")
+    return rfc3339(time.time())
+
+
+def rfc3339(seconds: float) -> str:
+    """Unix seconds as images tell a moment."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
 def missing(name: str) -> NotFound:

@@ -70,6 +70,8 @@ class Loaded:
 
     image: Image
     references: list[Reference]
+    #: what an OCI layout calls it, which need be no whole name
+    tag: str = ""
 
 
 async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
@@ -185,7 +187,7 @@ class Loader:
                 continue
             members = [archive.blob(layer) for layer in document.layers]
             image = await self._store(config, config_body, members, (document, text))
-            loaded.append(Loaded(image, _names(descriptor)))
+            loaded.append(Loaded(image, _names(descriptor), descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
         return self._some(loaded)
 
     def _fits(self, config: oci.ImageConfig) -> bool:

@@ -316,6 +316,18 @@ class ImageManager:
         if self._rows.get(record.id) is None:
             self._rows.put(record, [])
 
+    async def fetch(
+        self, reference: str, platform: str, auth: RegistryAuth | None, say: Callable[[Progress], None]
+    ) -> ImageRecord:
+        """As ``pull``, of a platform that need not be this machine's: what the name means here stays as it is."""
+        record = await self._transfers.fetch(parse(reference).tagged(), platform, auth, Report())
+        say(Progress(status=f"Digest: {record.manifest}"))
+        return record
+
+    async def admit_archive(self) -> None:
+        """Raises ``Forbidden`` where a policy lets nothing in that no registry vouches for."""
+        await self._transfers.admit_archive()
+
     async def tag(self, ref: str, target: str) -> None:
         record = self._names.find(ref)
         reference = parse(target).tagged()

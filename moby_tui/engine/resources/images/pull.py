@@ -99,7 +99,7 @@ class Pull:
         config_body = await self._fetch_config(document.config)
         config = manifests.read_config(config_body, len(document.layers), reference.familiar)
         _check_platform(config, platform, reference)
-        await self._fetch_layers(document.layers, config.rootfs.diff_ids)
+        await self.fetch_layers(document.layers, config.rootfs.diff_ids)
         return await in_thread(self._record, document, config, bodies, top.digest)
 
     async def _choose(self, index: oci.Index, wanted: oci.Platform, depth: int = 0) -> tuple[oci.Manifest, list[bytes]]:
@@ -155,7 +155,7 @@ class Pull:
 
     # Layers
 
-    async def _fetch_layers(self, descriptors: list[oci.Descriptor], diff_ids: list[str]) -> None:
+    async def fetch_layers(self, descriptors: list[oci.Descriptor], diff_ids: list[str]) -> None:
         """All at once, three downloads at a time: overlay layers do not need each other."""
         wanted = dict(zip(diff_ids, descriptors, strict=True))
         self._check_space([descriptor.size for diff_id, descriptor in wanted.items() if not self._layers.has(diff_id)])

@@ -133,12 +133,11 @@ class Removal:
         return Prunable(images, steps, digests, await in_thread(self.measure, digests))
 
     def _unused(self, removed: list[ImageRecord], cached: set[str]) -> set[str]:
-        """The layers and blobs that nothing needs once these images are gone. What the build ``cached`` besides is its own to give."""
+        """The layers and blobs that nothing needs once these images are gone. What the build ``cached`` is its own to give."""
         ids = {record.id for record in removed}
         used = _of([record for record in self._rows.all() if record.id not in ids])
-        condemned = _of(removed) | self._rows.condemned()
         present = {*self._layers.diff_ids(), *self._content.digests()}
-        return (present - used) - (cached - condemned)
+        return (present - used) - cached
 
     def measure(self, digests: Iterable[str]) -> int:
         """Bytes that these layers and blobs take on disk. Blocking."""
@@ -194,7 +193,7 @@ class Removal:
 
     def _discard(self, trash: Path) -> None:
         """Moves what is unused to the trash, a rename each: quick, for others wait."""
-        used, condemned = _of(self._rows.all()), self._rows.condemned()
+        used, condemned = _of(self._rows.all()) | self._cached(), self._rows.condemned()
         for diff_id in set(self._layers.diff_ids()) - used:
             folder = self._layers.folder(diff_id)
             if diff_id in condemned or staging.age(folder) > _GRACE:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from moby_tui.engine.resources.images import manifest as manifests
-from moby_tui.engine.resources.images.content import ContentStore, hex_of
+from moby_tui.engine.resources.images.content import ContentStore, digest_of, hex_of
 from moby_tui.engine.resources.images.reference import Reference
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.errors import NotFound
@@ -38,14 +38,28 @@ def archive(images: Iterable[Saved], content: ContentStore) -> Iterator[bytes]:
     wanted = list(images)
     documents = [_manifest(image.record, content) for image in wanted]
     blobs = _blobs(wanted, documents, content)
-    yield _directory("blobs/")
-    yield _directory("blobs/sha256/")
-    for digest in blobs:
-        yield from _blob(digest, content)
+    yield from _stored(blobs, content)
     yield from _file("index.json", encode(_index(wanted, documents, content)))
     yield from _file("manifest.json", encode(_docker_manifest(wanted, documents)))
     yield from _file("oci-layout", _LAYOUT)
     yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def layout(index: oci.Index, documents: Iterable[bytes], blobs: Iterable[str], content: ContentStore) -> Iterator[bytes]:
+    """The tar of an OCI layout alone: what an index names, some of which (``documents``) is in no store. Blocking."""
+    yield from _stored(sorted(set(blobs)), content)
+    for document in documents:
+        yield from _file(_name(digest_of(document)), document)
+    yield from _file("index.json", encode(index))
+    yield from _file("oci-layout", _LAYOUT)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _stored(blobs: Iterable[str], content: ContentStore) -> Iterator[bytes]:
+    yield _directory("blobs/")
+    yield _directory("blobs/sha256/")
+    for digest in blobs:
+        yield from _blob(digest, content)
 
 
 def _manifest(record: ImageRecord, content: ContentStore) -> oci.Manifest:
@@ -70,7 +84,7 @@ def _index(images: list[Saved], documents: list[oci.Manifest], content: ContentS
     for image, document in zip(images, documents, strict=True):
         digest, kind = image.record.manifest, document.media_type or oci.MEDIA_MANIFEST
         size = content.path(digest).stat().st_size
-        names = [{_NAME: reference.canonical, _TAG: reference.tag} for reference in image.references]
+        names = [names_of(reference) for reference in image.references]
         config = image.record.config
         platform = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
         entries += [
@@ -78,6 +92,11 @@ def _index(images: list[Saved], documents: list[oci.Manifest], content: ContentS
             for name in names or [{}]
         ]
     return oci.Index(schema_version=2, media_type=oci.MEDIA_INDEX, manifests=entries)
+
+
+def names_of(reference: Reference) -> dict[str, str]:
+    """The annotations that give an entry of a layout its name."""
+    return {_NAME: reference.canonical, _TAG: reference.tag}
 
 
 def _docker_manifest(images: list[Saved], documents: list[oci.Manifest]) -> list[dict[str, object]]:

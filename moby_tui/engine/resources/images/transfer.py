@@ -25,7 +25,7 @@ from moby_tui.schema.image import Progress, RegistryAuth
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.provenance.policy import Policy
-    from moby_tui.engine.resources.images.pull import Image
+    from moby_tui.engine.resources.images.pull import Image, Pulled
     from moby_tui.engine.resources.images.save import Saved
 
 DEFAULT_POLICY = Path("/etc/moby/policy.json")
@@ -57,21 +57,9 @@ class Transfers:
         self._signature_policy = signature_policy
 
     async def pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
-        from moby_tui.engine.resources.images.pull import Pull
-        from moby_tui.engine.resources.images.registry import Mirrors
-
         before = self._rows.by_reference(wanted.key)
-        policy = await in_thread(self._policy)
         with self.arrival():
-            async with Mirrors(wanted, auth) as registry:
-
-                async def admit(digests: list[str]) -> None:
-                    if policy:
-                        await policy.admit(wanted, digests, registry)
-
-                pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report, admit).run(
-                    platform
-                )
+            pulled = await self._pulled(wanted, platform, auth, report)
             self._rows.put(pulled.record, [wanted.key, wanted.at(pulled.digest).key])
         self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)
         report.status(f"Digest: {pulled.digest}")
@@ -87,6 +75,33 @@ class Transfers:
             raise NotFound(f"{repository.familiar_repository} has no tags in its registry")
         for tag in tags:
             await self.pull(parse(f"{repository.repository}:{tag}"), platform, auth, report)
+
+    async def fetch(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> ImageRecord:
+        """As ``pull``, of a platform that need not be this machine's: what the name means here stays as it is."""
+        with self.arrival():
+            record = (await self._pulled(wanted, platform, auth, report)).record
+            if self._rows.get(record.id) is None:
+                self._rows.put(record, [wanted.at(record.manifest).key])
+        return record
+
+    async def _pulled(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> Pulled:
+        from moby_tui.engine.resources.images.pull import Pull
+        from moby_tui.engine.resources.images.registry import Mirrors
+
+        policy = await in_thread(self._policy)
+        async with Mirrors(wanted, auth) as registry:
+
+            async def admit(digests: list[str]) -> None:
+                if policy:
+                    await policy.admit(wanted, digests, registry)
+
+            pull = Pull(wanted, registry, self._content, self._layers, self._paths.staging, report, admit)
+            return await pull.run(platform)
+
+    async def admit_archive(self) -> None:
+        """Raises ``Forbidden`` where a policy lets nothing in that no registry vouches for."""
+        if policy := await in_thread(self._policy):
+            policy.admit_archive()
 
     def _policy(self) -> Policy | None:
         """Which images may come in. Blocking. Without a file nothing is imported for it."""

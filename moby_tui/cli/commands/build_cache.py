@@ -1,0 +1,58 @@
+"""``moby builder du``: what the cache of builds holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli import session
+
+if TYPE_CHECKING:
+    from moby_tui.schema.system import BuildCache
+
+app = typer.Typer()
+_HEADINGS = {
+    "ID": "ID",
+    "Reclaimable": "RECLAIMABLE",
+    "Size": "SIZE",
+    "LastUsed": "LAST ACCESSED",
+    "Type": "TYPE",
+    "Description": "DESCRIPTION",
+}
+_SHOWN = 60
+
+
+@app.command("du")
+def disk_use(
+    format: Annotated[
+        str,
+        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
+    ] = "",
+    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not truncate output")] = False,
+) -> None:
+    """Show what the build cache holds, and what each step takes."""
+    from moby_tui.cli.output.table import formatted
+    from moby_tui.cli.values.units import human_size
+
+    rows = session.call(lambda client: client.system.disk_usage()).build_cache
+    for line in formatted(format, _HEADINGS, tuple(_HEADINGS), [_row(row, no_trunc=no_trunc) for row in rows]):
+        print(line)
+    if not format:
+        print(f"Reclaimable:\t{human_size(sum(row.size for row in rows if not row.in_use))}")
+        print(f"Total:\t\t{human_size(sum(row.size for row in rows))}")
+
+
+def _row(row: BuildCache, *, no_trunc: bool) -> dict[str, str]:
+    from moby_tui.cli.output.text import printable, shortened
+    from moby_tui.cli.values.units import human_size
+
+    description = printable(" ".join(row.description.split()))
+    return {
+        "ID": row.id if no_trunc else row.id[:12],
+        "Reclaimable": str(not row.in_use).lower(),
+        "Size": human_size(row.size),
+        "LastUsed": (row.last_used_at or "")[:19].replace("T", " "),
+        "Type": row.type,
+        "Description": shortened(description, 0 if no_trunc else _SHOWN),
+    }

@@ -1,0 +1,75 @@
+"""What a stage of a build says: the classic builder's lines, or each step as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import msgspec
+
+from moby_tui.schema.image import BuildStep, Progress
+
+
+class Tells(Protocol):
+    def say(self, line: Progress) -> None: ...
+
+
+class Narration:
+    """One for each stage. ``numbers`` are shared by all: each step that is told live has one of its own."""
+
+    def __init__(self, report: Tells, numbers: Iterator[int], *, live: bool) -> None:
+        self._report = report
+        self._numbers = numbers
+        self.live = live
+        self._id = 0
+        self._cached = False
+
+    def of(self, report: Tells) -> Narration:
+        """The same for another stage."""
+        return Narration(report, self._numbers, live=self.live)
+
+    def say(self, line: Progress) -> None:
+        """In either form; live, it belongs to the step that is under way."""
+        if self.live and self._id and line.step is None:
+            line = msgspec.structs.replace(line, step=BuildStep(id=self._id))
+        self._report.say(line)
+
+    def note(self, text: str) -> None:
+        """What only the classic builder says."""
+        if not self.live:
+            self._report.say(Progress(stream=text))
+
+    def tell(self, text: str) -> None:
+        """What is told live alone."""
+        if self.live:
+            self.say(Progress(stream=text))
+
+    def cached(self) -> None:
+        """The step under way has been found in the cache."""
+        self._cached = True
+        self.note(" ---> Using cache\n")
+
+    @contextmanager
+    def step(self, name: str, classic: str = "") -> Iterator[None]:
+        """A step from its beginning to its end. Without a ``name`` it is not told live, without ``classic`` not in the other form."""
+        if not self.live or not name:
+            if classic:
+                self.note(classic)
+            yield
+            return
+        self._id, self._cached = next(self._numbers), False
+        self._tell("begun", name)
+        try:
+            yield
+        except BaseException:
+            self._tell("failed")
+            raise
+        else:
+            self._tell("cached" if self._cached else "done")
+        finally:
+            self._id = 0
+
+    def _tell(self, state: str, name: str = "") -> None:
+        self._report.say(Progress(step=BuildStep(id=self._id, name=name, state=state, time=time.time())))
