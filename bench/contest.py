@@ -224,7 +224,20 @@ def _image_rows(c: Contest) -> list[Row]:
         ("build-cached", "the same, all cached", lambda images: images.build_cached(), 1.0, 8),
         ("build-stages", "docker build of 6 independent stages", lambda images: images.build_stages(), 0.35, 4),
     ]
-    return [_image_row(c, *row) for row in asked]
+    memory = Row(
+        "pull-memory",
+        "peak memory of that pull, growth of the daemon's PSS",
+        "dockerd + containerd",
+        lambda: c.our_images.pull_memory(),
+        lambda: c.docker_images.pull_memory(),
+        target=1.0,
+        runs=4,
+        scale=MEBIBYTE,
+        unit="MiB",
+        warm_up=0,
+    )
+    timed = [_image_row(c, *row) for row in asked]
+    return [timed[0], memory, *timed[1:]]
 
 
 def _image_row(c: Contest, name: str, title: str, take: Callable[[Images], float], target: float, runs: int) -> Row:

@@ -9,8 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+_SAMPLE_SECONDS = 0.02
 
 
 def furnish(folder: Path) -> None:
@@ -74,6 +77,16 @@ class Runner:
             members.update(found)
         return {"bytes": sum(_pss(member) for member in members)}
 
+    def growth(self, argv: list[str], env: dict[str, str], pid: int) -> dict[str, Any]:
+        """Runs a command, and looks how much larger ``pid`` and its descendants are at their largest than before it."""
+        before = largest = self.pss(pid)["bytes"]
+        child = self._spawn(argv, env, self._folder / "output")
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            time.sleep(_SAMPLE_SECONDS)
+            with suppress(FileNotFoundError, ProcessLookupError):  # a helper of theirs that ended meanwhile
+                largest = max(largest, self.pss(pid)["bytes"])
+        return {"bytes": largest - before}
+
     def _spawn(self, argv: list[str], env: dict[str, str], output: Path) -> int:
         program = shutil.which(argv[0])
         if program is None:
@@ -127,6 +140,7 @@ def main() -> None:
             "start": runner.start,
             "parent_pss": runner.parent_pss,
             "pss": runner.pss,
+            "growth": runner.growth,
         }
     )
 

@@ -121,6 +121,11 @@ class Stage:
         pss: int = self.ask(op="pss", pid=pid)["bytes"]
         return pss
 
+    def growth(self, argv: Sequence[str], env: Mapping[str, str], pid: int) -> int:
+        """By how many bytes a process and its descendants grow, at most, while a command runs."""
+        grown: int = self.ask(op="growth", argv=list(argv), env=dict(env), pid=pid)["bytes"]
+        return grown
+
 
 def _remove_cgroup(name: str) -> None:
     """Removes a cgroup and those below it in every hierarchy; one that others still use stays."""

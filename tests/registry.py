@@ -107,12 +107,13 @@ class Registry:
 
 
 @contextmanager
-def running(folder: Path, *, htpasswd: str = "", certificate: tuple[Path, Path] | None = None) -> Iterator[Registry]:
+def running(
+    folder: Path, *, htpasswd: str = "", certificate: tuple[Path, Path] | None = None, auth: str = ""
+) -> Iterator[Registry]:
     """Runs a registry with its data in ``folder``; with ``htpasswd`` (lines ``user:bcrypt``) it asks for Basic authorization, with a
-    ``certificate`` and its key it speaks TLS."""
+    ``certificate`` and its key it speaks TLS. ``auth`` is that section of its configuration."""
     address = f"127.0.0.1:{free_port()}"
     folder.mkdir(parents=True, exist_ok=True)
-    auth = ""
     if htpasswd:
         (folder / "htpasswd").write_text(htpasswd)
         auth = f"auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}"

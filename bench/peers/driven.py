@@ -53,7 +53,7 @@ class DockerDriven:
     def images(self, data: Path) -> Images:
         """With a registry beside it that has ``data``."""
         registry.serve(self._stage, data)
-        return Images(self._stage, self.env)
+        return Images(self._stage, self.env, self._pid)
 
     def run_true(self) -> float:
         """``docker run --rm busybox true`` on the default bridge."""

@@ -25,8 +25,10 @@ _STAGE_SECONDS = 0.5
 
 
 class Images:
-    def __init__(self, stage: Stage, env: dict[str, str]) -> None:
+    def __init__(self, stage: Stage, env: dict[str, str], pid: int) -> None:
+        """``pid`` is the daemon's."""
         self._stage = stage
+        self._pid = pid
         self._env = env | {"DOCKER_BUILDKIT": "0", "DOCKER_CONFIG": str(stage.folder / "config")}
         self._numbers = itertools.count()
         self._contexts()
@@ -48,6 +50,11 @@ class Images:
     def pull(self) -> float:
         self._forget()
         return self._docker("pull", "-q", REFERENCE)
+
+    def pull_memory(self) -> float:
+        """Bytes by which the daemon and its helpers grow in a pull."""
+        self._forget()
+        return self._stage.growth(["docker", "pull", "-q", REFERENCE], self._env, self._pid)
 
     def push_pulled(self) -> float:
         """To a repository that is not there yet; the image is known to come from the same registry."""

@@ -58,6 +58,10 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
     "network": ("Manage networks", NETWORK),
     "volume": ("Manage volumes", VOLUME),
     "system": ("Manage the engine", SYSTEM),
+    "registry": (
+        "Look at registries",
+        {name: "registry" for name in ("inspect", "ls", "referrers", "rm", "tags")},
+    ),
     "builder": ("Manage builds", {"build": "build", "du": "build_cache", "prune": "prune:builder"}),
 }
 LEAVES = {
@@ -67,6 +71,7 @@ LEAVES = {
     "images": "images",
     "rmi": "images",
     "events": "events",
+    "search": "registry",
     "login": "login",
     "logout": "login",
     "info": "system",
@@ -80,6 +85,6 @@ LEAVES = {
 MISSING = frozenset(
     {
         *("bake", "checkpoint", "config", "context", "manifest", "node", "plugin"),
-        *("search", "secret", "service", "stack", "swarm", "trust"),
+        *("secret", "service", "stack", "swarm", "trust"),
     }
 )

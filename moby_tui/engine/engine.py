@@ -27,6 +27,7 @@ from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.build.builder import ImageBuilder
+    from moby_tui.engine.resources.images.repositories import Repositories
 
 __all__ = ["Engine", "check_caller", "socket_group"]
 
@@ -120,6 +121,13 @@ class Engine:
             assert self._database is not None
             self._builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
         return self._builder
+
+    @property
+    def registry(self) -> Repositories:
+        """Registries elsewhere: it holds nothing of its own."""
+        from moby_tui.engine.resources.images.repositories import Repositories
+
+        return Repositories()
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()

@@ -92,8 +92,8 @@ class SystemService:
         from moby_tui.engine.resources.images.registry import LOGIN, Registry
 
         async with Registry(Reference(domain_of(auth.serveraddress), ""), auth, purpose=LOGIN) as registry:
-            await registry.login()
-        return Login(status="Login Succeeded")
+            token = await registry.login()
+        return Login(status="Login Succeeded", identity_token=token)
 
     def _identity(self) -> str:
         """An id of this data root, made on its first use and kept."""

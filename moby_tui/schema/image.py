@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from moby_tui.schema.base import Wire
 from moby_tui.schema.container import ContainerConfig
+from moby_tui.schema.oci import Descriptor, Platform
+
+
+class ManifestSize(Wire, kw_only=True):
+    """``content``: bytes as they are stored and sent; ``total``: with the files unpacked."""
+
+    content: int = 0
+    total: int = 0
+
+
+class UnpackedSize(Wire, kw_only=True):
+    unpacked: int = 0
+
+
+class ImageData(Wire, kw_only=True):
+    """``containers`` are the ids of those made of it."""
+
+    platform: Platform
+    containers: list[str] = field(default_factory=list)
+    size: UnpackedSize = field(default_factory=UnpackedSize)
+
+
+class AttestationData(Wire, kw_only=True):
+    """The digest of the manifest that it is about."""
+
+    subject: str = field(default="", name="For")
+
+
+class ManifestSummary(Wire, kw_only=True):
+    """One manifest of an image: ``kind`` is ``image``, ``attestation`` or ``unknown``; ``available``: all of it is here."""
+
+    id: str = field(name="ID")
+    descriptor: Descriptor
+    available: bool = False
+    size: ManifestSize = field(default_factory=ManifestSize)
+    kind: str = "unknown"
+    image_data: ImageData | None = None
+    attestation_data: AttestationData | None = None
 
 
 class ImageSummary(Wire, kw_only=True):
@@ -20,6 +58,8 @@ class ImageSummary(Wire, kw_only=True):
     shared_size: int = -1
     labels: dict[str, str] | None = None
     containers: int = -1
+    #: where they were asked for
+    manifests: list[ManifestSummary] | UnsetType | None = UNSET
 
 
 class RootFs(Wire, kw_only=True):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from api.world import Docker
+from moby_tui.api.client.connect import connect
+from moby_tui.errors import NotFound, NotImplementedYet, Unauthorized
+from moby_tui.schema.image import RegistryAuth
 from registry import HTPASSWD, running
 
 
@@ -56,3 +61,41 @@ async def test_login_and_push(docker: Docker, tmp_path: Path) -> None:
         assert "Downloaded newer image" in (await docker("pull", f"{target}:2")).out
         missing = await docker("push", f"{target}:3", check=False)
         assert "An image does not exist locally with the tag" in missing.err
+
+
+async def test_images_as_a_tree(docker: Docker) -> None:
+    shown = (await docker("images", "--tree")).out
+    assert "busybox:latest" in shown and "linux/" in shown
+    usage = json.loads((await docker("system", "df", "--format", "json")).out.splitlines()[0])
+    assert usage["Type"] == "Images" and usage["TotalCount"] == "1"
+    assert "Build cache usage" in (await docker("system", "df", "-v")).out
+
+
+async def test_platforms_through_the_docker_cli(docker: Docker, tmp_path: Path) -> None:
+    saved = await docker("save", "--platform", "linux/amd64", "-o", str(tmp_path / "a.tar"), "busybox", check=False)
+    refused = await docker("save", "--platform", "linux/s390x", "-o", str(tmp_path / "b.tar"), "busybox", check=False)
+    assert saved.status == 0 and "does not provide the specified platform" in refused.err
+    assert "Loaded image: busybox" in (await docker("load", "--platform", "linux/amd64", "-i", str(tmp_path / "a.tar"))).out
+    refused = await docker("load", "--platform", "linux/s390x", "-i", str(tmp_path / "a.tar"), check=False)
+    assert refused.status == 1 and "no image for linux/s390x" in refused.err
+    assert "busybox" in (await docker("image", "inspect", "--platform", "linux/amd64", "busybox")).out
+
+
+async def test_registries_without_a_pull(docker: Docker, tmp_path: Path) -> None:
+    with running(tmp_path / "registry", htpasswd=HTPASSWD) as guarded:
+        target = f"{guarded.address}/team/box"
+        await docker("login", "-u", "user", "-p", "secret", guarded.address)
+        await docker("tag", "busybox", target)
+        await docker("push", target)
+        assert (await docker("search", "--format", "{{.Name}}", target)).out == f"{target}\n"
+        async with connect(docker.env["DOCKER_HOST"]) as client:
+            login = RegistryAuth(username="user", password="secret")
+            seen = await client.registry.inspect(f"{target}:latest", auth=login)
+            assert seen.descriptor.digest.startswith("sha256:") and [one.os for one in seen.platforms] == ["linux"]
+            with pytest.raises(NotFound, match="not found"):
+                await client.registry.inspect(f"{target}:other", auth=login)
+            with pytest.raises(Unauthorized, match="refuses to list what it has"):
+                await client.registry.search(target)
+            for call in (client.registry.list(), client.registry.tags(target), client.registry.referrers(target)):
+                with pytest.raises(NotImplementedYet, match="run it without -H"):
+                    await call

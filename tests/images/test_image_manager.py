@@ -12,6 +12,13 @@ from image_store import Store, load, stream
 import images_data
 from moby_tui.engine.resources.images import staging
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
+from registry import Registry
+
+
+def layers_of(image: images_data.ImageData) -> list[str]:
+    """An image of one layer: its chain id is its diff id."""
+    (layer,) = image.layers
+    return [images_data.sha256(layer)]
 
 
 def small(name: str, **execution: object) -> images_data.ImageData:
@@ -109,7 +116,7 @@ async def test_filters(store: Store) -> None:
     assert await names(label=["k"]) == await names(label=["k=v"]) == [["a:1", "x/a:2"]]
     assert await names(label=["k=w"]) == [] and await names(label_not=["k"]) == [["b:1"]]
     assert await names(reference=["b*"]) == await names(reference=["b"]) == [["b:1"]] and await names(reference=["*"]) != []
-    assert await names(reference=["x/*"]) == [["a:1", "x/a:2"]] and await names(dangling=["true"]) == []
+    assert await names(reference=["x/*"]) == [["x/a:2"]] and await names(dangling=["true"]) == []
     assert len(await names(until=["1h"])) == 2 and await names(until=["2020-01-01"]) == []
     for bad in ({"nope": ["x"]}, {"dangling": ["maybe"]}, {"until": ["soon"]}):
         with pytest.raises(InvalidArgument, match="invalid"):
@@ -124,7 +131,7 @@ async def test_remove_by_reference_and_id(store: Store) -> None:
     assert [item.untagged for item in await store.images.remove("a:1")] == ["a:1"]
     assert store.images.count() == 1
     deleted = await store.images.remove(image.id[:20], force=True)
-    assert [item.untagged or item.deleted for item in deleted] == ["a:2", "b:1", image.id]
+    assert [item.untagged or item.deleted for item in deleted] == ["a:2", "b:1", image.id, *layers_of(image)]
     assert store.images.count() == 0 and store.layers() == set() and list((store.paths.blobs / "sha256").iterdir()) == []
     assert store.actions() == ["load", "untag", "untag", "untag", "delete"]
     with pytest.raises(NotFound, match="No such image: a:1"):
@@ -150,7 +157,8 @@ async def test_images_in_use_stay(store: Store) -> None:
     assert store.images.resolve(image.id).layers[0].is_dir(), "the stopped container can be started again"
     users.clear()
     pruned = await store.images.prune()
-    assert [item.deleted for item in pruned.images_deleted or []] == [image.id] and pruned.space_reclaimed > 4096
+    assert [item.deleted for item in pruned.images_deleted or []] == [image.id, *layers_of(image)]
+    assert pruned.space_reclaimed > 4096
 
 
 async def test_shared_layers_stay_and_removed_ones_wait_for_arrivals(store: Store) -> None:
@@ -186,3 +194,30 @@ async def test_a_layer_twice_and_an_opaque_root(store: Store) -> None:
     assert names == [images_data.sha256(layer)[7:] for layer in (low, high)]
     names = [layer.parent.name for layer in store.images.resolve("opaque:1").layers]
     assert names == [images_data.sha256(layer)[7:] for layer in (high, opaque)]
+
+
+async def test_an_image_is_listed_with_its_platforms(store: Store, registry: Registry) -> None:
+    images = {"linux/amd64": small("amd"), "linux/arm64": small("arm")}
+    images["linux/arm64"].architecture = "arm64"
+    index = registry.push_index("tree/multi", "1", images)
+    name = f"{registry.address}/tree/multi:1"
+    async for _ in store.images.pull(name):
+        pass
+    (found,) = await store.images.list(manifests=True, shared_size=True)
+    told = {one.image_data.platform.architecture: one for one in found.manifests or () if one.image_data}
+    assert set(told) == {"amd64", "arm64"} and found.repo_digests == [f"{registry.address}/tree/multi@{index}"]
+    here, elsewhere = told["amd64"], told["arm64"]
+    assert (here.available, elsewhere.available) == (True, False)
+    assert here.size.total == here.size.content + found.size and here.size.content > 0 and elsewhere.size.total == 0
+    async for _ in store.images.pull(name, platform="linux/arm64"):
+        pass
+    both = await store.images.list(manifests=True)
+    assert [[one.available for one in image.manifests or ()] for image in both] == [[True, True], [True, True]]
+
+
+async def test_a_filter_of_references_chooses_the_tags_that_are_told(store: Store) -> None:
+    await load(store, images_data.docker_archive((small("a"), ["a:1", "a:2", "b/c:1"])))
+    assert [image.repo_tags for image in await store.images.list(filters={"reference": ["a:2"]})] == [["a:2"]]
+    assert [image.repo_tags for image in await store.images.list(filters={"reference": ["*/c", "a"]})] == [
+        ["b/c:1", "a:1", "a:2"]
+    ]

@@ -17,11 +17,12 @@ from image_store import Store
 
 import images_data
 from images_data import sha256
-from moby_tui.engine.resources.images import connection
+from moby_tui.engine.resources.images import connection, download, hosts
 from moby_tui.engine.resources.images import registry as client
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull, Unauthorized, Unavailable
 from moby_tui.schema.image import RegistryAuth
-from registry import CONFIG, INDEX, LAYER_GZIP, MANIFEST
+from registry import CONFIG, HTPASSWD, INDEX, LAYER_GZIP, MANIFEST, Registry, running
+from tokens import make_certificate
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 IMAGE = images_data.ImageData([images_data.Tar().add("f", data=b"x" * 3000).bytes()])
@@ -151,6 +152,7 @@ async def test_gives_up(store: Store) -> None:
         ({**DOCUMENT, "layers": DOCUMENT["layers"] * 2}, MANIFEST, "invalid rootfs"),
         ({**DOCUMENT, "layers": [{**DOCUMENT["layers"][0], "digest": "sha256:../../../../etc/passwd"}]}, MANIFEST, "invalid descriptor"),
         ({**DOCUMENT, "config": {**DOCUMENT["config"], "size": -1}}, MANIFEST, "invalid descriptor"),
+        ({**DOCUMENT, "layers": [{**DOCUMENT["layers"][0], "mediaType": f"{LAYER_GZIP}+encrypted"}]}, MANIFEST, "encrypted"),
         (b"[" * 100_000, MANIFEST, "not JSON"),
         (b"[]", MANIFEST, "not a JSON object"),
         (b"{}", MANIFEST, "is invalid"),
@@ -281,3 +283,164 @@ async def test_token_realm_off_the_machine_needs_tls(store: Store) -> None:
         return web.Response(status=401, headers={"WWW-Authenticate": 'Bearer realm="http://192.0.2.1/token"'})
 
     await refused(store, handler, MobyError, "not over TLS", RegistryAuth(username="me", password="right"))
+
+
+async def test_no_layer_is_begun_that_cannot_fit(store: Store) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert sha256(LAYER) not in request.path
+        return answer(request, {**DOCUMENT, "layers": [{**DOCUMENT["layers"][0], "size": 1 << 60}]})
+
+    await refused(store, handler, StorageFull, "no space left for .*its layers have 1152921504606846976 bytes")
+
+
+@pytest.mark.parametrize("how", ["other bytes", "nothing", "another total"])
+async def test_parts_that_were_not_asked_for(store: Store, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """A part that begins elsewhere would become damage; it is refused before it is written."""
+    monkeypatch.setattr(download, "_LARGE", 100)
+    monkeypatch.setattr(download, "_RANGE", 50)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if sha256(LAYER) not in request.path:
+            return answer(request)
+        said = {"other bytes": f"bytes 1-50/{len(LAYER)}", "nothing": "", "another total": "bytes 0-49/1000000"}[how]
+        return web.Response(status=206, body=LAYER[:50], headers={"Content-Range": said} if said else {})
+
+    await refused(store, handler, InvalidArgument, "refused")
+
+
+async def test_indexes_within_indexes(store: Store) -> None:
+    """OCI allows them; how deep and how many is bounded."""
+    manifest = json.dumps(DOCUMENT).encode()
+    here = {"os": "linux", "architecture": images_data.ARCHITECTURE}
+    bodies = {sha256(manifest): manifest}
+
+    def index(*entries: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
+        bodies[sha256(body)] = body
+        return {"mediaType": INDEX, "digest": sha256(body), "size": len(body)}
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        what = request.path.rpartition("/")[2]
+        return (
+            answer(request, bodies[what], MANIFEST if bodies[what] == manifest else INDEX) if what in bodies else answer(request)
+        )
+
+    leaf = {"mediaType": MANIFEST, "digest": sha256(manifest), "size": len(manifest), "platform": here}
+    other = {**leaf, "platform": {"os": "linux", "architecture": "s390x"}}
+    nested = index(index(other), index(other, index(leaf)))
+    async with server(handler) as address:
+        await pull(store, f"{address}/a@{nested['digest']}")
+        assert (await store.images.list())[0].id == IMAGE.id
+        await store.images.remove(IMAGE.id, force=True)
+    for bad, kind, text in (
+        (index(index(other), other), NotFound, "no matching manifest"),
+        (index(index(index(index(leaf)))), InvalidArgument, "index within an index within"),
+        (index(*[index(other)] * 60), InvalidArgument, "more than 50"),
+        (index({**nested, "mediaType": MANIFEST, "platform": here}), InvalidArgument, "ambiguous|which it is not"),
+        (index({**leaf, "size": 5}), MobyError, "where the index says 5"),
+    ):
+        async with server(handler) as address:
+            with pytest.raises(kind, match=text):
+                await pull(store, f"{address}/a@{bad['digest']}")
+        assert await store.images.list() == [] and store.staged() == []
+
+
+async def test_foreign_layers_come_from_their_owner(store: Store) -> None:
+    """Nobody's login goes there; they are not pushed."""
+    seen: list[str] = []
+
+    async def owner(request: web.Request) -> web.StreamResponse:
+        seen.append(request.headers.get("Authorization", ""))
+        if request.path == "/none":
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+        return web.Response(body=LAYER)
+
+    async with server(owner) as elsewhere:
+        kind = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        urls = ["ftp://x/", f"http://{elsewhere}/none", f"http://{elsewhere}/layer"]
+        document = {**DOCUMENT, "layers": [{**DOCUMENT["layers"][0], "mediaType": kind, "urls": urls}]}
+        pushed: list[str] = []
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            if request.headers.get("Authorization") != basic("me", "right"):
+                return web.Response(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
+            if request.method in ("POST", "PUT"):
+                pushed.append(request.path)
+                await request.read()
+                return web.Response(status=202 if request.method == "POST" else 201, headers={"Location": "/v2/b/up"})
+            if sha256(LAYER) in request.path or request.method == "HEAD":
+                return error(404, "BLOB_UNKNOWN")
+            return answer(request, document)
+
+        async with server(handler) as address:
+            login = RegistryAuth(username="me", password="right")
+            await pull(store, f"{address}/a:1", login)
+            assert seen == ["", ""]
+            await store.images.tag(f"{address}/a:1", f"{address}/b:1")
+            said = [line.status async for line in store.images.push(f"{address}/b:1", auth=login)]
+            assert "Skipped foreign layer" in said and "/v2/b/manifests/1" in pushed
+        document["layers"][0]["urls"] = urls[:2]
+        await store.images.remove(IMAGE.id, force=True)
+        async with server(handler) as address:
+            with pytest.raises(Unavailable, match="cannot be had from"):
+                await pull(store, f"{address}/a:1", login)
+
+
+async def test_proxies_that_the_environment_names(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def proxy(request: web.Request) -> web.StreamResponse:
+        asked.append(request.host)
+        return answer(request)
+
+    monkeypatch.setattr(hosts, "FOLDERS", (tmp_path,))
+    (tmp_path / "reg.test").mkdir()
+    (tmp_path / "reg.test" / "hosts.toml").write_text('server = "http://reg.test"')
+    async with server(proxy) as address:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{address}")
+        monkeypatch.setenv("http_proxy", f"http://{address}")
+        await pull(store, "reg.test/a:1")
+        assert set(asked) == {"reg.test"}
+        monkeypatch.setenv("NO_PROXY", "reg.test")
+        monkeypatch.setenv("no_proxy", "reg.test")
+        with pytest.raises(Unavailable):
+            await pull(store, "reg.test/b:1")
+
+
+async def test_a_proxy_is_only_a_way_to_a_registry_over_tls(
+    store: Store, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy sees a name and TLS, no request and no password."""
+    seen: list[bytes] = []
+    certificate, key = make_certificate(tmp_path)
+    with running(tmp_path / "registry", htpasswd=HTPASSWD, certificate=(certificate, key)) as guarded:
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.append(await reader.readuntil(b"\r\n\r\n"))
+            far, near = await asyncio.open_connection(*guarded.address.split(":"))
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+            async def through(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+                while data := await source.read(1 << 16):
+                    seen.append(data)
+                    target.write(data)
+                target.close()
+
+            await asyncio.gather(through(reader, near), through(far, writer), return_exceptions=True)
+
+        monkeypatch.setattr(hosts, "FOLDERS", (tmp_path,))
+        (tmp_path / "reg.test").mkdir()
+        (tmp_path / "reg.test" / "hosts.toml").write_text('server = "https://reg.test"\nskip_verify = true')
+        proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+        address = "{}:{}".format(*proxy.sockets[0].getsockname())
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
+        monkeypatch.setenv("https_proxy", f"http://{address}")
+        registry.push("proxied", "1", IMAGE)
+        await pull(store, f"{registry.address}/proxied:1")
+        await store.images.tag(f"{registry.address}/proxied:1", "reg.test/a:1")
+        login = RegistryAuth(username="user", password="secret")
+        async for _ in store.images.push("reg.test/a:1", auth=login):
+            pass
+        proxy.close()
+    said = b"".join(seen)
+    assert seen[0].startswith(b"CONNECT reg.test:443 ") and basic("user", "secret").encode() not in said and b"/v2/" not in said

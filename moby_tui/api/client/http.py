@@ -20,6 +20,7 @@ from moby_tui.api.client.builds import RemoteBuilder
 from moby_tui.api.client.containers import RemoteContainers
 from moby_tui.api.client.images import RemoteImages
 from moby_tui.api.client.objects import RemoteEvents, RemoteNetworks, RemoteSystem, RemoteVolumes
+from moby_tui.api.client.registries import RemoteRegistry
 from moby_tui.api.client.transport import Body, Exchange
 from moby_tui.errors import (
     Conflict,
@@ -122,8 +123,15 @@ class Session:
     async def open_json(self, method: str, path: str, query: Mapping[str, object] | None, document: object) -> Exchange:
         return await self.open(method, path, query, body=encode(document), headers={"Content-Type": "application/json"})
 
-    async def get(self, path: str, kind: type[T], query: Mapping[str, object] | None = None) -> T:
-        return await self.read(await self.open("GET", path, query), kind)
+    async def get(
+        self,
+        path: str,
+        kind: type[T],
+        query: Mapping[str, object] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        return await self.read(await self.open("GET", path, query, headers=headers), kind)
 
     async def ask(
         self, method: str, path: str, kind: type[T], query: Mapping[str, object] | None = None, document: object = None
@@ -199,6 +207,7 @@ class HttpClient:
         self.networks = RemoteNetworks(session)
         self.volumes = RemoteVolumes(session)
         self.builder = RemoteBuilder(session)
+        self.registry = RemoteRegistry(session)
         self.events = RemoteEvents(session)
         self.system = RemoteSystem(session)
 

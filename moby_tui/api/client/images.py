@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from moby_tui.api.client.ours import ours
 from moby_tui.api.client.transport import Body
-from moby_tui.errors import MobyError
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
@@ -66,6 +66,17 @@ async def progress(
             yield step
 
 
+def _platform(text: str) -> str:
+    """As the API has it since 1.48: the OCI object, in JSON."""
+    if not text:
+        return ""
+    system, _, rest = text.partition("/")
+    machine, _, variant = rest.partition("/")
+    if not machine:
+        raise InvalidArgument(f"write the platform of an engine elsewhere as linux/amd64, not {text!r}")
+    return encode({"os": system, "architecture": machine, **({"variant": variant} if variant else {})}).decode()
+
+
 def _authorization(auth: RegistryAuth | None) -> dict[str, str]:
     return {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
 
@@ -75,28 +86,49 @@ class RemoteImages:
         self._session = session
 
     async def list(
-        self, *, all: bool = False, digests: bool = False, filters: Filters | None = None
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
     ) -> builtins.list[ImageSummary]:
-        query = {"all": all, "digests": digests, "filters": filters}
+        query = {"all": all, "digests": digests, "filters": filters, "shared-size": shared_size, "manifests": manifests}
         return await self._session.get("/images/json", builtins.list[ImageSummary], query)
 
-    def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         name, tag = split(reference)
+        if all_tags:
+            if name != reference:
+                raise InvalidArgument("tag can't be used with --all-tags/-a")
+            tag = ""
         headers = _authorization(auth)
         query = {"fromImage": name, "tag": tag, "platform": platform}
         return progress(self._session, "/images/create", query, headers=headers)
 
-    def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    def push(
+        self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         name, tag = split(reference)
         # the header is wanted even where there is no login to send
         headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth or RegistryAuth())).decode()}
-        return progress(self._session, _path(name, "/push"), {"tag": tag or ("" if all_tags else "latest")}, headers=headers)
+        return progress(
+            self._session,
+            _path(name, "/push"),
+            {"tag": tag or ("" if all_tags else "latest"), "platform": _platform(platform)},
+            headers=headers,
+        )
 
-    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
-        return progress(self._session, "/images/load", {"quiet": int(quiet)}, body=archive, headers=TAR)
+    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
+        query = {"quiet": int(quiet), "platform": _platform(platform)}
+        return progress(self._session, "/images/load", query, body=archive, headers=TAR)
 
-    async def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
-        exchange = await self._session.open("GET", "/images/get", {"names": list(refs)})
+    async def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
+        query = {"names": list(refs), "platform": [_platform(platform) for platform in platforms]}
+        exchange = await self._session.open("GET", "/images/get", query)
         async with aclosing(exchange.pieces()) as pieces:
             async for piece in pieces:
                 yield piece
@@ -114,11 +146,11 @@ class RemoteImages:
         query = {"fromSrc": "-", "repo": repo, "tag": tag, "message": message, "changes": changes, "platform": platform}
         return progress(self._session, "/images/create", query, body=archive, headers=TAR)
 
-    async def inspect(self, ref: str) -> ImageInspect:
-        return await self._session.get(_path(ref, "/json"), ImageInspect)
+    async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
+        return await self._session.get(_path(ref, "/json"), ImageInspect, {"platform": _platform(platform)})
 
-    async def history(self, ref: str) -> builtins.list[ImageHistory]:
-        return await self._session.get(_path(ref, "/history"), builtins.list[ImageHistory])
+    async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]:
+        return await self._session.get(_path(ref, "/history"), builtins.list[ImageHistory], {"platform": _platform(platform)})
 
     async def tag(self, ref: str, target: str) -> None:
         repo, tag = split(target)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Literal, Protocol, overload
+from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
-from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerConfig,
@@ -32,7 +31,6 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event
-from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
     ImageDeleted,
@@ -44,11 +42,17 @@ from moby_tui.schema.image import (
     RegistryAuth,
 )
 from moby_tui.schema.network import Network
-from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
+from moby_tui.schema.oci import Descriptor
+from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
+
+if TYPE_CHECKING:
+    from moby_tui.schema.build import BuildOptions
+    from moby_tui.schema.exploration import FileChange, ImageExploration
+    from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 
 class ExitWait(Protocol):
@@ -169,17 +173,29 @@ class Containers(Protocol):
 
 
 class Images(Protocol):
-    async def list(self, *, all: bool = False, digests: bool = False, filters: Filters | None = None) -> list[ImageSummary]: ...
-    def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    async def list(
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
+    ) -> list[ImageSummary]: ...
+    def push(
+        self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         """Sends an image to the registry that its name names."""
         ...
 
-    def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         """A failure is raised, not told in the progress."""
         ...
 
-    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]: ...
-    def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+    def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]: ...
+    def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
         """An uncompressed tar of the images: OCI layout and ``docker save`` archive in one."""
         ...
 
@@ -192,8 +208,8 @@ class Images(Protocol):
         changes: builtins.list[str] | None = None,
         platform: str = "",
     ) -> AsyncIterator[Progress]: ...
-    async def inspect(self, ref: str) -> ImageInspect: ...
-    async def history(self, ref: str) -> builtins.list[ImageHistory]: ...
+    async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect: ...
+    async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]: ...
     async def tag(self, ref: str, target: str) -> None: ...
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]: ...
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned: ...
@@ -266,6 +282,36 @@ class System(Protocol):
         ...
 
 
+class Registry(Protocol):
+    """What registries have; nothing is pulled. Docker's API has a door for ``search`` and ``inspect``: a remote engine does these alone.
+
+    ``auth`` is the login; the engine in this process finds a stored one itself."""
+
+    async def search(
+        self, term: str, *, limit: int = 0, filters: Filters | None = None, auth: RegistryAuth | None = None
+    ) -> builtins.list[SearchResult]:
+        """Repositories of Docker Hub, or of the registry that the term begins with."""
+        ...
+
+    async def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect: ...
+    async def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]:
+        """The repositories of a registry, of those that let themselves be listed."""
+        ...
+
+    async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> builtins.list[str]: ...
+    async def referrers(
+        self, reference: str, *, artifact_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Descriptor]:
+        """What refers to a manifest: signatures, bills of materials."""
+        ...
+
+    async def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str:
+        """By digest a manifest with all its tags, by tag the tag alone; what is deleted.
+
+        Raises ``Forbidden`` where the registry does not let that be done."""
+        ...
+
+
 class Client(Protocol):
     """An engine to talk to. Use as ``async with connect(host) as client``."""
 
@@ -279,6 +325,8 @@ class Client(Protocol):
     def volumes(self) -> Volumes: ...
     @property
     def builder(self) -> Builder: ...
+    @property
+    def registry(self) -> Registry: ...
     @property
     def events(self) -> Events: ...
     @property

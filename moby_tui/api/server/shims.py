@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from moby_tui.api.server.versions import ApiVersion
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
-from moby_tui.schema.container import ContainerCreate, ContainerInspect, ContainerUpdate
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerInspect, ContainerUpdate
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.system import DiskUsage, Info
@@ -45,6 +45,10 @@ _NOT_OF_IMAGES = frozenset(
         "MacAddress",
         "StopTimeout",
     }
+)
+#: Parts of a container's configuration that are absent rather than empty.
+_LEFT_OUT_WHEN_EMPTY = frozenset(
+    {"ArgsEscaped", "ExposedPorts", "Healthcheck", "MacAddress", "NetworkDisabled", "Shell", "StopSignal", "StopTimeout"}
 )
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
@@ -113,6 +117,9 @@ def image_summary(image: ImageSummary, version: ApiVersion) -> dict[str, Any]:
         result["VirtualSize"] = image.size
     if version < (1, 51):
         result["Containers"] = -1
+    for manifest in result.get("Manifests") or ():
+        for absent in [key for key in ("ImageData", "AttestationData") if manifest[key] is None]:
+            del manifest[absent]
     return result
 
 
@@ -120,12 +127,14 @@ def image_inspect(image: ImageInspect, version: ApiVersion) -> dict[str, Any]:
     result: dict[str, Any] = to_builtins(image)
     _dangling(result, version)
     result["Config"] = _image_config(result["Config"], version)
+    if not image.variant:
+        del result["Variant"]
     if version < (1, 44):
         result["VirtualSize"] = image.size
         result["Created"] = image.created or ZERO_TIME
     if version < (1, 45):
         result["Container"] = ""
-        result["ContainerConfig"] = {}
+        result["ContainerConfig"] = _image_config(to_builtins(ContainerConfig()), version)
     if version < (1, 52):
         result["DockerVersion"] = ""
         result["GraphDriver"] = {"Name": "overlayfs", "Data": None}
@@ -143,7 +152,7 @@ def _image_config(config: dict[str, Any], version: ApiVersion) -> dict[str, Any]
         return {key: value for key, value in config.items() if value and key not in _NOT_OF_IMAGES}
     if version >= (1, 50):
         return {key: value for key, value in config.items() if key not in _NOT_OF_IMAGES}
-    return config
+    return {key: value for key, value in config.items() if value or key not in _LEFT_OUT_WHEN_EMPTY}
 
 
 def event(value: Event, version: ApiVersion) -> bytes:

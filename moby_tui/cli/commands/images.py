@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moby_tui.cli import session
-from moby_tui.errors import NotFound
+from moby_tui.errors import InvalidArgument, NotFound
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.base import Filters
     from moby_tui.schema.image import ImageHistory, ImageSummary
 
 app = typer.Typer()
@@ -52,18 +53,43 @@ def images(
     format: Format = "",
     no_trunc: Whole = False,
     quiet: Quiet = False,
+    tree: Annotated[bool, typer.Option("--tree", help="List multi-platform images as a tree")] = False,
 ) -> None:
-    """List images."""
+    """List images.
+
+    Filters: dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, reference=PATTERN.
+
+    Examples:
+
+      moby images --filter dangling=true
+
+      moby images --filter reference='team/*' --filter since=team/web:1
+
+      moby images --tree
+    """
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.values.filters import parse_filters
 
     filters = parse_filters([*(filter or []), *([f"reference={repository}"] if repository else [])])
+    if tree:
+        _show_tree(filters, all=all, whole=no_trunc, others={"--quiet": quiet, "--digests": digests, "--format": bool(format)})
+        return
     found = session.call(lambda client: client.images.list(all=all, digests=digests, filters=filters))
     rows = [row for image in found for row in _rows(image, truncate=not no_trunc, digests=digests)]
     shown = ("Repository", "Tag", *(["Digest"] if digests else []), "ID", "CreatedSince", "Size")
     lines = list(dict.fromkeys(row["ID"] for row in rows)) if quiet and not format else formatted(format, _HEADINGS, shown, rows)
     for line in lines:
         print(line)
+
+
+def _show_tree(filters: Filters, *, all: bool, whole: bool, others: dict[str, bool]) -> None:
+    for name, given in others.items():
+        if given:
+            raise InvalidArgument(f"{name} and --tree contradict each other: give one")
+    from moby_tui.cli.output.images import tree
+
+    found = session.call(lambda client: client.images.list(all=all, filters=filters, manifests=True))
+    print(*tree(found, whole_ids=whole), sep="\n")
 
 
 def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[str, str]]:
@@ -101,12 +127,16 @@ def history(
         bool, typer.Option("-H", "--human/--no-human", help="Print sizes and dates in human readable format")
     ] = True,
     no_trunc: Whole = False,
+    platform: Annotated[
+        str,
+        typer.Option("--platform", help="Show history for the given platform", metavar="os[/arch[/variant]]", show_default=False),
+    ] = "",
     quiet: Quiet = False,
 ) -> None:
     """Show the history of an image."""
     from moby_tui.cli.output.table import formatted
 
-    entries = session.call(lambda client: client.images.history(image))
+    entries = session.call(lambda client: client.images.history(image, platform=platform))
     rows = [_history_row(entry, human=human, truncate=not no_trunc) for entry in entries]
     shown = ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")
     for line in [row["ID"] for row in rows] if quiet and not format else formatted(format, _HISTORY, shown, rows):

@@ -47,9 +47,18 @@ def container(
 
 
 @app.command("image")
-def image(names: Annotated[list[str], typer.Argument(metavar="IMAGE...", show_default=False)], format: Format = "") -> int:
+def image(
+    names: Annotated[list[str], typer.Argument(metavar="IMAGE...", show_default=False)],
+    format: Format = "",
+    platform: Annotated[
+        str,
+        typer.Option(
+            "--platform", help="Inspect a specific platform of the image", metavar="os[/arch[/variant]]", show_default=False
+        ),
+    ] = "",
+) -> int:
     """Display detailed information on one or more images."""
-    return _inspect(names, ("image",), format)
+    return _inspect(names, ("image",), format, platform=platform)
 
 
 @app.command("network")
@@ -64,7 +73,7 @@ def volume(names: Annotated[list[str], typer.Argument(metavar="VOLUME...", show_
     return _inspect(names, ("volume",), format)
 
 
-def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False) -> int:
+def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False, platform: str = "") -> int:
     """Shows what was found, then tells what was not; 1 in that case."""
     from moby_tui.cli.output.objects import show_list
 
@@ -74,7 +83,7 @@ def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: b
     async def find_all(client: Client) -> None:
         for name in names:
             try:
-                found.append(await _find(client, name, types, size=size))
+                found.append(await _find(client, name, types, size=size, platform=platform))
             except NotFound as error:
                 missing.append(error)
 
@@ -86,7 +95,7 @@ def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: b
     return 1 if missing else 0
 
 
-async def _find(client: Client, name: str, types: Sequence[str], *, size: bool) -> Any:
+async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, platform: str) -> Any:
     from moby_tui.schema.base import to_builtins
 
     for type in types:
@@ -95,7 +104,7 @@ async def _find(client: Client, name: str, types: Sequence[str], *, size: bool) 
                 case "container":
                     return to_builtins(await client.containers.inspect(name, size=size))
                 case "image":
-                    return to_builtins(await client.images.inspect(name))
+                    return to_builtins(await client.images.inspect(name, platform=platform))
                 case "network":
                     return to_builtins(await client.networks.inspect(name))
                 case _:

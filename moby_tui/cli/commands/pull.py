@@ -17,6 +17,7 @@ app = typer.Typer()
 @app.command("pull")
 def pull(
     name: Annotated[str, typer.Argument(metavar="NAME[:TAG|@DIGEST]", show_default=False)],
+    all_tags: Annotated[bool, typer.Option("-a", "--all-tags", help="Download all tagged images in the repository")] = False,
     platform: Annotated[
         str,
         typer.Option(
@@ -26,14 +27,14 @@ def pull(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Suppress verbose output")] = False,
 ) -> None:
     """Download an image from a registry."""
-    session.call(lambda client: _pull(client, name, platform=platform, quiet=quiet))
-    print(_familiar(name))
+    session.call(lambda client: _pull(client, name, platform=platform, all_tags=all_tags, quiet=quiet))
+    print(_familiar(name).removesuffix(":latest" if all_tags else ""))
 
 
-async def _pull(client: Client, name: str, *, platform: str, quiet: bool) -> None:
+async def _pull(client: Client, name: str, *, platform: str, all_tags: bool, quiet: bool) -> None:
     from moby_tui.cli.output import progress
 
-    steps = client.images.pull(name, platform=platform, auth=session.login_for(name))
+    steps = client.images.pull(name, platform=platform, all_tags=all_tags, auth=session.login_for(name))
     await (progress.consume(steps) if quiet else progress.show(steps))
 
 

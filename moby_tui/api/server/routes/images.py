@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
 from moby_tui.api.server import shims
@@ -11,13 +12,16 @@ from moby_tui.api.server.decode import registry_auth
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.routes.archive import TAR
 from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.base import decode
 from moby_tui.schema.container import Committed, ContainerConfig
+from moby_tui.schema.oci import Platform
 
 table = RouteTable()
 
 #: The docker CLI sends ``null`` where nothing is to be overridden; to mypy a union is no class.
 _Overrides: type[ContainerConfig | None] = ContainerConfig | None  # type: ignore[assignment]
 _FILTERS = frozenset({"before", "dangling", "label", "label!", "reference", "since", "until"})
+_SEARCH_FILTERS = frozenset({"is-automated", "is-official", "stars"})
 _PRUNE_FILTERS = frozenset({"dangling", "label", "label!", "until"})
 
 
@@ -27,7 +31,13 @@ async def list_(call: Call) -> web.StreamResponse:
     filters = query.filters(_FILTERS)
     if old := query.text("filter"):  # before 1.28 the reference filter was a parameter
         filters.setdefault("reference", []).append(old)
-    images = await call.client.images.list(all=query.flag("all"), digests=query.flag("digests"), filters=filters)
+    images = await call.client.images.list(
+        all=query.flag("all"),
+        digests=query.flag("digests"),
+        filters=filters,
+        shared_size=query.flag("shared-size") and call.version >= (1, 42),
+        manifests=query.flag("manifests") and call.version >= (1, 47),
+    )
     return json([shims.image_summary(image, call.version) for image in images])
 
 
@@ -45,10 +55,11 @@ async def _pull(call: Call) -> web.StreamResponse:
     name, tag = call.query.text("fromImage").rstrip(":"), call.query.text("tag")
     if tag:
         name += f"@{tag}" if ":" in tag else f":{tag}"
-    elif "@" not in name and ":" not in name.rpartition("/")[2]:
-        raise NotImplementedYet("pulling all tags of a repository (name one tag: --all-tags)")
+    every = not tag and "@" not in name and ":" not in name.rpartition("/")[2]
     auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
-    return await progress(call.request, call.client.images.pull(name, platform=call.query.text("platform"), auth=auth))
+    return await progress(
+        call.request, call.client.images.pull(name, platform=call.query.text("platform"), all_tags=every, auth=auth)
+    )
 
 
 async def _import(call: Call) -> web.StreamResponse:
@@ -69,32 +80,41 @@ async def _import(call: Call) -> web.StreamResponse:
 @table.post("/images/{ref:.*}/push", abandoned=True)
 async def push(call: Call) -> web.StreamResponse:
     """Without a tag every tag of the repository is pushed, as dockerd does."""
-    _one_platform(call)
     name, tag = call.ref, call.query.text("tag")
     auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
-    lines = call.client.images.push(f"{name}:{tag}" if tag else name, all_tags=not tag, auth=auth)
+    lines = call.client.images.push(f"{name}:{tag}" if tag else name, all_tags=not tag, platform=_platform(call), auth=auth)
     return await progress(call.request, lines)
 
 
 @table.post("/images/load", abandoned=True)
 async def load(call: Call) -> web.StreamResponse:
-    if call.query.text("platform"):
-        raise NotImplementedYet("loading one platform of an archive")
-    quiet = call.query.flag("quiet", True)
-    return await progress(call.request, call.client.images.load(call.request.content.iter_any(), quiet=quiet))
+    archive, quiet = call.request.content.iter_any(), call.query.flag("quiet", True)
+    return await progress(call.request, call.client.images.load(archive, quiet=quiet, platform=_platform(call)))
 
 
 @table.get("/images/get")
 async def save(call: Call) -> web.StreamResponse:
-    _one_platform(call)
     names = [name for text in call.query.all("names") for name in text.split(",") if name]
-    return await raw(call.request, call.client.images.save(names), content_type=TAR)
+    return await raw(call.request, call.client.images.save(names, platforms=_platforms(call)), content_type=TAR)
 
 
 @table.get("/images/{ref:.*}/get")
 async def save_one(call: Call) -> web.StreamResponse:
-    _one_platform(call)
-    return await raw(call.request, call.client.images.save([call.ref]), content_type=TAR)
+    return await raw(call.request, call.client.images.save([call.ref], platforms=_platforms(call)), content_type=TAR)
+
+
+@table.get("/images/search")
+async def search(call: Call) -> web.StreamResponse:
+    query = call.query
+    auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
+    filters = query.filters(_SEARCH_FILTERS)
+    return json(await call.client.registry.search(query.text("term"), limit=query.integer("limit"), filters=filters, auth=auth))
+
+
+@table.get("/distribution/{ref:.*}/json", since="1.30")
+async def distribution(call: Call) -> web.StreamResponse:
+    auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
+    return json(await call.client.registry.inspect(call.ref, auth=auth))
 
 
 @table.post("/images/prune", since="1.25")
@@ -102,9 +122,20 @@ async def prune(call: Call) -> web.StreamResponse:
     return json(await call.client.images.prune(filters=call.query.filters(_PRUNE_FILTERS)))
 
 
-def _one_platform(call: Call) -> None:
-    if call.query.text("platform") or call.query.all("platforms"):
-        raise NotImplementedYet("choosing a platform of a local image")
+def _platforms(call: Call) -> list[str]:
+    """What the API writes as an OCI object in JSON."""
+    found = []
+    for text in call.query.all("platform"):
+        try:
+            platform = decode(text, Platform)
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise InvalidArgument(f"invalid platform: {error}") from error
+        found.append("/".join(filter(None, (platform.os, platform.architecture, platform.variant))))
+    return found
+
+
+def _platform(call: Call) -> str:
+    return next(iter(_platforms(call)), "")
 
 
 @table.post("/commit")
@@ -125,14 +156,12 @@ async def commit(call: Call) -> web.StreamResponse:
 
 @table.get("/images/{ref:.*}/json")
 async def inspect(call: Call) -> web.StreamResponse:
-    _one_platform(call)
-    return json(shims.image_inspect(await call.client.images.inspect(call.ref), call.version))
+    return json(shims.image_inspect(await call.client.images.inspect(call.ref, platform=_platform(call)), call.version))
 
 
 @table.get("/images/{ref:.*}/history")
 async def history(call: Call) -> web.StreamResponse:
-    _one_platform(call)
-    return json(await call.client.images.history(call.ref))
+    return json(await call.client.images.history(call.ref, platform=_platform(call)))
 
 
 @table.post("/images/{ref:.*}/tag")
@@ -144,6 +173,7 @@ async def tag(call: Call) -> web.StreamResponse:
 
 @table.delete("/images/{ref:.*}")
 async def remove(call: Call) -> web.StreamResponse:
-    _one_platform(call)
     query = call.query
+    if query.all("platforms"):
+        raise NotImplementedYet("removing one platform of an image (remove its id)")
     return json(await call.client.images.remove(call.ref, force=query.flag("force"), prune=not query.flag("noprune")))

@@ -20,9 +20,7 @@ GET /containers/{ref}/attach/ws
 GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
-GET /images/search
 GET /images/{ref:.*}/attestations
-GET /distribution/{ref:.*}/json
 POST /build/cancel
 POST /networks/create
 POST /networks/prune

@@ -35,20 +35,24 @@ Refusal = Callable[["ClientResponse"], Awaitable[MobyError]]
 class Authorization:
     """``header`` is what requests carry, empty for nothing. ``identity``: a token to be kept in the password's place, where one was given."""
 
-    def __init__(self, reference: Reference, host: Host, auth: RegistryAuth | None, scopes: list[str], *, offline: bool) -> None:
-        """``offline`` asks for such a token. Without ``auth`` the stored login is used."""
+    def __init__(
+        self, reference: Reference, host: Host, auth: RegistryAuth | None, scopes: list[str], *, offline: bool, nobody: bool
+    ) -> None:
+        """``offline`` asks for such a token. Without ``auth`` the stored login is used, unless we are to be ``nobody`` there."""
         self._reference = reference
         self._host = host
         self._auth = decoded(auth) if auth else None
         self._scopes = scopes
         self._offline = offline
+        self._nobody = nobody
         self._one_at_a_time = asyncio.Lock()
         self.header = ""
         self.identity = ""
 
     async def prepare(self) -> None:
         """Looks for the stored login; a credential helper may take its time."""
-        self._auth = self._auth or await in_thread(find, self._host.domain)
+        if not self._nobody:
+            self._auth = self._auth or await in_thread(find, self._host.domain)
         self.header = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
 
     @property
@@ -58,7 +62,7 @@ class Authorization:
     @property
     def renewable(self) -> bool:
         """A token that was given as it is cannot be had anew."""
-        return not (self._auth and self._auth.registrytoken)
+        return not self._nobody and not (self._auth and self._auth.registrytoken)
 
     async def renew(self, session: ClientSession, challenges: list[str], tried: str, refusal: Refusal) -> None:
         """After a request with ``tried`` was refused. Raises ``MobyError``."""

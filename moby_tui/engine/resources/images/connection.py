@@ -36,6 +36,8 @@ _LONGEST_PAUSE = 20.0
 #: A registry that wants to be left alone for longer (``Retry-After``) is believed, and not waited for.
 _LONGEST_WAIT = 120.0
 _REDIRECTS = 5
+#: How many requests a registry gets from us at the same time.
+_AT_ONCE = 16
 _RETRIED = frozenset((408, 429, 500, 502, 503, 504))
 
 Body = Callable[[], bytes | AsyncIterator[bytes]]
@@ -71,14 +73,16 @@ class Connection:
         patience: float = PATIENCE,
         purpose: str,
         scopes: Iterable[str] = (),
+        nobody: bool = False,
     ) -> None:
-        """``scopes`` is what a token is asked for, whatever the single request needs; empty: what the registry names."""
+        """``scopes`` is what a token is asked for, whatever the single request needs; empty: what the registry names.
+        ``nobody``: no login is used."""
         self._host = host
         self._reference = reference
         self._patience = patience
         self._purpose = purpose
         self._session: ClientSession | None = None
-        self.authorization = Authorization(reference, host, auth, list(scopes), offline=purpose == LOGIN)
+        self.authorization = Authorization(reference, host, auth, list(scopes), offline=purpose == LOGIN, nobody=nobody)
 
     async def __aenter__(self) -> Connection:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
@@ -86,7 +90,7 @@ class Connection:
         await self.authorization.prepare()
         timeout = ClientTimeout(total=None, sock_connect=self._patience, sock_read=self._patience)
         self._session = ClientSession(
-            connector=TCPConnector(ssl=await in_thread(self._host.tls)),
+            connector=TCPConnector(ssl=await in_thread(self._host.tls), limit_per_host=_AT_ONCE),
             timeout=timeout,
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
@@ -228,12 +232,16 @@ class Connection:
         if self._purpose == LOGIN and status in (401, 403):
             reason = message or "incorrect username or password"
             return Unauthorized(f"login attempt to {self._host.base}/ failed with status {status}: {reason}")
+        if self._purpose == LOGIN:
+            return MobyError(f"{self._host.base}/ answers {status}: there is no registry; check its name")
         if self._purpose in (PUSH, DELETE) and status in (401, 403):
             reason = f": {message}" if message else ""
             may = "write" if self._purpose == PUSH else "delete"
             return Unauthorized(
                 f"{self._purpose} access denied for {name}{reason}; log in to {domain} with an account that may {may} there"
             )
+        if not self._reference.path and status == 404:
+            return NotFound(f"registry {domain} has no list of its repositories")
         if not self._reference.path and status in (401, 403):
             return Unauthorized(f"registry {domain} refuses to list what it has: {said}; log in with an account that may")
         if status == 404 and code in ("MANIFEST_UNKNOWN", "BLOB_UNKNOWN", ""):

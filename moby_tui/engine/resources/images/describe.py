@@ -141,7 +141,7 @@ def matches(
         and all(moment < timestamp(until) for until in given.get("until", ()))
         and all(moment < created(find(before).config.created) for before in given.get("before", ()))
         and all(moment > created(find(since).config.created) for since in given.get("since", ()))
-        and _matches_reference(references, given.get("reference", []))
+        and (not given.get("reference") or bool(named(references, given)))
     )
 
 
@@ -150,14 +150,25 @@ def _has_label(own: dict[str, str], wanted: str) -> bool:
     return key in own and (not equals or own[key] == value)
 
 
-def _matches_reference(references: list[str], patterns: list[str]) -> bool:
+def named(references: list[str], filters: Filters | None) -> list[str]:
+    """The references that a list's filter asks for: an image is told under those alone."""
+    patterns = (filters or {}).get("reference", [])
+    return [reference for reference in references if _fits(reference, patterns)] if patterns else references
+
+
+def _fits(reference: str, patterns: list[str]) -> bool:
     """Globs on familiar names, with or without the tag."""
-    if not patterns:
-        return True
-    names = [name for reference in references for name in (parse(reference).familiar, parse(reference).familiar_repository)]
+    names = (parse(reference).familiar, parse(reference).familiar_repository)
     return any(
         fnmatch.fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for name in names for pattern in patterns
     )
+
+
+def shared(record: ImageRecord, records: list[ImageRecord]) -> int:
+    """Bytes of the layers that another image has too."""
+    others = {layer for other in records if other.id != record.id for layer in other.config.rootfs.diff_ids}
+    sizes = zip(record.config.rootfs.diff_ids, record.layer_sizes, strict=True)
+    return sum(size for layer, size in sizes if layer in others)
 
 
 def timestamp(text: str) -> float:

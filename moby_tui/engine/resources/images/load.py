@@ -137,7 +137,11 @@ class Archive:
 class Loader:
     """Puts the images of an archive into the stores; to register them is the caller's part."""
 
-    def __init__(self, content: ContentStore, layers: LayerStore, staging_folder: Path) -> None:
+    def __init__(
+        self, content: ContentStore, layers: LayerStore, staging_folder: Path, wanted: oci.Platform | None = None
+    ) -> None:
+        """``wanted`` is the one platform whose images are loaded; None: of an index this machine's, else all."""
+        self._wanted = wanted
         self._content = content
         self._layers = layers
         self._staging = staging_folder
@@ -152,17 +156,20 @@ class Loader:
                 items = msgspec.json.decode(described.read("manifest.json"), type=list[_DockerImage])
             except msgspec.DecodeError as error:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
-            return [await self._docker_image(archive, item) for item in items]
+            found = [await self._docker_image(archive, item) for item in items]
+            return self._some([loaded for loaded in found if loaded])
         if described := archive.find("index.json"):
             return await self._oci_layout(archive, described.read("index.json"))
         raise InvalidArgument(
             "the archive holds neither manifest.json nor index.json; to make an image of a root file system, import it"
         )
 
-    async def _docker_image(self, archive: Archive, item: _DockerImage) -> Loaded:
+    async def _docker_image(self, archive: Archive, item: _DockerImage) -> Loaded | None:
         members = [archive.member(name) for name in item.layers]
         config_body = archive.member(item.config).read("configuration")
         config = manifests.read_config(config_body, len(members), item.config)
+        if not self._fits(config):
+            return None
         image = await self._store(config, config_body, members)
         return Loaded(image, [parse(tag).tagged() for tag in item.repo_tags or ()])
 
@@ -176,12 +183,25 @@ class Loader:
                 continue
             config_body = archive.blob(document.config).read("configuration")
             config = manifests.read_config(config_body, len(document.layers), descriptor.digest)
+            if not self._fits(config):
+                continue
             members = [archive.blob(layer) for layer in document.layers]
             image = await self._store(config, config_body, members, (document, text))
             loaded.append(Loaded(image, _names(descriptor), descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
+        return self._some(loaded)
+
+    def _fits(self, config: oci.ImageConfig) -> bool:
+        found = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
+        return self._wanted is None or platforms.runs(self._wanted, found)
+
+    def _some(self, loaded: list[Loaded]) -> list[Loaded]:
+        """Of several with one name the one for this machine comes last: it is what the name means then."""
+        here = platforms.host()
         if not loaded:
-            raise InvalidArgument(f"the archive holds no image for {platforms.text(platforms.host())}")
-        return loaded
+            raise InvalidArgument(f"the archive holds no image for {platforms.text(self._wanted or here)}")
+        return sorted(
+            loaded, key=lambda one: (one.image.config.os, one.image.config.architecture) == (here.os, here.architecture)
+        )
 
     def _choose(self, archive: Archive, descriptor: oci.Descriptor) -> tuple[oci.Manifest | None, bytes]:
         """The manifest a descriptor leads to; through an index, the one for this machine."""
@@ -190,7 +210,7 @@ class Loader:
         if isinstance(document, oci.Manifest):
             return document, body
         present = [item for item in document.manifests if archive.find("blobs/" + item.digest.replace(":", "/"))]
-        chosen = platforms.choose(platforms.host(), present)
+        chosen = platforms.choose(self._wanted or platforms.host(), present)
         if chosen is None:
             return None, b""
         body = archive.blob(chosen).read("manifest")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, partial, staging
+from moby_tui.engine.resources.images import describe, hello, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -20,7 +20,6 @@ from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import parse
 from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
 from moby_tui.engine.resources.images.threads import in_thread
-from moby_tui.engine.resources.images.transfer import Transfers
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRecord, ImageRows
@@ -28,20 +27,22 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
-from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     ImageDeleted,
     ImageHistory,
     ImageInspect,
     ImagesPruned,
     ImageSummary,
+    ManifestSummary,
     Progress,
     RegistryAuth,
 )
-from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.save import Saved
+    from moby_tui.engine.resources.images.transfer import Transfers
+    from moby_tui.schema.exploration import FileChange, ImageExploration
+    from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 #: How many lines a thread makes at once.
 _BATCH = 500
@@ -71,13 +72,20 @@ class ImageManager:
         self._content = ContentStore(paths.blobs)
         self._layers = LayerStore(paths.layers, paths.staging)
         self._names = Names(self._rows)
-        self._transfers = Transfers(paths, self._rows, self._names, self._content, self._layers, self._tell)
+        self._signature_policy: Path | None = None
         self.used_by: UsedBy = lambda image_id: []
         self.cached: Callable[[], set[str]] = set
 
     def use_signature_policy(self, path: Path | None) -> None:
         """What pulled and loaded images are held against: a file that must be there, or (None) the usual one where there is one."""
-        self._transfers.signature_policy = path
+        self._signature_policy = path
+
+    @property
+    def _transfers(self) -> Transfers:
+        """Imported where it is used: most commands use what is here."""
+        from moby_tui.engine.resources.images.transfer import Transfers
+
+        return Transfers(self._paths, self._rows, self._names, self._content, self._layers, self._tell, self._signature_policy)
 
     # For the engine
 
@@ -103,6 +111,8 @@ class ImageManager:
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if any(self._paths.staging.iterdir()):
+            from moby_tui.engine.resources.images import partial
+
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
         await self._removal().sweep_late()
@@ -110,68 +120,99 @@ class ImageManager:
     # Images
 
     async def list(
-        self, *, all: bool = False, digests: bool = False, filters: Filters | None = None
+        self,
+        *,
+        all: bool = False,
+        digests: bool = False,
+        filters: Filters | None = None,
+        shared_size: bool = False,
+        manifests: bool = False,
     ) -> builtins.list[ImageSummary]:
         """Every image, the newest first; there are no intermediate ones that ``all`` would add, and digests always are told."""
         describe.check_list_filters(filters)
         dangling = describe.flag(filters, "dangling", None)
-        references = self._rows.references()
-        found = [
-            describe.summary(record, references.get(record.id, []), len(self.used_by(record.id)))
-            for record in self._rows.all()
-            if describe.matches(record, references.get(record.id, []), filters, self._names.find, dangling=dangling)
-        ]
+        references, records = self._rows.references(), self._rows.all()
+        found = []
+        for record in records:
+            names = references.get(record.id, [])
+            if describe.matches(record, names, filters, self._names.find, dangling=dangling):
+                summary = describe.summary(record, describe.named(names, filters), len(self.used_by(record.id)))
+                if shared_size:
+                    summary.shared_size = describe.shared(record, records)
+                if manifests:
+                    summary.manifests = await self._variants(record, records)
+                found.append(summary)
         return sorted(found, key=lambda image: image.created, reverse=True)
 
-    async def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
-        """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's."""
+    async def _variants(self, record: ImageRecord, records: builtins.list[ImageRecord]) -> builtins.list[ManifestSummary]:
+        from moby_tui.engine.resources.images.variants import variants
+
+        users = [container for container, _ in self.used_by(record.id)]
+        return await in_thread(variants, record, {other.manifest: other for other in records}, self._content, users)
+
+    async def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
+        """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's. ``all_tags``: of the repository."""
         wanted = parse(reference).tagged()
+        if all_tags and parse(reference) == wanted:
+            raise InvalidArgument("tag can't be used with --all-tags/-a")
         platforms.parse(platform)
         if wanted.path == "library/scratch":
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
         report = Report()
-        work = (
-            self._transfers.make_hello(report) if hello.is_hello(wanted) else self._transfers.pull(wanted, platform, auth, report)
-        )
+        if hello.is_hello(wanted):
+            work = self._transfers.make_hello(report)
+        else:
+            pull = self._transfers.pull_all if all_tags else self._transfers.pull
+            work = pull(wanted, platform, auth, report)
         async with aclosing(report.of(work)) as lines:
             async for line in lines:
                 yield line
 
-    async def push(self, reference: str, *, all_tags: bool = False, auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
-        """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here.
+    async def push(
+        self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
+        """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here; ``platform``: of
+        the image's index the one that fits.
 
         Raises ``NotFound``, ``Unauthorized``, ``Unavailable``; lines as Docker's."""
-        wanted = self._names.pushed(reference, all_tags=all_tags)
+        named = self._names.pushed(reference, all_tags=all_tags)
+        wanted = [(name, self._of_platform(record, name.familiar, platform)) for name, record in named]
         report = Report()
         async with aclosing(report.of(self._transfers.push(wanted, auth, report))) as lines:
             async for line in lines:
                 yield line
 
-    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False) -> AsyncIterator[Progress]:
-        """Loads the images of a docker-archive or OCI layout. There is no progress to keep quiet about but the result."""
+    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
+        """Loads the images of a docker-archive or OCI layout, or those of one platform. There is no progress to keep quiet about but
+        the result."""
         report = Report()
-        async with aclosing(report.of(self._transfers.load(archive, report))) as lines:
+        async with aclosing(report.of(self._transfers.load(archive, platform, report))) as lines:
             async for line in lines:
                 yield line
 
-    async def save(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
-        """A tar of images with the names that were asked for; a repository without a tag stands for all its tags. Raises ``NotFound``."""
+    async def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
+        """A tar of images with the names that were asked for; a repository without a tag stands for all its tags; ``platforms``: of
+        each image's index those. Raises ``NotFound``."""
         if not refs:
             raise InvalidArgument("name at least one image to save")
-        images = self._saved(refs)
+        images = self._saved(refs, platforms)
         async with aclosing(self._transfers.save(images)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    def _saved(self, refs: Sequence[str]) -> builtins.list[Saved]:
+    def _saved(self, refs: Sequence[str], platforms: Sequence[str]) -> builtins.list[Saved]:
         from moby_tui.engine.resources.images.save import Saved
 
         found: dict[str, Saved] = {}
         for ref in refs:
-            for record, reference in self._names.named(ref):
-                image = found.setdefault(record.id, Saved(record))
-                if reference is not None and reference not in image.references:
-                    image.references.append(reference)
+            for named, reference in self._names.named(ref):
+                for platform in platforms or [""]:
+                    record = self._of_platform(named, ref, platform)
+                    image = found.setdefault(record.id, Saved(record))
+                    if reference is not None and reference not in image.references:
+                        image.references.append(reference)
         return [*found.values()]
 
     async def import_tar(
@@ -193,12 +234,21 @@ class ImageManager:
             async for line in lines:
                 yield line
 
-    async def inspect(self, ref: str) -> ImageInspect:
-        record = self._names.find(ref)
+    def _of_platform(self, record: ImageRecord, name: str, platform: str) -> ImageRecord:
+        """Of an image's index the one for a platform; without one the image itself. Raises ``NotFound``."""
+        if not platform:
+            return record
+        from moby_tui.engine.resources.images.variants import of_platform
+
+        present = {other.manifest: other for other in self._rows.all()}
+        return of_platform(record, name, platforms.parse(platform), present, self._content)
+
+    async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
+        record = self._of_platform(self._names.find(ref), ref, platform)
         return describe.inspection(record, self._rows.references_of(record.id), self._content.read(record.id))
 
-    async def history(self, ref: str) -> builtins.list[ImageHistory]:
-        record = self._names.find(ref)
+    async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]:
+        record = self._of_platform(self._names.find(ref), ref, platform)
         return describe.history(record, self._rows.references_of(record.id))
 
     async def explore(self, ref: str) -> ImageExploration:
@@ -290,13 +340,13 @@ class ImageManager:
         self._tell("tag", record.id, record, reference.familiar)
 
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
-        """Raises ``NotFound``, ``Conflict``."""
+        """Raises ``NotFound``, ``Conflict``. ``prune`` means untagged parents, which no image has here."""
         record = self._names.find(ref)
         reference = self._names.reference_of(ref)
         removal = self._removal()
         if reference is None:
-            return await removal.by_id(record, force=force, prune=prune)
-        return await removal.by_reference(record, reference, force=force, prune=prune)
+            return await removal.by_id(record, force=force)
+        return await removal.by_reference(record, reference, force=force)
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
         return await self._removal().prune(filters, self._names.find)

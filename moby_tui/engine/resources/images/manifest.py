@@ -19,6 +19,9 @@ from moby_tui.schema.base import decode
 INDEX_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX)
 MANIFEST_TYPES = (oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
 _CONFIG_TYPES = (oci.MEDIA_CONFIG, oci.DOCKER_CONFIG)
+#: Layers that are not given away with an image, but fetched from where their owner keeps them (descriptor, ``urls``).
+_FOREIGN = ("application/vnd.docker.image.rootfs.foreign.diff.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar")
+_ENCRYPTED = "+encrypted"
 _MOST_LAYERS = 500
 #: A configuration is held in memory and in the database.
 CONFIG_LIMIT = 4 << 20
@@ -50,7 +53,14 @@ def read(body: bytes, media_type: str, name: str) -> oci.Manifest | oci.Index:
         raise InvalidArgument(f"{name} is not a container image but {manifest.config.media_type[:100]!r}")
     if manifest.config.size > CONFIG_LIMIT or len(manifest.layers) > _MOST_LAYERS:
         raise InvalidArgument(f"{name} has too large a configuration or more than {_MOST_LAYERS} layers")
+    if any(layer.media_type.endswith(_ENCRYPTED) for layer in manifest.layers):
+        raise InvalidArgument(f"{name} has encrypted layers; decrypt it first, with skopeo copy --decryption-key")
     return manifest
+
+
+def is_foreign(layer: oci.Descriptor) -> bool:
+    """Whether a layer is only to be had elsewhere, and is never pushed."""
+    return layer.media_type.startswith(_FOREIGN) and bool(layer.urls)
 
 
 def _kind(document: dict[str, Any], media_type: str, name: str) -> str:

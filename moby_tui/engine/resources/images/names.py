@@ -106,11 +106,11 @@ class Names:
         return [(wanted, record)]
 
     def lenders(self, target: Reference) -> dict[str, list[str]]:
-        """For each blob the other repositories of the registry that an image with it was pulled from or pushed to."""
+        """For each blob the repositories of the registry, this one too, that an image with it was pulled from or pushed to."""
         found: dict[str, list[str]] = {}
         for ident, keys in self._rows.references().items():
             names = [parse(key) for key in keys]
-            paths = {name.path for name in names if name.digest and name.domain == target.domain and name.path != target.path}
+            paths = {name.path for name in names if name.digest and name.domain == target.domain}
             record = self._rows.get(ident) if paths else None
             for digest in record.blobs if record else []:
                 found.setdefault(digest, []).extend(sorted(paths))

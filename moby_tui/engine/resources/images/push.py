@@ -23,7 +23,7 @@ _MOST_SOURCES = 3
 
 
 class Push:
-    """One push of one image. ``sources``: for each digest the repositories of the same registry that have, or had, it."""
+    """One push of one image. ``sources``: for each digest the repositories of the same registry that have, or had, it; the target too."""
 
     def __init__(
         self, record: ImageRecord, registry: Registry, content: ContentStore, sources: Mapping[str, list[str]], report: Report
@@ -33,14 +33,16 @@ class Push:
         self._content = content
         self._sources = sources
         self._report = report
+        self._path = ""
         self._slots = asyncio.Semaphore(_PARALLEL_UPLOADS)
 
     async def run(self, reference: Reference) -> str:
         """Sends what is missing, the manifest last, so that nobody ever sees half an image; its digest. Raises ``MobyError``."""
+        self._path = reference.path
         body = self._content.read(self._record.manifest)
         document = manifests.read(body, "", reference.familiar)
         assert isinstance(document, oci.Manifest)
-        for digest in (document.config.digest, *(layer.digest for layer in document.layers)):
+        for digest in (document.config.digest, *(layer.digest for layer in document.layers if not manifests.is_foreign(layer))):
             if not self._content.has(digest):
                 raise NotFound(f"content {digest} of {reference.familiar} is not in the store; pull or load the image again")
         named = zip(document.layers, self._record.config.rootfs.diff_ids, strict=True)
@@ -58,19 +60,32 @@ class Push:
     async def _send(self, descriptor: oci.Descriptor, name: str | None) -> None:
         """``name`` is what progress is told under; a configuration has none."""
         self._say("Preparing", name)
+        if manifests.is_foreign(descriptor):
+            self._say("Skipped foreign layer", name)
+            return
+        known = self._sources.get(descriptor.digest, [])
+        lenders = [source for source in known if source != self._path][:_MOST_SOURCES]
+        # where it was never sent to, asking whether it is there is a question too many
+        if lenders and self._path not in known and await self._mount(descriptor, lenders, name):
+            return
+        if await self._registry.has_blob(descriptor.digest):
+            self._say("Layer already exists", name)
+            return
+        if self._path in known and await self._mount(descriptor, lenders, name):
+            return
         if self._slots.locked():
             self._say("Waiting", name)
         async with self._slots:
-            if await self._registry.has_blob(descriptor.digest):
-                self._say("Layer already exists", name)
-                return
-            for source in self._sources.get(descriptor.digest, [])[:_MOST_SOURCES]:
-                if await self._registry.mount_blob(descriptor.digest, source):
-                    self._say(f"Mounted from {source}", name)
-                    return
             count = self._report.counter("Pushing", name, descriptor.size) if name else lambda _: None
             await self._registry.upload(descriptor, self._content.path(descriptor.digest), count)
             self._say("Pushed", name)
+
+    async def _mount(self, descriptor: oci.Descriptor, lenders: list[str], name: str | None) -> bool:
+        for source in lenders:
+            if await self._registry.mount_blob(descriptor.digest, source):
+                self._say(f"Mounted from {source}", name)
+                return True
+        return False
 
     def _say(self, status: str, name: str | None) -> None:
         if name is not None:

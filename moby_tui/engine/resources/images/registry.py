@@ -18,6 +18,7 @@ from moby_tui.engine.resources.images.connection import DELETE, LOGIN, PATIENCE,
 from moby_tui.engine.resources.images.content import Ingest, digest_of
 from moby_tui.engine.resources.images.download import Download
 from moby_tui.engine.resources.images.hosts import PULL, PUSH, RESOLVE, Host, hosts_of
+from moby_tui.engine.resources.images.manifest import is_foreign
 from moby_tui.engine.resources.images.reference import Reference
 from moby_tui.engine.resources.images.upload import Upload
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
@@ -83,6 +84,11 @@ class Registry:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._connection.__aexit__(*exc)
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is spoken to over TLS."""
+        return self._root.startswith("https:")
 
     async def login(self) -> str:
         """Asks whether the registry takes the login that was given; an identity token to keep in its place, or nothing."""
@@ -210,6 +216,7 @@ class Mirrors:
             raise InvalidArgument(f"hosts.toml of {reference.domain} names no host to pull from")
         self._registries = [Registry(reference, auth if host.domain == reference.domain else None, host=host) for host in hosts]
         self._resolvers = [registry for registry, host in zip(self._registries, hosts, strict=True) if RESOLVE in host.can]
+        self._reference = reference
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Mirrors:
@@ -233,7 +240,33 @@ class Mirrors:
         for registry in self._registries[:-1]:
             with suppress(NotFound, Unauthorized, Unavailable):
                 return await registry.blob(descriptor, ingest, progress)
-        return await self._registries[-1].blob(descriptor, ingest, progress)
+        try:
+            await self._registries[-1].blob(descriptor, ingest, progress)
+        except NotFound:
+            if not is_foreign(descriptor):
+                raise
+            await self._foreign_blob(descriptor, ingest, progress)
+
+    async def _foreign_blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
+        """From where the manifest says that its owner keeps it; nobody's login goes there (CVE-2020-15157)."""
+        from yarl import URL
+
+        secure = self._registries[-1].secure
+        urls = [url for url in descriptor.urls if url.startswith("https://" if secure else ("http://", "https://"))]
+        if not urls:
+            raise NotFound(
+                f"layer {descriptor.digest} is not in the registry, and no address that can be trusted is given for it"
+            )
+        for number, url in enumerate(urls):
+            try:
+                host = Host(str(URL(url).origin()), self._reference.domain)
+                async with Connection(self._reference, host, None, purpose=PULL, nobody=True) as connection:
+                    await Download(connection, url, descriptor, ingest, progress).run()
+                ingest.verify(descriptor.digest, descriptor.size)
+                return
+            except (NotFound, Unauthorized, Unavailable, ValueError) as error:
+                if number == len(urls) - 1:
+                    raise Unavailable(f"layer {descriptor.digest} cannot be had from {url[:200]}: {error}") from error
 
     async def small_blob(self, descriptor: oci.Descriptor, limit: int = MANIFEST_LIMIT) -> bytes:
         """As ``Registry.small_blob``."""

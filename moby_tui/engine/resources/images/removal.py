@@ -10,7 +10,7 @@ from pathlib import Path
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images import describe, staging
-from moby_tui.engine.resources.images.content import ContentStore
+from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
@@ -60,7 +60,7 @@ class Removal:
         self._told = told
         self._cached = cached
 
-    async def by_reference(self, record: ImageRecord, reference: Reference, *, force: bool, prune: bool) -> list[ImageDeleted]:
+    async def by_reference(self, record: ImageRecord, reference: Reference, *, force: bool) -> list[ImageDeleted]:
         """Takes one reference away, and the image with its last. Raises ``Conflict``."""
         references = self._rows.references_of(record.id)
         gone = _with_its_digests(references, reference)
@@ -72,11 +72,11 @@ class Removal:
                 f" - container {_short(users[0][0])} is using its referenced image {_short(record.id)}"
             )
         deleted = self._untag(record, gone)
-        if last and not users and prune:
+        if last and not users:
             deleted += await self._delete(record)
         return deleted
 
-    async def by_id(self, record: ImageRecord, *, force: bool, prune: bool) -> list[ImageDeleted]:
+    async def by_id(self, record: ImageRecord, *, force: bool) -> list[ImageDeleted]:
         """Takes an image away with all its references. Raises ``Conflict``.
 
         With ``force`` an image of stopped containers loses its names and stays: they could not be started again without it.
@@ -100,7 +100,7 @@ class Removal:
                     f" - image is being used by stopped container {_short(users[0][0])}"
                 )
         deleted = self._untag(record, references)
-        if not users and (prune or not references):
+        if not users:
             deleted += await self._delete(record)
         return deleted
 
@@ -118,13 +118,16 @@ class Removal:
         describe.check_prune_filters(filters)
         dangling = True if describe.flag(filters, "dangling", True) else None
         known = self._rows.references()
-        images, steps = [], []
-        for record in self._rows.all():
+        images: list[tuple[ImageRecord, list[str]]] = []
+        steps: list[ImageDeleted] = []
+        staying = self._rows.all()
+        for record in list(staying):
             references = known.get(record.id, [])
             used = any(container not in gone for container, _ in self._used_by(record.id))
             if not used and describe.matches(record, references, filters, find, dangling=dangling):
                 images.append((record, references))
-                steps += [*_untagged(references), ImageDeleted(deleted=record.id)]
+                staying.remove(record)
+                steps += [*_untagged(references), *_deleted(record, staying)]
         cached = await in_thread(self._cached)
         digests = self._unused([record for record, _ in images], cached)
         return Prunable(images, steps, digests, await in_thread(self.measure, digests))
@@ -157,14 +160,15 @@ class Removal:
         return _untagged(references)
 
     async def _delete(self, record: ImageRecord) -> list[ImageDeleted]:
-        deleted = [self._unregister(record)]
+        deleted = self._unregister(record)
         await self.sweep()
         return deleted
 
-    def _unregister(self, record: ImageRecord) -> ImageDeleted:
+    def _unregister(self, record: ImageRecord) -> list[ImageDeleted]:
+        """Tells of its layers too, as dockerd does: by chain id, the top-most first, those that no other image is made of."""
         self._rows.remove(record)
         self._told("delete", record)
-        return ImageDeleted(deleted=record.id)
+        return _deleted(record, self._rows.all())
 
     async def sweep(self) -> None:
         """Deletes layers and blobs that no image has: what is condemned now, the rest once it is old.
@@ -206,6 +210,20 @@ class Removal:
 def _of(records: Iterable[ImageRecord]) -> set[str]:
     """The layers and blobs of images."""
     return set().union(*(record.content for record in records))
+
+
+def _deleted(record: ImageRecord, others: list[ImageRecord]) -> list[ImageDeleted]:
+    used = {chain for other in others for chain in _chains(other)}
+    gone = [chain for chain in reversed(_chains(record)) if chain not in used]
+    return [ImageDeleted(deleted=digest) for digest in (record.id, *gone)]
+
+
+def _chains(record: ImageRecord) -> list[str]:
+    """The chain id of each layer, the lowest first: the digest of all up to it (OCI image specification, config.md, "Layer ChainID")."""
+    chains: list[str] = []
+    for diff_id in record.config.rootfs.diff_ids:
+        chains.append(digest_of(f"{chains[-1]} {diff_id}".encode()) if chains else diff_id)
+    return chains
 
 
 def _untagged(references: list[str]) -> list[ImageDeleted]:

@@ -85,7 +85,12 @@ def _index(images: list[Saved], documents: list[oci.Manifest], content: ContentS
         digest, kind = image.record.manifest, document.media_type or oci.MEDIA_MANIFEST
         size = content.path(digest).stat().st_size
         names = [names_of(reference) for reference in image.references]
-        entries += [oci.Descriptor(media_type=kind, digest=digest, size=size, annotations=name) for name in names or [{}]]
+        config = image.record.config
+        platform = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
+        entries += [
+            oci.Descriptor(media_type=kind, digest=digest, size=size, annotations=name, platform=platform)
+            for name in names or [{}]
+        ]
     return oci.Index(schema_version=2, media_type=oci.MEDIA_INDEX, manifests=entries)
 
 
@@ -95,14 +100,15 @@ def names_of(reference: Reference) -> dict[str, str]:
 
 
 def _docker_manifest(images: list[Saved], documents: list[oci.Manifest]) -> list[dict[str, object]]:
-    return [
-        {
-            "Config": _name(document.config.digest),
-            "RepoTags": [reference.familiar for reference in image.references] or None,
-            "Layers": [_name(layer.digest) for layer in document.layers],
-        }
-        for image, document in zip(images, documents, strict=True)
-    ]
+    """Here a name stands once: of several platforms for the first."""
+    told: set[str] = set()
+    items: list[dict[str, object]] = []
+    for image, document in zip(images, documents, strict=True):
+        names = [name for reference in image.references if (name := reference.familiar) not in told]
+        told.update(names)
+        layers = [_name(layer.digest) for layer in document.layers]
+        items.append({"Config": _name(document.config.digest), "RepoTags": names or None, "Layers": layers})
+    return items
 
 
 def _name(digest: str) -> str:

@@ -14,7 +14,7 @@ from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.reference import Reference
+from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRecord, ImageRows
@@ -37,8 +37,16 @@ class Transfers:
     """The work behind ``ImageManager``; what it says goes to a ``Report``."""
 
     def __init__(
-        self, paths: Paths, rows: ImageRows, names: Names, content: ContentStore, layers: LayerStore, tell: Tell
+        self,
+        paths: Paths,
+        rows: ImageRows,
+        names: Names,
+        content: ContentStore,
+        layers: LayerStore,
+        tell: Tell,
+        signature_policy: Path | None,
     ) -> None:
+        """``signature_policy`` is a policy file that must be there; None: the usual one, where there is one."""
         self._paths = paths
         self._rows = rows
         self._names = names
@@ -46,8 +54,7 @@ class Transfers:
         self._layers = layers
         self._tell = tell
         self._lock = paths.blobs / "lock"
-        #: a policy file that must be there; None: the usual one, where there is one
-        self.signature_policy: Path | None = None
+        self._signature_policy = signature_policy
 
     async def pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
         before = self._rows.by_reference(wanted.key)
@@ -57,6 +64,17 @@ class Transfers:
         self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)
         report.status(f"Digest: {pulled.digest}")
         report.status(_outcome(before, pulled.record, wanted))
+
+    async def pull_all(self, repository: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
+        """Every tag of a repository, one after the other."""
+        from moby_tui.engine.resources.images.registry import Registry
+
+        async with Registry(repository, auth) as registry:
+            tags = await registry.tags()
+        if not tags:
+            raise NotFound(f"{repository.familiar_repository} has no tags in its registry")
+        for tag in tags:
+            await self.pull(parse(f"{repository.repository}:{tag}"), platform, auth, report)
 
     async def fetch(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> ImageRecord:
         """As ``pull``, of a platform that need not be this machine's: what the name means here stays as it is."""
@@ -87,9 +105,9 @@ class Transfers:
 
     def _policy(self) -> Policy | None:
         """Which images may come in. Blocking. Without a file nothing is imported for it."""
-        path = self.signature_policy or DEFAULT_POLICY
+        path = self._signature_policy or DEFAULT_POLICY
         # a link that leads nowhere is a policy that cannot be read, not none
-        if self.signature_policy is None and not os.path.lexists(path):
+        if self._signature_policy is None and not os.path.lexists(path):
             return None
         from moby_tui.engine.resources.images.provenance.policy import Policy
 
@@ -118,16 +136,17 @@ class Transfers:
         report.status(f"Digest: {image.digest}")
         report.status(_outcome(before, record, hello.REFERENCE))
 
-    async def load(self, archive: AsyncIterator[bytes], report: Report) -> None:
+    async def load(self, archive: AsyncIterator[bytes], platform: str, report: Report) -> None:
         from moby_tui.engine.resources.images.load import Archive, Loader, receive
 
+        wanted = platforms.parse(platform) if platform else None
         if policy := await in_thread(self._policy):
             policy.admit_archive()
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
             with self.arrival():
                 taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
-                for loaded in await Loader(self._content, self._layers, self._paths.staging).images(taken_apart):
+                for loaded in await Loader(self._content, self._layers, self._paths.staging, wanted).images(taken_apart):
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
                     for reference in loaded.references:
@@ -171,7 +190,7 @@ class Transfers:
         first = wanted[0][0]
         report.status(f"The push refers to repository [{first.domain}/{first.path}]")
         sources = self._names.lenders(first)
-        lenders = {lender for lenders in sources.values() for lender in lenders}
+        lenders = {lender for lenders in sources.values() for lender in lenders} - {first.path}
         # what is being sent is not swept meanwhile
         with self.arrival():
             async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:

@@ -1,0 +1,117 @@
+"""What the docker CLI says of images, from a real dockerd and from us: the same archive, the same commands, the same words."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import images_data
+from api.world import Docker
+from images_data import ImageData, Tar
+from moby_tui.api.server.serve import serving
+from moby_tui.engine.engine import Engine
+
+#: dockerd does not like hybrid control groups, and needs none here.
+_START = "umount /sys/fs/cgroup/unified 2>/dev/null; exec dockerd --bridge=none --iptables=false --storage-driver=overlay2 "
+
+
+@pytest.fixture(scope="module")
+def dockerd() -> Iterator[Path]:
+    """The socket of a dockerd without containers or networks."""
+    folder = Path(tempfile.mkdtemp(prefix="mt-dockerd-", dir="/var/tmp"))
+    places = f"--data-root={folder}/d --exec-root={folder}/r --pidfile={folder}/pid --host=unix://{folder}/s"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(["unshare", "-m", "sh", "-c", _START + places], stdout=log, stderr=log)
+    environment = {**os.environ, "DOCKER_HOST": f"unix://{folder}/s"}
+    for _ in range(150):
+        if subprocess.run(["docker", "version"], env=environment, capture_output=True).returncode == 0:
+            break
+        time.sleep(0.2)
+    else:
+        raise RuntimeError((folder / "log").read_text()[-2000:])
+    yield folder / "s"
+    process.terminate()
+    process.wait(30)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def both(dockerd: Path, engine: Engine, tmp_path: Path) -> AsyncIterator[list[Docker]]:
+    """dockerd and us, with the same two images."""
+    first = ImageData(images_data.busybox().layers, {"Cmd": ["sh"], "Labels": {"a": "b"}, "ExposedPorts": {"80/tcp": {}}})
+    second = ImageData([*first.layers, Tar().add("more", data=b"more").bytes()], {"Entrypoint": ["/bin/sh"], "User": "nobody"})
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(images_data.docker_archive((first, ["first:1", "first:2"]), (second, ["team/second:1"])))
+    async with serving(engine, [f"unix://{tmp_path}/s"]):
+        sides = [Docker(dockerd, tmp_path), Docker(tmp_path / "s", tmp_path)]
+        for side in sides:
+            side.env["DOCKER_API_VERSION"] = "1.41"
+            await side("load", "-i", str(archive))
+        yield sides
+        await sides[0]("image", "prune", "-af")
+
+
+def comparable(inspected: str) -> Any:
+    """Without what is of the store, not of the image."""
+    images = json.loads(inspected)
+    for image in images:
+        for store in ("GraphDriver", "Metadata"):
+            del image[store]
+    return images
+
+
+async def same(both: list[Docker], *command: str, ordered: bool = True) -> str:
+    """``ordered``: images of the same age come in any order."""
+    theirs, ours = [await side(*command, check=False) for side in both]
+    lines = [done.out.splitlines() if ordered else sorted(done.out.splitlines()) for done in (theirs, ours)]
+    assert (ours.status, lines[1], ours.err) == (theirs.status, lines[0], theirs.err), command
+    return ours.out
+
+
+async def test_inspect_and_history(both: list[Docker]) -> None:
+    for name in ("first:1", "team/second:1"):
+        theirs, ours = [comparable((await side("image", "inspect", name)).out) for side in both]
+        for key in theirs[0]:
+            assert (key, ours[0].get(key)) == (key, theirs[0][key])
+        assert ours[0].keys() == theirs[0].keys()
+        await same(both, "history", "--no-trunc", "--format", "json", name)
+
+
+async def test_lists(both: list[Docker]) -> None:
+    await same(both, "images", "--digests", "--no-trunc", ordered=False)
+    for chosen in ("reference=first", "reference=first:2", "reference=*/second", "dangling=true", "label=a=b", "label=a=c"):
+        await same(both, "images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}", "--filter", chosen, ordered=False)
+    await same(both, "images", "first:1")
+    await same(both, "images", "--filter", "before=nothere")
+
+
+async def test_removal(both: list[Docker]) -> None:
+    await same(both, "tag", "first:1", "other/name:1")
+    first = (await same(both, "images", "-q", "first:1")).strip()
+    await same(both, "rmi", first)
+    await same(both, "rmi", "nothere", "sha256:1234")
+    await same(both, "rmi", "first:1", "first:2")
+    await same(both, "rmi", first)
+    assert await same(both, "images", "-q", first) == ""
+    await same(both, "rmi", "team/second:1")
+    assert await same(both, "images", "-aq") == ""
+    await same(both, "rmi", "-f", "nothere")
+
+
+async def test_forced_removal_and_dangling_images(both: list[Docker]) -> None:
+    first = (await same(both, "images", "-q", "first:1")).strip()
+    await same(both, "rmi", "-f", first)
+    await same(both, "tag", "team/second:1", "x:1")
+    await same(both, "rmi", "--no-prune", "team/second:1", "x:1")
+    await same(both, "images", "-aq")
+    await same(both, "image", "prune", "-f")
+    await same(both, "images", "-aq")
