@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.build.checks import directive
-from moby_tui.engine.resources.build.checks.finding import Finding
+from moby_tui.engine.resources.build.checks.finding import Finding, shown
 from moby_tui.engine.resources.build.dispatch import Build as Checked
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.patterns import Ignore
@@ -253,3 +253,16 @@ def test_checks_at_the_command_line(
     done = cli("build", "--check", str(tmp_path), check=False)
     assert done.returncode == 1 and "check complete, 2 warnings found" in done.stderr
     assert "StageNameCasing" in done.stdout and "   3 | >>> CMD x" in done.stdout
+
+
+def test_of_very_many_the_first_are_shown() -> None:
+    text = "FROM base\n" + "ENV A=$B\n" * 200
+    told = shown([Finding(line, "UndefinedVar", "x") for line in range(2, 202)], "Dockerfile", text.encode())
+    assert told.count("WARNING") == 100 and told.endswith("\n100 more warnings\n")
+
+
+def test_checks_take_no_time_that_grows() -> None:
+    names = " ".join(f"V{number}=$W{number}" for number in range(4000))
+    assert len(found(f"FROM base\nENV {names}\nENV {names}\n")) == 8000
+    parsed = found("FROM base\nRUN " + "--mount=type=cache,target=/x " * 50000 + "true\nCOPY " + "a " * 200000 + "/x/\n")
+    assert parsed == []

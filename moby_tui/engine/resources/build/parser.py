@@ -29,10 +29,15 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 _REPEATED = ("mount", "exclude")
 _SWITCHES = ("link", "parents", "keep-git-dir", "unpack")
 _MISSING_FLAGS: dict[str, tuple[str, ...]] = {"RUN": ("device",)}
+#: Far more than an image can have layers: whoever writes as many means to keep the builder busy.
+_MOST_INSTRUCTIONS = 5000
+#: Among more names than these none is looked for that is near.
+_MOST_NAMES = 500
 #: How many lines before and after the one that is wrong are shown.
 _AROUND = 2
 _WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
+_SOMETHING = re.compile(r"\S")
 _MARKER = re.compile(r"\d*<<(-?)([^<]+)")
 _FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
 
@@ -101,7 +106,10 @@ def parse(data: bytes) -> Dockerfile:
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     directives = _directives(lines)
     escape = directives.get("escape", "\\")
-    instructions = [_instruction(line, escape) for line in _logical_lines(lines, escape)]
+    logical = _logical_lines(lines, escape)
+    if len(logical) > _MOST_INSTRUCTIONS:
+        raise wrong(logical[_MOST_INSTRUCTIONS].start, f"more than {_MOST_INSTRUCTIONS} instructions; no image has room for them")
+    instructions = [_instruction(line, escape) for line in logical]
     return Dockerfile(escape, instructions, directives.get("check", ""))
 
 
@@ -136,7 +144,7 @@ def excerpt(name: str, data: bytes, line: int) -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """`` (did you mean X?)``, or nothing where nothing is near."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5) if len(known) <= _MOST_NAMES else []
     return f" (did you mean {near[0]}?)" if near else ""
 
 
@@ -245,9 +253,11 @@ def _instruction(line: _Line, escape: str) -> Instruction:
 def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str, str], dict[str, list[str]], str]:
     flags: dict[str, str] = {}
     repeated: dict[str, list[str]] = {}
-    while rest.startswith("--"):
-        word, rest = shell_words.first_word(rest, escape)
-        rest = rest.lstrip()
+    start = 0
+    while rest.startswith("--", start):
+        end = shell_words.word_end(rest, start, escape)
+        word = rest[start:end]
+        start = found.start() if (found := _SOMETHING.search(rest, end)) else len(rest)
         if word == "--":
             break
         flag, _, value = word[2:].partition("=")
@@ -267,4 +277,4 @@ def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str
             repeated.setdefault(flag, []).append(value)
         else:
             flags[flag] = value
-    return flags, repeated, rest
+    return flags, repeated, rest[start:]

@@ -7,11 +7,13 @@ https://docs.docker.com/reference/dockerfile/#environment-replacement: ``$x``, `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from moby_tui.engine.resources.build.globs import Glob
 from moby_tui.errors import InvalidArgument
 
+_SOMETHING = re.compile(r"\S")
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _DIGITS = frozenset("0123456789")
 _SPECIAL = frozenset("@*#?-$!")
@@ -52,15 +54,16 @@ def undefined(text: str, variables: Mapping[str, str], escape: str = "\\") -> li
 def raw_words(text: str, escape: str = "\\") -> list[str]:
     """The words of a line as they are written, quotes and escapes and all."""
     words: list[str] = []
-    while text := text.lstrip():
-        word, text = first_word(text, escape)
-        words.append(word)
+    position = 0
+    while found := _SOMETHING.search(text, position):
+        position = word_end(text, found.start(), escape)
+        words.append(text[found.start() : position])
     return words
 
 
-def first_word(text: str, escape: str = "\\") -> tuple[str, str]:
-    """The word that a text begins with, as it is written, and what follows it."""
-    quote, position = "", 0
+def word_end(text: str, start: int, escape: str = "\\") -> int:
+    """Where the word that begins there ends."""
+    quote, position = "", start
     while position < len(text):
         char = text[position]
         if char.isspace() and not quote:
@@ -72,7 +75,7 @@ def first_word(text: str, escape: str = "\\") -> tuple[str, str]:
             quote = "" if char == quote else quote
         elif char in "'\"":
             quote = char
-    return text[:position], text[position:]
+    return min(position, len(text))
 
 
 def expand_text(text: str, variables: Mapping[str, str], escape: str) -> str:

@@ -10,6 +10,7 @@ from moby_tui.engine.resources.build.parser import excerpt
 
 #: Rules that are asked for by name only.
 EXPERIMENTAL = frozenset({"CopyIgnoredFile", "InvalidDefinitionDescription"})
+_MOST = 100
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -31,10 +32,13 @@ Findings = Iterator[Finding]
 
 
 def shown(findings: list[Finding], name: str, text: bytes) -> str:
-    """Each with its line and that line's neighbours."""
-    return "".join(
-        f"\nWARNING: {found.rule} - {found.address}\n{found.text}\n\n{excerpt(name, text, found.line)}" for found in findings
-    )
+    """Each with its line and that line's neighbours; of very many the first."""
+    each = [
+        f"\nWARNING: {found.rule} - {found.address}\n{found.text}\n\n{excerpt(name, text, found.line)}"
+        for found in findings[:_MOST]
+    ]
+    more = len(findings) - _MOST
+    return "".join([*each, f"\n{more} more warnings\n" if more > 0 else ""])
 
 
 def counted(findings: list[Finding]) -> str:

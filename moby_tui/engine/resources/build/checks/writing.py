@@ -110,7 +110,7 @@ def _forms(instruction: Instruction, escape: str) -> Findings:
     line, name = instruction.line, instruction.name
     if name == "MAINTAINER":
         yield Finding(line, "MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label")
-    if name in ("ENV", "LABEL") and "=" not in shell_words.first_word(instruction.value, escape)[0]:
+    if name in ("ENV", "LABEL") and "=" not in _first_word(instruction.value, escape):
         text = f'"{name} key=value" should be used instead of legacy "{name} key value" format'
         yield Finding(line, "LegacyKeyValueFormat", text)
     if name in ("ARG", "ENV"):
@@ -121,6 +121,10 @@ def _forms(instruction: Instruction, escape: str) -> Findings:
     if name == "EXPOSE":
         for port in instruction.value.split():
             yield from _port(line, port)
+
+
+def _first_word(text: str, escape: str) -> str:
+    return text[: shell_words.word_end(text, 0, escape)]
 
 
 def _keys(instruction: Instruction, escape: str) -> list[str]:
