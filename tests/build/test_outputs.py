@@ -102,8 +102,12 @@ async def test_several_platforms(engine: Engine, registry: Registry) -> None:
     await build(engine, f"FROM {name}\nENV a=b\n", platforms=["linux/arm64"], tags=["far"])
     assert (await engine.images.inspect("far")).architecture == "arm64"
     assert (await engine.images.inspect(name)).id == mine
-    with pytest.raises(NotImplementedYet, match="several platforms in the store"):
-        await build(engine, text, platforms=platforms)
+    done = await build(engine, text, platforms=["linux/arm64", "linux/amd64"], tags=["both"])
+    assert (await engine.images.inspect("both")).id == done.id
+    assert (await engine.images.inspect("both")).architecture == "amd64"
+    assert (await engine.images.inspect("both", platform="linux/arm64")).architecture == "arm64"
+    with pytest.raises(NotImplementedYet, match="type tar for several platforms"):
+        await output(engine, text, "tar", platforms=platforms)
     with pytest.raises(InvalidArgument, match="privileged is nothing that a RUN step can be given"):
         await build(engine, text, host=HostConfig(privileged=True))
     with pytest.raises(InvalidArgument, match="invalid platform"):

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
-from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerConfig,
@@ -51,6 +50,7 @@ from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneRe
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
 
 if TYPE_CHECKING:
+    from moby_tui.schema.build import BuildOptions
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 

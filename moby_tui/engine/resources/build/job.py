@@ -59,6 +59,7 @@ class Job:
     ) -> None:
         self._paths = paths
         self._images = images
+        self._rows = rows
         self._content = content
         self._layers = layers
         self._steps = steps
@@ -166,6 +167,10 @@ class Job:
         annotations = dict(self._options.annotations)
         if any(target.kind == "inline" for target in self._options.cache_to):
             annotations |= travelling.annotation(travelling.of_image(cache.trail, image))
+        known = self._rows.get(image.id)
+        if known is not None and not annotations:
+            # what a registry may know it by stays
+            return Result(image, known)
         return Result(image, await in_thread(self._layering.record, image, annotations))
 
     def _environment(self, name: str, found: named.NamedContexts) -> set[str] | None:

@@ -44,8 +44,6 @@ def check(options: BuildOptions) -> None:
             raise NotImplementedYet(
                 f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
             )
-        if len(options.platforms) > 1 and output.kind == "image" and not output.push:
-            raise NotImplementedYet("an image for several platforms in the store (use --push, or -o type=oci,dest=FILE)")
     for cache in options.cache_to:
         if cache.kind not in _CACHES:
             raise InvalidArgument(f"unknown type {cache.kind[:40]!r} of a cache: it is one of {', '.join(_CACHES)}")

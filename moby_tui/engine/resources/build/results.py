@@ -7,10 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from moby_tui.engine.resources.build import difference, requests, travelling
 from moby_tui.engine.resources.build.image import BuiltImage
 from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.build.narration import Narration
+from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images import save
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.manager import ImageManager
@@ -70,25 +73,37 @@ class Results:
         self._trail = trail
         tags = requests.references(self._options.tags)
         outputs = requests.outputs(self._options)
-        last = self._results[-1]
-        if any(map(requests.is_stored, outputs)) and len(self._results) == 1:
-            if self._options.annotations or self._options.cache_to:
-                # the same image may be there without them
-                self._rows.put(last.record, [])
-            self._images.adopt(last.record)
-            self._tell_result(last)
+        first = self._first()
+        if any(map(requests.is_stored, outputs)):
+            await in_thread(self._store, tags)
+            self._tell_result(first)
             for tag in tags:
-                await self._images.tag(last.record.id, tag.familiar)
+                await self._images.tag(first.record.id, tag.familiar)
                 self._narration.note(f"Successfully tagged {tag.familiar}\n")
                 self._narration.tell(f"naming to {tag.familiar}\n")
         else:
-            self._tell_result(last)
+            self._tell_result(first)
         if any(map(requests.is_pushed, outputs)):
             for tag in tags:
                 await self._push(tag)
         for cache in self._options.cache_to:
             if cache.kind == "registry":
                 await self._push_cache(parse(cache.reference).tagged(), self._steps(everything=cache.everything))
+
+    def _first(self) -> Result:
+        """What a name means here: the image that runs on this machine, where there is one."""
+        host = platforms.host()
+        fitting = (result for result in self._results if platforms.runs(host, _platform(result)))
+        return next(fitting, self._results[0])
+
+    def _store(self, tags: list[Reference]) -> None:
+        """Each platform's image is registered; those that the tags do not mean are found through the index, or by digest. Blocking."""
+        index = [self._content.write(encode(self._index()), self._paths.staging)] if len(self._results) > 1 else []
+        for result in self._results:
+            record, names = result.record, [] if result is self._first() else [tag.at(result.record.manifest).key for tag in tags]
+            blobs = sorted({*record.blobs, *index})
+            if self._rows.get(record.id) != record or index:
+                self._rows.put(msgspec.structs.replace(record, blobs=blobs), names)
 
     def _tell_result(self, last: Result) -> None:
         described = self._index() if len(self._results) > 1 else None
@@ -147,10 +162,9 @@ class Results:
         )
 
     def _descriptor(self, result: Result) -> oci.Descriptor:
-        config = result.image.config
         size = self._content.path(result.record.manifest).stat().st_size
-        platform = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
-        return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=result.record.manifest, size=size, platform=platform)
+        digest = result.record.manifest
+        return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest, size=size, platform=_platform(result))
 
     async def outputs(self) -> AsyncGenerator[Progress, None]:
         """What goes to the caller, in pieces, each with the number of its output; caches come after the outputs."""
@@ -210,3 +224,8 @@ class Results:
 
         while data := await in_thread(piece):
             yield data
+
+
+def _platform(result: Result) -> oci.Platform:
+    config = result.image.config
+    return oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
