@@ -18,7 +18,6 @@ from moby_tui.engine.resources.build.parser import excerpt
 from moby_tui.engine.resources.build.step import StepRunner
 from moby_tui.engine.resources.images import describe, staging
 from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.reference import Reference, parse
@@ -60,7 +59,7 @@ class ImageBuilder:
         self._steps = steps
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
-        self._layers = LayerStore(paths.layers, paths.staging)
+        self._layers = images.layers
         self._layering = Layering(self._layers, self._content, paths.staging)
 
     async def build(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moby_tui.engine.resources.images.reference import is_digest
@@ -83,6 +83,7 @@ class Ingest:
             self._fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._hash = hashlib.sha256()
         self._changed = threading.Condition()
+        self._watcher: tuple[Callable[[int], None], Callable[[], None]] | None = None
         self._complete = False
         self._failure: MobyError | None = None
         self.size = 0
@@ -105,6 +106,8 @@ class Ingest:
         with self._changed:
             self.size += len(data)
             self._changed.notify_all()
+            if self._watcher:
+                self._watcher[0](self.size)
 
     def restart(self) -> None:
         """Begins again at byte 0 (the sender cannot resume); only while nobody has followed."""
@@ -128,6 +131,8 @@ class Ingest:
         with self._changed:
             self._failure = self._failure or error
             self._changed.notify_all()
+            if self._watcher:
+                self._watcher[1]()
 
     def commit(self, store: ContentStore, digest: str, size: int) -> None:
         """Verifies, writes through to the disk and makes the blob appear."""
@@ -136,6 +141,26 @@ class Ingest:
         with refusals_told():
             os.fsync(self._fd)
             store.adopt(self._file, digest)
+
+    def fileno(self) -> int:
+        """Of the file that holds what has come, for reading at an offset."""
+        return self._fd
+
+    @contextmanager
+    def watched(self, grown: Callable[[int], None], failed: Callable[[], None]) -> Iterator[None]:
+        """Tells somebody how much is there, as it grows, or that it failed; from any thread, and neither may wait."""
+        with self._changed:
+            self._watcher = (grown, failed)
+            grown(self.size)
+            if self._failure:
+                failed()
+        try:
+            yield
+        except MobyError as error:
+            raise self._failure or error from None
+        finally:
+            with self._changed:
+                self._watcher = None
 
     def follow(self) -> Iterator[bytes]:
         """What has been written, from the first byte, waiting for more until the transfer ends; raises what made it fail."""

@@ -58,11 +58,6 @@ class Member:
             raise InvalidArgument(f"the archive's {what} has {self.size} bytes; that is too much")
         return self.file.read_bytes()
 
-    def chunks(self) -> Iterator[bytes]:
-        with self.file.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-
 
 @dataclass(frozen=True)
 class Loaded:
@@ -214,7 +209,7 @@ class Loader:
 
         async def make(diff_id: str, member: Member) -> None:
             async with slots:
-                await self._layers.make(member.chunks(), diff_id)
+                await self._layers.make_of(member.file, diff_id)
 
         async with all_of() as group:
             for diff_id, member in layers.items():
@@ -269,7 +264,7 @@ def _names(descriptor: oci.Descriptor) -> list[Reference]:
     return []
 
 
-def _store(chunks: Iterator[bytes], file: Path) -> Member:
+def _store(chunks: Iterator[tar.Piece], file: Path) -> Member:
     digest, size = hashlib.sha256(), 0
     with refusals_told(), file.open("xb") as output:
         for chunk in chunks:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, staging
+from moby_tui.engine.resources.images import describe, hello, recovery, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -69,7 +69,8 @@ class ImageManager:
         self._publish = publish
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
-        self._layers = LayerStore(paths.layers, paths.staging)
+        #: of all who make layers in this engine
+        self.layers = LayerStore(paths.layers, paths.staging)
         self._lock = paths.blobs / "lock"
         self.used_by: UsedBy = lambda image_id: []
 
@@ -78,7 +79,7 @@ class ImageManager:
     def resolve(self, reference: str) -> LocalImage:
         """The image that a reference, id or unique id prefix names. Raises ``NotFound``, ``InvalidArgument``."""
         record = self._find(reference)
-        return LocalImage(record.id, reference, record.config, self._layers.stack(record.config.rootfs.diff_ids))
+        return LocalImage(record.id, reference, record.config, self.layers.stack(record.config.rootfs.diff_ids))
 
     async def ensure(self, reference: str, auth: RegistryAuth | None = None, *, platform: str = "") -> LocalImage:
         """As ``resolve``, after a pull where the image is absent."""
@@ -93,12 +94,19 @@ class ImageManager:
         return self._rows.count()
 
     async def collect_rubbish(self) -> None:
-        """Deletes what dead processes left half-made, and, once in a while, old content that no image uses."""
+        """Deletes what dead processes left half-made, and, once in a while, old content that no image uses; mends what a power cut took."""
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if any(self._paths.staging.iterdir()):
             await in_thread(staging.collect, self._paths.staging)
+        if self._rows.count():
+            with self._arrival():
+                await recovery.remake_lost(self._rows.all(), self._content, self.layers, self._paths.cache / "boot")
         await self._removal().sweep_old()
+
+    async def close(self) -> None:
+        """What has been made is written through."""
+        await self.layers.close()
 
     # Images
 
@@ -303,7 +311,7 @@ class ImageManager:
         before = self._rows.by_reference(wanted.key)
         with self._arrival():
             async with Mirrors(wanted, auth) as registry:
-                pulled = await Pull(wanted, registry, self._content, self._layers, self._paths.staging, report).run(platform)
+                pulled = await Pull(wanted, registry, self._content, self.layers, self._paths.staging, report).run(platform)
             self._rows.put(pulled.record, [wanted.key, wanted.at(pulled.digest).key])
         self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)
         report.status(f"Digest: {pulled.digest}")
@@ -324,7 +332,7 @@ class ImageManager:
         document = manifests.read(manifest_body, oci.MEDIA_MANIFEST, "moby/hello")
         assert isinstance(document, oci.Manifest)
         with self._arrival():
-            await self._layers.make([tar], digest_of(tar))
+            await self.layers.make([tar], digest_of(tar))
             digests = [self._content.write(body, self._paths.staging) for body in (tar, config_body, manifest_body)]
             image = Image(document, digests[-1], manifests.read_config(config_body, 1, "moby/hello"))
             record = self._register(image, [hello.REFERENCE.key, hello.REFERENCE.at(image.digest).key])
@@ -339,7 +347,7 @@ class ImageManager:
             await receive(archive, folder / "archive")
             with self._arrival():
                 taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
-                for loaded in await Loader(self._content, self._layers, self._paths.staging).images(taken_apart):
+                for loaded in await Loader(self._content, self.layers, self._paths.staging).images(taken_apart):
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
                     for reference in loaded.references:
@@ -355,7 +363,7 @@ class ImageManager:
         async with staging.claim(self._paths.staging, f"import-{os.urandom(8).hex()}") as folder:
             await receive(archive, folder / "archive")
             with self._arrival():
-                loader = Loader(self._content, self._layers, self._paths.staging)
+                loader = Loader(self._content, self.layers, self._paths.staging)
                 image = await loader.root_file_system(folder / "archive", folder, config)
                 record = self._register(image, [target.key] if target else [])
         self._tell("import", record.id, record, record.id)
@@ -371,7 +379,7 @@ class ImageManager:
             raise MobyError(f"the image store failed: {error}; check the data root {self._paths.data_root}") from error
 
     def _register(self, image: Image, references: builtins.list[str]) -> ImageRecord:
-        record = image.record([], self._content, self._layers)
+        record = image.record([], self._content, self.layers)
         self._rows.put(record, references)
         return record
 
@@ -379,7 +387,7 @@ class ImageManager:
         def told(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 
-        return Removal(self._paths, self._rows, self._content, self._layers, self.used_by, told)
+        return Removal(self._paths, self._rows, self._content, self.layers, self.used_by, told)
 
     def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
         self._publish("image", action, identifier, {**describe.labels(record), "name": name})

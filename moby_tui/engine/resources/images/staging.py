@@ -16,6 +16,8 @@ from pathlib import Path
 from moby_tui.engine.resources.images.threads import in_thread
 
 _POLL_SECONDS = 0.1
+#: The locks on the folders that this process has claimed.
+_held: dict[Path, int] = {}
 
 
 @asynccontextmanager
@@ -25,10 +27,17 @@ async def claim(staging: Path, name: str) -> AsyncIterator[Path]:
     while (lock := _try_lock(folder)) is None:  # noqa: ASYNC110 - the holder is another process
         await asyncio.sleep(_POLL_SECONDS)
     try:
+        _held[folder] = lock
         await in_thread(_empty, folder)
         yield folder
     finally:
+        _held.pop(folder, None)
         await in_thread(_release, folder, lock)  # an unpacked layer takes a while to delete
+
+
+def lock_of(path: Path) -> int:
+    """The lock on the claimed folder that ``path`` lies in, to be handed to a process that works there."""
+    return next(_held[folder] for folder in (path, *path.parents) if folder in _held)
 
 
 @contextmanager
