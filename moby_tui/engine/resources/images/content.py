@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from moby_tui.engine.resources.images import written
 from moby_tui.engine.resources.images.reference import is_digest
 from moby_tui.engine.resources.images.staging import scratch
 from moby_tui.engine.store.disk import refusals_told
@@ -60,15 +61,37 @@ class ContentStore:
         return digest
 
     def adopt(self, file: Path, digest: str) -> None:
-        """Takes in a verified file of the same file system, by a second name: the first is staging's to remove."""
+        """Takes in a verified file of the same file system, by a second name: the first is staging's to remove.
+
+        It carries the mark of ``written`` until it is on the disk."""
         with suppress(FileExistsError):
+            if not written.mark(str(file)):
+                _sync(file)
             self.path(digest).hardlink_to(file)
+            written.appeared(str(self.path(digest)))
+
+    def recheck(self, digest: str) -> None:
+        """Verifies a blob that may not have been on the disk when the machine stopped; one that is damaged goes. Blocking."""
+        path = self.path(digest)
+        if not written.may_be_lost(str(path)):
+            return
+        with path.open("rb") as file:
+            whole = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == digest
+        if whole:
+            written.vouch(str(path))
+        else:
+            path.unlink(missing_ok=True)
 
     def remove(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)
 
     def digests(self) -> list[str]:
         return ["sha256:" + file.name for file in self._folder.iterdir()]
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 class Ingest:
@@ -135,11 +158,10 @@ class Ingest:
                 self._watcher[1]()
 
     def commit(self, store: ContentStore, digest: str, size: int) -> None:
-        """Verifies, writes through to the disk and makes the blob appear."""
+        """Verifies and makes the blob appear."""
         if not self._complete:
             self.verify(digest, size)
         with refusals_told():
-            os.fsync(self._fd)
             store.adopt(self._file, digest)
 
     def fileno(self) -> int:

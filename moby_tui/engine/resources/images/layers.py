@@ -1,8 +1,8 @@
 """The layer store: unpacked layers, named by the digest of their plain tar (the diff id).
 
 ``layers/<hex>/diff`` is what overlayfs takes; ``size`` holds the bytes of its files; ``implied`` lists directories that the
-archive uses without describing them: they take their attributes from the layer below, once that is known. ``unwritten`` is the
-note of ``written``.
+archive uses without describing them: they take their attributes from the layer below, once that is known. The folder
+carries the mark of ``written`` until all of it is on the disk.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class LayerStore:
         self._layers = layers
         self._staging = staging_folder
         self._unpackers = Unpackers()
-        self._unwritten: set[str] = set()
         self._writing: asyncio.Task[None] | None = None
 
     def folder(self, diff_id: str) -> Path:
@@ -117,7 +116,7 @@ class LayerStore:
                 place.rename(layer.with_name("lost"))  # goes with the claimed folder
             fault.point("layer.unpacked")
             layer.rename(place)
-        self._unwritten.add(str(place))
+        written.appeared(str(place))
         fault.point("layer.appeared")
 
     # A layer is written through
@@ -131,12 +130,9 @@ class LayerStore:
         await self._write_through()
 
     async def _write_through(self) -> None:
-        """What cannot be written keeps its note."""
-        while self._unwritten:
-            layers = list(self._unwritten)
-            self._unwritten.clear()
-            with suppress(OSError):
-                await in_thread(written.write_through, layers)
+        """What cannot be written keeps its mark."""
+        with suppress(OSError):
+            await in_thread(written.write_through)
 
     async def close(self) -> None:
         """Writes through what is not yet, and lets the unpacker go."""
@@ -178,12 +174,12 @@ class LayerStore:
             if position == 0 or not implied.exists():
                 continue
             with refusals_told():
-                written.note(str(layer))
+                written.mark(str(layer))
                 lowers = [self.folder(lower) / DIFF for lower in reversed(diff_ids[:position])]
                 for name in json.loads(implied.read_text()):
                     _adopt(layer / DIFF, lowers, name)
                 implied.unlink(missing_ok=True)
-            self._unwritten.add(str(layer))
+            written.appeared(str(layer))
 
 
 def _counted(chunks: Iterator[bytes], used: Callable[[int], None]) -> Iterator[bytes]:

@@ -218,8 +218,7 @@ class Loader:
     def _keep(self, members: list[Member], bodies: list[bytes]) -> None:
         for member in members:
             if not self._content.has(member.digest):
-                with refusals_told(), member.file.open("rb") as file:
-                    os.fsync(file.fileno())
+                with refusals_told():
                     self._content.adopt(member.file, member.digest)
         for body in bodies:
             self._content.write(body, self._staging)

@@ -1,4 +1,4 @@
-"""What a power cut may have taken is made anew: layers that carry the note of another boot (see ``written``)."""
+"""What a power cut may have taken is made anew: blobs and layers that carry the mark of another boot (see ``written``)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import msgspec
 from moby_tui.engine.kernel.process import boot_id
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
+from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.errors import MobyError
 from moby_tui.schema import oci
 
 
 async def remake_lost(records: Iterable[ImageRecord], content: ContentStore, layers: LayerStore, looked: Path) -> None:
-    """Unpacks again what may be lost, once a boot; the file ``looked`` says in which it was done last.
+    """Verifies the blobs and unpacks again the layers that may be lost, once a boot; the file ``looked`` says in which it was done last.
 
     A layer whose blob is damaged or gone stays lost: its images say so when they are used, and a pull or load mends them.
     """
     if _read(looked) == boot_id():
         return
+    for digest in content.digests():
+        await in_thread(content.recheck, digest)
     if any(layers.lost(diff_id) for diff_id in layers.diff_ids()):
         for record in records:
             with suppress(MobyError, msgspec.DecodeError):

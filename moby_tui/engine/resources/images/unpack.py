@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from moby_tui.engine.kernel.path import sync_file_system
 from moby_tui.engine.resources.images import written
 from moby_tui.engine.resources.images.apply import apply
 from moby_tui.engine.resources.images.compression import decompress
@@ -21,17 +22,19 @@ def unpack(chunks: Iterable[bytes], diff_id: str, layer: str, cancelled: Callabl
     """Makes the folder ``layer`` of a layer's blob, compressed or not, and verifies its diff id.
 
     Blocking. ``cancelled`` is asked between pieces. Raises ``MobyError`` for another digest than promised, ``InvalidArgument``
-    for a bad archive, ``StorageFull``; the caller deletes what was made before. The folder carries the note of ``written``.
+    for a bad archive, ``StorageFull``; the caller deletes what was made before. The folder carries the mark of ``written``.
     """
     with refusals_told():
         os.makedirs(layer, 0o755)
-        written.note(layer)
+        marked = written.mark(layer)
         os.mkdir(os.path.join(layer, DIFF))
     root = os.open(os.path.join(layer, DIFF), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fchmod(root, 0o755)
         digest = hashlib.sha256()
         applied = apply(_hashed(decompress(chunks), digest.update, cancelled), root)
+        if not marked:
+            sync_file_system(root)
     finally:
         os.close(root)
     if (actual := "sha256:" + digest.hexdigest()) != diff_id:

@@ -1,64 +1,84 @@
-"""Whether a layer is on the disk, or so far in the kernel's memory only.
+"""Whether a layer or blob is on the disk, or so far in the kernel's memory only.
 
-To write a layer through takes longer than many a layer takes to unpack, so it is done behind the caller's back (``LayerStore``).
-Until then the layer carries a note with the id of this boot. The note is on the disk before the first byte of the layer is
-written, and goes when all of them are: a layer with the note of another boot may have lost something when the power went, and is
-not used but made anew from its blob (``recovery``), which is written through before an image is registered. A note that stays
-though all was written (its engine was killed, or the power went just then) costs that work, nothing else.
+To write through takes longer than to unpack, and waits for whatever else is being written, so it is done behind the caller's back
+(``LayerStore``). Until then the thing carries a mark, an extended attribute with the id of this boot. The mark is set before the
+thing appears under its name, and taken away when all is on the disk. Linux's file systems keep changes of names and attributes in
+their order (ext4, xfs and btrfs by their journals and transactions), so what is there after a power cut without a mark is whole. What
+has the mark of another boot is not used: a blob is verified by its digest, a layer is made anew from its blob (``recovery``).
+
+A mark that stays though all was written (its engine was killed, or the power went just then) costs that work, nothing else. Where a
+file system cannot hold the mark, things are written through before they appear.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable
+from threading import Lock
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import sync_file_system
 from moby_tui.engine.kernel.process import boot_id
 
-NOTE = "unwritten"
+#: Only root reads or sets it, and no container sees it: it is on the layer's folder, not on what overlayfs takes.
+MARK = "trusted.moby.unwritten"
+
+_pending: set[str] = set()
+_lock = Lock()
 
 
-def note(layer: str) -> None:
-    """Puts the note into a layer that is about to be made or changed, unless it has one, and writes it through."""
+def mark(target: int | str) -> bool:
+    """Marks what is about to appear, or to change; whether the file system can hold the mark."""
     try:
-        fd = os.open(os.path.join(layer, NOTE), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    try:
-        os.write(fd, boot_id().encode())
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    folder = os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        os.setxattr(target, MARK, boot_id().encode())
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.EPERM):
+            raise
+        return False
+    return True
 
 
-def may_be_lost(layer: str) -> bool:
-    """Whether the machine has started anew since the layer was made, and it was not known to be on the disk."""
+def may_be_lost(path: str) -> bool:
+    """Whether the machine has started anew since the thing was made, and it was not known to be on the disk."""
     try:
-        with open(os.path.join(layer, NOTE)) as file:
-            return file.read() != boot_id()
-    except (FileNotFoundError, NotADirectoryError):
+        return os.getxattr(path, MARK) != boot_id().encode()
+    except OSError:
         return False
 
 
-def write_through(layers: Iterable[str]) -> None:
-    """Writes these layers, which lie on one file system, to the disk and takes their notes away. Blocking; raises ``OSError``."""
-    there = [layer for layer in layers if os.path.exists(layer)]
-    if not there:
-        return
-    folder = os.open(there[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def vouch(path: str) -> None:
+    """Takes the mark away from what was found to be whole."""
     try:
-        sync_file_system(folder)
+        os.removexattr(path, MARK)
+    except OSError as error:
+        if error.errno not in (errno.ENODATA, errno.ENOENT, errno.ENOTSUP):
+            raise
+
+
+def appeared(path: str) -> None:
+    """Notes for ``write_through`` that a marked thing has its name. From any thread."""
+    with _lock:
+        _pending.add(path)
+
+
+def write_through() -> None:
+    """Writes to the disk what has appeared in this process, and takes the marks away. Blocking; raises ``OSError``."""
+    with _lock:
+        paths = sorted(_pending)
+        _pending.clear()
+    by_device: dict[int, list[str]] = {}
+    for path in filter(os.path.exists, paths):
+        by_device.setdefault(os.stat(path).st_dev, []).append(path)
+    for same in by_device.values():
+        _sync(same[0])
+        fault.point("layer.written")
+        for path in same:
+            vouch(path)
+
+
+def _sync(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sync_file_system(fd)
     finally:
-        os.close(folder)
-    fault.point("layer.written")
-    for layer in there:
-        try:
-            os.unlink(os.path.join(layer, NOTE))
-        except FileNotFoundError:
-            continue
+        os.close(fd)
