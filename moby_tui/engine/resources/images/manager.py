@@ -341,12 +341,11 @@ class ImageManager:
         report.status(_outcome(before, record, hello.REFERENCE))
 
     async def _load(self, archive: AsyncIterator[bytes], report: Report) -> None:
-        from moby_tui.engine.resources.images.load import Archive, Loader, receive
+        from moby_tui.engine.resources.images.load import Loader, take_apart
 
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
-            await receive(archive, folder / "archive")
             with self._arrival():
-                taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
+                taken_apart = await take_apart(archive, folder / "members")
                 for loaded in await Loader(self._content, self.layers, self._paths.staging).images(taken_apart):
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
