@@ -15,6 +15,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
+from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images import tar
 from moby_tui.engine.store.disk import refusals_told
@@ -25,14 +26,19 @@ _WHITEOUT = b".wh."
 _OPAQUE_MARKER = b".wh..wh..opq"
 _AUFS_METADATA = b".wh..wh."
 
-#: Attributes that belong to the overlay, to the host's policy or to the file system, not to the image.
-_FOREIGN_XATTRS = (b"trusted.overlay.", b"user.overlay.", b"security.selinux", b"security.ima", b"security.evm", b"system.")
+#: Attributes that belong to the overlay, to us, to the host's policy or to the file system, not to the image.
+_FOREIGN_XATTRS = (
+    *(b"trusted.overlay.", b"user.overlay.", b"trusted.moby."),
+    *(b"security.selinux", b"security.ima", b"security.evm", b"system."),
+)
 #: Times are kept to what every file system can store (ext4 ends in 2446).
 _LAST_TIME_NS = 2**33 * 1_000_000_000
 #: As the kernel's own limit (path_resolution(7)).
 _MOST_LINKS = 40
 #: Directories kept open: archives go through a tree in some order, and come back to a directory after its subdirectories.
 _MOST_OPEN = 64
+#: Directories are remembered until all else is unpacked, in memory that the sender makes us take. A whole distribution has 30,000.
+_MOST_DIRECTORIES = 500_000
 #: The disk's trouble or ours, whatever the archive asked for.
 _NOT_THE_ARCHIVE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -193,6 +199,7 @@ class _Layer:
             os.setxattr(fd, OPAQUE, b"y")
         else:
             self.applied.implied.add(path)
+            self._check_count()
         return fd
 
     # Members
@@ -219,6 +226,11 @@ class _Layer:
         _describe(fd, entry)
         self._directory_times[name] = _times(entry)  # at the end: entries in it would change them
         self.applied.implied.discard(name)
+        self._check_count()
+
+    def _check_count(self) -> None:
+        if len(self._directory_times) + len(self.applied.implied) > _MOST_DIRECTORIES:
+            raise InvalidArgument(f"invalid archive: more than {_MOST_DIRECTORIES} directories")
 
     def _add_file(self, parent: int, base: bytes, name: bytes, entry: tar.Entry, data: Data) -> None:
         try:
@@ -330,9 +342,7 @@ class _Layer:
         except FileNotFoundError:
             return False
         if stat.S_ISDIR(status.st_mode):
-            import shutil
-
-            shutil.rmtree(base, dir_fd=parent)
+            trees.remove_at(parent, base)
             self._forget(name)
         else:
             os.unlink(base, dir_fd=parent)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.images.threads import in_thread
 
 _POLL_SECONDS = 0.1
@@ -96,12 +97,10 @@ def _release(folder: Path, lock: int) -> None:
 
 
 def delete(path: Path) -> None:
-    """Removes a file or a whole tree, without following links; nothing is said about what is gone already."""
+    """Removes a file or a whole tree, of any depth, without following links; nothing is said about what is gone already."""
     with suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
-            import shutil
-
-            shutil.rmtree(path)
+            trees.remove(path)
         else:
             path.unlink()
 
