@@ -82,7 +82,7 @@ class LayerStore:
                 with ingest.watched(job.tell, job.interrupt):
                     await job.result(lambda: ingest.size, used)
         await in_thread(self._appear, folder / "layer", diff_id)
-        self._write_through_soon()
+        self.write_through_soon()
 
     async def make(self, chunks: Iterable[bytes], diff_id: str) -> None:
         """Unpacks a layer from what is on this machine already, unless it is there."""
@@ -90,7 +90,7 @@ class LayerStore:
             if not self.has(diff_id):
                 await in_thread(unpack, chunks, diff_id, str(folder / "layer"))
                 await in_thread(self._appear, folder / "layer", diff_id)
-                self._write_through_soon()
+                self.write_through_soon()
 
     async def make_of(self, blob: Path, diff_id: str) -> None:
         """As ``make``, of a file that holds the layer's blob."""
@@ -105,7 +105,7 @@ class LayerStore:
                         job.tell(size)
                         await job.result(lambda: size, lambda _: None)
                 await in_thread(self._appear, folder / "layer", diff_id)
-                self._write_through_soon()
+                self.write_through_soon()
 
     def _appear(self, layer: Path, diff_id: str) -> None:
         place = self.folder(diff_id)
@@ -121,13 +121,15 @@ class LayerStore:
 
     # A layer is written through
 
-    def _write_through_soon(self) -> None:
+    def write_through_soon(self) -> None:
+        """What has appeared, and what appears until then, goes to the disk behind the caller's back."""
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_through_later())
 
     async def _write_through_later(self) -> None:
-        await asyncio.sleep(_SECONDS_UNTIL_WRITTEN)
-        await self._write_through()
+        while written.is_pending():
+            await asyncio.sleep(_SECONDS_UNTIL_WRITTEN)
+            await self._write_through()
 
     async def _write_through(self) -> None:
         """What cannot be written keeps its mark."""

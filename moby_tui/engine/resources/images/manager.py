@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, recovery, staging
+from moby_tui.engine.resources.images import describe, hello, recovery, staging, written
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -370,12 +370,15 @@ class ImageManager:
 
     @contextmanager
     def _arrival(self) -> Iterator[None]:
-        """While content arrives, none is swept; and what the disk refuses is told as ours."""
+        """While content arrives, none is swept; and what the disk refuses is told as ours. Then it is written through."""
         try:
             with staging.shared(self._lock), refusals_told():
                 yield
         except OSError as error:
             raise MobyError(f"the image store failed: {error}; check the data root {self._paths.data_root}") from error
+        finally:
+            if written.is_pending():
+                self.layers.write_through_soon()
 
     def _register(self, image: Image, references: builtins.list[str]) -> ImageRecord:
         record = image.record([], self._content, self.layers)

@@ -61,6 +61,11 @@ def appeared(path: str) -> None:
         _pending.add(path)
 
 
+def is_pending() -> bool:
+    with _lock:
+        return bool(_pending)
+
+
 def write_through() -> None:
     """Writes to the disk what has appeared in this process, and takes the marks away. Blocking; raises ``OSError``."""
     with _lock:
