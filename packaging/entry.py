@@ -26,6 +26,11 @@ def main() -> None:
 
         launcher.main(sys.argv[2])
         return
+    if sys.argv[1:2] == ["__unpacker__"]:  # moby_tui.engine.resources.images.unpacker.COMMAND
+        from moby_tui.engine.resources.images import unpacker
+
+        unpacker.main(sys.argv[2])
+        return
     from moby_tui.__main__ import main as command_line
 
     command_line()

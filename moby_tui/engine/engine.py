@@ -148,6 +148,7 @@ class Engine:
         if self._database is not None:
             self.events.close()
             self._launcher.close()
+            await self.images.close()
             self.networks.close()
             self._database.close()
             self._database = None

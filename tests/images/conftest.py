@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,9 @@ def registry() -> Iterator[Registry]:
 
 
 @pytest.fixture
-def store(roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+async def store(roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     monkeypatch.setenv("DOCKER_CONFIG", str(roots[0].parent / "docker"))
     opened = open_store(Paths(*roots))
     yield opened
+    await opened.images.close()
     opened.database.close()

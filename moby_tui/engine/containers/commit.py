@@ -13,7 +13,6 @@ from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.images import staging
 from moby_tui.engine.resources.images.changes import apply_changes
 from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.runtime import monitor_client
@@ -41,7 +40,7 @@ async def commit(
     apply_changes(asked, list(changes))
     execution = _merged(asked, _execution(record.config))
     content = ContentStore(parts.paths.blobs)
-    layering = Layering(LayerStore(parts.paths.layers, parts.paths.staging), content, parts.paths.staging)
+    layering = Layering(parts.images.layers, content, parts.paths.staging)
     base = stored(parts.images.record(record.image_id), content)
     with staging.shared(parts.paths.blobs / "lock"), refusals_told():
         async with _held_still(parts, record, pause=pause):

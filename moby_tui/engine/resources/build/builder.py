@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.resources.build import pruning, requests
 from moby_tui.engine.resources.images import describe, staging
 from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.threads import in_thread
@@ -44,7 +43,7 @@ class ImageBuilder:
         self._steps = steps
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
-        self._layers = LayerStore(paths.layers, paths.staging)
+        self._layers = images.layers
 
     async def build(
         self,

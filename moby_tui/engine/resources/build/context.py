@@ -15,7 +15,7 @@ from moby_tui.engine.resources.build.brought import Brought
 from moby_tui.engine.resources.images import tar
 from moby_tui.engine.resources.images.apply import apply
 from moby_tui.engine.resources.images.compression import decompress
-from moby_tui.engine.resources.images.load import receive
+from moby_tui.engine.resources.images.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import InvalidArgument
 from moby_tui.patterns import Ignore
@@ -156,11 +156,9 @@ class Sources:
             await in_thread(brought.copy, root, b"/file", copying.Attributes())
         return await self._opened(into / "file")
 
-    async def archive(self, pieces: AsyncIterator[bytes]) -> tuple[Path, Path]:
-        """An archive as it comes, and a folder to take it apart in."""
-        file = self._place()
-        await receive(pieces, file)
-        return file, self._place()
+    async def archive(self, pieces: AsyncIterator[bytes]) -> Archive:
+        """An archive of images, taken apart as it comes."""
+        return await take_apart(pieces, self._place())
 
     async def _opened(self, file: Path) -> Context:
         folder = self._place()

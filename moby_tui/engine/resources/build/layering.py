@@ -110,8 +110,6 @@ def _pack(pieces: Iterator[bytes], file: Path) -> Layer | None:
             packed.update(data)
             size += len(data)
         empty = plain.digest() == hashlib.sha256().digest()
-        output.flush()
-        os.fsync(output.fileno())
     if empty:
         return None
     blob = oci.Descriptor(media_type=oci.MEDIA_LAYER_GZIP, digest="sha256:" + packed.hexdigest(), size=size)

@@ -66,8 +66,7 @@ async def gather(
             if name not in uploads:
                 raise InvalidArgument(f"build context {name[:80]!r} was not sent")
             if kind == UPLOADED_CACHE:
-                file, folder = await sources.archive(uploads[name])
-                archives.append(await in_thread(Archive, file, folder))
+                archives.append(await sources.archive(uploads[name]))
             elif kind == UPLOADED_LAYOUT:
                 found[name] = Named(image=await _layout(name, which, uploads[name], sources, loader))
             else:
@@ -88,8 +87,7 @@ async def _tree(context: Context) -> Context:
 
 async def _layout(name: str, which: str, pieces: AsyncIterator[bytes], sources: Sources, loader: Loader) -> BuiltImage:
     """The image of an OCI layout that is meant: by its digest, by its tag, or the only one."""
-    file, folder = await sources.archive(pieces)
-    images = await loader.images(await in_thread(Archive, file, folder))
+    images = await loader.images(await sources.archive(pieces))
     chosen = [loaded.image for loaded in images if not which or which in _names_of(loaded.image, loaded.tag)]
     if len({image.digest for image in chosen}) != 1:
         reason = f"has no image {which[:80]!r}" if which else "has several images: name one, as in oci-layout://path:tag"

@@ -196,7 +196,7 @@ async def from_members(archive: Archive, image: BuiltImage, layers: LayerStore, 
     """Brings an image's layers here out of an OCI layout."""
     for diff_id, blob in zip(image.config.rootfs.diff_ids, image.blobs, strict=True):
         member = archive.blob(blob)
-        await layers.make(member.chunks(), diff_id)
+        await layers.make_of(member.file, diff_id)
         if not content.has(blob.digest):
             await in_thread(content.adopt, member.file, blob.digest)
     await in_thread(layers.adopt_attributes, image.config.rootfs.diff_ids)

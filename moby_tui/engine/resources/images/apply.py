@@ -13,9 +13,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
+from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images import tar
 from moby_tui.engine.store.disk import refusals_told
@@ -26,14 +26,27 @@ _WHITEOUT = b".wh."
 _OPAQUE_MARKER = b".wh..wh..opq"
 _AUFS_METADATA = b".wh..wh."
 
-#: Attributes that belong to the overlay, to the host's policy or to the file system, not to the image.
-_FOREIGN_XATTRS = (b"trusted.overlay.", b"user.overlay.", b"security.selinux", b"security.ima", b"security.evm", b"system.")
+#: Attributes that belong to the overlay, to us, to the host's policy or to the file system, not to the image.
+_FOREIGN_XATTRS = (
+    *(b"trusted.overlay.", b"user.overlay.", b"trusted.moby."),
+    *(b"security.selinux", b"security.ima", b"security.evm", b"system."),
+)
 #: Times are kept to what every file system can store (ext4 ends in 2446).
 _LAST_TIME_NS = 2**33 * 1_000_000_000
 #: As the kernel's own limit (path_resolution(7)).
 _MOST_LINKS = 40
+#: Directories kept open: archives go through a tree in some order, and come back to a directory after its subdirectories.
+_MOST_OPEN = 64
+#: Directories are remembered until all else is unpacked, in memory that the sender makes us take. A whole distribution has 30,000.
+_MOST_DIRECTORIES = 500_000
+#: The disk's trouble or ours, whatever the archive asked for.
+_NOT_THE_ARCHIVE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+#: What gives the data of the member at hand.
+Data = Callable[[], Iterator[memoryview]]
 
 
 class Applied:
@@ -52,11 +65,13 @@ def apply(chunks: Iterable[bytes], root: int) -> Applied:
     """
     layer = _Layer(root)
     try:
-        reader = tar.Reader(chunks)
-        for entry in reader:
-            with _told(entry.name), refusals_told():
-                layer.add(entry, reader.data)
         with refusals_told():
+            reader = tar.Reader(chunks)
+            for entry in reader:
+                try:
+                    layer.add(entry, reader.data)
+                except OSError as error:
+                    raise _told(entry.name, error) from error
             layer.set_directory_times()
         return layer.applied
     finally:
@@ -67,15 +82,11 @@ def is_whiteout(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
-@contextmanager
-def _told(name: bytes) -> Iterator[None]:
+def _told(name: bytes, error: OSError) -> Exception:
     """The kernel's refusals of what an archive asks for are the archive's fault."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
-            raise
-        raise InvalidArgument(f"cannot unpack {os.fsdecode(name)[:200]!r}: {error.strerror}") from error
+    if error.errno in _NOT_THE_ARCHIVE:
+        return error
+    return InvalidArgument(f"cannot unpack {os.fsdecode(name)[:200]!r}: {error.strerror}")
 
 
 def clean(name: bytes) -> bytes:
@@ -92,21 +103,21 @@ def clean(name: bytes) -> bytes:
 
 
 class _Layer:
-    """A layer being unpacked. Members are few kinds of objects made in parents that are opened once for many siblings."""
+    """A layer being unpacked. Members are few kinds of objects, made in directories that are opened once for many of them."""
 
     def __init__(self, root: int) -> None:
         self._root = root
         self.applied = Applied()
-        self._parent: tuple[bytes, int] | None = None
+        self._open: dict[bytes, int] = {}
         self._removed = False
         self._directory_times: dict[bytes, tuple[int, int]] = {}
 
     def close(self) -> None:
-        if self._parent:
-            os.close(self._parent[1])
-            self._parent = None
+        for fd in self._open.values():
+            os.close(fd)
+        self._open.clear()
 
-    def add(self, entry: tar.Entry, data: Callable[[], Iterator[bytes]]) -> None:
+    def add(self, entry: tar.Entry, data: Data) -> None:
         name = clean(entry.name)
         if not name:
             if entry.type == tar.DIRECTORY:
@@ -119,11 +130,14 @@ class _Layer:
         parent = self._open_parent(directory)
         if entry.type == tar.DIRECTORY:
             self._add_directory(parent, base, name, entry)
-            return
-        self._remove(parent, base, name)
-        if entry.type == tar.REGULAR:
-            self._add_file(parent, base, entry, data)
-        elif entry.type == tar.SYMBOLIC_LINK:
+        elif entry.type == tar.REGULAR:
+            self._add_file(parent, base, name, entry, data)
+        else:
+            self._remove(parent, base, name)
+            self._add_special(parent, base, entry)
+
+    def _add_special(self, parent: int, base: bytes, entry: tar.Entry) -> None:
+        if entry.type == tar.SYMBOLIC_LINK:
             self._add_symbolic_link(parent, base, entry)
         elif entry.type == tar.HARD_LINK:
             self._add_hard_link(parent, base, entry)
@@ -134,12 +148,20 @@ class _Layer:
 
     def _open_parent(self, directory: bytes) -> int:
         """The directory's descriptor, good until the next call. Missing ones are made, objects in the way are replaced."""
-        if self._parent and self._parent[0] == directory and not self._removed:
-            return self._parent[1]
-        self.close()
-        fd = self._open_directory(directory)
-        self._parent, self._removed = (directory, fd), False
+        if self._removed:
+            self._close_all()
+        fd = self._open.get(directory)
+        if fd is None:
+            fd = self._open_directory(directory)
+            if self._removed or len(self._open) == _MOST_OPEN:
+                self._close_all()
+            self._open[directory] = fd
         return fd
+
+    def _close_all(self) -> None:
+        """What was removed may have been the way to any of them."""
+        self.close()
+        self._removed = False
 
     def _open_directory(self, directory: bytes, links: int = 0) -> int:
         if links > _MOST_LINKS:
@@ -177,6 +199,7 @@ class _Layer:
             os.setxattr(fd, OPAQUE, b"y")
         else:
             self.applied.implied.add(path)
+            self._check_count()
         return fd
 
     # Members
@@ -184,12 +207,13 @@ class _Layer:
     def _add_directory(self, parent: int, base: bytes, name: bytes, entry: tar.Entry) -> None:
         """A directory over a directory changes its attributes; over anything else it takes its place."""
         over_whiteout = False
+        mode = entry.mode & 0o777
         try:
-            os.mkdir(base, 0o700, dir_fd=parent)
+            os.mkdir(base, mode, dir_fd=parent)
         except FileExistsError:
             if not stat.S_ISDIR(os.stat(base, dir_fd=parent, follow_symlinks=False).st_mode):
                 over_whiteout = self._remove(parent, base, name)
-                os.mkdir(base, 0o700, dir_fd=parent)
+                os.mkdir(base, mode, dir_fd=parent)
         fd = os.open(base, _OPEN_DIRECTORY, dir_fd=parent)
         try:
             if over_whiteout:
@@ -199,24 +223,28 @@ class _Layer:
             os.close(fd)
 
     def _describe_directory(self, fd: int, name: bytes, entry: tar.Entry) -> None:
-        os.fchown(fd, entry.uid, entry.gid)
-        _set_xattrs(fd, entry)
-        os.fchmod(fd, entry.mode)
+        _describe(fd, entry)
         self._directory_times[name] = _times(entry)  # at the end: entries in it would change them
         self.applied.implied.discard(name)
+        self._check_count()
 
-    def _add_file(self, parent: int, base: bytes, entry: tar.Entry, data: Callable[[], Iterator[bytes]]) -> None:
-        fd = os.open(base, _CREATE, 0o600, dir_fd=parent)
+    def _check_count(self) -> None:
+        if len(self._directory_times) + len(self.applied.implied) > _MOST_DIRECTORIES:
+            raise InvalidArgument(f"invalid archive: more than {_MOST_DIRECTORIES} directories")
+
+    def _add_file(self, parent: int, base: bytes, name: bytes, entry: tar.Entry, data: Data) -> None:
+        try:
+            fd = os.open(base, _CREATE, entry.mode & 0o777, dir_fd=parent)
+        except FileExistsError:
+            self._remove(parent, base, name)
+            fd = os.open(base, _CREATE, entry.mode & 0o777, dir_fd=parent)
         try:
             if entry.extents is None:
                 for chunk in data():
                     _write(fd, chunk)
             else:
                 _write_sparse(fd, entry, data())
-            os.fchown(fd, entry.uid, entry.gid)
-            if entry.xattrs:
-                _set_xattrs(fd, entry)
-            os.fchmod(fd, entry.mode)
+            _describe(fd, entry)
             os.utime(fd, ns=_times(entry))
         finally:
             os.close(fd)
@@ -261,7 +289,7 @@ class _Layer:
         try:
             if entry.xattrs:
                 _set_xattrs(f"/proc/self/fd/{fd}", entry)
-            Path(f"/proc/self/fd/{fd}").chmod(entry.mode)
+            os.chmod(f"/proc/self/fd/{fd}", entry.mode)
         finally:
             os.close(fd)
         os.utime(base, ns=_times(entry), dir_fd=parent, follow_symlinks=False)
@@ -314,9 +342,7 @@ class _Layer:
         except FileNotFoundError:
             return False
         if stat.S_ISDIR(status.st_mode):
-            import shutil
-
-            shutil.rmtree(base, dir_fd=parent)
+            trees.remove_at(parent, base)
             self._forget(name)
         else:
             os.unlink(base, dir_fd=parent)
@@ -362,6 +388,17 @@ def _is_opaque(directory: int) -> bool:
         return False
 
 
+def _describe(fd: int, entry: tar.Entry) -> None:
+    """Owner, attributes and mode of what was just made; a new file mostly has them already, and to look is cheaper than to set."""
+    status = os.fstat(fd)
+    if (status.st_uid, status.st_gid) != (entry.uid, entry.gid):
+        os.fchown(fd, entry.uid, entry.gid)
+    if entry.xattrs:
+        _set_xattrs(fd, entry)
+    if stat.S_IMODE(status.st_mode) != entry.mode:
+        os.fchmod(fd, entry.mode)
+
+
 def _set_xattrs(target: int | str, entry: tar.Entry) -> None:
     """After chown, which drops capabilities, and before chmod. What the file system cannot hold is left out, as Docker does."""
     for name, value in entry.xattrs.items():
@@ -381,19 +418,19 @@ def _times(entry: tar.Entry) -> tuple[int, int]:
     return accessed, modified
 
 
-def _write(fd: int, data: bytes) -> None:
+def _write(fd: int, data: memoryview) -> None:
     written = os.write(fd, data)
     while written < len(data):
         written += os.write(fd, data[written:])
 
 
-def _write_sparse(fd: int, entry: tar.Entry, chunks: Iterator[bytes]) -> None:
+def _write_sparse(fd: int, entry: tar.Entry, chunks: Iterator[memoryview]) -> None:
     """The extents where they belong, holes between them."""
     source = tar.Source(chunks)
     for offset, length in entry.extents or ():
         os.lseek(fd, offset, os.SEEK_SET)
         while length:
-            data = source.read(min(length, 1 << 20))
+            data = source.view(length)
             _write(fd, data)
             length -= len(data)
     os.ftruncate(fd, entry.real_size)

@@ -18,7 +18,8 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
 _XZ, _BZIP2 = b"\xfd7zXZ\x00", b"BZh"
 _MAGIC_BYTES = 6
-_PIECE = 1 << 20
+#: Small enough to stay in the processor's cache until it is hashed and written.
+_PIECE = 1 << 18
 #: The largest window a zstd frame may ask for is 128 MiB, as for the zstd tool: it is memory that the sender makes us take.
 _ZSTD_WINDOW_LOG = 27
 

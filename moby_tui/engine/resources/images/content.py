@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from moby_tui.engine.resources.images import written
 from moby_tui.engine.resources.images.reference import is_digest
 from moby_tui.engine.resources.images.staging import scratch
 from moby_tui.engine.store.disk import refusals_told
@@ -60,15 +61,37 @@ class ContentStore:
         return digest
 
     def adopt(self, file: Path, digest: str) -> None:
-        """Takes in a verified file of the same file system, by a second name: the first is staging's to remove."""
+        """Takes in a verified file of the same file system, by a second name: the first is staging's to remove.
+
+        It carries the mark of ``written`` until it is on the disk."""
         with suppress(FileExistsError):
+            if not written.mark(str(file)):
+                _sync(file)
             self.path(digest).hardlink_to(file)
+            written.appeared(str(self.path(digest)))
+
+    def recheck(self, digest: str) -> None:
+        """Verifies a blob that may not have been on the disk when the machine stopped; one that is damaged goes. Blocking."""
+        path = self.path(digest)
+        if not written.may_be_lost(str(path)):
+            return
+        with path.open("rb") as file:
+            whole = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == digest
+        if whole:
+            written.vouch(str(path))
+        else:
+            path.unlink(missing_ok=True)
 
     def remove(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)
 
     def digests(self) -> list[str]:
         return ["sha256:" + file.name for file in self._folder.iterdir()]
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 class Ingest:
@@ -84,6 +107,7 @@ class Ingest:
             self._fd = os.open(file, os.O_RDWR | os.O_CREAT | (0 if keep else os.O_TRUNC) | os.O_CLOEXEC, 0o600)
         self._hash = hashlib.sha256()
         self._changed = threading.Condition()
+        self._watcher: tuple[Callable[[int], None], Callable[[], None]] | None = None
         self._complete = False
         self._failure: MobyError | None = None
         self.size = 0
@@ -116,6 +140,8 @@ class Ingest:
         with self._changed:
             self.size += len(data)
             self._changed.notify_all()
+            if self._watcher:
+                self._watcher[0](self.size)
 
     def verify(self, digest: str, size: int) -> None:
         """Ends the transfer. Raises ``MobyError`` where the content is not what was promised."""
@@ -132,14 +158,35 @@ class Ingest:
         with self._changed:
             self._failure = self._failure or error
             self._changed.notify_all()
+            if self._watcher:
+                self._watcher[1]()
 
     def commit(self, store: ContentStore, digest: str, size: int) -> None:
-        """Verifies, writes through to the disk and makes the blob appear."""
+        """Verifies and makes the blob appear."""
         if not self._complete:
             self.verify(digest, size)
         with refusals_told():
-            os.fsync(self._fd)
             store.adopt(self._file, digest)
+
+    def fileno(self) -> int:
+        """Of the file that holds what has come, for reading at an offset."""
+        return self._fd
+
+    @contextmanager
+    def watched(self, grown: Callable[[int], None], failed: Callable[[], None]) -> Iterator[None]:
+        """Tells somebody how much is there, as it grows, or that it failed; from any thread, and neither may wait."""
+        with self._changed:
+            self._watcher = (grown, failed)
+            grown(self.size)
+            if self._failure:
+                failed()
+        try:
+            yield
+        except MobyError as error:
+            raise self._failure or error from None
+        finally:
+            with self._changed:
+                self._watcher = None
 
     def follow(self) -> Iterator[bytes]:
         """What has been written, from the first byte, waiting for more until the transfer ends; raises what made it fail."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +24,13 @@ from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.pull import Image
 from moby_tui.engine.resources.images.reference import Reference, parse
-from moby_tui.engine.resources.images.threads import all_of, in_thread
+from moby_tui.engine.resources.images.threads import all_of, in_thread, settled
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 
 _CHUNK = 1 << 20
-_PARALLEL = 3
 _MOST_MEMBERS = 100_000
 _DOCUMENT_LIMIT = 4 << 20
 _LAYER_TYPES = {b"\x1f\x8b": oci.MEDIA_LAYER_GZIP, b"\x28\xb5": oci.MEDIA_LAYER_ZSTD}
@@ -57,11 +57,6 @@ class Member:
         if self.size > _DOCUMENT_LIMIT:
             raise InvalidArgument(f"the archive's {what} has {self.size} bytes; that is too much")
         return self.file.read_bytes()
-
-    def chunks(self) -> Iterator[bytes]:
-        with self.file.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
 
 
 @dataclass(frozen=True)
@@ -96,15 +91,52 @@ async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
         os.close(fd)
 
 
+async def take_apart(archive: AsyncIterator[bytes], folder: Path) -> Archive:
+    """An incoming archive, taken apart as it comes. Raises what ``Archive`` does; when cancelled, once nothing is written any more."""
+    loop = asyncio.get_running_loop()
+    coming: Future[bytes] | None = None
+    stopped = False
+
+    async def more() -> bytes:
+        data = bytearray()
+        async for part in archive:
+            data += part
+            if len(data) >= _CHUNK:
+                break
+        return bytes(data)
+
+    def pieces() -> Iterator[bytes]:
+        """In the thread; the next piece comes while one is worked on."""
+        nonlocal coming
+        coming = asyncio.run_coroutine_threadsafe(more(), loop)
+        try:
+            while piece := coming.result():
+                coming = asyncio.run_coroutine_threadsafe(more(), loop)
+                if stopped:
+                    coming.cancel()
+                yield piece
+        finally:
+            coming.cancel()
+
+    work = asyncio.ensure_future(asyncio.to_thread(Archive, pieces(), folder))
+    try:
+        return await asyncio.shield(work)
+    finally:
+        stopped = True
+        if coming:
+            coming.cancel()
+        await settled(work)
+
+
 class Archive:
     """An archive taken apart, in a claimed folder of staging."""
 
-    def __init__(self, file: Path, folder: Path) -> None:
+    def __init__(self, chunks: Iterable[bytes], folder: Path) -> None:
         """Blocking. Raises ``InvalidArgument`` for what is no tar."""
         self._members: dict[str, Member] = {}
         self._links: dict[str, str] = {}
         folder.mkdir()
-        reader = tar.Reader(decompress(_file_chunks(file)))
+        reader = tar.Reader(decompress(chunks))
         for number, entry in enumerate(reader):
             if number >= _MOST_MEMBERS:
                 raise InvalidArgument(f"the archive has more than {_MOST_MEMBERS} members; it is no image")
@@ -231,22 +263,15 @@ class Loader:
         return Image(document, digest_of(body), config)
 
     async def _unpack(self, layers: dict[str, Member]) -> None:
-        """A few at a time: overlay layers do not need each other, and most of the work is the kernel's."""
-        slots = asyncio.Semaphore(_PARALLEL)
-
-        async def make(diff_id: str, member: Member) -> None:
-            async with slots:
-                await self._layers.make(member.chunks(), diff_id)
-
+        """All at once, as many as there are processors for: overlay layers do not need each other."""
         async with all_of() as group:
             for diff_id, member in layers.items():
-                group.create_task(make(diff_id, member))
+                group.create_task(self._layers.make_of(member.file, diff_id))
 
     def _keep(self, members: list[Member], bodies: list[bytes]) -> None:
         for member in members:
             if not self._content.has(member.digest):
-                with refusals_told(), member.file.open("rb") as file:
-                    os.fsync(file.fileno())
+                with refusals_told():
                     self._content.adopt(member.file, member.digest)
         for body in bodies:
             self._content.write(body, self._staging)
@@ -291,7 +316,7 @@ def _names(descriptor: oci.Descriptor) -> list[Reference]:
     return []
 
 
-def _store(chunks: Iterator[bytes], file: Path) -> Member:
+def _store(chunks: Iterator[tar.Piece], file: Path) -> Member:
     digest, size = hashlib.sha256(), 0
     with refusals_told(), file.open("xb") as output:
         for chunk in chunks:

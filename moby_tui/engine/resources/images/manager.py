@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, staging
+from moby_tui.engine.resources.images import describe, hello, recovery, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -70,7 +70,8 @@ class ImageManager:
         self._publish = publish
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
-        self._layers = LayerStore(paths.layers, paths.staging)
+        #: of all who make layers in this engine
+        self.layers = LayerStore(paths.layers, paths.staging)
         self._names = Names(self._rows)
         self._signature_policy: Path | None = None
         self.used_by: UsedBy = lambda image_id: []
@@ -85,14 +86,14 @@ class ImageManager:
         """Imported where it is used: most commands use what is here."""
         from moby_tui.engine.resources.images.transfer import Transfers
 
-        return Transfers(self._paths, self._rows, self._names, self._content, self._layers, self._tell, self._signature_policy)
+        return Transfers(self._paths, self._rows, self._names, self._content, self.layers, self._tell, self._signature_policy)
 
     # For the engine
 
     def resolve(self, reference: str) -> LocalImage:
         """The image that a reference, id or unique id prefix names. Raises ``NotFound``, ``InvalidArgument``."""
         record = self._names.find(reference)
-        return LocalImage(record.id, reference, record.config, self._layers.stack(record.config.rootfs.diff_ids))
+        return LocalImage(record.id, reference, record.config, self.layers.stack(record.config.rootfs.diff_ids))
 
     async def ensure(self, reference: str, auth: RegistryAuth | None = None, *, platform: str = "") -> LocalImage:
         """As ``resolve``, after a pull where the image is absent."""
@@ -107,7 +108,7 @@ class ImageManager:
         return self._rows.count()
 
     async def collect_rubbish(self) -> None:
-        """Deletes what dead processes left half-made, and, once in a while, old content that no image uses."""
+        """Deletes what dead processes left half-made, and, once in a while, old content that no image uses; mends what a power cut took."""
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if any(self._paths.staging.iterdir()):
@@ -115,7 +116,14 @@ class ImageManager:
 
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
+        if self._rows.count():
+            with self._transfers.arrival():
+                await recovery.remake_lost(self._rows.all(), self._content, self.layers, self._paths.cache / "boot")
         await self._removal().sweep_late()
+
+    async def close(self) -> None:
+        """What has been made is written through."""
+        await self.layers.close()
 
     # Images
 
@@ -302,7 +310,7 @@ class ImageManager:
             return [attestation async for attestation in found]
 
     def _diffs(self, record: ImageRecord) -> builtins.list[Path]:
-        return [self._layers.folder(diff_id) / "diff" for diff_id in record.config.rootfs.diff_ids]
+        return [self.layers.folder(diff_id) / "diff" for diff_id in record.config.rootfs.diff_ids]
 
     def records(self) -> builtins.list[ImageRecord]:
         return self._rows.all()
@@ -373,7 +381,7 @@ class ImageManager:
         def told(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 
-        return Removal(self._paths, self._rows, self._content, self._layers, self.used_by, told, self.cached)
+        return Removal(self._paths, self._rows, self._content, self.layers, self.used_by, told, self.cached)
 
     def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
         self._publish("image", action, identifier, {**describe.labels(record), "name": name})

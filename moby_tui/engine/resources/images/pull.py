@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import partial, staging
@@ -207,21 +206,16 @@ class Pull:
     async def _download_and_unpack(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, ingest: Ingest) -> None:
         """The unpacking thread follows the download. Neither outlives the other's failure."""
         layer = _short(descriptor)
-        cancelled = Event()
         count = self._report.counter("Extracting", layer, descriptor.size)
 
-        def compressed() -> Iterator[bytes]:
-            done = 0
-            for chunk in ingest.follow():
-                yield chunk
-                done += len(chunk)
-                if ingest.size == descriptor.size:  # while it downloads, that is what is shown
-                    count(done)
+        def used(done: int) -> None:
+            if ingest.size == descriptor.size:  # while it downloads, that is what is shown
+                count(done)
 
         unpacking: asyncio.Task[None] | None = None
         try:
             async with self._slots:
-                unpacking = asyncio.create_task(in_thread(self._layers.unpack, compressed(), diff_id, folder, cancelled.is_set))
+                unpacking = asyncio.create_task(self._layers.unpack_following(ingest, descriptor.size, diff_id, folder, used))
                 download = asyncio.create_task(
                     self._registry.blob(descriptor, ingest, self._report.counter("Downloading", layer, descriptor.size))
                 )
@@ -231,7 +225,6 @@ class Pull:
             await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
         finally:
             if unpacking and not unpacking.done():
-                cancelled.set()
                 ingest.fail(Unavailable("the transfer was interrupted"))
                 await settled(unpacking)
 

@@ -13,11 +13,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.images.threads import in_thread
 
 _POLL_SECONDS = 0.1
 #: What begins so is kept though nobody holds it: see ``partial.py``.
 PARTIAL = "partial-"
+#: The locks on the folders that this process has claimed.
+_held: dict[Path, int] = {}
 
 
 @asynccontextmanager
@@ -27,10 +30,17 @@ async def claim(staging: Path, name: str) -> AsyncIterator[Path]:
     while (lock := _try_lock(folder)) is None:  # noqa: ASYNC110 - the holder is another process
         await asyncio.sleep(_POLL_SECONDS)
     try:
+        _held[folder] = lock
         await in_thread(_empty, folder)
         yield folder
     finally:
+        _held.pop(folder, None)
         await in_thread(_release, folder, lock)  # an unpacked layer takes a while to delete
+
+
+def lock_of(path: Path) -> int:
+    """The lock on the claimed folder that ``path`` lies in, to be handed to a process that works there."""
+    return next(_held[folder] for folder in (path, *path.parents) if folder in _held)
 
 
 @contextmanager
@@ -91,12 +101,10 @@ def _release(folder: Path, lock: int) -> None:
 
 
 def delete(path: Path) -> None:
-    """Removes a file or a whole tree, without following links; nothing is said about what is gone already."""
+    """Removes a file or a whole tree, of any depth, without following links; nothing is said about what is gone already."""
     with suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
-            import shutil
-
-            shutil.rmtree(path)
+            trees.remove(path)
         else:
             path.unlink()
 

@@ -7,11 +7,7 @@ it is several times slower and loses nanoseconds.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
 
 from moby_tui.errors import InvalidArgument
 
@@ -32,48 +28,68 @@ _ZERO_BLOCK = bytes(BLOCK)
 _NANO = 1_000_000_000
 
 
-@dataclass(slots=True)
+Piece = bytes | memoryview
+
+
 class Entry:
     """One member. Names are bytes, as file names are. ``size`` is that of the data in the stream, ``real_size`` that of the file;
-    they differ where ``holes`` lists the extents (offset, length) that the data fills."""
+    they differ where ``extents`` lists the pieces (offset, length) that the data fills."""
 
-    name: bytes
-    type: bytes
-    mode: int
-    uid: int
-    gid: int
-    size: int
-    mtime_ns: int
-    link: bytes
-    major: int
-    minor: int
-    xattrs: dict[bytes, bytes] = field(default_factory=dict)
-    atime_ns: int | None = None
-    real_size: int = 0
-    extents: list[tuple[int, int]] | None = None
+    # no dataclass: whoever unpacks in a process of its own would wait for its import
+    __slots__ = (
+        *("atime_ns", "extents", "gid", "link", "major", "minor", "mode", "mtime_ns"),
+        *("name", "real_size", "size", "type", "uid", "xattrs"),
+    )
+
+    def __init__(
+        self,
+        name: bytes,
+        type: bytes,
+        mode: int,
+        uid: int,
+        gid: int,
+        size: int,
+        mtime_ns: int,
+        link: bytes,
+        major: int,
+        minor: int,
+    ) -> None:
+        self.name = name
+        self.type = type
+        self.mode = mode
+        self.uid = uid
+        self.gid = gid
+        self.size = size
+        self.mtime_ns = mtime_ns
+        self.link = link
+        self.major = major
+        self.minor = minor
+        self.xattrs: dict[bytes, bytes] = {}
+        self.atime_ns: int | None = None
+        self.real_size = 0
+        self.extents: list[tuple[int, int]] | None = None
 
 
 class Source:
     """Exact reads from an iterator of byte strings of any size."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[Piece]) -> None:
         self._chunks = iter(chunks)
-        self._buffer = b""
+        self._buffer: Piece = b""
         self._position = 0
 
-    def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes, at least one unless at the end."""
+    def view(self, size: int) -> memoryview:
+        """Up to ``size`` bytes where they lie, at least one unless at the end."""
         if self._position == len(self._buffer):
-            self._buffer = next(self._chunks, b"")
+            self._buffer = next((chunk for chunk in self._chunks if chunk), b"")
             self._position = 0
-            while not self._buffer:
-                more = next(self._chunks, None)
-                if more is None:
-                    return b""
-                self._buffer = more
-        data = self._buffer[self._position : self._position + size]
+        data = memoryview(self._buffer)[self._position : self._position + size]
         self._position += len(data)
         return data
+
+    def read(self, size: int) -> bytes:
+        """As ``view``, a copy."""
+        return bytes(self.view(size))
 
     def exactly(self, size: int) -> bytes:
         """Raises ``InvalidArgument`` where the stream ends before."""
@@ -92,14 +108,14 @@ class Source:
 
     def skip(self, size: int) -> None:
         while size:
-            part = self.read(min(size, 1 << 20))
+            part = self.view(size)
             if not part:
                 raise InvalidArgument("unexpected end of the archive; it is truncated")
             size -= len(part)
 
     def drain(self) -> None:
         """Reads to the end (what follows the end marker counts for the digest)."""
-        while self.read(1 << 20):
+        while self.view(1 << 30):
             pass
 
 
@@ -122,10 +138,10 @@ class Reader:
             self._skip_padding(self._padding)
         self._source.drain()
 
-    def data(self) -> Iterator[bytes]:
+    def data(self) -> Iterator[memoryview]:
         """The data of the member that was yielded last."""
         while self._unread:
-            part = self._source.read(min(self._unread, 1 << 20))
+            part = self._source.view(self._unread)
             if not part:
                 raise InvalidArgument("unexpected end of the archive; it is truncated")
             self._unread -= len(part)
@@ -133,7 +149,7 @@ class Reader:
 
     def _skip_padding(self, size: int) -> None:
         """The last block's padding may be missing at the end of the stream."""
-        while size and (part := self._source.read(size)):
+        while size and (part := self._source.view(size)):
             size -= len(part)
 
     def _next(self) -> Entry | None:
@@ -308,7 +324,7 @@ def _apply_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
         elif key.startswith(b"SCHILY.xattr."):
             entry.xattrs[key[13:]] = value
         elif key.startswith(b"LIBARCHIVE.xattr."):
-            entry.xattrs.setdefault(unquote_to_bytes(key[17:]), _base64(value))
+            entry.xattrs.setdefault(_unquoted(key[17:]), _base64(value))
     if b"GNU.sparse.name" in pax:
         entry.name = pax[b"GNU.sparse.name"]
     if pax.get(b"GNU.sparse.major") == b"1":
@@ -365,7 +381,16 @@ def _nanoseconds(text: bytes) -> int:
     return -value if negative else value
 
 
+def _unquoted(name: bytes) -> bytes:
+    from urllib.parse import unquote_to_bytes  # libarchive's attributes are rare
+
+    return unquote_to_bytes(name)
+
+
 def _base64(text: bytes) -> bytes:
+    import base64
+    import binascii
+
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.resources.images import hello, staging
+from moby_tui.engine.resources.images import hello, staging, written
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -137,15 +137,14 @@ class Transfers:
         report.status(_outcome(before, record, hello.REFERENCE))
 
     async def load(self, archive: AsyncIterator[bytes], platform: str, report: Report) -> None:
-        from moby_tui.engine.resources.images.load import Archive, Loader, receive
+        from moby_tui.engine.resources.images.load import Loader, take_apart
 
         wanted = platforms.parse(platform) if platform else None
         if policy := await in_thread(self._policy):
             policy.admit_archive()
         async with staging.claim(self._paths.staging, f"load-{os.urandom(8).hex()}") as folder:
-            await receive(archive, folder / "archive")
             with self.arrival():
-                taken_apart = await in_thread(Archive, folder / "archive", folder / "members")
+                taken_apart = await take_apart(archive, folder / "members")
                 for loaded in await Loader(self._content, self._layers, self._paths.staging, wanted).images(taken_apart):
                     record = self._register(loaded.image, [reference.key for reference in loaded.references])
                     self._tell("load", record.id, record, record.id)
@@ -170,12 +169,15 @@ class Transfers:
 
     @contextmanager
     def arrival(self) -> Iterator[None]:
-        """While content arrives, none is swept; and what the disk refuses is told as ours."""
+        """While content arrives, none is swept; and what the disk refuses is told as ours. Then it is written through."""
         try:
             with staging.shared(self._lock), refusals_told():
                 yield
         except OSError as error:
             raise MobyError(f"the image store failed: {error}; check the data root {self._paths.data_root}") from error
+        finally:
+            if written.is_pending():
+                self._layers.write_through_soon()
 
     def _register(self, image: Image, references: list[str]) -> ImageRecord:
         record = image.record([], self._content, self._layers)
