@@ -92,12 +92,12 @@ class Parts(msgspec.Struct, frozen=True):
         await lock.acquire_async(_LOCK_SECONDS)
         return lock
 
-    async def until_put_away(self, record: ContainerRecord) -> None:
-        """Waits for the monitor of a container that has ended to have removed what was there for the run."""
+    async def until_put_away(self, record: ContainerRecord, patience: float = _LOCK_SECONDS) -> None:
+        """Waits for the monitor of a container that has ended to have removed what was there for the run. Raises ``Unavailable``."""
         lock = FileLock(self.files(record).monitor_lock)
         # without its folder there is nothing left to be put away
         with suppress(FileNotFoundError):
-            await lock.acquire_async(_LOCK_SECONDS)
+            await lock.acquire_async(patience)
             lock.release()
 
     def cgroup_path(self, record: ContainerRecord) -> str:

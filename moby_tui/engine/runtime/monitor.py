@@ -11,6 +11,7 @@ import fcntl
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -619,6 +620,10 @@ class Monitor:
     def _serve(self, connection: socket.socket) -> None:
         """Reads one request, a line of JSON, and carries it out. Only root can connect: the folder is closed to others."""
         request = _read_request(connection)
+        if _has_hung_up(connection):
+            # whoever asked has given up, while this process was stopped
+            connection.close()
+            return
         operations: dict[str, Callable[[socket.socket, dict[str, object]], None]] = {
             "attach": self._attach,
             "exec": self._exec,
@@ -764,6 +769,12 @@ def _read_request(connection: socket.socket) -> dict[str, object]:
     if not isinstance(value, dict):
         raise OSError(errno.EPROTO, "request is not an object")
     return value
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
 def _tell(connection: socket.socket, value: dict[str, object]) -> None:
