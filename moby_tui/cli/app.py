@@ -83,11 +83,11 @@ def _outcome(argv: Sequence[str]) -> int:
         return error.exit_code
     except BrokenPipeError:
         raise
-    except OSError as error:
-        if session.current().debug:
+    except (OSError, RuntimeError) as error:
+        told = ending.refused(error)
+        if told is None or session.current().debug:
             raise
-        place = f": {error.filename}" if error.filename else ""
-        session.tell(MobyError(f"{(error.strerror or str(error)).lower()}{place}"))
+        session.tell(told)
         return 1
     except KeyboardInterrupt:
         return ending.INTERRUPTED

@@ -66,7 +66,8 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
             await _start_isolated(parts, record, files, lock, isolation, restarts)
         finally:
             isolation.close()
-    except (MobyError, OSError) as error:
+    except (MobyError, OSError, RuntimeError) as error:
+        # the last: no thread can be started
         if not await _settle_killed(parts, record, files):
             _record_failure(files, error)
         monitor_client.dismiss(files.attachments)
