@@ -44,7 +44,7 @@ def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 async def ended(box: Box, ident: str) -> ContainerState:
-    for _ in range(200):
+    for _ in range(1200):
         state = (await box.engine.containers.inspect(ident)).state
         if state.status == "exited":
             return state

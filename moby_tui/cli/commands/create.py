@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from moby_tui.cli import ending, session
+from moby_tui.cli import session
 from moby_tui.cli.declare import Argument, command
 from moby_tui.cli.options import CreateOptions
-from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, refused_by_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def refusals() -> Iterator[None]:
             error.exit_code = EXIT_REFUSED
         raise
     except (OSError, RuntimeError) as error:
-        told = ending.refused(error)
+        told = refused_by_system(error)
         if told is None or isinstance(error, BrokenPipeError) or session.current().debug:
             raise
         told.exit_code = EXIT_REFUSED

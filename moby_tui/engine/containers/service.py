@@ -222,7 +222,8 @@ class ContainerService(Runs):
     # execs
 
     async def exec_create(self, ref: str, config: ExecCreate) -> str:
-        return await execs.create(self._parts, self._parts.get(ref), config)
+        with refusals_told(self._parts.paths.exec_root):
+            return await execs.create(self._parts, self._parts.get(ref), config)
 
     async def exec_start(self, exec_id: str, options: ExecStart) -> Stream | None:
         return await execs.start(self._parts, exec_id, options)

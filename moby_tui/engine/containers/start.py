@@ -49,7 +49,7 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
         fault.point("start.locked")
-        with refusals_told(parts.paths.data_root):
+        with refusals_told(parts.paths.data_root, parts.paths.exec_root):
             await _start(parts, record, lock, restarts, trees or {})
         fault.point("start.done")
     finally:

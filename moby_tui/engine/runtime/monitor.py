@@ -48,6 +48,8 @@ _DRAIN_SECONDS = 2.0
 _LINGER_SECONDS = 30.0
 #: Whoever attached before the start may be stopped; the start does not wait longer for it.
 _ATTACH_SECONDS = 1.0
+#: How soon it is looked again whether a descriptor is free for a connection.
+_FULL_SECONDS = 0.1
 _WARM_ROUNDS = 8
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
@@ -611,11 +613,20 @@ class Monitor:
             connection, _ = self.listener.accept()
         except BlockingIOError:
             return
+        except OSError:
+            # no descriptor is left: whoever asks waits until one is, for as long as it wants
+            self.loop.watch(self.listener.fileno(), 0, lambda _: None)
+            self.loop.call_later(_FULL_SECONDS, self._accept_again)
+            return
         connection.settimeout(_ATTACH_SECONDS)
         try:
             self._serve(connection)
         except OSError:
             connection.close()
+
+    def _accept_again(self) -> None:
+        if self.listener is not None and self.listener.fileno() >= 0:
+            self.loop.watch(self.listener.fileno(), READ, lambda _: self._accept())
 
     def _serve(self, connection: socket.socket) -> None:
         """Reads one request, a line of JSON, and carries it out. Only root can connect: the folder is closed to others."""
@@ -680,10 +691,15 @@ class Monitor:
         self._done(connection)
 
     def _send_signal(self, number: int) -> None:
-        if self.runtime is not None and not self.ended:
-            self.runtime.kill(number)
-        else:
+        if self.runtime is None or self.ended:
             signal.pidfd_send_signal(self.pidfd, number)
+            return
+        try:
+            self.runtime.kill(number)
+        except OSError:
+            # it has just ended, which the runtime sees before we do
+            if processes.is_alive(self.child):
+                raise
 
     def _change_policy(self, connection: socket.socket, request: dict[str, object]) -> None:
         self.restarts.change(request)
