@@ -63,7 +63,9 @@ def _on_ext4(folder: Path) -> Path | None:
             )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return point
+    # beside lost+found
+    (point / "t").mkdir()
+    return point / "t"
 
 
 def enter() -> None:
