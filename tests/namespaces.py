@@ -55,12 +55,13 @@ def _on_ext4(folder: Path) -> Path | None:
     with disk.open("wb") as file:
         file.truncate(_DISK_SIZE)
     point.mkdir()
+    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
     commands = (["mkfs.ext4", "-q", "-m", "0", str(disk)], ["mount", "-o", "loop", str(disk), str(point)])
     try:
+        # where it is built in, or loaded, this does nothing
+        subprocess.run(["modprobe", "loop"], check=False, capture_output=True, env=path)
         for command in commands:
-            subprocess.run(
-                command, check=True, capture_output=True, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
-            )
+            subprocess.run(command, check=True, capture_output=True, env=path)
     except (OSError, subprocess.CalledProcessError):
         return None
     # beside lost+found
