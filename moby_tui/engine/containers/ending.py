@@ -224,25 +224,31 @@ async def _remove_unless_running(parts: Parts, record: ContainerRecord, *, force
 
 async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> bool:
     """Removes it unless it runs, which is sure only under its lock: whoever starts it holds that."""
-    lock = await parts.acquire(record)
+    try:
+        lock = await parts.acquire(record)
+    except NotFound:
+        if not record.host_config.auto_remove:
+            raise
+        # its monitor was quicker
+        parts.forget(record)
+        return True
     try:
         files = parts.files(record)
-        if files.data.exists():
-            state = parts.state(record)
-            if parts.is_orphan(record, state):
-                await orphans.settle(parts, record, state)
-            elif state.alive:
-                return False
-            fault.point("remove.locked")
-            await _until_put_away(parts, record, state, force=force)
-            if orphans.needs_settling(parts, record):
-                await orphans.settle(parts, record, parts.state(record))
-            monitor_client.dismiss(files.attachments)
-            await asyncio.to_thread(orphans.remove_files, files.data)
-            fault.point("remove.data removed")
+        state = parts.state(record)
+        if parts.is_orphan(record, state):
+            await orphans.settle(parts, record, state)
+        elif state.alive:
+            return False
+        fault.point("remove.locked")
+        await _until_put_away(parts, record, state, force=force)
+        if orphans.needs_settling(parts, record):
+            await orphans.settle(parts, record, parts.state(record))
+        monitor_client.dismiss(files.attachments)
+        told = files.data.exists()
+        await asyncio.to_thread(orphans.remove_files, files.data)
+        fault.point("remove.data removed")
+        if told:
             parts.event("destroy", record)
-        elif not record.host_config.auto_remove:
-            raise NotFound(f"No such container: {record.name}")
         parts.store.delete(record.id)
         fault.point("remove.row deleted")
         if volumes or record.host_config.auto_remove:

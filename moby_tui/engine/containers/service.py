@@ -130,7 +130,13 @@ class ContainerService(Runs):
 
     async def rename(self, ref: str, name: str) -> None:
         record = self._parts.get(ref)
-        former = self._parts.store.rename(record.id, name.removeprefix("/"))
+        name = name.removeprefix("/")
+        try:
+            former = self._parts.store.rename(record.id, name)
+        except Conflict:
+            if not self._parts.is_free(name):
+                raise
+            former = self._parts.store.rename(record.id, name)
         self._parts.event("rename", self._parts.get(record.id), oldName=f"/{former}")
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:

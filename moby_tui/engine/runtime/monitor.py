@@ -51,6 +51,7 @@ _ATTACH_SECONDS = 1.0
 #: How soon it is looked again whether a descriptor is free for a connection.
 _FULL_SECONDS = 0.1
 _WARM_ROUNDS = 8
+_REMOVALS = 100
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
 _WHILE_RESTARTING = ("signal", "policy")
@@ -825,20 +826,29 @@ def _unlink(path: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error."""
-    try:
-        entries = list(os.scandir(path))
-    except FileNotFoundError:
-        return
-    for entry in entries:
+    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error.
+
+    Nor is a lock that another makes in it meanwhile: that one finds the container gone, and makes no more.
+    """
+    for _ in range(_REMOVALS):
         try:
-            if entry.is_dir(follow_symlinks=False):
-                remove_tree(entry.path)
-            else:
-                os.unlink(entry.path)
+            for entry in list(os.scandir(path)):
+                _remove(entry)
+            os.rmdir(path)
         except FileNotFoundError:
-            continue
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        else:
+            return
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
     try:
-        os.rmdir(path)
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(entry.path)
+        else:
+            os.unlink(entry.path)
     except FileNotFoundError:
         pass
