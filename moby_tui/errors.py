@@ -108,3 +108,19 @@ class ContainerFailed(MobyError):
         self.exit_code = exit_code
         self.stdout = stdout
         self.stderr = stderr
+
+
+#: What the interpreter says where the system gives it no thread (pthread_create(3)).
+_NO_THREAD = "can't start new thread"
+
+
+def refused_by_system(error: Exception) -> MobyError | None:
+    """What the system refused to this process, as an error for a person; None for what is a defect of ours."""
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        return MobyError(f"{(error.strerror or str(error)).lower()}{place}")
+    if isinstance(error, RuntimeError) and _NO_THREAD in str(error):
+        return Unavailable(
+            "cannot start a thread: no more processes are allowed here; raise ulimit -u, or the control group's pids limit"
+        )
+    return None

@@ -14,6 +14,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
+_DISK_SIZE = 6 << 30
 
 #: In the environment of every process of the session: the folder that holds all its files. Its name is short, because
 #: a unix socket's path holds 107 bytes.
@@ -48,6 +49,26 @@ def _lies_on_overlay(path: Path) -> bool:
     return kind.strip() == "overlayfs"
 
 
+def _on_ext4(folder: Path) -> Path | None:
+    """A folder in a file system that can map ids, made in a file: tmpfs can since Linux 6.3 only. None where that cannot be had."""
+    disk, point = folder / "disk", folder / "s"
+    with disk.open("wb") as file:
+        file.truncate(_DISK_SIZE)
+    point.mkdir()
+    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+    commands = (["mkfs.ext4", "-q", "-m", "0", str(disk)], ["mount", "-o", "loop", str(disk), str(point)])
+    try:
+        # where it is built in, or loaded, this does nothing
+        subprocess.run(["modprobe", "loop"], check=False, capture_output=True, env=path)
+        for command in commands:
+            subprocess.run(command, check=True, capture_output=True, env=path)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    # beside lost+found
+    (point / "t").mkdir()
+    return point / "t"
+
+
 def enter() -> None:
     """Moves this process into mount and network namespaces of its own, with loopback up, and adopts orphans.
 
@@ -66,6 +87,7 @@ def enter() -> None:
     if _lies_on_overlay(session):
         # a virtual machine's or container's root: overlayfs cannot write to another one
         _check(_libc.mount(b"tmpfs", os.fsencode(session), b"tmpfs", None, None), "mount")
+        session = _on_ext4(session) or session
     temporary = session / "tmp"
     temporary.mkdir()
     os.environ[SESSION] = str(session)

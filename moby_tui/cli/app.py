@@ -10,7 +10,7 @@ from moby_tui.cli.declare import Options, declared_in, many, switch, value
 from moby_tui.cli.ending import Leave
 from moby_tui.cli.names import LEAVES
 from moby_tui.cli.quick import Line, NotUnderstood, from_environment, parse
-from moby_tui.errors import MobyError
+from moby_tui.errors import MobyError, refused_by_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,11 +90,11 @@ def _outcome(argv: Sequence[str]) -> int:
         return error.exit_code
     except BrokenPipeError:
         raise
-    except OSError as error:
-        if session.current().debug:
+    except (OSError, RuntimeError) as error:
+        told = refused_by_system(error)
+        if told is None or session.current().debug:
             raise
-        place = f": {error.filename}" if error.filename else ""
-        session.tell(MobyError(f"{(error.strerror or str(error)).lower()}{place}"))
+        session.tell(told)
         return 1
     except KeyboardInterrupt:
         return ending.INTERRUPTED

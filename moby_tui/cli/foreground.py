@@ -59,18 +59,20 @@ async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable
     keys = parse_keys(chosen or DEFAULT)
     options = AttachOptions(stdin=plan.stdin, stdout=plan.stdout, stderr=plan.stderr, detach_keys=chosen)
     stream = await client.containers.attach(plan.container, options)
-    waiting = await client.containers.wait(plan.container, condition=plan.condition)
     try:
-        with _signals(client, plan):
-            await start()
-            if plan.tty and (size := raw.size()) is not None:
-                await _resize(client, plan.container, size)
-            if await Attachment(stream, stdin=plan.stdin, keys=keys).run():
-                return 0
-        exit = await waiting.result()
+        waiting = await client.containers.wait(plan.container, condition=plan.condition)
+        try:
+            with _signals(client, plan):
+                await start()
+                if plan.tty and (size := raw.size()) is not None:
+                    await _resize(client, plan.container, size)
+                if await Attachment(stream, stdin=plan.stdin, keys=keys).run():
+                    return 0
+            exit = await waiting.result()
+        finally:
+            await waiting.close()
     finally:
         stream.close()
-        await waiting.close()
     if exit.error is not None:
         raise MobyError(exit.error.message)
     return exit.status_code

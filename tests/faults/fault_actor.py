@@ -1,7 +1,8 @@
 """Forks one process for each request and reports how it ended: an engine process that may be killed, made in a few milliseconds.
 
 Each line on standard input is a request: ``{"scenario": name, "data": root, "exec": root, ...}``. What the process says goes to the
-file ``result`` of the request; the answer on standard output tells its status, or that it hung.
+file ``result`` of the request; the answer on standard output tells its status, or that it hung. The scenario ``command`` is the command
+line ``line`` instead, which writes to the file ``output``.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import select
 import signal
 import sys
 import traceback
+from typing import Any
 
 import fault_scenarios
 
+from moby_tui.__main__ import main as moby
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime import launcher
 
@@ -42,10 +45,14 @@ def _await(pid: int) -> dict[str, object]:
     return {"hung": hung, "killed": os.WIFSIGNALED(status), "status": os.waitstatus_to_exitcode(status)}
 
 
-def _play(request: dict[str, str]) -> None:
+def _play(request: dict[str, Any]) -> None:
     """In the new process; never returns."""
     os.setpgid(0, 0)
     processes.set_name("moby-engine")
+    if request["scenario"] == "command":
+        _command(request)
+    if request["scenario"] == "served":
+        request["daemon"] = _daemon(request)
     launcher.prefork(spare=True)
     said: dict[str, object] = {}
     try:
@@ -55,6 +62,28 @@ def _play(request: dict[str, str]) -> None:
     with open(request["result"], "w") as file:
         json.dump(said, file)
     os._exit(0)
+
+
+def _daemon(request: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        processes.set_name("moby-daemon")
+        launcher.prefork(spare=True)
+        try:
+            asyncio.run(fault_scenarios.daemon(request))
+        finally:
+            os._exit(0)
+    return pid
+
+
+def _command(request: dict[str, Any]) -> None:
+    """Never returns."""
+    os.environ |= {"MOBY_DATA_ROOT": request["data"], "MOBY_EXEC_ROOT": request["exec"]}
+    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.argv = ["moby", *request["line"]]
+    moby()
 
 
 if __name__ == "__main__":

@@ -11,9 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from moby_tui.api.client.address import parse_host
+from moby_tui.api.client.http import HttpClient
+from moby_tui.api.client.protocol import Client
+from moby_tui.api.server.serve import serve
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
-from moby_tui.errors import MobyError, NotFound
+from moby_tui.errors import MobyError, NotFound, Unavailable
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerCreate,
@@ -38,9 +42,10 @@ _LOOKS = 150
 class Life:
     """Does one thing after another whatever went wrong before, and remembers what was said."""
 
-    def __init__(self, engine: Engine, port: int) -> None:
+    def __init__(self, engine: Client, port: int, *, runtime: str = "") -> None:
         self.containers = engine.containers
         self._port = port
+        self._runtime = runtime
         #: errors that a person is meant to see
         self.said: list[str] = []
         #: what must never come out of an engine
@@ -64,7 +69,7 @@ class Life:
         return None
 
     async def create(self, *command: str, published: bool = False, remove: bool = False, mode: str = "bridge") -> str | None:
-        host = HostConfig(network_mode=mode, auto_remove=remove)
+        host = HostConfig(network_mode=mode, auto_remove=remove, runtime=self._runtime)
         if published:
             host.port_bindings = {"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port=str(self._port))]}
         volumes = {"/cache": {}} if remove else None
@@ -166,6 +171,57 @@ async def life(request: Request) -> dict[str, Any]:
         await told.restarting()
         await told.failing()
         return {"said": told.said, "wrong": told.wrong}
+
+
+async def outside(request: Request) -> dict[str, Any]:
+    """The lives of containers that the program ``runtime`` makes."""
+    async with Engine.open(request["data"], request["exec"]) as engine:
+        told = Life(engine, request["port"], runtime=request["runtime"])
+        await told.long()
+        await told.short()
+        return {"said": told.said, "wrong": told.wrong}
+
+
+async def daemon(request: Request) -> dict[str, Any]:
+    """Serves until it is told to end."""
+    async with Engine.open(request["data"], request["exec"]) as engine:
+        await serve(engine, [request["host"]])
+    return {}
+
+
+async def served(request: Request) -> dict[str, Any]:
+    """The life of a client; the process ``daemon`` serves it, and may be killed meanwhile."""
+    client = HttpClient(parse_host(request["host"]))
+    told = Life(client, request["port"])
+    if await told.step("connect", _connected(client)):
+        await told.long()
+        await told.short()
+        await client.close()
+    with suppress(ProcessLookupError):
+        os.kill(request["daemon"], signal.SIGTERM)
+    await told.step("end", asyncio.to_thread(os.waitpid, request["daemon"], 0))
+    return {"said": told.said, "wrong": told.wrong}
+
+
+async def _connected(client: HttpClient) -> bool:
+    """Once the daemon serves."""
+    while True:
+        try:
+            await client.__aenter__()
+            return True
+        except Unavailable:
+            await asyncio.sleep(0.02)
+
+
+async def kept(request: Request) -> dict[str, Any]:
+    """A container that goes on running, for the command lines that need one."""
+    async with Engine.open(request["data"], request["exec"]) as engine:
+        told = Life(engine, request["port"])
+        ident = await told.create("sleep", "60", published=True)
+        if ident is not None:
+            await told.step("rename", engine.containers.rename(ident, "kept"))
+            await told.start(ident)
+        return {"said": told.said, "wrong": told.wrong + told.said}
 
 
 async def orphans(request: Request) -> dict[str, Any]:
@@ -271,5 +327,5 @@ def _check_port(port: int, wrong: list[str]) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Request], Awaitable[dict[str, Any]]]] = {
-    function.__name__: function for function in (life, orphans, load, reconcile, prune, again)
+    function.__name__: function for function in (life, outside, daemon, served, kept, orphans, load, reconcile, prune, again)
 }

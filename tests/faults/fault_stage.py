@@ -42,9 +42,12 @@ class Stage:
     def __init__(self, folder: Path, archive: Path, port: int) -> None:
         self.folder = folder
         self._archive = archive
-        self._port = port
+        self.port = port
         self._number = 0
+        self._hits: dict[str, set[str]] = {}
         self.plan = folder / "fault"
+        #: what a command line wrote
+        self.output = folder / "output"
         folder.mkdir()
         path = os.pathsep.join([str(PACKAGE.parent), str(PACKAGE.parent / "tests"), str(Path(__file__).parent)])
         self._actor = subprocess.Popen(
@@ -66,11 +69,19 @@ class Stage:
     def play(self, scenario: str, plan: dict[str, Any] | None = None, **request: object) -> dict[str, Any]:
         """Plays it to its end. The answer: ``said``, ``wrong``, ``killed``, ``hung``, ``hits`` (who passed which point), ``fired``."""
         hits, fired, result = (self.folder / name for name in ("fault.hits", "fault.fired", "result"))
-        for path in (hits, fired, result, self.plan):
+        for path in (hits, fired, result, self.output, self.plan):
             path.unlink(missing_ok=True)
         if plan is not None:
             self.plan.write_text(json.dumps(plan))
-        order = {"scenario": scenario, "data": str(self.data), "exec": str(self.exec), "port": self._port, "result": str(result)}
+        order = {
+            "scenario": scenario,
+            "data": str(self.data),
+            "exec": str(self.exec),
+            "port": self.port,
+            "host": f"unix://{self.folder}/moby.sock",
+            "result": str(result),
+            "output": str(self.output),
+        }
         assert self._actor.stdin is not None and self._actor.stdout is not None
         self._actor.stdin.write(json.dumps({**order, **request}) + "\n")
         self._actor.stdin.flush()
@@ -84,6 +95,12 @@ class Stage:
         if answer["hung"]:
             answer["wrong"].append(f"{scenario} hung after {answer['hits'][-3:]}")
         return answer
+
+    def hits(self, scenario: str, **request: object) -> set[str]:
+        """The points that an undisturbed scenario passes; played once."""
+        if scenario not in self._hits:
+            self._hits[scenario] = set(self.play(scenario, **request)["hits"])
+        return self._hits[scenario]
 
     def left_behind(self) -> list[str]:
         """What is in the roots, in the kernel and among the processes that no container needs. Looks again for a while."""
@@ -127,8 +144,3 @@ def _name(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return "gone meanwhile"
-
-
-def role(hit: str) -> str:
-    """The name of the process that passes a point."""
-    return "moby-monitor" if hit.startswith(("monitor.", "standby.")) else "moby-engine"

@@ -8,59 +8,117 @@ from typing import Any
 import pytest
 from fault_stage import Stage, points
 
+import other_runtime
+
 #: Those of images have tests of their own (``tests/images/test_removal_cut_short.py``).
 POINTS = [name for name in points() if not name.startswith(("images.", "layer."))]
 #: A creation or a removal that is killed may leave anonymous volumes, which belong to nobody: ``volume prune`` removes them, as with dockerd.
 LEAVES_VOLUMES = ("create.", "database.", "kill.")
+#: The steps of processes that outlive a daemon.
+NOT_THE_DAEMON_S = ("monitor.", "standby.", "restart.", "runtime.", "settle.")
+#: The steps of a start, for which the launcher is needed.
+OF_A_START = ("start.", "network.", "launcher.", "standby.", "monitor.", "exec.")
+COMMANDS = {
+    "run": ["run", "--rm", "-p", "127.0.0.1:{port}:80", "busybox", "echo", "hello"],
+    "run detached": ["run", "-d", "--init", "--name", "made", "busybox", "sleep", "60"],
+    "exec": ["exec", "kept", "echo", "hello"],
+    "stop": ["stop", "-t", "0", "kept"],
+    "remove": ["rm", "-f", "kept"],
+}
 _passed: Counter[str] = Counter()
 
 
-def _passes(stage: Stage, name: str) -> int:
+@pytest.fixture(scope="module")
+def crun(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return other_runtime.program("crun", tmp_path_factory.mktemp("crun"))
+
+
+def _passes(stage: Stage, crun: str, name: str) -> int:
     """How often an undisturbed life, or what follows one that was cut short, passes a point."""
     if not _passed:
         _passed.update(stage.play("life")["hits"])
         stage.play("orphans")
         _passed.update({hit: 1 for hit in stage.play("reconcile", start=False)["hits"] if hit.startswith("settle.")})
+        _passed.update(hit for hit in stage.play("outside", runtime=crun)["hits"] if hit.startswith("runtime."))
     return _passed[name]
 
 
-def _scenario(stage: Stage, name: str) -> tuple[str, dict[str, Any]]:
+def _scenario(stage: Stage, crun: str, name: str) -> tuple[str, dict[str, Any]]:
     """The scenario that passes the point."""
     if name.startswith("settle."):
         stage.play("orphans")
         return "reconcile", {"start": False}
-    return "life", {}
+    return ("outside", {"runtime": crun}) if name.startswith("runtime.") else ("life", {})
 
 
-def _disturb(stage: Stage, name: str, hit: int, *, start: bool, **action: object) -> None:
-    scenario, options = _scenario(stage, name)
+def _disturb(stage: Stage, scenario: tuple[str, dict[str, Any]], name: str, hit: int, *, start: bool, **action: object) -> None:
     try:
-        first = stage.play(scenario, {"point": name, "hit": hit, **action}, **options)
-        next_engine = stage.play("reconcile", start=start)
-        pruned = stage.play("prune") if name.startswith(LEAVES_VOLUMES) else {"wrong": []}
-        left = stage.left_behind()
-        again = stage.play("again")
-        assert first["fired"]
-        assert (first["wrong"], next_engine["wrong"], next_engine["said"]) == ([], [], []), first
-        assert (pruned["wrong"], left) == ([], []), first
-        assert again["wrong"] == []
+        first = stage.play(scenario[0], {"point": name, "hit": hit, **action}, **scenario[1])
+        assert first["fired"], name
+        assert first["wrong"] == [], first
+        _check(stage, name, start=start)
     except AssertionError:
         # the next test shall not fail for what this one found
         stage.furnish()
         raise
 
 
-def test_every_point_is_passed(stage: Stage) -> None:
-    assert [name for name in POINTS if _passes(stage, name) == 0] == []
+def _check(stage: Stage, name: str, *, start: bool) -> None:
+    """The next engine finds all in order, nothing is left when the containers are removed, and the same works again."""
+    next_engine = stage.play("reconcile", start=start)
+    pruned = stage.play("prune") if name.startswith(LEAVES_VOLUMES) else {"wrong": []}
+    left = stage.left_behind()
+    again = stage.play("again")
+    assert (next_engine["wrong"], next_engine["said"]) == ([], []), name
+    assert (pruned["wrong"], left) == ([], []), name
+    assert again["wrong"] == [], name
+
+
+def test_every_point_is_passed(stage: Stage, crun: str) -> None:
+    assert [name for name in POINTS if _passes(stage, crun, name) == 0] == []
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_whoever_passes_it_is_killed(stage: Stage, name: str) -> None:
+def test_whoever_passes_it_is_killed(stage: Stage, crun: str, name: str) -> None:
     # how often a monitor prepares a restart depends on how soon its container is removed
-    for hit in (1,) if name.startswith("restart.") else sorted({1, min(2, _passes(stage, name))}):
-        _disturb(stage, name, hit, start=hit == 2, action="kill")
+    for hit in (1,) if name.startswith("restart.") else sorted({1, min(2, _passes(stage, crun, name))}):
+        _disturb(stage, _scenario(stage, crun, name), name, hit, start=hit == 2, action="kill")
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_the_engine_is_killed_meanwhile(stage: Stage, name: str) -> None:
-    _disturb(stage, name, 1, start=False, action="kill", victim="moby-engine")
+def test_the_engine_is_killed_meanwhile(stage: Stage, crun: str, name: str) -> None:
+    _disturb(stage, _scenario(stage, crun, name), name, 1, start=False, action="kill", victim="moby-engine")
+
+
+@pytest.mark.parametrize("name", [name for name in POINTS if name.startswith(OF_A_START)])
+def test_the_launcher_is_killed_meanwhile(stage: Stage, crun: str, name: str) -> None:
+    """And the engine goes on: it makes another."""
+    _disturb(stage, _scenario(stage, crun, name), name, 1, start=False, action="kill", victim="moby-launcher")
+
+
+@pytest.mark.parametrize("name", [name for name in POINTS if not name.startswith(NOT_THE_DAEMON_S)])
+def test_the_daemon_is_killed_meanwhile(stage: Stage, name: str) -> None:
+    """And its client is told so, in one line."""
+    _disturb(stage, ("served", {}), name, 1, start=False, action="kill", victim="moby-daemon")
+
+
+@pytest.mark.parametrize("name", [name for name in POINTS if name.startswith("monitor.")])
+def test_the_monitor_of_another_runtime_is_killed(stage: Stage, crun: str, name: str) -> None:
+    if name in stage.hits("outside", runtime=crun):
+        _disturb(stage, ("outside", {"runtime": crun}), name, 1, start=False, action="kill")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_line_is_killed(stage: Stage, command: str) -> None:
+    """At every step of its work, its own or that of a process which works for it."""
+    line = [word.format(port=stage.port) for word in COMMANDS[command]]
+    needs_one = not command.startswith("run")
+    if needs_one:
+        stage.play("kept")
+    passed = stage.play("command", line=line)
+    assert passed["status"] == 0, stage.output.read_text()
+    _check(stage, command, start=False)
+    for name in dict.fromkeys(passed["hits"]):
+        if needs_one:
+            stage.play("kept")
+        _disturb(stage, ("command", {"line": line}), name, 1, start=False, action="kill", victim="moby-engine")

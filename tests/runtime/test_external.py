@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from box import Box, cgroup_folders
 from running import execute
 
+import other_runtime
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.container import (
     AttachOptions,
@@ -30,30 +30,21 @@ from moby_tui.schema.container import (
 MB = 1024 * 1024
 
 PROJECT = Path(__file__).parents[2]
-_UNIFIED = Path("/sys/fs/cgroup/unified")
 
 
 @pytest.fixture(params=["crun", "runc", "moby oci"])
 def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The program. Debian's crun refuses a hybrid hierarchy, so it does not get to see this machine's."""
+    """The program."""
     if request.param == "moby oci":
         own = tmp_path / "moby-oci"
         own.write_text(f'#!/bin/sh\nPYTHONPATH={PROJECT} exec {sys.executable} -m moby_tui oci "$@"\n')
         own.chmod(0o755)
         return str(own)
-    found = shutil.which(str(request.param))
-    assert found, f"{request.param} is not installed: make test installs it"
-    if not _UNIFIED.is_mount():
-        return found
-    wrapper = tmp_path / request.param
-    script = f'umount {_UNIFIED}; exec {found} "$@"'
-    wrapper.write_text(f"#!/bin/sh\nexec unshare -m sh -c '{script}' sh \"$@\"\n")
-    wrapper.chmod(0o755)
-    return str(wrapper)
+    return other_runtime.program(str(request.param), tmp_path)
 
 
 async def ended(box: Box, ident: str) -> ContainerState:
-    for _ in range(200):
+    for _ in range(1200):
         state = (await box.engine.containers.inspect(ident)).state
         if state.status == "exited":
             return state

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.versions import HEADERS
-from moby_tui.errors import MobyError, NotFound, NotModified
+from moby_tui.errors import MobyError, NotFound, NotModified, refused_by_system
 
 log = logging.getLogger(__name__)
 
@@ -26,5 +26,8 @@ def answer(error: Exception) -> web.Response:
         return web.Response(status=error.status, headers=HEADERS)
     if isinstance(error, MobyError):
         return json({"message": error.message}, error.status)
+    if (refused := refused_by_system(error)) is not None:
+        log.warning("request failed: %s", refused)
+        return json({"message": refused.message}, refused.status)
     log.error("request failed", exc_info=error)
     return json({"message": f"internal error: {type(error).__name__}: {error}"}, 500)

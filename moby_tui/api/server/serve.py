@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from moby_tui.api.client.protocol import Client
 from moby_tui.api.server.app import App, Authorize, make_app
@@ -16,6 +18,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that changes under way get to finish.
 GRACE = 15.0
+#: Between two complaints about the same.
+_QUIET_SECONDS = 60.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 Ready = Callable[[list[Listener]], None]
@@ -36,6 +40,7 @@ async def serve(
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_Unhandled())
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
@@ -70,6 +75,21 @@ async def serving(
     finally:
         for listener in listeners:
             listener.close()
+
+
+class _Unhandled:
+    """What the loop has nobody to tell: logged, and once for all connections that had to wait because no descriptor was left."""
+
+    def __init__(self) -> None:
+        self._told = -math.inf
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and "accept" in context["message"]):
+            loop.default_exception_handler(context)
+        elif loop.time() > self._told + _QUIET_SECONDS:
+            self._told = loop.time()
+            log.warning("connections wait to be accepted: %s; raise ulimit -n", (error.strerror or str(error)).lower())
 
 
 async def _stop(app: App, servers: list[asyncio.Server]) -> None:

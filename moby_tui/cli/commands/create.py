@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from moby_tui.cli import session
 from moby_tui.cli.declare import Argument, command
 from moby_tui.cli.options import CreateOptions
-from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, refused_by_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ EXIT_REFUSED = 125
 @command("create", CreateOptions, IMAGE, COMMAND, interspersed=False)
 def create(options: CreateOptions, image: str, words: list[str]) -> None:
     """Create a new container and print its ID; `moby start` runs it."""
-    from moby_tui.cli import session
     from moby_tui.cli.configuration import create_request
 
     with refusals():
@@ -42,6 +42,12 @@ def refusals() -> Iterator[None]:
         if error.exit_code not in (126, 127):
             error.exit_code = EXIT_REFUSED
         raise
+    except (OSError, RuntimeError) as error:
+        told = refused_by_system(error)
+        if told is None or isinstance(error, BrokenPipeError) or session.current().debug:
+            raise
+        told.exit_code = EXIT_REFUSED
+        raise told from error
 
 
 async def create_container(client: Client, options: CreateOptions, request: ContainerCreate) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from moby_tui.cli.commands.create import COMMAND, IMAGE
 from moby_tui.cli.declare import command
 from moby_tui.cli.options import RunOptions
+from moby_tui.errors import MobyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,9 +41,27 @@ def run(options: RunOptions, image: str, words: list[str]) -> int:
 
 async def _run(client: Client, options: RunOptions, request: ContainerCreate) -> int:
     from moby_tui.cli.commands.create import create_container
-    from moby_tui.cli.foreground import Foreground, follow
 
     container = await create_container(client, options, request)
+    try:
+        return await _follow(client, options, request, container)
+    except (MobyError, OSError, RuntimeError):
+        if options.rm:
+            await _remove(client, container)
+        raise
+
+
+async def _remove(client: Client, container: str) -> None:
+    """A container that was to go with its end and was not even started; one that runs goes by itself."""
+    try:
+        await client.containers.remove(container, volumes=True)
+    except (MobyError, OSError, RuntimeError):
+        return
+
+
+async def _follow(client: Client, options: RunOptions, request: ContainerCreate, container: str) -> int:
+    from moby_tui.cli.foreground import Foreground, follow
+
     if options.detach:
         await client.containers.start(container)
         print(container)

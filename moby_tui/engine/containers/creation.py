@@ -25,7 +25,7 @@ from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import now
-from moby_tui.errors import InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig
 from moby_tui.schema.oci import ExecutionConfig, Platform
 
@@ -98,7 +98,12 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
     """The row and the folder together, or neither: a row without a folder is a removed container."""
     files = parts.files(record)
     try:
-        return parts.store.insert(record, lambda: _make_folder(files, layers))
+        try:
+            return parts.store.insert(record, lambda: _make_folder(files, layers))
+        except Conflict:
+            if not parts.is_free(record.name):
+                raise
+            return parts.store.insert(record, lambda: _make_folder(files, layers))
     except BaseException:
         remove_tree(str(files.data))
         raise

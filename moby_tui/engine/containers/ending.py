@@ -14,7 +14,7 @@ from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.state import State
-from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified, Unavailable
 from moby_tui.schema.container import ContainerExit
 
 DEFAULT_STOP_SECONDS = 10
@@ -110,13 +110,21 @@ def wait(parts: Parts, record: ContainerRecord, condition: str) -> ExitWait:
 
 
 async def kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: bool = True) -> None:
-    """Sends a signal; SIGKILL is waited for. Raises ``Conflict`` where it does not run."""
+    """Sends a signal; SIGKILL is waited for, and ends a monitor that does not answer too.
+
+    Raises ``Conflict`` where it does not run, ``Unavailable`` where a monitor does not answer to another signal.
+    """
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise Conflict(f"cannot kill container: {record.name}: container {record.id} is not running")
     waiter = wait(parts, record, "not-running") if signal == signals.SIGKILL else None
     try:
-        await _signal(parts, record, state, signal, by_hand=by_hand)
+        try:
+            await _signal(parts, record, state, signal, by_hand=by_hand)
+        except Unavailable:
+            if waiter is None:
+                raise
+            await _end_with_monitor(parts, record, by_hand=by_hand)
         if waiter is not None:
             await waiter.result()
     finally:
@@ -140,10 +148,28 @@ async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: i
     parts.event("kill", record, signal=str(signal))
 
 
-async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str, *, by_hand: bool = True) -> None:
-    """Asks the container to end, and kills it after ``timeout`` seconds (negative: never). Raises ``NotModified`` where it does not run.
+async def _end_with_monitor(parts: Parts, record: ContainerRecord, *, by_hand: bool) -> None:
+    """Kills a monitor that does not answer, and with it the container, which is not started again for it.
 
-    One that was not stopped by hand is started again by the next daemon, as its policy says.
+    Raises ``Unavailable`` where the monitor does not even die: it waits in the kernel.
+    """
+    lock = await parts.acquire(record)
+    try:
+        state = parts.state(record)
+        _kill_monitor(parts, record, state)
+        await parts.until_put_away(record, monitor_client.ANSWER_SECONDS)
+        if orphans.needs_settling(parts, record):
+            state.stopped = by_hand
+            await orphans.settle(parts, record, state)
+    finally:
+        lock.release()
+
+
+async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str, *, by_hand: bool = True) -> None:
+    """Asks the container to end, and kills it after ``timeout`` seconds (negative: never), or at once where its monitor does not answer.
+
+    One that was not stopped by hand is started again by the next daemon, as its policy says. Raises ``NotModified`` where it does not
+    run, ``Unavailable`` where its monitor does not answer and it is not to be killed.
     """
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
@@ -153,22 +179,34 @@ async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signa
     seconds = DEFAULT_STOP_SECONDS if seconds is None else seconds
     waiter = wait(parts, record, "not-running")
     try:
-        with suppress(Conflict):
-            await _signal(parts, record, state, number, by_hand=by_hand)
-        try:
-            await waiter.result(None if seconds < 0 else seconds)
-        except TimeoutError:
-            with suppress(Conflict):
-                await kill(parts, record, signals.SIGKILL, by_hand=by_hand)
+        await _stop(parts, record, state, waiter, number, seconds, by_hand=by_hand)
     finally:
         await waiter.close()
     fault.point("stop.ended")
     parts.event("stop", record)
 
 
+async def _stop(
+    parts: Parts, record: ContainerRecord, state: State, waiter: ExitWait, signal: int, seconds: float, *, by_hand: bool
+) -> None:
+    # it may be ending by itself
+    with suppress(Conflict):
+        try:
+            await _signal(parts, record, state, signal, by_hand=by_hand)
+        except Unavailable:
+            if seconds < 0:
+                raise
+            await _end_with_monitor(parts, record, by_hand=by_hand)
+    try:
+        await waiter.result(None if seconds < 0 else seconds)
+    except TimeoutError:
+        with suppress(Conflict):
+            await kill(parts, record, signals.SIGKILL, by_hand=by_hand)
+
+
 async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> None:
     """Raises ``Conflict`` where it runs and is not forced."""
-    while not await _remove_unless_running(parts, record, volumes=volumes):
+    while not await _remove_unless_running(parts, record, force=force, volumes=volumes):
         if not force:
             status = parts.state(record).status
             raise Conflict(
@@ -179,32 +217,38 @@ async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes:
         await wait(parts, record, "not-running").result()
 
 
-async def _remove_unless_running(parts: Parts, record: ContainerRecord, *, volumes: bool) -> bool:
+async def _remove_unless_running(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> bool:
     with refusals_told(parts.paths.data_root):
-        return await _remove_stopped(parts, record, volumes=volumes)
+        return await _remove_stopped(parts, record, force=force, volumes=volumes)
 
 
-async def _remove_stopped(parts: Parts, record: ContainerRecord, *, volumes: bool) -> bool:
+async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> bool:
     """Removes it unless it runs, which is sure only under its lock: whoever starts it holds that."""
-    lock = await parts.acquire(record)
+    try:
+        lock = await parts.acquire(record)
+    except NotFound:
+        if not record.host_config.auto_remove:
+            raise
+        # its monitor was quicker
+        parts.forget(record)
+        return True
     try:
         files = parts.files(record)
-        if files.data.exists():
-            state = parts.state(record)
-            if parts.is_orphan(record, state):
-                await orphans.settle(parts, record, state)
-            elif state.alive:
-                return False
-            fault.point("remove.locked")
-            await parts.until_put_away(record)
-            if orphans.needs_settling(parts, record):
-                await orphans.settle(parts, record, parts.state(record))
-            monitor_client.dismiss(files.attachments)
-            await asyncio.to_thread(orphans.remove_files, files.data)
-            fault.point("remove.data removed")
+        state = parts.state(record)
+        if parts.is_orphan(record, state):
+            await orphans.settle(parts, record, state)
+        elif state.alive:
+            return False
+        fault.point("remove.locked")
+        await _until_put_away(parts, record, state, force=force)
+        if orphans.needs_settling(parts, record):
+            await orphans.settle(parts, record, parts.state(record))
+        monitor_client.dismiss(files.attachments)
+        told = files.data.exists()
+        await asyncio.to_thread(orphans.remove_files, files.data)
+        fault.point("remove.data removed")
+        if told:
             parts.event("destroy", record)
-        elif not record.host_config.auto_remove:
-            raise NotFound(f"No such container: {record.name}")
         parts.store.delete(record.id)
         fault.point("remove.row deleted")
         if volumes or record.host_config.auto_remove:
@@ -215,3 +259,22 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, volumes: boo
     finally:
         lock.release()
     return True
+
+
+async def _until_put_away(parts: Parts, record: ContainerRecord, state: State, *, force: bool) -> None:
+    """By force, a monitor that does not come to an end is killed."""
+    if not force:
+        await parts.until_put_away(record)
+        return
+    try:
+        await parts.until_put_away(record, monitor_client.ANSWER_SECONDS)
+    except Unavailable:
+        _kill_monitor(parts, record, state)
+        await parts.until_put_away(record)
+
+
+def _kill_monitor(parts: Parts, record: ContainerRecord, state: State) -> None:
+    # few come here
+    from moby_tui.engine.runtime import monitor_process
+
+    monitor_process.end(state.monitor, parts.files(record).monitor_lock)

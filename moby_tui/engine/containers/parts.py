@@ -16,12 +16,14 @@ from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.runtime.monitor import remove_tree
 from moby_tui.engine.runtime.monitor_client import Launcher
 from moby_tui.engine.runtime.runtimes import Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
 from moby_tui.engine.store.state import DAMAGED, State
+from moby_tui.errors import InvalidArgument, NotFound
 
 #: Waits this many seconds for another process that is changing the same container.
 _LOCK_SECONDS = 60.0
@@ -64,6 +66,13 @@ class Parts(msgspec.Struct, frozen=True):
         if self.store.delete(record.id) and record.host_config.auto_remove:
             self.volumes.remove_anonymous(record.anonymous_volumes)
 
+    def is_free(self, name: str) -> bool:
+        """Whether the name is nobody's, once whoever had it and was removed by its monitor is forgotten."""
+        try:
+            return self.get(name).name != name
+        except (NotFound, InvalidArgument):
+            return True
+
     def files(self, record: ContainerRecord) -> ContainerPaths:
         return self.paths.container(record.id)
 
@@ -96,16 +105,27 @@ class Parts(msgspec.Struct, frozen=True):
         return FileLock(files.lock)
 
     async def acquire(self, record: ContainerRecord) -> FileLock:
-        lock = self.lock(record)
-        await lock.acquire_async(_LOCK_SECONDS)
-        return lock
+        """The lock, held. Raises ``NotFound`` where the container has been removed by whoever had it before."""
+        files = self.files(record)
+        while True:
+            lock = self.lock(record)
+            try:
+                await lock.acquire_async(_LOCK_SECONDS)
+            except FileNotFoundError:
+                # its folder was removed while it was waited for
+                continue
+            if files.data.exists():
+                return lock
+            remove_tree(str(files.run))
+            lock.release()
+            raise NotFound(f"No such container: {record.name}")
 
-    async def until_put_away(self, record: ContainerRecord) -> None:
-        """Waits for the monitor of a container that has ended to have removed what was there for the run."""
+    async def until_put_away(self, record: ContainerRecord, patience: float = _LOCK_SECONDS) -> None:
+        """Waits for the monitor of a container that has ended to have removed what was there for the run. Raises ``Unavailable``."""
         lock = FileLock(self.files(record).monitor_lock)
         # without its folder there is nothing left to be put away
         with suppress(FileNotFoundError):
-            await lock.acquire_async(_LOCK_SECONDS)
+            await lock.acquire_async(patience)
             lock.release()
 
     def cgroup_path(self, record: ContainerRecord) -> str:

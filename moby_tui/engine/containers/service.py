@@ -132,7 +132,13 @@ class ContainerService(Runs):
 
     async def rename(self, ref: str, name: str) -> None:
         record = self._parts.get(ref)
-        former = self._parts.store.rename(record.id, name.removeprefix("/"))
+        name = name.removeprefix("/")
+        try:
+            former = self._parts.store.rename(record.id, name)
+        except Conflict:
+            if not self._parts.is_free(name):
+                raise
+            former = self._parts.store.rename(record.id, name)
         self._parts.event("rename", self._parts.get(record.id), oldName=f"/{former}")
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
@@ -243,7 +249,8 @@ class ContainerService(Runs):
     # execs
 
     async def exec_create(self, ref: str, config: ExecCreate) -> str:
-        return await execs.create(self._parts, self._parts.get(ref), config)
+        with refusals_told(self._parts.paths.exec_root):
+            return await execs.create(self._parts, self._parts.get(ref), config)
 
     async def exec_start(self, exec_id: str, options: ExecStart) -> Stream | None:
         return await execs.start(self._parts, exec_id, options)

@@ -26,7 +26,7 @@ from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State
-from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError, NotModified
+from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
 from moby_tui.schema.container import EndpointSettings, PortBinding
 
 _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
@@ -51,12 +51,21 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
             state = await orphans.settle(parts, record, state)
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
+        _check_stays(parts, record, state)
         fault.point("start.locked")
-        with refusals_told(parts.paths.data_root):
+        with refusals_told(parts.paths.data_root, parts.paths.exec_root):
             await _start(parts, record, lock, restarts, trees or {})
         fault.point("start.done")
     finally:
         lock.release()
+
+
+def _check_stays(parts: Parts, record: ContainerRecord, state: State) -> None:
+    """Raises ``NotFound`` for a container that is gone by now, ``Conflict`` for one that has ended and goes just now."""
+    if not parts.files(record).data.exists():
+        raise NotFound(f"No such container: {record.name}")
+    if record.host_config.auto_remove and state.status == "exited":
+        raise Conflict(f"container {record.name} is marked for removal and cannot be started")
 
 
 async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int, trees: Mapping[str, int]) -> None:
@@ -71,7 +80,8 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
         finally:
             isolation.close()
             await parts.volumes.let_go(isolation.volumes)
-    except (MobyError, OSError) as error:
+    except (MobyError, OSError, RuntimeError) as error:
+        # the last: no thread can be started
         if not await _settle_killed(parts, record, files):
             _record_failure(files, error)
         monitor_client.dismiss(files.attachments)

@@ -9,7 +9,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.policy import lifecycle, limits
 from moby_tui.engine.runtime import monitor_client, resources
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.errors import Conflict, InvalidArgument, MobyError
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, Unavailable
 from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, HostConfig, Resources
 
 #: What can be changed, by the section of the OCI resources that is written anew with it.
@@ -104,5 +104,7 @@ async def _apply(parts: Parts, record: ContainerRecord, changed: list[str]) -> N
     except Conflict:
         # it has ended meanwhile: what is recorded holds for its next start
         return
+    except Unavailable:
+        raise
     except MobyError as error:
         raise MobyError(f"Cannot update container {record.id}: {error}") from error

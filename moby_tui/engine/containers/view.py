@@ -6,14 +6,16 @@ import datetime
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from moby_tui.engine.containers import health
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import NetworkState, read_network
-from moby_tui.engine.policy import security
+from moby_tui.engine.policy import apparmor, security
 from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
@@ -120,6 +122,7 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         restart_count=state.restart_count,
         host_config=_shown(record.host_config),
         mounts=_mounts(record),
+        app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
         config=record.config,
         network_settings=NetworkSettings(
             sandbox_id=record.id if state.alive else "",
@@ -150,6 +153,22 @@ def _mode(mount: MountPoint) -> str:
     if mount.type == "tmpfs":
         return ""
     return mount.mode or ("z" if mount.type == "volume" else "")
+
+
+class _Confined(msgspec.Struct):
+    apparmor: str = msgspec.field(default="unconfined", name="apparmorProfile")
+
+
+class _Configuration(msgspec.Struct):
+    """What is looked up in the configuration that a running container was given."""
+
+    process: _Confined
+
+
+def _apparmor_profile(files: ContainerPaths) -> str:
+    with suppress(FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode(files.bundle.read_bytes(), type=_Configuration).process.apparmor or "unconfined"
+    return ""
 
 
 def _asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:

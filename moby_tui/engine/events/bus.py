@@ -12,12 +12,14 @@ from pathlib import Path
 
 from moby_tui.engine.events.cursor import Cursor
 from moby_tui.engine.events.filters import EventFilter
-from moby_tui.engine.kernel.inotify import IN_CREATE, IN_MODIFY, Inotify
-from moby_tui.errors import InvalidArgument, Unavailable
+from moby_tui.engine.kernel.inotify import IN_CREATE, IN_MODIFY, Inotify, watching
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 
 _POLLS, _POLL_SECONDS = 25, 0.003
+#: How often a reader looks for itself where the kernel has no more watches to give.
+_UNWATCHED_SECONDS = 0.1
 
 
 class EventBus:
@@ -68,17 +70,16 @@ class EventBus:
         """Whether readers are woken."""
         return self._loop is asyncio.get_running_loop()
 
-    def watch(self) -> None:
-        """Has readers woken from now on. Raises ``Unavailable`` at the user's limit of inotify instances."""
+    def watch(self) -> bool:
+        """Has readers woken from now on. False at the user's limits of inotify instances and watches, or the process's of files."""
         loop = asyncio.get_running_loop()
         self._unwatch()
-        try:
-            inotify = Inotify()
-        except OSError as error:
-            raise Unavailable(f"cannot watch for events: {error.strerror}; raise fs.inotify.max_user_instances") from error
-        inotify.add_watch(self._directory, IN_MODIFY | IN_CREATE)
+        inotify = watching(self._directory, IN_MODIFY | IN_CREATE)
+        if inotify is None:
+            return False
         loop.add_reader(inotify.fileno(), self._wake)
         self._inotify, self._loop = inotify, loop
+        return True
 
     def _unwatch(self) -> None:
         if self._inotify is not None and self._loop is not None:
@@ -162,13 +163,15 @@ class Subscription(AsyncIterator[Event]):
         if not self._bus.is_watching():
             if self._polls < _POLLS:
                 self._polls += 1
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_POLL_SECONDS):
-                        await self._changed.wait()
-            else:
-                self._bus.watch()
+                await self._look_after(_POLL_SECONDS)
+            elif not self._bus.watch():
+                await self._look_after(_UNWATCHED_SECONDS)
             return
         remaining = None if self._until == math.inf else max(0.0, (self._until - time.time_ns()) / 1e9) + 0.001
+        await self._look_after(remaining)
+
+    async def _look_after(self, seconds: float | None) -> None:
+        """Unless woken before."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(remaining):
+            async with asyncio.timeout(seconds):
                 await self._changed.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from typing import NamedTuple
@@ -81,3 +82,24 @@ def _parse(data: bytes) -> list[Change]:
         changes.append(Change(watch, mask, data[start : start + length].rstrip(b"\0")))
         start += length
     return changes
+
+
+def watching(folder: str, mask: int) -> Inotify | None:
+    """An instance that watches one folder; None where there are no more to be had: inotify(7) allows a user 128 by default.
+
+    Raises ``OSError`` for what else goes wrong.
+    """
+    try:
+        inotify = Inotify()
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return None
+        raise
+    try:
+        inotify.add_watch(folder, mask)
+    except OSError as error:
+        inotify.close()
+        if error.errno == errno.ENOSPC:
+            return None
+        raise
+    return inotify

@@ -168,7 +168,7 @@ def _check_block_io(asked: Resources) -> None:
 
 
 def _discard(asked: Resources) -> list[str]:
-    wanted = [name for name in _DISCARDED if _is_asked(getattr(asked, name))]
+    wanted = [name for name in _DISCARDED if _is_asked(name, getattr(asked, name))]
     warnings = _discard_windows(asked)
     if not wanted and not asked.memory and not asked.nano_cpus:
         return warnings
@@ -190,9 +190,11 @@ def _discard(asked: Resources) -> list[str]:
 _NOTHING: dict[str, object] = {name: getattr(Resources(), name) for name in _DISCARDED}
 
 
-def _is_asked(value: object) -> bool:
+def _is_asked(name: str, value: object) -> bool:
     """Not to use a thing needs no support. A swappiness of 0 is asked for; the text fields are not numbers."""
-    return value not in (None, False, "", []) and not (isinstance(value, int) and value < 0)
+    if name == "memory_swappiness":
+        return value is not None
+    return value not in (None, 0, "", []) and not (isinstance(value, int) and value < 0)
 
 
 def _discard_memory(asked: Resources, layout: Layout) -> list[str]:

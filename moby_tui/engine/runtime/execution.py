@@ -68,10 +68,14 @@ class Execution:
             close_stdin_with_peer=True,
             log=log,
         )
-        size = request.get("size")
-        if isinstance(size, list) and len(size) == 2 and all(size):
-            self.stdio.resize(int(size[0]), int(size[1]))
-        self.stdio.give_to(process["user"], *joining.id_maps(container))
+        try:
+            size = request.get("size")
+            if isinstance(size, list) and len(size) == 2 and all(size):
+                self.stdio.resize(int(size[0]), int(size[1]))
+            self.stdio.give_to(process["user"], *joining.id_maps(container))
+        except (OSError, ValueError):
+            self.stdio.discard()
+            raise
 
     def start(self, init: int, cgroup: Cgroup, seccomp: bytes, runtime: External | None = None) -> int:
         """Makes the process, or has ``runtime`` make it, and returns its pid.
@@ -91,8 +95,9 @@ class Execution:
     def _start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
         entrances = open_entrances(cgroup)
         fault.point("exec.entrances open")
-        report, report_child = os.pipe2(os.O_CLOEXEC)
+        report = report_child = -1
         try:
+            report, report_child = os.pipe2(os.O_CLOEXEC)
             program = compile_exec(
                 self._process,
                 init=init,
@@ -184,6 +189,12 @@ class Execution:
         self.stdio.finish()
 
     def _give_up(self, code: int) -> None:
+        if self._pid:
+            # it runs, and cannot be watched or written down
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
         self.stdio.start()
         self.stdio.finish()
         self._write_end(code)
@@ -200,4 +211,12 @@ class Execution:
 
 def open_entrances(cgroup: Cgroup) -> list[int]:
     """The files by which a process that we make enters its control groups. Raises ``OSError``."""
-    return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
+    opened: list[int] = []
+    try:
+        for path in cgroup.entrances():
+            opened.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError:
+        for fd in opened:
+            os.close(fd)
+        raise
+    return opened

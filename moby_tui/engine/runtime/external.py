@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from moby_tui.engine.kernel import calls, unix_socket
+from moby_tui.engine.kernel import calls, fault, unix_socket
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime.failure import StartFailure
@@ -58,11 +58,13 @@ class External:
         command = ["create", "--bundle", bundle, "--pid-file", f"{self._folder}/pid"]
         # what is mounted for the runtime is seen by nobody else, and gone with it
         self._run_with_streams(command, [self._ident], stdio, self._command, lambda: _mount_apart(places))
+        fault.point("runtime.created")
         return self._read_pid()
 
     def start(self) -> None:
         """Lets the first process become the program. Raises ``StartFailure``."""
         self._run(["start", self._ident], program=self._command)
+        fault.point("runtime.started")
 
     def execute(self, process: Json, stdio: Stdio) -> int:
         """One more process in the container; its pid. Raises ``StartFailure`` and ``OSError``."""
@@ -71,6 +73,7 @@ class External:
             json.dump(_of_process(process), file)
         command = ["exec", "--detach", "--process", path, "--pid-file", f"{self._folder}/pid"]
         self._run_with_streams(command, [self._ident], stdio, _first_word(process))
+        fault.point("runtime.executed")
         return self._read_pid()
 
     def kill(self, number: int) -> None:
@@ -95,6 +98,7 @@ class External:
         if os.path.isdir(f"{self._folder}/state"):
             with suppress(StartFailure):
                 self._run(["delete", "--force", self._ident])
+        fault.point("runtime.deleted")
         self._clear()
 
     def _clear(self) -> None:

@@ -35,11 +35,14 @@ def prefork(*, spare: bool) -> None:
     """Forks the launcher now; ``spare``: after each start it makes ready for another before it is asked.
 
     Call before any thread or event loop exists and before heavy imports: all it holds, every monitor holds. Does nothing where it was
-    done already; where threads exist, ``connect`` starts one by executing the interpreter anew.
+    done already; where threads exist, or no process can be made just now, ``connect`` starts one by executing the interpreter anew.
     """
     global _preforked
     if _preforked is None and processes.thread_count() == 1:
-        _preforked = _fork(spare)
+        try:
+            _preforked = _fork(spare)
+        except OSError:
+            return
 
 
 def connect() -> socket.socket:

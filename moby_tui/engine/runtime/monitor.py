@@ -11,6 +11,7 @@ import fcntl
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -47,7 +48,10 @@ _DRAIN_SECONDS = 2.0
 _LINGER_SECONDS = 30.0
 #: Whoever attached before the start may be stopped; the start does not wait longer for it.
 _ATTACH_SECONDS = 1.0
+#: How soon it is looked again whether a descriptor is free for a connection.
+_FULL_SECONDS = 0.1
 _WARM_ROUNDS = 8
+_REMOVALS = 100
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
 _WHILE_RESTARTING = ("signal", "policy")
@@ -648,15 +652,28 @@ class Monitor:
             connection, _ = self.listener.accept()
         except BlockingIOError:
             return
+        except OSError:
+            # no descriptor is left: whoever asks waits until one is, for as long as it wants
+            self.loop.watch(self.listener.fileno(), 0, lambda _: None)
+            self.loop.call_later(_FULL_SECONDS, self._accept_again)
+            return
         connection.settimeout(_ATTACH_SECONDS)
         try:
             self._serve(connection)
         except OSError:
             connection.close()
 
+    def _accept_again(self) -> None:
+        if self.listener is not None and self.listener.fileno() >= 0:
+            self.loop.watch(self.listener.fileno(), READ, lambda _: self._accept())
+
     def _serve(self, connection: socket.socket) -> None:
         """Reads one request, a line of JSON, and carries it out. Only root can connect: the folder is closed to others."""
         request = _read_request(connection)
+        if _has_hung_up(connection):
+            # whoever asked has given up, while this process was stopped
+            connection.close()
+            return
         operations: dict[str, Callable[[socket.socket, dict[str, object]], None]] = {
             "attach": self._attach,
             "exec": self._exec,
@@ -713,10 +730,15 @@ class Monitor:
         self._done(connection)
 
     def _send_signal(self, number: int) -> None:
-        if self.runtime is not None and not self.ended:
-            self.runtime.kill(number)
-        else:
+        if self.runtime is None or self.ended:
             signal.pidfd_send_signal(self.pidfd, number)
+            return
+        try:
+            self.runtime.kill(number)
+        except OSError:
+            # it has just ended, which the runtime sees before we do
+            if processes.is_alive(self.child):
+                raise
 
     def _change_policy(self, connection: socket.socket, request: dict[str, object]) -> None:
         self.restarts.change(request)
@@ -804,6 +826,12 @@ def _read_request(connection: socket.socket) -> dict[str, object]:
     return value
 
 
+def _has_hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
+
+
 def _tell(connection: socket.socket, value: dict[str, object]) -> None:
     try:
         connection.sendall(json.dumps(value).encode() + b"\n")
@@ -836,20 +864,29 @@ def _unlink(path: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error."""
-    try:
-        entries = list(os.scandir(path))
-    except FileNotFoundError:
-        return
-    for entry in entries:
+    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error.
+
+    Nor is a lock that another makes in it meanwhile: that one finds the container gone, and makes no more.
+    """
+    for _ in range(_REMOVALS):
         try:
-            if entry.is_dir(follow_symlinks=False):
-                remove_tree(entry.path)
-            else:
-                os.unlink(entry.path)
+            for entry in list(os.scandir(path)):
+                _remove(entry)
+            os.rmdir(path)
         except FileNotFoundError:
-            continue
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        else:
+            return
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
     try:
-        os.rmdir(path)
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(entry.path)
+        else:
+            os.unlink(entry.path)
     except FileNotFoundError:
         pass

@@ -16,7 +16,7 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.runtime import launcher
 from moby_tui.engine.runtime.order import Order
-from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, MobyError
+from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, MobyError, Unavailable
 from moby_tui.schema.container import AttachOptions
 from moby_tui.schema.stream import Stream
 
@@ -25,6 +25,9 @@ _ERRORS: dict[str, type[MobyError]] = {"not_found": CommandNotFound, "not_invoca
 #: A stream reader holds this much before it stops reading from the socket.
 _STREAM_LIMIT = 1024 * 1024
 _DISMISS_SECONDS = 1.0
+#: A monitor answers in milliseconds. One that is stopped, or starved, is not waited for longer than this.
+ANSWER_SECONDS = 10.0
+_RETRY_SECONDS = 0.02
 
 
 class Launcher:
@@ -137,7 +140,10 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 async def request(path: Path, **values: object) -> None:
-    """Asks the monitor for something that has no stream. Raises ``Conflict`` where there is no monitor."""
+    """Asks the monitor for something that has no stream.
+
+    Raises ``Conflict`` where there is no monitor, ``Unavailable`` where it does not answer.
+    """
     _, writer = await _open(path, values)
     writer.close()
 
@@ -308,12 +314,34 @@ async def execute(path: Path, values: dict[str, object], *, tty: bool) -> Stream
 
 
 async def _open(path: Path, values: dict[str, object]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which the request has been granted. What is not answered in time is not carried out later: we have hung up by then."""
     try:
-        connection = unix_socket.connect(str(path))
-    except (FileNotFoundError, ConnectionError) as error:
-        raise Conflict("the container is not running") from error
-    connection.setblocking(False)
-    reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_STREAM_LIMIT)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await _connect(path)
+            return await _granted(reader, writer, values)
+    except TimeoutError as error:
+        raise Unavailable(
+            f"the monitor of the container has not answered for {ANSWER_SECONDS:g} s: "
+            "try again, or end it with the container by moby kill or moby rm -f"
+        ) from error
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    while True:
+        try:
+            connection = unix_socket.connect(str(path), 0.0)
+            break
+        except BlockingIOError:
+            # as many wait already as the kernel lets wait (unix(7))
+            await asyncio.sleep(_RETRY_SECONDS)
+        except (FileNotFoundError, ConnectionError) as error:
+            raise Conflict("the container is not running") from error
+    return await asyncio.open_unix_connection(sock=connection, limit=_STREAM_LIMIT)
+
+
+async def _granted(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, values: dict[str, object]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     writer.write(json.dumps(values).encode() + b"\n")
     try:
         line = await reader.readline()

@@ -10,7 +10,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from moby_tui.engine.kernel.ids import IdMap, to_host
 from moby_tui.engine.runtime import terminal
@@ -259,13 +259,17 @@ class Stdio:
         self._stdin = master
 
     def _open_pipes(self, open_stdin: bool) -> None:
+        opened: list[int] = []
+        try:
+            opened += os.pipe2(os.O_CLOEXEC) if open_stdin else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1)
+            opened += os.pipe2(os.O_CLOEXEC)
+            opened += os.pipe2(os.O_CLOEXEC)
+        except OSError:
+            _close_all(opened)
+            raise
+        child_in, self._stdin, out, child_out, err, child_err = opened
         if open_stdin:
-            child_in, self._stdin = os.pipe2(os.O_CLOEXEC)
             os.set_blocking(self._stdin, False)
-        else:
-            child_in = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        out, child_out = os.pipe2(os.O_CLOEXEC)
-        err, child_err = os.pipe2(os.O_CLOEXEC)
         for source, stream in ((out, STDOUT), (err, STDERR)):
             os.set_blocking(source, False)
             self._sources[source] = stream
@@ -283,6 +287,10 @@ class Stdio:
         for fd in ends:
             if fd >= 0:
                 os.fchown(fd, uid, group)
+
+    def discard(self) -> None:
+        """There will be no process."""
+        _close_all({self.terminal, *self.child, self._stdin, *self._sources})
 
     def start(self) -> None:
         """The process has its ends; ours alone stay open, and reading begins."""
@@ -442,3 +450,9 @@ def _enlarge(pipe: int) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _LARGE_PIPE)
     except OSError:
         pass
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
+    for fd in descriptors:
+        if fd >= 0:
+            os.close(fd)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -103,4 +104,15 @@ def _is_at_rest(path: Path) -> bool:
 
 
 def _unusable(path: Path, error: Exception) -> MobyError:
+    try:
+        _try_to_open(path)
+    except OSError as reason:
+        return MobyError(f"cannot use database {path}: {(reason.strerror or str(reason)).lower()}")
     return MobyError(f"cannot use database {path}: {error}; restore it, or move it away to begin anew")
+
+
+def _try_to_open(path: Path) -> None:
+    """As many files as SQLite opens, which does not say why it cannot: the database, its log and its index. Raises ``OSError``."""
+    with ExitStack() as opened:
+        for _ in range(3):
+            opened.callback(os.close, os.open(path, os.O_RDWR | os.O_CLOEXEC))

@@ -16,16 +16,19 @@ _RESERVE_BYTES = 512 * 1024
 
 
 @contextmanager
-def refusals_told(root: Path | None = None) -> Iterator[None]:
-    """Raises ``StorageFull`` for ENOSPC and EDQUOT, ``StorageReadOnly`` for EROFS; other errors pass."""
+def refusals_told(*roots: Path) -> Iterator[None]:
+    """Raises ``StorageFull`` for ENOSPC and EDQUOT, ``StorageReadOnly`` for EROFS; other errors pass.
+
+    ``roots`` are the folders that are written to: the error does not say which it was.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise full(root) from error
-        if error.errno == errno.EROFS:
-            raise read_only(root) from error
-        raise
+        if error.errno not in (*_FULL, errno.EROFS):
+            raise
+        guessed = full if error.errno in _FULL else read_only
+        told = [reason for root in roots if (reason := refusal(root)) is not None]
+        raise (told[0] if told else guessed(roots[0] if roots else None)) from error
 
 
 def refusal(root: Path) -> StorageFull | StorageReadOnly | None:
@@ -80,4 +83,4 @@ def read_only(root: Path | None) -> StorageReadOnly:
 
 
 def _named(root: Path | None) -> str:
-    return f"data root {root}" if root else "the data root"
+    return str(root) if root else "the data root"

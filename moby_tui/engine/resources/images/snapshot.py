@@ -9,6 +9,9 @@ from pathlib import Path
 from moby_tui.engine.kernel import overlay
 from moby_tui.errors import MobyError
 
+#: It is this process or the machine that has no more, and no fault of the file system.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
 
 def mount(layers: list[Path], upper: Path | None, work: Path | None) -> int:
     """A descriptor of a detached mount that shows ``layers`` (top-most first), written to in ``upper``, else read-only.
@@ -22,6 +25,8 @@ def mount(layers: list[Path], upper: Path | None, work: Path | None) -> int:
     try:
         return overlay.mount([os.fspath(layer) for layer in layers], writable)
     except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise
         raise MobyError(f"cannot mount the root file system: {error}; the data root must lie where overlayfs works") from error
 
 

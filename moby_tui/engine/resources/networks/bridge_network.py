@@ -45,7 +45,9 @@ class BridgeNetwork:
         except BaseException as error:
             prepared.release()
             if isinstance(error, OSError):
-                raise MobyError(f"cannot connect the container to network bridge: {error}") from error
+                raise MobyError(
+                    f"cannot connect the container to network bridge: {(error.strerror or str(error)).lower()}"
+                ) from error
             raise
         return prepared
 

@@ -10,15 +10,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote_plus
 
-from moby_tui.engine.kernel.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, Inotify
+from moby_tui.engine.kernel.inotify import IN_CREATE, IN_MODIFY, IN_MOVED_TO, watching
 from moby_tui.engine.runtime.logs.files import Entry, LogFile, newer_than
 from moby_tui.engine.runtime.logs.json_file import format_time
-from moby_tui.errors import Unavailable
 from moby_tui.schema.container import LogOptions
 from moby_tui.schema.stream import STDERR, STDOUT
 
 #: How often a follower looks whether the container still runs, where nothing told it.
 _LOOK = 1.0
+#: How often where nothing can tell it that the log has grown.
+_UNWATCHED_SECONDS = 0.1
 _STREAMS = {"stdout": STDOUT, "stderr": STDERR}
 
 
@@ -133,33 +134,33 @@ class _Log:
 
 
 class _Change:
-    """Waits for changes in a folder."""
+    """Waits for changes in a folder. Where the kernel has no more watches to give, whoever waits looks for itself."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            self._inotify = Inotify()
-        except OSError as error:
-            raise Unavailable(f"cannot follow the log: {error.strerror}; raise fs.inotify.max_user_instances") from error
-        self._inotify.add_watch(str(folder), IN_MODIFY | IN_CREATE | IN_MOVED_TO)
+        self._inotify = watching(str(folder), IN_MODIFY | IN_CREATE | IN_MOVED_TO)
         self._changed = asyncio.Event()
 
     def __enter__(self) -> _Change:
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._inotify.fileno(), self._wake)
+        if self._inotify is not None:
+            self._loop.add_reader(self._inotify.fileno(), self._wake)
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        if self._inotify is None:
+            return
         if not self._loop.is_closed():
             self._loop.remove_reader(self._inotify.fileno())
         self._inotify.close()
 
     async def wait(self, timeout: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout if self._inotify is not None else min(timeout, _UNWATCHED_SECONDS)):
                 await self._changed.wait()
         self._changed.clear()
 
     def _wake(self) -> None:
+        assert self._inotify is not None
         self._inotify.read()
         self._changed.set()
 
