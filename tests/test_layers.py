@@ -24,7 +24,7 @@ OF_EVERY_CONTAINER = (
 HEAVY = {
     *("aiohttp", "backports", "h11", "isal", "msgspec", "pydantic", "pyroute2", "pyte", "rich", "textual", "typer"),
     *("asyncio", "concurrent", "email", "http", "inspect", "logging", "multiprocessing", "sqlite3", "ssl", "subprocess"),
-    *("tarfile", "tempfile", "typing_extensions", "unittest", "urllib"),
+    *("tarfile", "tempfile", "typing", "typing_extensions", "unittest", "urllib"),
 }
 
 

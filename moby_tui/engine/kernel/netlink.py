@@ -14,7 +14,10 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12

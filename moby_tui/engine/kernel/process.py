@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import c_int, c_long, c_size_t, c_uint64, c_ulong, c_void_p
+from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint64, c_ulong, c_void_p
 
 CLONE_PARENT = 0x00008000
 CLONE_NEWNS = 0x00020000
@@ -59,6 +59,7 @@ _clone3 = ctypes.PYFUNCTYPE(c_long, c_long, c_void_p, c_size_t)(("syscall", _lib
 _clone = ctypes.PYFUNCTYPE(c_long, c_long, c_ulong, c_void_p, c_void_p, c_void_p, c_void_p)(("syscall", _libc_locked))
 _libc = ctypes.CDLL(None, use_errno=True)
 _prctl = ctypes.CFUNCTYPE(c_int, c_int, c_ulong, c_ulong, c_ulong, c_ulong, use_errno=True)(("prctl", _libc))
+_prctl_text = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_ulong, c_ulong, c_ulong)(("prctl", _libc))
 _errno_location = ctypes.PYFUNCTYPE(ctypes.POINTER(c_int))(("__errno_location", _libc_locked))
 
 
@@ -100,8 +101,7 @@ def prctl(option: int, argument: int = 0) -> None:
 
 def set_name(name: str) -> None:
     """What ps shows as the command's name: at most 15 bytes (PR_SET_NAME)."""
-    buffer = ctypes.create_string_buffer(os.fsencode(name)[:15])
-    _prctl(PR_SET_NAME, ctypes.addressof(buffer), 0, 0, 0)
+    _prctl_text(PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 def start_time(pid: int) -> int:

@@ -99,12 +99,11 @@ def serve(engine: socket.socket, *, spare: bool = True) -> None:
     gc.freeze()
     # nor is a start the time to look for garbage; a monitor that lives on does
     gc.disable()
-    wake = _watch_children()
-    while _await_order(engine, wake, layout) and (spare or _is_asked_again(engine, wake)):
+    while _await_order(engine, layout) and (spare or _is_asked_again(engine)):
         pass
 
 
-def _await_order(engine: socket.socket, wake: int, layout: Layout | None) -> bool:
+def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
     """Keeps one process standing by, which takes the next order itself and becomes its monitor. False when the engine is gone.
 
     So the fork, and all that is alike, is done before it is needed, and costs the start nothing.
@@ -114,11 +113,11 @@ def _await_order(engine: socket.socket, wake: int, layout: Layout | None) -> boo
     told, tell = os.pipe2(os.O_CLOEXEC)
     if os.fork() == 0:
         os.close(told)
-        os.close(wake)
         _stand_by(engine, tell, layout)
     os.close(tell)
     try:
-        if _wait_for(told, wake) == _ENGINE_GONE:
+        # nothing comes if it was killed
+        if os.read(told, 1) == _ENGINE_GONE:
             return False
         # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
         select.select([engine.fileno(), told], [], [], _PAUSE_SECONDS)
@@ -127,25 +126,9 @@ def _await_order(engine: socket.socket, wake: int, layout: Layout | None) -> boo
         os.close(told)
 
 
-def _is_asked_again(engine: socket.socket, wake: int) -> bool:
+def _is_asked_again(engine: socket.socket) -> bool:
     """Waits until the engine has another order; False when it is gone."""
-    import select
-
-    while engine.fileno() not in select.select([engine.fileno(), wake], [], [])[0]:
-        _reap(wake)
     return bool(engine.recv(1, socket.MSG_PEEK))
-
-
-def _wait_for(told: int, wake: int) -> bytes:
-    """What the process standing by says; nothing if it was killed. Monitors that end meanwhile are reaped."""
-    import select
-
-    while True:
-        ready = select.select([told, wake], [], [])[0]
-        if wake in ready:
-            _reap(wake)
-        if told in ready:
-            return os.read(told, 1)
 
 
 def _stand_by(engine: socket.socket, tell: int, layout: Layout | None) -> None:
@@ -153,7 +136,6 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None) -> None:
     from moby_tui.engine.runtime.monitor import rehearse
     from moby_tui.engine.runtime.standby import stand_by
 
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     processes.set_name("moby-standby")
@@ -194,23 +176,8 @@ def _leave_terminal() -> None:
     os.chdir("/")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-
-
-def _watch_children() -> int:
-    """A descriptor that becomes readable when a monitor has ended."""
-    ready, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    return ready
-
-
-def _reap(wake: int) -> None:
-    try:
-        os.read(wake, 4096)
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except (BlockingIOError, ChildProcessError):
-        pass
+    # the kernel then reaps the monitors that end
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def _become_monitor(request, descriptors: list[int], standby, tell: int) -> None:  # type: ignore[no-untyped-def]

@@ -34,7 +34,7 @@ def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
 def remove_abandoned(parent: str, prefix: str) -> None:
     """Removes the groups ``<prefix><pid>`` right below ``parent`` whose process has ended. One that holds others stays."""
     layout = detect()
-    for tree in (*layout.legacy, *([layout.unified] if layout.unified else [])):
+    for tree in layout.trees:
         folder = f"{tree.mountpoint}{parent}"
         try:
             names = os.listdir(folder)

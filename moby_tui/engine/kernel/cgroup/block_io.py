@@ -6,10 +6,10 @@ Kernel: Documentation/admin-guide/cgroup-v1/blkio-controller.rst, cgroup-v2.rst 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel.cgroup import files
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -39,11 +39,14 @@ class Hierarchy:
 class Layout:
     """Version 2: ``unified`` is all there is to use. Version 1: the ``legacy`` trees, and in a hybrid ``unified`` beside them."""
 
-    __slots__ = ("legacy", "unified", "version")
+    __slots__ = ("legacy", "roots", "trees", "unified", "version")
 
     def __init__(self, legacy: list[Hierarchy], unified: Hierarchy | None) -> None:
         self.legacy = legacy
         self.unified = unified
+        self.trees = [*legacy, *([unified] if unified else [])]
+        #: where each controller of version 1 is mounted
+        self.roots = {name: tree.mountpoint for tree in legacy for name in tree.controllers}
         has_controllers = any(tree.controllers for tree in legacy)
         decisive = unified is not None and not _DECISIVE.isdisjoint(unified.controllers)
         self.version = 2 if unified is not None and (decisive or not has_controllers) else 1

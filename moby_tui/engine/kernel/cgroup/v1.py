@@ -8,12 +8,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel.cgroup import block_io, files
 from moby_tui.engine.kernel.cgroup.group import Cgroup, check, devices, huge_pages, limit_or, missing, number, section
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Resources, Section
     from moby_tui.engine.kernel.cgroup.layout import Hierarchy, Layout
@@ -26,19 +26,17 @@ _COUNTING = ("freezer", "devices", "memory", "cpu", "pids")
 
 
 class LegacyCgroup(Cgroup):
-    """A folder for each mounted hierarchy; ``_folders`` by controller, two controllers of one mount share theirs."""
+    """A folder for each mounted hierarchy; two controllers of one mount share theirs."""
 
     renames = True
 
     def __init__(self, path: str, layout: Layout) -> None:
         super().__init__(path)
         self._layout = layout
-        self._trees = [*layout.legacy, *([layout.unified] if layout.unified else [])]
-        self._folders = {name: f"{tree.mountpoint}{path}" for tree in layout.legacy for name in tree.controllers}
+        self._trees = layout.trees
         self._unified = -1
         #: where a process that was born before ``rename`` still is in the hybrid's v2 tree, which cannot rename
         self._born = ""
-        self._roots = {name: tree.mountpoint for tree in layout.legacy for name in tree.controllers}
 
     def create(self, resources: Resources) -> None:
         check(resources)
@@ -46,7 +44,7 @@ class LegacyCgroup(Cgroup):
             for tree in self._trees:
                 if self._unified < 0 or tree is not self._layout.unified:
                     self._make_anew(tree)
-            if "cpuset" in self._folders:
+            if "cpuset" in self._layout.roots:
                 self._inherit_cpuset()
             self.update(resources)
         except BaseException:
@@ -74,8 +72,11 @@ class LegacyCgroup(Cgroup):
                 files.remove(place, patience=0)
                 os.rename(f"{tree.mountpoint}{self.path}", place)
         self._born, self.path = self._born or self.path, path
-        self._folders = {name: f"{tree.mountpoint}{path}" for tree in self._layout.legacy for name in tree.controllers}
         return True
+
+    def _folder(self, controller: str) -> str | None:
+        root = self._layout.roots.get(controller)
+        return None if root is None else f"{root}{self.path}"
 
     def _place(self, tree: Hierarchy) -> str:
         return f"{tree.mountpoint}{self._born if self._born and tree is self._layout.unified else self.path}"
@@ -122,7 +123,7 @@ class LegacyCgroup(Cgroup):
             self._filter_devices(rules)
 
     def _set(self, controller: str, name: str, value: object, *, needed: bool = True) -> None:
-        folder = self._folders.get(controller)
+        folder = self._folder(controller)
         if folder is not None:
             files.write(f"{folder}/{name}", value)
         elif needed:
@@ -132,7 +133,7 @@ class LegacyCgroup(Cgroup):
         limit, swap = number(asked, "limit"), number(asked, "swap")
         pair = [("memory.limit_in_bytes", limit), ("memory.memsw.limit_in_bytes", swap)]
         # the kernel holds limit <= memsw after every single write, so the order depends on where we come from
-        folder = self._folders.get("memory")
+        folder = self._folder("memory")
         if folder is not None and swap and (swap < 0 or swap > files.read_number(f"{folder}/memory.limit_in_bytes")):
             now = files.read_number(f"{folder}/memory.memsw.limit_in_bytes", files.UNLIMITED_V1)
             if swap < 0 or swap > now:
@@ -150,7 +151,7 @@ class LegacyCgroup(Cgroup):
 
     def _lacks_swap(self, name: str) -> bool:
         """Swap is counted only where the kernel was told so (``swapaccount=1``); without it memory alone is limited."""
-        folder = self._folders.get("memory")
+        folder = self._folder("memory")
         return folder is not None and "memsw" in name and not os.path.exists(f"{folder}/{name}")
 
     def _limit_cpu(self, asked: Section) -> None:
@@ -177,12 +178,12 @@ class LegacyCgroup(Cgroup):
         """The period first, unless the old runtime does not fit in it; the groups above must have as much themselves."""
         if not period and not runtime:
             return
-        if "cpu" not in self._folders:
+        if "cpu" not in self._layout.roots:
             raise missing("cpu")
-        folder = self._roots["cpu"]
+        folder = self._layout.roots["cpu"]
         for name in self.path.strip("/").split("/"):
             folder = f"{folder}/{name}"
-            mine = folder == self._folders["cpu"]
+            mine = folder == self._folder("cpu")
             steps = [("cpu.rt_period_us", period), ("cpu.rt_runtime_us", runtime)]
             if period and period < files.read_number(f"{folder}/cpu.rt_runtime_us"):
                 steps.reverse()
@@ -198,7 +199,7 @@ class LegacyCgroup(Cgroup):
 
     def _inherit_cpuset(self) -> None:
         """A new cpuset is empty, and an empty one takes no process: each level gets what its parent has."""
-        folder = self._roots["cpuset"]
+        folder = self._layout.roots["cpuset"]
         for name in self.path.strip("/").split("/"):
             above, folder = folder, f"{folder}/{name}"
             for file in ("cpuset.cpus", "cpuset.mems"):
@@ -206,12 +207,13 @@ class LegacyCgroup(Cgroup):
                     files.write(f"{folder}/{file}", files.read(f"{above}/{file}").strip())
 
     def _limit_block_io(self, asked: Section) -> None:
-        if "blkio" not in self._folders:
+        folder = self._folder("blkio")
+        if folder is None:
             raise missing("blkio")
-        block_io.limit_v1(self._folders["blkio"], asked)
+        block_io.limit_v1(folder, asked)
 
     def _limit_huge_pages(self, size: str, most: int) -> None:
-        if "hugetlb" in self._folders:
+        if "hugetlb" in self._layout.roots:
             self._set("hugetlb", f"hugetlb.{size}.limit_in_bytes", most)
             return
         # in a hybrid the controller may be in the tree of version 2
@@ -229,7 +231,7 @@ class LegacyCgroup(Cgroup):
             self._set("devices", "devices.allow" if rule.get("allow") else "devices.deny", line)
 
     def freeze(self) -> None:
-        folder = self._folders.get("freezer")
+        folder = self._folder("freezer")
         if folder is None:
             raise missing("freezer")
         state = f"{folder}/freezer.state"
@@ -249,7 +251,7 @@ class LegacyCgroup(Cgroup):
         self._set("freezer", "freezer.state", "THAWED")
 
     def frozen(self) -> bool:
-        folder = self._folders.get("freezer")
+        folder = self._folder("freezer")
         return folder is not None and files.read(f"{folder}/freezer.state").strip() != "THAWED"
 
     def exists(self) -> bool:
@@ -257,28 +259,29 @@ class LegacyCgroup(Cgroup):
 
     def pids(self) -> list[int]:
         for name in _COUNTING:
-            if name in self._folders:
-                return files.pids(self._folders[name])
+            folder = self._folder(name)
+            if folder is not None:
+                return files.pids(folder)
         return files.pids(self._place(self._trees[0]))
 
     def oom_kills(self) -> int:
-        folder = self._folders.get("memory")
+        folder = self._folder("memory")
         if folder is None:
             return 0
         return sum(files.read_table(f"{group}/memory.oom_control").get("oom_kill", 0) for group in files.subgroups(folder))
 
     def watch_oom(self) -> OomWatch | None:
-        folder = self._folders.get("memory")
+        folder = self._folder("memory")
         return OomWatch.of_v1(folder, self.oom_kills) if folder is not None else None
 
     def usage(self) -> dict[str, object]:
         return {"cpu": self._cpu_usage(), "memory": self._memory_usage(), "pids": self._pids_usage(), "io": self._io_usage()}
 
     def _cpu_usage(self) -> dict[str, object]:
-        folder = self._folders.get("cpuacct")
+        folder = self._folder("cpuacct")
         if folder is None:
             return {}
-        throttled = files.read_table(f"{self._folders.get('cpu', folder)}/cpu.stat")
+        throttled = files.read_table(f"{self._folder('cpu') or folder}/cpu.stat")
         return {
             "total": files.read_number(f"{folder}/cpuacct.usage"),
             "user": files.read_number(f"{folder}/cpuacct.usage_user"),
@@ -290,7 +293,7 @@ class LegacyCgroup(Cgroup):
         }
 
     def _memory_usage(self) -> dict[str, object]:
-        folder = self._folders.get("memory")
+        folder = self._folder("memory")
         if folder is None:
             return {}
         stat = files.read_table(f"{folder}/memory.stat")
@@ -304,13 +307,13 @@ class LegacyCgroup(Cgroup):
         }
 
     def _pids_usage(self) -> dict[str, object]:
-        folder = self._folders.get("pids")
+        folder = self._folder("pids")
         if folder is None:
             return {}
         return {"current": files.read_number(f"{folder}/pids.current"), "limit": files.read_number(f"{folder}/pids.max")}
 
     def _io_usage(self) -> dict[str, object]:
-        folder = self._folders.get("blkio")
+        folder = self._folder("blkio")
         return block_io.usage_v1(folder) if folder is not None else {}
 
     def remove(self) -> None:

@@ -7,13 +7,13 @@ import math
 import os
 import select
 import time
-from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel import bpf
 from moby_tui.engine.kernel.cgroup import block_io, files
 from moby_tui.engine.kernel.cgroup.group import Cgroup, check, devices, huge_pages, limit_or, missing, number, section
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Resources, Section
     from moby_tui.engine.kernel.cgroup.layout import Layout

@@ -7,22 +7,25 @@ nowhere. Only the light part of the standard library is imported.
 from __future__ import annotations
 
 import time
-from typing import Protocol
 
 #: A line longer than this is logged in pieces, of which only the last ends with a newline (as Docker's copier does).
 MAX_PIECE = 16 * 1024
 
 
-class Sink(Protocol):
-    """A log driver. Times are Unix nanoseconds. Nothing that the disk or the network does is raised."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    def lines(self, stream: str, text: bytes, when: int) -> None:
-        """Whole lines, none longer than ``MAX_PIECE``."""
+    class Sink(Protocol):
+        """A log driver. Times are Unix nanoseconds. Nothing that the disk or the network does is raised."""
 
-    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
-        """Parts of a line; what follows on the same stream continues it."""
+        def lines(self, stream: str, text: bytes, when: int) -> None:
+            """Whole lines, none longer than ``MAX_PIECE``."""
 
-    def close(self) -> None: ...
+        def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
+            """Parts of a line; what follows on the same stream continues it."""
+
+        def close(self) -> None: ...
 
 
 class ContainerLog:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from moby_tui.engine.runtime.logs.container_log import ContainerLog, Sink
+from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.logs.json_file import JsonFile
 from moby_tui.engine.runtime.logs.settings import LogSettings
 from moby_tui.engine.runtime.loop import Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.logs.container_log import Sink
 
 
 def open_log(path: str, settings: LogSettings, loop: Loop, room: Callable[[], None]) -> ContainerLog | None:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
 
 #: The drivers that keep the log on this machine, each with the format of its files.
 LOCAL_DRIVERS = ("json-file", "local")
 
 
-class LogSettings(NamedTuple):
+# not typing's: importing that would cost every monitor 0.7 MB
+class LogSettings(
+    namedtuple(
+        "LogSettings",
+        ("driver", "max_size", "max_files", "compress", "attributes", "buffer", "remote", "cached"),
+        defaults=("json-file", 10 * 1024 * 1024, 3, False, "", 0, (), False),
+    )
+):
     """One log. ``max_size`` is in bytes, 0 without bound; ``max_files`` counts the written one too."""
 
-    driver: str = "json-file"
-    max_size: int = 10 * 1024 * 1024
-    max_files: int = 3
-    compress: bool = False
+    __slots__ = ()
+
+    driver: str
+    max_size: int
+    max_files: int
+    compress: bool
     #: JSON object of labels and environment that stands in each entry; empty for none
-    attributes: str = ""
+    attributes: str
     #: Bytes that may wait for a slow driver before output is dropped; 0: the container waits instead
-    buffer: int = 0
+    buffer: int
     #: Of ``syslog`` and ``journald``: what to send where, as the driver's module reads it
-    remote: tuple[tuple[str, str], ...] = ()
+    remote: tuple[tuple[str, str], ...]
     #: Whether a log that is sent away is kept here too, to be read back, in the form of ``local``
-    cached: bool = False
+    cached: bool
 
     @property
     def apart(self) -> bool:
