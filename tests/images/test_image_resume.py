@@ -156,6 +156,9 @@ async def test_what_is_kept_is_bounded(store: Store) -> None:
         assert partial.collect(store.paths.staging, most=0) == 100
         assert [file.exists() for file in files] == [False, True, False, False]
     assert store.partials() == {}
+    files[0].write_bytes(bytes(100))
+    assert (await store.images.prune(filters={"until": ["1h"]})).space_reclaimed == 0
+    assert (await store.images.prune()).space_reclaimed == 100
 
 
 @pytest.fixture

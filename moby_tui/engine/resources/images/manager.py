@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, partial, staging
+from moby_tui.engine.resources.images import describe, hello, staging
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -97,6 +97,8 @@ class ImageManager:
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if any(self._paths.staging.iterdir()):
+            from moby_tui.engine.resources.images import partial
+
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
         await self._removal().sweep_old()
@@ -293,7 +295,13 @@ class ImageManager:
         return await removal.by_reference(record, reference, force=force, prune=prune)
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
-        return await self._removal().prune(filters, self._find)
+        """What broken downloads left goes too, unless it is said which images."""
+        from moby_tui.engine.resources.images import partial
+
+        pruned = await self._removal().prune(filters, self._find)
+        if not set(filters or {}) - {"dangling"}:
+            pruned.space_reclaimed += await in_thread(partial.collect, self._paths.staging, most=0)
+        return pruned
 
     # The work behind
 
