@@ -190,6 +190,26 @@ async def test_a_large_layer_comes_in_ranges(store: Store, registry: Registry) -
             assert store.layers() == {layer} and store.partials() == {}
 
 
+@pytest.mark.usefixtures("small_ranges")
+async def test_several_large_layers_share_what_may_wait_in_memory(
+    store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is stuck because the others have taken all of it."""
+    held: list[int] = []
+    once = download.Download._one_range
+
+    async def counted(self: download.Download, url: str, start: int) -> bytes:
+        held.append(download.AHEAD - self._ahead._value)
+        return await once(self, url, start)
+
+    monkeypatch.setattr(download.Download, "_one_range", counted)
+    registry.push(
+        "resume/several", "1", images_data.ImageData([one_layer().layers[0] for _ in range(5)]), compress=lambda data: data
+    )
+    await pull(store, f"{registry.address}/resume/several:1")
+    assert len(store.layers()) == 5 and 1 < max(held) <= download.AHEAD
+
+
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "_CHUNK", 100_000)
