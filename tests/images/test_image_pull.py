@@ -127,6 +127,7 @@ async def test_full_disk_leaves_nothing_half_made(roots: tuple[Path, Path], regi
         with pytest.raises(StorageFull, match="no space left"):
             await pull(store, f"{registry.address}/pull/large:1")
         assert store.staged() == [] and store.layers() == set() and await store.images.list() == []
+        assert store.partials() == {}
         store.database.close()
     finally:
         mount.umount2(str(roots[0]), mount.MNT_DETACH)

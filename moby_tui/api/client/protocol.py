@@ -33,6 +33,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import (
     BuildPruned,
+    DistributionInspect,
     ImageDeleted,
     ImageHistory,
     ImageInspect,
@@ -40,10 +41,10 @@ from moby_tui.schema.image import (
     ImageSummary,
     Progress,
     RegistryAuth,
+    SearchResult,
 )
 from moby_tui.schema.network import Network
 from moby_tui.schema.oci import Descriptor
-from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
