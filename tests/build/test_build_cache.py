@@ -8,6 +8,7 @@ import tarfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from building import Build, Done, another, build, run
@@ -71,10 +72,17 @@ async def test_a_registry(engine: Engine, roots: tuple[Path, Path], busybox_arch
         assert "[Warning] no cache from" in missing.text
 
 
-async def test_inline_with_a_push(engine: Engine, roots: tuple[Path, Path], busybox_archive: Path, registry: Registry) -> None:
+@pytest.mark.parametrize(
+    "how",
+    [{"cache_to": [CacheTarget(kind="inline")]}, {"build_args": {"BUILDKIT_INLINE_CACHE": "1"}}],
+    ids=lambda how: next(iter(how)),
+)
+async def test_inline_with_a_push(
+    how: dict[str, Any], engine: Engine, roots: tuple[Path, Path], busybox_archive: Path, registry: Registry
+) -> None:
     name = f"{registry.address}/app:1"
     pushed = [Output(kind="image", push=True)]
-    await build(engine, TEXT, FILES, cache_to=[CacheTarget(kind="inline")], tags=[name], outputs=pushed)
+    await build(engine, TEXT, FILES, **how, tags=[name], outputs=pushed)
     async with another(roots, busybox_archive) as second:
         done = await build(second, TEXT, FILES, cache_from=[name], tags=["t"])
         # of the other stage nothing is told: it is made anew, and what is copied from it

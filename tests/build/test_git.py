@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,3 +170,34 @@ async def test_hooks_and_filters_of_a_user_do_not_run(
     async with git.checkout(git.parse(f"{address}/p/.git"), tmp_path):
         pass
     assert not witness.exists()
+
+
+async def test_a_fetch_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
+    reached, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await ended.wait()
+        writer.close()
+
+    async def fetch() -> None:
+        async with git.checkout(git.parse(f"git://127.0.0.1:{port}/p"), tmp_path):
+            pass
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        task = asyncio.create_task(fetch())
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        ended.set()
+    assert os.listdir(tmp_path) == []
+    assert [pid for pid in os.listdir("/proc") if pid.isdecimal() and _is_below(pid, tmp_path)] == []
+
+
+def _is_below(pid: str, folder: Path) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd").startswith(str(folder))
+    except OSError:
+        return False

@@ -165,7 +165,7 @@ class Job:
         if self._epoch is not None:
             image = at_most(image, self._epoch)
         annotations = dict(self._options.annotations)
-        if any(target.kind == "inline" for target in self._options.cache_to):
+        if requests.tells_its_steps(self._options):
             annotations |= travelling.annotation(travelling.of_image(cache.trail, image))
         known = self._rows.get(image.id)
         if known is not None and not annotations:

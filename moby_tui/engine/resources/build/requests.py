@@ -22,6 +22,7 @@ _HOST = {
     *("network_mode", "extra_hosts", "shm_size", "ulimits", "memory", "memory_swap", "cgroup_parent"),
     *("cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems"),
 }
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 EPOCH = "SOURCE_DATE_EPOCH"
 
 
@@ -86,6 +87,11 @@ def epoch(options: BuildOptions) -> int | None:
     if not text.isascii() or not text.isdecimal() or int(text) >= 1 << 34:
         raise InvalidArgument(f"invalid {EPOCH} {text[:40]!r}: it is a number of seconds since 1970")
     return int(text)
+
+
+def tells_its_steps(options: BuildOptions) -> bool:
+    """Whether the image is to be a cache for others; the build argument is how those say it who cannot give ``cache_to``."""
+    return any(target.kind == "inline" for target in options.cache_to) or options.build_args.get(INLINE_CACHE) == "1"
 
 
 def jobs(options: BuildOptions) -> int:
