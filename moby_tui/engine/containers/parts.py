@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.events.bus import EventBus
-from moby_tui.engine.policy.remap import Remap
+from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
