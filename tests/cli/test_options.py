@@ -62,7 +62,12 @@ def test_the_names_of_the_machine(box: Cli) -> None:
         (("--cgroup-parent", "../up"), "invalid cgroup parent: ../up"),
         (("--memory-reservation", "1k"), "Minimum memory reservation allowed is 6MB"),
         (("--link-local-ip", "169.254.1.1"), "--link-local-ip"),
-        (("--storage-opt", "size=1g"), "--storage-opt"),
+        (
+            ("--storage-opt", "size=1g"),
+            "--storage-opt size cannot be had: the data root must lie on xfs or ext4 with project quotas",
+        ),
+        (("--storage-opt", "size=many"), "invalid size: 'many'"),
+        (("--storage-opt", "colour=red"), "Unknown option colour"),
         (("--env-file", "/no/where"), "/no/where"),
         (("--label-file", "/no/where"), "/no/where"),
         (("--detach-keys", "ctrl-1"), "ctrl-1"),

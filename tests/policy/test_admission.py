@@ -160,7 +160,6 @@ def test_an_image_is_needed() -> None:
     [
         ({"network_mode": "mine"}, "--network mine"),
         ({"links": ["a:b"]}, "--link"),
-        ({"storage_opt": {"size": "1G"}}, "--storage-opt"),
     ],
 )
 def test_what_is_not_here_yet_is_refused_by_its_name(host: dict[str, Any], option: str) -> None:

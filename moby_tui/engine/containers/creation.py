@@ -107,13 +107,13 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
     """The row and the folder together, or neither: a row without a folder is a removed container."""
     files = parts.files(record)
     try:
-        return parts.store.insert(record, lambda: _make_folder(files, layers))
+        return parts.store.insert(record, lambda: _make_folder(files, layers, record.host_config.storage_opt))
     except BaseException:
         remove_tree(str(files.data))
         raise
 
 
-def _make_folder(files: ContainerPaths, layers: list[Path]) -> None:
+def _make_folder(files: ContainerPaths, layers: list[Path], storage: dict[str, str] | None) -> None:
     files.data.mkdir(mode=0o710)
     files.upper.mkdir(mode=0o755)
     fault.point("create.upper made")
@@ -121,6 +121,13 @@ def _make_folder(files: ContainerPaths, layers: list[Path]) -> None:
     fault.point("create.folder made")
     if layers:
         _copy_owner(layers[0], files.upper)
+    if storage:
+        # few containers have any
+        from moby_tui.engine.policy import quota
+
+        if size := quota.of_storage_options(storage):
+            # what overlayfs prepares in the one it moves to the other: both are one project
+            quota.limit([files.upper, files.work], size, refusal="--storage-opt size cannot be had")
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:

@@ -12,7 +12,6 @@ from moby_tui.schema.container import ContainerCreate, EndpointSettings, HostCon
 _HOST = {
     "cgroup": "--cgroup",
     "links": "--link",
-    "storage_opt": "--storage-opt",
 }
 #: Fields with more than one harmless value: the option, and the values that ask for nothing.
 _HARMLESS: dict[str, tuple[str, frozenset[object]]] = {
