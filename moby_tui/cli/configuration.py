@@ -156,6 +156,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         uts_mode=options.uts,
         userns_mode=options.userns,
         cgroupns_mode=options.cgroupns,
+        isolation=options.isolation,
         **_resources(options),
     )
 

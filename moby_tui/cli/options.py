@@ -108,6 +108,7 @@ class IsolationOptions(Options):
     ipc: str = value("--ipc", help="IPC mode to use")
     uts: str = value("--uts", help="UTS namespace to use")
     userns: str = value("--userns", help="User namespace to use")
+    isolation: str = value("--isolation", hidden=True, help="Container isolation technology")
     cgroupns: str = value("--cgroupns", help="Cgroup namespace to use (host|private)")
 
 
@@ -137,6 +138,9 @@ class LimitOptions(Options):
 
 
 class ResourceOptions(LimitOptions):
+    kernel_memory: str = value(
+        "--kernel-memory", hidden=True, metavar="bytes", help="Kernel memory limit (no kernel has it any more)"
+    )
     memory_swappiness: int = value(
         "--memory-swappiness", default=-1, metavar="int", help="Tune container memory swappiness (0 to 100)"
     )

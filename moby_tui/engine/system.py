@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel.cgroup import detect
-from moby_tui.engine.policy.remap import Remap
+from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime.runtimes import Runtimes

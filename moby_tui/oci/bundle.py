@@ -10,6 +10,7 @@ import os
 from typing import Any
 
 from moby_tui.errors import MobyError
+from moby_tui.oci import listening
 
 Spec = dict[str, Any]
 _DENY_ALL: Spec = {"allow": False, "access": "rwm"}
@@ -96,8 +97,7 @@ def _refuse(spec: Spec) -> None:
     for key, reason in _REFUSED_LINUX.items():
         if linux.get(key):
             raise MobyError(reason)
-    if (linux.get("seccomp") or {}).get("listenerPath"):
-        raise MobyError("a seccomp listener is not supported; leave listenerPath out")
+    listening.check(linux.get("seccomp") or {})
     for namespace in linux["namespaces"]:
         if namespace["type"] == "mount" and namespace.get("path"):
             raise MobyError("joining a mount namespace is not supported; leave its path out")

@@ -20,6 +20,7 @@ from moby_tui.engine.runtime.plan.gate import Gate
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, removal, seccomp, trees
+from moby_tui.oci.listening import Listener
 from moby_tui.oci.namespaces import Joined
 from moby_tui.oci.store import Container, Store
 
@@ -103,6 +104,7 @@ class _Making:
         self.store = store
         self.cgroup = container.cgroup
         self.user = user
+        self.listener = Listener.of(spec["linux"].get("seccomp"))
         self.master = -1
         self.hooked = False
 
@@ -113,6 +115,8 @@ class _Making:
         self._clone(around)
         self._run_hooks(around)
         assert around.before_program is not None
+        if self.listener is not None:
+            self.listener.send(self.container.pid, self.container.state("creating"))
         if not around.before_program.arrived():
             os.set_blocking(report, True)
             raise StartFailure.of_report(read_report(report)[1], str(self.spec["process"]["args"][0]))
@@ -133,6 +137,7 @@ class _Making:
             around.root_point, around.mask_point = joining.mount_points(spec, self.container.folder)
         around.binds = open_binds(spec, trees.make(spec, around.root, around.joined.get("user", -1)), -1)
         around.seccomp = seccomp.program(self.store, spec["linux"].get("seccomp"))
+        around.listener = self.listener.give if self.listener is not None else -1
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
         around.monitored, around.preserved, around.no_pivot = False, self.asked.preserved, self.asked.no_pivot
@@ -199,6 +204,8 @@ class _Making:
         container.values |= {"pid": pid, "pid_started": processes.start_time(pid)}
         container.save()
         _set_oom_score(pid, spec["process"].get("oomScoreAdj"))
+        if self.listener is not None:
+            self.listener.child_is_made()
         os.write(go, b"g")
         os.close(go)
 

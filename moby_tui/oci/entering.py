@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from typing import Any
 
 from moby_tui.engine.kernel import process as processes
@@ -17,6 +18,7 @@ from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, seccomp
 from moby_tui.oci.arguments import Options
 from moby_tui.oci.creation import give_streams, host_user, write_pid
+from moby_tui.oci.listening import Listener
 from moby_tui.oci.store import Container, Store
 
 Spec = dict[str, Any]
@@ -109,6 +111,7 @@ def _enter(
     cgroup = container.cgroup
     init = os.pidfd_open(container.pid)
     report, child_report = os.pipe2(os.O_CLOEXEC)
+    listener = Listener.of(container.config["linux"].get("seccomp")) if filter_program else None
     entrances = open_entrances(cgroup)
     program = compile_exec(
         process,
@@ -121,6 +124,7 @@ def _enter(
         report=child_report,
         monitored=False,
         preserved=preserved,
+        listener=-1 if listener is None else listener.give,
     )
     joiner = processes.Clone(cgroup=cgroup.descriptor())()
     if joiner == 0:
@@ -129,7 +133,13 @@ def _enter(
         os.close(fd)
     if joiner < 0:
         raise OSError(-joiner, "cannot make a process in the control group")
-    pid, failure = read_report(report)
+    told = b""
+    if listener is not None:
+        listener.child_is_made()
+        # the pid of the process that is made, or why there is none
+        told = os.read(report, 4096)
+        listener.send(int.from_bytes(told[:4], sys.byteorder), container.state())
+    pid, failure = read_report(report, told)
     os.close(report)
     os.waitpid(joiner, 0)
     if not pid and not failure:

@@ -99,3 +99,22 @@ async def test_registries_without_a_pull(docker: Docker, tmp_path: Path) -> None
             for call in (client.registry.list(), client.registry.tags(target), client.registry.referrers(target)):
                 with pytest.raises(NotImplementedYet, match="run it without -H"):
                     await call
+
+
+async def test_parts_of_volumes_and_images_as_mounts(docker: Docker) -> None:
+    await docker("volume", "create", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=1m", "mem")
+    await docker("run", "-d", "--name", "holder", "--network", "none", "-v", "mem:/m", "busybox", "sleep", "1000")
+    await docker("exec", "holder", "sh", "-c", "mkdir /m/part; echo in > /m/part/file")
+    mount = "type=volume,source=mem,target=/p,volume-subpath=part"
+    assert (await docker("run", "--rm", "--network", "none", "--mount", mount, "busybox", "cat", "/p/file")).out == "in\n"
+    image = "type=image,source=busybox,target=/i,image-subpath=bin"
+    assert "busybox" in (await docker("run", "--rm", "--network", "none", "--mount", image, "busybox", "ls", "/i")).out
+    refused = await docker("run", "--rm", "--network", "none", "--mount", mount + "/none", "busybox", "true", check=False)
+    assert refused.status in (125, 127) and "cannot access path part/none" in refused.err
+    await docker("rm", "-f", "holder")
+    await docker("volume", "rm", "mem")
+
+
+async def test_the_hardware_address_is_the_one_asked_for(docker: Docker) -> None:
+    look = ("busybox", "cat", "/sys/class/net/eth0/address")
+    assert (await docker("run", "--rm", "--mac-address", "02:00:00:aa:bb:04", *look)).out == "02:00:00:aa:bb:04\n"

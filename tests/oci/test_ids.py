@@ -83,7 +83,7 @@ def test_another_user_in_a_user_namespace(any_of: bundle.Runtime, tmp_path: Path
         _in_user_namespace(config)
         config["process"]["user"] = {"uid": 5, "gid": 6, "additionalGids": [7]}
 
-    script = "id -u; id -g; id -G; echo x >> /dev/stdout; kill -0 1; readlink /proc/self/ns/user"
+    script = "id -u; id -g; id -G; : >> /dev/stdout && echo x; kill -0 1; readlink /proc/self/ns/user"
     folder = _owned(bundle.make(tmp_path / "b", change, "sh", "-c", script))
     done = any_of("run", "--bundle", str(folder), "oci-user")
     assert done.returncode == 0, done.stderr

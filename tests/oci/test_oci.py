@@ -105,10 +105,6 @@ def test_what_cannot_be_made(either: bundle.Runtime, tmp_path: Path, change: Any
     [
         (lambda config: config["linux"].update(intelRdt={"closID": "x"}), "intelRdt"),
         (lambda config: config["linux"].update(mountLabel="x"), "mountLabel"),
-        (
-            lambda config: config["linux"].update(seccomp={"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/x"}),
-            "listenerPath",
-        ),
         (lambda config: config["process"].update(capabilities={"bounding": ["CAP_NONE"]}), "unknown capability"),
     ],
 )

@@ -54,3 +54,22 @@ def test_podman(podman: Podman) -> None:
     assert podman("kill", "c").returncode == 0
     assert podman("wait", "c").stdout == "137\n"
     assert podman("rm", "c").returncode == 0
+
+
+def test_podman_s_tmpfs_begins_with_what_it_covers(podman: Podman) -> None:
+    done = podman("run", "--rm", "--tmpfs", "/bin/sub:rw", *_NETLESS, "bb", "sh", "-c", "grep -c ' /bin/sub tmpfs' /proc/mounts")
+    assert done.stdout == "1\n", done.stderr
+    done = podman("run", "--rm", "--tmpfs", "/bin", *_NETLESS, "bb", "sh", "-c", "test -x /bin/busybox && echo there")
+    assert done.stdout == "there\n", done.stderr
+
+
+def test_podman_s_user_namespaces(podman: Podman) -> None:
+    mapped = ("--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000")
+    done = podman(
+        "run", "--rm", *mapped, *_NETLESS, "bb", "sh", "-c", "cat /proc/self/uid_map; id -u; touch /mine; stat -c %u /mine /bin"
+    )
+    assert done.stdout.split() == ["0", "100000", "5000", "0", "0", "0"], done.stderr
+    assert podman("run", "-d", "--name", "c", *mapped, *_NETLESS, "bb", "sleep", "100").returncode == 0
+    done = podman("exec", "--user", "7", "c", "sh", "-c", "id -u; touch /tmp/x 2>/dev/null; cat /proc/1/comm")
+    assert done.stdout.split() == ["7", "sleep"], done.stderr
+    assert podman("rm", "-f", "-t", "0", "c").returncode == 0

@@ -11,7 +11,6 @@ from moby_tui.engine.policy import admission, unsupported
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.base import decode
 from moby_tui.schema.container import (
-    ContainerConfig,
     ContainerCreate,
     DeviceMapping,
     EndpointIpamConfig,
@@ -161,7 +160,6 @@ def test_an_image_is_needed() -> None:
     [
         ({"network_mode": "mine"}, "--network mine"),
         ({"links": ["a:b"]}, "--link"),
-        ({"storage_opt": {"size": "1G"}}, "--storage-opt"),
     ],
 )
 def test_what_is_not_here_yet_is_refused_by_its_name(host: dict[str, Any], option: str) -> None:
@@ -210,5 +208,4 @@ def test_ports_of_the_host_network_are_told_about() -> None:
 def test_the_tables_name_fields_that_exist() -> None:
     fields = set(HostConfig.__struct_fields__)
     assert {*unsupported._HOST, *unsupported._HARMLESS} <= fields
-    assert set(unsupported._CONFIG) <= set(ContainerConfig.__struct_fields__)
     assert set(unsupported._ENDPOINT) <= set(EndpointSettings.__struct_fields__)

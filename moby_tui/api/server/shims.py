@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from moby_tui.api.server import omitted
 from moby_tui.api.server.versions import ApiVersion
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerInspect, ContainerSummary, ContainerUpdate
 from moby_tui.schema.event import Event
@@ -57,8 +58,13 @@ _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 
 
 def container_create(config: ContainerCreate, version: ApiVersion) -> ContainerCreate:
-    """A request is read as its version meant it."""
+    """A request is read as its version meant it. Raises ``InvalidArgument`` for what that version did not have."""
     host = config.host_config
+    for mount in host.mounts or ():
+        if version < (1, 45) and mount.volume_options is not None and mount.volume_options.subpath:
+            raise InvalidArgument("VolumeOptions.Subpath needs API v1.45 or newer")
+        if version < (1, 48) and mount.type == "image":
+            raise InvalidArgument('Mount type "Image" needs API v1.48 or newer')
     if version < (1, 40):
         host.ipc_mode = host.ipc_mode or "shareable"
     if version < (1, 42):

@@ -65,6 +65,8 @@ async def create_container(client: Client, options: CreateOptions, request: Cont
         print(f"Unable to find image '{request.image}' locally", file=sys.stderr)
         await _pull(client, options, request.image)
         created = await client.containers.create(request, name=options.name, platform=options.platform)
+    if options.kernel_memory:
+        print("WARNING: --kernel-memory is discarded: kernel memory counts as memory now, use --memory", file=sys.stderr)
     for warning in created.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
     if options.cidfile:

@@ -26,7 +26,7 @@ from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import now
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
-from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig, NetworkingConfig
 from moby_tui.schema.oci import ExecutionConfig, Platform
 
 
@@ -70,7 +70,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 args=command[1:],
                 config=config,
                 host_config=_settle_host(parts, asked),
-                networking=asked.networking_config,
+                networking=_networking(asked),
                 mounts=[mount for path, mount in shared.items() if path not in taken] + volumes.mounts,
                 anonymous_volumes=volumes.anonymous,
                 populated=[mount.destination for mount in volumes.populated],
@@ -83,6 +83,15 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
+    if not asked.mac_address and (asked.networking_config is None or not asked.networking_config.endpoints_config):
+        return asked.networking_config
+    # few containers come here from a command line
+    from moby_tui.engine.containers import networking
+
+    return networking.settle(asked)
 
 
 def _check_platform(image: LocalImage, reference: str, wanted: Platform) -> None:
@@ -99,17 +108,17 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
     files = parts.files(record)
     try:
         try:
-            return parts.store.insert(record, lambda: _make_folder(files, layers))
+            return parts.store.insert(record, lambda: _make_folder(files, layers, record.host_config.storage_opt))
         except Conflict:
             if not parts.is_free(record.name):
                 raise
-            return parts.store.insert(record, lambda: _make_folder(files, layers))
+            return parts.store.insert(record, lambda: _make_folder(files, layers, record.host_config.storage_opt))
     except BaseException:
         remove_tree(str(files.data))
         raise
 
 
-def _make_folder(files: ContainerPaths, layers: list[Path]) -> None:
+def _make_folder(files: ContainerPaths, layers: list[Path], storage: dict[str, str] | None) -> None:
     files.data.mkdir(mode=0o710)
     files.upper.mkdir(mode=0o755)
     fault.point("create.upper made")
@@ -117,6 +126,13 @@ def _make_folder(files: ContainerPaths, layers: list[Path]) -> None:
     fault.point("create.folder made")
     if layers:
         _copy_owner(layers[0], files.upper)
+    if storage:
+        # few containers have any
+        from moby_tui.engine.policy import quota
+
+        if size := quota.of_storage_options(storage):
+            # what overlayfs prepares in the one it moves to the other: both are one project
+            quota.limit([files.upper, files.work], size, refusal="--storage-opt size cannot be had")
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
@@ -165,7 +181,11 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"
     settle_references(parts, host)
-    parts.remap.apply(host, references(host))
+    if parts.remap.mode and not host.userns_mode:
+        # few engines come here
+        from moby_tui.engine.policy import remap
+
+        host.userns_mode = remap.choose(parts.remap.mode, host, references(host))
     host.runtime = host.runtime or parts.runtimes.default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"

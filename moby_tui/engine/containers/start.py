@@ -142,12 +142,13 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
     if "network" in isolation.joined:
         return Sandbox(netns_fd=isolation.joined.pop("network"))
     endpoints = (record.networking.endpoints_config if record.networking else None) or {}
+    mode = "none" if config.network_disabled else host.network_mode
     return await parts.networks.prepare(
         record.id,
-        host.network_mode,
+        mode,
         hostname=config.hostname,
         domainname=config.domainname,
-        endpoint=endpoints.get(host.network_mode),
+        endpoint=endpoints.get(mode),
         ports=host.port_bindings or {},
         exposed=list(config.exposed_ports or {}),
         publish_all=host.publish_all_ports,

@@ -16,6 +16,7 @@ from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMa
 _ULIMITS = frozenset(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")) - {"ofile"}
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _HOST_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
 _HOST_NAME_LENGTH = 64
 #: ``c 13:* rwm`` (cgroup-v1/devices.rst).
 DEVICE_RULE = re.compile(r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})")
@@ -30,6 +31,7 @@ def check(asked: ContainerCreate) -> list[str]:
     host = asked.host_config
     _check_config(asked)
     namespaces.check(asked)
+    _require(host.isolation.lower() in ("", "default"), f'invalid isolation "{host.isolation}" on linux: only default can be')
     unsupported.refuse(asked)
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
     warnings = limits.settle(host)
@@ -138,12 +140,16 @@ def _check_network(asked: ContainerCreate) -> None:
     for entry in host.extra_hosts or []:
         name, _, address = entry.partition(":")
         _require(bool(name) and (address == "host-gateway" or _is_address(address)), f'bad format for add-host: "{entry}"')
+    address = asked.mac_address
+    _require(not address or bool(_MAC.fullmatch(address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
     for endpoint in ((asked.networking_config and asked.networking_config.endpoints_config) or {}).values():
         if endpoint is not None:
             _check_endpoint(endpoint)
 
 
 def _check_endpoint(endpoint: EndpointSettings) -> None:
+    address = endpoint.mac_address
+    _require(not address or bool(_MAC.fullmatch(address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
     addresses = endpoint.ipam_config
     fixed = addresses is not None and (addresses.ipv4_address or addresses.ipv6_address)
     _require(not fixed, "user specified IP address is supported on user defined networks only")

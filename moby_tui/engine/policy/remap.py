@@ -5,9 +5,6 @@ Texts of refusals are those of the Docker Engine.
 
 from __future__ import annotations
 
-import grp
-import pwd
-
 from moby_tui.engine.policy import user_namespaces
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HostConfig
@@ -16,44 +13,37 @@ from moby_tui.schema.container import HostConfig
 _DEFAULT_USER = "dockremap"
 
 
-class Remap:
-    """What containers get whose creation says nothing of user namespaces; ``mode`` is empty where that is the host's."""
+def mode(text: str) -> str:
+    """The mode of containers that say nothing of user namespaces: ``text`` is ``default`` or ``USER[:GROUP]``, by name or number, whose
+    ids of /etc/subuid and /etc/subgid are meant; empty for the host's namespace. Raises ``InvalidArgument``."""
+    if not text:
+        return ""
+    if text == "default":
+        return _private(*_default_names())
+    user, colon, group = text.partition(":")
+    if not user or (colon and not group):
+        raise InvalidArgument(f"invalid --userns-remap {text!r}: write it as default, USER or USER:GROUP")
+    uid_name = _user(user)
+    gid_name = _group(group) if group else uid_name
+    user_namespaces.shared_maps(uid_name, gid_name)
+    return _private(uid_name, gid_name)
 
-    def __init__(self) -> None:
-        self.mode = ""
 
-    def set(self, text: str) -> None:
-        """``default``, or ``USER[:GROUP]`` by name or number: whose ids of /etc/subuid and /etc/subgid. Raises ``InvalidArgument``."""
-        if not text:
-            self.mode = ""
-        elif text == "default":
-            self.mode = _private(*_default_names())
-        else:
-            user, colon, group = text.partition(":")
-            if not user or (colon and not group):
-                raise InvalidArgument(f"invalid --userns-remap {text!r}: write it as default, USER or USER:GROUP")
-            uid_name = _user(user)
-            gid_name = _group(group) if group else uid_name
-            user_namespaces.shared_maps(uid_name, gid_name)
-            self.mode = _private(uid_name, gid_name)
-
-    def apply(self, host: HostConfig, joined: dict[str, str]) -> None:
-        """Settles the mode of a new container; ``joined``: the containers of whose namespaces it will be. Raises ``InvalidArgument``."""
-        if not self.mode or host.userns_mode:
-            return
-        if host.privileged:
-            raise InvalidArgument(
-                "privileged mode is incompatible with user namespaces.  "
-                "You must run the container in the host namespace when running privileged mode"
-            )
-        for kind, name in ((host.network_mode, "host's network"), (host.pid_mode, "host PID")):
-            if kind == "host":
-                raise InvalidArgument(f"cannot share the {name} namespace when user namespaces are enabled")
-        others = set(joined.values())
-        if len(others) > 1:
-            raise InvalidArgument("cannot share the namespaces of several containers when user namespaces are enabled")
-        # what belongs to another user namespace can only be had inside of that
-        host.userns_mode = f"container:{others.pop()}" if others else self.mode
+def choose(remapped: str, host: HostConfig, joined: dict[str, str]) -> str:
+    """The mode of a new container; ``joined``: the containers of whose namespaces it will be. Raises ``InvalidArgument``."""
+    if host.privileged:
+        raise InvalidArgument(
+            "privileged mode is incompatible with user namespaces.  "
+            "You must run the container in the host namespace when running privileged mode"
+        )
+    for kind, name in ((host.network_mode, "host's network"), (host.pid_mode, "host PID")):
+        if kind == "host":
+            raise InvalidArgument(f"cannot share the {name} namespace when user namespaces are enabled")
+    others = set(joined.values())
+    if len(others) > 1:
+        raise InvalidArgument("cannot share the namespaces of several containers when user namespaces are enabled")
+    # what belongs to another user namespace can only be had inside of that
+    return f"container:{others.pop()}" if others else remapped
 
 
 def _default_names() -> tuple[str, str]:
@@ -71,6 +61,8 @@ def _private(uid_name: str, gid_name: str) -> str:
 
 
 def _user(text: str) -> str:
+    import pwd
+
     try:
         return pwd.getpwuid(int(text)).pw_name if text.isdecimal() else pwd.getpwnam(text).pw_name
     except (KeyError, OverflowError):
@@ -78,6 +70,8 @@ def _user(text: str) -> str:
 
 
 def _group(text: str) -> str:
+    import grp
+
     try:
         return grp.getgrgid(int(text)).gr_name if text.isdecimal() else grp.getgrnam(text).gr_name
     except (KeyError, OverflowError):

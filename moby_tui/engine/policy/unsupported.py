@@ -6,18 +6,15 @@ A client sends every field; one with its zero value was not asked for.
 from __future__ import annotations
 
 from moby_tui.errors import NotImplementedYet
-from moby_tui.schema.container import ContainerConfig, ContainerCreate, EndpointSettings, HostConfig
+from moby_tui.schema.container import ContainerCreate, EndpointSettings, HostConfig
 
 #: For each field of the configuration that has no effect here, the option that sets it.
-_CONFIG = {"mac_address": "--mac-address", "network_disabled": "NetworkDisabled"}
 _HOST = {
     "cgroup": "--cgroup",
     "links": "--link",
-    "storage_opt": "--storage-opt",
 }
 #: Fields with more than one harmless value: the option, and the values that ask for nothing.
 _HARMLESS: dict[str, tuple[str, frozenset[object]]] = {
-    "isolation": ("--isolation", frozenset({"", "default"})),
     "volume_driver": ("--volume-driver", frozenset({"", "local"})),
 }
 _ENDPOINT = {
@@ -31,7 +28,6 @@ _NETWORKS = frozenset({"", "default", "bridge", "host", "none"})
 def refuse(asked: ContainerCreate) -> None:
     """Raises ``NotImplementedYet`` for the first option that was asked for and is not here."""
     host = asked.host_config
-    _refuse_fields(asked, _CONFIG)
     _refuse_fields(host, _HOST)
     for name, (option, harmless) in _HARMLESS.items():
         if (value := getattr(host, name)) not in harmless:
@@ -39,7 +35,7 @@ def refuse(asked: ContainerCreate) -> None:
     _refuse_networks(asked)
 
 
-def _refuse_fields(holder: ContainerConfig | HostConfig | EndpointSettings, options: dict[str, str]) -> None:
+def _refuse_fields(holder: HostConfig | EndpointSettings, options: dict[str, str]) -> None:
     for name, option in options.items():
         if getattr(holder, name):
             raise _not_yet(option)

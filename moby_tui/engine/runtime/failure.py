@@ -31,12 +31,11 @@ class StartFailure(Exception):
         return cls("not_invocable" if "working directory" in name else "failed", f"{name}: {reason}")
 
 
-def read_report(fd: int) -> tuple[int, bytes]:
+def read_report(fd: int, data: bytes = b"") -> tuple[int, bytes]:
     """Reads a child's report to its end: the pid of the process that it made, 0 if it made none, and the failure, empty if all is well.
 
-    The process that was made may fail before the one that made it has said its pid.
+    The process that was made may fail before the one that made it has said its pid. ``data`` is what was read already.
     """
-    data = b""
     while piece := os.read(fd, 4096):
         data += piece
     pid, failure = 0, b""

@@ -12,7 +12,7 @@ from moby_tui.engine.policy.seccomp import library
 from moby_tui.errors import InvalidArgument
 
 #: Part of the cache's key: changed with what this module makes.
-REVISION = 2
+REVISION = 3
 
 _X32_BIT = 0x40000000
 _OPTIMIZE_BINARY_TREE = 2
@@ -113,7 +113,7 @@ def _action(name: str, errno_ret: int | None) -> int:
             return int(scmp.ERRNO(errno.EPERM if errno_ret is None else errno_ret))
         case "TRACE":
             return int(scmp.TRACE(errno.EPERM if errno_ret is None else errno_ret))
-        case "ALLOW" | "KILL" | "KILL_THREAD" | "KILL_PROCESS" | "LOG" | "TRAP" as known:
+        case "ALLOW" | "KILL" | "KILL_THREAD" | "KILL_PROCESS" | "LOG" | "NOTIFY" | "TRAP" as known:
             return int(getattr(scmp, known))
     raise InvalidArgument(f"seccomp profile: unknown action {name!r}")
 

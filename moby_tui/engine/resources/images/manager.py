@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -365,8 +366,7 @@ class ImageManager:
     async def prunable(self, *, filters: Filters | None = None, gone: Collection[str] = ()) -> Prunable:
         """What ``prune`` would take now, once the containers ``gone`` are removed."""
         found = await self._removal().prunable(filters, self._names.find, gone)
-        found.size += await in_thread(self._broken_downloads, filters, delete=False)
-        return found
+        return replace(found, size=found.size + await in_thread(self._broken_downloads, filters, delete=False))
 
     def _broken_downloads(self, filters: Filters | None, *, delete: bool) -> int:
         """Bytes of what a prune of these images takes, or would take, of downloads that broke. Blocking."""

@@ -10,6 +10,7 @@ import socket
 from urllib.parse import urlsplit
 
 from moby_tui.engine.kernel import mount as kernel
+from moby_tui.engine.policy import quota
 from moby_tui.errors import InvalidArgument, MobyError
 
 _KNOWN = frozenset(("type", "o", "device", "size"))
@@ -59,8 +60,8 @@ def check(options: dict[str, str]) -> None:
         for other in needed if name in options else ():
             if other not in options:
                 raise InvalidArgument(f'missing required option: "{other}"')
-    if options.get("size", "").strip("0"):
-        raise InvalidArgument("quota size requested but no quota support")
+    if quota.parse(options.get("size", "0")) and "type" in options:
+        raise InvalidArgument("quota size requested but no quota support: a file system that is mounted has a size of its own")
     if any("\0" in value for value in options.values()):
         raise InvalidArgument("invalid volume option: a NUL byte cannot be in it")
     if options.get("type") == "cifs" and _has_port(options["device"]):
@@ -74,6 +75,12 @@ def _has_port(device: str) -> bool:
         return urlsplit(device).port is not None
     except ValueError:
         return True
+
+
+def limit(options: dict[str, str], data: str) -> None:
+    """Keeps a new volume to the size that is asked for. Raises ``InvalidArgument`` where that cannot be."""
+    if size := quota.parse(options.get("size", "0")):
+        quota.limit([data], size, refusal="quota size requested but no quota support")
 
 
 def mount(options: dict[str, str], target: str) -> None:

@@ -250,10 +250,21 @@ class VolumeManager:
             row = (name, msgspec.json.encode(volume))
             inserted = connection.execute("INSERT OR IGNORE INTO volumes (name, record) VALUES (?, ?)", row)
             self._make_folders(name)
+            if inserted.rowcount and options and "size" in options:
+                self._limit(name, options)
         if inserted.rowcount == 0:
             return self._find(name) or volume
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
+
+    def _limit(self, name: str, options: dict[str, str]) -> None:
+        from moby_tui.engine.resources.volumes import driver_options
+
+        try:
+            driver_options.limit(options, str(self._folder / name / DATA))
+        except BaseException:
+            remove(self._folder / name)
+            raise
 
     def _remove(self, name: str) -> bool:
         """The directory goes aside before the row: after a crash the name never leads to what was removed.

@@ -56,6 +56,8 @@ class Surroundings:
         self.root_point = ""
         self.mask_point = ""
         self.seccomp = b""
+        #: the socket that the filter's listener is sent to
+        self.listener = -1
         #: the bind mounts of the configuration, in its order
         self.binds: list[Bind] = []
         #: what was built ahead, where this runs on it
@@ -147,6 +149,7 @@ def compile_exec(
     report: int,
     monitored: bool = True,
     preserved: int = 0,
+    listener: int = -1,
 ) -> Program:
     """Lays out one more process in a running ``container``, whose first process is the pidfd ``init``; its pid is written to ``report``.
 
@@ -155,7 +158,7 @@ def compile_exec(
     program = Program()
     around = Surroundings()
     around.terminal, around.streams, around.seccomp = terminal, streams, seccomp
-    around.monitored, around.preserved = monitored, preserved
+    around.monitored, around.preserved, around.listener = monitored, preserved, listener
     around.may_set_groups = joining.may_set_groups(container)
     affinity = _section(process, "execCPUAffinity")
     if affinity.get("initial"):
@@ -394,14 +397,14 @@ def _lower(program: Program, process: Spec, around: Surroundings) -> None:
     scheduling.set_priorities(program, process)
     identity.set_limits(program, _list(process, "rlimits"))
     identity.check_working_directory(program, str(process["cwd"]))
-    if around.before_program is None:
+    if around.before_program is None and around.listener < 0:
         # before the filter, which may be older than close_range
         identity.close_descriptors(program, 3 + around.preserved)
     if process.get("noNewPrivileges"):
         identity.forbid_new_privileges(program)
     elif around.seccomp:
         # without no_new_privs only CAP_SYS_ADMIN may load a filter, and we are about to give it up
-        identity.load_seccomp(program, around.seccomp)
+        identity.load_seccomp(program, around.seccomp, around.listener)
     user = _section(process, "user")
     umask = int(str(user.get("umask", 0o022)))
     identity.become_user(program, user, _section(process, "capabilities"), umask, may_set_groups=around.may_set_groups)
@@ -413,12 +416,17 @@ def _become_program(program: Program, process: Spec, around: Surroundings) -> No
     identity.reset_signals(program)
     environment = [str(entry) for entry in _list(process, "env")]
     arguments, search_path = [str(word) for word in _list(process, "args")], _search_path(environment)
+    filtered = bool(process.get("noNewPrivileges") and around.seccomp)
+    if filtered and around.listener >= 0:
+        # who is to have the listener is there only until the gate
+        identity.load_seccomp(program, around.seccomp, around.listener)
     if around.before_program is not None:
         # whoever waits to let it go learns here, not there, that there is no such program
         identity.check_executable(program, arguments[0], search_path)
         around.before_program.add_to(program)
+    if around.before_program is not None or around.listener >= 0:
         identity.close_descriptors(program, 3 + around.preserved)
-    if process.get("noNewPrivileges") and around.seccomp:
+    if filtered and around.listener < 0:
         identity.load_seccomp(program, around.seccomp)
     identity.execute(program, arguments, environment, search_path, str(process.get("executable", "")))
 

@@ -18,6 +18,7 @@ from moby_tui.engine.runtime.plan.program import Label, Program
 _TIOCSCTTY = 0x540E
 _TIOCSWINSZ = 0x5414
 _CAPABILITY_VERSION_3 = 0x20080522
+_SECCOMP_TSYNC, _SECCOMP_NEW_LISTENER = 0x01, 0x08
 _SECCOMP_SET_MODE_FILTER = 1
 _KEYCTL_JOIN_SESSION_KEYRING = 1
 _CLOSE_RANGE_CLOEXEC = 4
@@ -163,12 +164,26 @@ def _status_field(name: str) -> str:
     raise ValueError(f"/proc/self/status has no {name}")
 
 
-def load_seccomp(program: Program, seccomp: bytes) -> None:
-    """Installs a filter (seccomp(2)): four bytes of flags, four unused, then the instructions, which check the architecture themselves."""
+def load_seccomp(program: Program, seccomp: bytes, listener: int = -1) -> None:
+    """Installs a filter (seccomp(2)): four bytes of flags, four unused, then the instructions, which check the architecture themselves.
+
+    Whoever has the other end of the socket ``listener`` is sent what the filter asks through.
+    """
     flags, bpf = int.from_bytes(seccomp[:4], sys.byteorder), seccomp[8:]
     buffer = ctypes.create_string_buffer(bpf, len(bpf))
     fprog = _SockFprog(len(bpf) // 8, program.keep(buffer))
-    program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, flags, program.keep(fprog))
+    address = program.keep(fprog)
+    if listener < 0:
+        program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, flags, address)
+        return
+    # few containers come here
+    from moby_tui.engine.runtime.plan.listener import Handover
+
+    handover = Handover(program, listener)
+    # all threads cannot be told of a listener, and there is one thread only
+    flags = flags & ~_SECCOMP_TSYNC | _SECCOMP_NEW_LISTENER
+    program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, flags, address, out=handover.slot)
+    handover.add_to(program)
 
 
 def become_user(

@@ -1,0 +1,36 @@
+"""What a container's creation asks of its networks, put into one form: endpoints by the networks' own names, addresses in them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import ContainerCreate, EndpointSettings, NetworkingConfig
+
+_DEFAULT = "bridge"
+_WITHOUT_OWN = ("host", "container")
+
+
+def settle(asked: ContainerCreate) -> NetworkingConfig | None:
+    """``default`` is the bridge; a hardware address for the whole container is that of its first network. Raises ``InvalidArgument``."""
+    given = (asked.networking_config and asked.networking_config.endpoints_config) or {}
+    endpoints = {_name(name): endpoint for name, endpoint in given.items()}
+    mode = _name(asked.host_config.network_mode)
+    first = endpoints.get(mode)
+    if mode.partition(":")[0] in _WITHOUT_OWN and (asked.mac_address or (first and first.mac_address)):
+        raise InvalidArgument("conflicting options: mac-address and the network mode")
+    if asked.mac_address:
+        endpoints[mode] = _with_address(first or EndpointSettings(), asked.mac_address)
+    return NetworkingConfig(endpoints_config=endpoints) if endpoints else None
+
+
+def _name(mode: str) -> str:
+    return _DEFAULT if mode in ("", "default") else mode
+
+
+def _with_address(endpoint: EndpointSettings, address: str) -> EndpointSettings:
+    if endpoint.mac_address not in ("", address):
+        raise InvalidArgument(
+            "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty"
+        )
+    return msgspec.structs.replace(endpoint, mac_address=address)

@@ -1,0 +1,69 @@
+"""The seccomp listener: what a filter asks is answered by whoever listens on ``listenerPath`` (config-linux.md, "Seccomp").
+
+It is sent there with the state of the process ("The Container Process State"), before the process becomes the program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any
+
+from moby_tui.errors import MobyError
+from moby_tui.oci.store import VERSION
+
+_NOTIFY = "SCMP_ACT_NOTIFY"
+#: With these the listener leaves the container, and its failure is told: there is nobody to answer for them yet.
+_NEEDED = ("sendmsg", "write")
+
+
+def check(seccomp: dict[str, Any]) -> None:
+    """Raises ``MobyError`` for a filter that asks nobody, or asks too early."""
+    rules = [rule for rule in seccomp.get("syscalls") or [] if rule.get("action") == _NOTIFY]
+    if seccomp.get("defaultAction") == _NOTIFY:
+        raise MobyError("SCMP_ACT_NOTIFY cannot be the default action: name the calls to ask about")
+    if not rules:
+        return
+    if not seccomp.get("listenerPath"):
+        raise MobyError("SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath: the socket of who answers")
+    for rule in rules:
+        if asked := set(_NEEDED) & set(rule.get("names") or []):
+            raise MobyError(f"SCMP_ACT_NOTIFY cannot be used for {sorted(asked)[0]}: the listener is handed over with it")
+
+
+class Listener:
+    """``give`` is for the process that is made; ``send`` waits until it has loaded its filter, and passes the listener on."""
+
+    def __init__(self, seccomp: dict[str, Any]) -> None:
+        self._path = str(seccomp["listenerPath"])
+        self._metadata = str(seccomp.get("listenerMetadata") or "")
+        self._take, self._give = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.give = self._give.fileno()
+
+    @classmethod
+    def of(cls, seccomp: dict[str, Any] | None) -> Listener | None:
+        """None where the filter asks nobody."""
+        asks = any(rule.get("action") == _NOTIFY for rule in (seccomp or {}).get("syscalls") or [])
+        return cls(seccomp) if seccomp and asks else None
+
+    def child_is_made(self) -> None:
+        self._give.close()
+
+    def send(self, pid: int, state: dict[str, Any]) -> None:
+        """Raises ``MobyError``. A process that has failed before its filter was loaded has sent nothing, and tells why elsewhere."""
+        _, descriptors, _, _ = socket.recv_fds(self._take, 1, 1)
+        self._take.close()
+        if not descriptors:
+            return
+        told: dict[str, Any] = {"ociVersion": VERSION, "fds": ["seccompFd"], "pid": pid, "state": state}
+        if self._metadata:
+            told["metadata"] = self._metadata
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.connect(self._path)
+                socket.send_fds(connection, [json.dumps(told).encode()], descriptors)
+        except OSError as error:
+            raise MobyError(f"cannot hand the seccomp listener to {self._path}: {(error.strerror or '').lower()}") from error
+        finally:
+            os.close(descriptors[0])
