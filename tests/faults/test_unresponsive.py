@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 import leaks
+from moby_tui.engine.containers import execs
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import process, unix_socket
 from moby_tui.engine.runtime import monitor_client, monitor_process
-from moby_tui.errors import MobyError, Unavailable
+from moby_tui.errors import Conflict, MobyError, Unavailable
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerCreate,
@@ -179,6 +180,17 @@ async def test_more_wait_than_the_kernel_lets_wait(engine: Engine, stopped: str)
     finally:
         for connection in waiting:
             connection.close()
+
+
+async def test_exec_that_meets_a_pause(engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for while it was running, and heard when it is paused: the monitor refuses, and does not wait for a frozen process."""
+    ident = await _start(engine)
+    execution = await engine.containers.exec_create(ident, ExecCreate(cmd=["true"]))
+    await engine.containers.pause(ident)
+    monkeypatch.setattr(execs, "_check_running", lambda *_: None)
+    with pytest.raises(Conflict, match="is paused"):
+        await _quick(engine.containers.exec_start(execution, ExecStart()))
+    await _quick(engine.containers.unpause(ident))
 
 
 async def test_command_line_says_it_in_one_line(engine: Engine, stopped: str, roots: tuple[Path, Path]) -> None:

@@ -778,6 +778,9 @@ class Monitor:
     def _exec(self, connection: socket.socket, request: dict[str, object]) -> None:
         if self.ended:
             raise StartFailure("failed", "the container has ended")
+        if self.state.status == "paused":
+            # the process would be frozen before it could say that it has begun, and we would wait for it
+            raise StartFailure("conflict", f"container {self.order.id} is paused, unpause the container before exec")
         record = f"{self.order.execs}/{request['id']}.state"
         execution = Execution(self.loop, request, record, self.devpts, self.spec, self.execution_ended)
         fault.point("exec.asked")

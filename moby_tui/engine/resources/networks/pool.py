@@ -22,6 +22,7 @@ class NamespacePool:
         self._taken = 0
         self._making = False
         self._closed = False
+        self._due: asyncio.TimerHandle | None = None
 
     def take(self) -> int:
         """A namespace, from any thread; ``ready`` tells whether that takes no time. Raises ``OSError``."""
@@ -39,9 +40,18 @@ class NamespacePool:
         if self._taken > 1 and self._spare is None and not self._making and not self._closed:
             self._making = True
             loop = asyncio.get_running_loop()
-            loop.call_later(_PAUSE_SECONDS, lambda: loop.run_in_executor(None, self._fill))
+            self._due = loop.call_later(_PAUSE_SECONDS, self._begin, loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            loop.run_in_executor(None, self._fill)
+        except RuntimeError:
+            # no thread is to be had: whoever needs a namespace makes it
+            self._making = False
 
     def close(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
         with self._lock:
             self._closed = True
             spare, self._spare = self._spare, None
