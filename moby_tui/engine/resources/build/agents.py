@@ -23,7 +23,7 @@ _LONGEST = 256 * 1024
 #: Connections of a step at a time.
 _MOST = 64
 #: How long ssh-agent may take to make its socket.
-_PATIENCE = 5.0
+_PATIENCE = 15.0
 
 
 @asynccontextmanager
