@@ -74,8 +74,10 @@ class RemoteImages:
         query = {"all": all, "digests": digests, "filters": filters}
         return await self._session.get("/images/json", builtins.list[ImageSummary], query)
 
-    def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
-        name, tag = split(reference)
+    def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
+        name, tag = (reference, "") if all_tags else split(reference)
         headers = {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
         query = {"fromImage": name, "tag": tag, "platform": platform}
         return _progress(self._session, "/images/create", query, headers=headers)

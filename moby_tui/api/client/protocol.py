@@ -174,7 +174,9 @@ class Images(Protocol):
         """Sends an image to the registry that its name names."""
         ...
 
-    def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         """A failure is raised, not told in the progress."""
         ...
 

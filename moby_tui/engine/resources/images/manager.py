@@ -119,14 +119,22 @@ class ImageManager:
         ]
         return sorted(found, key=lambda image: image.created, reverse=True)
 
-    async def pull(self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None) -> AsyncIterator[Progress]:
+    async def pull(
+        self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[Progress]:
         """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's."""
-        wanted = parse(reference).tagged()
+        wanted = parse(reference)
+        if all_tags and (wanted.tag or wanted.digest):
+            raise InvalidArgument("tag can't be used with --all-tags/-a")
+        wanted = wanted.tagged()
         platforms.parse(platform)
         if wanted.path == "library/scratch":
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
         report = Report()
-        work = self._make_hello(report) if hello.is_hello(wanted) else self._pull(wanted, platform, auth, report)
+        if hello.is_hello(wanted):
+            work = self._make_hello(report)
+        else:
+            work = (self._pull_all if all_tags else self._pull)(wanted, platform, auth, report)
         async with aclosing(report.of(work)) as lines:
             async for line in lines:
                 yield line
@@ -317,6 +325,17 @@ class ImageManager:
         self._tell("pull", wanted.familiar, pulled.record, wanted.familiar_repository)
         report.status(f"Digest: {pulled.digest}")
         report.status(_outcome(before, pulled.record, wanted))
+
+    async def _pull_all(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
+        """Every tag of the repository, one after the other; the first that cannot be had ends it."""
+        from moby_tui.engine.resources.images.registry import Registry
+
+        async with Registry(wanted, auth) as registry:
+            tags = await registry.tags()
+        if not tags:
+            raise NotFound(f"{wanted.familiar_repository} has no tags; check the name")
+        for tag in tags:
+            await self._pull(parse(f"{wanted.repository}:{tag}"), platform, auth, report)
 
     async def _make_hello(self, report: Report) -> None:
         """``moby/hello`` comes from nowhere: it is computed."""
