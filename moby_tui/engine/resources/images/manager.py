@@ -163,9 +163,10 @@ class ImageManager:
         self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
     ) -> AsyncIterator[Progress]:
         """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's. ``all_tags``: of the repository."""
-        wanted = parse(reference).tagged()
-        if all_tags and parse(reference) == wanted:
+        wanted = parse(reference)
+        if all_tags and (wanted.tag or wanted.digest):
             raise InvalidArgument("tag can't be used with --all-tags/-a")
+        wanted = wanted.tagged()
         platforms.parse(platform)
         if wanted.path == "library/scratch":
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
