@@ -75,6 +75,16 @@ def collect(folder: Path, *, most: int = _MOST_BYTES, age: float = _LONGEST_AGE)
     return freed
 
 
+def idle(folder: Path) -> list[Path]:
+    """Those that nobody goes on with just now: what ``collect`` would delete with ``most=0``."""
+    found = []
+    for file in folder.glob(f"{staging.PARTIAL}*"):
+        if (lock := _try_lock(file)) is not None:
+            found.append(file)
+            os.close(lock)
+    return found
+
+
 def _try_lock(file: Path) -> int | None:
     """The lock on a file that is still there under its name, or None while somebody else has it."""
     fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

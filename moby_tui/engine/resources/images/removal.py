@@ -107,11 +107,14 @@ class Removal:
 
     async def prune(self, filters: Filters | None, find: Callable[[str], ImageRecord]) -> ImagesPruned:
         """Removes images without a tag (``dangling=false``: all) that no container uses, and what was fetched or made for none."""
+        from moby_tui.engine.resources.images import partial
+
         found = await self.prunable(filters, find)
         for record, references in found.images:
             self._untag(record, references)
             self._unregister(record)
         await self.discard(found.digests)
+        await in_thread(partial.collect, self._paths.staging, most=0)
         return found.told()
 
     async def prunable(self, filters: Filters | None, find: Callable[[str], ImageRecord], gone: Collection[str] = ()) -> Prunable:
@@ -131,7 +134,7 @@ class Removal:
                 steps += [*_untagged(references), *_deleted(record, chains)]
         cached = await in_thread(self._cached)
         digests = self._unused([record for record, _ in images], cached)
-        return Prunable(images, steps, digests, await in_thread(self.measure, digests))
+        return Prunable(images, steps, digests, await in_thread(self._measure_all, digests))
 
     def _unused(self, removed: list[ImageRecord], cached: set[str]) -> set[str]:
         """The layers and blobs that nothing needs once these images are gone. What the build ``cached`` besides is its own to give."""
@@ -140,6 +143,13 @@ class Removal:
         condemned = _of(removed) | self._rows.condemned()
         present = {*self._layers.diff_ids(), *self._content.digests()}
         return (present - used) - (cached - condemned)
+
+    def _measure_all(self, digests: Iterable[str]) -> int:
+        """With what has come of downloads that were broken off."""
+        from moby_tui.engine.resources.images import partial
+
+        meter = Meter()
+        return self.measure(digests) + sum(map(meter.of, partial.idle(self._paths.staging)))
 
     def measure(self, digests: Iterable[str]) -> int:
         """Bytes that these layers and blobs take on disk. Blocking."""
