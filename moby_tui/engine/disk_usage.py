@@ -8,6 +8,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.build import pruning
+from moby_tui.engine.resources.images.staging import PARTIAL
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.engine.store.paths import Paths
 from moby_tui.schema.system import BuildCache, DiskPart
@@ -30,16 +31,17 @@ class Survey:
         self.images = {record.id: self._share(record) for record in records}
         self._cached: set[str] = set()
         self.build_cache = [self._step(entry) for entry in pruning.entries(paths.build_steps)] + self._mounts(paths)
+        self._begun = self._each(paths.staging, only=PARTIAL)
         self.parts = self._parts(paths)
 
     @property
     def images_size(self) -> int:
         return sum(part.size for part in self.parts if part.name in (LAYERS, BLOBS))
 
-    def _each(self, folder: Path, prefix: str = "") -> dict[str, int]:
-        """What is in a folder, by name."""
+    def _each(self, folder: Path, prefix: str = "", only: str = "") -> dict[str, int]:
+        """What is in a folder and begins with ``only``, by name."""
         try:
-            return {prefix + entry.name: self._meter.of(entry) for entry in folder.iterdir()}
+            return {prefix + entry.name: self._meter.of(entry) for entry in folder.iterdir() if entry.name.startswith(only)}
         except FileNotFoundError:
             return {}
 
@@ -77,7 +79,7 @@ class Survey:
         sizes = {
             LAYERS: sum(size for digest, size in self._layers.items() if digest in self._owners),
             BLOBS: sum(size for digest, size in self._blobs.items() if digest in self._owners),
-            UNUSED: sum(map(self._size, content - self._owners.keys() - self._cached)),
+            UNUSED: sum(map(self._size, content - self._owners.keys() - self._cached)) + sum(self._begun.values()),
             CACHE: sum(entry.size for entry in self.build_cache),
             CONTAINERS: sum(self.containers.values()),
             VOLUMES: sum(self.volumes.values()),
@@ -90,7 +92,8 @@ class Survey:
         alone = [paths.layers, paths.blobs / "sha256", paths.data_root / "containers", paths.volumes]
         alone += [paths.build_steps, paths.build_mounts]
         around = self._meter.of(paths.blobs, {b"sha256"}) + self._meter.of(paths.cache, {b"build", b"build-mounts"})
-        measured = {b"layers", b"blobs", b"containers", b"volumes", b"cache"}
+        around += self._meter.of(paths.staging, {name.encode() for name in self._begun})
+        measured = {b"layers", b"blobs", b"containers", b"volumes", b"cache", b"staging"}
         return sum(map(self._meter.alone, alone)) + around + self._meter.of(paths.data_root, measured)
 
 

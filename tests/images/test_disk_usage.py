@@ -163,6 +163,18 @@ async def test_each_prune_gives_back_what_its_dry_run_says(engine: Engine, regis
     assert size > 0 and before - kept(root) == size
 
 
+async def test_what_broken_off_downloads_left_is_told_and_pruned(engine: Engine) -> None:
+    root = engine.paths.data_root
+    file = engine.paths.staging / f"partial-{'0' * 64}"
+    file.write_bytes(b"x" * 100_000)
+    usage = await engine.system.disk_usage()
+    hold_against_du(usage, root)
+    assert {part.name: part.size for part in usage.moby.parts}["Unused layers and blobs"] == du(file)
+    told = await engine.system.prunable(PruneOptions(images={}))
+    assert told.images and told.images.space_reclaimed == du(file)
+    assert await engine.images.prune() == told.images and not file.exists()
+
+
 async def test_the_command_line_lists_and_leaves(engine: Engine, registry: Registry, cli: Cli) -> None:
     await everything(engine, registry)
     listed = cli("system", "prune", "-a", "--volumes", "--dry-run").stdout

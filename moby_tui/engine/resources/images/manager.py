@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -359,23 +358,11 @@ class ImageManager:
         return await removal.by_reference(record, reference, force=force)
 
     async def prune(self, *, filters: Filters | None = None) -> ImagesPruned:
-        """What broken downloads left goes too, unless it is said which images."""
-        pruned = await self._removal().prune(filters, self._names.find)
-        pruned.space_reclaimed += await in_thread(self._broken_downloads, filters, delete=True)
-        return pruned
+        return await self._removal().prune(filters, self._names.find)
 
     async def prunable(self, *, filters: Filters | None = None, gone: Collection[str] = ()) -> Prunable:
         """What ``prune`` would take now, once the containers ``gone`` are removed."""
-        found = await self._removal().prunable(filters, self._names.find, gone)
-        return replace(found, size=found.size + await in_thread(self._broken_downloads, filters, delete=False))
-
-    def _broken_downloads(self, filters: Filters | None, *, delete: bool) -> int:
-        """Bytes of what a prune of these images takes, or would take, of downloads that broke. Blocking."""
-        if set(filters or {}) - {"dangling"}:
-            return 0
-        from moby_tui.engine.resources.images import partial
-
-        return partial.collect(self._paths.staging, most=0) if delete else partial.left(self._paths.staging)
+        return await self._removal().prunable(filters, self._names.find, gone)
 
     # For builds
 

@@ -75,14 +75,14 @@ def collect(folder: Path, *, most: int = _MOST_BYTES, age: float = _LONGEST_AGE)
     return freed
 
 
-def left(folder: Path) -> int:
-    """Bytes of what nobody is fetching."""
-    size = 0
+def idle(folder: Path) -> list[Path]:
+    """Those that nobody goes on with just now: what ``collect`` would delete with ``most=0``."""
+    found = []
     for file in folder.glob(f"{staging.PARTIAL}*"):
         if (lock := _try_lock(file)) is not None:
-            size += os.fstat(lock).st_size
+            found.append(file)
             os.close(lock)
-    return size
+    return found
 
 
 def _try_lock(file: Path) -> int | None:
