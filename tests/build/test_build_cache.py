@@ -55,8 +55,11 @@ async def test_a_folder(engine: Engine, roots: tuple[Path, Path], busybox_archiv
         done = await build(second, TEXT, FILES, tags=["t"], contexts={"c": "cache"}, uploads=uploads)
         assert done.text.count("Using cache") == 5
         assert await run(second, "t") == expected
-        # whoever does not name the cache does not trust it
-        again = await build(second, TEXT, FILES)
+        more = TEXT + "RUN touch /more\n"
+        done = await build(second, more, FILES, contexts={"c": "cache"}, uploads={"c": pieces(cache)})
+        assert done.text.count("Using cache") == 5
+        # whoever does not name the cache does not trust it, nor what was made on top of it
+        again = await build(second, more, FILES)
         assert "Using cache" not in again.text
 
 
