@@ -28,10 +28,6 @@ _MOST_ENTRIES = 2000
 class Elsewhere(Protocol):
     """A cache that was made by another engine."""
 
-    def alone(self) -> BuildCache:
-        """The same without the others."""
-        return BuildCache(self._folder, self._layers, self._content)
-
     async def find(self, key: str) -> BuiltImage | None:
         """What it has, its layers brought here."""
         ...
@@ -56,6 +52,10 @@ class BuildCache:
     def key(parent: str, created_by: str, content: str) -> str:
         """``content`` is the digest of the files that go in, where there are any."""
         return hashlib.sha256("\0".join((parent, created_by, content)).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def alone(self) -> BuildCache:
+        """The same without the others."""
+        return BuildCache(self._folder, self._layers, self._content)
 
     async def find(self, key: str) -> BuiltImage | None:
         image = self._own(key)
