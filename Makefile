@@ -52,7 +52,7 @@ test: debian-test lint $(VENV)/.binary
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 debian-test:
-	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo podman crun runc tmux procps git objdump:binutils libseccomp2 docker:docker-cli/docker.io
+	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo podman crun runc tmux procps git ssh-add:openssh-client objdump:binutils libseccomp2 docker:docker-cli/docker.io
 
 # The same engine on a machine with cgroup v2 alone, in a virtual machine.
 test-cgroup2: debian-test $(VENV)/.dev

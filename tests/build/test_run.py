@@ -29,9 +29,11 @@ def agent(tmp_path: Path, key: Path) -> Iterator[str]:
     socket = str(tmp_path / "agent")
     process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
     try:
-        while not Path(socket).exists():
+        # 2: nobody listens yet
+        while (
+            subprocess.run(["ssh-add", "-q", str(key)], env={"SSH_AUTH_SOCK": socket}, stderr=subprocess.DEVNULL).returncode == 2
+        ):
             assert process.poll() is None
-        subprocess.run(["ssh-add", "-q", str(key)], env={"SSH_AUTH_SOCK": socket}, check=True)
         yield socket
     finally:
         process.terminate()

@@ -23,7 +23,7 @@ _LONGEST = 256 * 1024
 #: Connections of a step at a time.
 _MOST = 64
 #: How long ssh-agent may take to make its socket.
-_PATIENCE = 5.0
+_PATIENCE = 15.0
 
 
 @asynccontextmanager
@@ -158,7 +158,17 @@ async def _openssh(program: str, *arguments: str, agent: str = "") -> asyncio.su
 async def _until_there(place: Path, agent: asyncio.subprocess.Process) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + _PATIENCE
-    while not place.exists():
+    while not await _listens(place):
         if agent.returncode is not None or loop.time() > until:
             raise MobyError("ssh-agent does not start; give the socket of a running agent")
         await asyncio.sleep(0.01)
+
+
+async def _listens(place: Path) -> bool:
+    """The socket is there before it takes anyone."""
+    try:
+        _, writer = await asyncio.open_unix_connection(place)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    writer.close()
+    return True
