@@ -17,8 +17,12 @@ import pytest
 import images_data
 from api.world import Docker
 from images_data import ImageData, Tar
+from moby_tui.api.client.connect import connect
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
+from moby_tui.errors import MobyError
+from moby_tui.schema.provenance import VerifyOptions
+from moby_tui.schema.system import PruneOptions
 
 #: dockerd does not like hybrid control groups, and needs none here.
 _START = "umount /sys/fs/cgroup/unified 2>/dev/null; exec dockerd --bridge=none --iptables=false --storage-driver=overlay2 "
@@ -115,3 +119,16 @@ async def test_forced_removal_and_dangling_images(both: list[Docker]) -> None:
     await same(both, "images", "-aq")
     await same(both, "image", "prune", "-f")
     await same(both, "images", "-aq")
+
+
+async def test_what_dockerd_does_not_know_is_told(dockerd: Path) -> None:
+    async with connect(f"unix://{dockerd}") as client:
+        for asked in (
+            client.images.explore("x"),
+            anext(client.images.layer_files("x")),
+            client.images.attestations("x"),
+            client.images.verify("x", VerifyOptions()),
+            client.system.prunable(PruneOptions()),
+        ):
+            with pytest.raises(MobyError, match="needs moby at the other end"):
+                await asked

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from moby_tui.api.client.http import HttpClient
-from moby_tui.errors import CommandNotFound, NotFound
+from moby_tui.engine.engine import Engine
+from moby_tui.errors import CommandNotFound, InvalidArgument, NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, LogOptions
+from moby_tui.schema.provenance import VerifyOptions
 from moby_tui.schema.stream import STDERR, STDOUT
+from moby_tui.schema.system import PruneOptions
 from moby_tui.schema.volume import VolumeCreate
 
 
@@ -112,3 +115,27 @@ async def test_images_volumes_networks_and_the_engine(remote: HttpClient, busybo
     assert (await remote.networks.inspect("bridge")).driver == "bridge"
     assert (await remote.system.info()).images == 1
     assert (await remote.system.disk_usage()).layers_size > 0
+
+
+async def test_what_moby_answers_beyond_docker(remote: HttpClient, engine: Engine) -> None:
+    assert await remote.images.explore("busybox") == await engine.images.explore("busybox")
+    changes = [change async for change in remote.images.layer_files("busybox", layer=0)]
+    assert changes == [change async for change in engine.images.layer_files("busybox", layer=0)]
+    assert changes
+    everything = PruneOptions(containers={}, images={"dangling": ["false"]}, volumes={}, build={"all": ["true"]})
+    assert await remote.system.prunable(everything) == await engine.system.prunable(everything)
+    (image,) = await remote.images.list(manifests=True, shared_size=True)
+    assert image.manifests and image.manifests[0].available and image.shared_size == 0
+    usage = await remote.system.disk_usage()
+    assert [part.name for part in usage.moby.parts] == [part.name for part in (await engine.system.disk_usage()).moby.parts]
+    for refused in (
+        remote.images.explore("nothere"),
+        anext(remote.images.layer_files("nothere")),
+        remote.images.attestations("sha256:1234"),
+    ):
+        with pytest.raises(NotFound, match="No such image"):
+            await refused
+    with pytest.raises(NotFound, match="push it first"):
+        await remote.images.verify("busybox", VerifyOptions(keys=["x"]))
+    with pytest.raises(InvalidArgument, match="no layer 99"):
+        await anext(remote.images.layer_files("busybox", layer=99))

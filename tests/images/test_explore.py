@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -61,3 +64,57 @@ def test_the_command_line_shows_it(cli: Cli, tmp_path: Path) -> None:
     assert "C      30B /d/a" in cli("image", "explore", "--layer", "1", "x:1").stdout
     assert len(cli("image", "explore", "--files", "--format", "json", "x:1").stdout.splitlines()) == 15
     assert "moby: --json and --format" in cli("image", "explore", "--json", "--format", "x", "x:1", check=False).stderr
+
+
+PATHS = ["a", "b", "d/a", "d/b", "d/e/a", "d/e/g/a", "d", "d/e", "h/a"]
+
+
+def random_layer(dice: random.Random) -> bytes:
+    """Files, links, deletions and opaque directories; no path of it lies below a file of it."""
+    tar, taken = Tar(), set[str]()
+    for path in dice.sample(PATHS, dice.randint(1, 6)):
+        if any(path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/") for other in taken):
+            continue
+        taken.add(path)
+        folder, _, name = path.rpartition("/")
+        match dice.choice(["file", "file", "file", "link", "deletion", "opaque"]):
+            case "file":
+                tar.add(path, data=b"x" * dice.randint(0, 5000))
+            case "link" if name in ("a", "b"):
+                tar.symlink(path, "elsewhere")
+            case "link":
+                pass  # a layer that reaches through a link of a lower one is not taken
+            case "deletion":
+                tar.add(f"{folder}/.wh.{name}".lstrip("/"))
+            case _:
+                tar.directory(path).add(f"{path}/.wh..wh..opq")
+    return tar.bytes()
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_what_is_seen_is_what_an_overlay_shows(store: Store, tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    image = ImageData(list(dict.fromkeys(random_layer(dice) for _ in range(dice.randint(2, 5)))))
+    await load(store, images_data.docker_archive((image, ["x:1"])))
+    found = await store.images.explore("x:1")
+    lower = ":".join(str(layer) for layer in [*store.images.resolve("x:1").layers, tmp_path])
+    place = store.paths.data_root.parent / "merged"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "overlay", "-o", f"ro,lowerdir={lower}", "overlay", str(place)], check=True)
+    try:
+        # overlayfs lists a deletion of what was never there, and has no such file
+        entries = [path for path in place.rglob("*") if os.path.lexists(path)]
+        files = {path: path.lstat() for path in entries if path.is_symlink() or not path.is_dir()}
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    regular = sum(status.st_size for status in files.values() if stat.S_ISREG(status.st_mode))
+    assert found.files == len(files)
+    assert found.size - found.wasted == regular
+    alive: dict[str, int] = {}
+    async for change in store.images.layer_files("x:1"):
+        assert (change.path in alive) == (change.kind != "added")
+        if change.kind == "deleted":
+            del alive[change.path]
+        else:
+            alive[change.path] = change.size
+    assert set(alive) == {str(path.relative_to(place)) for path in files}

@@ -198,7 +198,7 @@ async def test_uploads_that_break_go_on(store: Store, registry: Registry, monkey
     publish(registry, "resume/source", one_layer())
     source = f"{registry.address}/resume/source:1"
     await pull(store, source)
-    monkeypatch.setattr(store.images, "_lenders", lambda target: {})
+    monkeypatch.setattr(store.images._names, "lenders", lambda target: {})
     async with cutting(registry.address) as proxy:
         for number, cut in enumerate(range(30_000, SIZE, 60_013)):
             proxy.heal()

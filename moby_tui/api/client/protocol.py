@@ -43,7 +43,6 @@ from moby_tui.schema.image import (
 )
 from moby_tui.schema.network import Network
 from moby_tui.schema.oci import Descriptor
-from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from moby_tui.schema.build import BuildOptions
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
+    from moby_tui.schema.registry import DistributionInspect, SearchResult
 
 
 class ExitWait(Protocol):

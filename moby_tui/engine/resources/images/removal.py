@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,14 +121,14 @@ class Removal:
         known = self._rows.references()
         images: list[tuple[ImageRecord, list[str]]] = []
         steps: list[ImageDeleted] = []
-        staying = self._rows.all()
-        for record in list(staying):
+        records = self._rows.all()
+        chains = _chain_users(records)
+        for record in records:
             references = known.get(record.id, [])
             used = any(container not in gone for container, _ in self._used_by(record.id))
             if not used and describe.matches(record, references, filters, find, dangling=dangling):
                 images.append((record, references))
-                staying.remove(record)
-                steps += [*_untagged(references), *_deleted(record, staying)]
+                steps += [*_untagged(references), *_deleted(record, chains)]
         cached = await in_thread(self._cached)
         digests = self._unused([record for record, _ in images], cached)
         return Prunable(images, steps, digests, await in_thread(self.measure, digests))
@@ -168,7 +169,7 @@ class Removal:
         """Tells of its layers too, as dockerd does: by chain id, the top-most first, those that no other image is made of."""
         self._rows.remove(record)
         self._told("delete", record)
-        return _deleted(record, self._rows.all())
+        return _deleted(record, _chain_users([record, *self._rows.all()]))
 
     async def sweep(self) -> None:
         """Deletes layers and blobs that no image has: what is condemned now, the rest once it is old.
@@ -212,10 +213,15 @@ def _of(records: Iterable[ImageRecord]) -> set[str]:
     return set().union(*(record.content for record in records))
 
 
-def _deleted(record: ImageRecord, others: list[ImageRecord]) -> list[ImageDeleted]:
-    used = {chain for other in others for chain in _chains(other)}
-    gone = [chain for chain in reversed(_chains(record)) if chain not in used]
-    return [ImageDeleted(deleted=digest) for digest in (record.id, *gone)]
+def _deleted(record: ImageRecord, users: Counter[str]) -> list[ImageDeleted]:
+    """What is told of an image that goes; ``users`` counts the images of each chain, and from then on without it."""
+    chains = _chains(record)
+    users.subtract(chains)
+    return [ImageDeleted(deleted=digest) for digest in (record.id, *(chain for chain in reversed(chains) if users[chain] == 0))]
+
+
+def _chain_users(records: Iterable[ImageRecord]) -> Counter[str]:
+    return Counter(chain for record in records for chain in _chains(record))
 
 
 def _chains(record: ImageRecord) -> list[str]:
