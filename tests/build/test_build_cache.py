@@ -55,8 +55,11 @@ async def test_a_folder(engine: Engine, roots: tuple[Path, Path], busybox_archiv
         done = await build(second, TEXT, FILES, tags=["t"], contexts={"c": "cache"}, uploads=uploads)
         assert done.text.count("Using cache") == 5
         assert await run(second, "t") == expected
-        # whoever does not name the cache does not trust it
-        again = await build(second, TEXT, FILES)
+        more = TEXT + "RUN touch /more\n"
+        done = await build(second, more, FILES, contexts={"c": "cache"}, uploads={"c": pieces(cache)})
+        assert done.text.count("Using cache") == 5
+        # whoever does not name the cache does not trust it, nor what was made on top of it
+        again = await build(second, more, FILES)
         assert "Using cache" not in again.text
 
 
@@ -171,3 +174,18 @@ def test_what_is_no_cache_is_told(data: bytes) -> None:
             assert isinstance(read(data), dict)
         except InvalidArgument:
             pass
+
+
+async def test_a_layer_by_itself_is_never_another_engine_s(
+    engine: Engine, roots: tuple[Path, Path], busybox_archive: Path
+) -> None:
+    text = "FROM busybox\nCOPY --link a /\n"
+    cache = b""
+    async for line in Build(engine, text, FILES, cache_to=[CacheTarget(kind="local", everything=True)]).lines():
+        cache += line.output or b""
+    async with another(roots, busybox_archive) as second:
+        # on top of another base, so that the layer alone could be found
+        changed = "FROM busybox\nENV x=y\nCOPY --link a /\n"
+        done = await build(second, changed, FILES, contexts={"c": "cache"}, uploads={"c": pieces(cache)}, tags=["t"])
+        assert "Using cache" not in done.text
+        assert await run(second, "t", ["cat", "/a"]) == (0, "1")

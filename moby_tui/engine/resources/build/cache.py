@@ -36,7 +36,7 @@ class Elsewhere(Protocol):
 class BuildCache:
     """Safe in any number of processes: an entry appears by rename, and any of two equal ones is good.
 
-    What comes from ``others`` is used and not kept: who reads it trusts them, the next need not.
+    What comes from ``others`` is used and not kept, and neither is what is made on top of it: who reads it trusts them, the next need not.
     """
 
     def __init__(self, folder: Path, layers: LayerStore, content: ContentStore, others: Iterable[Elsewhere] = ()) -> None:
@@ -46,17 +46,23 @@ class BuildCache:
         self.others = list(others)
         #: each step that was looked up or made, in this build
         self.trail: dict[str, BuiltImage] = {}
+        self._borrowed: set[str] = set()
 
     @staticmethod
     def key(parent: str, created_by: str, content: str) -> str:
         """``content`` is the digest of the files that go in, where there are any."""
         return hashlib.sha256("\0".join((parent, created_by, content)).encode("utf-8", "surrogateescape")).hexdigest()
 
+    def alone(self) -> BuildCache:
+        """The same without the others."""
+        return BuildCache(self._folder, self._layers, self._content)
+
     async def find(self, key: str) -> BuiltImage | None:
         image = self._own(key)
         if image is None:
             for other in self.others:
                 if (image := await other.find(key)) is not None:
+                    self._borrowed.add(key)
                     break
         if image is not None:
             self.trail[key] = image
@@ -77,8 +83,12 @@ class BuildCache:
             os.utime(file)
         return image
 
-    def put(self, key: str, image: BuiltImage) -> None:
+    def put(self, key: str, image: BuiltImage, parent: str) -> None:
+        """``parent`` is the key of what it was made on top of."""
         self.trail[key] = image
+        if parent in self._borrowed:
+            self._borrowed.add(key)
+            return
         with refusals_told():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = self._folder / f"{key}.{os.getpid()}"

@@ -161,7 +161,9 @@ class Workshop:
             return await self.layering.change(nothing, copy)
 
         nothing = self._salted(scratch(self.platform))
-        made = await self.advance(nothing, created_by, produce=produce, content=content)
+        # it is put on images that are this machine's own: nobody else's layer may get there
+        own = replace(self, cache=self.cache.alone())
+        made = await own.advance(nothing, created_by, produce=produce, content=content)
         return Layer(made.config.rootfs.diff_ids[-1], made.blobs[-1]) if made.blobs else None
 
     async def advance(
@@ -181,7 +183,7 @@ class Workshop:
         else:
             layer = await produce() if produce else None
             made = image.followed_by(created_by, layer, change, chain=key)
-            self.cache.put(key, made)
+            self.cache.put(key, made, image.key)
         self.note(f" ---> {made.short}\n")
         return made
 
