@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, recovery, staging, written
+from moby_tui.engine.resources.images import describe, hello, staging, written
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -99,9 +99,12 @@ class ImageManager:
             return
         if any(self._paths.staging.iterdir()):
             await in_thread(staging.collect, self._paths.staging)
-        if self._rows.count():
+        if not written.is_of_this_boot(self._paths.cache / "boot"):
+            from moby_tui.engine.resources.images import recovery
+
             with self._arrival():
-                await recovery.remake_lost(self._rows.all(), self._content, self.layers, self._paths.cache / "boot")
+                await recovery.remake_lost(self._rows.all(), self._content, self.layers)
+            written.note_boot(self._paths.cache / "boot")
         await self._removal().sweep_old()
 
     async def close(self) -> None:
