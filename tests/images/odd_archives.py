@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from images_data import Tar
-from moby_tui.engine.resources.images.apply import is_whiteout
+from moby_tui.engine.resources.images.form import is_whiteout
 
 if sys.version_info >= (3, 14):
     from compression import zstd

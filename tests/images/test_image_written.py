@@ -20,7 +20,7 @@ from image_store import Store, load, open_store
 import images_data
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.images import layers as layer_store
-from moby_tui.engine.resources.images import recovery, written
+from moby_tui.engine.resources.images import written
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import MobyError
 
@@ -75,8 +75,7 @@ def opened(disk: Disk) -> Store:
 
 
 def another_boot(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (written, recovery):
-        monkeypatch.setattr(module, "boot_id", lambda: "another")
+    monkeypatch.setattr(written, "boot_id", lambda: "another")
     monkeypatch.setattr(written, "_pending", set())
 
 
@@ -84,7 +83,8 @@ def abandoned(store: Store) -> None:
     """The engine is gone, without a word."""
     if store.images.layers._writing:
         store.images.layers._writing.cancel()
-    store.images.layers._unpackers.close()
+    if store.images.layers._workers:
+        store.images.layers._workers.close()
     store.database.close()
 
 

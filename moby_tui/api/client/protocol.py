@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from moby_tui.schema.build import BuildOptions
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
-    from moby_tui.schema.registry import DistributionInspect, SearchResult
 
 
 class ExitWait(Protocol):

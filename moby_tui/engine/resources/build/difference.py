@@ -17,7 +17,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.images import snapshot
-from moby_tui.engine.resources.images.apply import OPAQUE, is_whiteout
+from moby_tui.engine.resources.images.form import OPAQUE, is_whiteout
 from moby_tui.errors import InvalidArgument
 
 _WHITEOUT = b".wh."

@@ -18,10 +18,10 @@ from contextlib import suppress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images import tar
+from moby_tui.engine.resources.images.form import OPAQUE, is_whiteout
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError
 
-OPAQUE = "trusted.overlay.opaque"
 _WHITEOUT = b".wh."
 _OPAQUE_MARKER = b".wh..wh..opq"
 _AUFS_METADATA = b".wh..wh."
@@ -76,10 +76,6 @@ def apply(chunks: Iterable[bytes], root: int) -> Applied:
         return layer.applied
     finally:
         layer.close()
-
-
-def is_whiteout(status: os.stat_result) -> bool:
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def _told(name: bytes, error: OSError) -> Exception:

@@ -14,17 +14,19 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images import staging, written
-from moby_tui.engine.resources.images.apply import OPAQUE
 from moby_tui.engine.resources.images.content import Ingest, hex_of
+from moby_tui.engine.resources.images.form import DIFF, IMPLIED, OPAQUE, SIZE
 from moby_tui.engine.resources.images.threads import in_thread, settled
-from moby_tui.engine.resources.images.unpack import DIFF, IMPLIED, SIZE, unpack
-from moby_tui.engine.resources.images.workers import Unpackers
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import MobyError
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.workers import Unpackers
 
 #: A smaller blob is unpacked before a process for it would have started.
 _WORTH_A_PROCESS = 2 << 20
@@ -39,7 +41,7 @@ class LayerStore:
     def __init__(self, layers: Path, staging_folder: Path) -> None:
         self._layers = layers
         self._staging = staging_folder
-        self._unpackers = Unpackers()
+        self._workers: Unpackers | None = None
         self._writing: asyncio.Task[None] | None = None
 
     def folder(self, diff_id: str) -> Path:
@@ -67,6 +69,15 @@ class LayerStore:
 
     # A layer is made
 
+    @property
+    def _unpackers(self) -> Unpackers:
+        """Imported by those who unpack, not by all who run a container."""
+        if self._workers is None:
+            from moby_tui.engine.resources.images.workers import Unpackers
+
+            self._workers = Unpackers()
+        return self._workers
+
     async def unpack_following(
         self, ingest: Ingest, size: int, diff_id: str, folder: Path, used: Callable[[int], None] = lambda _: None
     ) -> None:
@@ -76,7 +87,7 @@ class LayerStore:
         appears then. When cancelled it raises once nothing writes to the folder any more.
         """
         if size < _WORTH_A_PROCESS:
-            await in_thread(unpack, _counted(ingest.follow(), used), diff_id, str(folder / "layer"))
+            await in_thread(_unpack, _counted(ingest.follow(), used), diff_id, folder / "layer")
         else:
             async with self._unpackers.job(ingest.fileno(), size, diff_id, folder / "layer") as job:
                 with ingest.watched(job.tell, job.interrupt):
@@ -88,7 +99,7 @@ class LayerStore:
         """Unpacks a layer from what is on this machine already, unless it is there."""
         async with staging.claim(self._staging, self.claim_name(diff_id)) as folder:
             if not self.has(diff_id):
-                await in_thread(unpack, chunks, diff_id, str(folder / "layer"))
+                await in_thread(_unpack, chunks, diff_id, folder / "layer")
                 await in_thread(self._appear, folder / "layer", diff_id)
                 self.write_through_soon()
 
@@ -143,7 +154,8 @@ class LayerStore:
             await settled(self._writing)
             self._writing = None
         await self._write_through()
-        self._unpackers.close()
+        if self._workers:
+            self._workers.close()
 
     # Layers are used
 
@@ -182,6 +194,12 @@ class LayerStore:
                     _adopt(layer / DIFF, lowers, name)
                 implied.unlink(missing_ok=True)
             written.appeared(str(layer))
+
+
+def _unpack(chunks: Iterable[bytes], diff_id: str, layer: Path) -> None:
+    from moby_tui.engine.resources.images.unpack import unpack
+
+    unpack(chunks, diff_id, str(layer))
 
 
 def _counted(chunks: Iterator[bytes], used: Callable[[int], None]) -> Iterator[bytes]:

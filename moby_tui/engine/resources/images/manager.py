@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, recovery, staging
+from moby_tui.engine.resources.images import describe, hello, staging, written
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
@@ -116,9 +116,12 @@ class ImageManager:
 
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
-        if self._rows.count():
+        if not written.is_of_this_boot(self._paths.cache / "boot"):
+            from moby_tui.engine.resources.images import recovery
+
             with self._transfers.arrival():
-                await recovery.remake_lost(self._rows.all(), self._content, self.layers, self._paths.cache / "boot")
+                await recovery.remake_lost(self._rows.all(), self._content, self.layers)
+            written.note_boot(self._paths.cache / "boot")
         await self._removal().sweep_late()
 
     async def close(self) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.kernel.process import boot_id
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.threads import in_thread
@@ -17,20 +15,17 @@ from moby_tui.errors import MobyError
 from moby_tui.schema import oci
 
 
-async def remake_lost(records: Iterable[ImageRecord], content: ContentStore, layers: LayerStore, looked: Path) -> None:
-    """Verifies the blobs and unpacks again the layers that may be lost, once a boot; the file ``looked`` says in which it was done last.
+async def remake_lost(records: Iterable[ImageRecord], content: ContentStore, layers: LayerStore) -> None:
+    """Verifies the blobs and unpacks again the layers that may be lost; to be done once a boot.
 
     A layer whose blob is damaged or gone stays lost: its images say so when they are used, and a pull or load mends them.
     """
-    if _read(looked) == boot_id():
-        return
     for digest in content.digests():
         await in_thread(content.recheck, digest)
     if any(layers.lost(diff_id) for diff_id in layers.diff_ids()):
         for record in records:
             with suppress(MobyError, msgspec.DecodeError):
                 await _remake(record, content, layers)
-    looked.write_text(boot_id())
 
 
 async def _remake(record: ImageRecord, content: ContentStore, layers: LayerStore) -> None:
@@ -42,9 +37,3 @@ async def _remake(record: ImageRecord, content: ContentStore, layers: LayerStore
             if is_lost and content.has(descriptor.digest):
                 await layers.make_of(content.path(descriptor.digest), diff_id)
         layers.adopt_attributes(diff_ids)
-
-
-def _read(file: Path) -> str:
-    with suppress(FileNotFoundError):
-        return file.read_text()
-    return ""

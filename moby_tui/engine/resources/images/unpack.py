@@ -11,11 +11,9 @@ from moby_tui.engine.kernel.path import sync_file_system
 from moby_tui.engine.resources.images import written
 from moby_tui.engine.resources.images.apply import apply
 from moby_tui.engine.resources.images.compression import decompress
+from moby_tui.engine.resources.images.form import DIFF, IMPLIED, SIZE
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import MobyError
-
-#: Beside ``diff``: the bytes of its files; the directories that it implies, where it does (see ``layers``).
-DIFF, SIZE, IMPLIED = "diff", "size", "implied"
 
 
 def unpack(chunks: Iterable[bytes], diff_id: str, layer: str, cancelled: Callable[[], bool] = lambda: False) -> None:

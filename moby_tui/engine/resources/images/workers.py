@@ -51,8 +51,7 @@ class Job:
 
         Raises what ``unpack`` does.
         """
-        loop = asyncio.get_running_loop()
-        while message := await loop.sock_recv(self._channel, MAX_MESSAGE):
+        while message := await self._heard():
             if len(message) != COUNT.size:
                 _raise(json.loads(message))
                 return
@@ -60,12 +59,18 @@ class Job:
             self.tell(there())
         raise MobyError("the process that unpacked a layer was killed; is the machine out of memory? Try again")
 
+    async def _heard(self) -> bytes:
+        """Nothing at the child's end."""
+        try:
+            return await asyncio.get_running_loop().sock_recv(self._channel, MAX_MESSAGE)
+        except ConnectionError:  # it left what we had said unread
+            return b""
+
     async def stop(self) -> None:
         """Returns when the child is gone: nothing writes to the layer any more."""
         self.interrupt()
-        with suppress(OSError):
-            while await asyncio.get_running_loop().sock_recv(self._channel, MAX_MESSAGE):
-                continue
+        while await self._heard():
+            continue
 
 
 class Unpackers:
