@@ -347,3 +347,21 @@ async def test_a_dockerfile_elsewhere_and_none(engine: Engine) -> None:
     with pytest.raises(InvalidArgument, match="Cannot locate specified Dockerfile"):
         async for _ in engine.builder.build(empty()):
             pass
+
+
+async def test_a_build_in_user_namespaces_has_the_owners_that_it_says(engine: Engine) -> None:
+    engine.remap.set("default")
+    done = await build(
+        engine,
+        """
+        FROM busybox
+        COPY file /copied
+        RUN cat /proc/self/uid_map > /map && touch /mine && chown 5:6 /mine
+        RUN --mount=type=cache,target=/cache touch /cache/x && stat -c %u:%g /copied /mine > /seen
+        """,
+        {"file": b"x"},
+    )
+    code, out = await run(engine, done.id, ["sh", "-c", "cat /map /seen; stat -c %u:%g /mine /copied"])
+    first, host, size, *seen = out.split()
+    assert (code, first, size) == (0, "0", "65536") and int(host) > 65536
+    assert seen == ["0:0", "5:6", "5:6", "0:0"]

@@ -256,6 +256,25 @@ def test_what_is_on_a_volume_s_file_system_is_not_deleted_with_it(cli: Cli, busy
     assert (tmp_path / "file").read_text() == "host\n" and str(tmp_path) not in Path("/proc/mounts").read_text()
 
 
+def test_a_volume_that_was_mounted_for_a_start_that_was_killed(
+    cli: Cli, busybox: str, roots: tuple[Path, Path], tmp_path: Path
+) -> None:
+    fault = tmp_path / "fault"
+    fault.write_text(json.dumps({"point": "start.volumes mounted", "action": "kill"}))
+    cli("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "mem")
+    killed = cli("run", "--network", "none", "-v", "mem:/m", "busybox", "true", env={"MOBY_FAULT": str(fault)}, check=False)
+    assert killed.returncode != 0 and mounted_below(roots[0])
+    assert cli("volume", "ls", "-q").stdout == "mem\n"
+    assert not mounted_below(roots[0]) and not list((roots[1] / "volumes").iterdir())
+    cli("rm", *cli("ps", "-aq").stdout.split())
+    cli("volume", "rm", "mem")
+
+
+def mounted_below(folder: Path) -> list[str]:
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    return [point for point in points if point.startswith(f"{folder}/")]
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [

@@ -38,6 +38,7 @@ async def settle_all(parts: Parts) -> None:
             if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
                 due.append(record)
     _discard_unborn(parts)
+    await parts.volumes.let_go_unused()
     await parts.networks.reconcile_if_needed()
     # after the look: whoever is killed before it has seen all has not looked
     marker.touch()
@@ -86,7 +87,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
         fault.point("settle.cgroup ended")
     await parts.networks.reconcile()
     fault.point("settle.networks undone")
-    await parts.volumes.let_go_of(record.mounts)
+    await parts.volumes.let_go_unused()
     if not state.alive:
         state.pid = 0
     else:

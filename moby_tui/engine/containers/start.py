@@ -76,6 +76,7 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
         isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
         try:
             isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
+            fault.point("start.volumes mounted")
             await _start_isolated(parts, record, files, lock, isolation, restarts)
         finally:
             isolation.close()
@@ -193,7 +194,7 @@ async def _launch(
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program, [*joined], [*isolation.trees])
-    order.volumes = [*isolation.volumes]
+    order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
     order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
     order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
     kept = [*sandbox.keep_fds, *isolation.kept, *isolation.volumes.values()]

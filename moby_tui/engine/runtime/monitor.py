@@ -601,8 +601,8 @@ class Monitor:
             # few containers come here
             from moby_tui.engine.kernel import shared_mount
 
-            for mounted in self.order.volumes:
-                shared_mount.let_go(mounted)
+            for mounted, lock in self.order.volumes.items():
+                shared_mount.let_go(lock, mounted)
 
     def _remove_cgroup(self) -> None:
         if self.runtime is not None:

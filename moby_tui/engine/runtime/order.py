@@ -39,7 +39,7 @@ class Order:
         restart: dict[str, object] | None = None,
         health: dict[str, object] | None = None,
         runtime: str | None = None,
-        volumes: list[str] | None = None,
+        volumes: Attributes | None = None,
     ) -> None:
         self.id = id
         #: base of every event: image, name and the container's labels
@@ -76,8 +76,8 @@ class Order:
         self.health = health
         #: the program of the OCI runtime that makes it; none where that is this engine
         self.runtime = runtime
-        #: where volumes are mounted that are unmounted when their last container has ended
-        self.volumes = volumes or []
+        #: where volumes are mounted that are unmounted when their last container has ended, and the locks that tell
+        self.volumes = volumes or {}
         #: the kinds of namespaces that are joined rather than made; a descriptor for each comes first
         self.joined = joined
         #: the destinations whose mounts were made ahead; then a descriptor for each; the rest are only to be kept open

@@ -147,6 +147,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.exec_root / "networks"
 
     @property
+    def mounted_volumes(self) -> Path:
+        """A lock for each volume that is mounted as a file system of its own: see ``kernel/shared_mount.py``."""
+        return self.exec_root / "volumes"
+
+    @property
     def id_ranges(self) -> Path:
         """The ranges of ids that running containers hold: see ``store/id_ranges.py``."""
         return self.exec_root / "ids"

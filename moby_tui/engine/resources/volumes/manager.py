@@ -49,6 +49,7 @@ class VolumeManager:
     def __init__(self, paths: Paths, database: Database, publish: Publish, used_by: Callable[[str], Sequence[str]]) -> None:
         """``used_by`` names the containers, running or not, that have a volume mounted."""
         self._folder = paths.volumes
+        self._locks = paths.mounted_volumes
         self._database = database
         self._publish = publish
         self._used_by = used_by
@@ -178,7 +179,10 @@ class VolumeManager:
         from moby_tui.engine.resources.volumes import driver_options
 
         self._make_folders(volume.name)
-        return shared_mount.hold(volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint))
+        self._locks.mkdir(mode=0o700, exist_ok=True)
+        return shared_mount.hold(
+            self.lock_of(volume.mountpoint), volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint)
+        )
 
     async def let_go(self, mountpoints: Iterable[str]) -> None:
         """Unmounts those that nobody holds any more."""
@@ -186,11 +190,16 @@ class VolumeManager:
             from moby_tui.engine.kernel import shared_mount
 
             with contextlib.suppress(OSError):  # its removal tells, and tries again
-                await asyncio.to_thread(shared_mount.let_go, mountpoint)
+                await asyncio.to_thread(shared_mount.let_go, self.lock_of(mountpoint), mountpoint)
 
-    async def let_go_of(self, mounts: Mounts) -> None:
-        """The same, for the volumes of a container whose monitor was killed."""
-        await self.let_go({mount.source for mount in mounts if mount.type == "volume"})
+    async def let_go_unused(self) -> None:
+        """The same for all of them: whoever mounted one may have been killed."""
+        with contextlib.suppress(FileNotFoundError):
+            await self.let_go(str(self._folder / name / DATA) for name in os.listdir(self._locks))
+
+    def lock_of(self, mountpoint: str) -> str:
+        """The lock of a volume that is mounted there."""
+        return str(self._locks / Path(mountpoint).parent.name)
 
     async def populate(self, name: str, rootfs: int, destination: str) -> bool:
         """Copies what the root file system open as ``rootfs`` has at ``destination`` into the volume if that is empty.
@@ -284,7 +293,7 @@ class VolumeManager:
         from moby_tui.engine.kernel import shared_mount
 
         try:
-            free = shared_mount.let_go(str(self._folder / name / DATA))
+            free = shared_mount.let_go(str(self._locks / name), str(self._folder / name / DATA))
         except OSError as error:
             raise Conflict(f"remove {name}: cannot unmount it: {error.strerror}") from error
         if not free:
