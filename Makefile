@@ -57,12 +57,12 @@ test: debian-test lint $(VENV)/.binary
 debian-test:
 	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo podman crun runc tmux procps git objdump:binutils libseccomp2 docker:docker-cli/docker.io apparmor_parser:apparmor dockerd:docker.io mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs ssh-agent:openssh-client
 
-# The same engine on a machine with cgroup v2 alone, in a virtual machine.
+# The same engine on a machine with cgroup v2 alone, in a virtual machine. VM_OUT=folder keeps what each test did (junit.xml).
 test-cgroup2: debian-test $(VENV)/.dev
 	@[ -x '$(VM)' ] || { echo '$(VM) is missing: name the script that starts a virtual machine with VM=...' >&2; exit 1; }
-	accel=$(VM_ACCEL); out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
+	accel=$(VM_ACCEL); out="$(VM_OUT)"; [ -n "$$out" ] || { out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; }; \
 	if [ -z "$$accel" ]; then accel=tcg; if VM_OUT=$$out VM_ACCEL=kvm VM_TIMEOUT=60 '$(VM)' true >/dev/null 2>&1; then accel=kvm; fi; fi; \
-	VM_OUT=$$out VM_ACCEL=$$accel '$(VM)' $(BIN)/python -m pytest -p no:cacheprovider $(CGROUP2_TESTS) $(PYTEST)
+	VM_OUT=$$out VM_ACCEL=$$accel '$(VM)' $(BIN)/python -m pytest -p no:cacheprovider -vv --timeout 1500 --junitxml=/vm-out/junit.xml $(CGROUP2_TESTS) $(PYTEST)
 
 binary: dist/moby
 

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,36 @@ async def test_reboot(roots: tuple[Path, Path], busybox: str) -> None:
         for container in (ident, other):
             await engine.containers.start(container)
         await _remove_all(engine)
+
+
+@pytest.mark.parametrize("boot", ["this", "another"])
+@pytest.mark.parametrize("status", ["running", "paused", "restarting", "exited"])
+async def test_strangers_with_the_pids_of_old_are_left_alone(engine: Engine, busybox: str, boot: str, status: str) -> None:
+    """What a state file names may be any process by now: no command, and no settling, sends it a signal."""
+    stranger = subprocess.Popen(["sleep", "600"])
+    try:
+        for end in ("stop", "kill", "remove"):
+            ident = await _start(engine, "true")
+            await (await engine.containers.wait(ident)).result()
+            await engine._parts.until_put_away(engine._parts.get(ident))
+            path = str(engine.paths.container(ident).state)
+            state = State.read(path)
+            state.status, state.pid, state.monitor = status, stranger.pid, stranger.pid
+            state.boot = engine._parts.boot if boot == "this" else "another-boot"
+            state.write(path)
+            with suppress(MobyError):
+                execution = await engine.containers.exec_create(ident, ExecCreate(cmd=["true"]))
+                await engine.containers.exec_start(execution, ExecStart(detach=True))
+            with suppress(MobyError):
+                await (engine.containers.stop(ident, timeout=0) if end == "stop" else engine.containers.kill(ident))
+            async with Engine.open(engine.paths.data_root, engine.paths.exec_root) as other:
+                assert (await other.containers.inspect(ident)).state.status == "exited"
+                await other.containers.remove(ident, force=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            stranger.wait(0.2)
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 @pytest.mark.parametrize("jump", [-86400.0 * 400, 86400.0 * 400])

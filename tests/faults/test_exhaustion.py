@@ -354,17 +354,54 @@ def _fill(path: Path) -> None:
 # -- the daemon ------------------------------------------------------------------------------------------------------
 
 
-async def test_daemon_with_few_descriptors(roots: tuple[Path, Path], busybox: str) -> None:
-    """Clients that hold them all are served as far as they go; when they have left, the daemon serves as before."""
-    path = roots[1].parent / "s"
-    daemon = subprocess.Popen(
+def _daemon(roots: tuple[Path, Path], path: Path, enter: Callable[[], None]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "moby_tui", "daemon", "-H", f"unix://{path}"],
         env={**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
+        preexec_fn=enter,
     )
+
+
+async def test_daemon_with_few_processes(
+    roots: tuple[Path, Path], busybox: str, group: Callable[[dict[str, object]], Callable[[], None]]
+) -> None:
+    """It says what it cannot do, serves what it can, and all of it when it may have more."""
+    path = roots[1].parent / "s"
+    daemon = _daemon(roots, path, group({"pids": {"limit": 64}}))
+    narrow = open_cgroup(f"/moby-test-{os.getpid()}")
+    try:
+        assert daemon.stdout is not None and "listening" in daemon.stdout.readline()
+        async with HttpClient(parse_host(f"unix://{path}")) as client:
+            host = HostConfig(network_mode="bridge", init=True)
+            asked = ContainerCreate(image="busybox", cmd=["sleep", "600"], host_config=host)
+            idents = [(await client.containers.create(asked)).id for _ in range(8)]
+            narrow.update({"pids": {"limit": 1}})
+            with pytest.raises(MobyError) as refused:
+                for ident in idents:
+                    await asyncio.wait_for(client.containers.start(ident), 60)
+            assert "\n" not in str(refused.value) and "internal error" not in str(refused.value)
+            assert len(await client.containers.list(all=True)) == 8
+            narrow.update({"pids": {"limit": 64}})
+            for row in await client.containers.list(all=True):
+                if row.state != "running":
+                    await asyncio.wait_for(client.containers.start(row.id), 60)
+            assert [row.state for row in await client.containers.list()] == ["running"] * 8
+            for ident in idents:
+                await asyncio.wait_for(client.containers.remove(ident, force=True), 60)
+    finally:
+        daemon.terminate()
+        _, said = daemon.communicate(timeout=60)
+    assert daemon.returncode == 0
+    assert "Traceback" not in said, said
+
+
+async def test_daemon_with_few_descriptors(roots: tuple[Path, Path], busybox: str) -> None:
+    """Clients that hold them all are served as far as they go; when they have left, the daemon serves as before."""
+    path = roots[1].parent / "s"
+    daemon = _daemon(roots, path, lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
     try:
         assert daemon.stdout is not None and "listening" in daemon.stdout.readline()
         async with HttpClient(parse_host(f"unix://{path}")) as client:

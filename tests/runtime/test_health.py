@@ -166,7 +166,8 @@ async def test_probe_that_hangs_is_killed_with_what_it_started(box: Box) -> None
     ident = await box.start("sleep", "60", healthcheck=check(script, timeout=1000 * MILLISECOND, retries=1))
     found = await until_health(box, ident, "unhealthy")
     assert found.log and found.log[0].exit_code == -1
-    assert found.log[0].output == "Health check exceeded timeout (1s): begun\n"
+    # a slow machine may not have come so far
+    assert found.log[0].output.removesuffix(": begun\n") == "Health check exceeded timeout (1s)"
     await box.engine.containers.pause(ident)
     processes = (await box.engine.containers.top(ident)).processes
     # at most the probe that was under way when it was paused
@@ -188,7 +189,7 @@ async def test_probe_that_cannot_be_run(box: Box) -> None:
 
 
 async def test_start_period_and_its_interval(box: Box) -> None:
-    config = check("false", interval=60 * SECOND, start_period=800 * MILLISECOND, start_interval=50 * MILLISECOND, retries=1)
+    config = check("false", interval=60 * SECOND, start_period=60 * SECOND, start_interval=50 * MILLISECOND, retries=1)
     ident = await box.start("sleep", "60", healthcheck=config)
     seen = await until(box, ident, lambda seen: len(of(seen).log or []) == 5)
     assert (of(seen).status, of(seen).failing_streak) == ("starting", 0)

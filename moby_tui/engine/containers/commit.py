@@ -15,7 +15,6 @@ from moby_tui.engine.resources.images.changes import apply_changes
 from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.resources.images.threads import in_thread
-from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import Conflict, InvalidArgument
@@ -88,13 +87,12 @@ async def _held_still(parts: Parts, record: ContainerRecord, *, pause: bool) -> 
     if not pause or parts.state(record).status != "running":
         yield
         return
-    socket = parts.files(record).socket
-    await monitor_client.request(socket, op="freeze")
+    await parts.request(record, op="freeze")
     parts.event("pause", record)
     try:
         yield
     finally:
-        await monitor_client.request(socket, op="thaw")
+        await parts.request(record, op="thaw")
         parts.event("unpause", record)
 
 

@@ -136,12 +136,11 @@ async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: i
     """What ends the container keeps it from being started again; by a daemon that begins, too, if it was done by hand."""
     ends = signal in _ENDING or signal == parse_signal(record.config.stop_signal or "TERM")
     purpose = ("hand" if by_hand else "shutdown") if ends else ""
-    socket = parts.files(record).socket
     if state.status == "paused" and signal == signals.SIGKILL:
         # a frozen process of cgroup v1 does not die before it is thawed
-        await monitor_client.request(socket, op="thaw")
+        await parts.request(record, op="thaw")
     fault.point("kill.asked")
-    await monitor_client.request(socket, op="signal", signal=signal, stop=purpose)
+    await parts.request(record, op="signal", signal=signal, stop=purpose)
     fault.point("kill.sent")
     if state.status == "restarting":
         return

@@ -95,7 +95,7 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
     }
     parts.event(f"exec_start: {' '.join(config.cmd or [])}", record, execID=ident)
     fault.point("exec.start told")
-    stream = await monitor_client.execute(parts.files(record).socket, values, tty=config.tty)
+    stream = await monitor_client.execute(parts.files(record).socket, values, parts.patience(record), tty=config.tty)
     fault.point("exec.streaming")
     if options.detach:
         stream.close()
@@ -157,9 +157,7 @@ async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
     if state is None or not state["running"]:
         return
     try:
-        await monitor_client.request(
-            parts.paths.container(execution.container).socket, op="resize", exec=ident, height=height, width=width
-        )
+        await parts.request(parts.get(execution.container), op="resize", exec=ident, height=height, width=width)
     except MobyError:
         if (_read_state(path) or {}).get("running"):
             raise

@@ -18,7 +18,7 @@ from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.monitor import remove_tree
 from moby_tui.engine.runtime.monitor_client import Launcher
-from moby_tui.engine.runtime.runtimes import Runtimes
+from moby_tui.engine.runtime.runtimes import OURS, Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
@@ -127,6 +127,15 @@ class Parts(msgspec.Struct, frozen=True):
         with suppress(FileNotFoundError):
             await lock.acquire_async(patience)
             lock.release()
+
+    def patience(self, record: ContainerRecord) -> float:
+        """How many seconds the container's monitor may take to answer."""
+        ours = record.host_config.runtime in OURS
+        return monitor_client.ANSWER_SECONDS if ours else monitor_client.RUNTIME_SECONDS
+
+    async def request(self, record: ContainerRecord, **values: object) -> None:
+        """Asks the container's monitor for something. Raises ``Conflict`` where there is none, ``Unavailable`` where it does not answer."""
+        await monitor_client.request(self.files(record).socket, self.patience(record), **values)
 
     def cgroup_path(self, record: ContainerRecord) -> str:
         parent = record.host_config.cgroup_parent or self.cgroup_parent

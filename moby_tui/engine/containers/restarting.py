@@ -10,7 +10,6 @@ import asyncio
 import logging
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.restart import Restarts
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME, State
@@ -49,7 +48,7 @@ async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPo
     parts.store.update(record)
     state = parts.state(record)
     if state.alive and not parts.is_orphan(record, state):
-        await monitor_client.request(parts.files(record).socket, op="policy", **_told(parts, record, policy))
+        await parts.request(record, op="policy", **_told(parts, record, policy))
 
 
 def is_due(record: ContainerRecord, state: State, *, at_boot: bool) -> bool:

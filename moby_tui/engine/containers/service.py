@@ -127,7 +127,7 @@ class ContainerService(Runs):
         view.check_settled(record, state)
         if state.status == unwanted:
             raise Conflict(f"container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
-        await monitor_client.request(self._parts.files(record).socket, op=operation)
+        await self._parts.request(record, op=operation)
         self._parts.event(action, record)
 
     async def rename(self, ref: str, name: str) -> None:
@@ -202,7 +202,7 @@ class ContainerService(Runs):
         if state.status == "restarting":
             raise Conflict("You cannot attach to a restarting container, wait until it is running")
         if state.alive:
-            stream = await monitor_client.attach(files.socket, options, tty=record.config.tty)
+            stream = await monitor_client.attach(files.socket, options, self._parts.patience(record), tty=record.config.tty)
         else:
             stream = await monitor_client.attach_before_start(files.attachments, options, tty=record.config.tty)
         self._parts.event("attach", record)
@@ -230,7 +230,7 @@ class ContainerService(Runs):
 
     async def resize(self, ref: str, *, height: int, width: int) -> None:
         record = self._parts.get(ref)
-        await monitor_client.request(self._parts.files(record).socket, op="resize", height=height, width=width)
+        await self._parts.request(record, op="resize", height=height, width=width)
         self._parts.event("resize", record, height=str(height), width=str(width))
 
     async def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]:

@@ -7,7 +7,7 @@ import msgspec
 from moby_tui.engine.containers import restarting, view
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.policy import lifecycle, limits
-from moby_tui.engine.runtime import monitor_client, resources
+from moby_tui.engine.runtime import resources
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, Unavailable
 from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, HostConfig, Resources
@@ -100,7 +100,7 @@ async def _apply(parts: Parts, record: ContainerRecord, changed: list[str]) -> N
     if not sections:
         return
     try:
-        await monitor_client.request(parts.files(record).socket, op="update", resources=sections)
+        await parts.request(record, op="update", resources=sections)
     except Conflict:
         # it has ended meanwhile: what is recorded holds for its next start
         return

@@ -27,6 +27,8 @@ _STREAM_LIMIT = 1024 * 1024
 _DISMISS_SECONDS = 1.0
 #: A monitor answers in milliseconds. One that is stopped, or starved, is not waited for longer than this.
 ANSWER_SECONDS = 10.0
+#: One that has another runtime work for it is at most as late as that may be (``external.py``).
+RUNTIME_SECONDS = 70.0
 _RETRY_SECONDS = 0.02
 
 
@@ -139,18 +141,18 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-async def request(path: Path, **values: object) -> None:
+async def request(path: Path, patience: float, **values: object) -> None:
     """Asks the monitor for something that has no stream.
 
-    Raises ``Conflict`` where there is no monitor, ``Unavailable`` where it does not answer.
+    Raises ``Conflict`` where there is no monitor, ``Unavailable`` where it does not answer for ``patience`` seconds.
     """
-    _, writer = await _open(path, values)
+    _, writer = await _open(path, values, patience)
     writer.close()
 
 
-async def attach(path: Path, options: AttachOptions, *, tty: bool) -> Stream:
-    """Joins the streams of a running container."""
-    return MonitorStream(*await _open(path, _attach_request(options)), tty=tty)
+async def attach(path: Path, options: AttachOptions, patience: float, *, tty: bool) -> Stream:
+    """Joins the streams of a running container. Raises as ``request`` does."""
+    return MonitorStream(*await _open(path, _attach_request(options), patience), tty=tty)
 
 
 async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool) -> Stream:
@@ -308,20 +310,20 @@ class _PendingConnection:
             self._accepted.cancel()
 
 
-async def execute(path: Path, values: dict[str, object], *, tty: bool) -> Stream:
-    """Starts an exec; its streams. Raises what its start failed with."""
-    return MonitorStream(*await _open(path, {"op": "exec", **values}), tty=tty)
+async def execute(path: Path, values: dict[str, object], patience: float, *, tty: bool) -> Stream:
+    """Starts an exec; its streams. Raises what its start failed with, and as ``request`` does."""
+    return MonitorStream(*await _open(path, {"op": "exec", **values}, patience), tty=tty)
 
 
-async def _open(path: Path, values: dict[str, object]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _open(path: Path, values: dict[str, object], patience: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection on which the request has been granted. What is not answered in time is not carried out later: we have hung up by then."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(patience):
             reader, writer = await _connect(path)
             return await _granted(reader, writer, values)
     except TimeoutError as error:
         raise Unavailable(
-            f"the monitor of the container has not answered for {ANSWER_SECONDS:g} s: "
+            f"the monitor of the container has not answered for {patience:g} s: "
             "try again, or end it with the container by moby kill or moby rm -f"
         ) from error
 

@@ -12,7 +12,7 @@ BUILT_IN = "moby"
 _KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime", "krun")
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 #: What selects the built-in runtime: nothing, its name.
-_OURS = ("", BUILT_IN)
+OURS = ("", BUILT_IN)
 
 
 class Runtimes:
@@ -34,14 +34,14 @@ class Runtimes:
 
     def add(self, name: str, path: str) -> None:
         """Makes a program available as ``name``. Raises ``InvalidArgument`` where it is not an absolute path of a program."""
-        if name in _OURS or "/" in name:
+        if name in OURS or "/" in name:
             raise InvalidArgument(f"runtime name {name!r} cannot be used: choose another one without a slash")
         _check(path)
         self._configured[name] = path
 
     def resolve(self, name: str) -> str:
         """The program, empty for the built-in runtime. Raises ``InvalidArgument`` for one that is not there."""
-        if name in _OURS:
+        if name in OURS:
             return ""
         if "/" in name:
             _check(name)
