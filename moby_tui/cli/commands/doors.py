@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _DEFAULT_SOCKET = "/run/moby.sock"
+#: CPython's gc.set_threshold(), which ``moby_tui.__main__`` has raised.
+_INTERPRETERS_OWN = (700, 10, 10)
 
 
 @app.command(
@@ -113,9 +116,20 @@ async def _serve(
     client.remap.set(userns_remap)
     client.system.live_restore = stop_after is None
     await client.containers.restore()
+    _tidy_from_now_on()
     await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
     if stop_after is not None:
         await client.containers.shut_down(stop_after)
+
+
+def _tidy_from_now_on() -> None:
+    """Collects garbage as often as an interpreter does by itself: a command puts it off, and what serves for months must not.
+
+    What has been imported by then is never garbage, and not looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_INTERPRETERS_OWN)
 
 
 def _announce(listeners: Sequence[Listener]) -> None:
@@ -131,5 +145,6 @@ def tui() -> None:
 
     from moby_tui.screens.app import run
 
+    _tidy_from_now_on()
     given = session.current()
     run(given.host, Path(given.data_root) if given.data_root else None, Path(given.exec_root) if given.exec_root else None)
