@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.resources.images import staging
-from moby_tui.engine.resources.images.apply import OPAQUE
+from moby_tui.engine.resources.images.form import OPAQUE
 from moby_tui.engine.store.paths import Paths
 
 _FOLDERS = ("proc", "sys", "dev", "etc")
