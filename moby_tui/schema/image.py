@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from moby_tui.schema import oci
 from moby_tui.schema.base import Wire
 from moby_tui.schema.container import ContainerConfig
 from moby_tui.schema.oci import Descriptor, Platform
@@ -148,3 +149,20 @@ class RegistryAuth(Struct, kw_only=True, omit_defaults=True):
     serveraddress: str = ""
     identitytoken: str = ""
     registrytoken: str = ""
+
+
+class SearchResult(Struct, kw_only=True):
+    """One repository of ``GET /images/search``; the names on the wire are these."""
+
+    name: str
+    description: str = ""
+    star_count: int = 0
+    is_official: bool = False
+    is_automated: bool = False
+
+
+class DistributionInspect(Wire, kw_only=True):
+    """What a reference is in its registry: its manifest or index, and the platforms that this serves."""
+
+    descriptor: oci.Descriptor
+    platforms: list[oci.Platform] = field(default_factory=list)

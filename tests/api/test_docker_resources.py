@@ -59,6 +59,10 @@ async def test_login_and_push(docker: Docker, tmp_path: Path) -> None:
         assert "Layer already exists" in done.out and "2: digest: sha256:" in done.out
         await docker("rmi", f"{target}:1", f"{target}:2")
         assert "Downloaded newer image" in (await docker("pull", f"{target}:2")).out
+        await docker("rmi", f"{target}:2")
+        assert f"\n{target}\n" in (await docker("pull", "-a", target)).out
+        names = (await docker("images", "--format", "{{.Repository}}:{{.Tag}}")).out.split()
+        assert sorted(names) == [f"{target}:1", f"{target}:2", "busybox:latest"]
         missing = await docker("push", f"{target}:3", check=False)
         assert "An image does not exist locally with the tag" in missing.err
 

@@ -74,7 +74,7 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
         ("ps --foo", "no such option: --foo", 125),
         ("stopp x", "unknown command 'stopp'; did you mean 'stop'?", 125),
         ("container foo", "unknown command 'foo'", 125),
-        ("search x", "command search is not implemented yet", 1),
+        ("swarm x", "command swarm is not implemented yet", 1),
         ("stop", "missing argument", 125),
         ("run", "missing argument", 125),
         ("run -p x alpine", "invalid port 'x'", 125),

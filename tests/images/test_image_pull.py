@@ -15,12 +15,12 @@ from image_store import Store, open_store
 import images_data
 from moby_tui.engine.kernel import mount
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import MobyError, NotFound, StorageFull
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull
 from moby_tui.schema.image import Progress
 from registry import Registry
 
 
-async def pull(store: Store, reference: str, **options: str) -> list[Progress]:
+async def pull(store: Store, reference: str, **options: str | bool) -> list[Progress]:
     return [line async for line in store.images.pull(reference, **options)]  # type: ignore[arg-type]
 
 
@@ -55,6 +55,18 @@ async def test_second_pull_is_up_to_date(store: Store, registry: Registry) -> No
     said = [line.status for line in await pull(store, reference)]
     assert said.count("Already exists") == 2
     assert said[-1] == f"Status: Image is up to date for {reference}:latest"
+
+
+async def test_all_tags(store: Store, registry: Registry) -> None:
+    for tag in ("1", "2"):
+        registry.push("pull/all", tag, images_data.ImageData([images_data.Tar().add(tag).bytes()]))
+    reference = f"{registry.address}/pull/all"
+    await pull(store, reference, all_tags=True)
+    assert {tag for image in await store.images.list() for tag in image.repo_tags} == {f"{reference}:1", f"{reference}:2"}
+    with pytest.raises(InvalidArgument, match="tag can't be used"):
+        await pull(store, f"{reference}:1", all_tags=True)
+    with pytest.raises(NotFound):
+        await pull(store, f"{registry.address}/pull/nothing", all_tags=True)
 
 
 async def test_missing_repository_and_tag(store: Store, registry: Registry) -> None:
@@ -127,6 +139,7 @@ async def test_full_disk_leaves_nothing_half_made(roots: tuple[Path, Path], regi
         with pytest.raises(StorageFull, match="no space left"):
             await pull(store, f"{registry.address}/pull/large:1")
         assert store.staged() == [] and store.layers() == set() and await store.images.list() == []
+        assert store.partials() == {}
         store.database.close()
     finally:
         mount.umount2(str(roots[0]), mount.MNT_DETACH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable
@@ -232,6 +233,28 @@ async def test_login_gets_an_identity_token(engine: Engine, tmp_path: Path) -> N
         auth.password = "wrong"
         with pytest.raises(Unauthorized, match=r"login attempt to .*wrong password"):
             await engine.system.login(auth)
+
+
+async def test_what_login_keeps_is_what_pull_shows(
+    cli: Callable[..., subprocess.CompletedProcess[str]], registry: Registry, store: Store, tmp_path: Path
+) -> None:
+    """The identity token, and no password; logout forgets it."""
+    registry.push("for/login", "1", image("x"))
+    await pull(store, f"{registry.address}/for/login:1")
+    run = partial(asyncio.to_thread, partial(cli, env={"DOCKER_CONFIG": str(tmp_path)}))
+    async with token_registry(tmp_path / "t") as (guarded, realm):
+        target = f"{guarded.address}/shut/image:1"
+        await store.images.tag(f"{registry.address}/for/login:1", target)
+        await push(store, target, AUTH)
+        await store.images.remove(target)
+        await run("login", "-u", LOGIN[0], "--password-stdin", guarded.address, input=LOGIN[1])
+        kept = (tmp_path / "config.json").read_text()
+        assert IDENTITY in kept and LOGIN[1] not in kept
+        realm.asked.clear()
+        await run("pull", target)
+        assert [(asked["method"], asked["scopes"]) for asked in realm.asked] == [("POST", "repository:shut/image:pull")]
+        await run("logout", guarded.address)
+        assert (await run("pull", target, check=False)).returncode == 1
 
 
 def test_the_command_line(cli: Callable[..., subprocess.CompletedProcess[str]], registry: Registry, tmp_path: Path) -> None:

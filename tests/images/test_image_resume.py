@@ -156,6 +156,9 @@ async def test_what_is_kept_is_bounded(store: Store) -> None:
         assert partial.collect(store.paths.staging, most=0) == 100
         assert [file.exists() for file in files] == [False, True, False, False]
     assert store.partials() == {}
+    files[0].write_bytes(bytes(100))
+    assert (await store.images.prune(filters={"until": ["1h"]})).space_reclaimed == 0
+    assert (await store.images.prune()).space_reclaimed == 100
 
 
 @pytest.fixture
@@ -185,6 +188,26 @@ async def test_a_large_layer_comes_in_ranges(store: Store, registry: Registry) -
             begins = [int(span.removeprefix("bytes=").partition("-")[0]) for span in proxy.ranges()]
             assert min(begins) == (kept[0] if kept else 0)
             assert store.layers() == {layer} and store.partials() == {}
+
+
+@pytest.mark.usefixtures("small_ranges")
+async def test_several_large_layers_share_what_may_wait_in_memory(
+    store: Store, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is stuck because the others have taken all of it."""
+    held: list[int] = []
+    once = download.Download._one_range
+
+    async def counted(self: download.Download, url: str, start: int) -> bytes:
+        held.append(download.AHEAD - self._ahead._value)
+        return await once(self, url, start)
+
+    monkeypatch.setattr(download.Download, "_one_range", counted)
+    registry.push(
+        "resume/several", "1", images_data.ImageData([one_layer().layers[0] for _ in range(5)]), compress=lambda data: data
+    )
+    await pull(store, f"{registry.address}/resume/several:1")
+    assert len(store.layers()) == 5 and 1 < max(held) <= download.AHEAD
 
 
 @pytest.fixture

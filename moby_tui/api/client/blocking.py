@@ -33,6 +33,7 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import (
     BuildPruned,
+    DistributionInspect,
     ImageDeleted,
     ImageHistory,
     ImageInspect,
@@ -40,11 +41,11 @@ from moby_tui.schema.image import (
     ImageSummary,
     Progress,
     RegistryAuth,
+    SearchResult,
 )
 from moby_tui.schema.network import Network
 from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
-from moby_tui.schema.registry import DistributionInspect, SearchResult
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned

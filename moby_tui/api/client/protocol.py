@@ -33,6 +33,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import (
     BuildPruned,
+    DistributionInspect,
     ImageDeleted,
     ImageHistory,
     ImageInspect,
@@ -40,6 +41,7 @@ from moby_tui.schema.image import (
     ImageSummary,
     Progress,
     RegistryAuth,
+    SearchResult,
 )
 from moby_tui.schema.network import Network
 from moby_tui.schema.oci import Descriptor
@@ -51,7 +53,6 @@ from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
 if TYPE_CHECKING:
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
-    from moby_tui.schema.registry import DistributionInspect, SearchResult
 
 
 class ExitWait(Protocol):

@@ -10,8 +10,7 @@ from urllib.parse import quote
 from moby_tui.errors import NotImplementedYet
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters, encode
-from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.registry import DistributionInspect, SearchResult
+from moby_tui.schema.image import DistributionInspect, RegistryAuth, SearchResult
 
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session

@@ -10,7 +10,7 @@ from moby_tui.cli import session
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
-    from moby_tui.schema.registry import SearchResult
+    from moby_tui.schema.image import SearchResult
 
 app = typer.Typer()
 

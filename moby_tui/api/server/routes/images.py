@@ -55,11 +55,10 @@ async def _pull(call: Call) -> web.StreamResponse:
     name, tag = call.query.text("fromImage").rstrip(":"), call.query.text("tag")
     if tag:
         name += f"@{tag}" if ":" in tag else f":{tag}"
-    every = not tag and "@" not in name and ":" not in name.rpartition("/")[2]
+    all_tags = "@" not in name and ":" not in name.rpartition("/")[2]
     auth = registry_auth(call.request.headers.get("X-Registry-Auth"))
-    return await progress(
-        call.request, call.client.images.pull(name, platform=call.query.text("platform"), all_tags=every, auth=auth)
-    )
+    lines = call.client.images.pull(name, platform=call.query.text("platform"), all_tags=all_tags, auth=auth)
+    return await progress(call.request, lines)
 
 
 async def _import(call: Call) -> web.StreamResponse:

@@ -1,7 +1,7 @@
 """A blob from a registry into an ``Ingest``: it goes on where a connection broke, and fetches several ranges of a large one at once.
 
 RFC 9110, section 14 (range requests). Ranges are written in their order, so that what is on disk is always a beginning of the blob;
-those that come too early wait in memory, at most ``_AT_ONCE`` of ``_RANGE`` bytes.
+those that come too early wait in memory, of all the blobs of a pull together at most ``AHEAD``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LARGE = 32 << 20
 _RANGE = 4 << 20
 _AT_ONCE = 3
+AHEAD = 4
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
@@ -32,15 +33,22 @@ class Download:
     """One blob, from one host."""
 
     def __init__(
-        self, connection: Connection, url: str, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]
+        self,
+        connection: Connection,
+        url: str,
+        descriptor: oci.Descriptor,
+        ingest: Ingest,
+        progress: Callable[[int], None],
+        ahead: asyncio.Semaphore,
     ) -> None:
-        """``progress`` hears how many bytes there are."""
+        """``progress`` hears how many bytes there are. ``ahead``: how many ranges all downloads together may hold in memory."""
         self._connection = connection
         self._url = url
         self._where = url  # after redirects
         self._descriptor = descriptor
         self._ingest = ingest
         self._progress = progress
+        self._ahead = ahead
 
     async def run(self) -> None:
         """Fetches what the ingest lacks; it is not verified yet. Raises ``MobyError``; what came before is kept."""
@@ -65,29 +73,31 @@ class Download:
 
     async def _receive_ranges(self, first: ClientResponse, begin: int) -> None:
         """The first range as it comes, and meanwhile the next ones."""
-        starts = iter(range(begin, self._descriptor.size, _RANGE))
+        starts = deque(range(begin, self._descriptor.size, _RANGE))
         coming: deque[asyncio.Task[bytes]] = deque()
-
-        def ask() -> None:
-            if (start := next(starts, None)) is not None:
-                coming.append(asyncio.ensure_future(self._range(start)))
-
         try:
-            for _ in range(_AT_ONCE):
-                ask()
+            await self._ask(starts, coming, room=False)
             await self._receive(first, 0)
             if self._ingest.size != begin:
                 raise Retry(f"registry sent another range of {self._descriptor.digest} than it was asked for; try again")
-            while coming:
+            while starts or coming:
+                await self._ask(starts, coming, room=True)
                 await in_thread(self._ingest.write, await coming[0])
                 self._progress(self._ingest.size)
                 coming.popleft()
-                ask()
+                self._ahead.release()
         finally:
             for task in coming:
                 task.cancel()
             for task in coming:
                 await settled(task)
+                self._ahead.release()
+
+    async def _ask(self, starts: deque[int], coming: deque[asyncio.Task[bytes]], *, room: bool) -> None:
+        """Asks for further ranges while others leave memory for them; ``room``: waits for it where nothing is coming."""
+        while starts and len(coming) < _AT_ONCE and (not self._ahead.locked() or (room and not coming)):
+            await self._ahead.acquire()
+            coming.append(asyncio.ensure_future(self._range(starts.popleft())))
 
     async def _range(self, start: int) -> bytes:
         """From where the first range was, which may be a storage elsewhere; once more from the registry, where that no longer lets us in."""

@@ -161,9 +161,13 @@ class Pull:
         self._check_space([descriptor.size for diff_id, descriptor in wanted.items() if not self._layers.has(diff_id)])
         for descriptor in wanted.values():
             self._report.status("Pulling fs layer", _short(descriptor))
-        async with all_of() as group:
-            for diff_id, descriptor in wanted.items():
-                group.create_task(self._fetch_layer(descriptor, diff_id))
+        try:
+            async with all_of() as group:
+                for diff_id, descriptor in wanted.items():
+                    group.create_task(self._fetch_layer(descriptor, diff_id))
+        except StorageFull:
+            await in_thread(partial.collect, self._staging, most=0)  # room is worth more than a second try
+            raise
         await in_thread(self._layers.adopt_attributes, diff_ids)
 
     def _check_space(self, sizes: list[int]) -> None:

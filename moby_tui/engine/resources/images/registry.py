@@ -5,6 +5,7 @@ https://github.com/opencontainers/distribution-spec. What is fetched is checked 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import msgspec
 from moby_tui.engine.resources.images.answers import read
 from moby_tui.engine.resources.images.connection import DELETE, LOGIN, PATIENCE, Connection
 from moby_tui.engine.resources.images.content import Ingest, digest_of
-from moby_tui.engine.resources.images.download import Download
+from moby_tui.engine.resources.images.download import AHEAD, Download
 from moby_tui.engine.resources.images.hosts import PULL, PUSH, RESOLVE, Host, hosts_of
 from moby_tui.engine.resources.images.manifest import is_foreign
 from moby_tui.engine.resources.images.reference import Reference
@@ -76,6 +77,7 @@ class Registry:
         self._domain = reference.domain
         scopes = [f"repository:{reference.path}:pull,push"] if purpose == PUSH else []
         scopes += [f"repository:{source}:pull" for source in sources]
+        self._ahead = asyncio.Semaphore(AHEAD)
         self._connection = Connection(reference, host, auth, patience=patience, purpose=purpose, scopes=scopes)
 
     async def __aenter__(self) -> Registry:
@@ -114,7 +116,7 @@ class Registry:
 
     async def blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
         """Fetches what ``ingest`` lacks of a blob, and verifies all of it. ``progress`` hears how many bytes there are."""
-        await Download(self._connection, self._blob(descriptor), descriptor, ingest, progress).run()
+        await Download(self._connection, self._blob(descriptor), descriptor, ingest, progress, self._ahead).run()
         ingest.verify(descriptor.digest, descriptor.size)
 
     def _blob(self, descriptor: oci.Descriptor) -> str:
@@ -261,7 +263,7 @@ class Mirrors:
             try:
                 host = Host(str(URL(url).origin()), self._reference.domain)
                 async with Connection(self._reference, host, None, purpose=PULL, nobody=True) as connection:
-                    await Download(connection, url, descriptor, ingest, progress).run()
+                    await Download(connection, url, descriptor, ingest, progress, asyncio.Semaphore(AHEAD)).run()
                 ingest.verify(descriptor.digest, descriptor.size)
                 return
             except (NotFound, Unauthorized, Unavailable, ValueError) as error:

@@ -13,8 +13,7 @@ from moby_tui.errors import Forbidden, InvalidArgument
 from moby_tui.logins import domain_of
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
-from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.registry import DistributionInspect, SearchResult
+from moby_tui.schema.image import DistributionInspect, RegistryAuth, SearchResult
 
 
 class Repositories:

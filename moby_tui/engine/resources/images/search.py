@@ -14,8 +14,7 @@ from moby_tui.engine.resources.images.reference import DEFAULT_DOMAIN, Reference
 from moby_tui.engine.resources.images.registry import Registry
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters, decode
-from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.registry import SearchResult
+from moby_tui.schema.image import RegistryAuth, SearchResult
 
 _HUB = "https://index.docker.io/v1"
 _DEFAULT_LIMIT, _MOST = 25, 100
