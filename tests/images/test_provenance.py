@@ -71,6 +71,8 @@ async def test_what_is_here_is_verified_not_what_the_tag_is_now(
         await store.images.verify(reference, by(KEY))
     signing.sign(registry, name, digest, KEY)
     assert (await store.images.verify(reference, by(KEY))).digest == digest
+    await pull(store, f"{registry.address}/{name}@{registry.push_index(name, 'index', {'linux/amd64': image(name)})}")
+    assert (await store.images.verify(reference, by(KEY))).digest == digest
     assert (await store.images.verify(image(name).id[7:19], by(KEY))).digest == digest
     await load(store, docker_archive((image("mine"), ["mine:1"])))
     with pytest.raises(NotFound, match="push it first"):

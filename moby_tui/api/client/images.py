@@ -100,7 +100,11 @@ class RemoteImages:
     def pull(
         self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
     ) -> AsyncIterator[Progress]:
-        name, tag = (reference, "") if all_tags else split(reference)
+        name, tag = split(reference)
+        if all_tags:
+            if name != reference:
+                raise InvalidArgument("tag can't be used with --all-tags/-a")
+            tag = ""
         headers = _authorization(auth)
         query = {"fromImage": name, "tag": tag, "platform": platform}
         return progress(self._session, "/images/create", query, headers=headers)

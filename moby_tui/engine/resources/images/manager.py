@@ -294,8 +294,8 @@ class ImageManager:
 
         reference = self._names.elsewhere(ref)
         async with Mirrors(reference, auth) as source:
-            digest = self._names.digest_of(reference) or (await source.manifest(reference.tag)).digest
-            return await verify(reference, digest, source, options)
+            digests = self._names.digests_of(reference) or [(await source.manifest(reference.tag)).digest]
+            return await verify(reference, digests, source, options)
 
     async def attestations(
         self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
@@ -309,8 +309,8 @@ class ImageManager:
 
         reference = self._names.elsewhere(ref)
         async with Mirrors(reference, auth) as source:
-            digest = self._names.digest_of(reference) or (await source.manifest(reference.tag)).digest
-            found = attestations.find(source, digest, statements=statements, predicate_type=predicate_type)
+            digests = self._names.digests_of(reference) or [(await source.manifest(reference.tag)).digest]
+            found = attestations.find(source, digests[0], statements=statements, predicate_type=predicate_type)
             return [attestation async for attestation in found]
 
     def _diffs(self, record: ImageRecord) -> builtins.list[Path]:

@@ -56,17 +56,18 @@ class Names:
             return names[0]
         return parse(ref).tagged()
 
-    def digest_of(self, reference: Reference) -> str:
-        """The digest that a name has in its registry, where the image is here; empty where it is not.
+    def digests_of(self, reference: Reference) -> list[str]:
+        """The digests that the image of a name has in its registry, where it is here: those of indexes first; none where it is not.
 
         Raises ``NotFound`` for one that was made here: what the registry has under the name may be another.
         """
         record = self._rows.by_reference(reference.key)
         if reference.digest or record is None:
-            return reference.digest
-        for name in map(parse, self._rows.references_of(record.id)):
-            if name.digest and name.repository == reference.repository:
-                return name.digest
+            return [reference.digest] if reference.digest else []
+        names = map(parse, self._rows.references_of(record.id))
+        digests = [name.digest for name in names if name.digest and name.repository == reference.repository]
+        if digests:
+            return sorted(digests, key=lambda digest: digest == record.manifest)
         raise NotFound(
             f"{reference.familiar} was not pulled or pushed: it has no digest in {reference.familiar_repository}; push it first"
         )

@@ -114,7 +114,8 @@ class Removal:
             self._untag(record, references)
             self._unregister(record)
         await self.discard(found.digests)
-        await in_thread(partial.collect, self._paths.staging, most=0)
+        if _is_broad(filters):
+            await in_thread(partial.collect, self._paths.staging, most=0)
         return found.told()
 
     async def prunable(self, filters: Filters | None, find: Callable[[str], ImageRecord], gone: Collection[str] = ()) -> Prunable:
@@ -134,7 +135,8 @@ class Removal:
                 steps += [*_untagged(references), *_deleted(record, chains)]
         cached = await in_thread(self._cached)
         digests = self._unused([record for record, _ in images], cached)
-        return Prunable(images, steps, digests, await in_thread(self._measure_all, digests))
+        measure = self._measure_all if _is_broad(filters) else self.measure
+        return Prunable(images, steps, digests, await in_thread(measure, digests))
 
     def _unused(self, removed: list[ImageRecord], cached: set[str]) -> set[str]:
         """The layers and blobs that nothing needs once these images are gone. What the build ``cached`` is its own to give."""
@@ -216,6 +218,11 @@ class Removal:
                 self._content.remove(digest)
         if condemned:
             self._rows.swept(condemned)
+
+
+def _is_broad(filters: Filters | None) -> bool:
+    """Whether no images are picked out: then what broken-off downloads left goes too."""
+    return not set(filters or {}) - {"dangling"}
 
 
 def _of(records: Iterable[ImageRecord]) -> set[str]:

@@ -72,7 +72,7 @@ class Transfers:
         async with Registry(repository, auth) as registry:
             tags = await registry.tags()
         if not tags:
-            raise NotFound(f"{repository.familiar_repository} has no tags in its registry")
+            raise NotFound(f"{repository.familiar_repository} has no tags; check the name")
         for tag in tags:
             await self.pull(parse(f"{repository.repository}:{tag}"), platform, auth, report)
 

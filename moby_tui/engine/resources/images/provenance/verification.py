@@ -12,16 +12,22 @@ from moby_tui.errors import Forbidden, InvalidArgument
 from moby_tui.schema.provenance import Verification, VerifyOptions
 
 
-async def verify(reference: Reference, digest: str, source: Source, options: VerifyOptions) -> Verification:
-    """Raises ``Forbidden`` where no signature counts, ``InvalidArgument`` for a bad key."""
+async def verify(reference: Reference, digests: list[str], source: Source, options: VerifyOptions) -> Verification:
+    """``digests`` are all that the image is known by in its repository: one of them must be signed.
+
+    Raises ``Forbidden`` where no signature counts, ``InvalidArgument`` for a bad key.
+    """
     if not options.keys:
         raise InvalidArgument("give the public key to verify with (cosign.pub)")
     given = [keys.read(pem.encode(), f"key {number}") for number, pem in enumerate(options.keys, 1)]
     accept = _accept(reference, options)
-    found = await signatures.find(source, digest, given, accept, bundles=not options.identity and not options.annotations)
-    if not found.signatures:
-        raise Forbidden(f"{reference.familiar} ({digest}) is not signed by the key given: {found.why}")
-    return Verification(reference=reference.familiar, digest=digest, signatures=found.signatures)
+    whys = []
+    for digest in digests:
+        found = await signatures.find(source, digest, given, accept, bundles=not options.identity and not options.annotations)
+        if found.signatures:
+            return Verification(reference=reference.familiar, digest=digest, signatures=found.signatures)
+        whys.append(found.why)
+    raise Forbidden(f"{reference.familiar} ({digests[0]}) is not signed by the key given: {whys[0]}")
 
 
 def _accept(reference: Reference, options: VerifyOptions) -> Callable[[Claim], None]:
