@@ -17,6 +17,7 @@ app = typer.Typer()
 @app.command("pull")
 def pull(
     name: Annotated[str, typer.Argument(metavar="NAME[:TAG|@DIGEST]", show_default=False)],
+    all_tags: Annotated[bool, typer.Option("-a", "--all-tags", help="Download all tagged images in the repository")] = False,
     platform: Annotated[
         str,
         typer.Option(
