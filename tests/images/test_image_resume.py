@@ -158,7 +158,7 @@ async def test_what_is_kept_is_bounded(store: Store) -> None:
     assert store.partials() == {}
     files[0].write_bytes(bytes(100))
     assert (await store.images.prune(filters={"until": ["1h"]})).space_reclaimed == 0
-    assert (await store.images.prune()).space_reclaimed == 100
+    assert (await store.images.prune()).space_reclaimed >= 100  # on disk
 
 
 @pytest.fixture
