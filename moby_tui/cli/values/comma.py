@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-
 from moby_tui.errors import InvalidArgument
 
 
 def fields(option: str, spec: str) -> list[tuple[str, str, str]]:
     """Each field as ``str.partition("=")`` cuts it, keys trimmed and in lower case. Raises ``InvalidArgument``."""
+    import csv
+
     try:
         [items] = csv.reader([spec], strict=True)
     except (ValueError, csv.Error):

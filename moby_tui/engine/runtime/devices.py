@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from moby_tui.engine.policy.admission import DEVICE_RULE
-from moby_tui.engine.runtime import cdi
 from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import DeviceMapping, HostConfig
+
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime import cdi
 
 Json = dict[str, Any]
 #: Of every container its own.
@@ -24,18 +26,18 @@ class Devices(Struct):
 
     nodes: list[Json]
     rules: list[Json]
-    edits: cdi.Edits
+    edits: cdi.Edits | None
 
 
 def resolve(host: HostConfig) -> Devices:
     """Raises ``InvalidArgument`` for a device that is not there, ``MobyError`` for a CDI device that cannot be had."""
-    edits = cdi.resolve(host.device_requests or [])
+    edits = _cdi_edits(host)
     nodes: dict[str, Json] = {}
     rules = [{"allow": True, "access": "rwm"}] if host.privileged else list(DEVICE_RULES)
     if host.privileged:
         nodes |= {node["path"]: node for path in _tree("/dev") if (node := _node(path, path)) is not None}
     asked = [pair for mapping in host.devices or [] for pair in _mapped(mapping)]
-    asked += [_cdi_node(device) for device in edits.device_nodes]
+    asked += [_cdi_node(device) for device in (edits.device_nodes if edits else ())]
     for node, access in asked:
         nodes[node["path"]] = node
         if access and not host.privileged:
@@ -116,12 +118,23 @@ def _tree(folder: str) -> list[str]:
     return found
 
 
+def _cdi_edits(host: HostConfig) -> cdi.Edits | None:
+    if not host.device_requests:
+        return None
+    # few containers have any
+    from moby_tui.engine.runtime import cdi
+
+    return cdi.resolve(host.device_requests)
+
+
 def _cdi_node(device: cdi.DeviceNode) -> tuple[Json, str]:
     """A node as its CDI file has it; what the file leaves out is the host's (CDI specification, "deviceNodes")."""
     source = device.host_path or device.path
     node = _node(source, device.path)
     if node is None:
         if device.type not in ("b", "c", "u") or device.major is None or device.minor is None:
+            from moby_tui.engine.runtime import cdi
+
             raise cdi.failed(f"{source} is not a device of this machine")
         node = {"path": device.path, "major": device.major, "minor": device.minor, "fileMode": 0o600, "uid": 0, "gid": 0}
     changes = {

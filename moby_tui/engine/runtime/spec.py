@@ -6,19 +6,22 @@ Specification: opencontainers/runtime-spec 1.2, config.md and config-linux.md.
 from __future__ import annotations
 
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from moby_tui.engine.policy.security import SecurityProfile
-from moby_tui.engine.runtime import cdi, init, isolation, resources
 from moby_tui.engine.runtime import devices as device_list
+from moby_tui.engine.runtime import init, isolation, resources
 from moby_tui.engine.runtime.isolation import Isolation
 from moby_tui.engine.runtime.plan.defaults import STAGED, SYS
 from moby_tui.engine.runtime.user import User
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.schema.container import BindOptions, ExecCreate, MountPoint
+
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime import cdi
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STRICT = ["nosuid", "noexec", "nodev"]
@@ -65,7 +68,7 @@ def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *,
     }
     if host.init:
         _put_init_first(configuration, paths)
-    if devices.edits != cdi.Edits():
+    if devices.edits is not None:
         _edit(configuration, devices.edits)
     return configuration
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter
@@ -26,8 +27,7 @@ UsedBy = Callable[[str], list[tuple[str, bool]]]
 _GRACE = 3600.0
 
 
-@dataclass(frozen=True)
-class Prunable:
+class Prunable(msgspec.Struct, frozen=True):
     """What a prune takes: images with their references, what it will say of them, and the layers and blobs that go with it."""
 
     images: list[tuple[ImageRecord, list[str]]]
