@@ -21,7 +21,7 @@ from history import actions
 from moby_tui.engine.containers import boot, restarting
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import open_cgroup
-from moby_tui.engine.runtime.restart import Restarts
+from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotModified
 from moby_tui.schema.container import ContainerInspect, PortBinding, RestartPolicy

@@ -10,7 +10,7 @@ import asyncio
 import logging
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.runtime.restart import Restarts
+from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME, State
 from moby_tui.errors import Conflict, MobyError, NotFound, NotModified

@@ -102,7 +102,7 @@ class External:
         self._clear()
 
     def _clear(self) -> None:
-        from moby_tui.engine.runtime.monitor import remove_tree
+        from moby_tui.engine.kernel.folders import remove_tree
 
         remove_tree(self._folder)
 

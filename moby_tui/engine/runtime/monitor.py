@@ -23,6 +23,7 @@ from moby_tui.engine.kernel import fault, netlink, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, files, open_cgroup
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
+from moby_tui.engine.kernel.folders import remove_tree
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.birth import Birth
@@ -37,6 +38,7 @@ from moby_tui.engine.runtime.plan import joining
 from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, open_binds, open_own_sources
 from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.plan.stage import Stage, compile_stage
+from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.runtime.standby import SAMPLE, Standby
 from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.runtime.terminal import mount_devpts
@@ -51,7 +53,6 @@ _ATTACH_SECONDS = 1.0
 #: How soon it is looked again whether a descriptor is free for a connection.
 _FULL_SECONDS = 0.1
 _WARM_ROUNDS = 8
-_REMOVALS = 100
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
 _WHILE_RESTARTING = ("signal", "policy")
@@ -149,7 +150,7 @@ class Monitor:
         self.log: ContainerLog | None = None
         self.stdio: Stdio | None = None
         self.executions: dict[str, Execution] = {}
-        self.restarts = restart.Restarts(order.restart)
+        self.restarts = Restarts(order.restart)
         self.health: HealthCheck | None = None
         self.hooks: HookStages | None = None
         self.runtime: External | None = self._other_runtime(order)
@@ -862,34 +863,5 @@ def _set_oom_score(pid: int, spec: Spec) -> None:
 def _unlink(path: str) -> None:
     try:
         os.unlink(path)
-    except FileNotFoundError:
-        pass
-
-
-def remove_tree(path: str) -> None:
-    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error.
-
-    Nor is a lock that another makes in it meanwhile: that one finds the container gone, and makes no more.
-    """
-    for _ in range(_REMOVALS):
-        try:
-            for entry in list(os.scandir(path)):
-                _remove(entry)
-            os.rmdir(path)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY:
-                raise
-        else:
-            return
-
-
-def _remove(entry: os.DirEntry[str]) -> None:
-    try:
-        if entry.is_dir(follow_symlinks=False):
-            remove_tree(entry.path)
-        else:
-            os.unlink(entry.path)
     except FileNotFoundError:
         pass

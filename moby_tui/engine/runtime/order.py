@@ -70,7 +70,7 @@ class Order:
         self.teardown = teardown
         #: type, action, id and attributes of what to publish after the container's end
         self.exit_events = exit_events
-        #: for ``runtime.restart.Restarts``; none where it is never started again
+        #: for ``runtime.restart_policy.Restarts``; none where it is never started again
         self.restart = restart
         #: for ``runtime.health.HealthCheck``
         self.health = health

@@ -1,8 +1,4 @@
-"""Whether, and when, a container that has ended is started again, and the doing of it (light imports: it runs in every monitor).
-
-The policies and the back-off are Docker's (docs: "Start containers automatically"; restart from 100 ms, doubled up to a minute,
-from the beginning again after ten seconds of running). All times are taken on the monotonic clock: a set clock changes nothing.
-"""
+"""The doing of a restart, by the container's own monitor (light imports: it runs in every one)."""
 
 from __future__ import annotations
 
@@ -19,46 +15,6 @@ if TYPE_CHECKING:
 #: The exit code that a shell gives a command that could not be started, by the kind of the failure.
 _EXIT_CODES = {"not_found": 127, "not_invocable": 126}
 _FAILED = 128
-
-
-class Restarts:
-    """One container's restarts. ``asked``: ``policy``, ``maximum``, ``count`` (restarts so far) and ``root`` (its mount's recipe)."""
-
-    def __init__(
-        self, asked: dict[str, object] | None, *, first: float = 0.1, longest: float = 60.0, steady: float = 10.0
-    ) -> None:
-        """``first`` and ``longest`` bound the wait, in seconds; after ``steady`` seconds of running it begins anew."""
-        asked = asked or {}
-        self.policy = str(asked.get("policy", "no"))
-        self.maximum = int(str(asked.get("maximum", 0)))
-        self.count = int(str(asked.get("count", 0)))
-        self.root = asked.get("root")
-        #: stopped, by hand or because the daemon ends: it is not started again, whatever the policy
-        self.cancelled = False
-        #: to be started again whatever the policy: it was unhealthy
-        self.demanded = False
-        #: how long to wait before the restart that ``decide`` asked for, in seconds
-        self.delay = 0.0
-        self._first, self._longest, self._steady = first, longest, steady
-
-    def change(self, asked: dict[str, object]) -> None:
-        """Another policy, from now on; ``asked`` as for a new object. The restarts so far still count."""
-        self.policy, self.maximum, self.root = str(asked["policy"]), int(str(asked["maximum"])), asked["root"]
-
-    def decide(self, code: int, ran: float) -> bool:
-        """Whether a container that ended with ``code`` after ``ran`` seconds is started again; ``delay`` then says when."""
-        if self.cancelled or not (self.demanded or self._by_policy(code)):
-            return False
-        begun = ran >= self._steady or not self.delay
-        self.delay = self._first if begun else min(self.delay * 2, self._longest)
-        self.count += 1
-        self.demanded = False
-        return True
-
-    def _by_policy(self, code: int) -> bool:
-        if self.policy == "on-failure":
-            return code != 0 and (not self.maximum or self.count < self.maximum)
-        return self.policy in ("always", "unless-stopped")
 
 
 def again(monitor: Monitor) -> bool:
