@@ -16,7 +16,6 @@ from pathlib import Path
 
 from moby_tui.engine.kernel import netns, rtnetlink
 from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request, send
-from moby_tui.engine.resources.networks import host
 from moby_tui.engine.resources.networks.addresses import gateway, mac_of
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.errors import MobyError
@@ -73,6 +72,9 @@ class Bridge:
         return True
 
     def _make_interface(self) -> None:
+        # once a boot
+        from moby_tui.engine.resources.networks import host
+
         own = gateway(self.subnet)
         host.make_bridge(self.name, mac_of(own), _mtu_to_the_world(host.routes()), own, self.subnet)
         _write_sysctl(f"ipv6/conf/{self.name}/disable_ipv6", "1")
