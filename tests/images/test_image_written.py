@@ -20,7 +20,8 @@ from image_store import Store, load, open_store
 import images_data
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.images import layers as layer_store
-from moby_tui.engine.resources.images import written
+from moby_tui.engine.resources.images import staging, written
+from moby_tui.engine.resources.images.content import Ingest
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import MobyError
 
@@ -228,19 +229,21 @@ def unpackers() -> list[int]:
 
 
 async def test_an_unpacker_that_is_killed_is_told_and_the_next_load_has_another(store: Store) -> None:
-    data = images_data.Tar().add("f", data=os.urandom(48 << 20)).bytes()
-    archive = images_data.docker_archive((images_data.ImageData([data]), ["large:1"]))
-    loading = asyncio.create_task(load(store, archive))
-    while len(unpackers()) < 2:
-        await asyncio.sleep(0.001)
-        assert not loading.done(), "too quick to be killed"
-    for pid in unpackers():
-        os.kill(pid, signal.SIGKILL)
-    with pytest.raises(MobyError, match="killed"):
-        await loading
+    data, layers = IMAGE.layers[1], store.images.layers
+    diff_id = images_data.sha256(data)
+    async with staging.claim(store.paths.staging, layers.claim_name(diff_id)) as folder:
+        with Ingest(folder / "blob") as ingest:
+            ingest.write(data[:1000])  # the child waits for the rest
+            unpacking = asyncio.create_task(layers.unpack_following(ingest, len(data), diff_id, folder))
+            while len(unpackers()) < 2:
+                await asyncio.sleep(0.001)
+            for pid in unpackers():
+                os.kill(pid, signal.SIGKILL)
+            with pytest.raises(MobyError, match="killed"):
+                await unpacking
     assert store.staged() == [] and store.layers() == set()
-    await load(store, archive)
-    assert store.layers() == {images_data.sha256(data)}
+    await load(store, ARCHIVE)
+    whole(store)
 
 
 async def test_a_cancelled_load_leaves_no_process(store: Store) -> None:
