@@ -1,27 +1,25 @@
 """Interfaces, addresses and routes as rtnetlink messages (rtnetlink(7), linux/if_link.h). IPv4.
 
-Every function but ``parse_route`` returns the bytes of a message, or of two; any may be joined and sent together.
+Every function returns the bytes of a message, or of two; any may be joined and sent together.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-import sys
 
-from moby_tui.engine.kernel.netlink import NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, attribute, attributes, message, nested, text
+from moby_tui.engine.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, attribute, message, nested, text
 
 LOOPBACK = 1
 
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_GETROUTE = 16, 17, 20, 24, 26
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 17, 20, 24
 _IFF_UP = 0x1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA, _IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 _IFLA_BRPORT_MODE = 4
 _VETH_INFO_PEER = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
-_ROUTE = struct.Struct("=BBBBBBBBL")
+_RTA_OIF, _RTA_GATEWAY = 4, 5
 _RT_TABLE_MAIN, _RTPROT_BOOT, _RT_SCOPE_UNIVERSE, _RTN_UNICAST = 254, 3, 0, 1
 
 
@@ -43,19 +41,6 @@ def new_veth(name: str, mtu: int, *, peer: str, peer_mac: bytes, peer_netns: int
         text(_IFLA_IFNAME, name),
         attribute(_IFLA_MTU, struct.pack("=L", mtu)),
         nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, "veth"), nested(_IFLA_INFO_DATA, nested(_VETH_INFO_PEER, end))),
-    )
-
-
-def new_bridge(name: str, mac: bytes, mtu: int) -> bytes:
-    """A bridge, down, with this hardware address."""
-    return message(
-        _RTM_NEWLINK,
-        NLM_F_CREATE | NLM_F_EXCL,
-        _link_header(),
-        text(_IFLA_IFNAME, name),
-        attribute(_IFLA_ADDRESS, mac),
-        attribute(_IFLA_MTU, struct.pack("=L", mtu)),
-        nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, "bridge")),
     )
 
 
@@ -98,22 +83,10 @@ def new_default_route(index: int, gateway: bytes) -> bytes:
     return message(
         _RTM_NEWROUTE,
         NLM_F_CREATE | NLM_F_EXCL,
-        _ROUTE.pack(socket.AF_INET, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, _RT_SCOPE_UNIVERSE, _RTN_UNICAST, 0),
+        struct.pack("=BBBBBBBBL", socket.AF_INET, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, _RT_SCOPE_UNIVERSE, _RTN_UNICAST, 0),
         attribute(_RTA_GATEWAY, gateway),
         attribute(_RTA_OIF, struct.pack("=L", index)),
     )
-
-
-def get_routes() -> bytes:
-    """Asks for the routes of all tables; each answer is for ``parse_route``."""
-    return message(_RTM_GETROUTE, NLM_F_DUMP, _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0))
-
-
-def parse_route(answer: bytes) -> tuple[bytes, int, int]:
-    """A route's destination, the length of its prefix, and the index of its interface, 0 where there is none."""
-    found = attributes(answer[_ROUTE.size :])
-    prefix: int = _ROUTE.unpack_from(answer)[1]
-    return found.get(_RTA_DST, bytes(4)), prefix, int.from_bytes(found.get(_RTA_OIF, b""), sys.byteorder)
 
 
 def _link_header(index: int = 0, *, up: bool = False) -> bytes:

@@ -72,7 +72,6 @@ class Bridge:
         return True
 
     def _make_interface(self) -> None:
-        # once a boot
         from moby_tui.engine.resources.networks import host
 
         own = gateway(self.subnet)

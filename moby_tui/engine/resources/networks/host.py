@@ -1,19 +1,30 @@
-"""The host's own interfaces and routes: needed once a boot, when the bridge is made."""
+"""The host's own interfaces and routes, through pyroute2.
+
+This is needed once a boot, when the bridge is made, and is imported only then: pyroute2 takes longer to import than a container to
+start. What every start does goes out as prepared messages instead (``kernel/rtnetlink.py``).
+"""
 
 from __future__ import annotations
 
+import errno
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
 
-from moby_tui.engine.kernel import rtnetlink
-from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
 
 
 def routes() -> list[tuple[IPv4Network, int]]:
-    """Destination and interface index (0: none) of every IPv4 route, in all tables. Blocking. Raises ``OSError``."""
-    with open_socket(NETLINK_ROUTE) as link:
-        found = [rtnetlink.parse_route(answer) for answer in request(link, rtnetlink.get_routes())]
-    return [(IPv4Network((destination, prefix)), index) for destination, prefix, index in found]
+    """Destination and interface index (0: none) of every IPv4 route, in all tables. Blocking."""
+    found = []
+    with IPRoute() as ip:
+        for route in ip.get_routes(family=socket.AF_INET):
+            attributes = dict(route["attrs"])
+            network = IPv4Network((attributes.get("RTA_DST", "0.0.0.0"), route["dst_len"]))
+            found.append((network, int(attributes.get("RTA_OIF", 0))))
+    return found
 
 
 def make_bridge(name: str, mac: bytes, mtu: int, address: IPv4Address, subnet: IPv4Network) -> None:
@@ -22,19 +33,24 @@ def make_bridge(name: str, mac: bytes, mtu: int, address: IPv4Address, subnet: I
     A fixed hardware address keeps it from taking over, and losing, those of its ports.
     """
     try:
-        with open_socket(NETLINK_ROUTE) as link:
-            _request_if_missing(link, rtnetlink.new_bridge(name, mac, mtu))
+        with IPRoute() as ip:
+            with _if_missing():
+                ip.link("add", ifname=name, kind="bridge", address=mac.hex(":"), mtu=mtu)
             index = socket.if_nametoindex(name)
-            broadcast = subnet.broadcast_address.packed
-            _request_if_missing(link, rtnetlink.new_address(index, address.packed, broadcast, subnet.prefixlen))
-            request(link, rtnetlink.set_up(index))
-    except OSError as error:
-        raise OSError(error.errno, f"bridge {name}: {error.strerror}") from error
+            with _if_missing():
+                ip.addr(
+                    "add", index=index, address=str(address), prefixlen=subnet.prefixlen, broadcast=str(subnet.broadcast_address)
+                )
+            ip.link("set", index=index, state="up")
+    except NetlinkError as error:
+        raise OSError(error.code, f"bridge {name}: {error}") from error
 
 
-def _request_if_missing(link: socket.socket, data: bytes) -> None:
+@contextmanager
+def _if_missing() -> Iterator[None]:
     """Lets pass that a thing is there already."""
     try:
-        request(link, data)
-    except FileExistsError:
-        pass
+        yield
+    except NetlinkError as error:
+        if error.code != errno.EEXIST:
+            raise

@@ -158,7 +158,6 @@ class NetworkManager:
         return network, IPv4Network((network.ipam.config or [])[0].subnet)
 
     async def _choose_subnet(self, network: Network) -> Network:
-        # once for each network
         from moby_tui.engine.resources.networks import host
 
         taken = [route for route, _ in await asyncio.to_thread(host.routes)]
