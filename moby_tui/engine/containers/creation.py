@@ -15,12 +15,12 @@ from moby_tui.engine.containers.inheritance import inherited
 from moby_tui.engine.containers.isolation import references, settle_references
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.volumes.manager import Resolution
 from moby_tui.engine.runtime.logs.options import validate as validate_log
-from moby_tui.engine.runtime.monitor import remove_tree
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths

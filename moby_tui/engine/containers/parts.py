@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.events.bus import EventBus
+from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images import mount_points
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime import monitor_client
-from moby_tui.engine.runtime.monitor import remove_tree
 from moby_tui.engine.runtime.monitor_client import Launcher
 from moby_tui.engine.runtime.runtimes import OURS, Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore

@@ -1,0 +1,37 @@
+"""Removal of a folder that others may be changing: unlink(2) and rmdir(2), never through a link (light imports: it runs in every monitor)."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+_REMOVALS = 100
+
+
+def remove_tree(path: str) -> None:
+    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error.
+
+    Nor is a lock that another makes in it meanwhile: that one finds the container gone, and makes no more.
+    """
+    for _ in range(_REMOVALS):
+        try:
+            for entry in list(os.scandir(path)):
+                _remove(entry)
+            os.rmdir(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        else:
+            return
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(entry.path)
+        else:
+            os.unlink(entry.path)
+    except FileNotFoundError:
+        pass
