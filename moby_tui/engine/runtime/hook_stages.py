@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import cast
 
 from moby_tui.engine.runtime import hooks
 from moby_tui.engine.runtime.execution import Execution
@@ -110,7 +109,9 @@ class _Inside:
         path = str(hook["path"])
         # the path is what is executed, whatever the first argument says
         own = {"args": hook.get("args") or [path], "env": hook.get("env") or [], "executable": path, "terminal": False}
-        request = {"id": f"hook-{number}", "process": {**cast("Spec", spec["process"]), **own}, "stdin": True}
+        process = spec["process"]
+        assert isinstance(process, dict)
+        request = {"id": f"hook-{number}", "process": {**process, **own}, "stdin": True}
         self._execution = Execution(run.loop, request, "", run.devpts, spec, self._ended)
 
     def run(self, state: bytes) -> None:
