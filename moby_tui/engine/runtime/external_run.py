@@ -13,7 +13,8 @@ from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.external import External
 from moby_tui.engine.runtime.loop import Loop
 from moby_tui.engine.runtime.order import Order
-from moby_tui.engine.runtime.plan.container import Spec, open_own_sources
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.source import open_own_sources
 from moby_tui.engine.runtime.run import Run
 from moby_tui.engine.runtime.standby import Standby
 from moby_tui.engine.runtime.standing import Standing

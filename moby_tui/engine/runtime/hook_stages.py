@@ -12,8 +12,9 @@ from moby_tui.engine.runtime import hooks
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.failure import StartFailure, write_down
 from moby_tui.engine.runtime.hooks import HookFailure
-from moby_tui.engine.runtime.plan.container import Spec, Surroundings
+from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.gate import Gate
+from moby_tui.engine.runtime.plan.surroundings import Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

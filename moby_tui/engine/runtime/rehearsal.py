@@ -9,9 +9,11 @@ from moby_tui.engine.kernel.cgroup import files, open_cgroup
 from moby_tui.engine.runtime.monitor import Monitor
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.plan import joining
-from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.plan.stage import Stage, compile_stage
+from moby_tui.engine.runtime.plan.surroundings import Surroundings
 from moby_tui.engine.runtime.standby import SAMPLE
 from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.runtime.terminal import mount_devpts

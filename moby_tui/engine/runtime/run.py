@@ -20,7 +20,10 @@ from moby_tui.engine.runtime.logs.settings import LogSettings
 from moby_tui.engine.runtime.loop import Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.plan import joining
-from moby_tui.engine.runtime.plan.container import Spec, Surroundings, compile_container, open_binds
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.container import compile_container
+from moby_tui.engine.runtime.plan.source import open_binds
+from moby_tui.engine.runtime.plan.surroundings import Surroundings
 from moby_tui.engine.runtime.standby import Standby
 from moby_tui.engine.runtime.standing import Standing
 from moby_tui.engine.runtime.stdio import Stdio
