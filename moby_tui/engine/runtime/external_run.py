@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
@@ -39,7 +38,6 @@ class ExternalRun(Run):
 
     def make(self, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
         spec = self.spec = self._read_bundle()
-        fault.point("monitor.bundle read")
         self._dismiss_standby()
         self._make_streams(spec)
         take_lock()

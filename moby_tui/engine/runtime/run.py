@@ -80,7 +80,6 @@ class Run:
         The one is called before there is anything that the last run may still be putting away, the other when there are streams.
         """
         spec = self.spec = self._read_bundle()
-        fault.point("monitor.bundle read")
         self._choose_process(spec)
         self._make_streams(spec)
         around = self.surroundings(spec)
@@ -106,6 +105,7 @@ class Run:
                 self.seccomp = program.read()
             if not self.seccomp:
                 raise ValueError(f"{self.order.seccomp} is empty; remove it and start again")
+        fault.point("monitor.bundle read")
         return spec
 
     def _choose_process(self, spec: Spec) -> None:
