@@ -18,8 +18,13 @@ DOORS = ("aiohttp.web", "textual", "typer")
 OF_EVERY_CONTAINER = (
     "moby_tui.engine.events.journal",
     "moby_tui.engine.runtime.launcher",
-    "moby_tui.engine.runtime.monitor",
+    "moby_tui.engine.runtime.rehearsal",
+    "moby_tui.engine.runtime.user_namespace",
     "moby_tui.engine.store.state",
+    # of some containers
+    "moby_tui.engine.runtime.external_run",
+    "moby_tui.engine.runtime.health",
+    "moby_tui.engine.runtime.hook_stages",
 )
 HEAVY = {
     *("aiohttp", "backports", "h11", "isal", "msgspec", "pydantic", "pyroute2", "pyte", "rich", "textual", "typer"),

@@ -14,9 +14,11 @@ from moby_tui.engine.runtime import hooks, terminal, user_namespace
 from moby_tui.engine.runtime.execution import open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report
 from moby_tui.engine.runtime.plan import joining
-from moby_tui.engine.runtime.plan.container import Surroundings, compile_container, open_binds
-from moby_tui.engine.runtime.plan.filesystem import MountOptions
+from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.gate import Gate
+from moby_tui.engine.runtime.plan.mount_options import MountOptions
+from moby_tui.engine.runtime.plan.source import open_binds
+from moby_tui.engine.runtime.plan.surroundings import Surroundings
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, removal, seccomp, trees

@@ -12,7 +12,7 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime import hooks, terminal
 from moby_tui.engine.runtime.execution import open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report
-from moby_tui.engine.runtime.plan.container import compile_exec
+from moby_tui.engine.runtime.plan.exec import compile_exec
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, seccomp

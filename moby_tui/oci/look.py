@@ -117,7 +117,7 @@ def _sample() -> dict[str, Any]:
 
 def features() -> None:
     """What this runtime can do (runtime-spec, features.md)."""
-    from moby_tui.engine.runtime.plan.filesystem import OPTION_NAMES
+    from moby_tui.engine.runtime.plan.mount_options import OPTION_NAMES
 
     print(
         json.dumps(

@@ -202,8 +202,8 @@ async def one_file(uid: int, gid: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("running", [True, False])
 async def test_copies_have_the_containers_owners(box: Box, running: bool) -> None:
-    ident = await box.start("sh", "-c", "touch /theirs; chown 5:6 /theirs; sleep 60", host=AUTO)
-    while "theirs" not in await execute(box, ident, "ls", "/"):
+    ident = await box.start("sh", "-c", "touch /theirs; chown 5:6 /theirs; touch /ready; sleep 60", host=AUTO)
+    while "ready" not in await execute(box, ident, "ls", "/"):
         pass
     if not running:
         await box.engine.containers.stop(ident, timeout=0)

@@ -15,7 +15,7 @@ from moby_tui.engine.containers.inheritance import inherited
 from moby_tui.engine.containers.isolation import references, settle_references
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.folders import remove_tree
+from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage

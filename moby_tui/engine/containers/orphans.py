@@ -11,7 +11,7 @@ from moby_tui.engine.containers import restarting
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup, remove_abandoned
-from moby_tui.engine.kernel.folders import remove_tree
+from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.store.containers import ContainerRecord

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.events.bus import EventBus
-from moby_tui.engine.kernel.folders import remove_tree
+from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images import mount_points
 from moby_tui.engine.resources.images.manager import ImageManager

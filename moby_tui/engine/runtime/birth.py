@@ -8,8 +8,7 @@ import os
 from moby_tui.engine.kernel import calls, namespaces
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime.plan import joining
-
-Spec = joining.Spec
+from moby_tui.engine.runtime.plan.configuration import Spec
 
 
 class Birth:

@@ -13,7 +13,8 @@ from moby_tui.engine.kernel.cgroup import Cgroup
 from moby_tui.engine.runtime.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.loop import READ, Loop
 from moby_tui.engine.runtime.plan import joining
-from moby_tui.engine.runtime.plan.container import Spec, compile_exec
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.exec import compile_exec
 from moby_tui.engine.runtime.plan.program import Program
 from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.store.state import write_json

@@ -18,6 +18,7 @@ from contextlib import suppress
 from moby_tui.engine.kernel import calls, fault, unix_socket
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime.failure import StartFailure
 
 TYPE_CHECKING = False
@@ -102,8 +103,6 @@ class External:
         self._clear()
 
     def _clear(self) -> None:
-        from moby_tui.engine.kernel.folders import remove_tree
-
         remove_tree(self._folder)
 
     def _read_pid(self) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
+
+from moby_tui.engine.store.state import now
 
 _MISSING = (errno.ENOENT, errno.ENOTDIR)
 
@@ -58,3 +61,9 @@ def say(error: Exception) -> str:
     if error.filename:
         return f"{error.filename}: {reason}"
     return text if reason in text.lower() else f"{text}: {reason}" if text else reason
+
+
+def write_down(folder: str, error: Exception) -> None:
+    """Adds to a container's folder what nobody is there to be told."""
+    with suppress(OSError), open(f"{folder}/monitor.err", "a") as file:
+        file.write(f"{now()} {say(error)}\n")

@@ -138,10 +138,10 @@ class HealthCheck:
         changed = self._record.judge(result, lenient=probe.lenient)
         self._record.write()
         if changed:
-            self._monitor.publish(f"health_status: {self._record.status}")
+            self._monitor.standing.publish(f"health_status: {self._record.status}")
             if self._record.status == UNHEALTHY:
                 self._act(str(self._asked["on_failure"]))
-        if self._monitor.state.status != "paused":
+        if self._monitor.standing.state.status != "paused":
             self._arm()
 
     def _act(self, action: str) -> None:
@@ -151,7 +151,7 @@ class HealthCheck:
             if action == "restart":
                 self._monitor.restarts.demanded = True
             else:
-                self._monitor.restarts.cancelled = self._monitor.state.stopped = True
+                self._monitor.restarts.cancelled = self._monitor.standing.state.stopped = True
             run = self._began
             self._send(int(str(self._asked["stop_signal"])))
             patience = float(str(self._asked["stop_timeout"]))
@@ -165,11 +165,11 @@ class HealthCheck:
 
     def _send(self, number: int) -> None:
         try:
-            signal.pidfd_send_signal(self._monitor.pidfd, number)
+            signal.pidfd_send_signal(self._monitor.run.pidfd, number)
         except ProcessLookupError:
             # it has just ended
             return
-        self._monitor.publish("kill", signal=str(int(number)))
+        self._monitor.standing.publish("kill", signal=str(int(number)))
 
 
 class Output:
@@ -220,11 +220,13 @@ class Probe:
         arguments = self._process["args"]
         assert isinstance(arguments, list)
         command = " ".join(str(word) for word in arguments)
-        monitor.publish(f"exec_create: {command}", execID=ident)
-        monitor.publish(f"exec_start: {command}", execID=ident)
+        monitor.standing.publish(f"exec_create: {command}", execID=ident)
+        monitor.standing.publish(f"exec_start: {command}", execID=ident)
         request: dict[str, object] = {"id": ident, "process": self._process}
         try:
-            self._execution = Execution(monitor.loop, request, "", monitor.devpts, monitor.spec, self._ended, self._output)
+            self._execution = Execution(
+                monitor.loop, request, "", monitor.run.devpts, monitor.run.spec, self._ended, self._output
+            )
             monitor.run_execution(self._execution)
         except StartFailure as failure:
             self._on_end(self, _NO_CODE, failure.message)

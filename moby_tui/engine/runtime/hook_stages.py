@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 import os
-from typing import cast
 
 from moby_tui.engine.runtime import hooks
 from moby_tui.engine.runtime.execution import Execution
-from moby_tui.engine.runtime.failure import StartFailure
+from moby_tui.engine.runtime.failure import StartFailure, write_down
 from moby_tui.engine.runtime.hooks import HookFailure
-from moby_tui.engine.runtime.plan.container import Spec, Surroundings
+from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.gate import Gate
+from moby_tui.engine.runtime.plan.surroundings import Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from moby_tui.engine.runtime.monitor import Monitor
+    from moby_tui.engine.runtime.run import Run
 
 _BEFORE_ROOT = ("prestart", "createRuntime", "createContainer")
 _INSIDE = "startContainer"
@@ -27,9 +27,9 @@ _INSIDE = "startContainer"
 class HookStages:
     """One container's hooks. ``before`` the clone gates are put where its first process has to wait for them."""
 
-    def __init__(self, monitor: Monitor, spec: Spec, around: Surroundings) -> None:
+    def __init__(self, run: Run, spec: Spec, around: Surroundings) -> None:
         """Raises ``ValueError`` for a hook that is badly described."""
-        self._monitor = monitor
+        self._run = run
         self._spec = spec
         hooks.check(spec)
         if any(hooks.of_stage(spec, stage) for stage in _BEFORE_ROOT):
@@ -60,7 +60,7 @@ class HookStages:
             state = self._state("creating")
             for stage in _BEFORE_ROOT[:2]:
                 hooks.run(hooks.of_stage(self._spec, stage), stage, state)
-            hooks.run(hooks.of_stage(self._spec, _BEFORE_ROOT[2]), _BEFORE_ROOT[2], state, inside=self._monitor.pidfd)
+            hooks.run(hooks.of_stage(self._spec, _BEFORE_ROOT[2]), _BEFORE_ROOT[2], state, inside=self._run.pidfd)
             gate.let_go()
         gate.close()
 
@@ -71,7 +71,7 @@ class HookStages:
             return
         if gate.arrived():
             for number, hook in enumerate(hooks.of_stage(self._spec, _INSIDE)):
-                _Inside(self._monitor, self._spec, hook, number).run(json.dumps(self._state("created")).encode())
+                _Inside(self._run, self._spec, hook, number).run(json.dumps(self._state("created")).encode())
             gate.let_go()
         gate.close()
 
@@ -87,13 +87,13 @@ class HookStages:
             try:
                 hooks.run([hook], stage, self._state(status))
             except HookFailure as failure:
-                self._monitor.note(OSError(0, str(failure)))
+                write_down(self._run.order.data, failure)
 
     def _state(self, status: str) -> dict[str, object]:
-        monitor = self._monitor
-        state: dict[str, object] = {"ociVersion": self._spec["ociVersion"], "id": monitor.order.id, "status": status}
-        state["pid"] = 0 if status == "stopped" else monitor.child
-        state["bundle"] = os.path.dirname(monitor.order.bundle)
+        run = self._run
+        state: dict[str, object] = {"ociVersion": self._spec["ociVersion"], "id": run.order.id, "status": status}
+        state["pid"] = 0 if status == "stopped" else run.child
+        state["bundle"] = os.path.dirname(run.order.bundle)
         if self._spec.get("annotations"):
             state["annotations"] = self._spec["annotations"]
         return state
@@ -102,32 +102,34 @@ class HookStages:
 class _Inside:
     """One startContainer hook."""
 
-    def __init__(self, monitor: Monitor, spec: Spec, hook: hooks.Hook, number: int) -> None:
-        self._monitor = monitor
+    def __init__(self, run: Run, spec: Spec, hook: hooks.Hook, number: int) -> None:
+        self._run = run
         self._hook = hook
         self._code = -1
         self._over = False
         path = str(hook["path"])
         # the path is what is executed, whatever the first argument says
         own = {"args": hook.get("args") or [path], "env": hook.get("env") or [], "executable": path, "terminal": False}
-        request = {"id": f"hook-{number}", "process": {**cast("Spec", spec["process"]), **own}, "stdin": True}
-        self._execution = Execution(monitor.loop, request, "", monitor.devpts, spec, self._ended)
+        process = spec["process"]
+        assert isinstance(process, dict)
+        request = {"id": f"hook-{number}", "process": {**process, **own}, "stdin": True}
+        self._execution = Execution(run.loop, request, "", run.devpts, spec, self._ended)
 
     def run(self, state: bytes) -> None:
         """Raises ``HookFailure``."""
-        monitor, execution, timeout = self._monitor, self._execution, self._hook.get("timeout")
+        run, execution, timeout = self._run, self._execution, self._hook.get("timeout")
         what = f"{_INSIDE} hook {self._hook['path']}"
-        assert monitor.cgroup is not None
+        assert run.cgroup is not None
         try:
-            execution.start(monitor.pidfd, monitor.cgroup, monitor.seccomp)
+            execution.start(run.pidfd, run.cgroup, run.seccomp)
         except StartFailure as failure:
             raise HookFailure(f"{what}: {failure.message}") from failure
         execution.serve(None)
         execution.stdio.feed(state)
         execution.stdio.peer_ended_input()
-        if not monitor.loop.run_until(lambda: self._over, float(timeout) if isinstance(timeout, int) else None):
+        if not run.loop.run_until(lambda: self._over, float(timeout) if isinstance(timeout, int) else None):
             execution.kill()
-            monitor.loop.run_until(lambda: self._over)
+            run.loop.run_until(lambda: self._over)
             raise HookFailure(f"{what}: no end after {timeout} s; it was killed")
         if self._code:
             raise HookFailure(f"{what}: exit status {self._code}")

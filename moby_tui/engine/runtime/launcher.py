@@ -87,12 +87,12 @@ def serve(engine: socket.socket, *, spare: bool = True) -> None:
     """Makes a monitor for each order until the engine is gone; ``spare`` as for ``prefork``."""
 
     # those that are not used here are there for the processes that are forked
-    from moby_tui.engine.runtime import monitor, user_namespace  # noqa: F401
+    from moby_tui.engine.runtime import rehearsal, user_namespace  # noqa: F401
     from moby_tui.engine.runtime.standby import look_ahead
 
     _leave_terminal()
     processes.set_name("moby-launcher")
-    monitor.warm()
+    rehearsal.warm()
     layout = look_ahead()
     # what was made so far is never collected, so its pages stay shared with every monitor
     gc.collect()
@@ -133,7 +133,7 @@ def _is_asked_again(engine: socket.socket) -> bool:
 
 def _stand_by(engine: socket.socket, tell: int, layout: Layout | None) -> None:
     """In the new process; never returns."""
-    from moby_tui.engine.runtime.monitor import rehearse
+    from moby_tui.engine.runtime.rehearsal import rehearse
     from moby_tui.engine.runtime.standby import stand_by
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from moby_tui.engine.kernel import fault, ids
-from moby_tui.engine.runtime.failure import StartFailure, say
+from moby_tui.engine.runtime.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.plan import joining
 
 TYPE_CHECKING = False
@@ -22,13 +20,13 @@ def again(monitor: Monitor) -> bool:
 
     It keeps its network, its ports and its log; its root is mounted anew and its control group made anew.
     """
-    restarts = monitor.restarts
+    restarts, run = monitor.restarts, monitor.run
     monitor.end_run()
     fault.point("restart.run put away")
     if monitor.loop.run_until(lambda: restarts.cancelled, restarts.delay):
         return False
     try:
-        monitor.root = mount_root(restarts.root, monitor.joined.get("user", -1), *joining.id_maps(monitor.spec))
+        run.root = mount_root(restarts.root, run.joined.get("user", -1), *joining.id_maps(run.spec))
         fault.point("restart.root mounted")
         monitor.make()
     except (OSError, ValueError) as error:
@@ -57,28 +55,22 @@ def mount_root(recipe: object, user_namespace: int, uids: ids.IdMap, gids: ids.I
 
 def _give_up(monitor: Monitor, code: int, reason: str) -> None:
     """As Docker: what does not start is not tried again."""
-    monitor.give_up()
+    monitor.run.give_up()
     monitor.end_run()
-    state = monitor.state
+    state = monitor.standing.state
     state.status, state.pid, state.exit_code, state.error = "exited", 0, code, reason
     try:
-        state.write(monitor.order.state)
+        monitor.standing.write()
     except OSError as error:
-        monitor.note(error)
+        write_down(monitor.order.data, error)
 
 
 def adopt(monitor: Monitor) -> None:
     """A stop was asked for: what is running is not started again, what waits for its restart has ended."""
     monitor.restarts.cancelled = True
-    if monitor.state.status == "restarting" and not monitor.state.pid:
-        monitor.state.status = "exited"
+    state = monitor.standing.state
+    if state.status == "restarting" and not state.pid:
+        state.status = "exited"
     if monitor.restarts.policy != "no":
         # a machine that goes down before the end is not to start it again
-        monitor.state.write(monitor.order.state)
-
-
-def close(fd: int) -> int:
-    """Closes a descriptor if there is one; returns what to put in its place."""
-    if fd >= 0:
-        os.close(fd)
-    return -1
+        monitor.standing.write()

@@ -21,16 +21,13 @@ from moby_tui.engine.kernel.cgroup import Cgroup, Layout, detect, open_cgroup
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.runtime.failure import say
 from moby_tui.engine.runtime.plan import joining
-from moby_tui.engine.runtime.plan.container import (
-    Bind,
-    Spec,
-    Surroundings,
-    compile_container,
-    settle_ahead,
-)
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.container import compile_container, settle_ahead
 from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX, DEVICE_RULES, NAMESPACES, STAGED, SYS
 from moby_tui.engine.runtime.plan.program import Program, tell_failure
+from moby_tui.engine.runtime.plan.source import Bind
 from moby_tui.engine.runtime.plan.stage import compile_stage
+from moby_tui.engine.runtime.plan.surroundings import Surroundings
 from moby_tui.engine.runtime.terminal import mount_devpts
 
 _READY = b"r"

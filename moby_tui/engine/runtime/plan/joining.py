@@ -13,9 +13,9 @@ from moby_tui.engine.kernel import calls, ids
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.namespaces import KINDS
 from moby_tui.engine.runtime.plan import identity
+from moby_tui.engine.runtime.plan.configuration import Spec, namespaces
 from moby_tui.engine.runtime.plan.program import Program
 
-Spec = dict[str, object]
 #: The mounts are never another's, and a pid namespace is joined by the monitor: see ``Birth``.
 _JOINED = ("ipc", "network", "uts", "cgroup", "time")
 
@@ -26,7 +26,7 @@ def clone_flags(spec: Spec) -> int:
 
 
 def has_user_namespace(spec: Spec) -> bool:
-    return any(namespace["type"] == "user" for namespace in _namespaces(spec))
+    return any(namespace["type"] == "user" for namespace in namespaces(spec))
 
 
 def forks(spec: Spec) -> bool:
@@ -36,7 +36,7 @@ def forks(spec: Spec) -> bool:
 
 def is_own(spec: Spec, kind: str) -> bool:
     """Whether a namespace of this kind is made for the container alone."""
-    return any(namespace["type"] == kind and "path" not in namespace for namespace in _namespaces(spec))
+    return any(namespace["type"] == kind and "path" not in namespace for namespace in namespaces(spec))
 
 
 def has_time_namespace(spec: Spec) -> bool:
@@ -70,7 +70,7 @@ def id_maps(spec: Spec) -> tuple[ids.IdMap, ids.IdMap]:
 def _new(spec: Spec) -> int:
     """Without the cgroup namespace, which is unshared later, from inside the cgroup, and that of time: see ``Birth``."""
     flags = 0
-    for namespace in _namespaces(spec):
+    for namespace in namespaces(spec):
         if "path" not in namespace and namespace["type"] not in ("cgroup", "time"):
             flags |= KINDS[str(namespace["type"])][0]
     return flags
@@ -92,7 +92,7 @@ def enter(program: Program, spec: Spec, joined: dict[str, int]) -> None:
 def enter_for_exec(program: Program, container: Spec, process: Spec, init: int) -> None:
     """Joins all namespaces of a running container's first process, the pidfd ``init``; the user namespace last."""
     flags = 0
-    for namespace in _namespaces(container):
+    for namespace in namespaces(container):
         flags |= KINDS[str(namespace["type"])][0]
     program.add("join namespaces", calls.setns, init, flags & ~processes.CLONE_NEWUSER)
     if has_user_namespace(container):
@@ -137,8 +137,3 @@ def fork(program: Program, report: int) -> None:
         return 0
 
     program.add("create process", make)
-
-
-def _namespaces(spec: Spec) -> list[Spec]:
-    linux = spec.get("linux")
-    return linux.get("namespaces") or [] if isinstance(linux, dict) else []

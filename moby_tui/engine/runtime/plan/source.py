@@ -1,79 +1,82 @@
-"""The sources of bind mounts, opened as detached trees by whoever still sees the host (light imports).
-
-Beside a path of the host a source may be a part of a volume (``subpath``) or of an image (``layers``, top-most first): keys of this
-engine's own in a mount of its configuration, because each start, also a monitor's restart, resolves them anew.
-"""
+"""The sources of bind mounts, opened as detached trees by whoever still sees the host (light imports)."""
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
-from moby_tui.engine.kernel import ids
-from moby_tui.engine.kernel import mount as kernel
-from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2
-from moby_tui.engine.runtime.plan.filesystem import MountOptions, open_bind_source
-
-Maps = tuple[ids.IdMap, ids.IdMap]
-_CLONE = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.runtime.plan import guard, joining
+from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options
+from moby_tui.engine.runtime.plan.mount_options import MountOptions
 
 
-def open_own(mount: dict[str, object], options: MountOptions, user_namespace: int, maps: Maps) -> tuple[int, bool]:
-    """The tree, and whether it is a directory. Raises ``OSError`` where the subpath is not there, or leads out of what it is in."""
-    subpath = str(mount.get("subpath") or "")
-    layers = mount.get("layers")
-    if isinstance(layers, list):
-        tree = _open_image([str(layer) for layer in layers], subpath, user_namespace, maps)
-        kernel.mount_setattr(tree, propagation=kernel.MS_PRIVATE, set=kernel.MOUNT_ATTR_RDONLY)
-        return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
-    source = str(mount["source"])
-    volume = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        found = _open_part(volume, subpath, source)
-    finally:
-        os.close(volume)
-    try:
-        return open_bind_source("", options, user_namespace, directory=found)
-    finally:
-        os.close(found)
+class Bind:
+    """A bind mount's source as a detached tree, and whether its destination may lie in /proc (see ``guard``)."""
+
+    __slots__ = ("directory", "over_proc", "tree")
+
+    def __init__(self, tree: int, directory: bool, over_proc: bool) -> None:
+        self.tree = tree
+        self.directory = directory
+        self.over_proc = over_proc
 
 
-def _open_part(top: int, subpath: str, what: str) -> int:
-    """Resolved by the kernel: a link may lead about in it, not out of it, whoever changes it meanwhile (CVE-2021-25741)."""
-    try:
-        return openat2(top, subpath, os.O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
-    except OSError as error:
-        reason = "it leads out of it" if error.errno == errno.EXDEV else os.strerror(error.errno or 0).lower()
-        raise OSError(error.errno, f"cannot access path {subpath} in {what}: {reason}") from error
+def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[Bind]:
+    """The sources of the bind mounts, for ``Surroundings.binds``. What is in ``trees``, by destination, was opened by the engine.
+
+    Opened by the monitor: a process that was made ahead sees the mounts of the host as they were then. Raises ``OSError`` on one that
+    cannot be opened, ``ValueError`` on one that may not be mounted where it is asked for.
+    """
+    binds = []
+    open_own_sources(spec, trees, user_namespace)
+    for mount in entries(spec, "mounts"):
+        if mount.get("type") == "bind":
+            source = str(mount["source"])
+            if mount["destination"] in trees:
+                tree = trees.pop(mount["destination"])
+                binds.append(Bind(tree, stat.S_ISDIR(os.fstat(tree).st_mode), over_proc=False))
+                continue
+            over_proc = guard.check_destination(str(mount["destination"]), source)
+            tree, directory = open_bind_source(source, mount_options(mount), user_namespace)
+            binds.append(Bind(tree, directory, over_proc))
+    return binds
 
 
-def _open_image(layers: list[str], subpath: str, user_namespace: int, maps: Maps) -> int:
-    # few containers come here
-    from moby_tui.engine.kernel import overlay
+def open_own_sources(spec: Spec, trees: dict[str, int], user_namespace: int) -> None:
+    """Puts what only this engine can mount into ``trees`` (see ``own_source``). Raises ``OSError``."""
+    for mount in entries(spec, "mounts"):
+        if ("subpath" in mount or "layers" in mount) and mount["destination"] not in trees:
+            from moby_tui.engine.runtime.plan import own_source
 
-    if ids.is_identity(maps[0]) and ids.is_identity(maps[1]):
-        tree = overlay.mount(layers, None)
-    else:
-        owner = ids.to_host(maps[0], ids.first(maps[0])), ids.to_host(maps[1], ids.first(maps[1]))
-        tree = overlay.mount_mapped(layers, None, user_namespace, owner)
-    if not subpath:
-        return tree
-    try:
-        return overlay.in_own_namespace(lambda: _clone_part(tree, layers[0], subpath))
-    finally:
-        os.close(tree)
+            tree, _ = own_source.open_own(mount, mount_options(mount), user_namespace, joining.id_maps(spec))
+            trees[str(mount["destination"])] = tree
 
 
-def _clone_part(tree: int, point: str, subpath: str) -> int:
-    """Only what is attached can be copied (before Linux 6.15), so it is, where nobody sees it."""
-    kernel.move_mount(tree, "", kernel.AT_FDCWD, point, kernel.MOVE_MOUNT_F_EMPTY_PATH)
-    top = os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    found = -1
-    try:
-        found = _open_part(top, subpath, "the image")
-        return kernel.open_tree(found, "", _CLONE | kernel.AT_EMPTY_PATH)
-    finally:
-        os.close(top)
-        if found >= 0:
-            os.close(found)
+def open_bind_source(
+    source: str, options: MountOptions, user_namespace: int = -1, *, directory: int = mounts.AT_FDCWD
+) -> tuple[int, bool]:
+    """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
+
+    Where ``source`` is empty it is a copy of what ``directory`` is open for.
+
+    Made before the clone: host paths cannot be reached later. With option ``idmap`` its owners are seen through the map of
+    ``user_namespace``. Raises ``OSError``.
+    """
+    flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
+    tree = mounts.open_tree(directory, source, flags | (0 if source else mounts.AT_EMPTY_PATH))
+    recursive = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
+    # private unless asked otherwise: a mount made in the container must not appear on the host
+    mounts.mount_setattr(tree, "", recursive, propagation=options.propagation or mounts.MS_PRIVATE)
+    if attributes := options.attributes:
+        # the kernel takes a way of keeping access times only in place of the other ones
+        clear = mounts.MOUNT_ATTR__ATIME if attributes & mounts.MOUNT_ATTR__ATIME else 0
+        # of the uppermost mount alone: those below have what they have, but for ``rro`` and the like (OCI, config.md, "Mounts")
+        mounts.mount_setattr(tree, "", mounts.AT_EMPTY_PATH, set=attributes, clear=clear)
+    if options.recursive_attributes or options.recursive_cleared:
+        everywhere = mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
+        mounts.mount_setattr(tree, "", everywhere, set=options.recursive_attributes, clear=options.recursive_cleared)
+    if options.idmap and user_namespace >= 0:
+        reach = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_idmap else 0)
+        mounts.mount_setattr(tree, "", reach, set=mounts.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
+    return tree, stat.S_ISDIR(os.fstat(tree).st_mode)

@@ -12,8 +12,13 @@ import os
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
+from moby_tui.engine.runtime.plan.cgroups import mount_cgroups
+from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options, section
 from moby_tui.engine.runtime.plan.defaults import STAGED
-from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan, MountOptions, mount_cgroups
+from moby_tui.engine.runtime.plan.devices import Devices
+from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan
+from moby_tui.engine.runtime.plan.masks import create_masks, make_read_only, mask, open_masks
+from moby_tui.engine.runtime.plan.mount_options import MountOptions
 from moby_tui.engine.runtime.plan.program import Program, Slot
 
 #: Where the container's root is attached.
@@ -24,7 +29,6 @@ _PROC = "/proc/"
 #: Hidden and read-only paths below /proc, which only depend on it.
 HIDDEN = tuple(path for path in MASKED_PATHS if path.startswith(_PROC))
 PROTECTED = tuple(path for path in READONLY_PATHS if path.startswith(_PROC))
-Spec = dict[str, object]
 
 
 class Stage:
@@ -35,11 +39,10 @@ class Stage:
 
     def serves(self, spec: Spec) -> set[str]:
         """The destinations of the configuration's mounts that stand on the stage exactly as they are asked for."""
-        asked = {str(mount["destination"]): mount for mount in _list(spec.get("mounts"))}
+        asked = {str(mount["destination"]): mount for mount in entries(spec, "mounts")}
         served = {str(mount["destination"]) for mount in STAGED if asked.get(str(mount["destination"])) == mount}
-        linux = spec.get("linux")
-        assert isinstance(linux, dict)
-        hidden = set(HIDDEN) <= set(_list(linux.get("maskedPaths"))) and set(PROTECTED) <= set(_list(linux.get("readonlyPaths")))
+        linux = section(spec, "linux")
+        hidden = set(HIDDEN) <= set(entries(linux, "maskedPaths")) and set(PROTECTED) <= set(entries(linux, "readonlyPaths"))
         # a mount below /proc that is hidden afterwards would show if it came after the masks
         if not hidden or any(destination.startswith(_PROC) for destination in asked):
             served.discard("/proc")
@@ -51,39 +54,40 @@ def compile_stage(program: Program, devpts: int, hierarchies: list[dict[str, obj
     stage = Stage()
     tree = program.open_slot()
     files = FileSystemPlan(program, tree)
-    _leave_host(program, files, tree)
+    devices = Devices(files)
+    _leave_host(program, files, devices, tree)
     for mount in STAGED:
         destination, kind = str(mount["destination"]), str(mount["type"])
-        options = MountOptions([str(option) for option in _list(mount["options"])])
+        options = mount_options(mount)
         if kind == "cgroup":
             mount_cgroups(files, destination, options, hierarchies)
         elif kind == "devpts":
             files.attach(devpts, destination)
         elif destination == "/dev":
-            files.mount_device_tree(options, [])
+            devices.mount_tree(options, [])
         else:
             files.attach(files.new_mount(destination, kind, options), destination)
     sys_flags = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY
     program.add("open /proc/sys", calls.openat, mounts.AT_FDCWD, b"/proc/sys", sys_flags, 0, out=stage.proc_sys)
     for path in PROTECTED:
-        files.make_read_only(path)
-    masks = files.open_masks(*MASKS)
+        make_read_only(files, path)
+    masks = open_masks(program, *MASKS)
     for path in HIDDEN:
-        files.mask(path, masks)
+        mask(files, path, masks)
     program.add("close", calls.close, masks[0])
     program.add("close", calls.close, masks[1])
     program.add("close", calls.close, tree)
     return stage
 
 
-def _leave_host(program: Program, files: FileSystemPlan, tree: Slot) -> None:
+def _leave_host(program: Program, files: FileSystemPlan, devices: Devices, tree: Slot) -> None:
     """A file system of its own becomes the root; the host's is let go, so that no mount of the host is held by a process that waits."""
     add = program.add
     add("make mounts private", calls.mount, None, b"/", None, mounts.MS_REC | mounts.MS_PRIVATE, None)
     made = files.new_mount("/", "tmpfs", MountOptions(["nosuid", "noexec", "mode=755", "size=64k"]))
     for name in ("root", "proc", "dev", "sys"):
         add(f"create /{name}", calls.mkdirat, made, name.encode(), 0o755)
-    files.create_masks(made)
+    create_masks(program, devices, made)
     add("attach stage", calls.move_mount, made, b"", mounts.AT_FDCWD, _HOST_POINT, mounts.MOVE_MOUNT_F_EMPTY_PATH)
     add("enter stage", calls.fchdir, made)
     add("pivot root", calls.pivot_root, b".", b".")
@@ -91,7 +95,3 @@ def _leave_host(program: Program, files: FileSystemPlan, tree: Slot) -> None:
     add("enter stage", calls.chdir, b"/")
     add("enter stage", calls.openat, mounts.AT_FDCWD, b"/", os.O_PATH | os.O_CLOEXEC, 0, out=tree)
     add("close", calls.close, made)
-
-
-def _list(value: object) -> list:  # type: ignore[type-arg]
-    return value if isinstance(value, list) else []

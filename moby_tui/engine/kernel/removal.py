@@ -1,4 +1,4 @@
-"""Folders of ours and their end (light imports: it runs in every monitor). What a container made is walked by ``trees``."""
+"""Removal of a folder that others may be changing: unlink(2) and rmdir(2), never through a link (light imports: it runs in every monitor)."""
 
 from __future__ import annotations
 

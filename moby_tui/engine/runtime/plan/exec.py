@@ -1,0 +1,80 @@
+"""The whole of an exec's start as one program: one more process in a container that runs."""
+
+from __future__ import annotations
+
+import os
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.runtime.plan import becoming, cgroups, identity, joining, scheduling
+from moby_tui.engine.runtime.plan.configuration import Spec, entries, section
+from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.runtime.plan.surroundings import Surroundings
+
+
+def compile_exec(
+    process: Spec,
+    *,
+    init: int,
+    container: Spec,
+    entrances: list[int],
+    terminal: int,
+    streams: tuple[int, int, int],
+    seccomp: bytes,
+    report: int,
+    monitored: bool = True,
+    preserved: int = 0,
+    listener: int = -1,
+) -> Program:
+    """Lays out one more process in a running ``container``, whose first process is the pidfd ``init``; its pid is written to ``report``.
+
+    The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
+    """
+    program = Program()
+    around = Surroundings()
+    around.terminal, around.streams, around.seccomp = terminal, streams, seccomp
+    around.monitored, around.preserved, around.listener = monitored, preserved, listener
+    around.may_set_groups = joining.may_set_groups(container)
+    affinity = section(process, "execCPUAffinity")
+    if affinity.get("initial"):
+        scheduling.set_affinity(program, str(affinity["initial"]))
+    cgroups.enter(program, entrances)
+    if affinity.get("final"):
+        # the group's own processors are set by entering it, so this comes after
+        scheduling.set_affinity(program, str(affinity["final"]))
+    identity.protect(program)
+    _enter_profile(program, str(process.get("apparmorProfile") or ""))
+    joining.enter_for_exec(program, container, process, init)
+    if "CAP_SYS_PTRACE" in entries(section(process, "capabilities"), "bounding"):
+        _enter_lowered(program, process, around, report)
+    else:
+        joining.fork(program, report)
+        program.add("new session", calls.setsid)
+        becoming.attach_streams(program, around)
+        becoming.finish(program, process, around)
+    return program
+
+
+def _enter_lowered(program: Program, process: Spec, around: Surroundings, report: int) -> None:
+    """Where the container's processes may trace any other, the one that appears among them has nothing that they do not have.
+
+    No process inside sees the one that joins; its child it does. (Otherwise the child is not dumpable until it has become the program,
+    which keeps all but CAP_SYS_PTRACE out.)
+    """
+    terminal = around.terminal
+    identity.set_streams(program, (terminal, terminal, terminal) if terminal >= 0 else around.streams)
+    becoming.lower(program, process, around)
+    joining.fork(program, report)
+    program.add("new session", calls.setsid)
+    if terminal >= 0:
+        identity.control_terminal(program, 0)
+    becoming.become_program(program, process, around)
+
+
+def _enter_profile(program: Program, profile: str) -> None:
+    """Before the container's files are in reach, through the host's own /proc: what is set for execve is handed on to the child."""
+    if profile:
+        proc = program.open_slot()
+        program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
+        identity.set_apparmor(program, proc, profile)
+        program.add("close", calls.close, proc)
