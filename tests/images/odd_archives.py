@@ -10,7 +10,6 @@ import base64
 import gzip
 import os
 import stat
-import struct
 import sys
 import tarfile
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from images_data import Tar
 from moby_tui.engine.resources.images.form import is_whiteout
+from trees import CAPABILITY
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,8 +26,6 @@ else:
 
 Archive = Callable[[], bytes | Tar]
 Tree = dict[str, str]
-
-CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
 
 
 def header(name: bytes, kind: bytes = b"0", size: int = 0, *, raw: dict[int, bytes] | None = None, link: bytes = b"") -> bytes:
