@@ -280,6 +280,12 @@ APPLIED: dict[str, tuple[Archive, Tree]] = {
     "whiteout-as-a-link": (lambda: Tar().symlink(".wh.f", "../secret"), {"f": "w"}),
     "whiteout-of-what-is-here": (lambda: Tar().add("f", data=b"x").add(".wh.f"), {"f": "f 644 x"}),
     "whiteout-of-a-directory-here": (lambda: Tar().add("d/f", data=b"x").add(".wh.d"), {"d": "d 755 opaque", "d/f": "f 644 x"}),
+    "whiteout-below-a-file": (
+        lambda: Tar().add("d/f/g").add("d/f", data=b"x").add("d/f/g/.wh.h").add("d/f/.wh.g"),
+        {"d": "d 755", "d/f": "f 644 x"},
+    ),
+    "opaque-below-a-file": (lambda: Tar().add("f", data=b"x").add("f/.wh..wh..opq"), {"f": "f 644 x"}),
+    "whiteout-below-a-whiteout": (lambda: Tar().add(".wh.d").add("d/.wh.f"), {"d": "w"}),
     "whiteout-then-the-file": (lambda: Tar().add(".wh.f").add("f", data=b"x"), {"f": "f 644 x"}),
     "whiteout-then-the-directory": (lambda: Tar().add(".wh.d").directory("d"), {"d": "d 755 opaque"}),
     "whiteout-through-a-link": (lambda: Tar().symlink("l", "..").add("l/.wh.secret"), {"l": "l ..", "secret": "w"}),

@@ -131,7 +131,7 @@ class Podman(Engine):
         return self.ask("run", "--rm", "--network", "none", *podman.LIMITS, reference, *command)
 
     def build(self, context: Path, reference: str) -> None:
-        self.ask("build", "-q", "--network", "none", *podman.LIMITS, "-t", reference, str(context))
+        self.ask("build", "-q", "--network", "none", "--cap-add", "MKNOD", *podman.LIMITS, "-t", reference, str(context))
 
     def tree(self, reference: str) -> dict[str, Entry]:
         place = self.ask("image", "mount", reference).strip()

@@ -9,16 +9,16 @@ import pytest
 from conftest import World
 from sources import MOUNTED, context
 
-from images_data import sha256
+from images_data import ImageData, busybox_rootfs, docker_archive, sha256
 from trees import Entry, everything
 
 
 @pytest.fixture(scope="session")
-def base(world: World, busybox_archive: Path) -> str:
+def base(world: World, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Debian's busybox, pushed by us."""
-    reference = world.new("busybox")
-    world.moby.load(busybox_archive)
-    world.moby.tag("busybox", reference)
+    reference, archive = world.new("busybox"), tmp_path_factory.mktemp("base") / "base.tar"
+    archive.write_bytes(docker_archive((ImageData([busybox_rootfs()]), [reference])))
+    world.moby.load(archive)
     world.moby.push(reference)
     return reference
 
