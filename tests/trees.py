@@ -1,6 +1,6 @@
 """A tree of files with one of everything, and all that there is to say of the files of a tree.
 
-``python tests/trees.py entries ROOT`` writes the latter as JSON, ``... everything FOLDER`` makes the former: for those who live in other namespaces.
+``python tests/trees.py ROOT`` writes the latter as JSON, for those who look into other namespaces.
 """
 
 from __future__ import annotations
@@ -109,8 +109,4 @@ def everything(top: Path) -> None:
 
 
 if __name__ == "__main__":
-    word, place = sys.argv[1:]
-    if word == "everything":
-        everything(Path(place))
-    else:
-        json.dump(entries(Path(place)), sys.stdout)
+    json.dump(entries(Path(sys.argv[1])), sys.stdout)

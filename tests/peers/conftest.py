@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,14 +12,17 @@ from pathlib import Path
 
 import pytest
 from engines import Docker, Engine, Moby, Podman, Umoci
+from sources import context
 
 import namespaces
 from bench.peers import docker, podman
 from bench.stage import Stage
+from images_data import ImageData, busybox_rootfs, docker_archive
 from tokens import make_certificate
 
 HOST = "registry.test"
 _PROGRAM = Path(__file__).parent / "registries.py"
+_TESTS = Path(__file__).parents[1]
 _numbers = count()
 
 
@@ -50,13 +51,15 @@ class World:
 
 
 def _serve(stage: Stage, folder: Path, kind: str, *arguments: str) -> str:
-    stage.start([sys.executable, str(_PROGRAM), kind, str(folder), *arguments])
+    stage.start([sys.executable, str(_PROGRAM), kind, str(folder), *arguments], {"PYTHONPATH": str(_TESTS)})
     told = folder.with_suffix(".address")
     for _ in range(300):
         if told.exists():
             return told.read_text()
         time.sleep(0.1)
-    raise RuntimeError(f"the registry did not start: {(stage.folder / Path(sys.executable).name).with_suffix('.log').read_text()}")
+    raise RuntimeError(
+        f"the registry did not start: {(stage.folder / Path(sys.executable).name).with_suffix('.log').read_text()}"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +67,10 @@ def world(busybox_archive: Path) -> Iterator[World]:
     folder = namespaces.folder() / f"peers-{next(_numbers)}"
     folder.mkdir()
     with Stage(folder, cgroups=(docker.CGROUP, podman.CGROUP, "moby")) as stage:
-        _own_etc(stage)
+        _own(stage, "/etc")
+        # skopeo and podman keep there what they know of layers, whatever they are told
+        _own(stage, "/var/lib")
+        (folder / "etc/hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
         address = _private_registry(stage)
         daemon = docker.Docker(stage, busybox_archive)
         config = folder / "config"
@@ -73,13 +79,13 @@ def world(busybox_archive: Path) -> Iterator[World]:
     shutil.rmtree(folder)
 
 
-def _own_etc(stage: Stage) -> None:
-    """An /etc that can be written to, and is seen on the stage alone."""
-    for name in ("etc", "etc-work"):
-        (stage.folder / name).mkdir()
-    options = f"lowerdir=/etc,upperdir={stage.folder}/etc,workdir={stage.folder}/etc-work"
-    stage.run(["mount", "-t", "overlay", "overlay", "-o", options, "/etc"])
-    (stage.folder / "etc/hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
+def _own(stage: Stage, place: str) -> None:
+    """What is changed there is seen on the stage alone."""
+    name = place.strip("/").replace("/", "-")
+    upper, work = stage.folder / name, stage.folder / f"{name}.work"
+    upper.mkdir()
+    work.mkdir()
+    stage.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={place},upperdir={upper},workdir={work}", place])
 
 
 def _private_registry(stage: Stage) -> str:
@@ -106,3 +112,22 @@ def _world(stage: Stage, config: Path, address: str, daemon: docker.Docker) -> W
     # what our login keeps, all others use
     world.moby.ask("login", "-u", "user", "-p", "secret", address)
     return world
+
+
+@pytest.fixture(scope="session")
+def base(world: World, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Debian's busybox, pushed by us."""
+    reference, archive = world.new("busybox"), tmp_path_factory.mktemp("base") / "base.tar"
+    archive.write_bytes(docker_archive((ImageData([busybox_rootfs()]), [reference])))
+    world.moby.load(archive)
+    world.moby.push(reference)
+    return reference
+
+
+@pytest.fixture(scope="session")
+def every(world: World, base: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One of everything in many layers, built and pushed by us."""
+    reference = world.new("every")
+    world.moby.build(context(tmp_path_factory.mktemp("every"), base), reference)
+    world.moby.push(reference)
+    return reference

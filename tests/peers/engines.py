@@ -20,7 +20,7 @@ _numbers = count()
 
 def tree(stage: Stage, root: str | Path) -> dict[str, Entry]:
     """What there is to say of a tree that is seen from the stage."""
-    found = json.loads(stage.run([sys.executable, str(_TREES), "entries", str(root)]).output)
+    found = json.loads(stage.run([sys.executable, str(_TREES), str(root)]).output)
     return {path: _entry(values) for path, values in found.items()}
 
 
@@ -185,9 +185,9 @@ class Umoci:
     def copy(self, source: str, target: str, *options: str) -> None:
         self.skopeo("copy", "-q", *options, source, target)
 
-    def raw(self, place: str) -> bytes:
+    def raw(self, place: str, *options: str) -> bytes:
         """The manifest, to the byte."""
-        self.skopeo("inspect", "--raw", place)
+        self.skopeo("inspect", "--raw", *options, place)
         return (self.stage.folder / "output").read_bytes()
 
     def layout(self, source: str, *options: str) -> str:
@@ -205,5 +205,9 @@ class Umoci:
     def repack(self, place: str, bundle: Path) -> None:
         self.stage.run(["umoci", "repack", "--image", place, str(bundle)])
 
+    def unpacked(self, place: str) -> dict[str, Entry]:
+        """The files of a ``layout:tag``."""
+        return tree(self.stage, self.unpack(place) / "rootfs")
+
     def tree(self, source: str) -> dict[str, Entry]:
-        return tree(self.stage, self.unpack(self.layout(source)) / "rootfs")
+        return self.unpacked(self.layout(source))

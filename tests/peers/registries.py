@@ -1,5 +1,8 @@
-"""``python tests/peers/registries.py KIND FOLDER [CERTIFICATE KEY]``: a registry for the stage, with its address in ``FOLDER.address`` once it
-is up. ``login`` asks for Basic authorization over TLS, ``token`` sends everybody to a realm, ``plain`` serves what is in FOLDER already."""
+"""``python tests/peers/registries.py KIND FOLDER [CERTIFICATE KEY]``: a registry for the stage.
+
+``login`` asks for Basic authorization over TLS, ``token`` sends everybody to a realm, ``plain`` asks nothing and serves what is in FOLDER
+already. Its address is in ``FOLDER.address`` once it is up.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 from registry import HTPASSWD, running
 from tokens import token_registry
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from trees import everything
+from trees import Entry, everything
 
 #: Every engine's containers are given these, over what the image has.
 MOUNTED = ("proc", "sys", "dev", "run", "etc", ".dockerenv")
@@ -17,9 +17,11 @@ FROM {base}
 ADD everything.tar /every/
 RUN rm -r /every/d/e /every/fifo && mkdir /every/d/e && echo new > /every/d/e/new && rm -r /every/d/sticky
 RUN ln /every/capable /every/d/same && echo more >> /every/sparse && chmod 2755 /every/d && chown 12:34 /every/null
-RUN mv /every/d/e /every/moved && echo file > /every/d/e && mknod -m 640 /every/fifo p && mknod -m 600 /every/zero c 1 5 && mv /every/d/link /every/d/moved-link
+RUN mv /every/d/e /every/moved && echo file > /every/d/e && mknod -m 640 /every/fifo p && mknod -m 600 /every/zero c 1 5 && \\
+    mv /every/d/link /every/d/moved-link
 RUN rm -r /every/moved && ln -s /nowhere /every/moved && touch -d '2001-02-03 04:05:06' /every/d /every/null && \\
-    mkdir -p -m 1777 /every/{long}/{long} && touch "/every/{long}/{long}/$(printf 'a\\377b')" && dd if=/dev/zero of=/every/holes bs=1 count=1 seek=5M
+    mkdir -p -m 1777 /every/{long}/{long} && touch "/every/{long}/{long}/$(printf 'a\\377b')" && \\
+    dd if=/dev/zero of=/every/holes bs=1 count=1 seek=5M
 COPY --chown=1234:5678 own /every/own/
 LABEL of=peers
 CMD ["true"]
@@ -49,3 +51,12 @@ def archive(tree: Path, path: Path) -> None:
     """All of a tree."""
     options = ("--format=pax", "--xattrs", "--xattrs-include=*", "--numeric-owner", "--sparse")
     subprocess.run(["tar", *options, "-cf", str(path), "-C", str(tree), "."], check=True)
+
+
+def of_the_image(tree: dict[str, Entry]) -> dict[str, Entry]:
+    return {path: entry for path, entry in tree.items() if path.partition("/")[0] not in MOUNTED}
+
+
+def differences(theirs: dict[str, Entry], ours: dict[str, Entry]) -> dict[str, tuple[Entry | None, Entry | None]]:
+    names = sorted(theirs.keys() | ours.keys())
+    return {name: (theirs.get(name), ours.get(name)) for name in names if theirs.get(name) != ours.get(name)}
