@@ -72,8 +72,9 @@ def store(domain: str, auth: RegistryAuth) -> str:
         _run_helper(helper, "store", json.dumps({"ServerURL": _key(domain), "Username": user, "Secret": secret}))
         auths[_key(domain)] = {}
     else:
-        entry = {"auth": base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode()}
-        auths[_key(domain)] = {"identitytoken": auth.identitytoken} if auth.identitytoken else entry
+        # podman and skopeo see no token where there is no user beside it
+        password, token = ("", {"identitytoken": auth.identitytoken}) if auth.identitytoken else (auth.password, {})
+        auths[_key(domain)] = {"auth": base64.b64encode(f"{auth.username}:{password}".encode()).decode()} | token
     _write(configuration)
     return "" if helper else str(config_file())
 

@@ -65,7 +65,7 @@ def test_kept_found_and_forgotten_and_the_rest_of_the_file_stays(folder: Path, d
     document = json.loads((folder / "config.json").read_text())
     assert document["psFormat"] == "x" and "other.test" in document["auths"]
     assert logins.erase(domain) and logins.find(domain) is None
-    logins.store(domain, RegistryAuth(identitytoken="token"))
+    logins.store(domain, RegistryAuth(username="me", identitytoken="token"))
     found = logins.find(domain)
     assert found is not None and found.identitytoken == "token"
 
@@ -84,7 +84,7 @@ def test_a_helper_keeps_it(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert "secret" not in (folder / "config.json").read_text() and "c2VjcmV0" not in (folder / "config.json").read_text()
     found = logins.find("reg.test")
     assert found is not None and (found.username, found.password) == ("me", "secret")
-    logins.store("reg.test", RegistryAuth(identitytoken="token"))
+    logins.store("reg.test", RegistryAuth(username="me", identitytoken="token"))
     found = logins.find("reg.test")
     assert found is not None and found.identitytoken == "token"
     assert logins.erase("reg.test") and logins.find("reg.test") is None

@@ -8,23 +8,29 @@ from bench.stage import Stage
 
 #: Root without CAP_SYS_RESOURCE cannot raise limits, and podman asks for more than it has.
 LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+CGROUP = "libpod_parent"
+
+
+def command(folder: Path) -> list[str]:
+    """``podman`` with all that it keeps in ``folder``."""
+    return [
+        "podman",
+        f"--root={folder}/d",
+        f"--runroot={folder}/r",
+        f"--tmpdir={folder}/t",
+        "--cgroup-manager=cgroupfs",
+        "--storage-driver=overlay",
+        "--runtime=crun",
+        "--events-backend=none",
+    ]
 
 
 class Podman:
-    cgroups = ("libpod_parent",)
+    cgroups = (CGROUP,)
 
     def __init__(self, stage: Stage, archive: Path) -> None:
         self._stage = stage
-        self._podman = [
-            "podman",
-            f"--root={stage.folder}/d",
-            f"--runroot={stage.folder}/r",
-            f"--tmpdir={stage.folder}/t",
-            "--cgroup-manager=cgroupfs",
-            "--storage-driver=overlay",
-            "--runtime=crun",
-            "--events-backend=none",
-        ]
+        self._podman = command(stage.folder)
         stage.run([*self._podman, "load", "-i", str(archive)])
 
     def version(self) -> str:

@@ -10,7 +10,6 @@ import base64
 import gzip
 import os
 import stat
-import struct
 import sys
 import tarfile
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from images_data import Tar
 from moby_tui.engine.resources.images.form import is_whiteout
+from trees import CAPABILITY
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,8 +26,6 @@ else:
 
 Archive = Callable[[], bytes | Tar]
 Tree = dict[str, str]
-
-CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
 
 
 def header(name: bytes, kind: bytes = b"0", size: int = 0, *, raw: dict[int, bytes] | None = None, link: bytes = b"") -> bytes:
@@ -282,6 +280,12 @@ APPLIED: dict[str, tuple[Archive, Tree]] = {
     "whiteout-as-a-link": (lambda: Tar().symlink(".wh.f", "../secret"), {"f": "w"}),
     "whiteout-of-what-is-here": (lambda: Tar().add("f", data=b"x").add(".wh.f"), {"f": "f 644 x"}),
     "whiteout-of-a-directory-here": (lambda: Tar().add("d/f", data=b"x").add(".wh.d"), {"d": "d 755 opaque", "d/f": "f 644 x"}),
+    "whiteout-below-a-file": (
+        lambda: Tar().add("d/f/g").add("d/f", data=b"x").add("d/f/g/.wh.h").add("d/f/.wh.g"),
+        {"d": "d 755", "d/f": "f 644 x"},
+    ),
+    "opaque-below-a-file": (lambda: Tar().add("f", data=b"x").add("f/.wh..wh..opq"), {"f": "f 644 x"}),
+    "whiteout-below-a-whiteout": (lambda: Tar().add(".wh.d").add("d/.wh.f"), {"d": "w"}),
     "whiteout-then-the-file": (lambda: Tar().add(".wh.f").add("f", data=b"x"), {"f": "f 644 x"}),
     "whiteout-then-the-directory": (lambda: Tar().add(".wh.d").directory("d"), {"d": "d 755 opaque"}),
     "whiteout-through-a-link": (lambda: Tar().symlink("l", "..").add("l/.wh.secret"), {"l": "l ..", "secret": "w"}),

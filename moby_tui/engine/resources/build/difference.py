@@ -127,7 +127,8 @@ class _Difference:
         first = self._first_names.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
         with trees.closing(os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)) as fd:
             if first != path:
-                header = self._header(path, status, tarfile.LNKTYPE, None)
+                # with its attributes: dockerd sets a link's owner, which costs the file its capabilities, and then what the link has
+                header = self._header(path, status, tarfile.LNKTYPE, None if stat.S_ISLNK(status.st_mode) else fd)
                 header.linkname = os.fsdecode(first)
                 yield _encoded(header)
             elif stat.S_ISREG(status.st_mode):

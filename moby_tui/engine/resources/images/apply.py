@@ -301,6 +301,8 @@ class _Layer:
     # Whiteouts hide what lower layers have, never what this one has, wherever in the archive they stand
 
     def _add_whiteout(self, directory: bytes, marker: bytes) -> None:
+        if self._is_no_directory(directory):
+            return
         if marker == _OPAQUE_MARKER:
             self._make_opaque(self._open_parent(directory))
             return
@@ -321,6 +323,16 @@ class _Layer:
                     self._make_opaque(fd)
                 finally:
                     os.close(fd)
+
+    def _is_no_directory(self, path: bytes) -> bool:
+        """Whether a file of this layer stands there, or on the way: it hides all that was below (umoci tells of each, nevertheless)."""
+        if path in self._open and not self._removed:
+            return False
+        try:
+            os.close(open_in_root(self._root, path or b".", os.O_PATH | os.O_DIRECTORY))
+        except OSError as error:
+            return error.errno == errno.ENOTDIR
+        return False
 
     @staticmethod
     def _make_opaque(directory: int) -> None:
