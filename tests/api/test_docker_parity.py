@@ -142,7 +142,7 @@ _INSPECT = {
 }
 _SUMMARY = {
     r"Created|Id|Mounts\.\d\.Source|Ports\.0\.PublicPort|SizeRootFs": _OWN,
-    r"NetworkSettings\.Networks\.bridge\.(EndpointID|NetworkID)": _OWN,
+    r"NetworkSettings\.Networks\.bridge\.(EndpointID|NetworkID|Gateway|IPAddress|MacAddress)": _OWN,
     r"HostConfig\.NetworkMode": _INSPECT[r"HostConfig\.NetworkMode"],
 }
 _MEASURED = {

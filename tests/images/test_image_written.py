@@ -246,15 +246,19 @@ async def test_an_unpacker_that_is_killed_is_told_and_the_next_load_has_another(
     whole(store)
 
 
-async def test_a_cancelled_load_leaves_no_process(store: Store) -> None:
-    data = images_data.Tar().add("f", data=os.urandom(48 << 20)).bytes()
-    loading = asyncio.create_task(load(store, images_data.docker_archive((images_data.ImageData([data]), ["large:1"]))))
-    while len(unpackers()) < 2:
-        await asyncio.sleep(0.001)
-    loading.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await loading
-    assert len(unpackers()) <= 1, "the child is gone"
+async def test_a_cancelled_unpacking_leaves_no_process(store: Store) -> None:
+    data, layers = IMAGE.layers[1], store.images.layers
+    diff_id = images_data.sha256(data)
+    async with staging.claim(store.paths.staging, layers.claim_name(diff_id)) as folder:
+        with Ingest(folder / "blob") as ingest:
+            ingest.write(data[:1000])  # the child waits for the rest
+            unpacking = asyncio.create_task(layers.unpack_following(ingest, len(data), diff_id, folder))
+            while len(unpackers()) < 2:
+                await asyncio.sleep(0.001)
+            unpacking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await unpacking
+            assert len(unpackers()) <= 1, "the child is gone"
     assert store.staged() == [] and store.layers() == set()
 
 

@@ -98,7 +98,7 @@ class Engine:
         return [line for line in self.ruleset().splitlines() if "elements" in line]
 
     def ports_of_bridge(self) -> list[str]:
-        return run(f"ip -o link show master {self.name}").splitlines()
+        return [line.split(":")[1].strip() for line in run(f"ip -o link show master {self.name}").splitlines()]
 
     def leases(self) -> list[str]:
         return sorted(path.name for path in (self.paths.networks / "bridge" / "leases").iterdir())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from box import Box
@@ -242,3 +245,25 @@ async def test_many_execs_at_once(box: Box) -> None:
 async def test_output_of_a_child_that_outlives_it_does_not_hang(box: Box) -> None:
     done = await asyncio.wait_for(box.run("sh", "-c", "sleep 300 & echo done"), 20)
     assert done.out == "done\n"
+
+
+async def test_who_leaves_a_top_leaves_no_process(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ps").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "ps").chmod(0o755)
+    ident = await box.start("sleep", "1000")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    asking = asyncio.create_task(box.engine.containers.top(ident))
+    while not _children_named("sleep"):
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert not _children_named("sleep")
+
+
+def _children_named(name: str) -> list[str]:
+    found = []
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        with suppress(FileNotFoundError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                found.append(pid)
+    return found

@@ -23,7 +23,13 @@ async def top(cgroup: str, ps_args: str) -> Top:
         raise Unavailable("top needs the program ps on the host: install procps") from error
     except ValueError as error:
         raise InvalidArgument(f"ps arguments {ps_args}: {error}") from error
-    out, err = await process.communicate()
+    try:
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            # whoever asked has left
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise InvalidArgument(f"ps: {err.decode(errors='replace').strip().splitlines()[0]}")
     lines = out.decode(errors="replace").splitlines()
