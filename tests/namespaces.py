@@ -19,6 +19,8 @@ _DISK_SIZE = 6 << 30
 #: In the environment of every process of the session: the folder that holds all its files. Its name is short, because
 #: a unix socket's path holds 107 bytes.
 SESSION = "MOBY_TEST_SESSION"
+#: In the environment, too: the network namespace that the session came from, for what has to be fetched (``nsenter --net=``).
+NETWORK = "MOBY_TEST_NETWORK"
 
 
 def _check(result: int, what: str) -> None:
@@ -79,6 +81,7 @@ def enter() -> None:
     _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0), "prctl")
     if inside():
         return
+    os.environ[NETWORK] = f"/proc/{os.getpid()}/fd/{os.open('/proc/self/ns/net', os.O_RDONLY | os.O_CLOEXEC)}"
     _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

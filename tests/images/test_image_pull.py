@@ -57,6 +57,22 @@ async def test_second_pull_is_up_to_date(store: Store, registry: Registry) -> No
     assert said[-1] == f"Status: Image is up to date for {reference}:latest"
 
 
+async def test_a_layer_that_is_there_in_another_compression(store: Store, registry: Registry) -> None:
+    """Its blob comes too, so that the image can be pushed and saved as it is; one that holds another layer is refused."""
+    image = images_data.busybox()
+    registry.push("pull/form", "gzip", image)
+    digest = registry.push("pull/form", "plain", image, compress=bytes, layer_type="application/vnd.oci.image.layer.v1.tar")
+    for tag in ("gzip", "plain"):
+        await pull(store, f"{registry.address}/pull/form:{tag}")
+    await store.images.tag(f"{registry.address}/pull/form:plain", f"{registry.address}/pull/form-again:1")
+    said = [line.aux async for line in store.images.push(f"{registry.address}/pull/form-again:1") if line.aux]
+    assert said[-1]["Digest"] == digest
+    registry.push("pull/form", "lie", image, compress=lambda layer: gzip.compress(layer[:-512] + bytes(512) * 2))
+    with pytest.raises(MobyError, match="layer verification failed"):
+        await pull(store, f"{registry.address}/pull/form:lie")
+    assert store.staged() == []
+
+
 async def test_all_tags(store: Store, registry: Registry) -> None:
     for tag in ("1", "2"):
         registry.push("pull/all", tag, images_data.ImageData([images_data.Tar().add(tag).bytes()]))

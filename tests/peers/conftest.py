@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from engines import Docker, Engine, Moby, Podman, Umoci
+from engines import Docker, Engine, Moby, Podman, Umoci, extract, tree
 from sources import context
 
 import namespaces
@@ -19,6 +19,7 @@ from bench.peers import docker, podman
 from bench.stage import Stage
 from images_data import ImageData, busybox_rootfs, docker_archive
 from tokens import make_certificate
+from trees import Entry
 
 HOST = "registry.test"
 _PROGRAM = Path(__file__).parent / "registries.py"
@@ -44,6 +45,12 @@ class World:
         """Starts a registry; its address."""
         folder = folder or self.stage.folder / f"registry-{next(_numbers)}"
         return _serve(self.stage, folder, kind, *arguments)
+
+    def tar(self, archive: Path) -> dict[str, Entry]:
+        """What GNU tar makes of an archive."""
+        root = self.stage.folder / f"tar-{next(_numbers)}"
+        extract(self.stage, archive, root)
+        return tree(self.stage, root)
 
     def new(self, name: str) -> str:
         """A reference that nobody has used."""

@@ -31,6 +31,13 @@ def _entry(values: list[object]) -> Entry:
     return entry._replace(attributes=attributes, links=0, sparse=False)
 
 
+def extract(stage: Stage, archive: Path, root: Path) -> None:
+    """With GNU tar, and all that it can keep."""
+    root.mkdir(parents=True)
+    keep = ("--xattrs", "--xattrs-include=*", "--numeric-owner", "--same-owner", "--delay-directory-restore")
+    stage.run(["tar", *keep, "-xpSf", str(archive), "-C", str(root)])
+
+
 class Engine(ABC):
     """``arguments`` and ``env`` make a command line of the engine's."""
 
@@ -114,9 +121,7 @@ class Moby(Engine):
         container = self.ask("create", reference).strip()
         self.ask("export", "-o", str(archive), container)
         self.ask("rm", container)
-        root.mkdir()
-        keep = ("--xattrs", "--xattrs-include=*", "--numeric-owner", "--same-owner", "--delay-directory-restore")
-        self.stage.run(["tar", *keep, "-xpSf", str(archive), "-C", str(root)])
+        extract(self.stage, archive, root)
         return tree(self.stage, root)
 
 

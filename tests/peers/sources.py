@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import namespaces
 from trees import Entry, everything
 
 #: Every engine's containers are given these, over what the image has.
@@ -60,3 +64,45 @@ def of_the_image(tree: dict[str, Entry]) -> dict[str, Entry]:
 def differences(theirs: dict[str, Entry], ours: dict[str, Entry]) -> dict[str, tuple[Entry | None, Entry | None]]:
     names = sorted(theirs.keys() | ours.keys())
     return {name: (theirs.get(name), ours.get(name)) for name in names if theirs.get(name) != ours.get(name)}
+
+
+def outside(*command: str | Path) -> str:
+    """Runs a command on the machine's network; its output."""
+    done = subprocess.run(["nsenter", f"--net={os.environ[namespaces.NETWORK]}", *command], capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(map(str, command))}: {(done.stdout + done.stderr).strip()[-2000:]}"
+    return done.stdout
+
+
+def debian(folder: Path) -> Path:
+    """A root that debootstrap makes of this machine's own mirror and release, as a tar, made once for all workers."""
+    made = folder / "debian.tar"
+    with open(folder / "debian.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            root = folder / "debian"
+            suite, mirror = _mirror()
+            outside("unshare", "--mount", "debootstrap", "--variant=minbase", "--include=python3", suite, root, mirror)
+            shutil.rmtree(root / "var/cache/apt/archives")
+            archive(root, made.with_suffix(".half"))
+            shutil.rmtree(root)
+            made.with_suffix(".half").rename(made)
+    return made
+
+
+def _mirror() -> tuple[str, str]:
+    """Code name and address of the distribution, as apt knows them."""
+    asked = ("--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages", "Label: Debian", "Component: main")
+    lines = outside("apt-get", "indextargets", *asked).splitlines()
+    found = [line.split() for line in lines if "-" not in line.split()[0]]
+    assert found, "apt knows no Debian: debootstrap has nothing to make a root of"
+    return found[0][0], found[0][1]
+
+
+def wheels(folder: Path, package: str) -> None:
+    """A package and what it needs, in the versions that the project knows to work, and the installer itself."""
+    project = Path(__file__).parents[2]
+    options = ("-q", "--disable-pip-version-check", "--only-binary=:all:", "-c", project / "requirements.lock", "-d", folder)
+    outside(sys.executable, "-m", "pip", "download", *options, package)
+    found = importlib.util.find_spec("pip")
+    assert found is not None and found.origin is not None
+    shutil.copytree(Path(found.origin).parent, folder / "pip", ignore=shutil.ignore_patterns("__pycache__"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import partial, staging
 from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import ContentStore, Ingest, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report
@@ -24,6 +26,7 @@ from moby_tui.schema import oci
 
 _PARALLEL_DOWNLOADS = 3
 _SHORT_ID = 12
+_PIECE = 1 << 20
 #: How many indexes may stand within one another below the one that was asked for, and how many are looked into.
 _DEEPEST_INDEX = 2
 _MOST_LISTINGS = 50
@@ -146,7 +149,7 @@ class Pull:
 
     async def _fetch_config(self, descriptor: oci.Descriptor) -> bytes:
         if not self._content.has(descriptor.digest):
-            async with staging.claim(self._staging, f"blob-{descriptor.digest.removeprefix('sha256:')}") as folder:
+            async with staging.claim(self._staging, f"blob-{_hex(descriptor)}") as folder:
                 with Ingest(folder / "blob") as ingest:
                     await self._registry.blob(descriptor, ingest, lambda _: None)
                     await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
@@ -183,19 +186,31 @@ class Pull:
         """What an earlier pull had left may have been damaged since: then it is fetched anew, once."""
         layer = _short(descriptor)
         if self._layers.has(diff_id):
-            self._report.status("Already exists", layer)
+            await self._fetch_form(descriptor, diff_id)
             return
         if self._slots.locked():
             self._report.status("Waiting", layer)
         async with staging.claim(self._staging, self._layers.claim_name(diff_id)) as folder:
             if self._layers.has(diff_id):  # another process made it while we waited
-                self._report.status("Already exists", layer)
+                await self._fetch_form(descriptor, diff_id)
                 return
             try:
                 await self._make_layer(descriptor, diff_id, folder / "kept", fresh=False)
             except _Damaged:
                 await self._make_layer(descriptor, diff_id, folder / "fresh", fresh=True)
         self._report.status("Pull complete", layer)
+
+    async def _fetch_form(self, descriptor: oci.Descriptor, diff_id: str) -> None:
+        """A layer that is there may be so in another compression: push and save need the one that the manifest names."""
+        layer = _short(descriptor)
+        if not (self._content.has(descriptor.digest) or manifests.is_foreign(descriptor)):
+            async with self._slots, staging.claim(self._staging, f"blob-{_hex(descriptor)}") as folder:
+                with Ingest(folder / "blob") as ingest:
+                    count = self._report.counter("Downloading", layer, descriptor.size)
+                    await self._registry.blob(descriptor, ingest, count)
+                    await in_thread(_verify, folder / "blob", diff_id)
+                    await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
+        self._report.status("Already exists", layer)
 
     async def _make_layer(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, *, fresh: bool) -> None:
         """Raises ``_Damaged`` where that may be the fault of what was kept, which is gone then; not with ``fresh``."""
@@ -271,5 +286,19 @@ def _remote_name(reference: Reference) -> str:
     return reference.path
 
 
+def _hex(descriptor: oci.Descriptor) -> str:
+    return descriptor.digest.removeprefix("sha256:")
+
+
 def _short(descriptor: oci.Descriptor) -> str:
-    return descriptor.digest.removeprefix("sha256:")[:_SHORT_ID]
+    return _hex(descriptor)[:_SHORT_ID]
+
+
+def _verify(blob: Path, diff_id: str) -> None:
+    """Blocking: whether a blob is the layer that it is said to be, without unpacking it."""
+    digest = hashlib.sha256()
+    with blob.open("rb") as file:
+        for piece in decompress(iter(lambda: file.read(_PIECE), b"")):
+            digest.update(piece)
+    if (actual := f"sha256:{digest.hexdigest()}") != diff_id:
+        raise MobyError(f"layer verification failed: expected diff id {diff_id}, the layer has {actual}; the image is damaged")
