@@ -13,7 +13,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup, remove_abandoned
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime import monitor_process
-from moby_tui.engine.runtime.standby import CGROUP_PARENT, CGROUP_PREFIX
+from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State, now
 from moby_tui.errors import NotFound

@@ -23,17 +23,13 @@ from moby_tui.engine.runtime.failure import say
 from moby_tui.engine.runtime.plan import joining
 from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.container import compile_container, settle_ahead
-from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
+from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX, DEVICE_RULES, NAMESPACES, STAGED, SYS
 from moby_tui.engine.runtime.plan.program import Program, tell_failure
 from moby_tui.engine.runtime.plan.source import Bind
 from moby_tui.engine.runtime.plan.stage import compile_stage
 from moby_tui.engine.runtime.plan.surroundings import Surroundings
 from moby_tui.engine.runtime.terminal import mount_devpts
 
-#: The parent of the control groups of containers that name none.
-CGROUP_PARENT = "/moby"
-#: A group whose name begins so belongs to the monitor of that pid, until it is renamed.
-CGROUP_PREFIX = "standby-"
 _READY = b"r"
 _SIZES = struct.Struct("<II")
 _MOST_DESCRIPTORS = 250

@@ -5,6 +5,10 @@ Runs in every monitor: light imports.
 
 from __future__ import annotations
 
+#: The parent of the control groups of containers that name none.
+CGROUP_PARENT = "/moby"
+#: A group whose name begins so belongs to the monitor of that pid, until it is renamed.
+CGROUP_PREFIX = "standby-"
 DEFAULT_SHM_BYTES = 64 * 1024 * 1024
 _STRICT = ["nosuid", "noexec", "nodev"]
 Mount = dict[str, object]
