@@ -11,14 +11,14 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
+from moby_tui.engine.kernel.process import boot_id
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
-from moby_tui.engine.runtime import monitor_client
-from moby_tui.engine.runtime.monitor_client import Launcher
+from moby_tui.engine.runtime.launcher_client import Launcher
 from moby_tui.engine.runtime.runtimes import Runtimes
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
@@ -92,7 +92,7 @@ class Engine:
             hooks_dirs=self.hooks_dirs,
             bus=self.events,
             publish=publish,
-            boot=monitor_client.boot_id(),
+            boot=boot_id(),
             cgroup_parent=_CGROUP_PARENT,
         )
         self.containers = ContainerService(parts)

@@ -160,7 +160,7 @@ async def test_removed_by_force_while_it_is_put_away(engine: Engine, busybox: st
     pid = state.pid
     state.status, state.pid, state.exit_code = "exited", 0, 3
     state.write(str(engine.paths.container(ident).state))
-    assert monitor_client.monitor_is_alive(lock)
+    assert monitor_process.is_alive(lock)
     await _quick(engine.containers.remove(ident, force=True))
     assert _nothing_runs(ident, monitor, pid)
 

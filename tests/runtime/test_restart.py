@@ -21,7 +21,7 @@ from history import actions
 from moby_tui.engine.containers import boot, restarting
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import open_cgroup
-from moby_tui.engine.runtime.monitor_client import monitor_is_alive
+from moby_tui.engine.runtime import monitor_process
 from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotModified
@@ -333,7 +333,7 @@ async def test_killed_monitor_is_replaced_by_the_next_engine(waiting: bool, box:
 
 async def _monitor_gone(box: Box, ident: str) -> None:
     async with asyncio.timeout(10):
-        while monitor_is_alive(box.engine.paths.container(ident).monitor_lock):
+        while monitor_process.is_alive(box.engine.paths.container(ident).monitor_lock):
             await asyncio.sleep(0.02)
 
 

@@ -14,7 +14,7 @@ from moby_tui.engine.containers.commit import mount_points
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.resources.build.step import Ended, Step
 from moby_tui.engine.resources.images.manager import ImageManager, LocalImage
-from moby_tui.engine.runtime import monitor_client, user
+from moby_tui.engine.runtime import attachment, user
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig, MountPoint
@@ -108,7 +108,7 @@ async def _created(parts: Parts, asked: ContainerCreate, step: Step) -> Containe
 async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, bytes], None], trees: Mapping[str, int]) -> int:
     """Attached before it starts, waited for before it could end: no byte and no exit is missed."""
     attachments = parts.files(record).attachments
-    stream = await monitor_client.attach_before_start(attachments, AttachOptions(), tty=False)
+    stream = await attachment.attach_before_start(attachments, AttachOptions(), tty=False)
     waiting = ending.wait(parts, record, "next-exit")
     try:
         await starting.start(parts, record, trees=trees)

@@ -10,7 +10,7 @@ from moby_tui.engine.containers import orphans
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.events.bus import Subscription
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.runtime import attachment, monitor_client, monitor_process
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.state import State
@@ -242,7 +242,7 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
         await _until_put_away(parts, record, state, force=force)
         if orphans.needs_settling(parts, record):
             await orphans.settle(parts, record, parts.state(record))
-        monitor_client.dismiss(files.attachments)
+        attachment.dismiss(files.attachments)
         told = files.data.exists()
         await asyncio.to_thread(orphans.remove_files, files.data)
         fault.point("remove.data removed")
@@ -274,6 +274,5 @@ async def _until_put_away(parts: Parts, record: ContainerRecord, state: State, *
 
 def _kill_monitor(parts: Parts, record: ContainerRecord, state: State) -> None:
     # few come here
-    from moby_tui.engine.runtime import monitor_process
 
     monitor_process.end(state.monitor, parts.files(record).monitor_lock)

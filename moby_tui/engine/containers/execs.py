@@ -14,7 +14,7 @@ import msgspec
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import capabilities, security
-from moby_tui.engine.runtime import monitor_client, spec, user
+from moby_tui.engine.runtime import attachment, monitor_client, spec, user
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
@@ -35,7 +35,7 @@ async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> s
     """Raises ``Conflict`` where the container does not run."""
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
-    monitor_client.parse_detach_keys(config.detach_keys)
+    attachment.parse_detach_keys(config.detach_keys)
     _check_running(parts, record)
     ident = os.urandom(32).hex()
     folder = parts.files(record).execs
@@ -90,7 +90,7 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
         "stdout": config.attach_stdout,
         "stderr": config.attach_stderr,
         "size": options.console_size or config.console_size,
-        "keys": monitor_client.parse_detach_keys(config.detach_keys),
+        "keys": attachment.parse_detach_keys(config.detach_keys),
         "detach": options.detach,
     }
     parts.event(f"exec_start: {' '.join(config.cmd or [])}", record, execID=ident)

@@ -12,7 +12,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup, remove_abandoned
 from moby_tui.engine.kernel.removal import remove_tree
-from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.runtime import monitor_process
 from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State, now
@@ -55,7 +55,7 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     if not state.alive and parts.networks.is_left(record.id):
         return True
     files = parts.files(record)
-    if state.alive or not files.monitor_lock.exists() or monitor_client.monitor_is_alive(files.monitor_lock):
+    if state.alive or not files.monitor_lock.exists() or monitor_process.is_alive(files.monitor_lock):
         return False
     if record.host_config.auto_remove and state.status == "exited":
         return True
@@ -140,5 +140,5 @@ def _discard_unborn(parts: Parts) -> None:
 def _discard(parts: Parts, name: str) -> None:
     """A folder without a row: the container was removed while its creator or remover died. Nobody can be using it."""
     files = parts.paths.container(name)
-    if not monitor_client.monitor_is_alive(files.monitor_lock):
+    if not monitor_process.is_alive(files.monitor_lock):
         remove_files(files.run)

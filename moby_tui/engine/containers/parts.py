@@ -16,8 +16,8 @@ from moby_tui.engine.resources.images import mount_points
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
-from moby_tui.engine.runtime import monitor_client
-from moby_tui.engine.runtime.monitor_client import Launcher
+from moby_tui.engine.runtime import monitor_client, monitor_process
+from moby_tui.engine.runtime.launcher_client import Launcher
 from moby_tui.engine.runtime.runtimes import OURS, Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
@@ -88,7 +88,7 @@ class Parts(msgspec.Struct, frozen=True):
         files = self.files(record)
         state = State.read(str(files.state))
         if state.status == DAMAGED:
-            runs = monitor_client.monitor_is_alive(files.monitor_lock)
+            runs = monitor_process.is_alive(files.monitor_lock)
             state.status, state.boot, state.error = "running" if runs else "exited", self.boot, "its state file was damaged"
         return state
 
@@ -96,7 +96,7 @@ class Parts(msgspec.Struct, frozen=True):
         """Whether the state speaks of a run that nobody watches any more: the monitor was killed, or the machine was restarted."""
         files = self.files(record)
         unfinished = state.alive or state.pid != 0
-        return unfinished and (state.boot != self.boot or not monitor_client.monitor_is_alive(files.monitor_lock))
+        return unfinished and (state.boot != self.boot or not monitor_process.is_alive(files.monitor_lock))
 
     def lock(self, record: ContainerRecord) -> FileLock:
         """The lock of whoever changes the container. Use ``async with locked(...)``."""

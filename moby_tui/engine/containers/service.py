@@ -19,7 +19,7 @@ from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.images.describe import timestamp
-from moby_tui.engine.runtime import archive, monitor_client
+from moby_tui.engine.runtime import archive, attachment, monitor_client
 from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
@@ -189,7 +189,7 @@ class ContainerService(Runs):
     async def attach(self, ref: str, options: AttachOptions) -> Stream:
         """A created container may be attached to: its stream then begins with the first byte that it writes."""
         record = self._parts.get(ref)
-        monitor_client.parse_detach_keys(options.detach_keys)
+        attachment.parse_detach_keys(options.detach_keys)
         if options.logs or not options.stream:
             return await self._attach_with_history(record, options)
         return await self._attach_live(record, options)
@@ -204,7 +204,7 @@ class ContainerService(Runs):
         if state.alive:
             stream = await monitor_client.attach(files.socket, options, self._parts.patience(record), tty=record.config.tty)
         else:
-            stream = await monitor_client.attach_before_start(files.attachments, options, tty=record.config.tty)
+            stream = await attachment.attach_before_start(files.attachments, options, tty=record.config.tty)
         self._parts.event("attach", record)
         return stream
 

@@ -18,7 +18,7 @@ from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import security
 from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
-from moby_tui.engine.runtime import monitor_client, spec, user
+from moby_tui.engine.runtime import attachment, spec, user
 from moby_tui.engine.runtime.isolation import Isolation
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.store.containers import ContainerRecord
@@ -85,7 +85,7 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
         # the last: no thread can be started
         if not await _settle_killed(parts, record, files):
             _record_failure(files, error)
-        monitor_client.dismiss(files.attachments)
+        attachment.dismiss(files.attachments)
         if record.host_config.auto_remove and files.data.exists():
             _remove(parts, record, files)
         raise

@@ -1,10 +1,27 @@
-"""The monitor as a process, for an engine that cannot talk to it any more."""
+"""The monitor as a process: whether it is there, and its end, for an engine that cannot talk to it any more."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
+
+
+def is_alive(lock: Path) -> bool:
+    """Whether somebody holds the monitor's lock."""
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def end(pid: int, lock: str | os.PathLike[str]) -> bool:
