@@ -48,9 +48,9 @@ class Argument:
         self.name, self.metavar, self.many, self.required = name, metavar, many, required
 
 
-def switch(*names: str, help: str) -> Any:
+def switch(*names: str, help: str, default: bool = False) -> Any:
     """A boolean flag, off unless given."""
-    return Option(names, help=help, default=False)
+    return Option(names, help=help, default=default)
 
 
 def many(*names: str, help: str, metavar: str = "list") -> Any:

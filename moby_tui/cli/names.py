@@ -77,8 +77,8 @@ LEAVES = {
     "info": "system",
     "inspect": "inspect",
     "version": "version",
-    "daemon": "doors",
-    "tui": "doors",
+    "daemon": "daemon",
+    "tui": "tui",
     "completion": "completion",
 }
 #: What Docker has and this engine does not have yet.

@@ -1,0 +1,104 @@
+"""``moby daemon``: the engine behind a socket."""
+
+from __future__ import annotations
+
+from moby_tui.cli import session
+from moby_tui.cli.declare import Options, command, many, switch, value
+from moby_tui.cli.garbage import collect_as_usual
+from moby_tui.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.api.server.listen import Listener
+
+_DEFAULT_SOCKET = "/run/moby.sock"
+
+
+class DaemonOptions(Options):
+    host: list[str] = many("-H", "--host", help="Socket to serve on: unix://, tcp://, fd:// (may come several times)")
+    data_root: str = value("--data-root", help="Where images, containers and volumes are kept", metavar="path")
+    exec_root: str = value("--exec-root", help="Where the state of running containers is kept", metavar="path")
+    group: str = value("-G", "--group", help="Group whose members may use the unix socket", default="moby")
+    debug: bool = switch("-D", "--debug", help="Log what is asked and answered")
+    live_restore: bool = switch(
+        "--live-restore/--no-live-restore", help="Let containers live on when the daemon ends", default=True
+    )
+    shutdown_timeout: int = value(
+        "--shutdown-timeout",
+        help="Without live restore, seconds to let containers without a stop timeout of their own end",
+        default=15,
+        metavar="int",
+    )
+    add_runtime: list[str] = many(
+        "--add-runtime", help="Register another OCI runtime: name=path (may come several times)", metavar="runtime"
+    )
+    userns_remap: str = value(
+        "--userns-remap",
+        help="Run containers in a user namespace, with the ids of this user in /etc/subuid: default or user[:group]",
+    )
+    default_runtime: str = value("--default-runtime", help="Runtime of containers that name none", default="moby")
+
+
+@command(
+    "daemon",
+    DaemonOptions,
+    epilog="""\b
+Examples:
+  moby daemon -H unix:///run/moby.sock
+  DOCKER_HOST=unix:///run/moby.sock docker ps
+""",
+)
+def daemon(options: DaemonOptions) -> None:
+    """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on.
+
+    Containers that ended with the machine or the last daemon are started first, where their restart policy says so.
+    """
+    import logging
+
+    given = session.current()
+    chosen = session.Session(
+        data_root=options.data_root or given.data_root,
+        exec_root=options.exec_root or given.exec_root,
+        debug=options.debug or given.debug,
+    )
+    chosen.hooks_dirs, chosen.signature_policy = given.hooks_dirs, given.signature_policy
+    session.use(chosen)
+    logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    fallback = f"unix://{chosen.exec_root}/moby.sock" if chosen.exec_root else f"unix://{_DEFAULT_SOCKET}"
+    hosts = options.host or ([given.host] if given.host else [fallback])
+    runtimes = _runtimes(options.add_runtime)
+    session.call(lambda client: _serve(client, hosts, options, runtimes))
+
+
+def _runtimes(given: list[str]) -> dict[str, str]:
+    pairs = [entry.partition("=") for entry in given]
+    for name, equals, path in pairs:
+        if not (name and equals and path):
+            raise InvalidArgument(f"invalid value for --add-runtime: {name}: give it as name=path")
+    return {name: path for name, _, path in pairs}
+
+
+async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runtimes: dict[str, str]) -> None:
+    from moby_tui.api.server.serve import serve
+    from moby_tui.engine.engine import Engine, check_caller, socket_group
+
+    gid = socket_group(options.group)
+    assert isinstance(client, Engine)
+    for name, path in runtimes.items():
+        client.runtimes.add(name, path)
+    client.runtimes.default = options.default_runtime
+    client.remap.set(options.userns_remap)
+    client.system.live_restore = options.live_restore
+    await client.containers.restore()
+    collect_as_usual()
+    await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
+    if not options.live_restore:
+        await client.containers.shut_down(options.shutdown_timeout)
+
+
+def _announce(listeners: Sequence[Listener]) -> None:
+    for listener in listeners:
+        print(f"API listening on {listener.address}", flush=True)
