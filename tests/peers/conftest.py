@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -71,7 +72,7 @@ def _serve(stage: Stage, folder: Path, kind: str, *arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def world(busybox_archive: Path) -> Iterator[World]:
-    folder = namespaces.folder() / f"peers-{next(_numbers)}"
+    folder = namespaces.folder() / f"peers-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
     folder.mkdir()
     with Stage(folder, cgroups=(docker.CGROUP, podman.CGROUP, "moby")) as stage:
         _own(stage, "/etc")

@@ -50,6 +50,10 @@ def built(request: pytest.FixtureRequest, world: World, base: str, tmp_path_fact
     return request.param, reference
 
 
+#: By builder and reader. umoci tells of whiteouts after the folder that they are in, and podman leaves it with the time at which it made them.
+_THEIR_OWN = {("umoci", "podman"): {"every"}}
+
+
 def test_everybody_reads_the_same(world: World, built: tuple[str, str]) -> None:
     builder, reference = built
     raw = world.umoci.raw(f"docker://{reference}")
@@ -64,7 +68,8 @@ def test_everybody_reads_the_same(world: World, built: tuple[str, str]) -> None:
         assert engine.layers(reference) == configuration["rootfs"]["diff_ids"], engine.name
         assert sha256(raw) in engine.digests(reference), engine.name
         assert engine.run(reference, "cat", "/every/capable") == "x", engine.name
-        assert differences(of_the_image(engine.tree(reference)), expected) == {}, engine.name
+        found = differences(of_the_image(engine.tree(reference)), expected)
+        assert found.keys() <= _THEIR_OWN.get((builder, engine.name), set()), (engine.name, found)
     assert differences(of_the_image(world.moby.exported(reference)), expected) == {}
 
 
@@ -77,4 +82,6 @@ def test_a_file_where_umoci_had_a_folder(world: World, every: str) -> None:
     world.umoci.repack(place, bundle)
     reference = world.new("file")
     world.umoci.copy(f"oci:{place}", f"docker://{reference}")
+    world.moby.pull(reference)
     assert world.moby.run(reference, "cat", "/every/own") == "a file"
+    assert differences(of_the_image(world.moby.tree(reference)), of_the_image(world.umoci.tree(f"docker://{reference}"))) == {}
