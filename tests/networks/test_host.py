@@ -72,6 +72,16 @@ def test_a_bridge_is_made_and_made_again() -> None:
     assert (address["local"], address["prefixlen"], address["broadcast"]) == ("10.88.0.1", 24, "10.88.0.255")
 
 
+def test_a_bridge_carries_no_more_than_the_way_to_the_world() -> None:
+    def make() -> object:
+        host.make_bridge("b0", bytes.fromhex("0242aa000001"), 1500, IPv4Address("10.88.0.1"), SUBNET)
+        return json.loads(subprocess.check_output(["ip", "-j", "link", "show", "b0"]))
+
+    narrow = ("link add d0 mtu 1300 type veth peer name d1", "link set d1 up", "link set d0 up", "addr add 10.77.0.1/24 dev d0")
+    made = _inside(*narrow, "route add default via 10.77.0.2", then=make)
+    assert isinstance(made, list) and made[0]["mtu"] == 1300
+
+
 def test_what_the_kernel_refuses_names_the_bridge() -> None:
-    with pytest.raises(OSError, match="bridge much-too-long-a-name: "):
+    with pytest.raises(OSError, match="much-too-long-a-name: "):
         _inside(then=lambda: host.make_bridge("much-too-long-a-name", bytes(6), 1500, IPv4Address("10.88.0.1"), SUBNET))

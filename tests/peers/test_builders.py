@@ -50,7 +50,7 @@ def built(request: pytest.FixtureRequest, world: World, base: str, tmp_path_fact
     return request.param, reference
 
 
-#: By builder and reader. umoci tells of whiteouts after the folder that they are in, and podman leaves it with the time at which it made them.
+#: By builder and reader. umoci tells of whiteouts after the folder that they are in, and podman leaves it with the time of their making.
 _THEIR_OWN = {("umoci", "podman"): {"every"}}
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel import netns, rtnetlink
 from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request, send
+from moby_tui.engine.resources.networks import host
 from moby_tui.engine.resources.networks.addresses import gateway, mac_of
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.errors import MobyError
@@ -72,10 +73,8 @@ class Bridge:
         return True
 
     def _make_interface(self) -> None:
-        from moby_tui.engine.resources.networks import host
-
         own = gateway(self.subnet)
-        host.make_bridge(self.name, mac_of(own), _mtu_to_the_world(host.routes()), own, self.subnet)
+        host.make_bridge(self.name, mac_of(own), _ETHERNET_MTU, own, self.subnet)
         _write_sysctl(f"ipv6/conf/{self.name}/disable_ipv6", "1")
         _write_sysctl(f"ipv4/conf/{self.name}/route_localnet", "1")
         _write_sysctl("ipv4/ip_forward", "1")
@@ -83,12 +82,6 @@ class Bridge:
 
 def set_loopback_up(namespace: int) -> None:
     netns.call(namespace, lambda: send(NETLINK_ROUTE, rtnetlink.set_up(rtnetlink.LOOPBACK)))
-
-
-def _mtu_to_the_world(routes: list[tuple[IPv4Network, int]]) -> int:
-    """What fits through the interface of the default route, and through Ethernet: nothing then need be fragmented."""
-    sizes = [_mtu(socket.if_indextoname(index)) for network, index in routes if network.prefixlen == 0 and index]
-    return min([_ETHERNET_MTU, *sizes])
 
 
 def _mtu(interface: str) -> int:

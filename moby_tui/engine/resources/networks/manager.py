@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
-from moby_tui.engine.resources.networks import addresses, files
+from moby_tui.engine.resources.networks import addresses, files, host
 from moby_tui.engine.resources.networks.bridge import set_loopback_up
 from moby_tui.engine.resources.networks.bridge_network import BridgeNetwork
 from moby_tui.engine.resources.networks.filters import matches
@@ -158,8 +158,6 @@ class NetworkManager:
         return network, IPv4Network((network.ipam.config or [])[0].subnet)
 
     async def _choose_subnet(self, network: Network) -> Network:
-        from moby_tui.engine.resources.networks import host
-
         taken = [route for route, _ in await asyncio.to_thread(host.routes)]
         return store.update(self._database, network.id, lambda row: self._settle(row, taken))
 
