@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,7 @@ class Engine:
             publish=publish,
             boot=boot_id(),
             cgroup_parent=_CGROUP_PARENT,
+            leaving=set(),
         )
         self.containers = ContainerService(parts)
         self._parts = parts
@@ -146,6 +148,8 @@ class Engine:
     async def close(self) -> None:
         """Lets go of everything; the containers live on."""
         if self._database is not None:
+            with suppress(MobyError):
+                self._parts.forget_left()
             self.events.close()
             self._launcher.close()
             await self.images.close()

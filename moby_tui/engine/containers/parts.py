@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from moby_tui.errors import InvalidArgument, NotFound
 
 #: Waits this many seconds for another process that is changing the same container.
 _LOCK_SECONDS = 60.0
+_AT_A_TIME = 32
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -45,6 +46,8 @@ class Parts(msgspec.Struct, frozen=True):
     publish: Callable[[str, str, str, dict[str, str]], object]
     boot: str
     cgroup_parent: str
+    #: started here, to be removed by their monitors, which have no database: their rows are ours to delete
+    leaving: set[str]
 
     def get(self, ref: str) -> ContainerRecord:
         """The container. One whose folder is gone was removed by its monitor: its row is deleted on the way. Raises ``NotFound``."""
@@ -55,11 +58,26 @@ class Parts(msgspec.Struct, frozen=True):
             self.forget(record)
 
     def list(self) -> list[ContainerRecord]:
-        records = self.store.list()
-        for record in records:
-            if not self.paths.container(record.id).data.exists():
-                self.forget(record)
-        return [record for record in records if self.paths.container(record.id).data.exists()]
+        self.forget_removed(self.store.ids())
+        return [record for record in self.store.list() if self.paths.container(record.id).data.exists()]
+
+    def will_leave(self, record: ContainerRecord) -> None:
+        """Notes a container that goes with its end; the rows of those before that have gone are deleted, several at a time."""
+        self.leaving.add(record.id)
+        if len(self.leaving) % _AT_A_TIME == 0:
+            self.forget_left()
+
+    def forget_left(self) -> None:
+        left = {ident for ident in self.leaving if not self.paths.container(ident).data.exists()}
+        self.forget_removed(left)
+        self.leaving.difference_update(left)
+
+    def forget_removed(self, idents: Iterable[str]) -> None:
+        """One by one: nobody may have looked for long, and they may be many."""
+        for ident in idents:
+            if not self.paths.container(ident).data.exists():
+                with suppress(NotFound):
+                    self.forget(self.store.get(ident))
 
     def forget(self, record: ContainerRecord) -> None:
         """Deletes the row of a container that is removed, and what its monitor could not: its anonymous volumes."""

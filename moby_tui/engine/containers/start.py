@@ -56,6 +56,8 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
         with refusals_told(parts.paths.data_root, parts.paths.exec_root):
             await _start(parts, record, lock, restarts, trees or {})
         fault.point("start.done")
+        if record.host_config.auto_remove:
+            parts.will_leave(record)
     finally:
         lock.release()
 

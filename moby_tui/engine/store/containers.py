@@ -88,13 +88,14 @@ class ContainerStore:
 
     def unknown(self, names: Iterable[str]) -> set[str]:
         """Those of the names that are no container's id, nor will be: no other process is creating one meanwhile."""
-        found = set(names) - self._ids()
+        found = set(names) - self.ids()
         if found:
             with self._database.transaction():
-                found -= self._ids()
+                found -= self.ids()
         return found
 
-    def _ids(self) -> set[str]:
+    def ids(self) -> set[str]:
+        """Of all containers."""
         return {row["id"] for row in self._database.query("SELECT id FROM containers")}
 
     def update(self, record: ContainerRecord) -> None:
