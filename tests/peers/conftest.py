@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import pytest
-from engines import Docker, Engine, Moby, Podman, Umoci, extract, tree
+from engines import Docker, Moby, Podman, Umoci
+from peers_world import World, serve
 from sources import context
 
 import namespaces
@@ -20,54 +17,8 @@ from bench.peers import docker, podman
 from bench.stage import Stage
 from images_data import ImageData, busybox_rootfs, docker_archive
 from tokens import make_certificate
-from trees import Entry
 
 HOST = "registry.test"
-_PROGRAM = Path(__file__).parent / "registries.py"
-_TESTS = Path(__file__).parents[1]
-_numbers = count()
-
-
-@dataclass
-class World:
-    stage: Stage
-    moby: Moby
-    podman: Podman
-    docker: Docker
-    umoci: Umoci
-    #: the domain of a registry with TLS of a private authority and a login, which everybody has
-    registry: str
-
-    @property
-    def engines(self) -> list[Engine]:
-        return [self.moby, self.podman, self.docker]
-
-    def serve(self, kind: str, *arguments: str, folder: Path | None = None) -> str:
-        """Starts a registry; its address."""
-        folder = folder or self.stage.folder / f"registry-{next(_numbers)}"
-        return _serve(self.stage, folder, kind, *arguments)
-
-    def tar(self, archive: Path) -> dict[str, Entry]:
-        """What GNU tar makes of an archive."""
-        root = self.stage.folder / f"tar-{next(_numbers)}"
-        extract(self.stage, archive, root)
-        return tree(self.stage, root)
-
-    def new(self, name: str) -> str:
-        """A reference that nobody has used."""
-        return f"{self.registry}/{name}-{next(_numbers)}:1"
-
-
-def _serve(stage: Stage, folder: Path, kind: str, *arguments: str) -> str:
-    stage.start([sys.executable, str(_PROGRAM), kind, str(folder), *arguments], {"PYTHONPATH": str(_TESTS)})
-    told = folder.with_suffix(".address")
-    for _ in range(300):
-        if told.exists():
-            return told.read_text()
-        time.sleep(0.1)
-    raise RuntimeError(
-        f"the registry did not start: {(stage.folder / Path(sys.executable).name).with_suffix('.log').read_text()}"
-    )
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +55,7 @@ def _private_registry(stage: Stage) -> str:
     own = make_certificate(
         stage.folder / "server", "-CA", str(authority), "-CAkey", str(key), "-addext", f"subjectAltName=DNS:{HOST}"
     )
-    address = _serve(stage, stage.folder / "private", "login", *map(str, own)).replace("127.0.0.1", HOST)
+    address = serve(stage, stage.folder / "private", "login", *map(str, own)).replace("127.0.0.1", HOST)
     trusted = f"/etc/docker/certs.d/{address}"
     stage.run(["mkdir", "-p", trusted])
     stage.run(["cp", str(authority), f"{trusted}/ca.crt"])

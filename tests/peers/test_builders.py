@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from engines import Engine
+from peers_world import World
 from sources import context, differences, of_the_image
 
-from conftest import World
 from images_data import sha256
 from trees import Entry, everything
 
@@ -50,8 +50,8 @@ def built(request: pytest.FixtureRequest, world: World, base: str, tmp_path_fact
     return request.param, reference
 
 
-#: By builder and reader. umoci tells of whiteouts after the folder that they are in; podman leaves it with the time at which it made them.
-_THEIR_OWN = {("umoci", "podman"): {"every"}}
+#: By builder and reader. umoci tells of whiteouts after the folder that they are in; the others leave it with the time of the unpacking.
+_THEIR_OWN = {("umoci", "podman"): {"every"}, ("umoci", "docker"): {"every"}}
 
 
 def test_everybody_reads_the_same(world: World, built: tuple[str, str]) -> None:

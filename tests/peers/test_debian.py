@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from peers_world import World
 from sources import debian, differences, of_the_image, wheels
-
-from conftest import World
 
 _APPLICATION = """\
 from rich.console import Console

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from peers_world import World
 from sources import differences, of_the_image
 
 from bench.registry import FILES_PER_LAYER, LAYERS, REPOSITORY, fill
-from conftest import World
 from images_data import sha256
 
 

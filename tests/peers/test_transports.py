@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from peers_world import World
 from sources import differences
-
-from conftest import World
 
 _OCI = "application/vnd.oci.image.layer.v1.tar"
 _SCHEMA_2 = "application/vnd.docker.image.rootfs.diff.tar"

@@ -7,9 +7,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from peers_world import World
 from sources import differences, of_the_image
 
-from conftest import World
 from images_data import sha256
 
 
