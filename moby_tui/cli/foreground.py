@@ -8,13 +8,16 @@ from contextlib import AbstractContextManager, nullcontext
 
 import msgspec
 
-from moby_tui.api.client.protocol import Client
 from moby_tui.cli.terminal import raw
 from moby_tui.cli.terminal.attachment import Attachment
 from moby_tui.cli.terminal.detach import DEFAULT, configured_keys, parse_keys
 from moby_tui.cli.terminal.signals import forwarded, own_terminal
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import AttachOptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
 
 
 class Foreground(msgspec.Struct, frozen=True):

@@ -147,7 +147,7 @@ NEVER = {
     *("rich", "shutil", "tempfile", "textual", "typer", "unittest", "urllib.request", "zipfile"),
 }
 #: All modules, the interpreter's own and the standard library's among them.
-MOST = 403
+MOST = 384
 
 
 def _modules(program: str) -> set[str]:
