@@ -60,7 +60,12 @@ class Stage:
         self.furnish()
 
     def furnish(self) -> None:
-        """Fresh roots, where the old ones hold what a failed test left."""
+        """Fresh roots, where the old ones hold what a failed test left; what of it runs is ended."""
+        for pid in leaks._with_environment(leaks.ROOT, str(self.folder)):
+            if pid != self._actor.pid:
+                leaks._kill(pid)
+        for path in leaks._cgroups(self.folder):
+            leaks._empty_cgroup(path)
         self._number += 1
         self.data, self.exec = self.folder / f"d{self._number}", self.folder / f"r{self._number}"
         answer = self.play("load", archive=str(self._archive))

@@ -119,6 +119,9 @@ def test_the_command_line_is_killed(stage: Stage, command: str) -> None:
     assert passed["status"] == 0, stage.output.read_text()
     _check(stage, command, start=False)
     for name in dict.fromkeys(passed["hits"]):
+        if needs_one and name.startswith("standby."):
+            # of the launcher before, or of one whose command has ended by then
+            continue
         if needs_one:
             stage.play("kept")
         _disturb(stage, ("command", {"line": line}), name, 1, start=False, action="kill", victim="moby-engine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -248,16 +249,17 @@ async def test_output_of_a_child_that_outlives_it_does_not_hang(box: Box) -> Non
 
 
 async def test_who_leaves_a_top_leaves_no_process(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ps").write_text("#!/bin/sh\nexec sleep 60\n")
+    asleep = shutil.copy("/bin/sleep", tmp_path / "ps-asleep")
+    (tmp_path / "ps").write_text(f"#!/bin/sh\nexec {asleep} 60\n")
     (tmp_path / "ps").chmod(0o755)
     ident = await box.start("sleep", "1000")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     asking = asyncio.create_task(box.engine.containers.top(ident))
-    while not _children_named("sleep"):
+    while not _children_named("ps-asleep"):
         await asyncio.sleep(0.01)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    assert not _children_named("sleep")
+    assert not _children_named("ps-asleep")
 
 
 def _children_named(name: str) -> list[str]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 #: A smaller blob is unpacked before a process for it would have started.
 _WORTH_A_PROCESS = 2 << 20
 _CHUNK = 1 << 18
-#: A pull's layers, and a build's, are written through together.
-_SECONDS_UNTIL_WRITTEN = 1.0
+#: By then the kernel has written most of it by itself (vm.dirty_expire_centisecs), and several transfers' layers go together.
+_SECONDS_UNTIL_WRITTEN = 90.0
 
 
 class LayerStore:
