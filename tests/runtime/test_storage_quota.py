@@ -29,7 +29,7 @@ async def limited(
     """An engine whose data root is on a file system with project quotas."""
     make = _MAKE[request.param]
     if shutil.which(make[0]) is None:
-        pytest.skip(f"{make[0]} is not installed")
+        pytest.fail(f"{make[0]} is not installed; make test installs it")
     disk, point = tmp_path / "disk", tmp_path / "mounted"
     disk.touch()
     with disk.open("r+b") as file:
