@@ -23,7 +23,7 @@ from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.pull import Image
-from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.reference import Reference, parse_tag
 from moby_tui.engine.resources.images.threads import all_of, in_thread, settled
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
@@ -188,7 +188,8 @@ class Loader:
                 items = msgspec.json.decode(described.read("manifest.json"), type=list[_DockerImage])
             except msgspec.DecodeError as error:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
-            found = [await self._docker_image(archive, item) for item in items]
+            names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
+            found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
             return self._some([loaded for loaded in found if loaded])
         if described := archive.find("index.json"):
             return await self._oci_layout(archive, described.read("index.json"))
@@ -196,20 +197,20 @@ class Loader:
             "the archive holds neither manifest.json nor index.json; to make an image of a root file system, import it"
         )
 
-    async def _docker_image(self, archive: Archive, item: _DockerImage) -> Loaded | None:
+    async def _docker_image(self, archive: Archive, item: _DockerImage, names: list[Reference]) -> Loaded | None:
         members = [archive.member(name) for name in item.layers]
         config_body = archive.member(item.config).read("configuration")
         config = manifests.read_config(config_body, len(members), item.config)
         if not self._fits(config):
             return None
         image = await self._store(config, config_body, members)
-        return Loaded(image, [parse(tag).tagged() for tag in item.repo_tags or ()])
+        return Loaded(image, names)
 
     async def _oci_layout(self, archive: Archive, body: bytes) -> list[Loaded]:
         index = manifests.read(body, oci.MEDIA_INDEX, "index.json")
         assert isinstance(index, oci.Index)
         loaded = []
-        for descriptor in index.manifests:
+        for descriptor, names in [(descriptor, _names(descriptor)) for descriptor in index.manifests]:
             document, text = self._choose(archive, descriptor)
             if document is None:
                 continue
@@ -219,7 +220,7 @@ class Loader:
                 continue
             members = [archive.blob(layer) for layer in document.layers]
             image = await self._store(config, config_body, members, (document, text))
-            loaded.append(Loaded(image, _names(descriptor), descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
+            loaded.append(Loaded(image, names, descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
         return self._some(loaded)
 
     def _fits(self, config: oci.ImageConfig) -> bool:
@@ -308,11 +309,11 @@ def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, 
 
 
 def _names(descriptor: oci.Descriptor) -> list[Reference]:
-    """The full name that containerd writes, else the layout's own where it is a name and not a bare tag."""
+    """The full name that containerd writes, else the layout's own where it is a name and not a bare tag. Raises ``InvalidArgument``."""
     for key in _NAME_ANNOTATIONS:
         name = descriptor.annotations.get(key, "")
         if name and ("/" in name or ":" in name):
-            return [parse(name).tagged()]
+            return [parse_tag(name)]
     return []
 
 
