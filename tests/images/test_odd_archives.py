@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from odd_archives import APPLIED, END, REFUSED, F, header, member, pax, record, seen, zstd
 
 from images_data import Tar
+from moby_tui.engine.archive.compression import decompress
+from moby_tui.engine.archive.tar import Reader
 from moby_tui.engine.resources.images import apply as applying
 from moby_tui.engine.resources.images import staging
 from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.compression import decompress
-from moby_tui.engine.resources.images.tar import Reader
 from moby_tui.engine.resources.images.unpack import unpack as unpack_layer
 from moby_tui.errors import InvalidArgument, StorageFull
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, open_in_root, openat2
 from moby_tui.engine.runtime import user
@@ -75,13 +76,32 @@ async def put(
     that is made belongs to ``container_user`` (as in ``Config.User``), otherwise to whom the archive says.
     Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
     """
-    from moby_tui.engine.runtime import extract
+    from moby_tui.engine.archive.incoming import consume
+    from moby_tui.engine.archive.unpack import unpack
 
-    owner = None
-    if copy_uid_gid and container_user:
-        who = user.resolve(root, container_user, [])
-        owner = who.uid, who.gid
-    await extract.extract(root, path, pieces, strict=no_overwrite_dir_non_dir, owner=owner, owners=owners or Owners())
+    known = owners or Owners()
+    who = user.resolve(root, container_user, []) if copy_uid_gid and container_user else None
+
+    def owner_of(uid: int, gid: int) -> tuple[int, int]:
+        return known.outside(who.uid, who.gid) if who else known.outside(uid, gid)
+
+    def work(chunks: Iterator[bytes]) -> None:
+        _check_destination(root, path)
+        with known.making_files():
+            unpack(chunks, root, os.fsencode(path), strict=no_overwrite_dir_non_dir, owner_of=owner_of)
+
+    await consume(pieces, work)
+
+
+def _check_destination(root: int, path: str) -> None:
+    """Raises ``NotFound``, and ``InvalidArgument`` for what is no directory."""
+    try:
+        fd = open_in_root(root, "/" + path.strip("/"), os.O_PATH)
+    except OSError as error:
+        raise NotFound(f"Could not find the file {path} in the container") from error
+    with trees.closing(fd):
+        if not status_bits.S_ISDIR(os.fstat(fd).st_mode):
+            raise InvalidArgument("extraction point is not a directory")
 
 
 def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
