@@ -27,6 +27,7 @@ _KEPT_XATTRS = (b"security.capability", b"user.")
 
 #: The owner that a member gets, of the one that the archive tells. Raises ``ValueError`` for one that cannot be.
 OwnerOf = Callable[[int, int], tuple[int, int]]
+Adapt = Callable[[tar.Entry], bool]
 
 
 def unpack(
@@ -36,20 +37,24 @@ def unpack(
     *,
     strict: bool = False,
     owner_of: OwnerOf | None = None,
-    rename: Callable[[bytes], bytes] | None = None,
+    adapt: Adapt | None = None,
+    shown: str = "",
 ) -> None:
     """Unpacks an archive, compressed or not, into the existing directory ``path`` below the directory open as ``root``.
 
     ``strict`` refuses to put a directory in the place of something else, or the reverse. Without ``owner_of`` all that is made belongs to the
-    caller. ``rename`` is asked for the place of each name, and of what a hard link names. Blocking. Raises ``InvalidArgument`` for an
-    archive that is damaged or would reach outside, ``StorageFull``, and ``MobyError`` for what the kernel refuses; what was unpacked until
-    then stays.
+    caller. ``adapt`` may change a member before it is made, and says whether it is wanted. ``shown`` is what errors call the destination.
+
+    Blocking. Raises ``InvalidArgument`` for an archive that is damaged or would reach outside, ``StorageFull``, and ``MobyError`` for what
+    the kernel refuses; what was unpacked until then stays.
     """
-    unpacking = _Unpacking(root, b"/" + path.strip(b"/"), strict, owner_of, rename or (lambda name: name))
+    path = b"/" + path.strip(b"/")
+    unpacking = _Unpacking(root, path, shown or os.fsdecode(path), strict, owner_of)
     reader = tar.Reader(decompress(chunks))
     for entry in reader:
         with _describe_failure(entry):
-            unpacking.add(entry, reader.data)
+            if adapt is None or adapt(entry):
+                unpacking.add(entry, reader.data)
     unpacking.set_directory_times()
 
 
@@ -70,16 +75,16 @@ def _describe_failure(entry: tar.Entry) -> Iterator[None]:
 class _Unpacking:
     """Members become objects below the destination."""
 
-    def __init__(self, root: int, path: bytes, strict: bool, owner_of: OwnerOf | None, rename: Callable[[bytes], bytes]) -> None:
+    def __init__(self, root: int, path: bytes, shown: str, strict: bool, owner_of: OwnerOf | None) -> None:
         self._root = root
         self._path = path
+        self._shown = shown
         self._strict = strict
         self._owner_of = owner_of
-        self._rename = rename
         self._directory_times: dict[bytes, tuple[int, int]] = {}
 
     def add(self, entry: tar.Entry, data: Callable[[], Iterator[memoryview]]) -> None:
-        name = tar.clean(self._rename(entry.name))
+        name = tar.clean(entry.name)
         if not name:
             return
         folder, _, base = name.rpartition(b"/")
@@ -117,7 +122,7 @@ class _Unpacking:
             return False
         if self._strict and is_directory != becomes_directory:
             here, there = ("directory", "non-directory") if is_directory else ("non-directory", "directory")
-            target = os.fsdecode(self._path.rstrip(b"/") + b"/" + name)
+            target = f"{self._shown.rstrip('/')}/{os.fsdecode(name)}"
             raise InvalidArgument(f'cannot overwrite {here} "{target}" with {there} "{os.fsdecode(name)}"')
         if is_directory:
             trees.remove_at(parent, base)
@@ -133,7 +138,7 @@ class _Unpacking:
 
     def _add_hard_link(self, parent: int, base: bytes, entry: tar.Entry) -> None:
         """A second name; the attributes stay those of the first (CVE-2021-32760)."""
-        folder, _, target = tar.clean(self._rename(entry.link)).rpartition(b"/")
+        folder, _, target = tar.clean(entry.link).rpartition(b"/")
         source = open_in_root(self._root, self._path + b"/" + folder, os.O_PATH | os.O_DIRECTORY)
         with trees.closing(source):
             os.link(target, base, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
@@ -178,7 +183,7 @@ class _Unpacking:
 
     @contextmanager
     def _parent(self, folder: bytes) -> Iterator[int]:
-        """The directory that a member is made in; missing ones are made, root's, 0755."""
+        """The directory that a member is made in; missing ones are made, 0755."""
         try:
             fd = open_in_root(self._root, self._path + b"/" + folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
