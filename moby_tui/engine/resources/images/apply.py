@@ -18,7 +18,7 @@ from contextlib import suppress
 from moby_tui.engine.archive import tar
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.images.form import OPAQUE, is_whiteout
+from moby_tui.engine.resources.images.form import OPAQUE, is_opaque, is_whiteout
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError
 
@@ -293,7 +293,7 @@ class _Layer:
         if hidden in (b"", b".", b".."):
             raise InvalidArgument(f"invalid archive: whiteout {os.fsdecode(marker)!r}")
         parent = self._open_parent(directory)
-        if _is_opaque(parent):
+        if is_opaque(parent):
             return
         try:
             os.mknod(hidden, stat.S_IFCHR, 0, dir_fd=parent)
@@ -368,13 +368,6 @@ def _dangling_link(parent: int, base: bytes, path: bytes) -> bytes | None:
         elif part not in (b"", b"."):
             parts.append(part)
     return b"/".join(parts)
-
-
-def _is_opaque(directory: int) -> bool:
-    try:
-        return os.getxattr(directory, OPAQUE) == b"y"
-    except OSError:
-        return False
 
 
 def _describe(fd: int, entry: tar.Entry) -> None:
