@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from moby_tui.engine.archive import limits
 from moby_tui.errors import InvalidArgument
 
 GZIP, ZSTD, XZ, BZIP2 = "gzip", "zstd", "xz", "bzip2"
@@ -26,9 +27,8 @@ _XZ_MEMORY = (128 + 8) << 20
 
 
 def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The plain bytes of a gzip, bzip2, xz, zstd or uncompressed stream. Raises ``InvalidArgument`` where it is damaged.
-
-    What a few bytes become is given in pieces: how many of them are wanted is for the caller to say.
+    """The plain bytes of a gzip, bzip2, xz, zstd or uncompressed stream. Raises ``InvalidArgument`` where it is damaged,
+    or becomes larger than ``limits.MOST_UNPACKED``.
     """
     source = iter(chunks)
     head = b""
@@ -38,7 +38,19 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
             break
     stream = _chain(head, source)
     format = detect(head)
-    return _decode(stream, _DECODERS[format]) if format else stream
+    return _bounded(_decode(stream, _DECODERS[format])) if format else stream
+
+
+def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A few bytes can become any number: they cost the time to decompress them, also where nothing of them is kept."""
+    left = most = limits.value(limits.MOST_UNPACKED)
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise InvalidArgument(
+                f"compressed data becomes more than {most} bytes; set {limits.MOST_UNPACKED[0]} to more if you trust its sender"
+            )
+        yield piece
 
 
 def detect(head: bytes) -> str:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from moby_tui.engine.archive import tar
+from moby_tui.engine.archive import limits, tar
 from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
@@ -82,6 +82,7 @@ class _Unpacking:
         self._strict = strict
         self._owner_of = owner_of
         self._directory_times: dict[bytes, tuple[int, int]] = {}
+        self._most_directories = limits.value(limits.MOST_DIRECTORIES)
 
     def add(self, entry: tar.Entry, data: Callable[[], Iterator[memoryview]]) -> None:
         name = tar.clean(entry.name)
@@ -154,6 +155,11 @@ class _Unpacking:
         with trees.closing(os.open(base, _OPEN_DIRECTORY, dir_fd=parent)) as fd:
             self._describe_open(fd, entry)
         self._directory_times[name] = entry.times
+        if len(self._directory_times) > self._most_directories:
+            raise InvalidArgument(
+                f"invalid archive: more than {self._most_directories} directories; "
+                f"set {limits.MOST_DIRECTORIES[0]} to more if you trust its sender"
+            )
 
     def _describe_open(self, fd: int, entry: tar.Entry) -> None:
         """Owner first: it takes away capabilities and the set-user-id bit."""

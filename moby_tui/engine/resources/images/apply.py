@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from moby_tui.engine.archive import tar
+from moby_tui.engine.archive import limits, tar
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images.form import OPAQUE, is_opaque, is_whiteout
@@ -35,8 +35,6 @@ _FOREIGN_XATTRS = (
 _MOST_LINKS = 40
 #: Directories kept open: archives go through a tree in some order, and come back to a directory after its subdirectories.
 _MOST_OPEN = 64
-#: Directories are remembered until all else is unpacked, in memory that the sender makes us take. A whole distribution has 30,000.
-_MOST_DIRECTORIES = 500_000
 #: The disk's trouble or ours, whatever the archive asked for.
 _NOT_THE_ARCHIVE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -91,7 +89,9 @@ class _Layer:
         self.applied = Applied()
         self._open: dict[bytes, int] = {}
         self._removed = False
+        #: until all else is unpacked, in memory that the sender makes us take
         self._directory_times: dict[bytes, tuple[int, int]] = {}
+        self._most_directories = limits.value(limits.MOST_DIRECTORIES)
 
     def close(self) -> None:
         for fd in self._open.values():
@@ -210,8 +210,11 @@ class _Layer:
         self._check_count()
 
     def _check_count(self) -> None:
-        if len(self._directory_times) + len(self.applied.implied) > _MOST_DIRECTORIES:
-            raise InvalidArgument(f"invalid archive: more than {_MOST_DIRECTORIES} directories")
+        if len(self._directory_times) + len(self.applied.implied) > self._most_directories:
+            raise InvalidArgument(
+                f"invalid archive: more than {self._most_directories} directories; "
+                f"set {limits.MOST_DIRECTORIES[0]} to more if you trust its sender"
+            )
 
     def _add_file(self, parent: int, base: bytes, name: bytes, entry: tar.Entry, data: Data) -> None:
         try:
