@@ -1,20 +1,23 @@
-"""The local half of ``moby cp``: where a copy goes, and unpacking what a container sent. The archive is hostile."""
+"""The local half of ``moby cp``: where a copy goes, packing what is sent, and unpacking what a container sent,
+which is hostile."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
-import tarfile
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from moby_tui.engine.archive import tar
 from moby_tui.engine.archive.incoming import consume
+from moby_tui.engine.archive.pack import pack
 from moby_tui.engine.archive.unpack import Adapt, unpack
 from moby_tui.errors import InvalidArgument, NotFound
 
 #: As Docker, which follows so many links from a destination.
 _MOST_LINKS = 10
+_PIECE = 1 << 20
 
 
 class Source(NamedTuple):
@@ -148,13 +151,22 @@ async def _unpacked(
         os.close(root)
 
 
-def add_tree(archive: tarfile.TarFile, path: str, name: str, *, owners: bool) -> None:
-    """Packs a file or a tree under the given name; without ``owners`` it belongs to root. Sockets are left out."""
+async def tree(path: str, name: str, *, owners: bool) -> AsyncIterator[bytes]:
+    """The tar of a file or a tree under the given name; without ``owners`` it belongs to root. Raises ``NotFound``."""
+    try:
+        top = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    except OSError as error:
+        raise NotFound(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    chunks = pack(top, name, None if owners else lambda uid, gid: (0, 0))
 
-    def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        if not owners:
-            member.uid = member.gid = 0
-            member.uname = member.gname = ""
-        return member
+    def piece() -> bytes:
+        data = bytearray()
+        while len(data) < _PIECE and (chunk := next(chunks, None)) is not None:
+            data += chunk
+        return bytes(data)
 
-    archive.add(path, arcname=name, filter=owned)
+    try:
+        while data := await asyncio.to_thread(piece):
+            yield data
+    finally:
+        os.close(top)

@@ -144,3 +144,9 @@ def test_the_command_line(cli: Cli, busybox: str, tmp_path: Path, how: str) -> N
     cli("create", "--name", "box", "imported", "x")
     cli("cp", "box:/d/f", str(tmp_path))
     assert (tmp_path / "f").read_bytes() == b"content" * 3000
+    context = tmp_path / "context"
+    context.write_bytes(COMPRESSIONS[how](images_data.Tar().add("Dockerfile", data=b"FROM imported\n").bytes()))
+    with context.open("rb") as stdin:
+        cli("build", "-t", "built", "-", stdin=stdin)
+    with archive.open("rb") as stdin:
+        cli("cp", "-", "box:/", stdin=stdin)

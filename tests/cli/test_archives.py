@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.cli.archive import add_tree, extract, placement, source
+from moby_tui.cli.archive import extract, placement, source, tree
 from moby_tui.cli.context import add_context
 from moby_tui.cli.streams import packed
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
@@ -194,19 +194,21 @@ def test_what_is_read_and_how_it_is_called(path: str, link: str, read: str, name
 
 
 async def test_a_tree_goes_through_a_pipe(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    (tree / "big").write_bytes(os.urandom(3 << 20))
+    sent = tmp_path / "tree"
+    sent.mkdir()
+    (sent / "big").write_bytes(os.urandom(3 << 20))
     target = tmp_path / "target"
     target.mkdir()
-    chunks = packed(lambda archive: add_tree(archive, str(tree), "name", owners=False))
-    await extract(chunks, str(target), name="copy", owners=False)
-    assert (target / "copy" / "big").read_bytes() == (tree / "big").read_bytes()
+    await extract(tree(str(sent), "name", owners=False), str(target), name="copy", owners=False)
+    assert (target / "copy" / "big").read_bytes() == (sent / "big").read_bytes()
 
 
 async def test_a_failure_in_the_thread_is_raised(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        async for _ in packed(lambda archive: add_tree(archive, str(tmp_path / "gone"), "name", owners=False)):
+        async for _ in packed(lambda archive: add_context(archive, str(tmp_path / "gone"), "")):
+            pass
+    with pytest.raises(NotFound):
+        async for _ in tree(str(tmp_path / "gone"), "name", owners=False):
             pass
 
 

@@ -201,3 +201,11 @@ def test_to_standard_output(cli: Cli, box: str, original: Path, tmp_path: Path) 
     command = ["tar", "--xattrs", "--xattrs-include=*", "-xpf", str(tmp_path / "out.tar"), "-C", str(tmp_path / "unpacked")]
     subprocess.run(command, check=True)
     assert picture(tmp_path / "unpacked/d") == picture(original)
+
+
+@pytest.mark.parametrize("target", ["/e", "/e/new"])
+def test_in_and_out_again(cli: Cli, box: str, original: Path, tmp_path: Path, target: str) -> None:
+    """Times, modes and attributes go in as they come out."""
+    cli("cp", str(original), f"{box}:{target}")
+    cli("cp", f"{box}:{target}" + "/d" * (target == "/e"), str(tmp_path / "again"))
+    assert picture(tmp_path / "again") == picture(original)

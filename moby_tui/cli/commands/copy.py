@@ -70,8 +70,8 @@ async def _copy_out(client: Client, container: str, path: str, target: str, *, f
 
 
 async def _copy_in(client: Client, source: str, container: str, path: str, *, follow: bool, owners: bool) -> None:
-    from moby_tui.cli.archive import add_tree
-    from moby_tui.cli.streams import chunks_of, packed
+    from moby_tui.cli.archive import tree
+    from moby_tui.cli.streams import chunks_of
 
     if source == "-":
         await client.containers.archive_put(container, path, chunks_of("-"), copy_uid_gid=owners)
@@ -80,8 +80,8 @@ async def _copy_in(client: Client, source: str, container: str, path: str, *, fo
         raise NotFound(f"no such file or directory: {source}")
     local = os.path.realpath(source) if follow or source.endswith("/") else source
     folder, name = await _place_in_container(client, container, path, local, contents=source.endswith("/."))
-    tree = packed(lambda archive: add_tree(archive, local, name, owners=owners))
-    await client.containers.archive_put(container, folder, tree, no_overwrite_dir_non_dir=True, copy_uid_gid=owners)
+    sent = tree(local, name, owners=owners)
+    await client.containers.archive_put(container, folder, sent, no_overwrite_dir_non_dir=True, copy_uid_gid=owners)
 
 
 async def _place_in_container(client: Client, container: str, path: str, local: str, *, contents: bool) -> tuple[str, str]:

@@ -342,8 +342,8 @@ def _entry(header: bytes, kind: bytes, long_name: bytes | None, long_link: bytes
         entry.type = DIRECTORY if kind == _OLD_REGULAR and entry.name.endswith(b"/") else REGULAR
     elif kind not in _KNOWN:
         # volume labels, parts of files and lists of names (GNU: V, M, N, D) are no files; as Docker
-        name = os.fsdecode(entry.name)[:80]
-        raise InvalidArgument(f"unhandled tar header type {kind[0]} of {name!r}; make the archive without it")
+        of = os.fsdecode(entry.name)[:80]
+        raise InvalidArgument(f"unhandled tar header type {kind[0]} of {of!r}; make the archive without it")
     if entry.type in _NO_DATA and entry.type != HARD_LINK:
         entry.size = 0
     elif entry.type == HARD_LINK and entry.size and b"size" not in pax:

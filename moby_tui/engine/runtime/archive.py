@@ -10,12 +10,13 @@ import errno
 import os
 import stat as status_bits
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from moby_tui.engine.archive.pack import pack
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
-from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, open_in_root, openat2
+from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.runtime import user
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import PathStat
@@ -57,7 +58,7 @@ def get(root: int, path: str, owners: Owners | None = None) -> Iterator[bytes]:
     ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
     """
     with _opened(root, path) as top:
-        yield from _archive(top, _base_name(path), owners)
+        yield from pack(top, _base_name(path), owners.inside if owners else None)
 
 
 async def put(
@@ -107,51 +108,7 @@ def _check_destination(root: int, path: str) -> None:
 def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
     """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
     with _opened(root, "/") as top:
-        yield from _archive(top, "", owners, device=os.fstat(top).st_dev)
-
-
-def _archive(top: int, base: str, owners: Owners | None, *, device: int | None = None) -> Iterator[bytes]:
-    """The object ``top`` and, where it is a directory, what is below it, as far as it is on ``device``."""
-    from moby_tui.engine.runtime.tar_writer import END, TarWriter
-
-    writer = TarWriter(owners)
-    status = os.fstat(top)
-    if device is None:
-        yield from writer.member(top, base, status)
-    pending = _children(top, "") if status_bits.S_ISDIR(status.st_mode) else []
-    while pending:
-        path = pending.pop()
-        with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # gone, or put in another's place
-            status = os.fstat(fd)
-            yield from writer.member(fd, f"{base}/{path}" if device is None else path, status)
-            if status_bits.S_ISDIR(status.st_mode) and device in (None, status.st_dev):
-                pending += _children(top, path)
-    yield END
-
-
-def _children(top: int, folder: str) -> list[str]:
-    """What is in a directory below ``top``, in the reverse of the order in which it is written."""
-    try:
-        with _below(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY) as fd:
-            names = sorted(os.listdir(fd), reverse=True)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [f"{folder}/{name}" if folder else name for name in names]
-
-
-@contextmanager
-def _below(top: int, path: str, flags: int = _OBJECT) -> Iterator[int]:
-    """An object under ``top``; a link that was put on the way since it was listed counts as gone."""
-    try:
-        fd = openat2(top, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
-        raise
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+        yield from pack(top, "", owners.inside if owners else None, device=os.fstat(top).st_dev)
 
 
 @contextmanager
