@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import os
+import subprocess
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moby_tui.cli.archive import extract, placement, source, tree
@@ -106,6 +108,32 @@ async def test_nothing_is_written_outside(tmp_path: Path, how: str, name: str) -
         (one.st_mode, one.st_nlink, one.st_ctime_ns) for one in before
     ]
     assert (victims / "victim").read_text() == "kept"
+
+
+_PART = st.sampled_from(["a", "b", "..", ".", "", "victims", "victim"])
+_NAME = st.lists(_PART, min_size=1, max_size=4).map("/".join)
+_KINDS = st.sampled_from([tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(_KINDS, _NAME, _NAME, st.booleans()), max_size=10), st.sampled_from(["src", "new", "."]))
+def test_no_archive_reaches_out(tmp_path: Path, members: list[tuple[bytes, str, str, bool]], name: str) -> None:
+    inside, victims = tmp_path / "inside", tmp_path / "victims"
+    inside.mkdir(exist_ok=True)
+    victims.mkdir(exist_ok=True)
+    (victims / "victim").touch()
+    before = (tmp_path.lstat().st_nlink, victims.lstat().st_ctime_ns, (victims / "victim").lstat().st_ctime_ns)
+    packed = [
+        (f"src/{member}", kind, ("/" if absolute and kind == tarfile.SYMTYPE else "") + target, b"")
+        for kind, member, target, absolute in members
+    ]
+    try:
+        asyncio.run(extract(archive_of(FOLDER, *packed), str(inside), name=name, owners=False))
+    except MobyError as error:
+        assert "\n" not in error.message
+    after = (tmp_path.lstat().st_nlink, victims.lstat().st_ctime_ns, (victims / "victim").lstat().st_ctime_ns)
+    assert after == before and {path.name for path in tmp_path.iterdir()} == {"inside", "victims"}
+    subprocess.run(["rm", "-rf", inside], check=True)
 
 
 async def test_what_was_not_asked_for_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from moby_tui.engine.archive.pack import pack
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.path import open_in_root
@@ -57,6 +56,8 @@ def get(root: int, path: str, owners: Owners | None = None) -> Iterator[bytes]:
 
     ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
     """
+    from moby_tui.engine.archive.pack import pack
+
     with _opened(root, path) as top:
         yield from pack(top, _base_name(path), owners.inside if owners else None)
 
@@ -107,6 +108,8 @@ def _check_destination(root: int, path: str) -> None:
 
 def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
     """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
+    from moby_tui.engine.archive.pack import pack
+
     with _opened(root, "/") as top:
         yield from pack(top, "", owners.inside if owners else None, device=os.fstat(top).st_dev)
 
