@@ -222,7 +222,7 @@ def busybox_archive(tag: str = "busybox:latest") -> bytes:
     return docker_archive((busybox(), [tag]))
 
 
-def oci_layout(image: ImageData, name: str) -> bytes:
+def oci_layout(image: ImageData, name: str, annotation: str = "io.containerd.image.name") -> bytes:
     """An OCI image layout with gzip layers, as a plain tar."""
     tar = Tar()
 
@@ -237,6 +237,6 @@ def oci_layout(image: ImageData, name: str) -> bytes:
     config = {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(image.config)}
     manifest_type = "application/vnd.oci.image.manifest.v1+json"
     manifest = json.dumps({"schemaVersion": 2, "mediaType": manifest_type, "config": config, "layers": layers}).encode()
-    entry = {"mediaType": manifest_type, **blob(manifest), "annotations": {"io.containerd.image.name": name}}
+    entry = {"mediaType": manifest_type, **blob(manifest), "annotations": {annotation: name}}
     tar.add("oci-layout", data=b'{"imageLayoutVersion":"1.0.0"}')
     return tar.add("index.json", data=json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()).bytes()

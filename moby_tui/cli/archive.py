@@ -1,119 +1,172 @@
-"""The local half of ``moby cp``: where a copy goes, and unpacking what a container sent. The archive is hostile."""
+"""The local half of ``moby cp``: where a copy goes, packing what is sent, and unpacking what a container sent,
+which is hostile."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import tarfile
+import stat
+from collections.abc import AsyncIterator
+from typing import NamedTuple
 
+from moby_tui.engine.archive import tar
+from moby_tui.engine.archive.incoming import consume
+from moby_tui.engine.archive.pack import pack
+from moby_tui.engine.archive.unpack import Adapt, unpack
 from moby_tui.errors import InvalidArgument, NotFound
 
+#: As Docker, which follows so many links from a destination.
+_MOST_LINKS = 10
+_PIECE = 1 << 20
 
-def placement(target: str, *, is_directory: bool, source_name: str, contents: bool) -> tuple[str, str]:
-    """The local folder to unpack in and the name the copy gets there; ``.`` where only a directory's contents are wanted.
 
-    Docker's rules: into a directory that exists, over or as a file, as a directory that does not exist yet. Raises ``NotFound``
-    where the parent is missing, ``InvalidArgument`` for a directory over a file.
+class Source(NamedTuple):
+    """What of a container is copied. ``name`` is what it is called here unless the destination says otherwise; ``.`` where only the
+    contents of a directory are wanted."""
+
+    path: str
+    name: str
+
+
+def source(path: str, link_target: str = "") -> Source:
+    """``link_target`` is where the link at the path leads, where it is to be followed: the copy keeps the link's name."""
+    asked = _normalized(path)
+    read = asked
+    if link_target:
+        trailing = "/." if _is_contents(asked) else "/" if asked.endswith("/") else ""
+        read = os.path.normpath(os.path.join(os.path.dirname(asked.rstrip("/")), link_target)) + trailing
+    return Source(read, "." if _is_contents(asked) else os.path.basename(asked.rstrip("/")) or ".")
+
+
+def _normalized(path: str) -> str:
+    """Without ``.``, ``..`` and double slashes, but for what stands at its end and has a meaning there."""
+    cleaned = os.path.normpath("/" + path.lstrip("/"))
+    if cleaned != "/" and _is_contents(path):
+        return f"{cleaned}/."
+    return f"{cleaned}/" if path.endswith("/") and cleaned != "/" else cleaned
+
+
+def _is_contents(path: str) -> bool:
+    return path.endswith("/.")
+
+
+def placement(target: str, name: str, *, is_directory: bool) -> tuple[str, str]:
+    """The local folder to unpack in and the name that the copy gets there, of a source that is called ``name``.
+
+    Docker's rules (https://docs.docker.com/reference/cli/docker/container/cp/): into a directory that exists, over or as a file,
+    as a directory that does not exist yet; through a link, also one that leads to nothing yet. Raises ``NotFound`` where the
+    parent is missing, ``InvalidArgument`` for a directory over a file.
     """
-    if os.path.isdir(target):
-        return target, "." if contents and is_directory else source_name
-    parent = os.path.dirname(target.rstrip("/")) or "."
-    if not os.path.isdir(parent) or (target.endswith("/") and not is_directory):
-        raise NotFound(f"no such directory: {target if target.endswith('/') else parent}")
-    if is_directory and os.path.lexists(target):
-        raise InvalidArgument(f"cannot copy a directory over the file {target}")
-    return parent, os.path.basename(target.rstrip("/"))
+    path = _resolved(target)
+    if os.path.isdir(path):
+        return path, name
+    bare = path.rstrip("/")
+    parent = os.path.dirname(bare) or "."
+    if not os.path.isdir(parent) or _is_contents(path):
+        raise NotFound(f"no such directory: {bare.removesuffix('/.') if _is_contents(path) else parent}; make it first")
+    if os.path.lexists(bare):
+        if path.endswith("/"):
+            raise InvalidArgument(f"{path} is not a directory")
+        if is_directory:
+            raise InvalidArgument(f"cannot copy a directory over the file {path}")
+        if stat.S_ISCHR(mode := os.stat(bare).st_mode) or stat.S_ISBLK(mode):
+            raise InvalidArgument(f"{path} is a device: name a directory or a regular file")
+    elif path.endswith("/") and not is_directory:
+        raise NotFound(f"no such directory: {path}; make it first, or name a file")
+    return parent, os.path.basename(bare)
 
 
-def extract(archive: tarfile.TarFile, folder: str, *, name: str, owners: bool) -> None:
+def _resolved(target: str) -> str:
+    """Where the links lead that stand at the very end of the path. Raises ``InvalidArgument`` for those that lead in circles."""
+    path = target
+    for _ in range(_MOST_LINKS + 1):
+        if not os.path.islink(path.rstrip("/")):
+            return path
+        bare = path.rstrip("/")
+        trailing = "/" if path != bare else ""
+        path = os.path.join(os.path.dirname(bare), os.readlink(bare)) + trailing
+    raise InvalidArgument(f"too many symbolic links in {target}")
+
+
+async def extract(chunks: AsyncIterator[bytes], folder: str, *, name: str, owners: bool) -> None:
     """Unpacks into ``folder``, the root of the archive (its first entry) under the given name; ``owners`` keeps user and group.
 
-    Nothing is written outside of ``folder`` and no device is made: names with ``..`` are refused, and no link is ever followed,
-    neither one of the archive's own nor one that was there (``tarfile``'s filters alone do not suffice, CVE-2025-4517).
-    Raises ``InvalidArgument``.
+    Nothing is written outside of ``folder``. Raises ``InvalidArgument`` where the archive would, and ``MobyError``.
     """
-    keep = tarfile.tar_filter if owners else tarfile.data_filter
-    root: str | None = None
-    for member in archive:
-        root = member.name.strip("/") if root is None else root
-        place = _renamed(member.name, root, name)
-        link = _renamed(member.linkname, root, name) if member.islnk() else member.linkname
-        try:
-            _clear_way(folder, place)
-            if member.islnk():
-                _clear_way(folder, link)
-            safe = keep(member.replace(name=place, linkname=link, deep=False), folder)
-            if safe is not None:
-                archive.extract(safe, folder, numeric_owner=True, filter="fully_trusted")
-        except (tarfile.FilterError, OSError) as error:
-            raise InvalidArgument(f"cannot unpack {place!r}: {str(error).lower()}") from None
+    await _unpacked(chunks, folder, adapt=_under(name), owners=owners)
 
 
-def extract_all(archive: tarfile.TarFile, folder: str) -> None:
-    """Unpacks a whole root file system into ``folder``, over what is there, with its modes and times; all of it belongs to the caller.
+def _under(name: str) -> Adapt:
+    root: bytes | None = None
 
-    As ``extract`` it writes nothing outside; devices and pipes are left out, and set-id bits. Raises ``InvalidArgument``.
-    """
-    directories: list[tuple[str, float]] = []
-    for member in archive:
-        name = os.path.normpath(member.name.lstrip("/"))
-        if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-            continue
-        if name == "." and member.isdir():
-            continue
-        link = os.path.normpath(member.linkname.lstrip("/")) if member.islnk() else member.linkname
-        path = os.path.join(folder, name)
-        try:
-            _clear_way(folder, name)
-            if member.islnk():
-                _clear_way(folder, link)
-            if not member.isdir() and os.path.lexists(path):
-                os.unlink(path)
-            mode = (member.mode & 0o777) | (0o700 if member.isdir() else 0)
-            own = member.replace(
-                name=name, linkname=link, uid=os.geteuid(), gid=os.getegid(), uname="", gname="", mode=mode, deep=False
-            )
-            archive.extract(own, folder, numeric_owner=True, filter="fully_trusted")
-        except (tarfile.TarError, OSError) as error:
-            raise InvalidArgument(f"cannot unpack {name!r}: {str(error).lower()}") from None
-        if member.isdir():
-            directories.append((path, member.mtime))
-    for path, moment in reversed(directories):
-        os.utime(path, (moment, moment), follow_symlinks=False)
+    def adapt(entry: tar.Entry) -> bool:
+        nonlocal root
+        root = entry.name.strip(b"/") if root is None else root
+        entry.name = _renamed(entry.name, root, os.fsencode(name))
+        if entry.type == tar.HARD_LINK:
+            entry.link = _renamed(entry.link, root, os.fsencode(name))
+        return True
+
+    return adapt
 
 
-def _renamed(name: str, old: str, new: str) -> str:
+def _renamed(name: bytes, old: bytes, new: bytes) -> bytes:
     """The name with its first part, ``old``, replaced. Raises ``InvalidArgument`` where it does not begin with it."""
-    name = name.rstrip("/")
-    if old in ("", "."):
-        return f"{new}/{name.removeprefix('./')}"
+    name = name.rstrip(b"/")
+    if old in (b"", b"."):
+        return new + b"/" + name.removeprefix(b"./")
     if name == old:
         return new
-    if not name.startswith(f"{old}/"):
-        raise InvalidArgument(f"the archive names {name!r}, which was not asked for")
-    return f"{new}/{name[len(old) + 1 :]}"
+    if not name.startswith(old + b"/"):
+        raise InvalidArgument(f"the archive names {os.fsdecode(name)[:200]!r}, which was not asked for")
+    return new + name[len(old) :]
 
 
-def _clear_way(folder: str, name: str) -> None:
-    """Raises ``InvalidArgument`` where a link stands on the way to the name; one in its very place is removed."""
-    *parents, last = name.split("/")
-    if ".." in (*parents, last) or name.startswith("/"):
-        raise InvalidArgument(f"the archive names {name!r}, which is outside of what was asked for")
-    path = folder
-    for parent in parents:
-        path = os.path.join(path, parent)
-        if os.path.islink(path):
-            raise InvalidArgument(f"{path} is a symbolic link: remove it, or copy to another place")
-    if os.path.islink(place := os.path.join(path, last)):
-        os.unlink(place)
+async def extract_all(chunks: AsyncIterator[bytes], folder: str) -> None:
+    """Unpacks a whole root file system into ``folder``, over what is there, with its modes and times; all of it belongs to the caller.
+
+    As ``extract`` it writes nothing outside; devices and pipes are left out, and set-id bits. Raises ``InvalidArgument``, ``MobyError``.
+    """
+
+    def adapt(entry: tar.Entry) -> bool:
+        entry.mode = entry.mode & 0o777 | (0o700 if entry.type == tar.DIRECTORY else 0)
+        return entry.type in (tar.REGULAR, tar.DIRECTORY, tar.SYMBOLIC_LINK, tar.HARD_LINK)
+
+    await _unpacked(chunks, folder, adapt=adapt, strict=False)
 
 
-def add_tree(archive: tarfile.TarFile, path: str, name: str, *, owners: bool) -> None:
-    """Packs a file or a tree under the given name; without ``owners`` it belongs to root. Sockets are left out."""
+async def _unpacked(
+    chunks: AsyncIterator[bytes], folder: str, *, adapt: Adapt, owners: bool = False, strict: bool = True
+) -> None:
+    try:
+        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InvalidArgument(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from None
+    owner_of = (lambda uid, gid: (uid, gid)) if owners else None
+    try:
+        await consume(
+            chunks, lambda pieces: unpack(pieces, root, b"/", strict=strict, owner_of=owner_of, adapt=adapt, shown=folder)
+        )
+    finally:
+        os.close(root)
 
-    def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        if not owners:
-            member.uid = member.gid = 0
-            member.uname = member.gname = ""
-        return member
 
-    archive.add(path, arcname=name, filter=owned)
+async def tree(path: str, name: str, *, owners: bool) -> AsyncIterator[bytes]:
+    """The tar of a file or a tree under the given name; without ``owners`` it belongs to root. Raises ``NotFound``."""
+    try:
+        top = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    except OSError as error:
+        raise NotFound(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    chunks = pack(top, name, None if owners else lambda uid, gid: (0, 0))
+
+    def piece() -> bytes:
+        data = bytearray()
+        while len(data) < _PIECE and (chunk := next(chunks, None)) is not None:
+            data += chunk
+        return bytes(data)
+
+    try:
+        while data := await asyncio.to_thread(piece):
+            yield data
+    finally:
+        os.close(top)

@@ -81,29 +81,3 @@ async def packed(write: Callable[[tarfile.TarFile], None]) -> AsyncIterator[byte
         while data := await asyncio.to_thread(source.read, _CHUNK):
             yield data
     await producer
-
-
-async def unpacked(chunks: AsyncIterator[bytes], read: Callable[[tarfile.TarFile], None]) -> None:
-    """Hands the tar to ``read``, which works in a thread. Raises what ``read`` raises."""
-    reading, writing = os.pipe()
-
-    def consume() -> None:
-        with os.fdopen(reading, "rb") as source, tarfile.open(fileobj=source, mode="r|") as archive:
-            read(archive)
-            while source.read(_CHUNK):
-                pass
-
-    consumer = asyncio.create_task(asyncio.to_thread(consume))
-    with os.fdopen(writing, "wb", buffering=0) as sink:
-        async for data in chunks:
-            try:
-                await asyncio.to_thread(_write_all, sink.fileno(), data)
-            except BrokenPipeError:  # the reader has failed and says why below
-                break
-    await consumer
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -209,8 +209,15 @@ REFUSED: dict[str, tuple[Archive, str]] = {
     "gzip-then-garbage": (lambda: gzip.compress(F + END) + b"garbage" * 100, "damaged"),
     "zstd-truncated": (lambda: zstd.compress(F + END)[:-3], "truncated"),
     "zstd-window-of-2-gibibytes": (lambda: zstd_window(31), "damaged"),
-    "xz": (lambda: b"\xfd7zXZ\x00" + bytes(100), "xz and bzip2"),
-    "bzip2": (lambda: b"BZh91AY&SY" + bytes(100), "xz and bzip2"),
+    "volume-label": (lambda: member(b"label", kind=b"V") + F + END, "unhandled tar header type 86 of 'label'"),
+    "volume-label-last": (lambda: F + member(b"label", kind=b"V") + END, "unhandled tar header type 86"),
+    "part-of-a-volume": (lambda: member(b"f", b"rest", b"M") + END, "unhandled tar header type 77"),
+    "long-names-of-old": (lambda: member(b"f", b"names", b"N") + END, "unhandled tar header type 78"),
+    "dumped-directory": (lambda: member(b"d/", b"Yf\0\0", b"D") + END, "unhandled tar header type 68"),
+    "attributes-of-solaris": (lambda: member(b"f", b"x", b"A") + END, "unhandled tar header type 65"),
+    "unknown-kind": (lambda: member(b"f", b"data", b"Z") + END, "unhandled tar header type 90"),
+    "xz": (lambda: b"\xfd7zXZ\x00" + bytes(100), "damaged compressed data"),
+    "bzip2": (lambda: b"BZh91AY&SY" + bytes(100), "damaged compressed data"),
 }
 
 
@@ -298,7 +305,6 @@ APPLIED: dict[str, tuple[Archive, Tree]] = {
         lambda: Tar().add("c", tarfile.CHRTYPE, devmajor=1, devminor=3).add("b", tarfile.BLKTYPE, devmajor=7, devminor=300),
         {"b": "b 644 7:300", "c": "c 644 1:3"},
     ),
-    "unknown-kind": (lambda: member(b"f", b"data", b"Z") + END, {"f": "f 644 data"}),
     "contiguous": (lambda: member(b"f", b"data", b"7") + END, {"f": "f 644 data"}),
     "old-tar": (lambda: member(b"d/", b"", b"\0", raw={257: bytes(8)}) + END, {"d": "d 644"}),
     "directory-with-data": (

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from images_data import Tar
+from moby_tui.engine.archive.tar import Reader, number, parse_pax
 from moby_tui.engine.resources.images.apply import Applied, apply
 from moby_tui.engine.resources.images.form import is_whiteout
-from moby_tui.engine.resources.images.tar import Reader, number, parse_pax
 from moby_tui.errors import InvalidArgument
 
 

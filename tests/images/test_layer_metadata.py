@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from images_data import Tar
+from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.compression import decompress
 from trees import Entry, entries, everything
 
 

@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from odd_archives import APPLIED, END, REFUSED, F, header, member, pax, record, seen, zstd
 
 from images_data import Tar
-from moby_tui.engine.resources.images import apply as applying
+from moby_tui.engine.archive.compression import decompress
+from moby_tui.engine.archive.tar import Reader
 from moby_tui.engine.resources.images import staging
 from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.compression import decompress
-from moby_tui.engine.resources.images.tar import Reader
 from moby_tui.engine.resources.images.unpack import unpack as unpack_layer
 from moby_tui.errors import InvalidArgument, StorageFull
 
@@ -119,7 +118,7 @@ def test_truncated_anywhere(root: Path) -> None:
 
 def test_directories_without_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Directories are remembered until their times are set: a million of them in a mebibyte of gzip shall not eat the memory."""
-    monkeypatch.setattr(applying, "_MOST_DIRECTORIES", 100)
+    monkeypatch.setenv("MOBY_MOST_DIRECTORIES", "100")
     with pytest.raises(InvalidArgument, match="more than 100 directories"):
         apply_to(root, b"".join(member(b"d%d/" % number, kind=b"5") for number in range(200)))
     with pytest.raises(InvalidArgument, match="more than 100 directories"):

@@ -31,7 +31,7 @@ def load(
 ) -> None:
     """Load an image from a tar archive or STDIN.
 
-    The archive may be compressed with gzip or zstd.
+    The archive may be compressed with gzip, bzip2, xz or zstd.
 
     Examples:
 

@@ -54,24 +54,24 @@ def _split(text: str) -> tuple[str, str]:
 
 async def _copy_out(client: Client, container: str, path: str, target: str, *, follow: bool, owners: bool) -> None:
     from moby_tui.cli.archive import extract, placement
-    from moby_tui.cli.streams import unpacked, write_archive
+    from moby_tui.cli.archive import source as source_of
+    from moby_tui.cli.streams import write_archive
 
+    source = source_of(path)
     if follow:
-        stat = await client.containers.archive_stat(container, path)
-        path = os.path.join(os.path.dirname(path.rstrip("/")), stat.link_target) if stat.link_target else path
-    stat, chunks = await client.containers.archive_get(container, path)
+        stat = await client.containers.archive_stat(container, source.path)
+        source = source_of(path, stat.link_target)
+    stat, chunks = await client.containers.archive_get(container, source.path)
     if target == "-":
         await write_archive(chunks, "-")
         return
-    folder, name = placement(
-        target, is_directory=bool(stat.mode & _DIRECTORY), source_name=stat.name, contents=path.endswith("/.")
-    )
-    await unpacked(chunks, lambda archive: extract(archive, folder, name=name, owners=owners))
+    folder, name = placement(target, source.name, is_directory=bool(stat.mode & _DIRECTORY))
+    await extract(chunks, folder, name=name, owners=owners)
 
 
 async def _copy_in(client: Client, source: str, container: str, path: str, *, follow: bool, owners: bool) -> None:
-    from moby_tui.cli.archive import add_tree
-    from moby_tui.cli.streams import chunks_of, packed
+    from moby_tui.cli.archive import tree
+    from moby_tui.cli.streams import chunks_of
 
     if source == "-":
         await client.containers.archive_put(container, path, chunks_of("-"), copy_uid_gid=owners)
@@ -80,8 +80,8 @@ async def _copy_in(client: Client, source: str, container: str, path: str, *, fo
         raise NotFound(f"no such file or directory: {source}")
     local = os.path.realpath(source) if follow or source.endswith("/") else source
     folder, name = await _place_in_container(client, container, path, local, contents=source.endswith("/."))
-    tree = packed(lambda archive: add_tree(archive, local, name, owners=owners))
-    await client.containers.archive_put(container, folder, tree, no_overwrite_dir_non_dir=True, copy_uid_gid=owners)
+    sent = tree(local, name, owners=owners)
+    await client.containers.archive_put(container, folder, sent, no_overwrite_dir_non_dir=True, copy_uid_gid=owners)
 
 
 async def _place_in_container(client: Client, container: str, path: str, local: str, *, contents: bool) -> tuple[str, str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tarfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from moby_tui.cli.archive import extract_all
-from moby_tui.cli.streams import unpacked, write_archive
+from moby_tui.cli.streams import write_archive
 from moby_tui.cli.values.builds import FOLDERS, Wanted
 from moby_tui.errors import InvalidArgument
 
@@ -47,14 +46,11 @@ class Delivery:
             yield piece
 
     async def _unpack(self) -> None:
-        def read(archive: tarfile.TarFile) -> None:
-            extract_all(archive, self._destination)
-
         try:
             os.makedirs(self._destination, exist_ok=True)
         except OSError as error:
             raise InvalidArgument(f"cannot write {self._destination}: {(error.strerror or str(error)).lower()}") from None
-        await unpacked(self._taken(), read)
+        await extract_all(self._taken(), self._destination)
 
 
 def open_delivery(wanted: Wanted) -> Delivery:

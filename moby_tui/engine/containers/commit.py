@@ -13,11 +13,11 @@ from moby_tui.engine.resources.build.layering import Layering
 from moby_tui.engine.resources.images import staging
 from moby_tui.engine.resources.images.changes import apply_changes
 from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.reference import parse_tag
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.errors import Conflict, InvalidArgument
+from moby_tui.errors import Conflict
 from moby_tui.schema import oci
 from moby_tui.schema.container import ContainerConfig
 
@@ -34,7 +34,7 @@ async def commit(
     pause: bool,
 ) -> str:
     """The id of the new image. Raises ``InvalidArgument``, ``Conflict``, ``NotFound``, ``StorageFull``."""
-    target = _target(reference)
+    target = parse_tag(reference) if reference else None
     asked = _execution(config or ContainerConfig())
     apply_changes(asked, list(changes))
     execution = _merged(asked, _execution(record.config))
@@ -94,15 +94,6 @@ async def _held_still(parts: Parts, record: ContainerRecord, *, pause: bool) -> 
     finally:
         await parts.request(record, op="thaw")
         parts.event("unpause", record)
-
-
-def _target(reference: str) -> Reference | None:
-    if not reference:
-        return None
-    target = parse(reference).tagged()
-    if target.digest:
-        raise InvalidArgument(f"invalid reference {reference!r}: a digest cannot be chosen; name it REPOSITORY[:TAG]")
-    return target
 
 
 def _execution(config: ContainerConfig) -> oci.ExecutionConfig:

@@ -10,11 +10,12 @@ import errno
 import os
 import stat as status_bits
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
-from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, open_in_root, openat2
+from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.runtime import user
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import PathStat
@@ -55,8 +56,10 @@ def get(root: int, path: str, owners: Owners | None = None) -> Iterator[bytes]:
 
     ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
     """
+    from moby_tui.engine.archive.pack import pack
+
     with _opened(root, path) as top:
-        yield from _archive(top, _base_name(path), owners)
+        yield from pack(top, _base_name(path), owners.inside if owners else None)
 
 
 async def put(
@@ -75,63 +78,40 @@ async def put(
     that is made belongs to ``container_user`` (as in ``Config.User``), otherwise to whom the archive says.
     Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
     """
-    from moby_tui.engine.runtime import extract
+    from moby_tui.engine.archive.incoming import consume
+    from moby_tui.engine.archive.unpack import unpack
 
-    owner = None
-    if copy_uid_gid and container_user:
-        who = user.resolve(root, container_user, [])
-        owner = who.uid, who.gid
-    await extract.extract(root, path, pieces, strict=no_overwrite_dir_non_dir, owner=owner, owners=owners or Owners())
+    known = owners or Owners()
+    who = user.resolve(root, container_user, []) if copy_uid_gid and container_user else None
+
+    def owner_of(uid: int, gid: int) -> tuple[int, int]:
+        return known.outside(who.uid, who.gid) if who else known.outside(uid, gid)
+
+    def work(chunks: Iterator[bytes]) -> None:
+        _check_destination(root, path)
+        with known.making_files():
+            unpack(chunks, root, os.fsencode(path), strict=no_overwrite_dir_non_dir, owner_of=owner_of)
+
+    await consume(pieces, work)
+
+
+def _check_destination(root: int, path: str) -> None:
+    """Raises ``NotFound``, and ``InvalidArgument`` for what is no directory."""
+    try:
+        fd = open_in_root(root, "/" + path.strip("/"), os.O_PATH)
+    except OSError as error:
+        raise NotFound(f"Could not find the file {path} in the container") from error
+    with trees.closing(fd):
+        if not status_bits.S_ISDIR(os.fstat(fd).st_mode):
+            raise InvalidArgument("extraction point is not a directory")
 
 
 def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
     """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
+    from moby_tui.engine.archive.pack import pack
+
     with _opened(root, "/") as top:
-        yield from _archive(top, "", owners, device=os.fstat(top).st_dev)
-
-
-def _archive(top: int, base: str, owners: Owners | None, *, device: int | None = None) -> Iterator[bytes]:
-    """The object ``top`` and, where it is a directory, what is below it, as far as it is on ``device``."""
-    from moby_tui.engine.runtime.tar_writer import END, TarWriter
-
-    writer = TarWriter(owners)
-    status = os.fstat(top)
-    if device is None:
-        yield from writer.member(top, base, status)
-    pending = _children(top, "") if status_bits.S_ISDIR(status.st_mode) else []
-    while pending:
-        path = pending.pop()
-        with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # gone, or put in another's place
-            status = os.fstat(fd)
-            yield from writer.member(fd, f"{base}/{path}" if device is None else path, status)
-            if status_bits.S_ISDIR(status.st_mode) and device in (None, status.st_dev):
-                pending += _children(top, path)
-    yield END
-
-
-def _children(top: int, folder: str) -> list[str]:
-    """What is in a directory below ``top``, in the reverse of the order in which it is written."""
-    try:
-        with _below(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY) as fd:
-            names = sorted(os.listdir(fd), reverse=True)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [f"{folder}/{name}" if folder else name for name in names]
-
-
-@contextmanager
-def _below(top: int, path: str, flags: int = _OBJECT) -> Iterator[int]:
-    """An object under ``top``; a link that was put on the way since it was listed counts as gone."""
-    try:
-        fd = openat2(top, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
-        raise
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+        yield from pack(top, "", owners.inside if owners else None, device=os.fstat(top).st_dev)
 
 
 @contextmanager

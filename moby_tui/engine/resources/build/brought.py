@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
@@ -10,14 +11,14 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from moby_tui.engine.archive import limits
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.build import copying
+from moby_tui.engine.resources.images import pace
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError, Unavailable
 
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
-_PATIENCE = 30.0
-_PIECE = 1 << 20
 _REDIRECTS = 10
 
 
@@ -51,19 +52,25 @@ class Brought:
                 raise InvalidArgument(f"cannot determine filename from url: {url[:200]}")
             name = "download"
         file = self._place(url, name)
+        most = limits.value(limits.MOST_UNPACKED)
         total = hashlib.sha256()
-        timeout = ClientTimeout(total=None, sock_connect=_PATIENCE, sock_read=_PATIENCE)
+        patience = limits.value(limits.PATIENCE)
+        timeout = ClientTimeout(total=None, sock_connect=patience, sock_read=patience)
         try:
-            async with (
-                ClientSession(timeout=timeout, trust_env=True) as session,
-                session.get(url, max_redirects=_REDIRECTS) as answer,
-            ):
+            async with ClientSession(timeout=timeout, trust_env=True) as session:
+                # to follow all redirects, however little of an answer comes again and again
+                async with asyncio.timeout(_REDIRECTS * patience):
+                    answer = await session.get(url, max_redirects=_REDIRECTS)
                 if answer.status != 200:
                     raise Unavailable(f"{url[:200]} answers {answer.status} {answer.reason}")
                 with file.open("wb") as out, refusals_told():
-                    async for piece in answer.content.iter_chunked(_PIECE):
+                    async for piece in pace.body(answer):
                         total.update(piece)
                         out.write(piece)
+                        if out.tell() > most:
+                            raise InvalidArgument(
+                                f"{url[:200]} has more than {most} bytes; set {limits.MOST_UNPACKED[0]} to more if you trust it"
+                            )
                 modified = answer.headers.get("Last-Modified", "")
         except (InvalidURL, ValueError) as error:
             raise InvalidArgument(f"{url[:200]} is no address") from error

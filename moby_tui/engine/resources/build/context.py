@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+from moby_tui.engine.archive import tar
+from moby_tui.engine.archive.compression import decompress, detect
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.build import agents, copying, git
 from moby_tui.engine.resources.build.brought import Brought
-from moby_tui.engine.resources.images import tar
 from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import InvalidArgument
@@ -24,7 +24,6 @@ from moby_tui.patterns import Ignore
 TEXT_LIMIT = 4 << 20
 _CHUNK = 1 << 20
 _HEAD = 1 << 16
-_PACKED = (b"BZh", b"\xfd7zXZ", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 #: As BuildKit's: the repository itself is a part of the context.
 KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 
@@ -190,7 +189,7 @@ def _text(file: Path) -> bytes:
 
 def _is_archive(head: bytes) -> bool:
     """Whether the beginning of a file is that of a tar, compressed or not; what is compressed is taken for one."""
-    if head.startswith(_PACKED) or not head.strip(b"\0"):
+    if detect(head) or not head.strip(b"\0"):
         return True
     try:
         return next(iter(tar.Reader(iter([head]))), None) is not None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.images import snapshot
-from moby_tui.engine.resources.images.form import OPAQUE, is_whiteout
+from moby_tui.engine.resources.images.form import is_opaque, is_whiteout
 from moby_tui.errors import InvalidArgument
 
 _WHITEOUT = b".wh."
@@ -86,7 +86,7 @@ class _Difference:
     def _directory(self, fd: int, path: bytes) -> Iterator[bytes]:
         status = os.fstat(fd)
         header = self._header(path, status, tarfile.DIRTYPE, fd)
-        opaque = _is_opaque(fd)
+        opaque = is_opaque(fd)
         usual = path in self._leading and (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o755, 0, 0)
         if not opaque and (usual or self._is_as_below(path, status, header)):
             self._held[path] = _encoded(header)
@@ -215,13 +215,6 @@ def _xattrs(fd: int) -> dict[str, str]:
 
 def _xattrs_of(header: tarfile.TarInfo) -> dict[str, str]:
     return {name: value for name, value in header.pax_headers.items() if name != "mtime"}
-
-
-def _is_opaque(fd: int) -> bool:
-    try:
-        return os.getxattr(fd, OPAQUE) == b"y"
-    except OSError:
-        return False
 
 
 def _data(fd: int, size: int) -> Iterator[bytes]:

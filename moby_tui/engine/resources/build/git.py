@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from moby_tui.engine.archive import limits
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images import staging
@@ -251,6 +252,8 @@ def _environment(remote: Remote, secrets: Mapping[str, bytes], agent: str) -> di
         "GIT_ASKPASS": "true",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_HTTP_LOW_SPEED_LIMIT": str(limits.value(limits.LEAST_RATE)),
+        "GIT_HTTP_LOW_SPEED_TIME": str(limits.value(limits.PATIENCE)),
         "GIT_LFS_SKIP_SMUDGE": "1",
         "GIT_PROTOCOL_FROM_USER": "0",
         "GIT_SSH_COMMAND": f"ssh {batch}",

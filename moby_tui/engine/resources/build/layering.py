@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.resources.build import difference
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.images import snapshot, staging
-from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.pull import Image

@@ -7,7 +7,7 @@ import re
 
 from moby_tui.engine.resources.build import entitlements
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.reference import Reference, parse, parse_tag
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.build import BuildOptions, Output
 from moby_tui.schema.container import HostConfig
@@ -60,11 +60,7 @@ def check(options: BuildOptions) -> None:
 
 def references(tags: list[str]) -> list[Reference]:
     """Raises ``InvalidArgument``."""
-    found = [parse(tag).tagged() for tag in tags]
-    for reference in found:
-        if reference.digest:
-            raise InvalidArgument(f"invalid tag {reference.familiar!r}: a digest cannot be chosen")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(map(parse_tag, tags)))
 
 
 def outputs(options: BuildOptions) -> list[Output]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -127,7 +127,7 @@ class Results:
         async with Registry(tag, self._auth(tag.familiar), purpose=PUSH) as registry:
             for result in self._results:
                 # each by its digest; the name is the index's
-                by_digest = replace(tag, tag=result.record.manifest)
+                by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
                 await Push(result.record, registry, self._content, {}, Report()).run(by_digest)
             await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
         self._narration.say(Progress(status=f"{tag.tag}: digest: {digest_of(index)} size: {len(index)}"))

@@ -15,6 +15,8 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from moby_tui.engine.archive import tar
+from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.build import agents, arguments, copying, git, modes
@@ -22,15 +24,12 @@ from moby_tui.engine.resources.build.brought import Brought
 from moby_tui.engine.resources.build.image import BuiltImage, Layer
 from moby_tui.engine.resources.build.parser import Instruction
 from moby_tui.engine.resources.build.workshop import Workshop
-from moby_tui.engine.resources.images import tar
 from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.patterns import Ignore
 
 _CHUNK = 1 << 20
-_PACKED = (b"BZh", b"\xfd7zXZ")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _IDS = re.compile(r"(\d{1,10})(?::(\d{1,10}))?")
 #: The flags that what is made depends on; those of its owner and mode are told apart.
@@ -299,8 +298,6 @@ def _opened(root: int, path: bytes) -> BinaryIO:
 
 def _is_archive(head: bytes) -> bool:
     """Whether the beginning of a file is that of a tar, compressed or not."""
-    if head.startswith(_PACKED):
-        return True
     try:
         return next(iter(tar.Reader(decompress([head]))), None) is not None
     except InvalidArgument:

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from moby_tui.engine.resources.images import pace
 from moby_tui.errors import MobyError
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def retry_after(text: str) -> float:
 
 
 async def read(response: ClientResponse, limit: int, what: str) -> bytes:
-    """A body of at most ``limit`` bytes. Raises ``MobyError`` for a larger one."""
+    """A body of at most ``limit`` bytes. Raises ``MobyError`` for a larger one, and what ``pace.body`` does."""
     body = bytearray()
-    async for data in response.content.iter_any():
+    async for data in pace.body(response):
         body += data
         if len(body) > limit:
             raise MobyError(f"the registry sends a {what} of more than {limit} bytes; refused")

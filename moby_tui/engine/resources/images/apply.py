@@ -15,10 +15,10 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
+from moby_tui.engine.archive import limits, tar
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.images import tar
-from moby_tui.engine.resources.images.form import OPAQUE, is_whiteout
+from moby_tui.engine.resources.images.form import OPAQUE, is_opaque, is_whiteout
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError
 
@@ -31,14 +31,10 @@ _FOREIGN_XATTRS = (
     *(b"trusted.overlay.", b"user.overlay.", b"trusted.moby."),
     *(b"security.selinux", b"security.ima", b"security.evm", b"system."),
 )
-#: Times are kept to what every file system can store (ext4 ends in 2446).
-_LAST_TIME_NS = 2**33 * 1_000_000_000
 #: As the kernel's own limit (path_resolution(7)).
 _MOST_LINKS = 40
 #: Directories kept open: archives go through a tree in some order, and come back to a directory after its subdirectories.
 _MOST_OPEN = 64
-#: Directories are remembered until all else is unpacked, in memory that the sender makes us take. A whole distribution has 30,000.
-_MOST_DIRECTORIES = 500_000
 #: The disk's trouble or ours, whatever the archive asked for.
 _NOT_THE_ARCHIVE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -85,19 +81,6 @@ def _told(name: bytes, error: OSError) -> Exception:
     return InvalidArgument(f"cannot unpack {os.fsdecode(name)[:200]!r}: {error.strerror}")
 
 
-def clean(name: bytes) -> bytes:
-    """A member's name relative to the root, ``b""`` for the root itself. Raises ``InvalidArgument`` where it leads above it."""
-    parts: list[bytes] = []
-    for part in name.split(b"/"):
-        if part == b"..":
-            if not parts:
-                raise InvalidArgument(f"invalid archive: {os.fsdecode(name)[:200]!r} leads out of it")
-            parts.pop()
-        elif part not in (b"", b"."):
-            parts.append(part)
-    return b"/".join(parts)
-
-
 class _Layer:
     """A layer being unpacked. Members are few kinds of objects, made in directories that are opened once for many of them."""
 
@@ -106,7 +89,9 @@ class _Layer:
         self.applied = Applied()
         self._open: dict[bytes, int] = {}
         self._removed = False
+        #: until all else is unpacked, in memory that the sender makes us take
         self._directory_times: dict[bytes, tuple[int, int]] = {}
+        self._most_directories = limits.value(limits.MOST_DIRECTORIES)
 
     def close(self) -> None:
         for fd in self._open.values():
@@ -114,7 +99,7 @@ class _Layer:
         self._open.clear()
 
     def add(self, entry: tar.Entry, data: Data) -> None:
-        name = clean(entry.name)
+        name = tar.clean(entry.name)
         if not name:
             if entry.type == tar.DIRECTORY:
                 self._describe_directory(self._root, b"", entry)
@@ -220,13 +205,16 @@ class _Layer:
 
     def _describe_directory(self, fd: int, name: bytes, entry: tar.Entry) -> None:
         _describe(fd, entry)
-        self._directory_times[name] = _times(entry)  # at the end: entries in it would change them
+        self._directory_times[name] = entry.times  # at the end: entries in it would change them
         self.applied.implied.discard(name)
         self._check_count()
 
     def _check_count(self) -> None:
-        if len(self._directory_times) + len(self.applied.implied) > _MOST_DIRECTORIES:
-            raise InvalidArgument(f"invalid archive: more than {_MOST_DIRECTORIES} directories")
+        if len(self._directory_times) + len(self.applied.implied) > self._most_directories:
+            raise InvalidArgument(
+                f"invalid archive: more than {self._most_directories} directories; "
+                f"set {limits.MOST_DIRECTORIES[0]} to more if you trust its sender"
+            )
 
     def _add_file(self, parent: int, base: bytes, name: bytes, entry: tar.Entry, data: Data) -> None:
         try:
@@ -235,13 +223,9 @@ class _Layer:
             self._remove(parent, base, name)
             fd = os.open(base, _CREATE, entry.mode & 0o777, dir_fd=parent)
         try:
-            if entry.extents is None:
-                for chunk in data():
-                    _write(fd, chunk)
-            else:
-                _write_sparse(fd, entry, data())
+            tar.write_file(fd, entry, data())
             _describe(fd, entry)
-            os.utime(fd, ns=_times(entry))
+            os.utime(fd, ns=entry.times)
         finally:
             os.close(fd)
         self.applied.size += entry.size
@@ -252,11 +236,11 @@ class _Layer:
         os.chown(base, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         if entry.xattrs:
             self._set_xattrs_by_name(parent, base, entry)
-        os.utime(base, ns=_times(entry), dir_fd=parent, follow_symlinks=False)
+        os.utime(base, ns=entry.times, dir_fd=parent, follow_symlinks=False)
 
     def _add_hard_link(self, parent: int, base: bytes, entry: tar.Entry) -> None:
         """A second name; the attributes are those of the first (chmod through a link to a link: CVE-2021-32760)."""
-        directory, _, target = clean(entry.link).rpartition(b"/")
+        directory, _, target = tar.clean(entry.link).rpartition(b"/")
         try:
             source = open_in_root(self._root, directory or b".", os.O_PATH | os.O_DIRECTORY)
         except FileNotFoundError:
@@ -288,7 +272,7 @@ class _Layer:
             os.chmod(f"/proc/self/fd/{fd}", entry.mode)
         finally:
             os.close(fd)
-        os.utime(base, ns=_times(entry), dir_fd=parent, follow_symlinks=False)
+        os.utime(base, ns=entry.times, dir_fd=parent, follow_symlinks=False)
 
     @staticmethod
     def _set_xattrs_by_name(parent: int, base: bytes, entry: tar.Entry) -> None:
@@ -312,7 +296,7 @@ class _Layer:
         if hidden in (b"", b".", b".."):
             raise InvalidArgument(f"invalid archive: whiteout {os.fsdecode(marker)!r}")
         parent = self._open_parent(directory)
-        if _is_opaque(parent):
+        if is_opaque(parent):
             return
         try:
             os.mknod(hidden, stat.S_IFCHR, 0, dir_fd=parent)
@@ -389,13 +373,6 @@ def _dangling_link(parent: int, base: bytes, path: bytes) -> bytes | None:
     return b"/".join(parts)
 
 
-def _is_opaque(directory: int) -> bool:
-    try:
-        return os.getxattr(directory, OPAQUE) == b"y"
-    except OSError:
-        return False
-
-
 def _describe(fd: int, entry: tar.Entry) -> None:
     """Owner, attributes and mode of what was just made; a new file mostly has them already, and to look is cheaper than to set."""
     status = os.fstat(fd)
@@ -418,27 +395,3 @@ def _set_xattrs(target: int | str, entry: tar.Entry) -> None:
             if error.errno == errno.ENOTSUP or (error.errno == errno.EPERM and name.startswith(b"user.")):
                 continue
             raise
-
-
-def _times(entry: tar.Entry) -> tuple[int, int]:
-    modified = min(max(entry.mtime_ns, 0), _LAST_TIME_NS)
-    accessed = modified if entry.atime_ns is None else min(max(entry.atime_ns, 0), _LAST_TIME_NS)
-    return accessed, modified
-
-
-def _write(fd: int, data: memoryview) -> None:
-    written = os.write(fd, data)
-    while written < len(data):
-        written += os.write(fd, data[written:])
-
-
-def _write_sparse(fd: int, entry: tar.Entry, chunks: Iterator[memoryview]) -> None:
-    """The extents where they belong, holes between them."""
-    source = tar.Source(chunks)
-    for offset, length in entry.extents or ():
-        os.lseek(fd, offset, os.SEEK_SET)
-        while length:
-            data = source.view(length)
-            _write(fd, data)
-            length -= len(data)
-    os.ftruncate(fd, entry.real_size)

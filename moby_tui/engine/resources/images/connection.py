@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from moby_tui.engine.archive import limits
+from moby_tui.engine.resources.images import pace
 from moby_tui.engine.resources.images.answers import read, registry_error, retry_after
 from moby_tui.engine.resources.images.authorization import Authorization
 from moby_tui.engine.resources.images.hosts import PUSH, Host, proxy_for
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 LOGIN = "login"
 DELETE = "delete"
-#: Seconds of silence, in connecting or in the middle of an answer, after which a registry counts as hanging.
-PATIENCE = 30.0
 PIECE = 1 << 20
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
@@ -36,6 +36,10 @@ _LONGEST_PAUSE = 20.0
 #: A registry that wants to be left alone for longer (``Retry-After``) is believed, and not waited for.
 _LONGEST_WAIT = 120.0
 _REDIRECTS = 5
+#: A token is asked for, answered and read: as many times the patience.
+_TOKEN_PATIENCE = 4
+#: Bytes of what is sent; the host must have taken one such piece before it gets the next.
+_TAKEN_AT_ONCE = 64 << 10
 #: How many requests a registry gets from us at the same time.
 _AT_ONCE = 16
 _RETRIED = frozenset((408, 429, 500, 502, 503, 504))
@@ -70,16 +74,17 @@ class Connection:
         host: Host,
         auth: RegistryAuth | None,
         *,
-        patience: float = PATIENCE,
+        patience: float | None = None,
         purpose: str,
         scopes: Iterable[str] = (),
         nobody: bool = False,
     ) -> None:
-        """``scopes`` is what a token is asked for, whatever the single request needs; empty: what the registry names.
+        """``patience``: seconds of silence after which the host counts as hanging, if not as the limits say.
+        ``scopes`` is what a token is asked for, whatever the single request needs; empty: what the registry names.
         ``nobody``: no login is used."""
         self._host = host
         self._reference = reference
-        self._patience = patience
+        self._patience = limits.value(limits.PATIENCE) if patience is None else patience
         self._purpose = purpose
         self._session: ClientSession | None = None
         self.authorization = Authorization(reference, host, auth, list(scopes), offline=purpose == LOGIN, nobody=nobody)
@@ -105,17 +110,17 @@ class Connection:
 
     # Tries
 
-    async def persist(self, work: Callable[[], Awaitable[T]], reached: Callable[[], object] = lambda: None) -> T:
+    async def persist(self, work: Callable[[], Awaitable[T]], reached: Callable[[], int] = lambda: 0) -> T:
         """The work's result. Failures that may pass are tried again, with growing pauses or when the registry says.
 
-        It gives up after a few in a row in which ``reached`` has stayed the same."""
+        It gives up after a few in a row that ``reached`` no further: so few bytes do not count as ``pace.body`` would not wait for."""
         failures = 0
         while True:
             before = reached()
             try:
                 return await work()
             except Exception as error:
-                advanced = reached() != before
+                advanced = reached() - before >= pace.least()
                 failures = 1 if advanced else failures + 1
                 told = self._meaning(error, advanced=advanced)
                 if told is None:
@@ -177,7 +182,8 @@ class Connection:
                 challenges = response.headers.getall("WWW-Authenticate", [])
                 response.release()
                 assert self._session
-                await self.authorization.renew(self._session, challenges, tried, self._refusal)
+                async with asyncio.timeout(_TOKEN_PATIENCE * self._patience):
+                    await self.authorization.renew(self._session, challenges, tried, self._refusal)
                 response = await self._request(method, url, headers, body)
             if response.status not in accepted:
                 raise await self._refusal(response)
@@ -196,10 +202,12 @@ class Connection:
             own = self._host.headers if at.origin() == origin else {}
             if self.authorization.header and at.origin() == origin:
                 own = own | {"Authorization": self.authorization.header}
-            data = body() if body else None
-            response = await self._session.request(
-                method, at, headers=headers | own, data=data, allow_redirects=False, proxy=proxy_for(at)
-            )
+            # to connect and to answer, however little of an answer comes again and again
+            async with asyncio.timeout(2 * self._patience) as deadline:
+                data = _watched(body(), deadline) if body else None
+                response = await self._session.request(
+                    method, at, headers=headers | own, data=data, allow_redirects=False, proxy=proxy_for(at)
+                )
             if response.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                 return response
             location = response.headers.get("Location", "")
@@ -254,6 +262,27 @@ class Connection:
         if status == 401:
             return Unauthorized(f"unauthorized: registry {domain} refuses the login given; log in again")
         return MobyError(f"registry {domain} answers {status} {said}")
+
+
+def _watched(body: bytes | AsyncIterator[bytes], deadline: asyncio.Timeout) -> bytes | AsyncIterator[bytes]:
+    """What is sent, which puts the deadline off for as long as the host takes it at the least rate."""
+    clock = asyncio.get_running_loop().time
+    rate = limits.value(limits.LEAST_RATE)
+    when = deadline.when()
+    patience = when - clock() if when is not None else 0.0
+    if isinstance(body, bytes):
+        deadline.reschedule(clock() + patience + len(body) / rate)
+        return body
+
+    async def pieces() -> AsyncIterator[bytes]:
+        async for piece in body:
+            for at in range(0, len(piece), _TAKEN_AT_ONCE):
+                part = piece[at : at + _TAKEN_AT_ONCE]
+                deadline.reschedule(clock() + patience + len(part) / rate)
+                yield part
+        deadline.reschedule(clock() + patience)
+
+    return pieces()
 
 
 def _pause(failures: int) -> float:

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from moby_tui.engine.resources.images import pace
 from moby_tui.engine.resources.images.connection import PIECE, Connection, Retry
 from moby_tui.engine.resources.images.content import Ingest
 from moby_tui.engine.resources.images.threads import in_thread, settled
-from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.errors import InvalidArgument, MobyError, Unavailable
 from moby_tui.schema import oci
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Download:
         async with self._connection.exchange("GET", url, {"Range": f"bytes={start}-{end - 1}"}, (206,)) as response:
             self._check_range(response, start)
             body = bytearray()
-            async for data in response.content.iter_any():
+            async for data in pace.body(response):
                 body += data
                 if len(body) > end - start:
                     raise InvalidArgument(f"content {self._descriptor.digest} comes with more bytes than were asked for; refused")
@@ -146,7 +147,7 @@ class Download:
             self._progress(ingest.size)
 
         try:
-            async for data in response.content.iter_any():
+            async for data in pace.body(response):
                 piece += data[skip:] if skip else data
                 skip = max(0, skip - len(data))
                 if ingest.size + len(piece) > self._descriptor.size:
@@ -155,7 +156,7 @@ class Download:
                     )
                 if len(piece) >= PIECE:
                     await flush()
-        except (ClientError, ConnectionError, asyncio.CancelledError, TimeoutError):
+        except (ClientError, ConnectionError, asyncio.CancelledError, TimeoutError, Unavailable):
             await flush()
             raise
         await flush()

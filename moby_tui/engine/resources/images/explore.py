@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moby_tui.engine.kernel.trees import closing, open_below
-from moby_tui.engine.resources.images.form import OPAQUE
+from moby_tui.engine.resources.images.form import is_opaque
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.schema.exploration import ADDED, CHANGED, DELETED, ExploredLayer, FileChange, ImageExploration, WastedFile
 
@@ -131,7 +131,7 @@ def _read(directory: _Directory, roots: list[int], linked: list[set[int]]) -> tu
     cleared = set(directory.cleared)
     for layer in directory.layers:
         with suppress(OSError), closing(open_below(roots[layer], directory.path)) as fd:
-            if _is_opaque(fd):
+            if is_opaque(fd):
                 cleared.add(layer)
             with os.scandir(fd) as listing:
                 for entry in listing:
@@ -165,13 +165,6 @@ def _events(entries: dict[int, int], cleared: frozenset[int]) -> list[tuple[int,
             events.append((layer, None))
             alive = False
     return events
-
-
-def _is_opaque(fd: int) -> bool:
-    try:
-        return os.getxattr(fd, OPAQUE) == b"y"
-    except OSError:
-        return False
 
 
 def _text(path: bytes) -> str:

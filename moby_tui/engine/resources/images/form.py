@@ -14,3 +14,11 @@ OPAQUE = "trusted.overlay.opaque"
 def is_whiteout(status: os.stat_result) -> bool:
     """Whether it hides a name of lower layers."""
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+def is_opaque(directory: int | str | os.PathLike[str]) -> bool:
+    """Whether a directory, by its descriptor or path, hides all that lower layers have in it."""
+    try:
+        return os.getxattr(directory, OPAQUE) == b"y"
+    except OSError:
+        return False

@@ -20,7 +20,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images import staging, written
 from moby_tui.engine.resources.images.content import Ingest, hex_of
-from moby_tui.engine.resources.images.form import DIFF, IMPLIED, OPAQUE, SIZE
+from moby_tui.engine.resources.images.form import DIFF, IMPLIED, SIZE, is_opaque
 from moby_tui.engine.resources.images.threads import in_thread, settled
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import MobyError
@@ -175,7 +175,7 @@ class LayerStore:
                 raise MobyError(f"layer {diff_id} was not on the disk yet when the machine stopped; pull or load the image again")
             directory = self.folder(diff_id) / DIFF
             directories.append(directory)
-            if _is_opaque(directory):
+            if is_opaque(directory):
                 break
         return directories
 
@@ -214,13 +214,6 @@ def _chunks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
         while chunk := source.read(_CHUNK):
             yield chunk
-
-
-def _is_opaque(directory: Path) -> bool:
-    try:
-        return os.getxattr(directory, OPAQUE) == b"y"
-    except OSError:
-        return False
 
 
 def _adopt(diff: Path, lowers: list[Path], name: str) -> None:

@@ -5,26 +5,24 @@ The archive's members are put into numbered files in staging and hashed on the w
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.archive import tar
+from moby_tui.engine.archive.compression import GZIP, ZSTD, decompress, detect
+from moby_tui.engine.archive.incoming import consume
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images import tar
-from moby_tui.engine.resources.images.apply import clean
-from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.pull import Image
-from moby_tui.engine.resources.images.reference import Reference, parse
-from moby_tui.engine.resources.images.threads import all_of, in_thread, settled
+from moby_tui.engine.resources.images.reference import Reference, parse_tag
+from moby_tui.engine.resources.images.threads import all_of, in_thread
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
@@ -33,7 +31,8 @@ from moby_tui.schema.base import encode
 _CHUNK = 1 << 20
 _MOST_MEMBERS = 100_000
 _DOCUMENT_LIMIT = 4 << 20
-_LAYER_TYPES = {b"\x1f\x8b": oci.MEDIA_LAYER_GZIP, b"\x28\xb5": oci.MEDIA_LAYER_ZSTD}
+_LAYER_TYPES = {GZIP: oci.MEDIA_LAYER_GZIP, ZSTD: oci.MEDIA_LAYER_ZSTD, "": oci.MEDIA_LAYER}
+_HEAD = 16
 _NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 
 
@@ -93,39 +92,7 @@ async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
 
 async def take_apart(archive: AsyncIterator[bytes], folder: Path) -> Archive:
     """An incoming archive, taken apart as it comes. Raises what ``Archive`` does; when cancelled, once nothing is written any more."""
-    loop = asyncio.get_running_loop()
-    coming: Future[bytes] | None = None
-    stopped = False
-
-    async def more() -> bytes:
-        data = bytearray()
-        async for part in archive:
-            data += part
-            if len(data) >= _CHUNK:
-                break
-        return bytes(data)
-
-    def pieces() -> Iterator[bytes]:
-        """In the thread; the next piece comes while one is worked on."""
-        nonlocal coming
-        coming = asyncio.run_coroutine_threadsafe(more(), loop)
-        try:
-            while piece := coming.result():
-                coming = asyncio.run_coroutine_threadsafe(more(), loop)
-                if stopped:
-                    coming.cancel()
-                yield piece
-        finally:
-            coming.cancel()
-
-    work = asyncio.ensure_future(asyncio.to_thread(Archive, pieces(), folder))
-    try:
-        return await asyncio.shield(work)
-    finally:
-        stopped = True
-        if coming:
-            coming.cancel()
-        await settled(work)
+    return await consume(archive, lambda pieces: Archive(pieces, folder))
 
 
 class Archive:
@@ -140,12 +107,12 @@ class Archive:
         for number, entry in enumerate(reader):
             if number >= _MOST_MEMBERS:
                 raise InvalidArgument(f"the archive has more than {_MOST_MEMBERS} members; it is no image")
-            name = os.fsdecode(clean(entry.name))
+            name = os.fsdecode(tar.clean(entry.name))
             if entry.type == tar.REGULAR and entry.extents is None:
                 self._members[name] = _store(reader.data(), folder / str(number))
             elif entry.type in (tar.HARD_LINK, tar.SYMBOLIC_LINK):  # old archives link layers that occur twice
                 base = "" if entry.type == tar.HARD_LINK else os.path.dirname(name) + "/"
-                self._links[name] = os.fsdecode(clean(os.fsencode(base) + entry.link))
+                self._links[name] = os.fsdecode(tar.clean(os.fsencode(base) + entry.link))
 
     def member(self, name: str) -> Member:
         """Raises ``InvalidArgument`` where there is none."""
@@ -155,7 +122,7 @@ class Archive:
         return found
 
     def find(self, name: str) -> Member | None:
-        name = os.fsdecode(clean(os.fsencode(name)))
+        name = os.fsdecode(tar.clean(os.fsencode(name)))
         return self._members.get(name) or self._members.get(self._links.get(name, ""))
 
     def blob(self, descriptor: oci.Descriptor) -> Member:
@@ -188,7 +155,8 @@ class Loader:
                 items = msgspec.json.decode(described.read("manifest.json"), type=list[_DockerImage])
             except msgspec.DecodeError as error:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
-            found = [await self._docker_image(archive, item) for item in items]
+            names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
+            found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
             return self._some([loaded for loaded in found if loaded])
         if described := archive.find("index.json"):
             return await self._oci_layout(archive, described.read("index.json"))
@@ -196,20 +164,20 @@ class Loader:
             "the archive holds neither manifest.json nor index.json; to make an image of a root file system, import it"
         )
 
-    async def _docker_image(self, archive: Archive, item: _DockerImage) -> Loaded | None:
-        members = [archive.member(name) for name in item.layers]
+    async def _docker_image(self, archive: Archive, item: _DockerImage, names: list[Reference]) -> Loaded | None:
+        members = [await in_thread(_as_layer, archive.member(name)) for name in item.layers]
         config_body = archive.member(item.config).read("configuration")
         config = manifests.read_config(config_body, len(members), item.config)
         if not self._fits(config):
             return None
         image = await self._store(config, config_body, members)
-        return Loaded(image, [parse(tag).tagged() for tag in item.repo_tags or ()])
+        return Loaded(image, names)
 
     async def _oci_layout(self, archive: Archive, body: bytes) -> list[Loaded]:
         index = manifests.read(body, oci.MEDIA_INDEX, "index.json")
         assert isinstance(index, oci.Index)
         loaded = []
-        for descriptor in index.manifests:
+        for descriptor, names in [(descriptor, _names(descriptor)) for descriptor in index.manifests]:
             document, text = self._choose(archive, descriptor)
             if document is None:
                 continue
@@ -219,7 +187,7 @@ class Loader:
                 continue
             members = [archive.blob(layer) for layer in document.layers]
             image = await self._store(config, config_body, members, (document, text))
-            loaded.append(Loaded(image, _names(descriptor), descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
+            loaded.append(Loaded(image, names, descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
         return self._some(loaded)
 
     def _fits(self, config: oci.ImageConfig) -> bool:
@@ -276,18 +244,34 @@ class Loader:
         for body in bodies:
             self._content.write(body, self._staging)
 
-    async def root_file_system(self, file: Path, folder: Path, config: oci.ImageConfig) -> Image:
+    async def root_file_system(self, file: Path, config: oci.ImageConfig) -> Image:
         """A one-layer image of a tar as it came, compressed or not; ``config`` is given its diff id."""
-        member, diff_id = await in_thread(_root_layer, file, folder / "layer.tar")
+        member, diff_id = await in_thread(_root_layer, file)
         config.rootfs = oci.RootFs(diff_ids=[diff_id])
         return await self._store(config, encode(config), [member])
 
 
-def _root_layer(file: Path, to: Path) -> tuple[Member, str]:
+def _root_layer(file: Path) -> tuple[Member, str]:
+    """The layer that a root file system is, and its diff id. Blocking."""
+    member = _as_layer(_member(file))
     digest = hashlib.sha256()
-    for chunk in decompress(_file_chunks(file)):
+    for chunk in decompress(_file_chunks(member.file)):
         digest.update(chunk)
-    return _store(_file_chunks(file), to), "sha256:" + digest.hexdigest()
+    return member, "sha256:" + digest.hexdigest()
+
+
+def _as_layer(member: Member) -> Member:
+    """Itself where it is compressed as layers may be, else without: no media type says xz or bzip2. Blocking."""
+    with member.file.open("rb") as file:
+        if detect(file.read(_HEAD)) in _LAYER_TYPES:
+            return member
+    return _store(decompress(_file_chunks(member.file)), member.file.with_name(f"{member.file.name}.tar"))
+
+
+def _member(file: Path) -> Member:
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    return Member(file, file.stat().st_size, f"sha256:{digest}")
 
 
 def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, bytes]:
@@ -295,7 +279,7 @@ def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, 
 
     def layer(member: Member) -> oci.Descriptor:
         with member.file.open("rb") as file:
-            media_type = _LAYER_TYPES.get(file.read(2), oci.MEDIA_LAYER)
+            media_type = _LAYER_TYPES[detect(file.read(_HEAD))]
         return oci.Descriptor(media_type=media_type, digest=member.digest, size=member.size)
 
     document = oci.Manifest(
@@ -308,11 +292,11 @@ def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, 
 
 
 def _names(descriptor: oci.Descriptor) -> list[Reference]:
-    """The full name that containerd writes, else the layout's own where it is a name and not a bare tag."""
+    """The full name that containerd writes, else the layout's own where it is a name and not a bare tag. Raises ``InvalidArgument``."""
     for key in _NAME_ANNOTATIONS:
         name = descriptor.annotations.get(key, "")
         if name and ("/" in name or ":" in name):
-            return [parse(name).tagged()]
+            return [parse_tag(name)]
     return []
 
 

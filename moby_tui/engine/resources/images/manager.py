@@ -17,7 +17,7 @@ from moby_tui.engine.resources.images.content import ContentStore
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.reference import parse
+from moby_tui.engine.resources.images.reference import parse, parse_tag
 from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
 from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.store import disk
@@ -237,9 +237,7 @@ class ImageManager:
         platform: str = "",
     ) -> AsyncIterator[Progress]:
         """Makes a one-layer image of a root file system's tar; the last line's status is its id."""
-        target = parse(reference).tagged() if reference else None
-        if target and target.digest:
-            raise InvalidArgument("cannot import digest reference; give a tag")
+        target = parse_tag(reference) if reference else None
         config = _new_config(platforms.parse(platform), message, changes or [])
         report = Report()
         async with aclosing(report.of(self._transfers.import_tar(archive, target, config, report))) as lines:
@@ -342,11 +340,7 @@ class ImageManager:
 
     async def tag(self, ref: str, target: str) -> None:
         record = self._names.find(ref)
-        reference = parse(target).tagged()
-        if reference.digest:
-            raise InvalidArgument("refusing to create a tag with a digest reference")
-        if reference.familiar_repository == "sha256":
-            raise InvalidArgument("refusing to create an ambiguous tag using digest algorithm as name")
+        reference = parse_tag(target)
         if not self._rows.tag(reference.key, record.id):
             raise describe.missing(ref)
         self._tell("tag", record.id, record, reference.familiar)

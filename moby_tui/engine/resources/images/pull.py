@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import partial, staging
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.content import ContentStore, Ingest, digest_of
 from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.progress import Report

@@ -19,6 +19,8 @@ _OFFICIAL = "library"
 _LEGACY_DOMAIN = "index.docker.io"
 _LONGEST_PATH = 255
 
+_DIGEST_ALGORITHM = "sha256"
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -98,6 +100,24 @@ def parse(text: str) -> Reference:
     if len(path) > _LONGEST_PATH:
         raise InvalidArgument(f"invalid reference format: repository name must not be more than {_LONGEST_PATH} characters")
     return Reference(domain, path, tag or "", digest)
+
+
+def parse_tag(text: str) -> Reference:
+    """Reads a name that somebody here gives to an image: REPOSITORY[:TAG].
+
+    Raises ``InvalidArgument`` for a digest, which only a registry can vouch for: whoever runs an image by digest would otherwise run what an
+    archive claims to be it; and for the repository ``sha256``, whose tags are written as ids are.
+    """
+    reference = parse(text).tagged()
+    if reference.digest:
+        raise InvalidArgument(
+            f"invalid tag {text[:200]!r}: refusing to create a tag with a digest reference; name it REPOSITORY[:TAG]"
+        )
+    if reference.familiar_repository == _DIGEST_ALGORITHM:
+        raise InvalidArgument(
+            f"invalid tag {text[:200]!r}: refusing to create an ambiguous tag using digest algorithm as name; take another name"
+        )
+    return reference
 
 
 def _split_tag(name: str) -> tuple[str, str | None]:

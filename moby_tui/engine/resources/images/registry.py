@@ -6,6 +6,7 @@ https://github.com/opencontainers/distribution-spec. What is fetched is checked 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from moby_tui.engine.resources.images.answers import read
-from moby_tui.engine.resources.images.connection import DELETE, LOGIN, PATIENCE, Connection
+from moby_tui.engine.resources.images.connection import DELETE, LOGIN, Connection
 from moby_tui.engine.resources.images.content import Ingest, digest_of
 from moby_tui.engine.resources.images.download import AHEAD, Download
 from moby_tui.engine.resources.images.hosts import PULL, PUSH, RESOLVE, Host, hosts_of
@@ -34,6 +35,9 @@ MANIFEST_LIMIT = 4 << 20
 _LIST_LIMIT = 8 << 20
 #: How many pages of a list are asked for; a registry that names ever more is not believed.
 _MOST_PAGES = 1000
+_LONGEST_LIST = 32 << 20
+#: Seconds until all pages must have come.
+_LIST_PATIENCE = 900
 _MANIFEST_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX, oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
 T = TypeVar("T")
 
@@ -64,7 +68,7 @@ class Registry:
         reference: Reference,
         auth: RegistryAuth | None = None,
         *,
-        patience: float = PATIENCE,
+        patience: float | None = None,
         purpose: str = PULL,
         sources: Iterable[str] = (),
         host: Host | None = None,
@@ -162,8 +166,12 @@ class Registry:
 
     async def _pages(self, url: str, kind: type[T]) -> AsyncIterator[T]:
         """The pages of a list; ``Link: <...>; rel="next"`` names the next one (RFC 5988)."""
+        size, begun = 0, time.monotonic()
         for _ in range(_MOST_PAGES):
             answer = await self._connection.ask("GET", url, {}, (200,), limit=_LIST_LIMIT)
+            size += len(answer.body)
+            if size > _LONGEST_LIST or time.monotonic() - begun > _LIST_PATIENCE:
+                break
             yield _decoded(answer.body, kind, self._domain)
             link, _, rest = answer.headers.get("link", "").partition(";")
             if not link or "next" not in rest:

@@ -162,7 +162,7 @@ class Transfers:
             await receive(archive, folder / "archive")
             with self.arrival():
                 loader = Loader(self._content, self._layers, self._paths.staging)
-                image = await loader.root_file_system(folder / "archive", folder, config)
+                image = await loader.root_file_system(folder / "archive", config)
                 record = self._register(image, [target.key] if target else [])
         self._tell("import", record.id, record, record.id)
         report.status(record.id)

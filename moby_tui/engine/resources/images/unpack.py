@@ -7,10 +7,10 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel.path import sync_file_system
 from moby_tui.engine.resources.images import written
 from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.compression import decompress
 from moby_tui.engine.resources.images.form import DIFF, IMPLIED, SIZE
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import MobyError

@@ -1,31 +1,35 @@
 """Decompression of layers and archives while they stream.
 
 What they are is told by their first bytes, not by what they are called.
-Several gzip members or zstd frames in a row are one stream (eStargz and zstd:chunked layers are such).
+Several gzip members, zstd frames, xz or bzip2 streams in a row are one stream (eStargz and zstd:chunked layers are such, and what
+pixz and pbzip2 write).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from moby_tui.engine.archive import limits
 from moby_tui.errors import InvalidArgument
 
-_GZIP = b"\x1f\x8b\x08"
-_ZSTD = b"\x28\xb5\x2f\xfd"
+GZIP, ZSTD, XZ, BZIP2 = "gzip", "zstd", "xz", "bzip2"
 #: Skippable frames may stand before the first frame with data; their magic is 0x184D2A50 to 0x184D2A5F.
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
-_XZ, _BZIP2 = b"\xfd7zXZ\x00", b"BZh"
 _MAGIC_BYTES = 6
 #: Small enough to stay in the processor's cache until it is hashed and written.
 _PIECE = 1 << 18
 #: The largest window a zstd frame may ask for is 128 MiB, as for the zstd tool: it is memory that the sender makes us take.
 _ZSTD_WINDOW_LOG = 27
+#: As much for an xz dictionary, and what the decoder needs beside it; ``xz -9`` takes 64 MiB.
+_XZ_MEMORY = (128 + 8) << 20
 
 
 def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The plain bytes of a gzip, zstd or uncompressed stream. Raises ``InvalidArgument`` where it is damaged."""
+    """The plain bytes of a gzip, bzip2, xz, zstd or uncompressed stream. Raises ``InvalidArgument`` where it is damaged,
+    or becomes larger than ``limits.MOST_UNPACKED``.
+    """
     source = iter(chunks)
     head = b""
     for chunk in source:
@@ -33,13 +37,31 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if len(head) >= _MAGIC_BYTES:
             break
     stream = _chain(head, source)
-    if head.startswith(_GZIP):
-        return _decode(stream, _Gzip)
-    if head.startswith(_ZSTD) or (head[1:4] == _ZSTD_SKIPPABLE and head[0] & 0xF0 == 0x50):
-        return _decode(stream, _Zstd)
-    if head.startswith((_XZ, _BZIP2)):
-        raise InvalidArgument("xz and bzip2 archives are not supported; recompress it with gzip or zstd")
-    return stream
+    format = detect(head)
+    return _bounded(_decode(stream, _DECODERS[format])) if format else stream
+
+
+def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A few bytes can become any number: they cost the time to decompress them, also where nothing of them is kept."""
+    left = most = limits.value(limits.MOST_UNPACKED)
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise InvalidArgument(
+                f"compressed data becomes more than {most} bytes; set {limits.MOST_UNPACKED[0]} to more if you trust its sender"
+            )
+        yield piece
+
+
+def detect(head: bytes) -> str:
+    """How a stream that begins so is compressed: ``GZIP``, ``ZSTD``, ``XZ``, ``BZIP2``, or empty where it is not."""
+    if head.startswith(b"\x1f\x8b\x08"):
+        return GZIP
+    if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == _ZSTD_SKIPPABLE and head[0] & 0xF0 == 0x50):
+        return ZSTD
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return XZ
+    return BZIP2 if head.startswith(b"BZh") else ""
 
 
 def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -103,7 +125,52 @@ class _Zstd:
         return bytes(self._frame.unused_data)
 
 
-def _decode(chunks: Iterator[bytes], begin: type[_Gzip] | type[_Zstd]) -> Iterator[bytes]:
+class _Library:
+    """A decoder of the standard library's ``lzma`` or ``bz2``: they are used alike."""
+
+    def __init__(self, decoder: _LibraryDecoder) -> None:
+        self._decoder = decoder
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield self._decoder.decompress(data, _PIECE)
+        while not self._decoder.eof and not self._decoder.needs_input:
+            yield self._decoder.decompress(b"", _PIECE)
+
+    @property
+    def ended(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def rest(self) -> bytes:
+        return self._decoder.unused_data.lstrip(b"\0")  # zeros between and after xz streams are padding (xz file format, 2.2)
+
+
+class _LibraryDecoder(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _xz() -> _Library:
+    import lzma
+
+    return _Library(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY))
+
+
+def _bzip2() -> _Library:
+    import bz2
+
+    return _Library(bz2.BZ2Decompressor())
+
+
+_DECODERS: dict[str, Callable[[], _Decoder]] = {GZIP: _Gzip, ZSTD: _Zstd, XZ: _xz, BZIP2: _bzip2}
+
+
+def _decode(chunks: Iterator[bytes], begin: Callable[[], _Decoder]) -> Iterator[bytes]:
     """Decodes member after member; a decoder stops at the end of one."""
     decoder: _Decoder | None = None
     for chunk in chunks:
@@ -122,7 +189,7 @@ def _checked(pieces: Iterator[bytes]) -> Iterator[bytes]:
     while True:
         try:
             piece = next(pieces, None)
-        except Exception as error:  # IsalError and ZstdError have no common base
+        except Exception as error:  # IsalError, ZstdError, LZMAError and OSError (of bz2) have no common base
             raise InvalidArgument(f"damaged compressed data: {error}") from error
         if piece is None:
             return

@@ -1,4 +1,4 @@
-"""Objects of a file system as members of a tar stream (POSIX.1-2017 ``pax``).
+"""Trees of a file system as tar streams (POSIX.1-2017 ``pax``): ``cp`` in either direction, ``export``.
 
 Extended attributes are written as records ``SCHILY.xattr.*``, times with nanoseconds. An object is told by an ``O_PATH`` descriptor:
 it is never opened by a name that could lead elsewhere, and a device not at all.
@@ -6,26 +6,75 @@ it is never opened by a name that could lead elsewhere, and a device not at all.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as status_bits
 import tarfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from moby_tui.engine.kernel.ids import Owners
+from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
 
 _CHUNK = 1 << 20
 _BLOCK = 512
 _SCHILY = "SCHILY.xattr."
+_OBJECT = os.O_PATH | os.O_NOFOLLOW
 #: What stands after the last member.
-END = bytes(2 * _BLOCK)
+_END = bytes(2 * _BLOCK)
+OwnerOf = Callable[[int, int], tuple[int, int]]
 
 
-class TarWriter:
+def pack(top: int, base: str, owner_of: OwnerOf | None = None, *, device: int | None = None) -> Iterator[bytes]:
+    """The plain tar of the object ``top`` and, where it is a directory, of what is below it; ``base`` is what it is called there.
+
+    ``owner_of`` says whose things are in the archive that are a user's and a group's here. With ``device`` it is what is below the directory
+    alone, as far as it is on that device. Whatever is changed meanwhile, nothing outside of ``top`` is read. Blocking.
+    """
+    writer = _Writer(owner_of)
+    status = os.fstat(top)
+    if device is None:
+        yield from writer.member(top, base, status)
+    pending = _children(top, "") if status_bits.S_ISDIR(status.st_mode) else []
+    while pending:
+        path = pending.pop()
+        with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # gone, or put in another's place
+            status = os.fstat(fd)
+            yield from writer.member(fd, f"{base}/{path}" if device is None else path, status)
+            if status_bits.S_ISDIR(status.st_mode) and device in (None, status.st_dev):
+                pending += _children(top, path)
+    yield _END
+
+
+def _children(top: int, folder: str) -> list[str]:
+    """What is in a directory below ``top``, in the reverse of the order in which it is written."""
+    try:
+        with _below(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY) as fd:
+            names = sorted(os.listdir(fd), reverse=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [f"{folder}/{name}" if folder else name for name in names]
+
+
+@contextmanager
+def _below(top: int, path: str, flags: int = _OBJECT) -> Iterator[int]:
+    """An object under ``top``; a link that was put on the way since it was listed counts as gone."""
+    try:
+        fd = openat2(top, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
+        raise
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+class _Writer:
     """Writes members; a second name of a file becomes a hard link to the first."""
 
-    def __init__(self, owners: Owners | None = None) -> None:
-        self._owners = owners or Owners()
+    def __init__(self, owner_of: OwnerOf | None) -> None:
+        self._owner_of = owner_of
         self._first_names: dict[tuple[int, int], str] = {}
 
     def member(self, fd: int, name: str, status: os.stat_result) -> Iterator[bytes]:
@@ -33,7 +82,8 @@ class TarWriter:
         header = _header(fd, name, status)
         if header is None:
             return
-        header.uid, header.gid = self._owners.inside(status.st_uid, status.st_gid)
+        owner = status.st_uid, status.st_gid
+        header.uid, header.gid = self._owner_of(*owner) if self._owner_of else owner
         if status.st_nlink > 1 and not header.isdir():
             first = self._first_names.setdefault((status.st_dev, status.st_ino), name)
             if first != name:

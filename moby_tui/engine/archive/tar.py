@@ -1,12 +1,13 @@
 """A reader of tar streams: ustar, GNU and PAX, as image layers come.
 
-It reads headers and trusts none of them; what an entry may do to a file system is decided in ``apply``. Formats: tar(5),
+It reads headers and trusts none of them; what an entry may do to a file system is decided by who unpacks it. Formats: tar(5),
 POSIX.1-2017 ``pax``, GNU tar manual "Basic Tar Format" and "Storing Sparse Files". Python's ``tarfile`` is not used to read:
 it is several times slower and loses nanoseconds.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 
 from moby_tui.errors import InvalidArgument
@@ -26,6 +27,8 @@ _NO_DATA = frozenset((HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTO
 
 _ZERO_BLOCK = bytes(BLOCK)
 _NANO = 1_000_000_000
+#: ext4 ends in 2446.
+_LAST_TIME_NS = 2**33 * _NANO
 
 
 Piece = bytes | memoryview
@@ -68,6 +71,12 @@ class Entry:
         self.atime_ns: int | None = None
         self.real_size = 0
         self.extents: list[tuple[int, int]] | None = None
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """When it was last read and changed, in nanoseconds, within what every file system can store."""
+        modified = min(max(self.mtime_ns, 0), _LAST_TIME_NS)
+        return modified if self.atime_ns is None else min(max(self.atime_ns, 0), _LAST_TIME_NS), modified
 
 
 class Source:
@@ -208,7 +217,7 @@ class Reader:
             more = block[504]
             if len(extents) * 24 > EXTENDED_HEADER_LIMIT:
                 raise InvalidArgument("invalid tar header: the sparse map is too large")
-        entry.type, entry.real_size = REGULAR, number(header[483:495])
+        entry.real_size = number(header[483:495])
         entry.extents = _checked_extents(extents, entry.size, entry.real_size)
 
     def _read_sparse_map_in_data(self, entry: Entry) -> None:
@@ -230,6 +239,41 @@ class Reader:
         entry.size -= read
         self._unread -= read
         entry.extents = _checked_extents(extents, entry.size, entry.real_size)
+
+
+def clean(name: bytes) -> bytes:
+    """A member's name relative to the root, ``b""`` for the root itself. Raises ``InvalidArgument`` where it leads above it."""
+    parts: list[bytes] = []
+    for part in name.split(b"/"):
+        if part == b"..":
+            if not parts:
+                raise InvalidArgument(f"invalid archive: {os.fsdecode(name)[:200]!r} leads out of it")
+            parts.pop()
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return b"/".join(parts)
+
+
+def write_file(fd: int, entry: Entry, data: Iterator[memoryview]) -> None:
+    """A regular member's data into an empty file; where it is sparse, with holes between its extents. Raises ``OSError``."""
+    if entry.extents is None:
+        for chunk in data:
+            _write(fd, chunk)
+        return
+    source = Source(data)
+    for offset, length in entry.extents:
+        os.lseek(fd, offset, os.SEEK_SET)
+        while length:
+            part = source.view(length)
+            _write(fd, part)
+            length -= len(part)
+    os.ftruncate(fd, entry.real_size)
+
+
+def _write(fd: int, data: memoryview) -> None:
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, data[written:])
 
 
 def number(raw: bytes) -> int:
@@ -293,9 +337,13 @@ def _entry(header: bytes, kind: bytes, long_name: bytes | None, long_link: bytes
     )
     if pax:
         _apply_pax(entry, pax)
-    if kind in (_OLD_REGULAR, _CONTIGUOUS) or kind not in _KNOWN:
-        # An unknown type is read as a regular file (POSIX); before POSIX, a directory was told by its slash.
+    if kind in (_OLD_REGULAR, _CONTIGUOUS, _GNU_SPARSE):
+        # before POSIX, a directory was told by its slash
         entry.type = DIRECTORY if kind == _OLD_REGULAR and entry.name.endswith(b"/") else REGULAR
+    elif kind not in _KNOWN:
+        # volume labels, parts of files and lists of names (GNU: V, M, N, D) are no files; as Docker
+        of = os.fsdecode(entry.name)[:80]
+        raise InvalidArgument(f"unhandled tar header type {kind[0]} of {of!r}; make the archive without it")
     if entry.type in _NO_DATA and entry.type != HARD_LINK:
         entry.size = 0
     elif entry.type == HARD_LINK and entry.size and b"size" not in pax:

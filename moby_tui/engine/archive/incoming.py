@@ -1,0 +1,58 @@
+"""An archive that arrives piece by piece in the event loop, and is worked on in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from typing import TypeVar
+
+from moby_tui.errors import InvalidArgument
+
+#: What arrives in smaller pieces is put together.
+_PIECE = 1 << 20
+T = TypeVar("T")
+
+
+async def consume(pieces: AsyncIterator[bytes], work: Callable[[Iterator[bytes]], T]) -> T:
+    """What ``work`` makes of the pieces, in a thread; the next piece is awaited while one is worked on.
+
+    Raises what ``work`` and ``pieces`` raise. When cancelled, it returns once the thread has ended: nothing is written any more.
+    """
+    loop = asyncio.get_running_loop()
+    coming: Future[bytes] | None = None
+    stopped = False
+
+    async def more() -> bytes:
+        data = bytearray()
+        async for part in pieces:
+            data += part
+            if len(data) >= _PIECE:
+                break
+        return bytes(data)
+
+    def arriving() -> Iterator[bytes]:
+        nonlocal coming
+        coming = asyncio.run_coroutine_threadsafe(more(), loop)
+        try:
+            while piece := coming.result():
+                coming = asyncio.run_coroutine_threadsafe(more(), loop)
+                if stopped:
+                    coming.cancel()
+                yield piece
+        except CancelledError as error:
+            raise InvalidArgument("unexpected end of the archive; it was cut off") from error
+        finally:
+            coming.cancel()
+
+    task = asyncio.ensure_future(asyncio.to_thread(lambda: work(arriving())))
+    try:
+        return await asyncio.shield(task)
+    finally:
+        stopped = True
+        if coming:
+            coming.cancel()
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])

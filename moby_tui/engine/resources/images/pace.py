@@ -1,0 +1,43 @@
+"""A body that is sent so slowly that it would never end is given up, however little comes again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.archive import limits
+from moby_tui.errors import Unavailable
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+
+def least() -> int:
+    """Bytes that must come while it is waited as long as the patience lasts."""
+    return limits.value(limits.LEAST_RATE) * limits.value(limits.PATIENCE)
+
+
+async def body(response: ClientResponse) -> AsyncIterator[bytes]:
+    """The body as it comes; only the time that it is waited for counts, not what is done with it in between.
+
+    Raises ``Unavailable`` where it is too slow, ``TimeoutError`` where nothing comes at all.
+    """
+    patience, enough = limits.value(limits.PATIENCE), least()
+    waited, came = 0.0, 0
+    pieces = response.content.iter_any()
+    while True:
+        begun = time.monotonic()
+        piece = await anext(pieces, None)
+        if piece is None:
+            return
+        waited += time.monotonic() - begun
+        came += len(piece)
+        if waited >= patience:
+            if came < enough:
+                raise Unavailable(
+                    f"{response.url.host} sends fewer than {enough} bytes in {patience} seconds; "
+                    f"try again, or set {limits.LEAST_RATE[0]} to fewer bytes a second"
+                )
+            waited, came = 0.0, 0
+        yield piece
