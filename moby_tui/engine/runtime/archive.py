@@ -14,7 +14,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from moby_tui.engine.kernel.ids import Owners
-from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, open_in_root, openat2
+from moby_tui.engine.kernel.path import (
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    open_in_root,
+    openat2,
+    path_in,
+)
 from moby_tui.engine.runtime import user
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import PathStat
@@ -165,15 +172,9 @@ def _link_target(root: int, path: str, link: int) -> str:
     except OSError:
         return os.readlink("", dir_fd=link)
     try:
-        return _path_in(root, target)
+        return path_in(root, target)
     finally:
         os.close(target)
-
-
-def _path_in(root: int, target: int) -> str:
-    """The kernel's name of an object, less the root's."""
-    base, name = os.readlink(f"/proc/self/fd/{root}"), os.readlink(f"/proc/self/fd/{target}")
-    return "/" + name.removeprefix(base if name == base or name.startswith(base.rstrip("/") + "/") else "").lstrip("/")
 
 
 def _go_mode(mode: int) -> int:
