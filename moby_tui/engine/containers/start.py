@@ -97,7 +97,7 @@ async def _start_isolated(
     parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, isolation: Isolation, restarts: int
 ) -> None:
     # a failure from here on leaves nothing: the mount goes with its descriptor
-    root = await _mount_root(parts, record, files, isolation)
+    root = _mount_root(parts, record, files, isolation)
     try:
         fault.point("start.root mounted")
         sandbox = await _prepare_network(parts, record, isolation)
@@ -113,21 +113,11 @@ async def _start_isolated(
         os.close(root)
 
 
-async def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
-    """The root, with its volumes filled from it. Volumes take the owners that the image has, so they are filled before any id is mapped."""
+def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
     layers = parts.layers(record)
     check_writable(parts.paths.data_root)
-    root = snapshot.mount(layers, files.upper, files.work)
-    try:
-        for mount in record.mounts:
-            if mount.destination in record.populated:
-                await parts.volumes.populate(mount.name, root, mount.destination)
-        if isolation.user is None:
-            return root
-    except BaseException:
-        os.close(root)
-        raise
-    os.close(root)
+    if isolation.user is None:
+        return snapshot.mount(layers, files.upper, files.work)
     return snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
 
 
