@@ -168,7 +168,7 @@ async def _launch(
     isolation.check_user(who.uid, [who.gid, *who.groups])
     _write_files(files, record, sandbox)
     fault.point("start.files written")
-    identity = spec.Identity(who, profile, isolation, *_found_for_mounts(parts, record, root))
+    identity = spec.Identity(who, profile, isolation, parts.mounted_images(record), _modes_below(record, root))
     configuration = spec.build(
         record,
         identity,
@@ -197,16 +197,14 @@ async def _launch(
         parts.publish(*event)
 
 
-def _found_for_mounts(parts: Parts, record: ContainerRecord, root: int) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """For ``spec.Identity``: the layers of the images that are mounted, and the modes of what a tmpfs is mounted over."""
-    images = {mount.name for mount in record.mounts if mount.type == "image"}
-    layers = {ident: [str(layer) for layer in parts.images.resolve(ident).layers] for ident in images}
+def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
+    """The modes of what a tmpfs is mounted over."""
     modes = {}
     for mount in record.mounts:
         if mount.type == "tmpfs":
             with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH | os.O_DIRECTORY)) as folder:
                 modes[mount.destination] = stat.S_IMODE(os.fstat(folder).st_mode)
-    return layers, modes
+    return modes
 
 
 def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:

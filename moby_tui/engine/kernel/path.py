@@ -121,6 +121,12 @@ def path_in(root: int, found: int) -> str:
     return "/" + name.removeprefix(base if name == base or name.startswith(base.rstrip("/") + "/") else "").lstrip("/")
 
 
+def mount_id(fd: int) -> str:
+    """Of which mount an opened object is (proc_pid_fdinfo(5), ``mnt_id``)."""
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        return next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+
+
 def sync_file_system(fd: int) -> None:
     """Writes everything of the file system that holds ``fd`` to its disk (syncfs(2)); raises ``OSError`` where that failed."""
     if _syncfs(fd) != 0:
