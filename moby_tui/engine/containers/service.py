@@ -6,9 +6,9 @@ import asyncio
 import builtins
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
-from moby_tui.engine.containers import boot, changes, creation, ending, execs, file_system, isolation, logs, orphans, view
+from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers import stats as statistics
 from moby_tui.engine.containers import update as updating
@@ -269,18 +269,18 @@ class ContainerService(Runs):
         return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
-        async with file_system.opened(self._parts, self._parts.get(ref), mounts=True) as root:
+        async with self._opened(self._parts.get(ref)) as root:
             return await asyncio.to_thread(archive.stat, root, path)
 
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
         record = self._parts.get(ref)
-        async with file_system.opened(self._parts, record, mounts=True) as root:
+        async with self._opened(record) as root:
             found = await asyncio.to_thread(archive.stat, root, path)
         self._parts.event("archive-path", record)
         return found, self._read_archive(record, path)
 
     async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
-        async with file_system.opened(self._parts, record, mounts=True) as root:
+        async with self._opened(record) as root:
             pieces = archive.get(root, path, self._owners(record))
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 yield piece
@@ -296,7 +296,7 @@ class ContainerService(Runs):
     ) -> None:
         record = self._parts.get(ref)
         mounts = {mount.destination: mount.rw for mount in record.mounts if mount.type != "tmpfs"}
-        async with file_system.opened(self._parts, record, mounts=True) as root:
+        async with self._opened(record) as root:
             await asyncio.to_thread(check_writable, root, path, mounts, read_only=record.host_config.readonly_rootfs)
             await put_archive(
                 root,
@@ -337,10 +337,16 @@ class ContainerService(Runs):
     async def export(self, ref: str) -> AsyncIterator[bytes]:
         record = self._parts.get(ref)
         self._parts.event("export", record)
-        async with file_system.opened(self._parts, record, mounts=False) as root:
+        async with self._opened(record, mounts=False) as root:
             pieces = archive.export(root, self._owners(record))
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 yield piece
+
+    def _opened(self, record: ContainerRecord, *, mounts: bool = True) -> AbstractAsyncContextManager[int]:
+        # few commands come here
+        from moby_tui.engine.containers import file_system
+
+        return file_system.opened(self._parts, record, mounts=mounts)
 
     def _owners(self, record: ContainerRecord) -> Owners:
         """How to read the owners in a container's root: on disk they are its own ids, in its mounts the host's."""
