@@ -103,6 +103,9 @@ def test_a_mount(cli: Cli, linked: str, tmp_path: Path, options: list[str], plac
         (["--tmpfs", "/ring"], "too many levels of symbolic links"),
         (["-w", "/loop"], "too many levels of symbolic links"),
         (["-v", "FOLDER:/below-plain"], "not a directory"),
+        (["-v", "FOLDER:/plain"], "mount /plain: not a directory"),
+        (["-v", "FOLDER:/plain-link"], "mount /plain-link: not a directory"),
+        (["-v", "/etc/passwd:/etc"], "mount /etc: is a directory"),
         (["-v", "FOLDER:/plain-link/x"], "not a directory"),
     ],
 )

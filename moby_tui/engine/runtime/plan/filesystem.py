@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
@@ -82,8 +83,7 @@ class FileSystemPlan:
 
         def make() -> int:
             try:
-                root = self.root if isinstance(self.root, int) else self.root.value
-                return make_in_root(root, name, mode, device, follow=not real)
+                return make_in_root(_descriptor(self.root), name, mode, device, follow=not real)
             except OSError as error:
                 ctypes.set_errno(error.errno or errno.EIO)
                 return -1
@@ -102,7 +102,7 @@ class FileSystemPlan:
         target = self.target(path, FOLDER if directory else FILE, real=real)
         if not over_proc:
             guard.refuse_procfs(self.program, path, target)
-        self.program.add(f"mount {path}", calls.move_mount, tree, b"", target, b"", ATTACH)
+        self.program.add(f"mount {path}", _attach, tree, target)
         self.program.add("close", calls.close, target)
         self.program.add("close", calls.close, tree)
 
@@ -177,3 +177,17 @@ class FileSystemPlan:
         add("enter root", calls.chdir, b"/")
         if read_only:
             self.set_attributes("/", self.root, mounts.MOUNT_ATTR_RDONLY)
+
+
+def _attach(tree: int | Slot, target: int | Slot) -> int:
+    """move_mount(2), whose EINVAL for a folder on a file, or a file on a folder, is told as what it is."""
+    result = calls.move_mount(tree, b"", target, b"", ATTACH)
+    if result < 0 and calls.errno_now() == errno.EINVAL:
+        kinds = [stat.S_ISDIR(os.fstat(_descriptor(fd)).st_mode) for fd in (tree, target)]
+        if kinds[0] != kinds[1]:
+            ctypes.set_errno(errno.ENOTDIR if kinds[0] else errno.EISDIR)
+    return result
+
+
+def _descriptor(fd: int | Slot) -> int:
+    return fd if isinstance(fd, int) else fd.value
