@@ -54,27 +54,31 @@ async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> Asyn
 
 @asynccontextmanager
 async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, mounts: bool) -> AsyncIterator[int]:
-    root = snapshot.mount(parts.layers(record), files.upper, files.work)
+    roots = [snapshot.mount(parts.layers(record), files.upper, files.work)]
     held: dict[str, int] = {}
     try:
         if mounts:
             held = await parts.volumes.hold_mounted(record.mounts)
-            whole = await in_thread(_with_mounts, parts, record, root)
-            os.close(root)
-            root = whole
-        yield root
+            asked = _mounts(parts, record)
+            # a caller that is cancelled meanwhile must not leave the copy open
+            await in_thread(lambda: roots.append(_with_mounts(record, asked, roots[0])))
+        yield roots[-1]
     finally:
-        os.close(root)
-        for fd in held.values():
+        for fd in (*roots, *held.values()):
             os.close(fd)
         await parts.volumes.let_go(held)
 
 
-def _with_mounts(parts: Parts, record: ContainerRecord, root: int) -> int:
-    """A copy of the root with all in it that its next start would mount from the host. A tmpfs is empty until then, and left out."""
+def _mounts(parts: Parts, record: ContainerRecord) -> list[spec.Json]:
+    """What the next start would mount from the host. A tmpfs is empty until then, and left out."""
+    own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount["source"])]
+    asked = spec.asked_mounts(record, parts.mounted_images(record), {})
+    return own + [mount for mount in asked if mount["type"] == "bind"]
+
+
+def _with_mounts(record: ContainerRecord, mounts: list[spec.Json], root: int) -> int:
+    """A copy of the root with the mounts in it. Raises ``MobyError``."""
     _make_sources(record)
-    mounts = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount["source"])]
-    mounts += [mount for mount in spec.asked_mounts(record, parts.mounted_images(record), {}) if mount["type"] == "bind"]
     with ExitStack() as stack:
         trees = [(str(mount["destination"]), _open_tree(mount, stack)) for mount in mounts]
         try:
