@@ -201,6 +201,19 @@ async def test_cp_both_ways(docker: Docker, tmp_path: Path) -> None:
     assert (await docker("cp", "files:/none", str(tmp_path), check=False)).status == 1
 
 
+async def test_cp_of_a_container_that_does_not_run(docker: Docker, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("hello")
+    asked = ["--read-only", "-v", "named:/m", "-v", f"{tmp_path}:/ro:ro", "--network", "none"]
+    await docker("create", "--name", "files", *asked, "busybox", "cat", "/m/in")
+    await docker("cp", str(tmp_path / "in"), "files:/m")
+    await docker("cp", "files:/ro/in", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_text() == "hello"
+    for path, refused in {"/ro": "mounted volume is marked read-only", "/bin": "container rootfs is marked read-only"}.items():
+        done = await docker("cp", str(tmp_path / "in"), f"files:{path}", check=False)
+        assert done.status == 1 and refused in done.err
+    assert (await docker("start", "-a", "files")).out == "hello"
+
+
 async def test_images(docker: Docker, busybox_archive: Path) -> None:
     assert "busybox" in (await docker("images")).out
     [image] = json.loads((await docker("image", "inspect", "busybox")).out)

@@ -48,7 +48,26 @@ def test_an_empty_image_gets_all(paths: Paths, tmp_path: Path) -> None:
 def test_what_an_image_has_is_not_made(paths: Paths, tmp_path: Path) -> None:
     top, bottom = layer(tmp_path / "a", "etc/hosts", "proc/"), layer(tmp_path / "b", "sys/", "dev/", "etc/mtab", "etc/hostname")
     assert made(paths, top, bottom) == {".dockerenv", "etc", "etc/resolv.conf"}
-    assert made(paths, layer(tmp_path / "c", *ALL)) == set()
+    folders = ("proc", "sys", "dev", "etc")
+    assert made(paths, layer(tmp_path / "c", *(f"{name}/" if name in folders else name for name in sorted(ALL)))) == set()
+
+
+@pytest.mark.parametrize("target", ["../run/systemd/resolve/stub-resolv.conf", "/absent", "resolv.conf", "passwd"])
+def test_a_link_gives_way_to_a_plain_file(paths: Paths, tmp_path: Path, target: str) -> None:
+    image = layer(tmp_path / "a", "proc/", "sys/", "dev/", ".dockerenv", "etc/mtab", "etc/hosts", "etc/passwd", "etc/hostname")
+    (image / "etc/resolv.conf").symlink_to(target)
+    assert made(paths, image) == {"etc", "etc/resolv.conf"}
+    point = mount_points.below(paths, [image])[0] / "etc/resolv.conf"
+    assert point.is_file() and not point.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["proc", "sys", "dev"])
+@pytest.mark.parametrize("target", ["bin", "absent", "/proc"])
+def test_a_link_gives_way_to_a_folder(paths: Paths, tmp_path: Path, name: str, target: str) -> None:
+    image = layer(tmp_path / "a", "bin/", *(f"{other}/" for other in ("proc", "sys", "dev") if other != name))
+    (image / name).symlink_to(target)
+    found = mount_points.below(paths, [image])[0] / name
+    assert found.is_dir() and not found.is_symlink()
 
 
 def test_what_is_hidden_by_an_upper_layer_counts_as_absent(paths: Paths, tmp_path: Path) -> None:

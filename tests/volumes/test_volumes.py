@@ -294,8 +294,13 @@ async def test_links_of_the_image_do_not_lead_out_of_it(volumes: Volumes, image:
     (root / "absolute").symlink_to("/inside")
     (root / "file").touch()
     volume = await volumes.create(VolumeCreate(name="data"))
-    for destination in ("/escape", "/up", "/absent", "/file"):
-        assert not await volumes.populate("data", fd, destination)
+    (root / "loop").symlink_to("loop")
+    for destination in ("/escape", "/up", "/absent", "/file", "/file/x", "/loop", "/loop/x"):
+        if destination.startswith(("/file", "/loop")):
+            with pytest.raises(MobyError, match=r"not directory|symbolic links"):
+                await volumes.populate("data", fd, destination)
+        else:
+            assert not await volumes.populate("data", fd, destination)
         assert list(Path(volume.mountpoint).iterdir()) == []
     assert await volumes.populate("data", fd, "/absolute")
     assert [path.name for path in Path(volume.mountpoint).iterdir()] == ["file"]

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from moby_tui.engine.archive import limits, tar
 from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
-from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel.path import mount_id, open_in_root
 from moby_tui.errors import InvalidArgument, MobyError, StorageFull
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -125,6 +125,9 @@ class _Unpacking:
             here, there = ("directory", "non-directory") if is_directory else ("non-directory", "directory")
             target = f"{self._shown.rstrip('/')}/{os.fsdecode(name)}"
             raise InvalidArgument(f'cannot overwrite {here} "{target}" with {there} "{os.fsdecode(name)}"')
+        if _is_mount_point(parent, base):
+            # not of this process's mount namespace: the kernel would let it go, and what is mounted on it with it
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         if is_directory:
             trees.remove_at(parent, base)
         else:
@@ -216,6 +219,11 @@ def _lstat(parent: int, base: bytes) -> os.stat_result | None:
         return os.stat(base, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
         return None
+
+
+def _is_mount_point(parent: int, base: bytes) -> bool:
+    with trees.closing(os.open(base, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)) as fd:
+        return mount_id(fd) != mount_id(parent)
 
 
 def _set_xattr(fd: int, name: bytes, value: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
@@ -12,7 +13,10 @@ from moby_tui.engine.containers import creation, ending
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers.commit import mount_points
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.kernel.path import open_in_root, path_in
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.build.step import Ended, Step
+from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.images.manager import ImageManager, LocalImage
 from moby_tui.engine.runtime import attachment, user
 from moby_tui.engine.store.containers import ContainerRecord
@@ -58,7 +62,8 @@ class ContainerSteps:
         try:
             began(record.id)
             exit_code = await _run(parts, record, output, step.trees)
-            yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record))
+            made = await asyncio.to_thread(_made_for_mounts, parts, record)
+            yield Ended(exit_code, parts.files(record).upper, mount_points(parts, record) | made)
         finally:
             await _remove(parts, record)
 
@@ -118,6 +123,17 @@ async def _run(parts: Parts, record: ContainerRecord, output: Callable[[int, byt
     finally:
         stream.close()
         await waiting.close()
+
+
+def _made_for_mounts(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
+    """What a step's own mounts, which no layer is to have, were mounted on; the image's links may have led them elsewhere."""
+    made = {os.fsencode(mount.destination.strip("/")) for mount in record.mounts}
+    if made:
+        with closing(snapshot.mount([parts.files(record).upper, *parts.layers(record)], None, None)) as root:
+            for mount in record.mounts:
+                with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH)) as found:
+                    made.add(os.fsencode(path_in(root, found).strip("/")))
+    return frozenset(made)
 
 
 async def _remove(parts: Parts, record: ContainerRecord) -> None:

@@ -74,10 +74,15 @@ async def _image(
 
 
 def mount_points(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
-    """Where something was mounted when it last ran: what is there in the upper folder was made to be mounted on."""
+    """Where the engine mounted something of its own when it last ran: what is there in the upper folder was made to be mounted on.
+
+    What was made for mounts that were asked for belongs to the container, as in Docker.
+    """
+    asked = {mount.destination for mount in record.mounts}
     with suppress(FileNotFoundError):
         configuration = json.loads(parts.files(record).bundle.read_bytes())
-        return frozenset(mount["destination"].strip("/").encode() for mount in configuration["mounts"])
+        mounted = {str(mount["destination"]) for mount in configuration["mounts"]}
+        return frozenset(destination.strip("/").encode() for destination in mounted - asked)
     return frozenset()
 
 

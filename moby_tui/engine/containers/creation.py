@@ -16,8 +16,10 @@ from moby_tui.engine.containers.isolation import references, settle_references
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.removal import remove_tree
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.volumes.manager import Resolution
 from moby_tui.engine.runtime.logs.options import validate as validate_log
@@ -26,7 +28,7 @@ from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import now
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
-from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig, NetworkingConfig
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig, MountPoint, NetworkingConfig
 from moby_tui.schema.oci import ExecutionConfig, Platform
 
 
@@ -59,6 +61,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 if mount.type == "image":
                     mount.name = parts.images.resolve(mount.source).id
             taken = {mount.destination for mount in volumes.mounts}
+            await _fill(parts, volumes.populated, image.layers)
             record = ContainerRecord(
                 id=ident,
                 name=name.removeprefix("/"),
@@ -73,7 +76,6 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 networking=_networking(asked),
                 mounts=[mount for path, mount in shared.items() if path not in taken] + volumes.mounts,
                 anonymous_volumes=volumes.anonymous,
-                populated=[mount.destination for mount in volumes.populated],
                 warnings=warnings,
             )
             stored = _write(parts, record, image.layers)
@@ -101,6 +103,19 @@ def _check_platform(image: LocalImage, reference: str, wanted: Platform) -> None
         raise NotFound(
             f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(found)}"
         )
+
+
+async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> None:
+    """Gives empty volumes what the image has at their places, before there is a container that could show them half filled.
+
+    With the image's own owners, whatever user namespace will see them. Raises ``StorageFull`` and ``MobyError``.
+    """
+    if not volumes or not layers:
+        return
+    with closing(snapshot.mount(layers, None, None)) as root:
+        for mount in volumes:
+            await parts.volumes.populate(mount.name, root, mount.destination, mount.subpath or "")
+    fault.point("create.volumes filled")
 
 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:

@@ -98,6 +98,11 @@ class Parts(msgspec.Struct, frozen=True):
         """What lies below the container's own layer, top-most first. Raises ``NotFound`` where its image is gone."""
         return mount_points.below(self.paths, self.images.resolve(record.image_id).layers)
 
+    def mounted_images(self, record: ContainerRecord) -> dict[str, builtins.list[str]]:
+        """The layers, top-most first, of each image that the container has mounted, by its id. Raises ``NotFound``."""
+        images = {mount.name for mount in record.mounts if mount.type == "image"}
+        return {ident: [str(layer) for layer in self.images.resolve(ident).layers] for ident in images}
+
     def state(self, record: ContainerRecord) -> State:
         """What is so now. A monitor that died without a word is seen here; ``containers/orphans.py`` puts it right.
 

@@ -6,7 +6,7 @@ import asyncio
 import builtins
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
 from moby_tui.engine.containers import start as starting
@@ -17,9 +17,9 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.processes import top
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.trees import Meter
-from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.images.describe import timestamp
 from moby_tui.engine.runtime import archive, attachment, monitor_client
+from moby_tui.engine.runtime.archive import check_writable
 from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
@@ -269,18 +269,18 @@ class ContainerService(Runs):
         return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
-        async with self._root(self._parts.get(ref)) as root:
+        async with self._opened(self._parts.get(ref)) as root:
             return await asyncio.to_thread(archive.stat, root, path)
 
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
         record = self._parts.get(ref)
-        async with self._root(record) as root:
+        async with self._opened(record) as root:
             found = await asyncio.to_thread(archive.stat, root, path)
         self._parts.event("archive-path", record)
         return found, self._read_archive(record, path)
 
     async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
-        async with self._root(record) as root:
+        async with self._opened(record) as root:
             pieces = archive.get(root, path, self._owners(record))
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 yield piece
@@ -295,9 +295,9 @@ class ContainerService(Runs):
         copy_uid_gid: bool = False,
     ) -> None:
         record = self._parts.get(ref)
-        if record.host_config.readonly_rootfs:
-            raise InvalidArgument("container rootfs is marked read-only")
-        async with self._root(record, writable=True) as root:
+        mounts = {mount.destination: mount.rw for mount in record.mounts if mount.type != "tmpfs"}
+        async with self._opened(record) as root:
+            await asyncio.to_thread(check_writable, root, path, mounts, read_only=record.host_config.readonly_rootfs)
             await put_archive(
                 root,
                 path,
@@ -337,45 +337,22 @@ class ContainerService(Runs):
     async def export(self, ref: str) -> AsyncIterator[bytes]:
         record = self._parts.get(ref)
         self._parts.event("export", record)
-        async with self._root(record) as root:
+        async with self._opened(record, mounts=False) as root:
             pieces = archive.export(root, self._owners(record))
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 yield piece
+
+    def _opened(self, record: ContainerRecord, *, mounts: bool = True) -> AbstractAsyncContextManager[int]:
+        # few commands come here
+        from moby_tui.engine.containers import file_system
+
+        return file_system.opened(self._parts, record, mounts=mounts)
 
     def _owners(self, record: ContainerRecord) -> Owners:
         """How to read the owners in a container's root: on disk they are its own ids, in its mounts the host's."""
         if not record.host_config.userns_mode or not view.current_state(self._parts, record).alive:
             return Owners()
         return Owners(*isolation.maps_of(self._parts, record))
-
-    @asynccontextmanager
-    async def _root(self, record: ContainerRecord, *, writable: bool = False) -> AsyncIterator[int]:
-        """A descriptor of the container's root: as it sees it while it runs, else its layers mounted for the occasion."""
-        state = view.current_state(self._parts, record)
-        view.check_settled(record, state)
-        if state.alive:
-            try:
-                root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            except OSError as error:
-                raise Conflict(f"container {record.id} is not running") from error
-            try:
-                yield root
-            finally:
-                os.close(root)
-            return
-        files = self._parts.files(record)
-        # two mounts of one upper folder would corrupt it: nobody may start the container meanwhile
-        lock = await self._parts.acquire(record)
-        try:
-            if not files.data.exists():
-                raise NotFound(f"No such container: {record.id}")
-            root = snapshot.mount(self._parts.layers(record), files.upper, files.work)
-            try:
-                yield root
-            finally:
-                os.close(root)
-        finally:
-            lock.release()
 
     # the engine's side
 

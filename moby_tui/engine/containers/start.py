@@ -97,7 +97,7 @@ async def _start_isolated(
     parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, isolation: Isolation, restarts: int
 ) -> None:
     # a failure from here on leaves nothing: the mount goes with its descriptor
-    root = await _mount_root(parts, record, files, isolation)
+    root = _mount_root(parts, record, files, isolation)
     try:
         fault.point("start.root mounted")
         sandbox = await _prepare_network(parts, record, isolation)
@@ -113,21 +113,11 @@ async def _start_isolated(
         os.close(root)
 
 
-async def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
-    """The root, with its volumes filled from it. Volumes take the owners that the image has, so they are filled before any id is mapped."""
+def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
     layers = parts.layers(record)
     check_writable(parts.paths.data_root)
-    root = snapshot.mount(layers, files.upper, files.work)
-    try:
-        for mount in record.mounts:
-            if mount.destination in record.populated:
-                await parts.volumes.populate(mount.name, root, mount.destination)
-        if isolation.user is None:
-            return root
-    except BaseException:
-        os.close(root)
-        raise
-    os.close(root)
+    if isolation.user is None:
+        return snapshot.mount(layers, files.upper, files.work)
     return snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
 
 
@@ -178,7 +168,7 @@ async def _launch(
     isolation.check_user(who.uid, [who.gid, *who.groups])
     _write_files(files, record, sandbox)
     fault.point("start.files written")
-    identity = spec.Identity(who, profile, isolation, *_found_for_mounts(parts, record, root))
+    identity = spec.Identity(who, profile, isolation, parts.mounted_images(record), _modes_below(record, root))
     configuration = spec.build(
         record,
         identity,
@@ -207,16 +197,14 @@ async def _launch(
         parts.publish(*event)
 
 
-def _found_for_mounts(parts: Parts, record: ContainerRecord, root: int) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """For ``spec.Identity``: the layers of the images that are mounted, and the modes of what a tmpfs is mounted over."""
-    images = {mount.name for mount in record.mounts if mount.type == "image"}
-    layers = {ident: [str(layer) for layer in parts.images.resolve(ident).layers] for ident in images}
+def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
+    """The modes of what a tmpfs is mounted over."""
     modes = {}
     for mount in record.mounts:
         if mount.type == "tmpfs":
             with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH | os.O_DIRECTORY)) as folder:
                 modes[mount.destination] = stat.S_IMODE(os.fstat(folder).st_mode)
-    return layers, modes
+    return modes
 
 
 def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:

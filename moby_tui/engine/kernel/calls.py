@@ -7,6 +7,7 @@ modules of this folder. Numbers: the kernel's ``syscalls/syscall.tbl`` (x86-64) 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint, c_ulong, c_void_p
@@ -97,7 +98,20 @@ symlinkat = _libc_call("symlinkat", c_char_p, c_int, c_char_p)
 umask = _libc_call("umask", c_uint)
 write = _libc_call("write", c_int, c_void_p, c_size_t)
 close_range = _raw(436, c_uint, c_uint, c_uint)
-openat2 = _raw(437, c_int, c_char_p, c_void_p, c_size_t)
+_openat2 = _raw(437, c_int, c_char_p, c_void_p, c_size_t)
+#: Each try takes about a microsecond, and somebody who renames without pause spoils nearly each of them.
+_RACE_RETRIES = 20_000
+_TRY_AGAIN = (errno.EAGAIN, errno.EINTR)
+
+
+def openat2(directory: int, path: bytes, how: int, size: int) -> int:
+    """openat2(2). A rename or a mount anywhere on the machine makes the kernel answer EAGAIN where it meets ``..``: it is tried again."""
+    for _ in range(_RACE_RETRIES):
+        fd = _openat2(directory, path, how, size)
+        if fd >= 0 or ctypes.get_errno() not in _TRY_AGAIN:
+            break
+    return fd
+
 
 # mounts
 fsopen = _raw(430, c_char_p, c_uint)

@@ -22,7 +22,7 @@ from moby_tui.engine.kernel.path import open_in_root
 _OPTIONS = ("redirect_dir", "metacopy", "index")
 _CLONE_NEWNS = 0x00020000
 #: A directory that every system has, to mount over where nobody else sees it.
-_PLACE = "/dev"
+PLACE = "/dev"
 #: Kernels without ``lowerdir+`` answer so.
 _NOT_KNOWN = (errno.EINVAL, errno.ENOSYS)
 #: The folder that is written to, and the empty one beside it that overlayfs works in.
@@ -52,7 +52,7 @@ def subtree_over(lower: int, path: bytes, writable: Writable) -> int:
     """
     _enter_own_namespace()
     _attach(lower)
-    whole = mount([_PLACE], writable)
+    whole = mount([PLACE], writable)
     try:
         _attach(whole)
         place = open_in_root(whole, path or b".", os.O_PATH)
@@ -179,7 +179,7 @@ def _on_own_thread(work: Callable[[], int]) -> int:
 
 
 def _attach(tree: int) -> None:
-    kernel.move_mount(tree, "", kernel.AT_FDCWD, _PLACE, kernel.MOVE_MOUNT_F_EMPTY_PATH)
+    kernel.move_mount(tree, "", kernel.AT_FDCWD, PLACE, kernel.MOVE_MOUNT_F_EMPTY_PATH)
 
 
 def _enter_own_namespace() -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
+
+from moby_tui.engine.kernel import calls
 
 #: Do not cross a mount point.
 RESOLVE_NO_XDEV = 0x01
@@ -22,8 +25,10 @@ RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 
-_SYS_OPENAT2 = 437
-_RACE_RETRIES = 128
+#: As many links as the kernel follows in one path (path_resolution(7)).
+_MOST_LINKS = 40
+_WHOLE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS
+FOLDER, FILE = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644
 
 
 class _OpenHow(ctypes.Structure):
@@ -31,35 +36,95 @@ class _OpenHow(ctypes.Structure):
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_syscall = ctypes.CFUNCTYPE(
-    ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(_OpenHow), ctypes.c_size_t, use_errno=True
-)(("syscall", _libc))
 _syncfs = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, use_errno=True)(("syncfs", _libc))
 
 
 def openat2(dirfd: int, path: str | bytes, flags: int, mode: int = 0, resolve: int = 0) -> int:
     """Opens a path under rules of resolution (openat2(2), Linux 5.6); the descriptor is close-on-exec.
 
-    A rename beside it makes the kernel answer EAGAIN when it cannot vouch for ``..``; that is tried again.
     Raises ``OSError``: ELOOP where a forbidden link was met, EXDEV where the path leaves what it may not.
     """
     name = os.fsencode(path)
     if b"\0" in name:
         raise OSError(errno.EINVAL, "a path cannot hold a NUL byte")
     how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    for _ in range(_RACE_RETRIES):
-        fd = int(_syscall(_SYS_OPENAT2, dirfd, name, ctypes.byref(how), ctypes.sizeof(how)))
-        if fd >= 0:
-            return fd
-        error = ctypes.get_errno()
-        if error not in (errno.EAGAIN, errno.EINTR):
-            break
+    fd = calls.openat2(dirfd, name, ctypes.addressof(how), ctypes.sizeof(how))
+    if fd >= 0:
+        return fd
+    error = ctypes.get_errno()
     raise OSError(error, os.strerror(error), os.fsdecode(name))
 
 
 def open_in_root(root: int, path: str | bytes, flags: int, mode: int = 0) -> int:
     """Opens a path as a process whose root is the directory ``root`` would, and without following magic links."""
     return openat2(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+
+
+def make_in_root(root: int, path: bytes, mode: int = FOLDER, device: int = 0, *, follow: bool = True) -> int:
+    """Opens (O_PATH) a path as ``open_in_root`` does, and makes what is missing of it: folders 0755, at its end what ``mode`` says.
+
+    A symbolic link that leads nowhere is followed like any other: what it names is made, inside the root. Every step begins at the
+    root again and meets no link that was not read here, so that a tree which others change meanwhile leads nowhere else.
+    Without ``follow`` no link may be met. Raises ``OSError``.
+    """
+    done: list[bytes] = []
+    left = _names(path)
+    tries = 0
+    while left:
+        name = left.pop()
+        if name == b"..":
+            del done[-1:]
+            continue
+        parent = openat2(root, b"/".join(done) or b".", os.O_PATH | os.O_DIRECTORY, 0, _WHOLE)
+        try:
+            link = _enter(parent, name, FOLDER if left else mode, device)
+        finally:
+            os.close(parent)
+        if link is None:
+            done.append(name)
+            continue
+        tries += 1
+        if tries > _MOST_LINKS or (link and not follow):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
+        done = [] if link.startswith(b"/") else done
+        left += _names(link) if link else [name]
+    return openat2(root, b"/".join(done) or b".", os.O_PATH, 0, _WHOLE)
+
+
+def _names(path: bytes) -> list[bytes]:
+    """The names that a path is made of, the last one first."""
+    return [name for name in path.split(b"/") if name not in (b"", b".")][::-1]
+
+
+def _enter(parent: int, name: bytes, mode: int, device: int) -> bytes | None:
+    """What the link ``name`` says; None where it is no link, or was made just now; nothing where another process made it just now."""
+    try:
+        return os.readlink(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return None
+        if error.errno != errno.ENOENT:
+            raise
+    try:
+        if stat.S_ISDIR(mode):
+            os.mkdir(name, stat.S_IMODE(mode), dir_fd=parent)
+        else:
+            os.mknod(name, mode, device, dir_fd=parent)
+    except FileExistsError:
+        return b""
+    return None
+
+
+def path_in(root: int, found: int) -> str:
+    """The kernel's name of an object below a root, less the root's: a path from ``/``."""
+    base, name = os.readlink(f"/proc/self/fd/{root}"), os.readlink(f"/proc/self/fd/{found}")
+    return "/" + name.removeprefix(base if name == base or name.startswith(base.rstrip("/") + "/") else "").lstrip("/")
+
+
+def mount_id(fd: int) -> str:
+    """Of which mount an opened object is (proc_pid_fdinfo(5), ``mnt_id``)."""
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        return next(line.split()[1] for line in file if line.startswith("mnt_id:"))
 
 
 def sync_file_system(fd: int) -> None:

@@ -12,10 +12,11 @@ import os
 from collections.abc import Callable
 
 from moby_tui.engine.kernel import mount as kernel
+from moby_tui.engine.kernel.path import mount_id
 
 
 def is_mounted(target: str) -> bool:
-    """Whether something is mounted at this very path (proc_pid_fdinfo(5), ``mnt_id``)."""
+    """Whether something is mounted at this very path."""
     return _mount_id(target) != _mount_id(os.path.dirname(target))
 
 
@@ -83,7 +84,6 @@ def _unmount(target: str) -> None:
 def _mount_id(path: str) -> str:
     fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        with open(f"/proc/self/fdinfo/{fd}") as file:
-            return next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+        return mount_id(fd)
     finally:
         os.close(fd)

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
-from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
+from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, openat2
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -82,13 +82,14 @@ class Meter:
 def empty(folder: int) -> None:
     """Deletes everything in a directory that nobody uses any more. A directory below is first moved up, so that none is deep.
 
-    Raises ``OSError``; a second process that does the same at the same time is no error.
+    What is mounted in it stays. Raises ``OSError`` (EXDEV where something is); a second process that does the same at the same
+    time is no error.
     """
     pending = [name for name in os.listdir(folder) if not _unlink(folder, name)]
     moved = 0
     while pending:
         name = pending.pop()
-        with suppress(FileNotFoundError), closing(os.open(name, _OPEN_DIRECTORY, dir_fd=folder)) as directory:
+        with suppress(FileNotFoundError), closing(openat2(folder, name, _OPEN_DIRECTORY, 0, RESOLVE_NO_XDEV)) as directory:
             for below in [below for below in os.listdir(directory) if not _unlink(directory, below)]:
                 moved += 1
                 target = f".{os.getpid()}-{moved}"

@@ -10,12 +10,12 @@ import errno
 import os
 import stat as status_bits
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
-from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel.path import open_in_root, path_in
 from moby_tui.engine.runtime import user
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import PathStat
@@ -106,6 +106,28 @@ def _check_destination(root: int, path: str) -> None:
             raise InvalidArgument("extraction point is not a directory")
 
 
+def check_writable(root: int, path: str, mounts: dict[str, bool], *, read_only: bool) -> None:
+    """Refuses, with Docker's texts, what cannot be unpacked into: no directory, a read-only mount, or a root that is ``read_only``.
+
+    ``mounts`` says of each destination whether it may be written to; the innermost one that holds the path decides. It is the
+    kernel that keeps a mount read-only, whoever changes what lies here meanwhile. Raises ``NotFound`` and ``InvalidArgument``.
+    """
+    with _opened(root, path, follow=True) as folder:
+        if not status_bits.S_ISDIR(os.fstat(folder).st_mode):
+            raise InvalidArgument("extraction point is not a directory")
+        place = path_in(root, folder)
+    writable, depth = None, -1
+    for destination, may_write in mounts.items():
+        with suppress(OSError), trees.closing(open_in_root(root, destination, os.O_PATH)) as fd:
+            there = path_in(root, fd)
+            if len(there) > depth and (place == there or place.startswith(there.rstrip("/") + "/")):
+                writable, depth = may_write, len(there)
+    if writable is False:
+        raise InvalidArgument("mounted volume is marked read-only")
+    if writable is None and read_only:
+        raise InvalidArgument("container rootfs is marked read-only")
+
+
 def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
     """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
     from moby_tui.engine.archive.pack import pack
@@ -115,10 +137,10 @@ def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(root: int, path: str) -> Iterator[int]:
-    """The object that a caller's path means."""
+def _opened(root: int, path: str, *, follow: bool = False) -> Iterator[int]:
+    """The object that a caller's path means; with ``follow``, or a slash at its end, what a link leads to."""
     absolute = "/" + path.lstrip("/")
-    follows = absolute.endswith(("/", "/.", "/.."))
+    follows = follow or absolute.endswith(("/", "/.", "/.."))
     try:
         fd = open_in_root(root, absolute, os.O_PATH if follows else _OBJECT)
     except OSError as error:
@@ -145,15 +167,9 @@ def _link_target(root: int, path: str, link: int) -> str:
     except OSError:
         return os.readlink("", dir_fd=link)
     try:
-        return _path_in(root, target)
+        return path_in(root, target)
     finally:
         os.close(target)
-
-
-def _path_in(root: int, target: int) -> str:
-    """The kernel's name of an object, less the root's."""
-    base, name = os.readlink(f"/proc/self/fd/{root}"), os.readlink(f"/proc/self/fd/{target}")
-    return "/" + name.removeprefix(base if name == base or name.startswith(base.rstrip("/") + "/") else "").lstrip("/")
 
 
 def _go_mode(mode: int) -> int:

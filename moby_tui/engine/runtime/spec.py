@@ -167,34 +167,46 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) 
         sized = {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": options}
         mounts = [sized if mount["destination"] == "/dev/shm" else mount for mount in mounts]
     taken = {mount.destination for mount in record.mounts}
-    for destination, source in (
-        ("/etc/resolv.conf", paths.resolv_conf),
-        ("/etc/hostname", paths.hostname),
-        ("/etc/hosts", paths.hosts),
-    ):
-        if destination not in taken:
-            mounts.append({"destination": destination, "type": "bind", "source": str(source), "options": ["rbind", "rprivate"]})
     mounts = [mount for mount in mounts if mount["destination"] not in taken]
-    # an outer folder before what lies in it
+    return mounts + own_files(record, paths) + asked_mounts(record, identity.images, identity.modes)
+
+
+def own_files(record: ContainerRecord, paths: ContainerPaths) -> list[Json]:
+    """What is bound over the image's own resolv.conf, hostname and hosts: read-only where the root is, as in Docker."""
+    taken = {mount.destination for mount in record.mounts}
+    options = ["rbind", "rprivate", *(["ro"] if record.host_config.readonly_rootfs else [])]
+    return [
+        {"destination": destination, "type": "bind", "source": str(source), "options": options}
+        for destination, source in (
+            ("/etc/resolv.conf", paths.resolv_conf),
+            ("/etc/hostname", paths.hostname),
+            ("/etc/hosts", paths.hosts),
+        )
+        if destination not in taken
+    ]
+
+
+def asked_mounts(record: ContainerRecord, images: dict[str, list[str]], modes: dict[str, int]) -> list[Json]:
+    """The binds, volumes, images and tmpfs of a container, an outer folder before what lies in it. See ``Identity``."""
     ordered = sorted(record.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
-    binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in host.mounts or ()}
-    return mounts + [_asked_mount(mount, binds.get(mount.destination) or BindOptions(), identity) for mount in ordered]
+    binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in record.host_config.mounts or ()}
+    return [_asked_mount(mount, binds.get(mount.destination) or BindOptions(), images, modes) for mount in ordered]
 
 
 def _writable(mount: Json) -> Json:
     return {**mount, "options": ["rw" if option == "ro" else option for option in mount["options"]]}
 
 
-def _asked_mount(mount: MountPoint, bind: BindOptions, identity: Identity) -> Json:
+def _asked_mount(mount: MountPoint, bind: BindOptions, images: dict[str, list[str]], modes: dict[str, int]) -> Json:
     """Read-only is so for what is mounted below too, unless asked otherwise, as in Docker since version 25."""
     if mount.type == "tmpfs":
         options = ["nosuid", "nodev", "noexec", *(option for option in mount.mode.split(",") if option)]
-        if mount.destination in identity.modes and not any(option.startswith("mode=") for option in options):
-            options.append(f"mode={identity.modes[mount.destination]:o}")
+        if mount.destination in modes and not any(option.startswith("mode=") for option in options):
+            options.append(f"mode={modes[mount.destination]:o}")
         return {"destination": mount.destination, "type": "tmpfs", "source": "tmpfs", "options": options}
     own: Json = {"subpath": mount.subpath} if mount.subpath else {}
     if mount.type == "image":
-        own["layers"] = identity.images[mount.name]
+        own["layers"] = images[mount.name]
     reach = "bind" if bind.non_recursive else "rbind"
     read_only = "ro" if bind.non_recursive or bind.read_only_non_recursive else "rro"
     options = [reach, mount.propagation or "rprivate", "rw" if mount.rw else read_only]

@@ -20,8 +20,7 @@ class ContainerRecord(msgspec.Struct, kw_only=True):
     """One container as it was created. ``config`` is merged with the image's; ``path`` and ``args`` are what it executes.
 
     ``name`` is without a slash. ``created`` is Unix seconds, ``created_at`` the same as RFC 3339 with nanoseconds. ``image`` is
-    the reference as it was asked for. ``anonymous_volumes`` go with the container when it is removed with its volumes;
-    ``populated`` are the destinations whose volume takes over the image's content.
+    the reference as it was asked for. ``anonymous_volumes`` go with the container when it is removed with its volumes.
     """
 
     id: str
@@ -37,7 +36,6 @@ class ContainerRecord(msgspec.Struct, kw_only=True):
     networking: NetworkingConfig | None = None
     mounts: list[MountPoint] = msgspec.field(default_factory=list)
     anonymous_volumes: list[str] = msgspec.field(default_factory=list)
-    populated: list[str] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
 
 

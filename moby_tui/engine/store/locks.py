@@ -13,13 +13,14 @@ _PROBE_RETRY = 0.002
 
 
 class FileLock:
-    """An exclusive lock on a file, which is created where it is not there. Not re-entrant.
+    """A lock on a file, which is created where it is not there: exclusive, or held by all who want it ``shared``. Not re-entrant.
 
     A child made by fork holds it too, until it closes the descriptor or executes something.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, shared: bool = False) -> None:
         self.path = os.fspath(path)
+        self._kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         self._fd = -1
 
     @property
@@ -79,7 +80,7 @@ class FileLock:
         while True:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(fd, self._kind | fcntl.LOCK_NB)
                 if _is_file(fd, self.path):
                     self._fd = fd
                     return True

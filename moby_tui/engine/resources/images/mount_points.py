@@ -2,6 +2,9 @@
 
 It lies between the image's layers and the container's own, as Docker's "init" layer does, so that nothing of it counts as changed by
 the container: ``diff`` does not show it and ``commit`` does not take it. Containers whose images lack the same share one.
+
+A link in the image is no place to be mounted on, wherever it leads (``/etc/resolv.conf -> ../run/systemd/resolve/stub-resolv.conf``):
+the layer has a plain file or folder in its place.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -53,16 +57,19 @@ def below(paths: Paths, layers: list[Path]) -> list[Path]:
 
 @lru_cache(maxsize=64)
 def _missing(layers: tuple[Path, ...]) -> _Missing:
-    folders = [name for name in _FOLDERS if _find(layers, name) is None]
     etc = _find(layers, _ETC)
     # an /etc that leads elsewhere, or has more to it than can be seen from here, is left to the start, which resolves it in the root
     plain = etc is None or (stat.S_ISDIR(etc[1].st_mode) and not _has_attributes(etc[0]))
 
-    def absent(path: str) -> bool:
-        return (plain or "/" not in path) and _find(layers, path) is None
+    def lacks(path: str, *kinds: Callable[[int], bool]) -> bool:
+        if "/" in path and not plain:
+            return False
+        found = _find(layers, path)
+        return found is None or (bool(kinds) and not any(is_kind(found[1].st_mode) for is_kind in kinds))
 
-    files = [path for path in _FILES if absent(path)]
-    links = [path for path in _LINKS if absent(path)]
+    folders = [name for name in _FOLDERS if lacks(name, *([] if name == _ETC else [stat.S_ISDIR]))]
+    files = [path for path in _FILES if lacks(path, stat.S_ISREG, stat.S_ISDIR)]
+    links = [path for path in _LINKS if lacks(path)]
     own = None
     if etc is not None and any("/" in path for path in (*files, *links)):
         status = etc[1]

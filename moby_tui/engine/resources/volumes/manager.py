@@ -13,7 +13,7 @@ import msgspec
 
 from moby_tui.engine.kernel.trees import Meter, remove
 from moby_tui.engine.resources.volumes.filters import VolumeFilter
-from moby_tui.engine.resources.volumes.populate import DATA, populate
+from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate
 from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.locks import FileLock
@@ -56,6 +56,10 @@ class VolumeManager:
 
     def guard(self) -> FileLock:
         """To be held from ``resolve`` until the container is in the store: no volume is removed meanwhile, by any process."""
+        return FileLock(self._folder / ".lock", shared=True)
+
+    def _removal(self) -> FileLock:
+        """Waits for all who hold ``guard``."""
         return FileLock(self._folder / ".lock")
 
     # The client protocol
@@ -92,7 +96,7 @@ class VolumeManager:
 
     async def remove(self, name: str, *, force: bool = False) -> None:
         """Deletes a volume and its data. Raises ``NotFound`` unless ``force``, ``Conflict`` while a container has it mounted."""
-        async with self.guard():
+        async with self._removal():
             if self._find(name) is None:
                 if force:
                     return
@@ -104,7 +108,7 @@ class VolumeManager:
 
     async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
         """Removes the anonymous volumes that no container uses; with the filter ``all`` named ones too. Also: label, label!."""
-        async with self.guard():
+        async with self._removal():
             pruned = await self.prunable(filters=filters)
             for name in pruned.volumes_deleted or ():
                 self._remove(name)
@@ -201,14 +205,26 @@ class VolumeManager:
         """The lock of a volume that is mounted there."""
         return str(self._locks / Path(mountpoint).parent.name)
 
-    async def populate(self, name: str, rootfs: int, destination: str) -> bool:
-        """Copies what the root file system open as ``rootfs`` has at ``destination`` into the volume if that is empty.
+    async def populate(self, name: str, rootfs: int, destination: str, subpath: str = "") -> bool:
+        """Copies what the root file system open as ``rootfs`` has at ``destination`` into the volume, or a part of it, if that is empty.
 
-        To be called before the first start, for each of ``Resolution.populated``. Returns whether it copied.
-        Raises ``StorageFull`` or ``MobyError``.
+        To be called for each of ``Resolution.populated`` before there is a container. Returns whether it copied. A caller that is
+        cancelled waits for the copying to end. Raises ``StorageFull`` or ``MobyError``.
         """
         self._create(name, None)  # its directory may be missing where a removal was cut short
-        return await asyncio.to_thread(populate, self._folder / name, rootfs, destination)
+        if not is_there(rootfs, destination):
+            return False
+        held = await self.hold_mounted([MountPoint(type="volume", name=name)])
+        copying = asyncio.ensure_future(asyncio.to_thread(populate, self._folder / name, rootfs, destination, subpath))
+        try:
+            return await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            await asyncio.wait([copying])
+            raise
+        finally:
+            for fd in held.values():
+                os.close(fd)
+            await self.let_go(held)
 
     def remove_anonymous(self, names: Names) -> None:
         """Removes those of a removed container's own volumes that no other container has mounted by name."""

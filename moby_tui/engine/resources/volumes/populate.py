@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, open_in_root, openat2
 from moby_tui.engine.kernel.trees import closing, empty, open_below
 from moby_tui.errors import MobyError, StorageFull
 
@@ -23,32 +23,53 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _FOREIGN_XATTRS = ("trusted.", "security.selinux", "system.")
 
 
-def populate(volume: Path, rootfs: int, destination: str) -> bool:
+def is_there(rootfs: int, destination: str) -> bool:
+    """Whether a root file system has anything at a path; what cannot be resolved counts as there, and is told by ``populate``."""
+    try:
+        os.close(open_in_root(rootfs, destination, os.O_PATH))
+    except OSError as error:
+        return error.errno != errno.ENOENT
+    return True
+
+
+def populate(volume: Path, rootfs: int, destination: str, subpath: str = "") -> bool:
     """Copies the directory ``destination`` of a root file system into an empty volume: owners, modes, times, attributes, links.
 
-    Returns whether anything was copied; a volume with content and a destination that is no directory stay as they are. Blocking.
-    Raises ``StorageFull`` or ``MobyError``; the next call then begins anew.
+    ``subpath`` is the part of the volume that is filled. Returns whether anything was copied; where either is not there, or the
+    volume has content, all stays as it is. Blocking. Raises ``StorageFull``, or ``MobyError`` also for a destination that is no
+    directory; the next call then begins anew.
     """
     with _told(volume.name, destination), closing(os.open(volume, _OPEN_DIRECTORY)) as folder:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        try:
-            source = open_in_root(rootfs, destination, _OPEN_DIRECTORY)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                return False
-            raise
-        with closing(source), closing(os.open(DATA, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)) as target:
-            return _populate(folder, source, target)
-
-
-def _populate(folder: int, source: int, target: int) -> bool:
-    if os.access(_MARKER, os.F_OK, dir_fd=folder):
-        empty(target)
-    elif os.listdir(target):
+        # neither the place in the image nor the part of the volume need be there
+        with (
+            suppress(FileNotFoundError),
+            closing(open_in_root(rootfs, destination, os.O_PATH)) as source,
+            closing(_open_part(folder, subpath)) as target,
+        ):
+            return _populate(folder, _MARKER + subpath.replace("/", ":"), source, target)
         return False
-    os.close(os.open(_MARKER, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder))
-    _Copy(source, target).run()
-    os.unlink(_MARKER, dir_fd=folder)
+
+
+def _open_part(folder: int, subpath: str) -> int:
+    """Resolved by the kernel, as at a start (CVE-2021-25741)."""
+    data = os.open(DATA, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    if not subpath:
+        return data
+    with closing(data):
+        return openat2(data, subpath, _OPEN_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+
+
+def _populate(folder: int, marker: str, source: int, target: int) -> bool:
+    cut_short = os.access(marker, os.F_OK, dir_fd=folder)
+    if not cut_short and os.listdir(target):
+        return False
+    with closing(os.open(f"/proc/self/fd/{source}", _OPEN_DIRECTORY)) as opened:
+        if cut_short:
+            empty(target)
+        os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder))
+        _Copy(opened, target).run()
+        os.unlink(marker, dir_fd=folder)
     return True
 
 
@@ -127,5 +148,9 @@ def _told(volume: str, destination: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(
                 f"no space left to copy {destination} into volume {volume}; free some on the data root's disk"
+            ) from error
+        if error.errno == errno.ENOTDIR:
+            raise MobyError(
+                f"cannot mount volume {volume} over existing file: {destination} of the image is not directory; mount it elsewhere"
             ) from error
         raise MobyError(f"cannot copy {destination} of the image into volume {volume}: {error.strerror}") from error

@@ -177,8 +177,7 @@ def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:
     request.subpath = _subpath(options.subpath, "volume")
     if request.subpath and not mount.source:
         raise InvalidArgument('invalid mount config for type "volume": must not set Subpath when using anonymous volumes')
-    # a part of a volume is there before the container: it is never filled from the image
-    request.copy, request.labels = not (options.no_copy or request.subpath), options.labels or {}
+    request.copy, request.labels = not options.no_copy, options.labels or {}
     return request
 
 

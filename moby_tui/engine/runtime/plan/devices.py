@@ -107,14 +107,19 @@ class Devices:
         self._create_asked(tree, name, device)
 
     def _create_asked(self, folder: int | Slot, name: str, device: dict[str, object]) -> None:
-        kind = _KINDS[str(device["type"])]
-        mode, uid, gid = (int(str(device.get(key) or 0)) for key in ("fileMode", "uid", "gid"))
-        major, minor = (int(str(device.get(key) or 0)) for key in ("major", "minor"))
-        self.create(folder, name, kind, major, minor, stat.S_IMODE(mode) if "fileMode" in device else 0o666, uid, gid)
+        kind, major, minor, mode, uid, gid = _described(device)
+        self.create(folder, name, kind, major, minor, mode, uid, gid)
 
     def make_elsewhere(self, device: dict[str, object]) -> None:
-        """A node outside of ``/dev``, in the image's own folders."""
-        folder, _, name = str(device["path"]).rpartition("/")
-        parent = self._files.target(folder or "/")
-        self._create_asked(parent, name, device)
-        self._program.add("close", calls.close, parent)
+        """A node outside of ``/dev``, in the image's own folders or where its links lead. What is there already stays."""
+        kind, major, minor, mode, uid, gid = _described(device)
+        path = str(device["path"])
+        node = self._files.target(path, kind | mode, os.makedev(major, minor), self._host_ids(uid, gid))
+        self._program.add("close", calls.close, node)
+
+
+def _described(device: dict[str, object]) -> tuple[int, int, int, int, int, int]:
+    """Its kind (``S_IF...``), major and minor number, mode and owner."""
+    major, minor, uid, gid = (int(str(device.get(key) or 0)) for key in ("major", "minor", "uid", "gid"))
+    mode = stat.S_IMODE(int(str(device.get("fileMode") or 0))) if "fileMode" in device else 0o666
+    return _KINDS[str(device["type"])], major, minor, mode, uid, gid

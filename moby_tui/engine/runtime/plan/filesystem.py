@@ -13,7 +13,14 @@ import stat
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
-from moby_tui.engine.kernel.path import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS
+from moby_tui.engine.kernel.path import (
+    FILE,
+    FOLDER,
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    make_in_root,
+)
 from moby_tui.engine.runtime.plan import guard
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 from moby_tui.engine.runtime.plan.program import Label, Program, Slot
@@ -63,27 +70,28 @@ class FileSystemPlan:
         how = self._how_real if real else self._how
         self.program.add(name or f"open {path}", calls.openat2, self.root, text, how, self._how_size, out=slot, on=on, then=then)
 
-    def target(self, path: str, *, directory: bool = True, real: bool = False) -> Slot:
-        """Opens a mount's destination; what is missing of it is created, 0755, inside the root. ``real``: no link may lead there."""
-        program = self.program
-        found = Label()
-        final = program.open_slot()
+    def target(
+        self, path: str, mode: int = FOLDER, device: int = 0, owner: tuple[int, int] = (0, 0), *, real: bool = False
+    ) -> Slot:
+        """Opens a mount's destination; what is missing of it is made inside the root, as ``make_in_root`` does.
+
+        ``owner``: the host's ids of what is made at its end. ``real``: no link may lead there.
+        """
+        final, found = self.program.open_slot(), Label()
         self.resolve(path, final, {errno.ENOENT: None}, then=found, real=real)
-        parts = [part for part in path.split("/") if part]
-        parent: int | Slot = self.root
-        for index, part in enumerate(parts):
-            name = os.fsencode(part)
-            prefix = "/" + "/".join(parts[: index + 1])
-            if directory or index < len(parts) - 1:
-                program.add(f"create {prefix}", calls.mkdirat, parent, name, 0o755, on={errno.EEXIST: None})
-            else:
-                program.add(f"create {prefix}", calls.mknodat, parent, name, stat.S_IFREG | 0o644, 0, on={errno.EEXIST: None})
-            slot = final if index == len(parts) - 1 else program.open_slot()
-            self.resolve(prefix, slot, {}, real=real)
-            if parent is not self.root:
-                program.add("close", calls.close, parent)
-            parent = slot
-        program.place(found)
+        name = os.fsencode(path)
+
+        def make() -> int:
+            try:
+                return make_in_root(_descriptor(self.root), name, mode, device, follow=not real)
+            except OSError as error:
+                ctypes.set_errno(error.errno or errno.EIO)
+                return -1
+
+        self.program.add(f"create {path}", make, out=final)
+        if owner != (0, 0):
+            self.program.add(f"give {path} away", calls.fchownat, final, b"", *owner, mounts.AT_EMPTY_PATH)
+        self.program.place(found)
         return final
 
     def attach(self, tree: int | Slot, path: str, *, directory: bool = True, real: bool = False, over_proc: bool = True) -> None:
@@ -91,10 +99,10 @@ class FileSystemPlan:
 
         ``real``: no link may lead there. Without ``over_proc`` the target may not lie in /proc, wherever links lead (see ``guard``).
         """
-        target = self.target(path, directory=directory, real=real)
+        target = self.target(path, FOLDER if directory else FILE, real=real)
         if not over_proc:
             guard.refuse_procfs(self.program, path, target)
-        self.program.add(f"mount {path}", calls.move_mount, tree, b"", target, b"", ATTACH)
+        self.program.add(f"mount {path}", _attach, tree, target)
         self.program.add("close", calls.close, target)
         self.program.add("close", calls.close, tree)
 
@@ -169,3 +177,17 @@ class FileSystemPlan:
         add("enter root", calls.chdir, b"/")
         if read_only:
             self.set_attributes("/", self.root, mounts.MOUNT_ATTR_RDONLY)
+
+
+def _attach(tree: int | Slot, target: int | Slot) -> int:
+    """move_mount(2), whose EINVAL for a folder on a file, or a file on a folder, is told as what it is."""
+    result = calls.move_mount(tree, b"", target, b"", ATTACH)
+    if result < 0 and calls.errno_now() == errno.EINVAL:
+        kinds = [stat.S_ISDIR(os.fstat(_descriptor(fd)).st_mode) for fd in (tree, target)]
+        if kinds[0] != kinds[1]:
+            ctypes.set_errno(errno.ENOTDIR if kinds[0] else errno.EISDIR)
+    return result
+
+
+def _descriptor(fd: int | Slot) -> int:
+    return fd if isinstance(fd, int) else fd.value

@@ -1,0 +1,139 @@
+"""A container's file system, opened for ``cp`` and ``export``: as the container sees it while it runs, else mounted for the occasion."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, suppress
+
+from moby_tui.engine.containers import isolation, view
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.kernel import mount as kernel
+from moby_tui.engine.kernel import overlay
+from moby_tui.engine.kernel.path import FILE, FOLDER, make_in_root
+from moby_tui.engine.resources.images import snapshot
+from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.runtime import spec
+from moby_tui.engine.runtime.plan import own_source
+from moby_tui.engine.runtime.plan.mount_options import MountOptions
+from moby_tui.engine.runtime.plan.source import open_bind_source
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.errors import Conflict, MobyError, NotFound
+
+_COPY = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC | kernel.AT_EMPTY_PATH | kernel.AT_RECURSIVE
+
+
+@asynccontextmanager
+async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> AsyncIterator[int]:
+    """A descriptor of the root. One that does not run has its volumes, binds and images in it too where ``mounts`` is asked for."""
+    state = view.current_state(parts, record)
+    view.check_settled(record, state)
+    if state.alive:
+        try:
+            root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise Conflict(f"container {record.id} is not running") from error
+        try:
+            yield root
+        finally:
+            os.close(root)
+        return
+    files = parts.files(record)
+    # two mounts of one upper folder would corrupt it: nobody may start the container meanwhile
+    lock = await parts.acquire(record)
+    try:
+        if not files.data.exists():
+            raise NotFound(f"No such container: {record.id}")
+        async with _mounted(parts, record, files, mounts=mounts) as root:
+            yield root
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
+async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, mounts: bool) -> AsyncIterator[int]:
+    roots = [snapshot.mount(parts.layers(record), files.upper, files.work)]
+    held: dict[str, int] = {}
+    try:
+        if mounts:
+            held = await parts.volumes.hold_mounted(record.mounts)
+            asked = _mounts(parts, record)
+            # a caller that is cancelled meanwhile must not leave the copy open
+            await in_thread(lambda: roots.append(_with_mounts(record, asked, roots[0])))
+        yield roots[-1]
+    finally:
+        for fd in (*roots, *held.values()):
+            os.close(fd)
+        await parts.volumes.let_go(held)
+
+
+def _mounts(parts: Parts, record: ContainerRecord) -> list[spec.Json]:
+    """What the next start would mount from the host. A tmpfs is empty until then, and left out."""
+    own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount["source"])]
+    asked = spec.asked_mounts(record, parts.mounted_images(record), {})
+    return own + [mount for mount in asked if mount["type"] == "bind"]
+
+
+def _with_mounts(record: ContainerRecord, mounts: list[spec.Json], root: int) -> int:
+    """A copy of the root with the mounts in it. Raises ``MobyError``."""
+    _make_sources(record)
+    with ExitStack() as stack:
+        trees = [(str(mount["destination"]), _open_tree(mount, stack)) for mount in mounts]
+        try:
+            return overlay.in_own_namespace(lambda: _assemble(root, trees, read_only=record.host_config.readonly_rootfs))
+        except OSError as error:
+            raise MobyError(f"cannot show what container {record.name} has mounted: {error.strerror}") from error
+
+
+def _make_sources(record: ContainerRecord) -> None:
+    """Of ``-v``, as its creation did: what was removed from the host since keeps nobody from the container's other files."""
+    others = {os.path.normpath(mount.target) for mount in record.host_config.mounts or ()}
+    for mount in record.mounts:
+        if mount.type == "bind" and mount.destination not in others:
+            # it is a file, or cannot be made, which its opening tells
+            with suppress(OSError):
+                os.makedirs(mount.source, 0o755, exist_ok=True)
+
+
+def _names(parts: Parts, record: ContainerRecord) -> ContainerPaths:
+    """Whose hostname, hosts and resolv.conf it has: another container's, if it shares its network."""
+    with suppress(NotFound):
+        if other := isolation.references(record.host_config).get("network"):
+            return parts.files(parts.get(other))
+    return parts.files(record)
+
+
+def _open_tree(mount: spec.Json, stack: ExitStack) -> int:
+    """What is mounted, detached, as at a start, but for its propagation: what is mounted in it meanwhile is not seen elsewhere."""
+    options = MountOptions(mount["options"])
+    try:
+        if "subpath" in mount or "layers" in mount:
+            tree, _ = own_source.open_own(mount, options, -1, ([], []))
+        else:
+            tree, _ = open_bind_source(mount["source"], options)
+        stack.callback(os.close, tree)
+        kernel.mount_setattr(tree, "", kernel.AT_EMPTY_PATH | kernel.AT_RECURSIVE, propagation=kernel.MS_PRIVATE)
+    except OSError as error:
+        raise MobyError(f"cannot mount {mount['source']} at {mount['destination']}: {error.strerror}") from error
+    return tree
+
+
+def _assemble(root: int, trees: list[tuple[str, int]], *, read_only: bool) -> int:
+    """In a mount namespace of this thread's own, where nobody sees it: only there can a mount be put into another."""
+    # of this thread alone, which shares it with nobody since it has left the mount namespace (unshare(2))
+    os.umask(0)
+    kernel.move_mount(root, "", kernel.AT_FDCWD, overlay.PLACE, kernel.MOVE_MOUNT_F_EMPTY_PATH)
+    for destination, tree in trees:
+        try:
+            target = make_in_root(root, os.fsencode(destination), FOLDER if stat.S_ISDIR(os.fstat(tree).st_mode) else FILE)
+            try:
+                kernel.move_mount(tree, "", target, "", kernel.MOVE_MOUNT_F_EMPTY_PATH | kernel.MOVE_MOUNT_T_EMPTY_PATH)
+            finally:
+                os.close(target)
+        except OSError as error:
+            raise OSError(error.errno, f"{destination}: {os.strerror(error.errno or 0).lower()}") from error
+    if read_only:
+        kernel.mount_setattr(root, set=kernel.MOUNT_ATTR_RDONLY)
+    return kernel.open_tree(root, "", _COPY)
