@@ -49,7 +49,7 @@ IMAGE = {
 }
 NETWORK = {"inspect": "inspect:network", "ls": "networks"}
 VOLUME = {"create": "volumes", "inspect": "inspect:volume", "ls": "volumes", "prune": "prune:volume", "rm": "volumes"}
-SYSTEM = {"df": "disk", "events": "events", "info": "system", "prune": "prune:system"}
+SYSTEM = {"df": "disk", "events": "events", "info": "system", "prune": "prune:system", "recover": "recover"}
 
 ALIASES = {"list": "ls", "remove": "rm"}
 GROUPS: dict[str, tuple[str, dict[str, str]]] = {

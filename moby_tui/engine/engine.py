@@ -18,16 +18,19 @@ from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
-from moby_tui.engine.resources.volumes.manager import VolumeManager
+from moby_tui.engine.resources.volumes.manager import VolumeManager, keep_volumes
 from moby_tui.engine.runtime.launcher_client import Launcher
 from moby_tui.engine.runtime.runtimes import Runtimes
+from moby_tui.engine.store import backup, disk, losses
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
 from moby_tui.engine.system import SystemService
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
+    from moby_tui.engine.recovery import Recovered
     from moby_tui.engine.resources.build.builder import ImageBuilder
     from moby_tui.engine.resources.images.repositories import Repositories
 
@@ -70,11 +73,18 @@ class Engine:
         """Raises ``Forbidden`` without root, ``MobyError`` where the folders cannot be used."""
         if os.geteuid() != 0:
             raise Forbidden("moby needs root here: run it with sudo, or point it at a daemon with -H")
+        losses.check_present(self.paths)
         try:
             self.paths.make()
         except OSError as error:
             raise MobyError(f"cannot use data root {self.paths.data_root}: {error.strerror}: {error.filename}") from error
         self._database = Database(self.paths.database)
+        try:
+            unborn = self._check_database(self._database)
+        except MobyError:
+            self._database.close()
+            self._database = None
+            raise
         journal = Journal(str(self.paths.journal))
         publish = journal.publish
         self.events = EventBus(self.paths.journal)
@@ -114,8 +124,37 @@ class Engine:
         self.images.use_signature_policy(self.signature_policy)
         self.networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
-        await self.containers.settle()
+        await self.containers.settle(unborn)
         return self
+
+    def _check_database(self, database: Database) -> list[str]:
+        """Whether it belongs to what lies on disk; one that does is backed up now and then. Returns the containers of killed creators."""
+        if database.lacks_records and disk.refusal(self.paths.data_root) is None:
+            ContainerStore(database).keep_all()
+            ImageRows(database).keep_all()
+            keep_volumes(database, self.paths.volumes)
+            database.note_records()
+        unborn = losses.check_complete(self.paths, database)
+        backup.make_if_due(database)
+        return unborn
+
+    def back_up(self) -> None:
+        """Backs the database up, where it has changed since that was last done and that is a while ago."""
+        if self._database is not None:
+            backup.make_if_due(self._database)
+
+    @staticmethod
+    async def recover(data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Recovered:
+        """Rebuilds a lost or damaged database from what is on disk. Raises ``MobyError`` where that is not ours to do."""
+        if os.geteuid() != 0:
+            raise Forbidden("moby needs root here: run it with sudo")
+        from moby_tui.engine import recovery
+
+        paths = Engine.open(data_root, exec_root).paths
+        done = await recovery.recover(paths)
+        # what still runs is found, what does not is settled
+        async with Engine(paths):
+            return done
 
     def _cached(self) -> set[str]:
         if not self.paths.build_steps.is_dir():

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.api.server.listen import Listener
+    from moby_tui.engine.engine import Engine
 
+#: Between two looks at whether the database has changed.
+_BACKUP_SECONDS = 600.0
 _DEFAULT_SOCKET = "/run/moby.sock"
 
 
@@ -82,6 +85,8 @@ def _runtimes(given: list[str]) -> dict[str, str]:
 
 
 async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runtimes: dict[str, str]) -> None:
+    import asyncio
+
     from moby_tui.api.server.serve import serve
     from moby_tui.engine.engine import Engine, check_caller, socket_group
 
@@ -94,9 +99,22 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
     client.system.live_restore = options.live_restore
     await client.containers.restore()
     collect_as_usual()
-    await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
+    backing_up = asyncio.create_task(_back_up(client))
+    try:
+        await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
+    finally:
+        backing_up.cancel()
     if not options.live_restore:
         await client.containers.shut_down(options.shutdown_timeout)
+
+
+async def _back_up(engine: Engine) -> None:
+    """A daemon may run for months: the database is not backed up at its start alone."""
+    import asyncio
+
+    while True:
+        await asyncio.sleep(_BACKUP_SECONDS)
+        engine.back_up()
 
 
 def _announce(listeners: Sequence[Listener]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,7 @@ from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.volumes.manager import Resolution
 from moby_tui.engine.runtime.logs.options import validate as validate_log
+from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
@@ -121,27 +123,31 @@ async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
     """The row and the folder together, or neither: a row without a folder is a removed container."""
     files = parts.files(record)
+    furnish = partial(_make_folder, files, layers)
     try:
         try:
-            return parts.store.insert(record, lambda: _make_folder(files, layers, record.host_config.storage_opt))
+            stored = parts.store.insert(record, furnish)
         except Conflict:
             if not parts.is_free(record.name):
                 raise
-            return parts.store.insert(record, lambda: _make_folder(files, layers, record.host_config.storage_opt))
+            stored = parts.store.insert(record, furnish)
     except BaseException:
         remove_tree(str(files.data))
         raise
+    records.note_committed(files.data)
+    return stored
 
 
-def _make_folder(files: ContainerPaths, layers: list[Path], storage: dict[str, str] | None) -> None:
+def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRecord) -> None:
     files.data.mkdir(mode=0o710)
+    records.write_uncommitted(files.data, record.name, msgspec.json.encode(record))
     files.upper.mkdir(mode=0o755)
     fault.point("create.upper made")
     files.work.mkdir(mode=0o710)
     fault.point("create.folder made")
     if layers:
         _copy_owner(layers[0], files.upper)
-    if storage:
+    if storage := record.host_config.storage_opt:
         # few containers have any
         from moby_tui.engine.policy import quota
 

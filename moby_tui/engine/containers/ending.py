@@ -136,6 +136,12 @@ async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: i
     """What ends the container keeps it from being started again; by a daemon that begins, too, if it was done by hand."""
     ends = signal in _ENDING or signal == parse_signal(record.config.stop_signal or "TERM")
     purpose = ("hand" if by_hand else "shutdown") if ends else ""
+    if parts.is_cut_off(record, state) and record.host_config.restart_policy.name in ("", "no"):
+        # its monitor waits for it all the same, and tells of its end
+        if not monitor_process.send(state.pid, state.pid_started, signal):
+            raise parts.cut_off(record)
+        parts.event("kill", record, signal=str(signal))
+        return
     if state.status == "paused" and signal == signals.SIGKILL:
         # a frozen process of cgroup v1 does not die before it is thawed
         await parts.request(record, op="thaw")

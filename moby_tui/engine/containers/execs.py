@@ -51,6 +51,7 @@ def _check_running(parts: Parts, record: ContainerRecord) -> None:
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise Conflict(f"container {record.id} is not running")
+    parts.check_reachable(record, state)
     if state.status == "restarting":
         raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
     if state.status == "paused":

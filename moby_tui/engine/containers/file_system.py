@@ -30,6 +30,7 @@ async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> Asyn
     """A descriptor of the root. One that does not run has its volumes, binds and images in it too where ``mounts`` is asked for."""
     state = view.current_state(parts, record)
     view.check_settled(record, state)
+    parts.check_reachable(record, state)
     if state.alive:
         try:
             root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -67,7 +67,8 @@ def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
         return None
     try:
         return _decoder.decode(files.health.read_bytes())
-    except FileNotFoundError:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        # none yet, or what a disk made of it: the next probe replaces it
         return None
 
 

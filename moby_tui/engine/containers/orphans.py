@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from moby_tui.engine.containers import restarting
@@ -37,7 +38,6 @@ async def settle_all(parts: Parts) -> None:
             settled = await _settle_locked(parts, record)
             if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
                 due.append(record)
-    _discard_unborn(parts)
     await parts.volumes.let_go_unused()
     await parts.networks.reconcile_if_needed()
     # after the look: whoever is killed before it has seen all has not looked
@@ -131,10 +131,10 @@ def remove_files(*folders: Path) -> None:
         remove_tree(str(folder))
 
 
-def _discard_unborn(parts: Parts) -> None:
-    """The folders of containers whose creator was killed before they were there."""
-    for name in parts.store.unknown(os.listdir(parts.paths.data_root / "containers")):
-        remove_files(parts.paths.container(name).data)
+def discard_unborn(parts: Parts, idents: Iterable[str]) -> None:
+    """The folders of containers whose creator was killed before they were there (``store/losses.py`` tells which those are)."""
+    for ident in idents:
+        remove_files(parts.paths.container(ident).data)
 
 
 def _discard(parts: Parts, name: str) -> None:

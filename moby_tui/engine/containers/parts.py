@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -23,11 +25,16 @@ from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
 from moby_tui.engine.store.state import DAMAGED, State
-from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, Unavailable
 
 #: Waits this many seconds for another process that is changing the same container.
 _LOCK_SECONDS = 60.0
 _AT_A_TIME = 32
+_LOOK_SECONDS = 0.02
+#: What a state says as its error whose file cannot be read.
+DAMAGED_STATE = "its state file is damaged: whether it ran to its end, and how it ended, is not known"
+#: As dockerd has it, of a container whose end it could not learn.
+_UNKNOWN_EXIT = 255
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -111,15 +118,39 @@ class Parts(msgspec.Struct, frozen=True):
         files = self.files(record)
         state = State.read(str(files.state))
         if state.status == DAMAGED:
-            runs = monitor_process.is_alive(files.monitor_lock)
-            state.status, state.boot, state.error = "running" if runs else "exited", self.boot, "its state file was damaged"
+            state.monitor = monitor_process.find(files.monitor_lock)
+            state.status, state.boot, state.error = "running" if state.monitor else "exited", self.boot, DAMAGED_STATE
+            state.exit_code = 0 if state.monitor else _UNKNOWN_EXIT
         return state
 
     def is_orphan(self, record: ContainerRecord, state: State) -> bool:
         """Whether the state speaks of a run that nobody watches any more: the monitor was killed, or the machine was restarted."""
         files = self.files(record)
         unfinished = state.alive or state.pid != 0
-        return unfinished and (state.boot != self.boot or not monitor_process.is_alive(files.monitor_lock))
+        return unfinished and (state.boot != self.boot or not self._is_watched(files, state))
+
+    def _is_watched(self, files: ContainerPaths, state: State) -> bool:
+        return monitor_process.is_alive(files.monitor_lock) or monitor_process.is_cut_off(state.monitor, files.monitor_lock)
+
+    def is_cut_off(self, record: ContainerRecord, state: State) -> bool:
+        """Whether it runs and its files under the exec root were removed, so that its monitor can be asked for nothing."""
+        files = self.files(record)
+        return state.alive and not files.socket.exists() and monitor_process.is_cut_off(state.monitor, files.monitor_lock)
+
+    def check_reachable(self, record: ContainerRecord, state: State) -> None:
+        """For what is done inside a container that runs. Raises ``Unavailable`` where its process, or its monitor, cannot be found."""
+        if self.is_cut_off(record, state):
+            raise self.cut_off(record)
+        if state.alive and state.error == DAMAGED_STATE:
+            raise Unavailable(
+                f"the state file of container {record.name} is damaged: it can be stopped, killed and removed, nothing else"
+            )
+
+    def cut_off(self, record: ContainerRecord) -> Unavailable:
+        return Unavailable(
+            f"the files of container {record.name} under {self.paths.exec_root} were removed while it ran: "
+            "it can be stopped, killed and removed, nothing else"
+        )
 
     def lock(self, record: ContainerRecord) -> FileLock:
         """The lock of whoever changes the container. Use ``async with locked(...)``."""
@@ -150,6 +181,15 @@ class Parts(msgspec.Struct, frozen=True):
         with suppress(FileNotFoundError):
             await lock.acquire_async(patience)
             lock.release()
+        await self.until_cut_off_has_ended(record, State.read(str(self.files(record).state)).monitor, patience)
+
+    async def until_cut_off_has_ended(self, record: ContainerRecord, monitor: int, patience: float = _LOCK_SECONDS) -> None:
+        """Waits for the monitor with this pid where its lock has no name any more. Raises ``Unavailable``."""
+        deadline = time.monotonic() + patience
+        while monitor_process.is_cut_off(monitor, self.files(record).monitor_lock):
+            if time.monotonic() > deadline:
+                raise self.cut_off(record)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def patience(self, record: ContainerRecord) -> float:
         """How many seconds the container's monitor may take to answer."""
@@ -158,7 +198,12 @@ class Parts(msgspec.Struct, frozen=True):
 
     async def request(self, record: ContainerRecord, **values: object) -> None:
         """Asks the container's monitor for something. Raises ``Conflict`` where there is none, ``Unavailable`` where it does not answer."""
-        await monitor_client.request(self.files(record).socket, self.patience(record), **values)
+        try:
+            await monitor_client.request(self.files(record).socket, self.patience(record), **values)
+        except Conflict:
+            if self.is_cut_off(record, self.state(record)):
+                raise self.cut_off(record) from None
+            raise
 
     def cgroup_path(self, record: ContainerRecord) -> str:
         parent = record.host_config.cgroup_parent or self.cgroup_parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 
 from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
@@ -201,6 +201,7 @@ class ContainerService(Runs):
             raise Conflict(f"container {record.name} is paused, unpause the container before attach")
         if state.status == "restarting":
             raise Conflict("You cannot attach to a restarting container, wait until it is running")
+        self._parts.check_reachable(record, state)
         if state.alive:
             stream = await monitor_client.attach(files.socket, options, self._parts.patience(record), tty=record.config.tty)
         else:
@@ -356,8 +357,9 @@ class ContainerService(Runs):
 
     # the engine's side
 
-    async def settle(self) -> None:
-        """Puts right what killed monitors and the last shutdown left."""
+    async def settle(self, unborn: Iterable[str] = ()) -> None:
+        """Puts right what killed monitors, killed creators (``unborn``) and the last shutdown left."""
+        orphans.discard_unborn(self._parts, unborn)
         await orphans.settle_all(self._parts)
 
     async def restore(self) -> None:

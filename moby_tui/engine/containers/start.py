@@ -21,6 +21,7 @@ from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.runtime import attachment, spec, user
 from moby_tui.engine.runtime.isolation import Isolation
 from moby_tui.engine.runtime.order import Order
+from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
@@ -52,6 +53,9 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
         _check_stays(parts, record, state)
+        await parts.until_cut_off_has_ended(record, state.monitor)
+        # where its creator was killed before
+        records.note_committed(parts.files(record).data)
         fault.point("start.locked")
         with refusals_told(parts.paths.data_root, parts.paths.exec_root):
             await _start(parts, record, lock, restarts, trees or {})
@@ -221,7 +225,7 @@ def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbo
 
 def read_network(files: ContainerPaths) -> NetworkState:
     """What a running container was given; nothing where it has not run."""
-    with suppress(FileNotFoundError, msgspec.DecodeError):
+    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode((files.run / "network.json").read_bytes(), type=NetworkState)
     return NetworkState({}, {})
 

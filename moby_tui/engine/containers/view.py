@@ -11,7 +11,7 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.containers import health
-from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
 from moby_tui.engine.containers.start import NetworkState, read_network
 from moby_tui.engine.policy import apparmor, security
 from moby_tui.engine.store.containers import ContainerRecord
@@ -200,13 +200,21 @@ def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
 def status_text(state: State, health: str = "") -> str:
     """What ``docker ps`` shows: ``Up 3 minutes (healthy)``, ``Exited (0) 2 hours ago``."""
     if state.status == "restarting":
-        return f"Restarting ({state.exit_code}) {_since(state.finished_at)} ago"
+        return f"Restarting ({state.exit_code}){_ago(state.finished_at)}"
+    if state.error == DAMAGED_STATE:
+        return "Up (state file damaged)" if state.alive else "Exited (state file damaged)"
     if state.alive:
         remark = "Paused" if state.status == "paused" else "health: starting" if health == "starting" else health
-        return f"Up {_since(state.started_at)}{f' ({remark})' if remark else ''}"
+        since = f" {_since(state.started_at)}" if parse_time(state.started_at) else ""
+        return f"Up{since}{f' ({remark})' if remark else ''}"
     if state.status == "exited":
-        return f"Exited ({state.exit_code}) {_since(state.finished_at)} ago"
+        return f"Exited ({state.exit_code}){_ago(state.finished_at)}"
     return "Created"
+
+
+def _ago(moment: str) -> str:
+    """Nothing where the moment is not known."""
+    return f" {_since(moment)} ago" if parse_time(moment) else ""
 
 
 def _since(moment: str) -> str:
@@ -214,10 +222,13 @@ def _since(moment: str) -> str:
 
 
 def parse_time(moment: str) -> float:
-    """Unix seconds of an RFC 3339 time; 0 for Go's zero time."""
+    """Unix seconds of an RFC 3339 time; 0 for Go's zero time, and for a day that there is not."""
     if moment.startswith("0001"):
         return 0.0
-    return datetime.datetime.fromisoformat(re.sub(r"\.(\d{6})\d*Z$", r".\1+00:00", moment)).timestamp()
+    try:
+        return datetime.datetime.fromisoformat(re.sub(r"\.(\d{6})\d*Z$", r".\1+00:00", moment)).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def human_duration(seconds: float) -> str:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 from contextlib import suppress
 from pathlib import Path
+
+from moby_tui.engine.kernel.process import is_running
+
+#: A process that was killed is given this long to die: it may wait in the kernel.
+_DEATH_SECONDS = 10.0
 
 
 def is_alive(lock: Path) -> bool:
@@ -37,10 +43,48 @@ def end(pid: int, lock: str | os.PathLike[str]) -> bool:
     except OSError:
         return False
     try:
-        if not _holds(pid, lock):
+        removed = is_cut_off(pid, lock)
+        if not removed and not _holds(pid, lock):
             return False
         signal.pidfd_send_signal(process, signal.SIGKILL)
+        if removed:
+            # there is no lock that would tell
+            select.select([process], [], [], _DEATH_SECONDS)
     except ProcessLookupError:
+        return False
+    finally:
+        os.close(process)
+    return True
+
+
+def find(lock: str | os.PathLike[str]) -> int:
+    """The pid of the monitor that holds this lock, for when it is not written down; 0 where there is none. Looks at all processes."""
+    pids = (int(name) for name in os.listdir("/proc") if name.isdecimal())
+    return next((pid for pid in pids if _holds(pid, lock) or is_cut_off(pid, lock)), 0)
+
+
+def is_cut_off(pid: int, lock: str | os.PathLike[str]) -> bool:
+    """Whether the process is the monitor that holds this lock, though the file has been removed."""
+    wanted = f"{os.path.realpath(os.path.dirname(lock))}/{os.path.basename(lock)} (deleted)"
+    with suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd") if pid > 0 else ():
+            with suppress(OSError):
+                if os.readlink(f"/proc/{pid}/fd/{name}") == wanted and _is_locked(pid, name):
+                    return True
+    return False
+
+
+def send(pid: int, started: int, number: int) -> bool:
+    """Sends a signal to the process that has this pid and start time; False where it is gone."""
+    try:
+        process = os.pidfd_open(pid)
+    except (OSError, ValueError, OverflowError):
+        return False
+    try:
+        if not is_running(pid, started):
+            return False
+        signal.pidfd_send_signal(process, number)
+    except OSError:
         return False
     finally:
         os.close(process)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from moby_tui.engine.store.database import Database
+from moby_tui.engine.store import records
+from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.names import check_name, random_name
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, NetworkingConfig
@@ -48,11 +49,11 @@ class ContainerStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def insert(self, record: ContainerRecord, furnish: Callable[[], None] = lambda: None) -> ContainerRecord:
+    def insert(self, record: ContainerRecord, furnish: Callable[[ContainerRecord], None] = lambda _: None) -> ContainerRecord:
         """Adds a container; returns it with its name, which is made up where it has none.
 
-        ``furnish`` makes its folder, inside the transaction: a folder without a row, seen by whoever holds the database for writing,
-        is what a creator that was killed left.
+        ``furnish`` makes its folder, inside the transaction: whoever holds the database for writing sees no folder that is just being
+        made.
 
         Raises ``InvalidArgument`` for a name that cannot be one, ``Conflict`` for one that is taken.
         """
@@ -104,6 +105,7 @@ class ContainerStore:
             )
             if changed.rowcount == 0:
                 raise NotFound(f"No such container: {record.id}")
+            self._keep(connection, record.id)
 
     def rename(self, container_id: str, name: str) -> str:
         """Gives a container another name; returns the one it had. Raises ``InvalidArgument``, ``Conflict`` or ``NotFound``."""
@@ -117,6 +119,7 @@ class ContainerStore:
                 raise InvalidArgument("Renaming a container with the same name as its current name")
             _check_free(connection, name)
             connection.execute("UPDATE containers SET name = ? WHERE id = ?", (name, container_id))
+            self._keep(connection, container_id)
         return former
 
     def delete(self, container_id: str) -> bool:
@@ -124,14 +127,23 @@ class ContainerStore:
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM containers WHERE id = ?", (container_id,)).rowcount > 0
 
-    def _insert(self, record: ContainerRecord, furnish: Callable[[], None]) -> ContainerRecord:
+    def keep_all(self) -> None:
+        """Writes the records of all containers: those of an older format have none."""
+        for ident in self.ids():
+            self._keep(self._database.connection, ident)
+
+    def _keep(self, connection: sqlite3.Connection, container_id: str) -> None:
+        row = connection.execute("SELECT name, record FROM containers WHERE id = ?", (container_id,)).fetchone()
+        records.keep_container(self._database.root, container_id, row["name"], row["record"])
+
+    def _insert(self, record: ContainerRecord, furnish: Callable[[ContainerRecord], None]) -> ContainerRecord:
         with self._database.transaction() as connection:
             _check_free(connection, record.name)
             connection.execute(
                 "INSERT INTO containers (id, name, created, record) VALUES (?, ?, ?, ?)",
                 (record.id, record.name, record.created, msgspec.json.encode(record)),
             )
-            furnish()
+            furnish(record)
         return record
 
 
@@ -145,6 +157,6 @@ def _check_free(connection: sqlite3.Connection, name: str) -> None:
 
 
 def _record(row: sqlite3.Row) -> ContainerRecord:
-    record = _decoder.decode(row["record"])
+    record = decoded(_decoder.decode, row["record"], f"container {row['name']}")
     record.name = row["name"]
     return record

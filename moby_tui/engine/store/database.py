@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
+
+import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.store import disk
@@ -23,8 +26,20 @@ CREATE TABLE IF NOT EXISTS networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNI
 CREATE TABLE IF NOT EXISTS volumes (name TEXT PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS engine (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-#: Raised with every change of the tables; a newer data root than this is refused rather than damaged.
-_VERSION = 2
+#: Raised with every change of what is kept and where; a newer data root than this is refused rather than damaged.
+_VERSION = 3
+#: From this version on containers, images and volumes have records of their own beside the rows (``store/records.py``).
+_WITH_RECORDS = 3
+_NAMES = frozenset(("containers", "images", "image_references", "networks", "volumes", "engine"))
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+#: What a person does about a database that is lost or damaged.
+ADVICE = "put back a good copy, or run 'moby system recover' to rebuild it from what is on disk"
+
+T = TypeVar("T")
+
+
+class DatabaseDamaged(MobyError):
+    """The database, or a row of it, cannot be read."""
 
 
 class Database:
@@ -32,62 +47,132 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         """Where the disk cannot be written to, what is there can be read all the same. Raises ``MobyError``."""
-        self._root = path.parent
+        #: the data root
+        self.root = path.parent
+        self.path = path
+        #: whether what is there was written before there were records beside the rows
+        self.lacks_records = False
         disk.keep_reserve(path.with_name("reserve"))
         at_rest = _is_at_rest(path)
-        self._connection = _connect(path)
+        try:
+            self.connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            raise (disk.refusal(self.root) or _unusable(path, error)) from error
         try:
             try:
                 self._prepare(path)
             except sqlite3.OperationalError:
-                self._connection.close()
-                if not at_rest or disk.refusal(self._root) is None:
+                self.connection.close()
+                if not at_rest or disk.refusal(self.root) is None:
                     raise
-                self._connection = _connect(path, "?immutable=1")
+                self.connection = _connect(path, "?immutable=1")
                 self._prepare(path)
+            self._file = _identity(path)
         except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise (disk.refusal(self._root) or _unusable(path, error)) from error
+            self.connection.close()
+            raise (disk.refusal(self.root) or _unusable(path, error)) from error
+        except MobyError:
+            self.connection.close()
+            raise
 
     def _prepare(self, path: Path) -> None:
-        run = self._connection.execute
+        run = self.connection.execute
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA synchronous = NORMAL")
         version = run("PRAGMA user_version").fetchone()[0]
+        _check_ours(path, version, {row["name"] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")})
         if version > _VERSION:
             raise MobyError(f"data root {path.parent} was written by a newer moby (format {version}); use that one")
-        if version < _VERSION:
+        self.lacks_records = 0 < version < _WITH_RECORDS
+        if version < 2:
             run("PRAGMA journal_mode = WAL")
-            self._connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {_VERSION};COMMIT;")
+            made = _VERSION if version == 0 else 2
+            self.connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {made};COMMIT;")
+
+    def note_records(self) -> None:
+        """All that has a row has its record now."""
+        with self.transaction() as connection:
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        self.lacks_records = False
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Reads rows; sees the last committed state."""
-        return self._connection.execute(sql, values).fetchall()
+        """Reads rows; sees the last committed state. Raises ``DatabaseDamaged``, or ``MobyError`` for what else SQLite refuses."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._told(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: all of it or nothing. Raises ``StorageFull`` where the disk is."""
+        """A write transaction: all of it or nothing.
+
+        Raises ``StorageFull`` where the disk is, ``DatabaseDamaged``, and ``sqlite3.IntegrityError`` for rows that contradict others.
+        """
+        self._check_in_place()
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self.connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
+                yield self.connection
                 fault.point("database.before commit")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self.connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            self.connection.execute("COMMIT")
             fault.point("database.committed")
-        except sqlite3.OperationalError as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-                raise disk.full(self._root) from error
-            if refusal := disk.refusal(self._root):
-                raise refusal from error
-            raise MobyError(f"database: {error}") from error
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            if self.connection.in_transaction:
+                with suppress(sqlite3.DatabaseError):
+                    self.connection.execute("ROLLBACK")
+            raise self._told(error) from error
+
+    def _check_in_place(self) -> None:
+        """What is written to a file that has lost its name is lost. Raises ``MobyError``."""
+        if _identity(self.path) != self._file:
+            raise MobyError(
+                f"database {self.path} was removed or replaced while this process had it open; "
+                "end this process, and the next says what to do"
+            )
+
+    def _told(self, error: sqlite3.DatabaseError) -> MobyError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGE or "decode" in str(error).lower():
+            return damaged(self.path, str(error))
+        if code == sqlite3.SQLITE_FULL:
+            return disk.full(self.root)
+        return disk.refusal(self.root) or MobyError(f"database: {error}")
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
+
+
+def damaged(path: Path, what: str) -> DatabaseDamaged:
+    return DatabaseDamaged(f"database {path} is damaged ({what}); {ADVICE}")
+
+
+def decoded(decode: Callable[[bytes], T], record: bytes, owner: str) -> T:
+    """The record of a row. Raises ``DatabaseDamaged``, naming whose it is."""
+    try:
+        return decode(record)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+        raise DatabaseDamaged(f"the database is damaged (the row of {owner} cannot be read: {error}); {ADVICE}") from error
+
+
+def _check_ours(path: Path, version: int, tables: set[str]) -> None:
+    """Raises ``MobyError`` for the database of another program."""
+    if tables and (version < 1 or not _NAMES.issubset(tables)):
+        raise DatabaseDamaged(f"{path} is the database of another program; {ADVICE}")
+    if not tables and version:
+        raise DatabaseDamaged(f"database {path} has no tables; {ADVICE}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path, how: str = "") -> sqlite3.Connection:
@@ -106,9 +191,11 @@ def _is_at_rest(path: Path) -> bool:
 def _unusable(path: Path, error: Exception) -> MobyError:
     try:
         _try_to_open(path)
+    except IsADirectoryError:
+        return DatabaseDamaged(f"cannot use database {path}: is a directory; {ADVICE}")
     except OSError as reason:
         return MobyError(f"cannot use database {path}: {(reason.strerror or str(reason)).lower()}")
-    return MobyError(f"cannot use database {path}: {error}; restore it, or move it away to begin anew")
+    return DatabaseDamaged(f"cannot use database {path}: {error}; {ADVICE}")
 
 
 def _try_to_open(path: Path) -> None:

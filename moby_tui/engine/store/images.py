@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from functools import partial
 
 from msgspec import Struct
 
-from moby_tui.engine.store.database import Database
+from moby_tui.engine.store import records
+from moby_tui.engine.store.database import Database, decoded
 from moby_tui.schema.base import decode, encode
 from moby_tui.schema.oci import ImageConfig
 
@@ -73,6 +74,7 @@ class ImageRows:
     def put(self, record: ImageRecord, references: list[str]) -> None:
         """Registers an image and points the references to it, away from what they named before."""
         with self._database.transaction() as run:
+            changed = {record.id, *_owners(run, references)}
             run.execute(
                 "INSERT INTO images (id, created, record) VALUES (?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET record = excluded.record",
@@ -80,21 +82,29 @@ class ImageRows:
             )
             for reference in references:
                 _point(run, reference, record.id)
+        self._keep(changed)
 
     def tag(self, reference: str, image_id: str) -> bool:
         """Points a reference to an image; False where the image is gone."""
-        with suppress(sqlite3.IntegrityError), self._database.transaction() as run:
-            _point(run, reference, image_id)
-            return True
-        return False
+        try:
+            with self._database.transaction() as run:
+                changed = {image_id, *_owners(run, [reference])}
+                _point(run, reference, image_id)
+        except sqlite3.IntegrityError:
+            return False
+        self._keep(changed)
+        return True
 
     def untag(self, references: list[str]) -> None:
         with self._database.transaction() as run:
+            changed = _owners(run, references)
             run.executemany("DELETE FROM image_references WHERE reference = ?", [(reference,) for reference in references])
+        self._keep(changed)
 
     def remove(self, record: ImageRecord) -> None:
         """Takes an image out. Its layers and blobs are condemned: what no other image has of them goes with the next sweep."""
         with self._database.transaction() as run:
+            records.drop_image(self._database.root, record.id)
             run.execute("DELETE FROM images WHERE id = ?", (record.id,))
             self._condemn(run, record.content)
 
@@ -111,6 +121,18 @@ class ImageRows:
         with self._database.transaction() as run:
             run.executemany("DELETE FROM condemned WHERE digest = ?", [(digest,) for digest in digests])
 
+    def ids(self) -> set[str]:
+        return {str(row["id"]) for row in self._database.query("SELECT id FROM images")}
+
+    def keep_all(self) -> None:
+        """Writes the records of all images: those of an older format have none."""
+        self._keep(self.ids())
+
+    def _keep(self, image_ids: Iterable[str]) -> None:
+        for image_id in image_ids:
+            for row in self._database.query("SELECT record FROM images WHERE id = ?", image_id):
+                records.keep_image(self._database.root, image_id, self.references_of(image_id), row["record"])
+
     @staticmethod
     def _condemn(run: sqlite3.Connection, digests: Iterable[str]) -> None:
         run.executemany("INSERT OR IGNORE INTO condemned VALUES (?)", [(digest,) for digest in digests])
@@ -124,5 +146,11 @@ def _point(run: sqlite3.Connection, reference: str, image_id: str) -> None:
     )
 
 
+def _owners(run: sqlite3.Connection, references: list[str]) -> set[str]:
+    """The images that have these references now."""
+    sql = "SELECT image_id FROM image_references WHERE reference = ?"
+    return {str(row["image_id"]) for reference in references for row in run.execute(sql, (reference,))}
+
+
 def _record(row: sqlite3.Row) -> ImageRecord:
-    return decode(row["record"], ImageRecord)
+    return decoded(partial(decode, kind=ImageRecord), row["record"], "an image")

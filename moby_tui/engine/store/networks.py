@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
-from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.database import Database, decoded
 from moby_tui.schema.base import decode, encode
 from moby_tui.schema.network import Network
 
@@ -22,22 +23,33 @@ def load(database: Database) -> list[Network]:
     if not rows:
         with database.transaction() as connection:
             for name, driver in _PREDEFINED.items():
-                _insert_new(connection, name, driver)
+                _insert(connection, name, driver, os.urandom(32).hex())
         rows = database.query(f"{_SELECT} ORDER BY name")
-    return [decode(row["record"], Network) for row in rows]
+    return [_network(row) for row in rows]
 
 
 def update(database: Database, network_id: str, change: Callable[[Network], None]) -> Network:
     """Changes one network in a transaction; ``change`` sees it as it is then. Returns it as it is now."""
     with database.transaction() as connection:
         row = connection.execute(f"{_SELECT} WHERE id = ?", (network_id,)).fetchone()
-        network = decode(row["record"], Network)
+        network = _network(row)
         change(network)
         connection.execute("UPDATE networks SET record = ? WHERE id = ?", (encode(network), network_id))
     return network
 
 
-def _insert_new(connection: sqlite3.Connection, name: str, driver: str) -> None:
+def _network(row: sqlite3.Row) -> Network:
+    return decoded(partial(decode, kind=Network), row["record"], "a network")
+
+
+def restore(database: Database, ids: Mapping[str, str]) -> None:
+    """Writes the predefined networks with the ids that containers know them by. For a database without networks."""
+    with database.transaction() as connection:
+        for name, driver in _PREDEFINED.items():
+            _insert(connection, name, driver, ids.get(name) or os.urandom(32).hex())
+
+
+def _insert(connection: sqlite3.Connection, name: str, driver: str, ident: str) -> None:
     created = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    network = Network(name=name, id=os.urandom(32).hex(), created=created, driver=driver)
+    network = Network(name=name, id=ident, created=created, driver=driver)
     connection.execute("INSERT OR IGNORE INTO networks (id, name, record) VALUES (?, ?, ?)", (network.id, name, encode(network)))

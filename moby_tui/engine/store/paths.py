@@ -100,6 +100,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data_root / "moby.db"
 
     @property
+    def backup(self) -> Path:
+        """A copy of the database that was whole: see ``store/backup.py``."""
+        return self.data_root / "moby.db.backup"
+
+    @property
     def blobs(self) -> Path:
         """OCI content store: ``sha256/<hex>``."""
         return self.data_root / "blobs"

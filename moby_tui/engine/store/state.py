@@ -20,6 +20,8 @@ _FIRST, _LAST = "stamp", "stamp_again"
 #: Before each look at a file that seems to be just being written.
 _PATIENCE = (0.0, 0.001, 0.005, 0.02)
 ZERO_TIME = "0001-01-01T00:00:00Z"
+_STATUSES = ("created", "running", "paused", "restarting", "exited")
+_MOST = 1 << 63
 
 
 class State:
@@ -83,12 +85,32 @@ class State:
             values = _read_whole(path)
         except FileNotFoundError:
             return new
-        except ValueError:
+        except (ValueError, RecursionError, OSError):
             return cls(status=DAMAGED)
-        kinds = {name: type(value) for name, value in new.__dict__.items()}
-        if not isinstance(values, dict) or any(kinds.get(name) is not type(value) for name, value in values.items()):
+        if not isinstance(values, dict):
             return cls(status=DAMAGED)
-        return cls(**values)
+        # what a newer moby has beside that is its own
+        known = {name: values[name] for name in new.__dict__ if name in values}
+        if any(type(new.__dict__[name]) is not type(value) for name, value in known.items()) or not _makes_sense(known):
+            return cls(status=DAMAGED)
+        return cls(**known)
+
+
+def _makes_sense(values: dict[str, object]) -> bool:
+    """Whether what has the right types could have been written by a monitor."""
+    return (
+        values.get("status") in _STATUSES
+        and all(_is_time(str(values.get(name, ZERO_TIME))) for name in ("started_at", "finished_at"))
+        and all(0 <= int(str(values.get(name, 0))) < _MOST for name in ("pid", "pid_started", "monitor", "restart_count"))
+    )
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is as ``now`` writes it, or Go's zero time."""
+    if text == ZERO_TIME:
+        return True
+    shape = "".join("0" if "0" <= character <= "9" else character for character in text)
+    return shape == "0000-00-00T00:00:00.000000000Z"
 
 
 def _read_whole(path: str) -> object:
@@ -142,6 +164,10 @@ def _write_over(path: str, data: bytes, *, longest: float = math.inf) -> bool:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     except FileNotFoundError:
+        return False
+    except IsADirectoryError:
+        # no engine makes one there: whoever did finds it beside
+        os.rename(path, f"{path}.{time.time_ns()}")
         return False
     try:
         size = os.fstat(fd).st_size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -159,12 +158,18 @@ class NetworkManager:
 
     async def _choose_subnet(self, network: Network) -> Network:
         taken = [route for route, _ in await asyncio.to_thread(host.routes)]
-        return store.update(self._database, network.id, lambda row: self._settle(row, taken))
+        return store.update(self._database, network.id, lambda row: self._settle(row, lambda: addresses.choose_subnet(taken)))
 
-    def _settle(self, network: Network, taken: builtins.list[IPv4Network]) -> None:
+    def restore(self, ids: Mapping[str, str], subnet: IPv4Network | None) -> None:
+        """Makes the rows anew as running containers know the networks: the ids of those, and the subnet of the bridge."""
+        store.restore(self._database, ids)
+        if subnet is not None:
+            store.update(self._database, self._find("bridge").id, lambda row: self._settle(row, lambda: subnet))
+
+    def _settle(self, network: Network, choose: Callable[[], IPv4Network]) -> None:
         if network.ipam.config:
             return
-        subnet = addresses.choose_subnet(taken)
+        subnet = choose()
         network.ipam.config = [IpamPool(subnet=str(subnet), gateway=str(addresses.gateway(subnet)))]
         network.options = {
             "com.docker.network.bridge.default_bridge": "true",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ from moby_tui.engine.kernel.trees import Meter, remove
 from moby_tui.engine.resources.volumes.filters import VolumeFilter
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate
 from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
-from moby_tui.engine.store.database import Database
+from moby_tui.engine.store import records
+from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
@@ -33,6 +35,7 @@ Mounts = list[MountPoint]
 Names = list[str]
 Events = list[tuple[str, str, str, dict[str, str]]]
 Volumes = list[Volume]
+_decoder = msgspec.json.Decoder(Volume)
 
 
 class Resolution(msgspec.Struct):
@@ -255,11 +258,11 @@ class VolumeManager:
 
     def _all(self) -> Volumes:
         rows = self._database.query("SELECT record FROM volumes ORDER BY name")
-        return [msgspec.json.decode(row["record"], type=Volume) for row in rows]
+        return [_volume(row) for row in rows]
 
     def _find(self, name: str) -> Volume | None:
         rows = self._database.query("SELECT record FROM volumes WHERE name = ?", name)
-        return msgspec.json.decode(rows[0]["record"], type=Volume) if rows else None
+        return _volume(rows[0]) if rows else None
 
     def _make_folders(self, name: str) -> None:
         data = self._folder / name / DATA
@@ -279,6 +282,7 @@ class VolumeManager:
                 self._limit(name, options)
         if inserted.rowcount == 0:
             return self._find(name) or volume
+        records.keep_volume(self._folder / name, row[1])
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
 
@@ -320,6 +324,16 @@ class VolumeManager:
         for folder in self._folder.glob(f"{_REMOVED}*"):
             with contextlib.suppress(OSError):  # the next sweep meets it again
                 remove(folder)
+
+
+def keep_volumes(database: Database, folder: Path) -> None:
+    """Writes the records of all volumes: those of an older format have none."""
+    for row in database.query("SELECT name, record FROM volumes"):
+        records.keep_volume(folder / row["name"], row["record"])
+
+
+def _volume(row: sqlite3.Row) -> Volume:
+    return decoded(_decoder.decode, row["record"], "a volume")
 
 
 def _refuse_selinux(request: MountRequest) -> None:

@@ -1,0 +1,54 @@
+"""Where recovery looks, and what it has found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.salvage import Salvage
+from moby_tui.schema.volume import Volume
+
+
+class Sources(msgspec.Struct):
+    """The data root, and the rows that could be read of its former database and of the backup."""
+
+    paths: Paths
+    old: Salvage
+    backup: Salvage
+
+    def records(self, table: str, key: str) -> Iterator[bytes]:
+        """The row's record in the former database, then in the backup."""
+        for salvaged in (self.old, self.backup):
+            if record := salvaged.record(table, key):
+                yield record
+
+
+class FoundImage(msgspec.Struct):
+    """``created``: when it came here, in Unix seconds."""
+
+    record: ImageRecord
+    references: list[str]
+    created: float
+
+
+class Found(msgspec.Struct):
+    """The rows to be, by id or name; ``remarks`` on what is missing."""
+
+    containers: dict[str, ContainerRecord] = {}
+    images: dict[str, FoundImage] = {}
+    volumes: dict[str, Volume] = {}
+    remarks: list[str] = []
+
+
+def is_decodable(decode: object, records: Iterator[object]) -> bool:
+    """Whether each of the records is what ``decode`` takes."""
+    try:
+        for record in records:
+            decode(record)  # type: ignore[operator]
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return False
+    return True
