@@ -35,8 +35,8 @@ async def lines(
     request: web.BaseRequest, values: AsyncIterator[Any], *, content_type: str = JSON, render: Callable[[Any], bytes]
 ) -> web.StreamResponse:
     """One piece per value, each sent when it comes; the headers go first."""
-    response = await begin(request, content_type)
     async with _closing(values):
+        response = await begin(request, content_type)
         async for value in values:
             await response.write(render(value))
     return response

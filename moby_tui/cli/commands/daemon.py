@@ -39,6 +39,11 @@ class DaemonOptions(Options):
         "--userns-remap",
         help="Run containers in a user namespace, with the ids of this user in /etc/subuid: default or user[:group]",
     )
+    allowed_host: list[str] = many(
+        "--allowed-host",
+        help="Name that clients may call a tcp:// socket by, beside its address and localhost (may come several times)",
+        metavar="name",
+    )
     default_runtime: str = value("--default-runtime", help="Runtime of containers that name none", default="moby")
 
 
@@ -94,7 +99,14 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
     client.system.live_restore = options.live_restore
     await client.containers.restore()
     collect_as_usual()
-    await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
+    await serve(
+        client,
+        hosts,
+        _announce,
+        authorize=lambda peer: check_caller(peer.uid, peer.gid, gid),
+        group=gid,
+        names=options.allowed_host,
+    )
     if not options.live_restore:
         await client.containers.shut_down(options.shutdown_timeout)
 

@@ -46,7 +46,7 @@ _OPTIONS_LIMIT = 32 << 20
 _LOGINS_LIMIT = 1 << 20
 
 
-@table.post("/build", abandoned=True)
+@table.post("/build", lasting=True)
 async def build(call: Call) -> web.StreamResponse:
     if call.query.flag("parts"):
         return await _build_in_parts(call)

@@ -138,7 +138,7 @@ async def remove(call: Call) -> web.StreamResponse:
     return empty()
 
 
-@table.post("/containers/{ref}/wait", abandoned=True)
+@table.post("/containers/{ref}/wait", lasting=True)
 async def wait(call: Call) -> web.StreamResponse:
     """The headers go as soon as the wait is registered: ``docker run`` starts the container only then."""
     condition = call.query.text("condition") or "not-running"

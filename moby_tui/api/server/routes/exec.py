@@ -51,10 +51,9 @@ async def start(call: Call) -> web.StreamResponse:
 
 async def _tell(call: Call, error: MobyError, *, tty: bool) -> None:
     """Docker's clients read nothing but the stream here: any other status than 101 loses the text."""
-    writer = hijack.take(call.request, hijack.content_type(call.version, tty=tty)).writer
+    taken = hijack.take(call.request, hijack.content_type(call.version, tty=tty))
     text = f"{error.message}\r\n".encode()
-    writer.write(text if tty else frame(STDOUT, text))
-    writer.close()
+    await hijack.say(taken, text if tty else frame(STDOUT, text))
 
 
 @table.post("/exec/{ref}/resize")

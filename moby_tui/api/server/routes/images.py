@@ -41,7 +41,7 @@ async def list_(call: Call) -> web.StreamResponse:
     return json([shims.image_summary(image, call.version) for image in images])
 
 
-@table.post("/images/create", abandoned=True)
+@table.post("/images/create", lasting=True)
 async def create(call: Call) -> web.StreamResponse:
     """Two in one: a pull with ``fromImage``, an import with ``fromSrc``."""
     if call.query.text("fromImage"):
@@ -76,7 +76,7 @@ async def _import(call: Call) -> web.StreamResponse:
     return await progress(call.request, steps)
 
 
-@table.post("/images/{ref:.*}/push", abandoned=True)
+@table.post("/images/{ref:.*}/push", lasting=True)
 async def push(call: Call) -> web.StreamResponse:
     """Without a tag every tag of the repository is pushed, as dockerd does."""
     name, tag = call.ref, call.query.text("tag")
