@@ -268,6 +268,8 @@ class Stdio:
         for fd in tuple(self._sources):
             self._end_source(fd)
         self._close_input()
+        # nobody reads it any more: peers are not to wait until there is room for more
+        self._input.clear()
         for peer in tuple(self.peers):
             peer.finish()
 
