@@ -64,7 +64,7 @@ class App(web.Server):
         if version < route.since:
             raise InvalidArgument(f"{request.method} {path} requires minimum API version {route.since[0]}.{route.since[1]}")
         await _expect(request)
-        call = Call(self._client, request, version, params, decode.Query(request.rel_url.query))
+        call = Call(self._client, request, version, params, decode.Query(request.rel_url.query, request.rel_url.raw_query_string))
         return await self._run(route, call)
 
     async def _run(self, route: Route, call: Call) -> web.StreamResponse:
