@@ -73,12 +73,12 @@ async def test_files_put_in(container: Path) -> None:
 async def test_what_runs_and_what_it_says(container: Path) -> None:
     # ps writes a question mark for such a byte, or as it is
     assert (await ask(container, "GET", "/containers/bytes/top")).json()["Processes"]
-    assert (await ask(container, "GET", "/containers/bytes/logs?stdout=1&details=1")).body.endswith(b" out\xff\n")
-    body = b'{"Cmd":["printf","%s","\xff"],"AttachStdout":true}'
+    assert (await ask(container, "GET", "/containers/bytes/logs?stdout=1&details=1")).body.endswith(" out�\n".encode())
+    body = b'{"Cmd":["sh","-c","printf %s $0","\xff"],"AttachStdout":true}'
     created = await ask(container, "POST", "/containers/bytes/exec", body, JSON)
     assert created.status == 201
     shown = await ask(container, "GET", f"/exec/{created.json()['Id']}/json")
-    assert shown.json()["ProcessConfig"]["arguments"] == ["%s", "�"]
+    assert shown.json()["ProcessConfig"]["arguments"] == ["-c", "printf %s $0", "�"]
     said = await ask(container, "POST", f"/exec/{created.json()['Id']}/start", b"{}", JSON)
     assert said.body[8:] == "�".encode()
 

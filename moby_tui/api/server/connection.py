@@ -144,6 +144,9 @@ class Connection(RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """The answer to what is no HTTP."""
+        if isinstance(exc, ConnectionError):
+            # nobody is there to be told
+            raise exc
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         log.debug("malformed request from %s: %s", self._client, " ".join((message or "").split())[:200])

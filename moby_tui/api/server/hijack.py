@@ -102,7 +102,12 @@ def take(request: web.BaseRequest, kind: str) -> Taken:
 
 def _head(kind: str, *, upgraded: bool) -> bytes:
     first = "HTTP/1.1 101 UPGRADED" if upgraded else "HTTP/1.1 200 OK"
-    headers = {"Content-Type": kind, **({"Connection": "Upgrade", "Upgrade": "tcp"} if upgraded else {}), **HEADERS}
+    # without an upgrade Docker's server says "raw" of frames too
+    headers = {
+        "Content-Type": kind if upgraded else RAW,
+        **({"Connection": "Upgrade", "Upgrade": "tcp"} if upgraded else {}),
+        **HEADERS,
+    }
     return "\r\n".join([first, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 

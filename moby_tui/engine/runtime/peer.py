@@ -29,7 +29,16 @@ class Peer:
     """
 
     def __init__(
-        self, loop: Loop, connection: socket.socket, stdio: Stdio, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        stdio: Stdio,
+        *,
+        stdin: bool,
+        stdout: bool,
+        stderr: bool,
+        keys: bytes,
+        raw: bool,
     ) -> None:
         self._loop = loop
         self._socket = connection
@@ -37,6 +46,7 @@ class Peer:
         self._stdin = stdin
         self._wanted = {STDOUT: stdout, STDERR: stderr}
         self._keys = keys
+        self._raw = raw
         self._matched = 0
         self._buffer = bytearray()
         self._events = READ
@@ -53,11 +63,11 @@ class Peer:
     def behind(self) -> int:
         return len(self._buffer)
 
-    def send(self, stream: int, data: bytes, *, raw: bool) -> None:
+    def send(self, stream: int, data: bytes) -> None:
         """Queues output; what the socket takes at once never sees the queue."""
         if not self._wanted[stream]:
             return
-        header = b"" if raw else _HEADER.pack(stream, len(data))
+        header = b"" if self._raw else _HEADER.pack(stream, len(data))
         sent = 0
         if self._settled and not self._buffer:
             sent = self._try(lambda: self._socket.sendmsg((header, data)))

@@ -120,6 +120,8 @@ async def unpause(call: Call) -> web.StreamResponse:
 
 @table.post("/containers/{ref}/rename")
 async def rename(call: Call) -> web.StreamResponse:
+    if not call.query.text("name"):
+        raise InvalidArgument("Neither old nor new names may be empty")
     await call.client.containers.rename(call.ref, call.query.text("name"))
     return empty()
 

@@ -30,14 +30,14 @@ async def start(call: Call) -> web.StreamResponse:
     options = await call.body(ExecStart)
     if call.version < (1, 42):
         options.console_size = None
-    execution = await call.client.containers.exec_inspect(call.ref)
+    await call.client.containers.exec_inspect(call.ref)
     if options.detach:
         await call.client.containers.exec_start(call.ref, options)
         return empty(200)
     try:
         stream = await call.client.containers.exec_start(call.ref, options)
     except MobyError as error:
-        await _tell(call, error, tty=execution.process_config.tty)
+        await _tell(call, error, tty=options.tty)
         return hijack.Hijacked()
     assert stream is not None
     try:
