@@ -23,6 +23,9 @@ from namespaces import SESSION
 #: In the environment of every process that a test starts: the folder that holds its roots.
 ROOT = "MOBY_TEST_ROOT"
 CGROUPS = Path("/sys/fs/cgroup")
+#: What the engine makes under /var/lib/moby: the machine's own containers may start meanwhile.
+SYSTEM_ROOTS = (Path("/var/lib/moby"), Path("/run/moby"))
+SYSTEM_NETWORK = frozenset({"nft table moby", "interface moby0"})
 PATIENCE = 5.0
 _ID = re.compile(rb"\b[0-9a-f]{64}\b")
 
@@ -121,7 +124,8 @@ class Session:
         # Both keep showing the namespace they were opened in.
         self._machine_mounts = open("/proc/self/mountinfo")  # noqa: SIM115
         self._machine_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._system_roots = {path for path in (Path("/var/lib/moby"), Path("/run/moby")) if path.exists()}
+        self._moby_is_in_use = any(path.exists() for path in SYSTEM_ROOTS)
+        self._machine_before = set(self._machine_networks())
 
     def begin(self, folder: Path) -> None:
         """Takes the inventory inside the namespaces."""
@@ -159,13 +163,9 @@ class Session:
         for point in _mount_points(self._machine_mounts.read()):
             if point.startswith(str(self._folder)):
                 yield f"mount on {point} in the machine's namespace"
-        machine = f"/proc/{os.getpid()}/fd/{self._machine_network}"
-        for item in _json("nsenter", f"--net={machine}", "nft", "--json", "list", "tables")["nftables"]:
-            if "table" in item and item["table"]["name"].startswith("moby"):
-                yield f"nft table {item['table']['name']} in the machine's namespace"
-        for link in _json("nsenter", f"--net={machine}", "ip", "-json", "link"):
-            if link["ifname"].startswith("moby"):
-                yield f"interface {link['ifname']} in the machine's namespace"
+        for name in set(self._machine_networks()) - self._machine_before:
+            if not (self._moby_is_in_use and name in SYSTEM_NETWORK):
+                yield f"{name} in the machine's namespace"
         for pid in _with_environment(SESSION, str(self._folder)):
             yield f"process {pid}: {_command(pid)}"
         for path in self._folder.iterdir():
@@ -174,9 +174,19 @@ class Session:
         for path in (self._folder / "tmp").iterdir():
             if not path.name.startswith("pytest-of-"):
                 yield f"file {path}"
-        for path in (Path("/var/lib/moby"), Path("/run/moby")):
-            if path.exists() and path not in self._system_roots:
+        for path in SYSTEM_ROOTS:
+            if path.exists() and not self._moby_is_in_use:
                 yield f"the system's own root {path}"
+
+    def _machine_networks(self) -> Iterator[str]:
+        """What moby, of any data root, has in the network namespace that the session came from."""
+        machine = f"/proc/{os.getpid()}/fd/{self._machine_network}"
+        for item in _json("nsenter", f"--net={machine}", "nft", "--json", "list", "tables")["nftables"]:
+            if "table" in item and item["table"]["name"].startswith("moby"):
+                yield f"nft table {item['table']['name']}"
+        for link in _json("nsenter", f"--net={machine}", "ip", "-json", "link"):
+            if link["ifname"].startswith("moby"):
+                yield f"interface {link['ifname']}"
 
 
 # -- reading the kernel ----------------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ wire name does not follow from its Python name says so with ``name=``.
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 #: How Docker writes "never" in a time field.
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -28,8 +30,22 @@ class Oci(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
 
 
 def encode(value: object) -> bytes:
-    """The JSON of a value, UTF-8, no newline."""
-    return msgspec.json.encode(value)
+    """The JSON of a value, UTF-8, no newline.
+
+    Bytes of names that are not UTF-8 (PEP 383) are U+FFFD each, as Go's encoder writes them.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_replaced(msgspec.to_builtins(value)))
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_replaced(key): _replaced(item) for key, item in value.items()}
+    return [_replaced(item) for item in value] if isinstance(value, list) else value
 
 
 def decode(data: bytes | str, kind: type[T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from box import Box
 
-from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.errors import InvalidArgument
 
 
 async def test_volumes_and_binds_are_those_of_the_other(box: Box, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -31,7 +31,7 @@ async def test_what_is_asked_for_wins_and_nothing_anonymous_is_made_beside(box: 
 
 
 async def test_wrong_ones_are_refused(box: Box) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidArgument, match="No such container: nobody"):
         await box.create("true", host={"volumes_from": ["nobody"]})
     first = await box.create("true")
     with pytest.raises(InvalidArgument, match="invalid mode for volumes-from"):

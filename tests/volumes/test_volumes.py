@@ -16,7 +16,7 @@ from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotImplementedYet, StorageFull
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, StorageFull
 from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions, VolumeOptions
 from moby_tui.schema.volume import VolumeCreate
 
@@ -79,7 +79,7 @@ async def test_names_that_cannot_be(volumes: Volumes, name: str) -> None:
 
 
 async def test_what_is_not_there_yet_says_so(volumes: Volumes) -> None:
-    with pytest.raises(NotImplementedYet, match="volume driver rexray"):
+    with pytest.raises(NotFound, match="error looking up volume plugin rexray"):
         await volumes.create(VolumeCreate(name="data", driver="rexray"))
     assert await volumes.list() == []
 

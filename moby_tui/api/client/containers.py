@@ -212,7 +212,7 @@ class RemoteContainers(Runs):
             return None
         headers = {**_UPGRADE, "Content-Type": "application/json"}
         exchange = await self._session.open("POST", path, body=msgspec.json.encode(options), headers=headers)
-        return await self._stream(exchange, lambda: self._exec_has_terminal(exec_id))
+        return await self._stream(exchange, lambda: _known(options.tty))
 
     async def exec_inspect(self, exec_id: str) -> ExecInspect:
         return await self._session.get(f"/exec/{quote(exec_id, safe='')}/json", ExecInspect)
@@ -289,12 +289,13 @@ class RemoteContainers(Runs):
     async def _has_terminal(self, ref: str) -> bool:
         return (await self.inspect(ref)).config.tty
 
-    async def _exec_has_terminal(self, exec_id: str) -> bool:
-        return (await self.exec_inspect(exec_id)).process_config.tty
-
 
 def _path_stat(exchange: Exchange) -> PathStat:
     try:
         return lenient.decode_foreign(base64.b64decode(exchange.headers["x-docker-container-path-stat"]), PathStat)
     except (KeyError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError, lenient.Misfit) as error:
         raise MobyError(f"the engine did not say what the path is: {error}") from None
+
+
+async def _known(value: bool) -> bool:
+    return value

@@ -6,6 +6,7 @@ Go's decoder matches field names whatever their case, takes ``null`` for "leave 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -15,6 +16,8 @@ from msgspec import inspect
 
 T = TypeVar("T")
 _Shape = Callable[[Any], Any]
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<alone>u[dD][89a-fA-F]..)|.)", re.DOTALL)
 
 
 class Misfit(Exception):
@@ -23,7 +26,19 @@ class Misfit(Exception):
 
 def decode(data: bytes | str, kind: type[T]) -> T:
     """Reads JSON as Go would; raises ``msgspec.DecodeError`` (its child ``ValidationError`` for a value of the wrong type)."""
-    return msgspec.convert(_shape(kind, False)(msgspec.json.decode(data)), kind)  # type: ignore[arg-type]
+    try:
+        document = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # if it is the fault of its text alone
+        document = msgspec.json.decode(_valid_text(data))
+    return msgspec.convert(_shape(kind, False)(document), kind)  # type: ignore[arg-type]
+
+
+def _valid_text(data: bytes | str) -> str:
+    """With U+FFFD for each byte that is not UTF-8, and for each escaped half of a surrogate pair that stands alone."""
+    text = data.decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data
+    text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _ESCAPE.sub(lambda escape: "\N{REPLACEMENT CHARACTER}" if escape["alone"] else escape[0], text)
 
 
 def decode_foreign(data: bytes | str, kind: type[T]) -> T:

@@ -35,17 +35,21 @@ async def lines(
     request: web.BaseRequest, values: AsyncIterator[Any], *, content_type: str = JSON, render: Callable[[Any], bytes]
 ) -> web.StreamResponse:
     """One piece per value, each sent when it comes; the headers go first."""
-    response = await begin(request, content_type)
     async with _closing(values):
+        response = await begin(request, content_type)
         async for value in values:
             await response.write(render(value))
     return response
 
 
-async def progress(request: web.BaseRequest, steps: AsyncIterator[Progress]) -> web.StreamResponse:
-    """Pull, load, import and build. A failure before the first step has a status; a later one can only be told in the stream."""
+async def progress(request: web.BaseRequest, steps: AsyncIterator[Progress], *, at_once: bool = False) -> web.StreamResponse:
+    """Pull, push, load, import and build.
+
+    A failure before the first step has a status; a later one can only be told in the stream, as is any where the answer begins
+    ``at_once``.
+    """
     async with _closing(steps):
-        first = await anext(steps, None)
+        first = None if at_once else await anext(steps, None)
         response = await begin(request, JSON)
         try:
             if first is not None:

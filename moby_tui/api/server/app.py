@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import unquote
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from moby_tui.api.client.protocol import Client
-from moby_tui.api.server import decode, errors, versions
+from moby_tui.api.server import decode, errors, origin, versions
 from moby_tui.api.server.answers import empty
 from moby_tui.api.server.call import Call, Peer, peer_of
-from moby_tui.api.server.hijack import Connection
+from moby_tui.api.server.connection import Connection
 from moby_tui.api.server.router import Route, Router
 from moby_tui.api.server.routes import ROUTES
 from moby_tui.errors import InvalidArgument
@@ -24,8 +24,10 @@ Authorize = Callable[[Peer], None]
 class App(web.Server):
     """All connections of one API server."""
 
-    def __init__(self, client: Client, authorize: Authorize | None = None) -> None:
+    def __init__(self, client: Client, authorize: Authorize | None = None, names: Collection[str] = ()) -> None:
+        """``names`` are those that clients over TCP may call it by, beside its address."""
         super().__init__(self._answer, handler_cancellation=True, access_log=None)
+        self._names = names
         self._client = client
         self._authorize = authorize
         self._router = Router(ROUTES)
@@ -39,7 +41,7 @@ class App(web.Server):
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await self._dispatch(request)
-        except ConnectionError:
+        except (ConnectionError, web.HTTPException):
             raise
         except Exception as error:
             if request.writer.output_size > 0:  # the status is sent: a broken end is all that can be said now
@@ -48,6 +50,7 @@ class App(web.Server):
             return errors.answer(error)
 
     async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
+        origin.check(request, self._names)
         if self._authorize and (peer := peer_of(request)):
             self._authorize(peer)
         if request.method == "OPTIONS":
@@ -61,11 +64,13 @@ class App(web.Server):
         if version < route.since:
             raise InvalidArgument(f"{request.method} {path} requires minimum API version {route.since[0]}.{route.since[1]}")
         await _expect(request)
-        call = Call(self._client, request, version, params, decode.Query(request.rel_url.query))
+        call = Call(self._client, request, version, params, decode.Query(request.rel_url.query, request.rel_url.raw_query_string))
         return await self._run(route, call)
 
     async def _run(self, route: Route, call: Call) -> web.StreamResponse:
         """A client that goes away ends what only it was waiting for, never half of a change."""
+        if route.lasting:
+            _last(call.request)
         task = asyncio.get_running_loop().create_task(_result(route, call))
         group = self._abandoned if route.abandoned else self._running
         group.add(task)
@@ -95,11 +100,25 @@ async def _result(route: Route, call: Call) -> web.StreamResponse:
     return await route.handler(call)
 
 
+def _last(request: web.BaseRequest) -> None:
+    """Marks the connection of a ``lasting`` answer. Raises ``ConnectionResetError`` where its client seems to have gone already."""
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    connection.lasting = True
+    if connection.half_closed and connection.over_tcp:
+        raise ConnectionResetError("the client has gone")
+
+
 async def _expect(request: web.BaseRequest) -> None:
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+    expected = request.headers.get("Expect", "")
+    if not expected or request.version < HttpVersion11:
+        return
+    if expected.lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text=f"Unknown Expect: {expected[:80]}")
+    if request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-def make_app(client: Client, authorize: Authorize | None = None) -> App:
+def make_app(client: Client, authorize: Authorize | None = None, names: Collection[str] = ()) -> App:
     """The server of one engine; call it in the loop that will run it."""
-    return App(client, authorize)
+    return App(client, authorize, names)

@@ -8,6 +8,7 @@ import binascii
 import re
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
@@ -33,14 +34,21 @@ _FRACTION = re.compile(r"(?<=\.)\d+")
 class Query:
     """The query string of one request."""
 
-    def __init__(self, values: MultiMapping[str]) -> None:
+    def __init__(self, values: MultiMapping[str], raw: str = "") -> None:
+        """``raw`` is the query as it was sent."""
         self._values = values
+        self._raw = raw
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
     def text(self, name: str, default: str = "") -> str:
         return self._values.get(name, default)
+
+    def path(self, name: str) -> str:
+        """A path in a container, whose bytes need not be UTF-8 (PEP 383)."""
+        fields = parse_qsl(self._raw, keep_blank_values=True, errors="surrogateescape")
+        return next((value for key, value in fields if key == name), "")
 
     def all(self, name: str) -> list[str]:
         return list(self._values.getall(name, []))
@@ -149,6 +157,9 @@ async def json_body(request: web.BaseRequest, kind: type[T]) -> T:
         return _convert(b"{}", kind)
     if request.content_type != "application/json":
         raise InvalidArgument(f"unsupported Content-Type header ({request.content_type}): must be 'application/json'")
+    if data.strip() == b"null" and isinstance(kind, type):
+        # to Go: leave everything as it is
+        data = b"{}"
     return _convert(data, kind)
 
 

@@ -26,6 +26,8 @@ def answer(error: Exception) -> web.Response:
         return web.Response(status=error.status, headers=HEADERS)
     if isinstance(error, MobyError):
         return json({"message": error.message}, error.status)
+    if isinstance(error, web.RequestPayloadError):
+        return json({"message": f"the request body was cut short or cannot be read: {error}"}, 400)
     if (refused := refused_by_system(error)) is not None:
         log.warning("request failed: %s", refused)
         return json({"message": refused.message}, refused.status)

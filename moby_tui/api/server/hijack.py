@@ -7,59 +7,21 @@ the end of the process's input, and its output must still arrive (Engine API, "A
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import select
 import socket
-from collections.abc import Iterator
-from typing import Any
+from contextlib import closing, suppress
 
 from aiohttp import web
-from aiohttp.http_parser import HttpRequestParserPy
-from aiohttp.web_protocol import RequestHandler
 
+from moby_tui.api.server.connection import Connection, Hangup
 from moby_tui.api.server.versions import HEADERS, ApiVersion
 from moby_tui.schema.stream import Stream
 
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 CHUNK = 256 * 1024
-#: Bytes of a request line: build arguments and filters travel in the query.
-MAX_LINE = 64 * 1024
-
-
-class Connection(RequestHandler):
-    """aiohttp's connection, made fit for ``Upgrade: tcp``.
-
-    Its compiled parser knows no upgrade but "websocket" and drops the bytes that follow any other; the one in Python keeps
-    them. And where aiohttp closes when the peer half-closes, after an upgrade request that is only remembered.
-    """
-
-    __slots__ = ("half_closed",)
-
-    half_closed: bool
-
-    def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
-        super().__init__(manager, loop=loop, **options)
-        self._parser = HttpRequestParserPy(
-            self,
-            loop,
-            self._read_bufsize,
-            max_line_size=MAX_LINE,
-            max_field_size=self.max_field_size,
-            max_headers=self.max_headers,
-            payload_exception=web.RequestPayloadError,
-            auto_decompress=False,
-            max_msg_queue_size=self._max_msg_queue_size,
-        )
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.half_closed = False
-        super().connection_made(transport)
-
-    def eof_received(self) -> bool | None:  # type: ignore[override]
-        self.half_closed = True
-        return self._upgraded
+#: Seconds that a client has to close, once the process has ended.
+PARTING = 30.0
 
 
 class Hijacked(web.StreamResponse):
@@ -133,14 +95,19 @@ def take(request: web.BaseRequest, kind: str) -> Taken:
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
     transport.pause_reading()
-    early, http._message_tail = http._message_tail, b""
+    early, half_closed = http.hijack()
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-    return Taken(reader, writer, early, half_closed=http.half_closed)
+    return Taken(reader, writer, early, half_closed=half_closed)
 
 
 def _head(kind: str, *, upgraded: bool) -> bytes:
     first = "HTTP/1.1 101 UPGRADED" if upgraded else "HTTP/1.1 200 OK"
-    headers = {"Content-Type": kind, **({"Connection": "Upgrade", "Upgrade": "tcp"} if upgraded else {}), **HEADERS}
+    # without an upgrade Docker's server says "raw" of frames too
+    headers = {
+        "Content-Type": kind if upgraded else RAW,
+        **({"Connection": "Upgrade", "Upgrade": "tcp"} if upgraded else {}),
+        **HEADERS,
+    }
     return "\r\n".join([first, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 
@@ -163,7 +130,7 @@ async def _hand_over(stream: Stream, taken: Taken) -> bool:
     connection = taken.descriptor()
     if connection is None:
         return False
-    with connection, _watch_hangup(taken.writer):
+    with connection, closing(Hangup(taken.writer.transport)):
         return await stream.hand_over(connection, taken.early)
 
 
@@ -172,10 +139,11 @@ async def _carry(stream: Stream, taken: Taken, *, stdin: bool) -> None:
     reader, writer = taken.begin(), taken.writer
     typing = asyncio.create_task(_carry_input(stream, reader)) if stdin else None
     try:
-        with _watch_hangup(writer):
+        with closing(Hangup(writer.transport)):
             while data := await stream.read_raw(CHUNK):
                 writer.write(data)
                 await writer.drain()
+        await _part(reader, writer, typing)
     except ConnectionError:
         pass
     finally:
@@ -185,28 +153,34 @@ async def _carry(stream: Stream, taken: Taken, *, stdin: bool) -> None:
         writer.close()
 
 
+async def say(taken: Taken, text: bytes) -> None:
+    """Sends ``text`` as all there is, and closes."""
+    taken.writer.write(text)
+    try:
+        await _part(taken.begin(), taken.writer)
+    except ConnectionError:
+        pass
+    finally:
+        taken.writer.close()
+
+
+async def _part(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, typing: asyncio.Task[None] | None = None) -> None:
+    """Ends the output and drops what the client still sends until it closes.
+
+    A socket that is closed with bytes unread resets the connection, and the client loses the output that it has not read yet
+    (RFC 9293, 3.6.1; the same on unix sockets). Raises ``ConnectionError``.
+    """
+    if typing is not None:
+        typing.cancel()
+        await asyncio.wait([typing])
+    writer.write_eof()
+    with suppress(TimeoutError), closing(Hangup(writer.transport)):
+        async with asyncio.timeout(PARTING):
+            while await reader.read(CHUNK):
+                pass
+
+
 async def _carry_input(stream: Stream, reader: asyncio.StreamReader) -> None:
     while data := await reader.read(CHUNK):
         await stream.write(data)
     stream.close_stdin()
-
-
-@contextlib.contextmanager
-def _watch_hangup(writer: asyncio.StreamWriter) -> Iterator[None]:
-    """Drops the connection when the peer has closed both directions, while nobody may be reading or writing it.
-
-    An epoll instance that asks for no event still becomes readable on EPOLLHUP and EPOLLERR (epoll_ctl(2)).
-    """
-    loop = asyncio.get_running_loop()
-    with select.epoll() as hangups:
-        hangups.register(writer.get_extra_info("socket").fileno(), 0)
-        loop.add_reader(hangups.fileno(), _drop, loop, hangups.fileno(), writer)
-        try:
-            yield
-        finally:
-            loop.remove_reader(hangups.fileno())
-
-
-def _drop(loop: asyncio.AbstractEventLoop, hangups: int, writer: asyncio.StreamWriter) -> None:
-    loop.remove_reader(hangups)
-    writer.transport.abort()

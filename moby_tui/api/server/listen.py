@@ -12,7 +12,8 @@ from pathlib import Path
 
 from moby_tui.errors import Conflict, InvalidArgument, NotImplementedYet, Unavailable
 
-BACKLOG = 128
+#: Connections that wait to be accepted: as many as the system allows, which cuts this to net.core.somaxconn (listen(2)).
+BACKLOG = 65535
 #: Whoever may open this socket is root in effect: its group and nobody else.
 SOCKET_MODE = 0o660
 #: Seconds in which a living engine would have taken the connection.

@@ -26,7 +26,8 @@ _VARIABLE = re.compile(r"\{(\w+)(?::([^}]*))?\}")
 class Route:
     """``since`` is the first API version that has the route.
 
-    An ``abandoned`` one stops when the client goes away; the others run to their end.
+    An ``abandoned`` one stops when the client goes away; the others run to their end. A ``lasting`` one is as long as something
+    else: over TCP it stops at a half-close too, which a client that goes away looks like.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Route:
     handler: Handler
     since: ApiVersion = OLDEST
     abandoned: bool = False
+    lasting: bool = False
 
     def pattern(self) -> re.Pattern[str]:
         """``{name}`` stands for one path segment, ``{name:.*}`` for what the expression says."""
@@ -50,19 +52,22 @@ class RouteTable:
     def __init__(self) -> None:
         self.routes: list[Route] = []
 
-    def add(self, method: str, path: str, *, since: str = "", abandoned: bool = False) -> Callable[[Handler], Handler]:
+    def add(
+        self, method: str, path: str, *, since: str = "", abandoned: bool = False, lasting: bool = False
+    ) -> Callable[[Handler], Handler]:
         def register(handler: Handler) -> Handler:
-            self.routes.append(Route(method, path, handler, parse(since) if since else OLDEST, abandoned))
+            first = parse(since) if since else OLDEST
+            self.routes.append(Route(method, path, handler, first, abandoned or lasting, lasting))
             return handler
 
         return register
 
-    def get(self, path: str, *, since: str = "") -> Callable[[Handler], Handler]:
+    def get(self, path: str, *, since: str = "", lasting: bool = False) -> Callable[[Handler], Handler]:
         """Reading: nobody misses the answer when the client is gone."""
-        return self.add("GET", path, since=since, abandoned=True)
+        return self.add("GET", path, since=since, abandoned=True, lasting=lasting)
 
-    def post(self, path: str, *, since: str = "", abandoned: bool = False) -> Callable[[Handler], Handler]:
-        return self.add("POST", path, since=since, abandoned=abandoned)
+    def post(self, path: str, *, since: str = "", abandoned: bool = False, lasting: bool = False) -> Callable[[Handler], Handler]:
+        return self.add("POST", path, since=since, abandoned=abandoned, lasting=lasting)
 
     def put(self, path: str) -> Callable[[Handler], Handler]:
         return self.add("PUT", path, abandoned=True)

@@ -7,12 +7,12 @@ import contextlib
 import logging
 import math
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 from moby_tui.api.client.protocol import Client
 from moby_tui.api.server.app import App, Authorize, make_app
-from moby_tui.api.server.listen import Listener, listen
+from moby_tui.api.server.listen import BACKLOG, Listener, listen
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +32,12 @@ async def serve(
     *,
     authorize: Authorize | None = None,
     group: int | None = None,
+    names: Collection[str] = (),
 ) -> None:
     """Answers on every host until SIGTERM or SIGINT; the containers live on.
 
-    ``ready`` is called once all sockets listen; ``group`` is the one that unix sockets are given to.
+    ``ready`` is called once all sockets listen; ``group`` is the one that unix sockets are given to; ``names`` are those that TCP
+    sockets may be called by, beside their addresses.
     Raises what ``listen`` raises, having served nothing.
     """
     stop = asyncio.Event()
@@ -44,7 +46,7 @@ async def serve(
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
-        async with serving(client, hosts, authorize=authorize, group=group) as listeners:
+        async with serving(client, hosts, authorize=authorize, group=group, names=names) as listeners:
             if ready:
                 ready(listeners)
             await stop.wait()
@@ -55,7 +57,12 @@ async def serve(
 
 @contextlib.asynccontextmanager
 async def serving(
-    client: Client, hosts: list[str], *, authorize: Authorize | None = None, group: int | None = None
+    client: Client,
+    hosts: list[str],
+    *,
+    authorize: Authorize | None = None,
+    group: int | None = None,
+    names: Collection[str] = (),
 ) -> AsyncIterator[list[Listener]]:
     """Answers on every host while the block runs; leaving it ends endless answers at once and lets changes finish."""
     listeners: list[Listener] = []
@@ -65,9 +72,9 @@ async def serving(
         for listener in listeners:
             if listener.warning:
                 log.warning(listener.warning)
-        app = make_app(client, authorize)
+        app = make_app(client, authorize, names)
         loop = asyncio.get_running_loop()
-        servers = [await loop.create_server(app, sock=listener.socket) for listener in listeners]
+        servers = [await loop.create_server(app, sock=listener.socket, backlog=BACKLOG) for listener in listeners]
         try:
             yield listeners
         finally:

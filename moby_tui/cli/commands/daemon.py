@@ -42,6 +42,11 @@ class DaemonOptions(Options):
         "--userns-remap",
         help="Run containers in a user namespace, with the ids of this user in /etc/subuid: default or user[:group]",
     )
+    allowed_host: list[str] = many(
+        "--allowed-host",
+        help="Name that clients may call a tcp:// socket by, beside its address and localhost (may come several times)",
+        metavar="name",
+    )
     default_runtime: str = value("--default-runtime", help="Runtime of containers that name none", default="moby")
 
 
@@ -101,7 +106,14 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
     collect_as_usual()
     backing_up = asyncio.create_task(_back_up(client))
     try:
-        await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)
+        await serve(
+            client,
+            hosts,
+            _announce,
+            authorize=lambda peer: check_caller(peer.uid, peer.gid, gid),
+            group=gid,
+            names=options.allowed_host,
+        )
     finally:
         backing_up.cancel()
     if not options.live_restore:

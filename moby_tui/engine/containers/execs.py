@@ -87,6 +87,7 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
         "id": ident,
         "process": _process(parts, record, config),
         "tty": config.tty,
+        "raw": options.tty,
         "stdin": config.attach_stdin,
         "stdout": config.attach_stdout,
         "stderr": config.attach_stderr,
@@ -96,7 +97,7 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
     }
     parts.event(f"exec_start: {' '.join(config.cmd or [])}", record, execID=ident)
     fault.point("exec.start told")
-    stream = await monitor_client.execute(parts.files(record).socket, values, parts.patience(record), tty=config.tty)
+    stream = await monitor_client.execute(parts.files(record).socket, values, parts.patience(record), tty=options.tty)
     fault.point("exec.streaming")
     if options.detach:
         stream.close()

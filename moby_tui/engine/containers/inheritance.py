@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import MountPoint
 
 #: The SELinux letters ask for nothing: what is shared has its label already.
@@ -15,7 +15,7 @@ _MODES = frozenset({"", "rw", "ro", "z", "Z"})
 def inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
     """By destination, the binds, volumes and images of the containers named as ``NAME[:ro|rw]``; a later one wins.
 
-    What is read-only there is read-only here, whatever is asked for. Raises ``NotFound``, ``InvalidArgument``.
+    What is read-only there is read-only here, whatever is asked for. Raises ``InvalidArgument``.
     """
     found: dict[str, MountPoint] = {}
     for source in sources:
@@ -24,7 +24,12 @@ def inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
             raise InvalidArgument(f"volumes-from specification cannot be empty: {source!r}; write it as NAME or NAME:ro")
         if mode not in _MODES:
             raise InvalidArgument(f'invalid mode for volumes-from: "{mode}"; it is ro or rw')
-        for mount in parts.get(name).mounts:
+        try:
+            container = parts.get(name)
+        except NotFound as error:
+            # to docker's command line a status of 404 says that the image is missing, and it pulls it
+            raise InvalidArgument(error.message) from None
+        for mount in container.mounts:
             if mount.type in ("bind", "volume", "image"):
                 found[mount.destination] = msgspec.structs.replace(mount, rw=mount.rw and mode != "ro")
     return found

@@ -23,7 +23,7 @@ from moby_tui.engine.runtime.archive import check_writable
 from moby_tui.engine.runtime.archive import put as put_archive
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified
 from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -62,6 +62,8 @@ class ContainerService(Runs):
         """The running ones, newest first; with ``all``, a limit or a filter for a state the others too."""
         filters = filters or {}
         view.check_filters(filters)
+        for name in (*filters.get("since", []), *filters.get("before", [])):
+            self._parts.get(name)
         everything = all or limit > 0 or "status" in filters or "exited" in filters
         rows: list[ContainerSummary] = []
         for record in self._parts.list():
@@ -139,7 +141,12 @@ class ContainerService(Runs):
             if not self._parts.is_free(name):
                 raise
             former = self._parts.store.rename(record.id, name)
-        self._parts.event("rename", self._parts.get(record.id), oldName=f"/{former}")
+        renamed = self._parts.get(record.id)
+        if self._parts.state(renamed).alive:
+            # one that ends just now, or does not answer, is renamed all the same
+            with suppress(MobyError):
+                await self._parts.request(renamed, op="rename", name=name)
+        self._parts.event("rename", renamed, oldName=f"/{former}")
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         return await updating.update(self._parts, self._parts.get(ref), changes)
@@ -190,6 +197,8 @@ class ContainerService(Runs):
         """A created container may be attached to: its stream then begins with the first byte that it writes."""
         record = self._parts.get(ref)
         attachment.parse_detach_keys(options.detach_keys)
+        if view.current_state(self._parts, record).status == "paused":
+            raise Conflict(f"container {record.name} is paused, unpause the container before attach")
         if options.logs or not options.stream:
             return await self._attach_with_history(record, options)
         return await self._attach_live(record, options)
@@ -197,8 +206,6 @@ class ContainerService(Runs):
     async def _attach_live(self, record: ContainerRecord, options: AttachOptions) -> Stream:
         files = self._parts.files(record)
         state = view.current_state(self._parts, record)
-        if state.status == "paused":
-            raise Conflict(f"container {record.name} is paused, unpause the container before attach")
         if state.status == "restarting":
             raise Conflict("You cannot attach to a restarting container, wait until it is running")
         self._parts.check_reachable(record, state)

@@ -50,6 +50,8 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
         state = parts.state(record)
         if parts.is_orphan(record, state):
             state = await orphans.settle(parts, record, state)
+        if state.status == "paused" and state.alive:
+            raise Conflict("cannot start a paused container, try unpause instead")
         if state.alive:
             raise NotModified(f"container {record.name} is running already")
         _check_stays(parts, record, state)

@@ -52,6 +52,7 @@ _FILTERS = frozenset(
     )
 )
 _HEALTH = ("none", "starting", "healthy", "unhealthy")
+_PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 
 
@@ -79,7 +80,7 @@ def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSum
         names=[f"/{record.name}"],
         image=record.image,
         image_id=record.image_id,
-        command=" ".join([record.path, *record.args]),
+        command=_command_line(record),
         created=int(record.created),
         ports=_ports(record, network) if state.alive else [],
         labels=record.config.labels or {},
@@ -90,6 +91,11 @@ def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSum
         network_settings=SummaryNetworkSettings(networks=network.endpoints or _asked_endpoints(record)),
         mounts=_mounts(record),
     )
+
+
+def _command_line(record: ContainerRecord) -> str:
+    """As dockerd shows it: an argument with a space in it between quotes."""
+    return " ".join([record.path, *(f"'{argument}'" if " " in argument else argument for argument in record.args)])
 
 
 def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerInspect:
@@ -262,6 +268,13 @@ def check_filters(filters: Filters) -> None:
     for value in filters.get("exited", []):
         if not value.isdecimal():
             raise InvalidArgument(f"invalid filter 'exited={value}'")
+    for value in filters.get("is-task", []):
+        if value.lower() not in ("1", "t", "true", "0", "f", "false"):
+            raise InvalidArgument(f"invalid filter 'is-task={value}'")
+    for key in ("publish", "expose"):
+        for value in filters.get(key, []):
+            if not _PORTS.fullmatch(value):
+                raise InvalidArgument(f"invalid filter '{key}={value}': write it as 80, 80/tcp or 8000-8010/udp")
     for value in filters.get("health", []):
         if value not in _HEALTH:
             raise InvalidArgument(f"invalid filter 'health={value}'")
@@ -278,7 +291,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "network": lambda value: record.host_config.network_mode == value,
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
         "health": lambda value: value == health.status(record, parts.files(record)),
-        "is-task": lambda value: value.lower() in ("false", "0"),
+        "is-task": lambda value: value.lower() in ("false", "f", "0"),
         "expose": lambda value: _has_port(record.config.exposed_ports or {}, value),
         "publish": lambda value: _has_port(record.host_config.port_bindings or {}, value),
         "before": lambda value: record.created < parts.get(value).created,

@@ -13,10 +13,6 @@ _HOST = {
     "cgroup": "--cgroup",
     "links": "--link",
 }
-#: Fields with more than one harmless value: the option, and the values that ask for nothing.
-_HARMLESS: dict[str, tuple[str, frozenset[object]]] = {
-    "volume_driver": ("--volume-driver", frozenset({"", "local"})),
-}
 _ENDPOINT = {
     "driver_opts": "--network driver-opt",
     "gw_priority": "--network gw-priority",
@@ -29,9 +25,6 @@ def refuse(asked: ContainerCreate) -> None:
     """Raises ``NotImplementedYet`` for the first option that was asked for and is not here."""
     host = asked.host_config
     _refuse_fields(host, _HOST)
-    for name, (option, harmless) in _HARMLESS.items():
-        if (value := getattr(host, name)) not in harmless:
-            raise _not_yet(f"{option} {value}")
     _refuse_networks(asked)
 
 

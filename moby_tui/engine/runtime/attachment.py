@@ -61,7 +61,11 @@ class MonitorStream(Stream):
 
     async def read_raw(self, size: int = 65536) -> bytes:
         self._stay()
-        return await super().read_raw(size)
+        data = await super().read_raw(size)
+        if not data:
+            # the process has ended: the monitor waits until nothing more comes from here
+            self.close()
+        return data
 
     def send(self, data: bytes) -> None:
         self._stay()

@@ -22,7 +22,7 @@ _ATTACH_SECONDS = 1.0
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
-_WHILE_RESTARTING = ("signal", "policy")
+_WHILE_RESTARTING = ("signal", "policy", "rename")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ class Control:
             "thaw": self._thaw,
             "policy": self._change_policy,
             "update": self._update,
+            "rename": self._rename,
         }
         operation = operations.get(str(request.get("op")))
         if operation is not None and self._is_restarting and request["op"] not in _WHILE_RESTARTING:
@@ -206,6 +207,11 @@ class Control:
 
     def _change_policy(self, connection: socket.socket, request: dict[str, object]) -> None:
         self._monitor.restarts.change(request)
+        _done(connection)
+
+    def _rename(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """Its events are told under the name that it has by then."""
+        self._monitor.order.attributes["name"] = str(request["name"])
         _done(connection)
 
     def _update(self, connection: socket.socket, request: dict[str, object]) -> None:

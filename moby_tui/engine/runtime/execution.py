@@ -32,8 +32,8 @@ _GONE = bytes(8) + b"the container has ended"
 
 
 class Execution:
-    """``request`` as the engine sends it: id, process (OCI), tty, stdin, stdout, stderr, size, keys, detach; ``container`` is the
-    container's configuration.
+    """``request`` as the engine sends it: id, process (OCI), tty, raw (the stream has no frames), stdin, stdout, stderr, size, keys,
+    detach; ``container`` is the container's configuration.
 
     ``record`` is the file whose replacement tells others how it stands, empty where nobody asks; ``ended`` is called when all is
     over; ``log`` takes its output.
@@ -154,7 +154,14 @@ class Execution:
             raw = request.get("keys")
             keys = bytes(int(key) for key in raw) if isinstance(raw, list) else b""
             wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
-            self.stdio.attach(connection, stdin=wanted["stdin"], stdout=wanted["stdout"], stderr=wanted["stderr"], keys=keys)
+            self.stdio.attach(
+                connection,
+                stdin=wanted["stdin"],
+                stdout=wanted["stdout"],
+                stderr=wanted["stderr"],
+                keys=keys,
+                raw=bool(request.get("raw")),
+            )
         self._loop.watch(self._pidfd, READ, lambda _: self._finish_unless_traced())
 
     def kill(self) -> None:

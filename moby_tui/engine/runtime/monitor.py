@@ -35,6 +35,7 @@ _LINGER_SECONDS = 30.0
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.health import HealthCheck
+    from moby_tui.engine.runtime.stdio import Stdio
 
 
 def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby: Standby | None = None) -> None:
@@ -83,6 +84,8 @@ class Monitor:
         self.run = self._run_of(root, joined, trees, standby)
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
+        #: streams of processes that have ended, whose peers may still be reading
+        self._ended: list[Stdio] = []
         self.health: HealthCheck | None = None
         self.oom: OomWatch | None = None
         self.lock = -1
@@ -223,7 +226,11 @@ class Monitor:
 
     def execution_ended(self, execution: Execution, code: int) -> None:
         del self.executions[execution.id]
+        self._remember(execution.stdio)
         self.standing.publish("exec_die", execID=execution.id, exitCode=str(code))
+
+    def _remember(self, stdio: Stdio) -> None:
+        self._ended = [*(earlier for earlier in self._ended if earlier.peers), stdio]
 
     def _end_executions(self) -> None:
         """An exec's end is known before its container's end is told."""
@@ -247,6 +254,8 @@ class Monitor:
     def end_run(self) -> None:
         """Removes what belongs to one run of the container; what it keeps when it is started again stays."""
         self.run.close()
+        if self.run.stdio is not None:
+            self._remember(self.run.stdio)
         self._undo(self.run.remove_cgroup)
         self.run.cgroup = None
 
@@ -286,9 +295,9 @@ class Monitor:
             self.standing.publish("destroy")
 
     def _let_readers_finish(self) -> None:
-        stdio = self.run.stdio
-        assert stdio is not None
-        self.loop.run_until(lambda: not stdio.peers, _LINGER_SECONDS)
+        assert self.run.stdio is not None
+        ended = [*self._ended, self.run.stdio]
+        self.loop.run_until(lambda: not any(stdio.peers for stdio in ended), _LINGER_SECONDS)
 
 
 def _nudge(engine: int) -> None:

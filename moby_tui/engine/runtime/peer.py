@@ -6,9 +6,11 @@ import socket
 import struct
 from collections.abc import Callable
 
-from moby_tui.engine.runtime.loop import HANG_UP, READ, WRITE, Loop
+from moby_tui.engine.runtime.loop import HANG_UP, READ, WRITE, Loop, Timer
 
 STDOUT, STDERR = 1, 2
+#: How long a peer may go on sending, or not close, once it has been sent everything.
+PARTING_SECONDS = 30.0
 _PIECE = 65536
 _AT_ONCE = 256 * 1024
 _HEADER = struct.Struct(">BxxxL")
@@ -27,7 +29,16 @@ class Peer:
     """
 
     def __init__(
-        self, loop: Loop, connection: socket.socket, stdio: Stdio, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        stdio: Stdio,
+        *,
+        stdin: bool,
+        stdout: bool,
+        stderr: bool,
+        keys: bytes,
+        raw: bool,
     ) -> None:
         self._loop = loop
         self._socket = connection
@@ -35,10 +46,14 @@ class Peer:
         self._stdin = stdin
         self._wanted = {STDOUT: stdout, STDERR: stderr}
         self._keys = keys
+        self._raw = raw
         self._matched = 0
         self._buffer = bytearray()
         self._events = READ
         self._finishing = False
+        self._parting: Timer | None = None
+        #: whether it may have sent something that is not read yet
+        self._may_send = stdin
         self._settled = False
         self._next: socket.socket | None = None
         connection.setblocking(False)
@@ -48,11 +63,11 @@ class Peer:
     def behind(self) -> int:
         return len(self._buffer)
 
-    def send(self, stream: int, data: bytes, *, raw: bool) -> None:
+    def send(self, stream: int, data: bytes) -> None:
         """Queues output; what the socket takes at once never sees the queue."""
         if not self._wanted[stream]:
             return
-        header = b"" if raw else _HEADER.pack(stream, len(data))
+        header = b"" if self._raw else _HEADER.pack(stream, len(data))
         sent = 0
         if self._settled and not self._buffer:
             sent = self._try(lambda: self._socket.sendmsg((header, data)))
@@ -111,10 +126,11 @@ class Peer:
             self.close()
             return
         self._socket, self._next = self._next, None
+        self._may_send = True
         self._socket.setblocking(False)
         self._settled = True
         if self._finishing and not self._buffer:
-            self.close()
+            self._part()
 
     def _ready(self, events: int) -> None:
         if events & WRITE and self._buffer:
@@ -128,7 +144,7 @@ class Peer:
             self.close()
             return
         if self._finishing and not self._buffer:
-            self.close()
+            self._part()
         else:
             self.watch()
 
@@ -171,12 +187,30 @@ class Peer:
         self._stdio.feed(bytes(passed))
 
     def finish(self) -> None:
-        """No more will come: closes as soon as all has been sent."""
+        """No more will come: parts as soon as all has been sent."""
         self._finishing = True
         if not self._buffer:
+            self._part()
+
+    def _part(self) -> None:
+        """Tells the end, and closes when the peer sends nothing more: input that is dropped until then is not left unread.
+
+        A socket that is closed with bytes unread resets the connection, and the peer loses what it has not read (unix(7), tcp(7)).
+        """
+        if not (self._settled and self._may_send and self._events & READ):
             self.close()
+        elif self._parting is None:
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.close()
+                return
+            self._parting = self._loop.call_later(PARTING_SECONDS, self.close)
+            self.watch()
 
     def close(self) -> None:
+        if self._parting is not None:
+            self._parting.cancel()
         if self._socket.fileno() >= 0:
             self._loop.remove(self._socket.fileno())
             self._socket.close()

@@ -156,7 +156,7 @@ class Stdio:
             return
         stream = self._sources[fd]
         for peer in tuple(self.peers):
-            peer.send(stream, data, raw=self.tty)
+            peer.send(stream, data)
         if self._log is not None:
             self._log.write(_NAMES[stream], data)
         if not self._paused and self._behind(_BEHIND):
@@ -193,8 +193,12 @@ class Stdio:
         if self._paused and not self._behind(_BEHIND // 2):
             self._pause(False)
 
-    def attach(self, connection: socket.socket, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes = b"") -> Peer:
-        peer = Peer(self._loop, connection, self, stdin=stdin, stdout=stdout, stderr=stderr, keys=keys)
+    def attach(
+        self, connection: socket.socket, *, stdin: bool, stdout: bool, stderr: bool, keys: bytes = b"", raw: bool | None = None
+    ) -> Peer:
+        """``raw``: output is sent without frames; as usual, with a terminal alone, where nothing is said."""
+        raw = self.tty if raw is None else raw
+        peer = Peer(self._loop, connection, self, stdin=stdin, stdout=stdout, stderr=stderr, keys=keys, raw=raw)
         self.peers.append(peer)
         return peer
 
@@ -268,6 +272,8 @@ class Stdio:
         for fd in tuple(self._sources):
             self._end_source(fd)
         self._close_input()
+        # nobody reads it any more: peers are not to wait until there is room for more
+        self._input.clear()
         for peer in tuple(self.peers):
             peer.finish()
 

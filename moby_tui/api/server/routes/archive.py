@@ -19,7 +19,7 @@ TAR = "application/x-tar"
 
 
 def _path(call: Call) -> str:
-    path = call.query.text("path")
+    path = call.query.path("path")
     if not path:
         raise InvalidArgument("bad parameter: the query parameter 'path' is required")
     return path

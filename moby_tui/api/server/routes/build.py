@@ -13,6 +13,7 @@ from aiohttp import web
 
 from moby_tui.api.server.answers import json, progress
 from moby_tui.api.server.call import Call
+from moby_tui.api.server.decode import Query
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema import base
@@ -25,19 +26,13 @@ if TYPE_CHECKING:
 
 table = RouteTable()
 
-#: Parameters that change nothing here, or whose absence the values given mean.
-_WITHOUT_EFFECT = {
-    "rm": ("1", "0", "true", "false"),
-    "forcerm": ("0", "false", "1", "true"),
-    "squash": ("0", "false"),
-    "version": ("1",),
-    "isolation": ("default",),
-}
+#: Parameters that change nothing here, whatever they say: no container of a step is kept, the context may be compressed as it likes.
+_WITHOUT_EFFECT = frozenset({"rm", "forcerm", "compress", "buildid", "session"})
 _KNOWN = frozenset(
     {
         *("dockerfile", "t", "buildargs", "labels", "target", "nocache", "q", "pull", "remote", "platform", "cachefrom"),
         *("networkmode", "shmsize", "memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "cpusetcpus", "cpusetmems"),
-        *("cgroupparent", "ulimits", "extrahosts", "parts"),
+        *("cgroupparent", "ulimits", "extrahosts", "parts", "squash", "isolation", "securityopt", "version"),
     }
 )
 _PIECE = 1 << 18
@@ -46,7 +41,7 @@ _OPTIONS_LIMIT = 32 << 20
 _LOGINS_LIMIT = 1 << 20
 
 
-@table.post("/build", abandoned=True)
+@table.post("/build", lasting=True)
 async def build(call: Call) -> web.StreamResponse:
     if call.query.flag("parts"):
         return await _build_in_parts(call)
@@ -107,8 +102,9 @@ class _Parts:
 def _options(call: Call) -> BuildOptions:
     """The classic builder's parameters. Raises ``InvalidArgument``, ``NotImplementedYet`` for one that is not known."""
     query = call.query
+    _check_builder(query)
     for name, value in call.request.rel_url.query.items():
-        if name not in _KNOWN and value and value not in _WITHOUT_EFFECT.get(name, ()):
+        if name not in _KNOWN | _WITHOUT_EFFECT and value:
             raise NotImplementedYet(f"build parameter {name}={value[:80]}")
     remote = query.text("remote")
     return BuildOptions(
@@ -126,6 +122,20 @@ def _options(call: Call) -> BuildOptions:
         host=_host(call),
         auths=_logins(call.request.headers.get("X-Registry-Config")),
     )
+
+
+def _check_builder(query: Query) -> None:
+    """What dockerd's classic builder can be asked to be, and what it refuses."""
+    if query.flag("squash"):
+        raise InvalidArgument("squash is only supported with experimental mode")
+    if query.text("isolation", "default").lower() not in ("", "default"):
+        raise InvalidArgument(f'unsupported isolation: "{query.text("isolation")[:80]}"')
+    if query.all("securityopt"):
+        raise InvalidArgument("security options are not supported on linux")
+    if query.text("version") == "2":
+        raise NotImplementedYet("build parameter version=2 (BuildKit's wire; set DOCKER_BUILDKIT=0)")
+    if query.text("version") not in ("", "1"):
+        raise InvalidArgument(f'invalid version "{query.text("version")[:80]}"')
 
 
 def _host(call: Call) -> HostConfig:

@@ -120,6 +120,8 @@ async def unpause(call: Call) -> web.StreamResponse:
 
 @table.post("/containers/{ref}/rename")
 async def rename(call: Call) -> web.StreamResponse:
+    if not call.query.text("name"):
+        raise InvalidArgument("Neither old nor new names may be empty")
     await call.client.containers.rename(call.ref, call.query.text("name"))
     return empty()
 
@@ -138,7 +140,7 @@ async def remove(call: Call) -> web.StreamResponse:
     return empty()
 
 
-@table.post("/containers/{ref}/wait", abandoned=True)
+@table.post("/containers/{ref}/wait", lasting=True)
 async def wait(call: Call) -> web.StreamResponse:
     """The headers go as soon as the wait is registered: ``docker run`` starts the container only then."""
     condition = call.query.text("condition") or "not-running"

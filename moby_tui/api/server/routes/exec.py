@@ -30,14 +30,14 @@ async def start(call: Call) -> web.StreamResponse:
     options = await call.body(ExecStart)
     if call.version < (1, 42):
         options.console_size = None
-    execution = await call.client.containers.exec_inspect(call.ref)
+    await call.client.containers.exec_inspect(call.ref)
     if options.detach:
         await call.client.containers.exec_start(call.ref, options)
         return empty(200)
     try:
         stream = await call.client.containers.exec_start(call.ref, options)
     except MobyError as error:
-        await _tell(call, error, tty=execution.process_config.tty)
+        await _tell(call, error, tty=options.tty)
         return hijack.Hijacked()
     assert stream is not None
     try:
@@ -51,10 +51,9 @@ async def start(call: Call) -> web.StreamResponse:
 
 async def _tell(call: Call, error: MobyError, *, tty: bool) -> None:
     """Docker's clients read nothing but the stream here: any other status than 101 loses the text."""
-    writer = hijack.take(call.request, hijack.content_type(call.version, tty=tty)).writer
+    taken = hijack.take(call.request, hijack.content_type(call.version, tty=tty))
     text = f"{error.message}\r\n".encode()
-    writer.write(text if tty else frame(STDOUT, text))
-    writer.close()
+    await hijack.say(taken, text if tty else frame(STDOUT, text))
 
 
 @table.post("/exec/{ref}/resize")

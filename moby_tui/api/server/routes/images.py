@@ -41,7 +41,7 @@ async def list_(call: Call) -> web.StreamResponse:
     return json([shims.image_summary(image, call.version) for image in images])
 
 
-@table.post("/images/create", abandoned=True)
+@table.post("/images/create", lasting=True)
 async def create(call: Call) -> web.StreamResponse:
     """Two in one: a pull with ``fromImage``, an import with ``fromSrc``."""
     if call.query.text("fromImage"):
@@ -76,7 +76,7 @@ async def _import(call: Call) -> web.StreamResponse:
     return await progress(call.request, steps)
 
 
-@table.post("/images/{ref:.*}/push", abandoned=True)
+@table.post("/images/{ref:.*}/push", lasting=True)
 async def push(call: Call) -> web.StreamResponse:
     """Without a tag every tag of the repository is pushed, as dockerd does."""
     name, tag = call.ref, call.query.text("tag")
@@ -88,7 +88,8 @@ async def push(call: Call) -> web.StreamResponse:
 @table.post("/images/load", abandoned=True)
 async def load(call: Call) -> web.StreamResponse:
     archive, quiet = call.request.content.iter_any(), call.query.flag("quiet", True)
-    return await progress(call.request, call.client.images.load(archive, quiet=quiet, platform=_platform(call)))
+    steps = call.client.images.load(archive, quiet=quiet, platform=_platform(call))
+    return await progress(call.request, steps, at_once=True)
 
 
 @table.get("/images/get")
@@ -141,6 +142,8 @@ def _platform(call: Call) -> str:
 async def commit(call: Call) -> web.StreamResponse:
     query = call.query
     repo, tag = query.text("repo"), query.text("tag")
+    if not query.text("container"):
+        raise InvalidArgument('invalid name or ID supplied: ""')
     ident = await call.client.containers.commit(
         query.text("container"),
         reference=f"{repo}:{tag}" if repo and tag else repo,

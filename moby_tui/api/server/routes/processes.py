@@ -36,7 +36,7 @@ def _log_options(call: Call) -> LogOptions:
     )
 
 
-@table.get("/containers/{ref}/logs")
+@table.get("/containers/{ref}/logs", lasting=True)
 async def logs(call: Call) -> web.StreamResponse:
     options = _log_options(call)
     tty = (await call.client.containers.inspect(call.ref)).config.tty
@@ -85,7 +85,7 @@ async def resize(call: Call) -> web.StreamResponse:
     return empty(200)
 
 
-@table.get("/containers/{ref}/stats")
+@table.get("/containers/{ref}/stats", lasting=True)
 async def stats(call: Call) -> web.StreamResponse:
     stream = call.query.flag("stream", True)
     one_shot = call.query.flag("one-shot") and call.version >= (1, 41)

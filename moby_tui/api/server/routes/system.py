@@ -92,7 +92,7 @@ async def prunable(call: Call) -> web.StreamResponse:
     return json(await call.client.system.prunable(await call.body(PruneOptions)))
 
 
-@table.get("/events")
+@table.get("/events", lasting=True)
 async def events(call: Call) -> web.StreamResponse:
     since, until = call.query.timestamp("since"), call.query.timestamp("until")
     if since and until and since > until:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, RouteTable
-from moby_tui.errors import NotImplementedYet, Unavailable
+from moby_tui.errors import NotFound, NotImplementedYet, Unavailable
 
 table = RouteTable()
 
@@ -27,10 +28,13 @@ POST /networks/prune
 POST /networks/{ref:.+}/connect
 POST /networks/{ref:.+}/disconnect
 DELETE /networks/{ref:.+}
-GET /plugins
 GET /plugins/privileges
 POST /plugins/pull
 POST /plugins/create
+"""
+
+#: No plug-in can be installed, so none is found.
+_OF_A_PLUGIN = """
 GET /plugins/{ref:.*}/json
 DELETE /plugins/{ref:.*}
 POST /plugins/{ref:.*}/enable
@@ -90,7 +94,18 @@ async def _no_swarm(call: Call) -> web.StreamResponse:
     raise Unavailable(_NO_MANAGER)
 
 
+async def _no_plugin(call: Call) -> web.StreamResponse:
+    raise NotFound(f'plugin "{call.ref}" not found')
+
+
+@table.get("/plugins")
+async def plugins(call: Call) -> web.StreamResponse:
+    return json([])
+
+
 for _method, _path in (line.split() for line in _LACKING.split("\n") if line):
     table.add(_method, _path)(_lacking(f"{_method} {_path.replace(':.*', '').replace(':.+', '')}"))
+for _method, _path in (line.split() for line in _OF_A_PLUGIN.split("\n") if line):
+    table.add(_method, _path)(_no_plugin)
 for _method, _path in (line.split() for line in _OF_A_SWARM.split("\n") if line):
     table.add(_method, _path)(_no_swarm)

@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -78,8 +78,9 @@ def check_volume_name(name: str) -> None:
 
 
 def check_volume_driver(driver: str) -> None:
+    """Raises ``NotFound`` for a plug-in, of which there is none."""
     if driver not in ("", "local"):
-        raise NotImplementedYet(f"volume driver {driver}")
+        raise NotFound(f'error looking up volume plugin {driver}: plugin "{driver}" not found')
 
 
 def _bind_request(specification: str, volume_driver: str) -> MountRequest:
