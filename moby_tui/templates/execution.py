@@ -193,9 +193,9 @@ class Execution:
             self._variables.append([variable.name, value])
 
     def _slot(self, variable: Variable, node: Node) -> list[Any]:
-        for slot in reversed(self._variables):
-            if slot[0] == variable.name:
-                return slot
+        found = next((slot for slot in reversed(self._variables) if slot[0] == variable.name), None)
+        if found is not None:
+            return found
         raise self._error(node, f"undefined variable: {variable.name}")
 
     def _command(self, command: Command, dot: Any, given: Sequence[Any]) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from moby_tui.templates import literals
 from moby_tui.templates.errors import TemplateError
-from moby_tui.templates.lexer import Lexer, Token, go_quote
+from moby_tui.templates.lexer import Lexer, Token
 from moby_tui.templates.nodes import (
     Action,
     Branch,
@@ -25,6 +25,7 @@ from moby_tui.templates.nodes import (
     Text,
     Variable,
 )
+from moby_tui.templates.quoting import go_quote
 
 _OPERANDS = frozenset({"bool", "char", "dot", "field", "identifier", "left", "number", "raw", "string", "variable"})
 

@@ -273,7 +273,8 @@ def _syntax(value: Any) -> str:
         return type_name(value) + "{" + ", ".join(map(_syntax, value)) + "}"
     if isinstance(value, dict):
         return type_name(value) + "{" + ", ".join(f"{go_quote(key)}:{_syntax(value[key])}" for key in sorted(value)) + "}"
-    return value.name + "{" + ", ".join(f"{name}:{_syntax(field)}" for name, field in value.fields.items()) + "}"
+    members = ", ".join(f"{name}:{_syntax(field)}" for name, field in value.fields.items())
+    return f"{value.name}{{{members}}}"
 
 
 def _string(text: str, directive: _Directive, value: Any) -> str:

@@ -50,8 +50,9 @@ def typed(value: object, depth: int = 0) -> Any:
     if isinstance(value, msgspec.Struct):
         return _struct(value)
     if isinstance(value, dict) and depth < 2:
-        fields = {_GO_NAMES.get(name, name): typed(field, depth + 1) for name, field in value.items()}
-        return Struct("struct", fields, json_names={_GO_NAMES.get(name, name): name for name in value}, pointer=True)
+        fields = {_GO_NAMES.get(str(name), str(name)): typed(field, depth + 1) for name, field in value.items()}
+        names = {_GO_NAMES.get(str(name), str(name)): str(name) for name in value}
+        return Struct("struct", fields, json_names=names, pointer=True)
     return value
 
 
