@@ -193,7 +193,7 @@ class Execution:
             self._variables.append([variable.name, value])
 
     def _slot(self, variable: Variable, node: Node) -> list[Any]:
-        found = next((slot for slot in reversed(self._variables) if slot[0] == variable.name), None)
+        found: list[Any] | None = next((slot for slot in reversed(self._variables) if slot[0] == variable.name), None)
         if found is not None:
             return found
         raise self._error(node, f"undefined variable: {variable.name}")
