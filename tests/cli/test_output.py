@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.cli.output import table
+from moby_tui.cli.output import progress, table
 from moby_tui.cli.output.text import port_summary, printable, quoted
 from moby_tui.cli.terminal.detach import DetachFilter, parse_keys
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import Port
+from moby_tui.schema.image import Progress, ProgressDetail
 
 
 @given(st.text(alphabet='{}.- \\tjsonAb"(|)$:=', max_size=25))
@@ -108,3 +111,18 @@ def test_detach_filter_loses_nothing(pieces: list[bytes], keys: bytes) -> None:
 def test_detach_filter_finds_overlapping_keys(text: str, keys: str) -> None:
     _, detached = DetachFilter(keys.encode()).feed(text.encode())
     assert detached == (keys in text)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_the_bar_of_a_layer_that_is_done_is_full() -> None:
+    async def steps() -> AsyncIterator[Progress]:
+        yield Progress(id="abc", status="Pushing", progress_detail=ProgressDetail(current=58_700_000, total=62_900_000))
+        yield Progress(id="abc", status="Pushed")
+
+    out = Terminal()
+    await progress.show(steps(), out)
+    assert "62.9/62.9 MB" in out.getvalue().rpartition("Pushed")[2]
