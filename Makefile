@@ -29,20 +29,20 @@ help:
 # The environment holds what `moby` needs; .dev adds what its tests need, .binary what freezes it.
 $(VENV)/.run: pyproject.toml requirements.lock
 	@packaging/make-venv '$(PYTHON)' $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --config-settings editable_mode=compat -e .
+	@packaging/pip-install $(BIN)/python -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --config-settings editable_mode=compat -e '.[dev]'
+	@packaging/pip-install $(BIN)/python -e '.[dev]'
 	@touch $@
 
 $(VENV)/.binary: $(VENV)/.run
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --config-settings editable_mode=compat -e '.[binary]'
+	@packaging/pip-install $(BIN)/python -e '.[binary]'
 	@touch $@
 
 run: $(VENV)/.run
 	$(BIN)/moby run --rm moby/hello
-	$(BIN)/moby ps -a
+	@echo 'It works. Go on with:  $(CURDIR)/$(BIN)/moby run -it --rm alpine   or   $(CURDIR)/$(BIN)/moby tui'
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

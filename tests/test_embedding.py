@@ -12,7 +12,7 @@ from typing import Any, get_overloads
 
 import pytest
 
-from moby_tui import sync
+from moby_tui import Engine, sync
 from moby_tui.api.client import blocking, protocol
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
@@ -127,3 +127,11 @@ def test_the_types_of_both_faces_say_the_same(part: str) -> None:
             assert all(shape(one) == shape(other) for one, other in variants)
             continue
         assert shape(getattr(first, name)) == shape(getattr(second, name)), name
+
+
+def test_the_environment_names_the_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MOBY_DATA_ROOT", str(tmp_path / "data"))
+    monkeypatch.setenv("MOBY_EXEC_ROOT", str(tmp_path / "exec"))
+    paths = Engine.open().paths
+    assert (paths.data_root, paths.exec_root) == (tmp_path / "data", tmp_path / "exec")
+    assert Engine.open(tmp_path / "other").paths.exec_root != tmp_path / "exec"

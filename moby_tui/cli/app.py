@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
-from moby_tui.cli import ending, session
+from moby_tui.cli import encoding, ending, session
 from moby_tui.cli.declare import Options, declared_in, many, switch, value
 from moby_tui.cli.ending import Leave
 from moby_tui.cli.names import LEAVES
 from moby_tui.cli.quick import Line, NotUnderstood, from_environment, parse
-from moby_tui.errors import MobyError, refused_by_system
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet, refused_by_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+
+
+_LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 
 class GlobalOptions(Options):
@@ -24,18 +27,18 @@ class GlobalOptions(Options):
     host: str = value(
         "-H",
         "--host",
-        environment="MOBY_HOST",
-        help="Engine to talk to (unix://, tcp://, ssh://); none: the engine in this process",
+        environment=("MOBY_HOST", "DOCKER_HOST"),
+        help="Engine to talk to (unix://, tcp://); none: the engine in this process",
     )
     data_root: str = value(
         "--data-root",
-        environment="MOBY_DATA_ROOT",
+        environment=("MOBY_DATA_ROOT",),
         metavar="path",
         help="Where images, containers and volumes are kept  [default: /var/lib/moby]",
     )
     exec_root: str = value(
         "--exec-root",
-        environment="MOBY_EXEC_ROOT",
+        environment=("MOBY_EXEC_ROOT",),
         metavar="path",
         help="Where the state of running containers is kept  [default: /run/moby]",
     )
@@ -44,30 +47,63 @@ class GlobalOptions(Options):
     )
     signature_policy: str = value(
         "--signature-policy",
-        environment="MOBY_SIGNATURE_POLICY",
+        environment=("MOBY_SIGNATURE_POLICY",),
         metavar="path",
         help="File that says which images may be pulled  [default: /etc/moby/policy.json]",
     )
     debug: bool = switch("-D", "--debug", help="Show where an error comes from")
+    config: str = value(
+        "--config", environment=("DOCKER_CONFIG",), metavar="path", help="Folder of the logins  [default: ~/.docker]"
+    )
+    context: str = value("-c", "--context", help="Only 'default': the engine of --host, or the one in this process")
+    log_level: str = value("-l", "--log-level", default="info", help="Accepted as docker's: debug, info, warn, error or fatal")
+    tls: bool = switch("--tls", help="Not implemented yet")
+    tlsverify: bool = switch("--tlsverify", help="Not implemented yet")
+    tlscacert: str = value("--tlscacert", metavar="path", help="Not implemented yet")
+    tlscert: str = value("--tlscert", metavar="path", help="Not implemented yet")
+    tlskey: str = value("--tlskey", metavar="path", help="Not implemented yet")
 
 
 def use(options: GlobalOptions) -> None:
-    """Makes them this invocation's."""
+    """Makes them this invocation's. Raises ``InvalidArgument`` or ``NotImplementedYet``."""
+    _check(options)
+    if options.config:
+        # where logins are looked for, by this process and by credential helpers
+        os.environ["DOCKER_CONFIG"] = options.config
     chosen = session.Session(host=options.host, data_root=options.data_root, exec_root=options.exec_root, debug=options.debug)
     chosen.hooks_dirs = options.hooks_dir
     chosen.signature_policy = options.signature_policy
     session.use(chosen)
 
 
+def _check(options: GlobalOptions) -> None:
+    """Refuses what docker's command line has and this one does not."""
+    if options.log_level not in _LOG_LEVELS:
+        raise InvalidArgument(f"invalid --log-level {options.log_level!r}: use {', '.join(_LOG_LEVELS)}")
+    if options.context not in ("", "default"):
+        raise InvalidArgument(f"context {options.context!r} does not exist: there are no contexts, name the engine with --host")
+    for name in ("tls", "tlsverify", "tlscacert", "tlscert", "tlskey"):
+        if getattr(options, name):
+            raise NotImplementedYet(f"option --{name}")
+
+
 def run(argv: Sequence[str]) -> int:
     """Runs one command line; returns the exit code. Nothing but a defect of ours leaves it as an exception."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding.make_lossy(stream)
+    status = 0
     try:
-        status = _outcome(argv)
+        status = _outcome(encoding.valid_words(argv))
         sys.stdout.flush()
         return status
     except BrokenPipeError:
         _drop_output()
         return ending.BROKEN_PIPE
+    except OSError as error:
+        _drop_output()
+        if not status:
+            session.tell(MobyError(f"cannot write to standard output: {(error.strerror or str(error)).lower()}"))
+        return status or 1
 
 
 def _drop_output() -> None:
@@ -95,6 +131,11 @@ def _outcome(argv: Sequence[str]) -> int:
         if told is None or session.current().debug:
             raise
         session.tell(told)
+        return 1
+    except UnicodeEncodeError as error:
+        if session.current().debug:
+            raise
+        session.tell(MobyError(f"not UTF-8, and only UTF-8 can be passed on here: {error.object[:200]!a}"))
         return 1
     except KeyboardInterrupt:
         return ending.INTERRUPTED
@@ -124,5 +165,10 @@ def _quick(argv: Sequence[str]) -> Callable[[], Any]:
     if command is None:
         raise NotUnderstood
     options, arguments = parse(command, words)
-    use(GlobalOptions(**from_environment(GlobalOptions, os.environ) | line.chosen))
-    return lambda: command.function(options, **arguments)
+    chosen = GlobalOptions(**from_environment(GlobalOptions, os.environ) | line.chosen)
+
+    def call() -> Any:
+        use(chosen)
+        return command.function(options, **arguments)
+
+    return call

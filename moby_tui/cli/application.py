@@ -31,7 +31,7 @@ Examples:
   moby run -it --rm alpine            a shell in a new container
   moby run -d -p 8080:80 nginx        a web server in the background
   moby ps -a                          all containers
-  moby -H ssh://host ps               the containers of another machine
+  moby -H tcp://host:2375 ps          the containers of another machine
   moby tui                            the dashboard
 """
 )
@@ -44,6 +44,10 @@ def root(
 ) -> None:
     """A container engine for Linux in one program: no daemon, no helpers."""
     use(options)
+
+
+#: What is wrong with an option; docker has another exit code for it than for a command or an argument.
+_OF_OPTIONS = frozenset({"BadOptionUsage", "BadParameter", "NoSuchOption"})
 
 
 def call(argv: Sequence[str]) -> Any:
@@ -66,7 +70,7 @@ def _usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     if context is not None:
         print(f"Run '{context.command_path} --help' for more information", file=sys.stderr)
-    return ending.USAGE
+    return ending.USAGE if type(error).__name__ in _OF_OPTIONS else 1
 
 
 def _lowered(message: str) -> str:

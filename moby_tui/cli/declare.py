@@ -17,7 +17,14 @@ class Option:
     """One option. ``kind`` is its annotation as written; the names' order is the help's."""
 
     def __init__(
-        self, names: tuple[str, ...], *, help: str, default: Any, metavar: str = "", hidden: bool = False, environment: str = ""
+        self,
+        names: tuple[str, ...],
+        *,
+        help: str,
+        default: Any,
+        metavar: str = "",
+        hidden: bool = False,
+        environment: tuple[str, ...] = (),
     ) -> None:
         on, off = [], []
         for name in names:
@@ -58,8 +65,10 @@ def many(*names: str, help: str, metavar: str = "list") -> Any:
     return Option(names, help=help, default=(), metavar=metavar)
 
 
-def value(*names: str, help: str, default: Any = "", metavar: str = "string", hidden: bool = False, environment: str = "") -> Any:
-    """An option with one value. ``environment`` names the variable that stands in for it."""
+def value(
+    *names: str, help: str, default: Any = "", metavar: str = "string", hidden: bool = False, environment: tuple[str, ...] = ()
+) -> Any:
+    """An option with one value. ``environment`` names the variables that stand in for it, the first that is set."""
     return Option(names, help=help, default=default, metavar=metavar, hidden=hidden, environment=environment)
 
 

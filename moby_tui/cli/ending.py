@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Neither the engine nor the container: the command line was wrong.
+#: Neither the engine nor the container: an option was wrong, or what `run` and `create` were asked for cannot be.
 USAGE = 125
 INTERRUPTED = 130
 #: 128 and SIGPIPE, as the shell has it for a program that writes to nobody.

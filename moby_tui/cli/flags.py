@@ -161,7 +161,7 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
     if not (option.is_flag or option.is_list):
         settings.update(show_default=option.default not in ("", None, 0), hidden=option.hidden)
     if option.environment:
-        settings["envvar"] = option.environment
+        settings["envvar"] = list(option.environment)
     default = list(option.default) if option.is_list else option.default
     annotation: Any = Annotated[_KINDS[option.kind], typer.Option(*option.declared, **settings)]
     return inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-_WITH_VALUE = ("-H", "--host", "--data-root", "--exec-root", "--hooks-dir")
+_WITH_VALUE = frozenset(
+    {
+        *("-H", "--host", "--data-root", "--exec-root", "--hooks-dir", "--signature-policy"),
+        *("--config", "-c", "--context", "-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"),
+    }
+)
 _GROUPS = frozenset({"container", "image", "builder"})
 #: The commands that start containers, in this process where no other engine is named.
 STARTERS = frozenset({"run", "start", "restart", "build", "daemon", "tui"})
@@ -35,4 +40,4 @@ def starts_containers_here(argv: Sequence[str], environment: Mapping[str, str]) 
     command, named_host = split(argv)
     if command == "daemon":
         return True
-    return command in STARTERS and not named_host and not environment.get("MOBY_HOST")
+    return command in STARTERS and not named_host and not (environment.get("MOBY_HOST") or environment.get("DOCKER_HOST"))

@@ -81,10 +81,15 @@ LEAVES = {
     "tui": "tui",
     "completion": "completion",
 }
-#: What Docker has and this engine does not have yet.
-MISSING = frozenset(
-    {
-        *("bake", "checkpoint", "config", "context", "manifest", "node", "plugin"),
-        *("secret", "service", "stack", "swarm", "trust"),
-    }
-)
+#: What Docker has and this engine does not have yet, by the group it is in.
+MISSING: dict[str, frozenset[str]] = {
+    "": frozenset(
+        {
+            *("bake", "buildx", "checkpoint", "compose", "config", "context", "manifest", "node", "plugin"),
+            *("secret", "service", "stack", "swarm", "trust"),
+        }
+    ),
+    "network": frozenset({"connect", "create", "disconnect", "prune", "rm"}),
+    "system": frozenset({"dial-stdio"}),
+    "volume": frozenset({"update"}),
+}

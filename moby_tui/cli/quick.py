@@ -112,9 +112,9 @@ class Line:
 def from_environment(options: type[Options], environment: Mapping[str, str]) -> dict[str, str]:
     """What the environment chooses; a variable that is set to nothing chooses nothing."""
     return {
-        field: environment[option.environment]
+        field: next(environment[name] for name in option.environment if environment.get(name))
         for field, option in options.declared.items()
-        if option.environment and environment.get(option.environment)
+        if any(environment.get(name) for name in option.environment)
     }
 
 

@@ -59,11 +59,14 @@ class Engine:
 
     @classmethod
     def open(cls, data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Engine:
-        """An engine on these folders; the system's own where none are given. It is opened by ``async with``.
+        """An engine on these folders. It is opened by ``async with``.
 
+        Without a data root both folders are those of ``MOBY_DATA_ROOT`` and ``MOBY_EXEC_ROOT``, or the system's own.
         A data root without an exec root has its own beside the system's, so that two roots never share one.
         """
-        data = Path(data_root or DEFAULT_DATA_ROOT).absolute()
+        if data_root is None:
+            exec_root = exec_root or os.environ.get("MOBY_EXEC_ROOT") or None
+        data = Path(data_root or os.environ.get("MOBY_DATA_ROOT") or DEFAULT_DATA_ROOT).absolute()
         if exec_root is None:
             instance = Paths(data, data).instance
             exec_root = DEFAULT_EXEC_ROOT / instance if instance else DEFAULT_EXEC_ROOT

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -72,11 +73,11 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
     ("line", "message", "status"),
     [
         ("ps --foo", "no such option: --foo", 125),
-        ("stopp x", "unknown command 'stopp'; did you mean 'stop'?", 125),
-        ("container foo", "unknown command 'foo'", 125),
+        ("stopp x", "unknown command 'stopp'; did you mean 'stop'?", 1),
+        ("container foo", "unknown command 'foo'", 1),
         ("swarm x", "command swarm is not implemented yet", 1),
-        ("stop", "missing argument", 125),
-        ("run", "missing argument", 125),
+        ("stop", "missing argument", 1),
+        ("run", "missing argument", 1),
         ("run -p x alpine", "invalid port 'x'", 125),
         ("run --cpus x alpine", "invalid number of cpus", 125),
         ("run --pids-limit x alpine", "invalid value for '--pids-limit'", 125),
@@ -90,7 +91,21 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
         ("logs --since yesterday y", "invalid time: 'yesterday'", 1),
         ("cp a b", "one of the two must be CONTAINER:PATH", 1),
         ("inspect --type odd x", "invalid value for --type", 1),
-        ("version -f {{range.x}}", "template function range.x is not implemented yet", 1),
+        ("version -f {{range.x}}", "template parsing error: template: :1: unexpected EOF", 64),
+        ("ps --format {{nosuch.x}}", 'failed to parse template: template: :1: function "nosuch" not defined', 1),
+        ("ps --format {{.Gone}}", "can't evaluate field Gone", 1),
+        ("events --format {{.Gone}}", "can't evaluate field Gone", 64),
+        ("images a b", "unexpected extra argument", 1),
+        ("stop -t x y", "invalid value for '-t'", 125),
+        ("logs --tail", "requires an argument", 125),
+        ("network create x", "command network create is not implemented yet", 1),
+        ("network remove x", "command network rm is not implemented yet", 1),
+        ("compose up", "command compose is not implemented yet", 1),
+        ("--tlsverify ps", "option --tlsverify is not implemented yet", 1),
+        ("--tlscacert /x ps", "option --tlscacert is not implemented yet", 1),
+        ("--context other ps", "context 'other' does not exist", 1),
+        ("-l loud ps", "invalid --log-level 'loud'", 1),
+        ("tui", "the dashboard needs a terminal", 1),
     ],
 )
 def test_errors_are_told(cli: Cli, line: str, message: str, status: int) -> None:
@@ -113,3 +128,25 @@ def test_completion(cli: Cli) -> None:
         assert "_MOBY_COMPLETE" in cli("completion", shell).stdout
     offered = cli(env={"_MOBY_COMPLETE": "complete_bash", "COMP_WORDS": "moby st", "COMP_CWORD": "1"}).stdout.split()
     assert {"start", "stats", "stop"} <= set(offered)
+
+
+def test_dockers_global_options_that_change_nothing(cli: Cli, tmp_path: Path) -> None:
+    for words in (
+        ("--context", "default"),
+        ("-c", "default"),
+        ("--log-level", "debug"),
+        ("-l=warn",),
+        ("--config", str(tmp_path)),
+    ):
+        assert cli(*words, "ps", "-q").stdout == ""
+
+
+def test_docker_host_names_the_engine_unless_moby_host_does(cli: Cli) -> None:
+    environment = {"DOCKER_HOST": "unix:///no/docker.sock"}
+    assert "unix:///no/docker.sock" in cli("ps", check=False, env=environment).stderr
+    assert "unix:///no/moby.sock" in cli("ps", check=False, env=environment | {"MOBY_HOST": "unix:///no/moby.sock"}).stderr
+
+
+def test_info_tells_each_fact_once(cli: Cli) -> None:
+    lines = [line.partition(":")[0] for line in cli("info").stdout.partition("Server:")[2].splitlines() if line.startswith(" ")]
+    assert len(lines) == len(set(lines))

@@ -155,3 +155,35 @@ def test_system(web: Cli) -> None:
     assert len(web("ps", "-aq").stdout.split()) == 1
     assert "Total reclaimed space" in web("container", "prune", "-f").stdout
     assert web("ps", "-aq").stdout == ""
+
+
+def test_ports_as_filters_mean_the_hosts_and_the_containers(box: Cli) -> None:
+    box("create", "--name", "web", "-p", "127.0.0.1:8787:80", "--expose", "53/udp", "box", "true")
+
+    def found(filter: str) -> str:
+        return box("ps", "-aq", "--filter", filter, "--format", "{{.Names}}").stdout
+
+    for filter in ("publish=8787", "publish=8780-8790/tcp", "expose=80", "expose=53/udp", "expose=70-80"):
+        assert found(filter) == "web\n", filter
+    for filter in ("publish=80", "publish=8787/udp", "expose=8787", "expose=53"):
+        assert found(filter) == "", filter
+    assert "invalid port 'x'" in box("ps", "--filter", "publish=x", "-a", check=False).stderr
+
+
+def test_templates_of_dockers_documentation(box: Cli) -> None:
+    box("create", "--name", "web", "-l", "role=server", "-e", "A=b", "-p", "127.0.0.1:8787:80", "box", "true")
+    for template, text in {
+        "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}|{{.NetworkSettings.IPAddress}}": "|",
+        '{{(index (index .HostConfig.PortBindings "80/tcp") 0).HostPort}}': "8787",
+        "{{range $p, $conf := .HostConfig.PortBindings}} {{$p}} -> {{(index $conf 0).HostPort}} {{end}}": " 80/tcp -> 8787 ",
+        '{{index .Config.Labels "role"}}[{{index .Config.Labels "no"}}] {{.Config.Labels.no}}': "server[] <no value>",
+        "{{.State.Health}} {{if .State.Health}}yes{{end}} {{.HostConfig.Binds}} {{json .HostConfig.Binds}}": "<nil>  [] null",
+        "{{.HostConfig.CPUShares}} {{slice .ID 0 0}} {{eq .State.ExitCode 0}}": "0  true",
+        "{{join .Config.Cmd `-`}} {{.Config.Cmd}}": "true [true]",
+    }.items():
+        assert box("inspect", "-f", template, "web").stdout == text + "\n", template
+    wrong = box("inspect", "-f", "{{.State.Health.Status}}", "web", check=False).stderr
+    assert wrong == (
+        'moby: template parsing error: template: :1:8: executing "" at <.State.Health.Status>: map has no entry for key "Health"\n'
+    )
+    assert box("ps", "-a", "--format", 'table {{.Names}}\t{{.Label "role"}}').stdout == "NAMES     role\nweb       server\n"

@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import io
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.cli.output import table
-from moby_tui.cli.output.template import Template
+from moby_tui.cli.output import progress, table
 from moby_tui.cli.output.text import port_summary, printable, quoted
 from moby_tui.cli.terminal.detach import DetachFilter, parse_keys
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import Port
-
-VALUE = {"Name": "web", "State": {"Running": True, "Pid": 7}, "Env": ["A=1", "B=2"], "None": None, "Labels": {"b": "2", "a": "1"}}
-
-
-@pytest.mark.parametrize(
-    ("template", "text"),
-    [
-        ("{{.Name}}", "web"),
-        ("<{{ .Name }}>", "<web>"),
-        ("{{.State.Running}} {{.State.Pid}}", "true 7"),
-        ("{{json .State}}", '{"Running":true,"Pid":7}'),
-        (
-            "{{json .}}",
-            '{"Name":"web","State":{"Running":true,"Pid":7},"Env":["A=1","B=2"],"None":null,"Labels":{"b":"2","a":"1"}}',
-        ),
-        ("{{.Env}} {{.Labels}}", "[A=1 B=2] map[a:1 b:2]"),
-        ("{{.None}}", "<no value>"),
-        (r"a\t{{.Name}}\n", "a\tweb\n"),
-        ("a  {{- .Name -}}  b", "awebb"),
-        ("plain", "plain"),
-    ],
-)
-def test_template(template: str, text: str) -> None:
-    assert Template(template).render(VALUE) == text
+from moby_tui.schema.image import Progress, ProgressDetail
 
 
-@pytest.mark.parametrize(
-    "template", ["{{range .Env}}", "{{end}}", "{{.Name | upper}}", "{{index .Env 0}}", '{{.Label "x"}}', "{{json}}"]
-)
-def test_template_function_is_refused(template: str) -> None:
-    with pytest.raises(NotImplementedYet, match="template function"):
-        Template(template)
-
-
-@pytest.mark.parametrize("template", ["{{.Name", "{{}}", ".Name}}", "{{.Gone}}", "{{.Name.More}}"])
-def test_template_is_refused(template: str) -> None:
-    with pytest.raises(InvalidArgument):
-        Template(template).render(VALUE)
-
-
-@given(st.text(alphabet="{}.- \\tjsonAb", max_size=25))
+@given(st.text(alphabet='{}.- \\tjsonAb"(|)$:=', max_size=25))
 def test_template_is_rendered_or_refused(text: str) -> None:
     with contextlib.suppress(MobyError):
-        Template(text).render({"A": "b"})
+        table.formatted(text, {"A": "A"}, (), [{"A": "b"}])
 
 
 HEADINGS = {"ID": "CONTAINER ID", "Names": "NAMES"}
@@ -73,6 +37,22 @@ def test_table() -> None:
     assert table.formatted(r"table {{.Names}}\t{{.ID}}", HEADINGS, (), ROWS)[0] == "NAMES           CONTAINER ID"
     assert table.formatted("{{.ID}}", HEADINGS, (), ROWS) == ["0123456789ab", "x"]
     assert table.formatted("json", HEADINGS, (), ROWS[:1]) == ['{"ID":"0123456789ab","Names":"web"}']
+
+
+def test_labels_and_functions_in_a_table() -> None:
+    rows = [{"ID": "x", "Names": "web", "Label": {"com.x.cpu-n": "2"}}]
+    assert table.formatted(r'table {{upper .Names}}\t{{.Label "com.x.cpu-n"}}', HEADINGS, (), rows) == [
+        "NAMES     cpu n",
+        "WEB       2",
+    ]
+    assert table.formatted("{{json .}}", HEADINGS, (), rows) == ['{"ID":"x","Names":"web"}']
+
+
+def test_a_field_that_no_row_has_is_told_without_rows() -> None:
+    for format in ("{{.Gone}}", "table {{.Gone}}", "{{range split .Names `,`}}{{end}}{{.Gone}}"):
+        with pytest.raises(InvalidArgument, match="can't evaluate field Gone"):
+            table.formatted(format, HEADINGS, (), [])
+    assert table.formatted("{{index (split .Names `,`) 7}}", HEADINGS, (), []) == []
 
 
 def test_ports_are_summed_up() -> None:
@@ -131,3 +111,18 @@ def test_detach_filter_loses_nothing(pieces: list[bytes], keys: bytes) -> None:
 def test_detach_filter_finds_overlapping_keys(text: str, keys: str) -> None:
     _, detached = DetachFilter(keys.encode()).feed(text.encode())
     assert detached == (keys in text)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_the_bar_of_a_layer_that_is_done_is_full() -> None:
+    async def steps() -> AsyncIterator[Progress]:
+        yield Progress(id="abc", status="Pushing", progress_detail=ProgressDetail(current=58_700_000, total=62_900_000))
+        yield Progress(id="abc", status="Pushed")
+
+    out = Terminal()
+    await progress.show(steps(), out)
+    assert "62.9/62.9 MB" in out.getvalue().rpartition("Pushed")[2]

@@ -60,7 +60,7 @@ def ps(options: PsOptions) -> None:
         print(line)
 
 
-def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str, str]:
+def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str, object]:
     from moby_tui.cli.output.text import port_summary, quoted
     from moby_tui.cli.values.moments import local_text
     from moby_tui.cli.values.units import human_duration, human_size
@@ -79,6 +79,7 @@ def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str
         "Size": f"{human_size(own, 3)} (virtual {human_size(root, 3)})" if root else human_size(own, 3),
         "CreatedAt": local_text(container.created),
         "State": container.state,
+        "Label": container.labels,
         "Labels": ",".join(f"{key}={value}" for key, value in sorted(container.labels.items())),
         "Mounts": ",".join(mount[:15] + "…" if truncate and len(mount) > 15 else mount for mount in mounts),
         "Networks": ",".join(container.network_settings.networks),

@@ -10,9 +10,9 @@ from moby_tui.cli import session
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
-    from moby_tui.cli.output.template import Template
     from moby_tui.schema.base import Filters
     from moby_tui.schema.event import Event
+    from moby_tui.templates import Template
 
 app = typer.Typer()
 
@@ -33,21 +33,24 @@ def events(
     """Get real time events from the engine."""
     import time
 
-    from moby_tui.cli.output.template import Template
+    from moby_tui.cli.output.template import check_fields, parse
     from moby_tui.cli.values.filters import parse_filters
     from moby_tui.cli.values.moments import parse_moment
+    from moby_tui.schema.event import Event, EventActor
 
     now = time.time()
-    template = Template("{{json .}}" if format == "json" else format) if format else None
+    template = parse(format) if format else None
+    if template:
+        check_fields(template, Event(type="", action="", actor=EventActor(id="")))
     start, end, filters = parse_moment(since, now), parse_moment(until, now), parse_filters(filter or [])
     session.call(lambda client: _show(client, start, end, filters, template))
 
 
 async def _show(client: Client, since: float, until: float, filters: Filters, template: Template | None) -> None:
-    from moby_tui.schema.base import to_builtins
+    from moby_tui.cli.output.template import render_object
 
     async for event in client.events.stream(since=since, until=until, filters=filters):
-        print(template.render(to_builtins(event)) if template else _line(event), flush=True)
+        print(render_object(template, event) if template else _line(event), flush=True)
 
 
 def _line(event: Event) -> str:

@@ -29,6 +29,10 @@ _HEADINGS = {
     "CreatedSince": "CREATED",
     "Size": "SIZE",
     "CreatedAt": "CREATED AT",
+    "Containers": "CONTAINERS",
+    "SharedSize": "SHARED SIZE",
+    "UniqueSize": "UNIQUE SIZE",
+    "VirtualSize": "SIZE",
 }
 _HISTORY = {
     "ID": "IMAGE",
@@ -110,6 +114,10 @@ def _rows(image: ImageSummary, *, truncate: bool, digests: bool) -> list[dict[st
             "CreatedSince": ago(image.created),
             "CreatedAt": local_text(image.created),
             "Size": human_size(image.size, 3),
+            "Containers": "N/A" if image.containers < 0 else str(image.containers),
+            "SharedSize": "N/A" if image.shared_size < 0 else human_size(image.shared_size, 3),
+            "UniqueSize": "N/A" if image.shared_size < 0 else human_size(image.size - image.shared_size, 3),
+            "VirtualSize": human_size(image.size, 3),
         }
         for repository, tag, digest in names or [("<none>", "<none>", "<none>")]
     ]

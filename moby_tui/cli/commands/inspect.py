@@ -77,6 +77,10 @@ def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: b
     """Shows what was found, then tells what was not; 1 in that case."""
     from moby_tui.cli.output.objects import show_list
 
+    if format not in ("", "json"):
+        from moby_tui.cli.output.template import parse
+
+        parse(format)
     found: list[Any] = []
     missing: list[NotFound] = []
 
@@ -96,19 +100,17 @@ def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: b
 
 
 async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, platform: str) -> Any:
-    from moby_tui.schema.base import to_builtins
-
     for type in types:
         try:
             match type:
                 case "container":
-                    return to_builtins(await client.containers.inspect(name, size=size))
+                    return await client.containers.inspect(name, size=size)
                 case "image":
-                    return to_builtins(await client.images.inspect(name, platform=platform))
+                    return await client.images.inspect(name, platform=platform)
                 case "network":
-                    return to_builtins(await client.networks.inspect(name))
+                    return await client.networks.inspect(name)
                 case _:
-                    return to_builtins(await client.volumes.inspect(name))
+                    return await client.volumes.inspect(name)
         except NotFound:
             if len(types) == 1:
                 raise

@@ -38,6 +38,7 @@ def ls(
     """List networks."""
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.values.filters import parse_filters
+    from moby_tui.templates.values import Time
 
     filters = parse_filters(filter or [])
     networks = session.call(lambda client: client.networks.list(filters=filters))
@@ -50,8 +51,9 @@ def ls(
             "IPv4": str(network.enable_ipv4).lower(),
             "IPv6": str(network.enable_ipv6).lower(),
             "Internal": str(network.internal).lower(),
+            "Label": network.labels or {},
             "Labels": ",".join(f"{key}={value}" for key, value in sorted((network.labels or {}).items())),
-            "CreatedAt": network.created,
+            "CreatedAt": Time(network.created).go_text() if network.created else "",
         }
         for network in sorted(networks, key=lambda network: network.name)
     ]

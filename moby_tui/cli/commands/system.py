@@ -22,13 +22,13 @@ def info(
     ] = "",
 ) -> None:
     """Display system-wide information."""
-    from moby_tui.schema.base import to_builtins
-
     answer = session.call(lambda client: client.system.info())
     if format:
         from moby_tui.cli.output.objects import show_object
+        from moby_tui.schema.base import to_builtins
 
-        show_object({**to_builtins(answer), "ClientInfo": {"Version": VERSION, "Debug": session.current().debug}}, format)
+        fields = to_builtins(answer)
+        show_object({**fields, "ClientInfo": {"Version": VERSION, "Debug": session.current().debug}}, format)
         return
     print(f"Client:\n Version:    {VERSION}\n\nServer:")
     for name, fact in _facts(answer):
@@ -66,6 +66,5 @@ def _facts(info: Info) -> list[tuple[str, Any]]:
         ("ID", info.id),
         ("Docker Root Dir", info.docker_root_dir),
         ("Runtimes", " ".join(sorted(info.runtimes))),
-        ("Default Runtime", info.default_runtime),
         ("Live Restore Enabled", str(info.live_restore_enabled).lower()),
     ]

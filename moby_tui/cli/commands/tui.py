@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from moby_tui.cli import session
 from moby_tui.cli.garbage import collect_as_usual
+from moby_tui.errors import InvalidArgument
 
 app = typer.Typer()
 
@@ -14,6 +17,10 @@ app = typer.Typer()
 def tui() -> None:
     """Open the dashboard."""
     session.require_root()
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InvalidArgument(
+            "the dashboard needs a terminal on standard input and output; in scripts use moby ps, stats and events"
+        )
     from pathlib import Path
 
     from moby_tui.screens.app import run

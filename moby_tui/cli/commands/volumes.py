@@ -10,7 +10,16 @@ from moby_tui.cli import session
 
 app = typer.Typer()
 
-_HEADINGS = {"Driver": "DRIVER", "Name": "VOLUME NAME", "Scope": "SCOPE", "Mountpoint": "MOUNTPOINT", "Labels": "LABELS"}
+#: Docker's list knows these fields and not their values.
+_UNKNOWN = ("Availability", "Group", "Links", "Size", "Status")
+_HEADINGS = {
+    "Driver": "DRIVER",
+    "Name": "VOLUME NAME",
+    "Scope": "SCOPE",
+    "Mountpoint": "MOUNTPOINT",
+    "Labels": "LABELS",
+    **{name: name.upper() for name in _UNKNOWN},
+}
 
 
 @app.command("ls")
@@ -32,10 +41,12 @@ def ls(
     volumes = session.call(lambda client: client.volumes.list(filters=filters))
     rows = [
         {
+            **dict.fromkeys(_UNKNOWN, "N/A"),
             "Driver": volume.driver,
             "Name": volume.name,
             "Scope": volume.scope,
             "Mountpoint": volume.mountpoint,
+            "Label": volume.labels or {},
             "Labels": ",".join(f"{key}={value}" for key, value in sorted((volume.labels or {}).items())),
         }
         for volume in sorted(volumes, key=lambda volume: volume.name)

@@ -5,24 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from moby_tui.cli.output.template import Template, compact_json
+from moby_tui.schema.base import to_builtins
+
+
+def compact_json(value: object) -> str:
+    """As Go's encoder writes it."""
+    return json.dumps(to_builtins(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def show_object(value: object, format: str) -> None:
     """One object, ``format`` being ``json`` or a template."""
-    print(compact_json(value) if format == "json" else Template(format).render(value))
+    from moby_tui.cli.output.template import parse, render_object
+
+    print(compact_json(value) if format == "json" else render_object(parse(format), value))
 
 
 def show_list(values: Sequence[object], format: str) -> None:
     """Inspected objects: by default a JSON array indented by four blanks."""
     if not format:
-        print(json.dumps(values, indent=4, ensure_ascii=False))
+        print(json.dumps(to_builtins(values), indent=4, ensure_ascii=False))
     elif format == "json":
         print(compact_json(values))
     else:
-        template = Template(format)
+        from moby_tui.cli.output.template import parse, render_object
+
+        template = parse(format)
         for value in values:
-            print(template.render(value))
+            print(render_object(template, value))
 
 
 def confirm(question: str, *, forced: bool) -> bool:

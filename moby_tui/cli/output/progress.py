@@ -31,6 +31,10 @@ async def _checked(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
         yield step
 
 
+#: A layer's last words.
+_DONE = frozenset({"Already exists", "Download complete", "Layer already exists", "Loaded", "Pull complete", "Pushed", "Mounted"})
+
+
 def _line(step: Progress) -> str:
     text = step.status or ""
     return f"{step.id}: {text}" if step.id else text
@@ -59,6 +63,12 @@ async def _bars(steps: AsyncIterator[Progress], out: TextIO) -> list[Progress]:
     results: list[Progress] = []
     rows: dict[str, TaskID] = {}
     with Bars(*columns, console=console) as bars:
+
+        def finish(row: TaskID) -> None:
+            """The bar is full: the last step of a transfer may tell of less than all of it."""
+            total = bars.tasks[bars.task_ids.index(row)].total
+            bars.update(row, completed=1 if total is None else total, total=1 if total is None else total)
+
         async for step in _checked(steps):
             detail = step.progress_detail
             if step.aux:
@@ -71,6 +81,8 @@ async def _bars(steps: AsyncIterator[Progress], out: TextIO) -> list[Progress]:
                 bars.update(rows[step.id], description=_line(step))
                 if detail is not None and detail.total:
                     bars.update(rows[step.id], completed=detail.current, total=detail.total)
+                elif step.status in _DONE:
+                    finish(rows[step.id])
             elif step.status and not _is_yet_to_begin(step):
                 console.print(_line(step))
     return results

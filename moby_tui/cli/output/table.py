@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from moby_tui.cli.output.template import Template, compact_json
-
 _MINIMUM, _PADDING = 10, 3
 Row = Mapping[str, object]
 
@@ -29,15 +27,15 @@ def table(headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row
 def formatted(format: str, headings: Mapping[str, str], fields: Sequence[str], rows: Iterable[Row]) -> list[str]:
     """The rows as ``--format`` says: nothing or ``table`` for the usual fields, ``table TEMPLATE``, ``json``, a template.
 
-    Raises ``InvalidArgument`` or ``NotImplementedYet`` for a template that cannot be.
+    Raises ``InvalidArgument`` for a template that cannot be.
     """
     if format in ("", "table"):
         return table(headings, fields, rows)
-    if format == "json":
-        return [compact_json(row) for row in rows]
-    if not format.startswith("table "):
-        template = Template(format)
-        return [template.render(row) for row in rows]
-    template = Template(format.removeprefix("table ").strip())
-    lines = [template.render(headings), *(template.render(row) for row in rows)]
-    return align([line.split("\t") for line in lines])
+    from moby_tui.cli.output.template import RowTemplate
+
+    template = RowTemplate(format.removeprefix("table"), headings)
+    template.check()
+    lines = [template.render(row) for row in rows]
+    if format.startswith("table"):
+        return align([line.split("\t") for line in [template.heading(), *lines]])
+    return lines

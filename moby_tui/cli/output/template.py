@@ -1,93 +1,103 @@
-"""The part of Go's text/template that ``--format`` is mostly used with: fields, and their JSON.
-
-``{{.Name}}``, ``{{.State.Status}}``, ``{{.}}``, ``{{json .}}`` and ``{{json .Config.Env}}``, with ``{{-`` and ``-}}``.
-Everything else is refused by name.
-"""
+"""``--format`` as docker reads it: a Go template over an object or over rows, with docker's functions."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.cli.output.functions import FUNCTIONS, HEADING_FUNCTIONS
+from moby_tui.cli.output.typed import typed
+from moby_tui.errors import InvalidArgument
+from moby_tui.templates import Template, TemplateError
+from moby_tui.templates.errors import UnknownField
+from moby_tui.templates.values import Number, Struct
 
-_ACTION = re.compile(r"(\s*)\{\{(-\s)?\s*(.*?)\s*(\s-)?\}\}(\s*)", re.DOTALL)
-_PATH = re.compile(r"\.|(?:\.\w+)+")
-_ESCAPES = {"\\t": "\t", "\\n": "\n"}
-
-
-def compact_json(value: object) -> str:
-    """As Go's encoder writes it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+Row = Mapping[str, object]
 
 
-def _go_text(value: object) -> str:
-    """A value as Go prints it with ``%v``."""
-    if value is None:
-        return "<no value>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "map[" + " ".join(f"{key}:{_go_text(value[key])}" for key in sorted(value)) + "]"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + " ".join(_go_text(item) for item in value) + "]"
-    return str(value)
+class NoTemplate(InvalidArgument):
+    """An object is to be shown by what is no template; docker's exit code for it."""
+
+    exit_code = 64
 
 
-@dataclass(frozen=True)
-class _Action:
-    path: tuple[str, ...]
-    as_json: bool
-
-    def render(self, value: object) -> str:
-        for name in self.path:
-            if value is None:
-                break
-            if not isinstance(value, Mapping) or name not in value:
-                raise InvalidArgument(f"template: no field {name!r} here; " + _fields_of(value))
-            value = value[name]
-        return compact_json(value) if self.as_json else _go_text(value)
+def _failed(error: TemplateError) -> InvalidArgument:
+    return InvalidArgument(f"failed to execute template: {error.message}")
 
 
-def _fields_of(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "there are " + ", ".join(map(str, value))
-    return f"it is {_go_text(value)!r}"
+def parse(format: str) -> Template:
+    """The template for an object. Raises ``NoTemplate``."""
+    try:
+        return Template("{{json .}}" if format == "json" else format, functions=FUNCTIONS)
+    except TemplateError as error:
+        raise NoTemplate(f"template parsing error: {error.message}") from None
 
 
-def _parse_action(text: str) -> _Action:
-    function, _, argument = text.partition(" ")
-    as_json = function == "json"
-    path = argument.strip() if as_json else text
-    if _PATH.fullmatch(path):
-        return _Action(tuple(name for name in path.split(".") if name), as_json)
-    if not text:
-        raise InvalidArgument("template: {{}} is empty; name a field, as in {{.ID}}")
-    raise NotImplementedYet(f"template function {function if not function.startswith('.') else text}")
+def check_fields(template: Template, example: object) -> None:
+    """Raises ``NoTemplate`` for a field that no object of the example's type has."""
+    try:
+        template.execute(typed(example))
+    except UnknownField as error:
+        raise NoTemplate(f"error parsing format: {error.message}") from None
+    except TemplateError:
+        pass
 
 
-class Template:
-    """A parsed template. Raises ``InvalidArgument`` where it is malformed, ``NotImplementedYet`` for more than fields."""
+def render_object(template: Template, value: object) -> str:
+    """The template over an object by Go's names; where that fails, over its JSON, in which a key that is not there is an error."""
+    try:
+        return template.execute(typed(value))
+    except TemplateError:
+        pass
+    from moby_tui.schema.base import encode
 
-    def __init__(self, text: str) -> None:
-        for escape, character in _ESCAPES.items():
-            text = text.replace(escape, character)
-        self._parts: list[str | _Action] = []
-        position = 0
-        for match in _ACTION.finditer(text):
-            before, trim_before, action, trim_after, after = match.groups()
-            self._literal(text[position : match.start()] + ("" if trim_before else before))
-            self._parts.append(_parse_action(action))
-            position = match.end() if trim_after else match.end() - len(after)
-        self._literal(text[position:])
+    try:
+        return template.execute(json.loads(encode(value), parse_int=Number, parse_float=Number), strict=True)
+    except TemplateError as error:
+        raise InvalidArgument(f"template parsing error: {error.message}") from None
 
-    def _literal(self, text: str) -> None:
-        if "{{" in text or "}}" in text:
-            raise InvalidArgument("template: braces are not closed; write a field as {{.ID}}")
-        if text:
-            self._parts.append(text)
 
-    def render(self, value: object) -> str:
-        return "".join(part if isinstance(part, str) else part.render(value) for part in self._parts)
+class RowTemplate:
+    """A template over rows of text. ``fields`` are those that a row has; ``Label`` in a row holds what ``.Label "name"`` looks up."""
+
+    def __init__(self, format: str, headings: Mapping[str, str]) -> None:
+        format = "{{json .}}" if format == "json" else format.strip(" ").replace("\\t", "\t").replace("\\n", "\n")
+        try:
+            self._template = Template(format, functions=FUNCTIONS)
+        except TemplateError as error:
+            raise InvalidArgument(f"failed to parse template: {error.message}") from None
+        self._headings = headings
+
+    def check(self) -> None:
+        """Raises ``InvalidArgument`` for a field that no row has, which with no rows nobody would notice."""
+        try:
+            self._template.execute(_struct(self._headings, {}))
+        except UnknownField as error:
+            raise _failed(error) from None
+        except TemplateError:
+            pass
+
+    def render(self, row: Row) -> str:
+        labels = row.get("Label")
+        try:
+            return self._template.execute(_struct(row, labels if isinstance(labels, Mapping) else {}))
+        except TemplateError as error:
+            raise _failed(error) from None
+
+    def heading(self) -> str:
+        """The line of headings: what the template makes of them instead of values."""
+        columns = Struct("formatter.SubHeaderContext", self._headings, methods={"Label": _label_heading})
+        try:
+            return self._template.execute(columns, functions=HEADING_FUNCTIONS)
+        except TemplateError as error:
+            raise _failed(error) from None
+
+
+def _struct(row: Row, labels: Mapping[str, Any]) -> Struct:
+    fields = {name: row[name] for name in sorted(row) if name != "Label"}
+    return Struct("formatter.Context", fields, methods={"Label": lambda name: labels.get(name, "")}, pointer=True)
+
+
+def _label_heading(name: str) -> str:
+    return name.rpartition(".")[2].replace("-", " ").replace("_", " ")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from moby_tui.cli.encoding import valid
+
 if TYPE_CHECKING:
     from moby_tui.schema.container import Port
 
@@ -17,7 +19,7 @@ def shortened(text: str, width: int) -> str:
 
 def printable(text: str) -> str:
     """The text with control characters written out: what an image or a container says must not drive the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in valid(text))
 
 
 def quoted(command: str, width: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from moby_tui.cli.encoding import valid
 from moby_tui.errors import InvalidArgument
 
 
@@ -47,7 +48,7 @@ def environment(items: Iterable[str], files: Iterable[str], inherited: Mapping[s
         if separator or (name not in inherited and not from_file):
             result.append(entry)
         elif name in inherited:
-            result.append(f"{name}={inherited[name]}")
+            result.append(valid(f"{name}={inherited[name]}"))
     return result
 
 

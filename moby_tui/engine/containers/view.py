@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container
 from contextlib import suppress
 
 import msgspec
@@ -292,8 +292,10 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
         "health": lambda value: value == health.status(record, parts.files(record)),
         "is-task": lambda value: value.lower() in ("false", "f", "0"),
-        "expose": lambda value: _has_port(record.config.exposed_ports or {}, value),
-        "publish": lambda value: _has_port(record.host_config.port_bindings or {}, value),
+        "expose": lambda value: _has_port(
+            {*(record.config.exposed_ports or {}), *(record.host_config.port_bindings or {})}, value
+        ),
+        "publish": lambda value: _has_port(_host_ports(parts, record), value),
         "before": lambda value: record.created < parts.get(value).created,
         "since": lambda value: record.created > parts.get(value).created,
     }
@@ -312,8 +314,24 @@ def _has_label(labels: dict[str, str], wanted: str) -> bool:
     return key in labels and (not equals or labels[key] == value)
 
 
-def _has_port(ports: Mapping[str, object], wanted: str) -> bool:
-    return (wanted if "/" in wanted else f"{wanted}/tcp") in ports
+def _has_port(ports: Container[str], wanted: str) -> bool:
+    """``80``, ``80/udp`` or ``80-90/tcp``: whether one of them is there."""
+    numbers, _, protocol = wanted.partition("/")
+    first, _, last = numbers.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(last or first) < 65536):
+        raise InvalidArgument(f"invalid port {wanted!r} in a filter: write it as 80, 80/udp or 80-90")
+    return any(f"{number}/{protocol or 'tcp'}" in ports for number in range(int(first), int(last or first) + 1))
+
+
+def _host_ports(parts: Parts, record: ContainerRecord) -> set[str]:
+    """The host's ports that lead to the container, or will when it runs."""
+    asked = {
+        f"{binding.host_port}/{name.rpartition('/')[2] or 'tcp'}"
+        for name, bindings in (record.host_config.port_bindings or {}).items()
+        for binding in bindings or ()
+    }
+    given = summary(parts, record, current_state(parts, record)).ports
+    return asked | {f"{port.public_port}/{port.type}" for port in given if port.public_port}
 
 
 def _descends(parts: Parts, record: ContainerRecord, image: str) -> bool:

@@ -134,7 +134,11 @@ class Transfers:
             record = self._register(image, [hello.REFERENCE.key, hello.REFERENCE.at(image.digest).key])
         self._tell("pull", hello.REFERENCE.familiar, record, hello.REFERENCE.familiar_repository)
         report.status(f"Digest: {image.digest}")
-        report.status(_outcome(before, record, hello.REFERENCE))
+        report.status(
+            "Status: "
+            + ("Image is up to date for" if before and before.id == record.id else "Made on this machine:")
+            + " moby/hello:latest"
+        )
 
     async def load(self, archive: AsyncIterator[bytes], platform: str, report: Report) -> None:
         from moby_tui.engine.resources.images.load import Loader, take_apart

@@ -1,0 +1,13 @@
+"""What is wrong with a template."""
+
+from __future__ import annotations
+
+from moby_tui.errors import InvalidArgument
+
+
+class TemplateError(InvalidArgument):
+    """A template that cannot be parsed, or fails on its value; the message is worded as Go's."""
+
+
+class UnknownField(TemplateError):
+    """It names a field that the value's type does not have, whatever the value."""

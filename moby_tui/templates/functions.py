@@ -1,0 +1,50 @@
+"""What a function of a template is, and how its arguments are held against its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from moby_tui.templates.nodes import Literal, Nil, Node
+from moby_tui.templates.values import MISSING, Missing, type_name
+
+
+class FunctionFailed(Exception):
+    """A function says why it cannot do what it is asked."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """``parameters`` are the kinds of its arguments (``string``, ``int``, or nothing for any), ``rest`` that of all further ones.
+
+    ``stops`` is the truth at which ``and`` and ``or`` look no further.
+    """
+
+    call: Callable[..., Any]
+    parameters: tuple[str, ...] = ()
+    rest: str | None = None
+    stops: bool | None = None
+
+
+def check_type(value: Any, kind: str, written: Node | None) -> str:
+    """What is wrong with a value for a parameter of this kind; nothing if it fits."""
+    fits = {"string": isinstance(value, str), "int": isinstance(value, int) and not isinstance(value, bool)}.get(kind, True)
+    if kind == "[]string":
+        fits = isinstance(value, list) and type_name(value) == kind
+    if fits:
+        return ""
+    if isinstance(written, Nil):
+        return f"cannot assign nil to {kind}"
+    if isinstance(written, Literal):
+        return f"expected {'integer' if kind == 'int' else kind}; found {written}"
+    if value is None and kind == "[]string":
+        return f"wrong type for value; expected {kind}; got interface {{}}"
+    if value is None or isinstance(value, Missing):
+        return f"invalid value; expected {kind}"
+    return f"wrong type for value; expected {kind}; got {type_name(value)}"
+
+
+def known(value: Any) -> Any:
+    """What a function of any type is given for a value that is missing."""
+    return None if value is MISSING else value

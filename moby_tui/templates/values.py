@@ -1,0 +1,150 @@
+"""What a template works on: Python's own values, and what Go knows beyond them.
+
+``None`` is Go's nil in an interface. ``bool``, ``int``, ``float``, ``str``, ``list`` and ``dict`` are what JSON makes of them; the
+classes here say what JSON does not: structs, nil pointers, nil slices and maps, and what a map has for a key that it lacks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+
+class Missing:
+    """Go's invalid value: what a map gives for a key that it lacks."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = Missing()
+
+
+class NilPointer:
+    """A nil pointer to a struct or value of this type."""
+
+    def __init__(self, type_name: str) -> None:
+        self.type_name = type_name
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class Number(str):
+    """A number as JSON has it, unread (Go's ``json.Number``, which is a string)."""
+
+
+class Time(str):
+    """A moment in RFC 3339; printed as Go prints a ``time.Time``."""
+
+    def go_text(self) -> str:
+        date, _, clock = self.partition("T")
+        zone = clock.endswith("Z")
+        offset = "+0000 UTC" if zone else f"{clock[-6:].replace(':', '')} {clock[-6:].replace(':', '')}"
+        clock = clock[:-1] if zone else clock[:-6]
+        whole, dot, fraction = clock.partition(".")
+        fraction = fraction.rstrip("0")
+        return f"{date} {whole}{dot if fraction else ''}{fraction} {offset}"
+
+
+class Slice(list[Any]):
+    """A list whose Go type is known; None stands for one that is nil."""
+
+    def __init__(self, items: list[Any] | None, type_name: str) -> None:
+        super().__init__(items or ())
+        self.is_nil, self.type_name = items is None, type_name
+
+
+class Map(dict[str, Any]):
+    """A map whose Go type is known; ``zero`` is what ``index`` gives for a key that it lacks."""
+
+    def __init__(self, items: Mapping[str, Any] | None, type_name: str, zero: Any = None) -> None:
+        super().__init__(items or {})
+        self.is_nil, self.type_name, self.zero = items is None, type_name, zero
+
+
+class Struct:
+    """A Go struct: fields in their order, by Go's names, and methods.
+
+    ``json_names`` says what a field is called in JSON where that differs, or None where it is left out.
+    """
+
+    def __init__(
+        self,
+        type_name: str,
+        fields: Mapping[str, Any],
+        *,
+        methods: Mapping[str, Callable[..., Any]] | None = None,
+        json_names: Mapping[str, str | None] | None = None,
+        pointer: bool = False,
+    ) -> None:
+        self.name, self.fields, self.methods = type_name, dict(fields), methods or {}
+        self.json_names, self.pointer = json_names or {}, pointer
+
+    @property
+    def type_name(self) -> str:
+        return f"*{self.name}" if self.pointer else self.name
+
+    def to_json(self) -> dict[str, Any]:
+        named = ((self.json_names.get(name, name), value) for name, value in self.fields.items())
+        return {name: value for name, value in named if name is not None and not isinstance(value, Missing)}
+
+
+def type_name(value: Any) -> str:
+    """Go's name of the value's type."""
+    named = getattr(value, "type_name", None)
+    if named is not None:
+        return str(named)
+    for kind, name in _TYPES:
+        if isinstance(value, kind):
+            return name
+    return "interface {}" if value is None or value is MISSING else type(value).__name__
+
+
+_TYPES: tuple[tuple[type, str], ...] = (
+    (bool, "bool"),
+    (int, "int"),
+    (float, "float64"),
+    (Number, "json.Number"),
+    (Time, "time.Time"),
+    (str, "string"),
+    (list, "[]interface {}"),
+    (dict, "map[string]interface {}"),
+)
+
+
+def is_true(value: Any) -> bool:
+    """Whether Go's templates take it for true: not for false, zero, nil, nor for what is empty. A struct is always true."""
+    return True if isinstance(value, Struct) else bool(value) and value is not MISSING
+
+
+def to_json(value: Any) -> str:
+    """The value as Go's encoder writes it (without the escapes meant for HTML): a struct in the order of its fields, a map by its keys."""
+    if isinstance(value, (Missing, NilPointer)) or value is None:
+        return "null"
+    if isinstance(value, Struct):
+        return _object(value.to_json().items())
+    if isinstance(value, dict):
+        return "null" if getattr(value, "is_nil", False) else _object(sorted(value.items()))
+    if isinstance(value, list):
+        return "null" if getattr(value, "is_nil", False) else "[" + ",".join(map(to_json, value)) + "]"
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, float):
+        from moby_tui.templates.printing import json_float
+
+        return json_float(value)
+    if isinstance(value, str):
+        return _text(value)
+    return json.dumps(value)
+
+
+def _object(items: Any) -> str:
+    return "{" + ",".join(f"{_text(name)}:{to_json(value)}" for name, value in items) + "}"
+
+
+def _text(text: str) -> str:
+    """As Go's encoder: what is no UTF-8 becomes U+FFFD, and the two line separators of Unicode are escaped."""
+    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not text.isascii() else text
+    return json.dumps(valid, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
