@@ -31,11 +31,6 @@ def main() -> None:
 
         unpacker.main(sys.argv[2])
         return
-    if sys.argv[1:2] == ["__links__"]:  # moby_tui.engine.resources.networks.host.COMMAND
-        from moby_tui.engine.resources.networks import links
-
-        links.main(sys.argv[2])
-        return
     from moby_tui.__main__ import main as command_line
 
     command_line()

@@ -149,9 +149,10 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
     return await parts.networks.prepare(
         record.id,
         mode,
+        name=record.name,
         hostname=config.hostname,
         domainname=config.domainname,
-        endpoint=endpoints.get(mode),
+        asked=endpoints,
         ports=host.port_bindings or {},
         exposed=list(config.exposed_ports or {}),
         publish_all=host.publish_all_ports,

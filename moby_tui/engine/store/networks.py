@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from moby_tui.engine.store.database import Database
+from moby_tui.errors import Conflict
 from moby_tui.schema.base import decode, encode
 from moby_tui.schema.network import Network
 
@@ -35,6 +36,28 @@ def update(database: Database, network_id: str, change: Callable[[Network], None
         change(network)
         connection.execute("UPDATE networks SET record = ? WHERE id = ?", (encode(network), network_id))
     return network
+
+
+def insert(database: Database, make: Callable[[list[Network]], Network]) -> Network:
+    """Adds a network; ``make`` sees all that there are, so that two processes choose no overlapping subnets.
+
+    Raises ``Conflict`` where the name is taken."""
+    load(database)
+    with database.transaction() as connection:
+        there = [decode(row["record"], Network) for row in connection.execute(_SELECT)]
+        network = make(there)
+        if any(other.name == network.name for other in there):
+            raise Conflict(f"network with name {network.name} already exists")
+        connection.execute(
+            "INSERT INTO networks (id, name, record) VALUES (?, ?, ?)", (network.id, network.name, encode(network))
+        )
+    return network
+
+
+def delete(database: Database, network_id: str) -> bool:
+    """Removes a network's row; whether it was there."""
+    with database.transaction() as connection:
+        return connection.execute("DELETE FROM networks WHERE id = ?", (network_id,)).rowcount > 0
 
 
 def _insert_new(connection: sqlite3.Connection, name: str, driver: str) -> None:

@@ -22,9 +22,9 @@ _RESOLVED = Path("/run/systemd/resolve/resolv.conf")
 _PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"]
 
 
-def hosts(extra: str, names: str = "", address: str = "") -> str:
-    """/etc/hosts for a namespace of its own, with the container's names where it has an address."""
-    return _HOSTS + extra + (f"{address}\t{names}\n" if address and names else "")
+def hosts(extra: str, names: str = "", addresses: Sequence[str] = ()) -> str:
+    """/etc/hosts for a namespace of its own, with the container's names at each of its addresses."""
+    return _HOSTS + extra + "".join(f"{address}\t{names}\n" for address in addresses if names)
 
 
 def host_hosts() -> str:
