@@ -13,6 +13,7 @@ from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
+from moby_tui.engine.networking import NetworkService
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.policy.user_namespaces import Remap
@@ -80,12 +81,12 @@ class Engine:
         self.events = EventBus(self.paths.journal)
         self.images = ImageManager(self.paths, self._database, publish)
         self.volumes = VolumeManager(self.paths, self._database, publish, lambda name: self.containers.using_volume(name))
-        self.networks = NetworkManager(self.paths, self._database, publish)
+        self._networks = NetworkManager(self.paths, self._database, publish)
         parts = Parts(
             paths=self.paths,
             store=ContainerStore(self._database),
             images=self.images,
-            networks=self.networks,
+            networks=self._networks,
             volumes=self.volumes,
             launcher=self._launcher,
             runtimes=self.runtimes,
@@ -112,7 +113,8 @@ class Engine:
         self.images.used_by = self.containers.using_image
         self.images.cached = self._cached
         self.images.use_signature_policy(self.signature_policy)
-        self.networks.list_containers = self.containers.list
+        self._networks.list_containers = self.containers.list
+        self.networks = NetworkService(parts)
         await self.images.collect_rubbish()
         await self.containers.settle()
         return self
@@ -153,7 +155,7 @@ class Engine:
             self.events.close()
             self._launcher.close()
             await self.images.close()
-            self.networks.close()
+            self._networks.close()
             self._database.close()
             self._database = None
         await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from moby_tui.schema.base import Wire
+from moby_tui.schema.container import EndpointSettings
 
 
 class IpamPool(Wire, kw_only=True):
@@ -74,6 +75,20 @@ class NetworkCreate(Wire, kw_only=True):
 class NetworkCreated(Wire, kw_only=True):
     id: str = ""
     warning: str = ""
+
+
+class NetworkConnect(Wire, kw_only=True):
+    """Body of ``POST /networks/{id}/connect``."""
+
+    container: str = ""
+    endpoint_config: EndpointSettings | None = None
+
+
+class NetworkDisconnect(Wire, kw_only=True):
+    """Body of ``POST /networks/{id}/disconnect``."""
+
+    container: str = ""
+    force: bool = False
 
 
 class NetworksPruned(Wire, kw_only=True):

@@ -37,6 +37,8 @@ class NetworkState(msgspec.Struct):
 
     endpoints: dict[str, EndpointSettings]
     ports: dict[str, list[PortBinding] | None]
+    #: for each network the name of the container's interface
+    interfaces: dict[str, str] = {}
 
 
 async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, trees: Mapping[str, int] | None = None) -> None:
@@ -144,7 +146,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
     host, config = record.host_config, record.config
     if "network" in isolation.joined:
         return Sandbox(netns_fd=isolation.joined.pop("network"))
-    endpoints = (record.networking.endpoints_config if record.networking else None) or {}
+    endpoints = record.networking.endpoints_config if record.networking else None
     mode = "none" if config.network_disabled else host.network_mode
     return await parts.networks.prepare(
         record.id,
@@ -228,7 +230,10 @@ def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbo
     for path in (files.hostname, files.hosts, files.resolv_conf):
         path.chmod(0o644)
     files.execs.mkdir(mode=0o700, exist_ok=True)
-    network = NetworkState(sandbox.endpoints, sandbox.ports)
+    write_network(files, NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces))
+
+
+def write_network(files: ContainerPaths, network: NetworkState) -> None:
     (files.run / "network.json").write_bytes(msgspec.json.encode(network))
 
 
@@ -272,7 +277,7 @@ def _order(
         console_size=host.console_size or [0, 0],
         seccomp=seccomp,
         auto_remove=host.auto_remove,
-        teardown=sandbox.teardown,
+        holdings=[{"name": h.name, "teardown": h.teardown, "count": len(h.descriptors)} for h in sandbox.holdings],
         exit_events=_exit_events(parts, record, sandbox),
         joined=joined,
         trees=trees,

@@ -22,7 +22,7 @@ _ATTACH_SECONDS = 1.0
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
-_WHILE_RESTARTING = ("signal", "policy")
+_WHILE_RESTARTING = ("signal", "policy", "adopt", "release")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ class Control:
             "thaw": self._thaw,
             "policy": self._change_policy,
             "update": self._update,
+            "adopt": self._adopt,
+            "release": self._release,
         }
         operation = operations.get(str(request.get("op")))
         if operation is not None and self._is_restarting and request["op"] not in _WHILE_RESTARTING:
@@ -212,6 +214,30 @@ class Control:
         resources = request["resources"]
         assert isinstance(resources, dict)
         self._monitor.run.update(resources)
+        _done(connection)
+
+    def _adopt(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """Takes over what was made of the container's network: its descriptors come once it has been granted."""
+        name, count = str(request["name"]), int(str(request["count"]))
+        if name in self._monitor.holdings.names:
+            raise StartFailure("conflict", f"holding {name} is there already")
+        _tell(connection, {"ok": True})
+        _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
+        if len(descriptors) != count:
+            # whoever made it still has it, and undoes it
+            for fd in descriptors:
+                os.close(fd)
+            raise StartFailure("failed", f"{len(descriptors)} descriptors came for holding {name}, not {count}")
+        for fd in descriptors:
+            os.set_inheritable(fd, False)
+        self._monitor.holdings.add(name, request["teardown"], descriptors)
+        fault.point("monitor.holding adopted")
+        _done(connection)
+
+    def _release(self, connection: socket.socket, request: dict[str, object]) -> None:
+        if not self._monitor.holdings.release(str(request["name"])):
+            raise StartFailure("conflict", f"holding {request['name']} is not there")
+        fault.point("monitor.holding released")
         _done(connection)
 
 

@@ -13,13 +13,14 @@ import os
 import time
 from collections.abc import Callable
 
-from moby_tui.engine.kernel import fault, netlink
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.control import Control
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.failure import StartFailure, say, write_down
+from moby_tui.engine.runtime.holdings import Holdings
 from moby_tui.engine.runtime.loop import PRIORITY, READ, Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.restart_policy import Restarts
@@ -79,7 +80,10 @@ class Monitor:
         self.restarts = Restarts(order.restart)
         self.standing = Standing(order, self.restarts)
         root, self.container_lock = descriptors[:2]
-        joined, trees, self.kept = order.sort(descriptors[2:])
+        joined, trees, kept = order.sort(descriptors[2:])
+        self.holdings = Holdings(order.holdings, kept)
+        #: open until this process ends
+        self.kept = kept[sum(int(str(holding["count"])) for holding in order.holdings) :]
         self.run = self._run_of(root, joined, trees, standby)
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
@@ -148,7 +152,7 @@ class Monitor:
         while self.standing.state.status == "restarting" and restart.again(self):
             self._watch_run()
         # the kernel takes some 15 ms to delete a link: a removal that frees no port need not wait for it
-        link_last = self.order.auto_remove and len(self.kept) <= 1 and not self.order.volumes
+        link_last = self.order.auto_remove and not self.holdings.has_sockets and not self.order.volumes
         self.put_away(keep_network=link_last)
         fault.point("monitor.put away")
         self._finish()
@@ -156,7 +160,7 @@ class Monitor:
         os.close(self.engine)
         fault.point("monitor.finished")
         if link_last:
-            self._undo(self._undo_network)
+            self._undo(self.holdings.release_all)
         os.close(self.lock)
         self._let_readers_finish()
 
@@ -238,7 +242,8 @@ class Monitor:
         self.run.close()
         self.run.close_shared()
         if not keep_network:
-            self._undo(self._undo_network)
+            self._undo(self.holdings.release_all)
+        self._close_kept()
         self._undo(self._unmount_volumes)
         fault.point("monitor.network undone")
         self._undo(self.run.remove_cgroup)
@@ -257,14 +262,10 @@ class Monitor:
         except OSError as error:
             write_down(self.order.data, error)
 
-    def _undo_network(self) -> None:
-        closed = {self.kept[int(str(step["close"]))] for step in self.order.teardown if "close" in step}
-        try:
-            netlink.run_teardown(self.order.teardown, self.kept)
-        finally:
-            for fd in self.kept:
-                if fd not in closed:
-                    os.close(fd)
+    def _close_kept(self) -> None:
+        for fd in self.kept:
+            os.close(fd)
+        self.kept = []
 
     def _unmount_volumes(self) -> None:
         if self.order.volumes:

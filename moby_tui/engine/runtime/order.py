@@ -32,7 +32,7 @@ class Order:
         console_size: list[int],
         seccomp: str,
         auto_remove: bool,
-        teardown: list[dict[str, object]],
+        holdings: list[dict[str, object]],
         exit_events: list[list[object]],
         joined: list[str],
         trees: list[str],
@@ -66,8 +66,8 @@ class Order:
         #: path of the compiled seccomp filter, empty for none
         self.seccomp = seccomp
         self.auto_remove = auto_remove
-        #: how to undo the network, for ``kernel.netlink.run_teardown``
-        self.teardown = teardown
+        #: what was made of its network, for ``runtime.holdings.Holdings``; their descriptors are the first of those to be kept open
+        self.holdings = holdings
         #: type, action, id and attributes of what to publish after the container's end
         self.exit_events = exit_events
         #: for ``runtime.restart_policy.Restarts``; none where it is never started again
@@ -108,7 +108,7 @@ class Order:
             console_size=[0, 0],
             seccomp="",
             auto_remove=False,
-            teardown=[],
+            holdings=[],
             exit_events=[],
             joined=[],
             trees=[],

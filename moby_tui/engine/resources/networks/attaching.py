@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
-from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import fault, netns
+from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER
 from moby_tui.engine.resources.networks import endpoints
 from moby_tui.engine.resources.networks.drivers import bridge_options
-from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint
+from moby_tui.engine.resources.networks.drivers.bridge import lead_out
+from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
 from moby_tui.engine.resources.networks.endpoints import Place
 from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_ports, port_settings
@@ -108,6 +112,26 @@ class Attaching:
             raise
         return holding, endpoint
 
+    def attach_live(self, container_id: str, place: Place, namespace: int) -> tuple[Holding, Endpoint]:
+        """One more place for a container that runs, without a default route. Raises ``MobyError``."""
+        network = place.network
+        try:
+            self._restore([network])
+            taken = netns.call(namespace, lambda: {name for _, name in socket.if_nameindex()})
+            number = next(number for number in count() if endpoints.interface_name(place, number) not in taken)
+            return self.attach_one(container_id, place, number, namespace, is_gateway=False)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise MobyError(f"cannot connect the container to network {network.name}: {reason}") from error
+
+    def lead_out(self, namespace: int, interface: str, gateways: Sequence[Address]) -> None:
+        """Has the default routes of a running container lead over other gateways. Raises ``MobyError``."""
+        try:
+            netns.call(namespace, lambda: lead_out(interface, gateways))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise MobyError(f"cannot change the container's default route: {reason}") from error
+
     def _publish(self, sandbox: Sandbox, places: Sequence[Place], made: list[Endpoint], bound: list[BoundPort]) -> None:
         """The ports lead to the container's address in the network of its default route, as in Docker."""
         if not bound:
@@ -119,7 +143,9 @@ class Attaching:
             return
         holding = sandbox.holdings[0]
         publications = self.publications(network, endpoint, bound)
-        withdrawing = [{"netlink": 12, "data": self._firewall.withdrawing(publications).hex()}] if publications else []
+        withdrawing = (
+            [{"netlink": NETLINK_NETFILTER, "data": self._firewall.withdrawing(publications).hex()}] if publications else []
+        )
         holding.write([*withdrawing, *_closing(bound)], self._firewall.publishing(publications))
         self._publish_over(publications)
         fault.point("network.published")

@@ -55,19 +55,24 @@ def check(place: Place) -> None:
 def make(place: Place, container_id: str, number: int, *, is_gateway: bool) -> Endpoint:
     """A new endpoint without addresses. ``number`` counts the container's interfaces. Raises ``InvalidArgument``."""
     network, asked = place
-    ident = asked.endpoint_id or os.urandom(32).hex()
-    prefix = bridge_options.read(network).prefix if network.driver == "bridge" else "eth"
     options = asked.driver_opts or {}
-    interface = options.get(_IFNAME) or f"{prefix}{number}"
+    interface = interface_name(place, number)
     return Endpoint(
         container_id=container_id,
-        id=ident,
+        id=os.urandom(32).hex(),
         interface=interface,
         mac=parse_mac(asked.mac_address) if asked.mac_address else b"",
         gateways=_gateways(network),
         is_gateway=is_gateway,
         sysctls=_sysctls(options.get(_SYSCTLS, ""), interface),
     )
+
+
+def interface_name(place: Place, number: int) -> str:
+    """The name that was asked for, or the next one of those that the network gives."""
+    network, asked = place
+    prefix = bridge_options.read(network).prefix if network.driver == "bridge" else "eth"
+    return (asked.driver_opts or {}).get(_IFNAME) or f"{prefix}{number}"
 
 
 def lease_addresses(place: Place, endpoint: Endpoint, leases: Leases, owner: str) -> None:

@@ -24,7 +24,22 @@ _PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"]
 
 def hosts(extra: str, names: str = "", addresses: Sequence[str] = ()) -> str:
     """/etc/hosts for a namespace of its own, with the container's names at each of its addresses."""
-    return _HOSTS + extra + "".join(f"{address}\t{names}\n" for address in addresses if names)
+    return _HOSTS + extra + _own_lines(names, addresses)
+
+
+def own_names(hostname: str, domainname: str) -> str:
+    """What the container calls itself: the full name first, where it has a domain."""
+    return f"{hostname}.{domainname} {hostname}" if domainname else hostname
+
+
+def with_own_names(text: str, names: str, addresses: Sequence[str]) -> str:
+    """A hosts file with the container's own lines written anew, behind all others."""
+    others = [line for line in text.splitlines() if line.partition("\t")[2] != names]
+    return "".join(f"{line}\n" for line in others) + _own_lines(names, addresses)
+
+
+def _own_lines(names: str, addresses: Sequence[str]) -> str:
+    return "".join(f"{address}\t{names}\n" for address in addresses if names)
 
 
 def host_hosts() -> str:

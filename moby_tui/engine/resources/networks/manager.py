@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import hashlib
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import IPv4Address, ip_address, ip_interface
 
 import msgspec
 
+from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.resources.networks import creation, endpoints, files, host
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
@@ -23,7 +26,7 @@ from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.resources.networks.ipam.pools import DEFAULT_POOLS, Pool
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
-from moby_tui.engine.resources.networks.sandbox import Folders, Sandbox
+from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store import networks as store
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
@@ -33,8 +36,18 @@ from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBi
 from moby_tui.schema.network import Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
 LOOPBACK = IPv4Address("127.0.0.1")
+#: How long the monitors of containers that have ended are waited for, and between looks.
+_ENDING_SECONDS, _LOOK_SECONDS = 10.0, 0.01
 #: ``publish(type, action, id, attributes)``
 Publish = Callable[[str, str, str, dict[str, str]], object]
+
+
+class Connection(msgspec.Struct):
+    """A place that a running container has just got. Whoever has the holding undoes it."""
+
+    place: Place
+    holding: Holding
+    endpoint: Endpoint
 
 
 class NetworkManager:
@@ -46,7 +59,7 @@ class NetworkManager:
         self._pools = pools
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = instance if paths.instance else "moby0"
-        self._seed = instance.encode().ljust(5, b"\0")
+        self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
         self._folders = Folders(paths.networks)
         self._pool = NamespacePool()
         firewall = Firewall(instance)
@@ -59,7 +72,9 @@ class NetworkManager:
     # ---- the client's side
 
     async def list(self, *, filters: Filters | None = None) -> list[Network]:
-        return [network for network in store.load(self._database) if matches(network, filters or {})]
+        wanted = filters or {}
+        used = await self._used() if "dangling" in wanted else set()
+        return [n for n in store.load(self._database) if matches(n, wanted, used=n.name in used or n.id in used)]
 
     async def inspect(self, ref: str) -> Network:
         """Raises ``NotFound``, and ``InvalidArgument`` where an id's prefix fits several."""
@@ -76,6 +91,8 @@ class NetworkManager:
         network = creation.new_network(asked)
         driver = self._driver(network.driver)
         driver.check(network)
+        # the default network has the first pool, whoever comes first
+        await self._settled(self._find("bridge"))
         if driver.has_addresses:
             routes = [route.destination for route in await asyncio.to_thread(host.routes)]
             store.insert(self._database, lambda others: self._with_subnets(network, others, routes))
@@ -108,10 +125,9 @@ class NetworkManager:
     async def _remove(self, network: Network) -> None:
         if network.name in creation.PREDEFINED:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
-        if members := self._folders.members(network.id):
-            raise Forbidden(
-                f"error while removing network: network {network.name} has active endpoints ({await self._names(members)})"
-            )
+        if members := await self._members(network):
+            told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
+            raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
         await _uninterrupted(lambda: self._driver(network.driver).delete(network))
         self._folders.leases(network.id).remove()
         if store.delete(self._database, network.id):
@@ -121,10 +137,17 @@ class NetworkManager:
         containers = await self.list_containers() if self.list_containers else []
         return {name for container in containers for name in container.network_settings.networks}
 
-    async def _names(self, members: builtins.list[str]) -> str:
-        containers = await self.list_containers() if self.list_containers else []
-        names = {container.id: container.names[0].removeprefix("/") for container in containers}
-        return ", ".join(f'name:"{names.get(member, member)}" id:"{member[:12]}"' for member in members)
+    async def _members(self, network: Network) -> dict[str, str]:
+        """The containers that are in a network, by id. Those that have just ended are waited for: their monitors are undoing it."""
+        deadline = time.monotonic() + _ENDING_SECONDS
+        while members := self._folders.members(network.id):
+            running = await self.list_containers() if self.list_containers else []
+            names = {container.id: container.names[0].removeprefix("/") for container in running}
+            if self.list_containers is None or any(member in names for member in members) or time.monotonic() > deadline:
+                return {member: names.get(member, member) for member in members}
+            await self.reconcile()
+            await asyncio.sleep(_LOOK_SECONDS)
+        return {}
 
     # ---- the engine's side
 
@@ -147,13 +170,14 @@ class NetworkManager:
         create: Callable[[], int] | None = None,
     ) -> Sandbox:
         """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``, ``asked`` what it asks of its
-        places by the networks' names or ids; ``create`` makes the namespace, or hands over one that is there.
+        places by the networks' names or ids, None where the mode's is the only one; ``create`` makes the namespace, or hands over one
+        that is there.
 
         Raises ``MobyError`` where a port is taken or no address is free, ``InvalidArgument`` for what the network does not
         have, and ``NotFound`` for an unknown one; nothing is left behind then. Costs a few milliseconds.
         """
-        places = await self._places(mode, asked or {})
-        first = places[0].network
+        places = await self._places(mode, asked)
+        first = places[0].network if places else self._find("none")
         namespace = self._pool.take if create is None else partial(_with_loopback, create)
         own_namespace = first.name not in ("host", "none")
         resolv_conf = files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace)
@@ -171,15 +195,40 @@ class NetworkManager:
             extra = files.extra_hosts(extra_hosts, _gateway(places))
             prepared, made = await _attached(lambda: self._attaching.attach(container_id, places, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
-            names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
+            names = files.own_names(hostname, domainname)
             addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
             prepared.hosts = files.hosts(extra, names, addresses)
+            prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
         prepared.resolv_conf = resolv_conf
         for position, place in enumerate(places):
             prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], container_id, name, hostname)
-            attributes = {"container": container_id, "name": place.network.name, "type": place.network.driver}
-            self._publish("network", "connect", place.network.id, attributes)
+            self.tell("connect", place.network, container_id)
         return prepared
+
+    async def connect(self, ref: str, container_id: str, namespace: int, asked: EndpointSettings) -> Connection:
+        """One more place for a container that runs; its holding is the caller's. Raises ``NotFound``, ``InvalidArgument``, ``MobyError``."""
+        place = Place(await self._settled(self._find_for(ref)), asked)
+        endpoints.check(place)
+        holding, endpoint = await in_thread(lambda: self._attaching.attach_live(container_id, place, namespace))
+        return Connection(place=place, holding=holding, endpoint=endpoint)
+
+    async def lead_out(
+        self, namespace: int, places: Sequence[Place], given: Mapping[str, EndpointSettings], interfaces: Mapping[str, str]
+    ) -> None:
+        """Has the default route of a running container lead through the right one of its networks. Raises ``MobyError``."""
+        place = endpoints.gateway_of(places)
+        settings = given[place.network.name] if place else EndpointSettings()
+        interface = interfaces.get(place.network.name, "") if place else ""
+        gateways = [ip_address(text) for text in (settings.gateway, settings.ipv6_gateway) if text]
+        await in_thread(lambda: self._attaching.lead_out(namespace, interface, gateways))
+
+    def find(self, ref: str) -> Network:
+        """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
+        return self._find(ref)
+
+    def tell(self, action: str, network: Network, container_id: str) -> None:
+        """Publishes that a container was connected or disconnected."""
+        self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""
@@ -207,19 +256,14 @@ class NetworkManager:
 
     # ---- finding
 
-    async def _places(self, mode: str, asked: Mapping[str, EndpointSettings | None]) -> builtins.list[Place]:
+    async def _places(self, mode: str, asked: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
         """The container's networks: that of its mode first, then the others by name."""
         first = self._find_for(mode)
-        places = {first.id: Place(first, EndpointSettings())}
-        for ref, settings in asked.items():
-            network = self._find_for(ref)
-            if first.name in ("host", "none") and network.id != first.id:
-                raise InvalidArgument(
-                    f"container cannot be connected to network {network.name}: its network mode is {first.name}"
-                )
-            places[network.id] = Place(network, settings or EndpointSettings())
-        rest = sorted((place for place in places.values() if place.network.id != first.id), key=lambda place: place.network.name)
-        return [Place(await self._settled(place.network), place.asked) for place in (places[first.id], *rest)]
+        if asked is None or first.name in ("host", "none"):
+            return [Place(await self._settled(first), (asked or {}).get(mode) or EndpointSettings())]
+        places = [Place(self._find_for(ref), settings or EndpointSettings()) for ref, settings in asked.items()]
+        places.sort(key=lambda place: (place.network.id != first.id, place.network.name))
+        return [Place(await self._settled(place.network), place.asked) for place in places]
 
     def _driver(self, name: str) -> Driver:
         try:

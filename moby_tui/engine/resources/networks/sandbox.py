@@ -81,6 +81,8 @@ class Sandbox(msgspec.Struct, kw_only=True):
     netns_fd: int | None = None
     holdings: list[Holding] = msgspec.field(default_factory=list)
     endpoints: dict[str, EndpointSettings] = msgspec.field(default_factory=dict)
+    #: for each network the name of the container's interface
+    interfaces: dict[str, str] = msgspec.field(default_factory=dict)
     ports: dict[str, list[PortBinding] | None] = msgspec.field(default_factory=dict)
     hosts: str = ""
     resolv_conf: str = ""

@@ -18,7 +18,7 @@ from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request, 
 from moby_tui.engine.resources.networks import host
 from moby_tui.engine.resources.networks.drivers import bridge_options
 from moby_tui.engine.resources.networks.drivers.bridge_options import BridgeOptions
-from moby_tui.engine.resources.networks.drivers.driver import Endpoint, Interface, Teardown
+from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.errors import Forbidden, MobyError
 from moby_tui.schema.network import Network
@@ -175,6 +175,17 @@ def configure(endpoint: Endpoint) -> None:
             if endpoint.address(version) is not None
         ]
     send(NETLINK_ROUTE, b"".join(messages))
+
+
+def lead_out(interface: str, gateways: Iterable[Address]) -> None:
+    """Inside a container's namespace: the default routes lead over these gateways, and over no others. Raises ``OSError``."""
+    with open_socket(NETLINK_ROUTE) as link:
+        for version in (4, 6):
+            # IPv6 says ENOENT where there is none
+            with _ignoring(errno.ESRCH, errno.ENOENT):
+                request(link, rtnetlink.delete_default_route(version))
+        for gateway in gateways:
+            request(link, rtnetlink.new_default_route(socket.if_nametoindex(interface), gateway))
 
 
 def set_loopback_up(namespace: int) -> None:
