@@ -31,6 +31,11 @@ def main() -> None:
 
         unpacker.main(sys.argv[2])
         return
+    if sys.argv[1:2] == ["__names__"]:  # moby_tui.engine.resources.networks.names.program.COMMAND
+        from moby_tui.engine.resources.networks.names import server
+
+        server.main(*sys.argv[2:])
+        return
     from moby_tui.__main__ import main as command_line
 
     command_line()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from moby_tui.engine.containers import view
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import NetworkState, read_network, write_network
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.resources.networks import endpoints, files
-from moby_tui.engine.resources.networks.endpoints import Place
+from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.runtime import monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError
@@ -105,23 +106,53 @@ async def _connect_running(
 ) -> NetworkState:
     """Wires the container and hands what was made to its monitor; what the container has been given by then."""
     files_of = parts.files(record)
-    made = await parts.networks.connect(network.id, record.id, namespace, asked)
+    called = Called(record.id, record.name, record.config.hostname)
+    made = await parts.networks.connect(network.id, called, namespace, asked)
     fault.point("connect.wired")
     holding = made.holding
     try:
         patience = parts.patience(record)
-        await monitor_client.hand_holding(files_of.socket, patience, holding.name, holding.teardown, holding.descriptors)
+        values = {"op": "adopt", "name": holding.name, "teardown": holding.teardown, "count": len(holding.descriptors)}
+        await monitor_client.hand_over(files_of.socket, patience, holding.descriptors, **values)
     except BaseException:
         holding.release()
         raise
     holding.close()
     fault.point("connect.handed over")
-    names = endpoints.names_of(made.place, record.name, record.config.hostname, record.id)
+    names = endpoints.names_of(made.place, called)
     given = read_network(files_of)
+    if names and not any(settings.dns_names for settings in given.endpoints.values()):
+        await _serve_names(parts, record, namespace)
     given.endpoints[network.name] = endpoints.settings(made.place, made.endpoint, names)
     given.interfaces[network.name] = made.endpoint.interface
     write_network(files_of, given)
     return given
+
+
+async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) -> None:
+    """The container comes into its first network that has names."""
+    host = record.host_config
+    servers = files.forwarders(host.dns or [])
+    sockets = await parts.networks.serve_names(namespace)
+    try:
+        asked = {"op": "names", "names": parts.networks.name_service(record.id, servers)}
+        await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), sockets, **asked)
+    finally:
+        for descriptor in sockets:
+            os.close(descriptor)
+    _rewrite(
+        parts.files(record).resolv_conf, files.served_resolv_conf(host.dns or [], host.dns_search or [], host.dns_options or [])
+    )
+
+
+def rename(parts: Parts, record: ContainerRecord) -> None:
+    """A running container is called otherwise in its networks from now on."""
+    given = read_network(parts.files(record))
+    called = Called(record.id, record.name, record.config.hostname)
+    for settings in given.endpoints.values():
+        if settings.dns_names:
+            settings.dns_names = parts.networks.rename(settings.network_id, called, settings)
+    write_network(parts.files(record), given)
 
 
 async def _disconnect_running(
@@ -149,7 +180,7 @@ async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkSt
 
 
 def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> None:
-    """The container's own names at its addresses; the file is bound into the container, so it is written where it lies."""
+    """The container's own names at its addresses."""
     addresses = [
         address
         for settings in given.endpoints.values()
@@ -157,7 +188,12 @@ def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> 
         if address
     ]
     path = parts.files(record).hosts
-    text = files.with_own_names(path.read_text(), files.own_names(record.config.hostname, record.config.domainname), addresses)
+    names = files.own_names(record.config.hostname, record.config.domainname)
+    _rewrite(path, files.with_own_names(path.read_text(), names, addresses))
+
+
+def _rewrite(path: Path, text: str) -> None:
+    """Where it lies: the file is bound into the container."""
     with path.open("r+") as file:
         file.write(text)
         file.truncate()

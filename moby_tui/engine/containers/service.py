@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
+from moby_tui.engine.containers import boot, changes, connections, creation, ending, execs, isolation, logs, orphans, view
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers import stats as statistics
 from moby_tui.engine.containers import update as updating
@@ -139,7 +139,10 @@ class ContainerService(Runs):
             if not self._parts.is_free(name):
                 raise
             former = self._parts.store.rename(record.id, name)
-        self._parts.event("rename", self._parts.get(record.id), oldName=f"/{former}")
+        record = self._parts.get(record.id)
+        if view.current_state(self._parts, record).alive:
+            connections.rename(self._parts, record)
+        self._parts.event("rename", record, oldName=f"/{former}")
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         return await updating.update(self._parts, self._parts.get(ref), changes)

@@ -202,7 +202,9 @@ async def _launch(
     order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
     order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
     order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
-    kept = [*sandbox.keep_fds, *isolation.kept, *isolation.volumes.values()]
+    if sandbox.name_sockets:
+        order.names = parts.networks.name_service(record.id, sandbox.servers)
+    kept = [*sandbox.keep_fds, *sandbox.name_sockets, *isolation.kept, *isolation.volumes.values()]
     descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]
     await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")

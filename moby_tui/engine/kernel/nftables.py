@@ -260,12 +260,25 @@ class Table:
 
     def translate_source(self, address: Address) -> bytes:
         """Source NAT to one address."""
-        load = _expression(
-            "immediate",
-            _number(_IMMEDIATE_REGISTER, _REG_1),
-            nested(_IMMEDIATE_DATA, attribute(_DATA_VALUE, address.packed)),
+        return _immediate(_REG_1, address.packed) + self._nat(_SNAT, port=False)
+
+    def translate_to(self, address: Address, port: int) -> bytes:
+        """Destination NAT to one address and port."""
+        return (
+            _immediate(_REG_1, address.packed)
+            + _immediate(_REG32 + self.family.words, struct.pack("!H", port))
+            + self._nat(_DNAT, port=True)
         )
-        return load + self._nat(_SNAT, port=False)
+
+    def destination_is(self, address: Address, protocol: int, port: int) -> bytes:
+        """The packet is for a port of one address."""
+        return (
+            self.destination_in(ipaddress.ip_network(address))
+            + _meta(_META_L4PROTO)
+            + _compare(bytes([protocol]), False)
+            + _payload(_REG_1, _TRANSPORT_HEADER, _DESTINATION_PORT, 2)
+            + _compare(struct.pack("!H", port), False)
+        )
 
     def _nat(self, kind: int, *, port: bool) -> bytes:
         """The address is in the first register, the port behind it."""
@@ -360,6 +373,11 @@ def masquerade() -> bytes:
 
 
 # ---- encoding
+
+
+def _immediate(register: int, value: bytes) -> bytes:
+    data = nested(_IMMEDIATE_DATA, attribute(_DATA_VALUE, value))
+    return _expression("immediate", _number(_IMMEDIATE_REGISTER, register), data)
 
 
 def _immediate_verdict(*attributes: bytes) -> bytes:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from moby_tui.engine.kernel import fault, unix_socket
+from moby_tui.engine.kernel.loop import READ
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.failure import StartFailure, say
-from moby_tui.engine.runtime.loop import READ
 
 #: Whoever attached before the start may be stopped; the start does not wait longer for it.
 _ATTACH_SECONDS = 1.0
@@ -22,7 +22,7 @@ _ATTACH_SECONDS = 1.0
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
-_WHILE_RESTARTING = ("signal", "policy", "adopt", "release")
+_WHILE_RESTARTING = ("signal", "policy", "adopt", "release", "names")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Control:
             "update": self._update,
             "adopt": self._adopt,
             "release": self._release,
+            "names": self._serve_names,
         }
         operation = operations.get(str(request.get("op")))
         if operation is not None and self._is_restarting and request["op"] not in _WHILE_RESTARTING:
@@ -218,20 +219,23 @@ class Control:
 
     def _adopt(self, connection: socket.socket, request: dict[str, object]) -> None:
         """Takes over what was made of the container's network: its descriptors come once it has been granted."""
-        name, count = str(request["name"]), int(str(request["count"]))
+        name = str(request["name"])
         if name in self._monitor.holdings.names:
             raise StartFailure("conflict", f"holding {name} is there already")
-        _tell(connection, {"ok": True})
-        _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
-        if len(descriptors) != count:
-            # whoever made it still has it, and undoes it
-            for fd in descriptors:
-                os.close(fd)
-            raise StartFailure("failed", f"{len(descriptors)} descriptors came for holding {name}, not {count}")
-        for fd in descriptors:
-            os.set_inheritable(fd, False)
+        descriptors = _receive_granted(connection, int(str(request["count"])))
         self._monitor.holdings.add(name, request["teardown"], descriptors)
         fault.point("monitor.holding adopted")
+        _done(connection)
+
+    def _serve_names(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """The container has come into its first network that has names; another set of sockets is not needed."""
+        names, asked = self._monitor.names, request["names"]
+        descriptors = _receive_granted(connection, 2)
+        if names is None and isinstance(asked, dict):
+            self._monitor.serve_names(asked, descriptors)
+        else:
+            for fd in descriptors:
+                os.close(fd)
         _done(connection)
 
     def _release(self, connection: socket.socket, request: dict[str, object]) -> None:
@@ -254,6 +258,19 @@ def _read_request(connection: socket.socket) -> dict[str, object]:
     if not isinstance(value, dict):
         raise OSError(errno.EPROTO, "request is not an object")
     return value
+
+
+def _receive_granted(connection: socket.socket, count: int) -> list[int]:
+    """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` where fewer come: whoever asked still has them."""
+    _tell(connection, {"ok": True})
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
+    if len(descriptors) != count:
+        for fd in descriptors:
+            os.close(fd)
+        raise StartFailure("failed", f"{len(descriptors)} descriptors came, not {count}")
+    for fd in descriptors:
+        os.set_inheritable(fd, False)
+    return descriptors
 
 
 def _has_hung_up(connection: socket.socket) -> bool:

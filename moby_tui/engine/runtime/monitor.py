@@ -15,13 +15,13 @@ from collections.abc import Callable
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
+from moby_tui.engine.kernel.loop import PRIORITY, READ, Loop
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.control import Control
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.holdings import Holdings
-from moby_tui.engine.runtime.loop import PRIORITY, READ, Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.runtime.run import Run
@@ -36,6 +36,7 @@ _LINGER_SECONDS = 30.0
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.health import HealthCheck
+    from moby_tui.engine.runtime.name_service import NameService
 
 
 def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby: Standby | None = None) -> None:
@@ -82,8 +83,12 @@ class Monitor:
         root, self.container_lock = descriptors[:2]
         joined, trees, kept = order.sort(descriptors[2:])
         self.holdings = Holdings(order.holdings, kept)
-        #: open until this process ends
+        #: open until the container has ended
         self.kept = kept[sum(int(str(holding["count"])) for holding in order.holdings) :]
+        self.names: NameService | None = None
+        if order.names is not None:
+            sockets, self.kept = self.kept[:2], self.kept[2:]
+            self.serve_names(order.names, sockets)
         self.run = self._run_of(root, joined, trees, standby)
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
@@ -140,6 +145,14 @@ class Monitor:
             self._watch_health(self.order.health)
 
     # life
+
+    def serve_names(self, asked: dict[str, object], descriptors: list[int]) -> None:
+        """Has the container's questions for names answered, from the moment at which the loop runs."""
+        # only those in networks of users have any
+        from moby_tui.engine.runtime.name_service import NameService
+
+        self.names = NameService(self.loop, asked, descriptors)
+        self.loop.call_later(0, self.names.register)
 
     def watch(self, engine: int) -> None:
         """Serves until the container has ended for good, then puts everything away.
@@ -244,6 +257,8 @@ class Monitor:
         if not keep_network:
             self._undo(self.holdings.release_all)
         self._close_kept()
+        if self.names is not None:
+            self.names.close()
         self._undo(self._unmount_volumes)
         fault.point("monitor.network undone")
         self._undo(self.run.remove_cgroup)

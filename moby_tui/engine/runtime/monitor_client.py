@@ -39,9 +39,8 @@ async def request(path: Path, patience: float, **values: object) -> None:
     writer.close()
 
 
-async def hand_holding(path: Path, patience: float, name: str, teardown: list[dict[str, Any]], descriptors: list[int]) -> None:
-    """Has the monitor take over what was made of the container's network. Raises as ``request`` does; the caller then still has it."""
-    values = {"op": "adopt", "name": name, "teardown": teardown, "count": len(descriptors)}
+async def hand_over(path: Path, patience: float, descriptors: list[int], **values: object) -> None:
+    """Asks the monitor to take descriptors over. Raises as ``request`` does; the caller then still has them."""
     reader, writer = await _open(path, values, patience)
     try:
         with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as ours:

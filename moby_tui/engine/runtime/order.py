@@ -40,6 +40,7 @@ class Order:
         health: dict[str, object] | None = None,
         runtime: str | None = None,
         volumes: Attributes | None = None,
+        names: dict[str, object] | None = None,
     ) -> None:
         self.id = id
         #: base of every event: image, name and the container's labels
@@ -78,6 +79,8 @@ class Order:
         self.runtime = runtime
         #: where volumes are mounted that are unmounted when their last container has ended, and the locks that tell
         self.volumes = volumes or {}
+        #: for ``runtime.name_service.NameService``, whose two descriptors follow the holdings'
+        self.names = names
         #: the kinds of namespaces that are joined rather than made; a descriptor for each comes first
         self.joined = joined
         #: the destinations whose mounts were made ahead; then a descriptor for each; the rest are only to be kept open

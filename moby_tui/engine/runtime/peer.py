@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from moby_tui.engine.runtime.loop import HANG_UP, READ, WRITE, Loop
+from moby_tui.engine.kernel.loop import HANG_UP, READ, WRITE, Loop
 
 STDOUT, STDERR = 1, 2
 _PIECE = 65536

@@ -13,8 +13,9 @@ from moby_tui.engine.resources.networks import endpoints
 from moby_tui.engine.resources.networks.drivers import bridge_options
 from moby_tui.engine.resources.networks.drivers.bridge import lead_out
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
-from moby_tui.engine.resources.networks.endpoints import Place
+from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.firewall import Firewall, Publication
+from moby_tui.engine.resources.networks.names import sockets, zone
 from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_ports, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.errors import MobyError
@@ -33,7 +34,7 @@ class Attaching:
         self._drivers = drivers
 
     def attach(
-        self, container_id: str, places: Sequence[Place], ports: list[PortRequest], create: Callable[[], int]
+        self, called: Called, places: Sequence[Place], ports: list[PortRequest], create: Callable[[], int]
     ) -> tuple[Sandbox, list[Endpoint]]:
         """Ports first, as they are what most often fails, and nothing has been changed then. Raises ``MobyError``.
 
@@ -41,12 +42,15 @@ class Attaching:
         """
         sandbox = Sandbox()
         try:
-            bound = self._take_ports(sandbox, container_id, ports)
+            bound = self._take_ports(sandbox, called.id, ports)
             self._restore([place.network for place in places])
             sandbox.netns_fd = create()
             fault.point("network.namespace made")
-            made = self._attach_all(sandbox, container_id, places)
+            made = self._attach_all(sandbox, called, places)
             self._publish(sandbox, places, made, bound)
+            if any(endpoints.is_user_defined(place.network) for place in places):
+                sandbox.name_sockets = sockets.open_in(sandbox.netns_fd)
+                fault.point("network.names served")
         except BaseException as error:
             sandbox.release()
             if isinstance(error, OSError):
@@ -61,7 +65,7 @@ class Attaching:
             return []
         holding = self._folders.claim(container_id, PORTS)
         sandbox.holdings.append(holding)
-        fault.point("network.record claimed")
+        fault.point("network.ports claimed")
         holding.write([])
         bound = bind_ports(wanted)
         fault.point("network.ports bound")
@@ -75,35 +79,41 @@ class Attaching:
             driver.restore([network for network in networks if network.driver == name])
         fault.point("network.bridge there")
 
-    def _attach_all(self, sandbox: Sandbox, container_id: str, places: Sequence[Place]) -> list[Endpoint]:
+    def _attach_all(self, sandbox: Sandbox, called: Called, places: Sequence[Place]) -> list[Endpoint]:
         gateway = endpoints.gateway_of(places)
         made: list[Endpoint] = []
         for number, place in enumerate(places):
-            holding, endpoint = self.attach_one(container_id, place, number, sandbox.netns_fd, is_gateway=place is gateway)
+            holding, endpoint = self.attach_one(called, place, number, sandbox.netns_fd, is_gateway=place is gateway)
             sandbox.holdings.append(holding)
             made.append(endpoint)
         return made
 
     def attach_one(
-        self, container_id: str, place: Place, number: int, namespace: int | None, *, is_gateway: bool
+        self, called: Called, place: Place, number: int, namespace: int | None, *, is_gateway: bool
     ) -> tuple[Holding, Endpoint]:
         """One place. Nothing is left of it where this raises."""
         network = place.network
         assert namespace is not None
         driver = self._drivers[network.driver]
-        holding = self._folders.claim(container_id, network.id[:12])
+        holding = self._folders.claim(called.id, network.id[:12])
         try:
             fault.point("network.record claimed")
-            endpoint = endpoints.make(place, container_id, number, is_gateway=is_gateway)
+            endpoint = endpoints.make(place, called.id, number, is_gateway=is_gateway)
             leases = self._folders.leases(network.id)
             # before the first address is taken: whoever finds this record frees what nobody has
             holding.write([])
             if driver.has_addresses:
-                endpoints.lease_addresses(place, endpoint, leases, f"{container_id}/{holding.name}")
+                endpoints.lease_addresses(place, endpoint, leases, f"{called.id}/{holding.name}")
             fault.point("network.address leased")
             given_back = [{"unlink": str(leases.path(address.ip))} for address in endpoint.addresses]
+            if names := endpoints.names_of(place, called):
+                given_back.append({"unlink": str(zone.path_of(self._folders.zones, network.id, called.id))})
             holding.write([*driver.undoing(network, endpoint), *given_back])
             fault.point("network.record written")
+            if names:
+                addresses = [address.ip for address in endpoint.addresses]
+                zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+                fault.point("network.names written")
             driver.attach(network, endpoint, namespace)
             fault.point("network.wired")
         except BaseException:
@@ -112,14 +122,14 @@ class Attaching:
             raise
         return holding, endpoint
 
-    def attach_live(self, container_id: str, place: Place, namespace: int) -> tuple[Holding, Endpoint]:
+    def attach_live(self, called: Called, place: Place, namespace: int) -> tuple[Holding, Endpoint]:
         """One more place for a container that runs, without a default route. Raises ``MobyError``."""
         network = place.network
         try:
             self._restore([network])
             taken = netns.call(namespace, lambda: {name for _, name in socket.if_nameindex()})
             number = next(number for number in count() if endpoints.interface_name(place, number) not in taken)
-            return self.attach_one(container_id, place, number, namespace, is_gateway=False)
+            return self.attach_one(called, place, number, namespace, is_gateway=False)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot connect the container to network {network.name}: {reason}") from error

@@ -26,6 +26,14 @@ class Place(NamedTuple):
     asked: EndpointSettings
 
 
+class Called(NamedTuple):
+    """A container and what it is called."""
+
+    id: str
+    name: str
+    hostname: str
+
+
 def is_user_defined(network: Network) -> bool:
     return network.name not in (_DEFAULT_BRIDGE, "host", "none")
 
@@ -116,11 +124,11 @@ def settings(place: Place, endpoint: Endpoint, names: list[str]) -> EndpointSett
     )
 
 
-def names_of(place: Place, name: str, hostname: str, container_id: str) -> list[str]:
+def names_of(place: Place, called: Called) -> list[str]:
     """What the container is called on a user-defined network: its name, its aliases, its short id and its host name."""
     if not is_user_defined(place.network):
         return []
-    return list(dict.fromkeys(n for n in (name, *(place.asked.aliases or []), container_id[:12], hostname) if n))
+    return list(dict.fromkeys(n for n in (called.name, *(place.asked.aliases or []), called.id[:12], called.hostname) if n))
 
 
 def parse_mac(value: str) -> bytes:

@@ -7,6 +7,7 @@ import asyncio
 import builtins
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -20,10 +21,13 @@ from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
 from moby_tui.engine.resources.networks.drivers.null import HostDriver, NullDriver
-from moby_tui.engine.resources.networks.endpoints import Place
+from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.filters import matches
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.resources.networks.ipam.pools import DEFAULT_POOLS, Pool
+from moby_tui.engine.resources.networks.names import program as name_server
+from moby_tui.engine.resources.networks.names import sockets as name_sockets
+from moby_tui.engine.resources.networks.names import zone
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
@@ -130,6 +134,7 @@ class NetworkManager:
             raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
         await _uninterrupted(lambda: self._driver(network.driver).delete(network))
         self._folders.leases(network.id).remove()
+        zone.remove(self._folders.zones, network.id)
         if store.delete(self._database, network.id):
             self._tell("destroy", network)
 
@@ -179,8 +184,14 @@ class NetworkManager:
         places = await self._places(mode, asked)
         first = places[0].network if places else self._find("none")
         namespace = self._pool.take if create is None else partial(_with_loopback, create)
+        called = Called(container_id, name, hostname)
+        served = any(endpoints.is_user_defined(place.network) for place in places)
         own_namespace = first.name not in ("host", "none")
-        resolv_conf = files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace)
+        resolv_conf = (
+            files.served_resolv_conf(dns, dns_search, dns_options)
+            if served
+            else files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace)
+        )
         made: builtins.list[Endpoint] = []
         if first.name == "host":
             prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(extra_hosts, LOOPBACK))
@@ -193,23 +204,24 @@ class NetworkManager:
                 endpoints.check(place)
             wanted, unpublished = port_requests(ports or {}, exposed, publish_all)
             extra = files.extra_hosts(extra_hosts, _gateway(places))
-            prepared, made = await _attached(lambda: self._attaching.attach(container_id, places, wanted, namespace))
+            prepared, made = await _attached(lambda: self._attaching.attach(called, places, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
             names = files.own_names(hostname, domainname)
             addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
             prepared.hosts = files.hosts(extra, names, addresses)
+            prepared.servers = files.forwarders(dns) if endpoints.gateway_of(places) else []
             prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
         prepared.resolv_conf = resolv_conf
         for position, place in enumerate(places):
-            prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], container_id, name, hostname)
+            prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], called)
             self.tell("connect", place.network, container_id)
         return prepared
 
-    async def connect(self, ref: str, container_id: str, namespace: int, asked: EndpointSettings) -> Connection:
+    async def connect(self, ref: str, called: Called, namespace: int, asked: EndpointSettings) -> Connection:
         """One more place for a container that runs; its holding is the caller's. Raises ``NotFound``, ``InvalidArgument``, ``MobyError``."""
         place = Place(await self._settled(self._find_for(ref)), asked)
         endpoints.check(place)
-        holding, endpoint = await in_thread(lambda: self._attaching.attach_live(container_id, place, namespace))
+        holding, endpoint = await in_thread(lambda: self._attaching.attach_live(called, place, namespace))
         return Connection(place=place, holding=holding, endpoint=endpoint)
 
     async def lead_out(
@@ -221,6 +233,26 @@ class NetworkManager:
         interface = interfaces.get(place.network.name, "") if place else ""
         gateways = [ip_address(text) for text in (settings.gateway, settings.ipv6_gateway) if text]
         await in_thread(lambda: self._attaching.lead_out(namespace, interface, gateways))
+
+    def rename(self, network_id: str, called: Called, given: EndpointSettings) -> builtins.list[str]:
+        """Gives a running container's place the names that it has now; they are answered from the next question on."""
+        network = self._find(network_id)
+        names = endpoints.names_of(Place(network, given), called)
+        if names:
+            addresses = [ip_address(text) for text in (given.ip_address, given.global_ipv6_address) if text]
+            zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+        return names
+
+    def name_service(self, container_id: str, servers: Sequence[str]) -> dict[str, object]:
+        """What a monitor has to know to have the container's questions answered."""
+        frozen = getattr(sys, "frozen", False)
+        program = [sys.executable, name_server.COMMAND] if frozen else [sys.executable, "-P", "-m", name_server.MODULE]
+        folder = str(self._folders.zones)
+        return {"container": container_id, "servers": [*servers], "forwards": bool(servers), "folder": folder, "program": program}
+
+    async def serve_names(self, namespace: int) -> builtins.list[int]:
+        """Sockets of the name service in a running container's namespace."""
+        return await in_thread(lambda: name_sockets.open_in(namespace))
 
     def find(self, ref: str) -> Network:
         """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
@@ -321,8 +353,8 @@ class NetworkManager:
         self._publish("network", action, network.id, {"name": network.name, "type": network.driver})
 
 
-def _settings(place: Place, made: list[Endpoint], container_id: str, name: str, hostname: str) -> EndpointSettings:
-    names = endpoints.names_of(place, name, hostname, container_id)
+def _settings(place: Place, made: list[Endpoint], called: Called) -> EndpointSettings:
+    names = endpoints.names_of(place, called)
     if made:
         return endpoints.settings(place, made[0], names)
     asked = place.asked

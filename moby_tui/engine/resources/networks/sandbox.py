@@ -81,6 +81,10 @@ class Sandbox(msgspec.Struct, kw_only=True):
     netns_fd: int | None = None
     holdings: list[Holding] = msgspec.field(default_factory=list)
     endpoints: dict[str, EndpointSettings] = msgspec.field(default_factory=dict)
+    #: the container's sockets of the name service, where it is in a network that has names
+    name_sockets: list[int] = msgspec.field(default_factory=list)
+    #: the servers that the name service asks; none where questions do not leave the container's networks
+    servers: list[str] = msgspec.field(default_factory=list)
     #: for each network the name of the container's interface
     interfaces: dict[str, str] = msgspec.field(default_factory=dict)
     ports: dict[str, list[PortBinding] | None] = msgspec.field(default_factory=dict)
@@ -121,6 +125,9 @@ class Sandbox(msgspec.Struct, kw_only=True):
             raise failure
 
     def _close_namespace(self) -> None:
+        for descriptor in self.name_sockets:
+            os.close(descriptor)
+        self.name_sockets = []
         if self.netns_fd is not None:
             os.close(self.netns_fd)
             self.netns_fd = None
@@ -131,6 +138,8 @@ class Folders:
 
     def __init__(self, folder: Path) -> None:
         self.lock = folder / "lock"
+        #: what containers are called: see ``names.zone``
+        self.zones = folder / "names"
         self._leases = folder / "leases"
         self._sandboxes = folder / "sandboxes"
 
