@@ -177,7 +177,10 @@ def _asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
     asked = record.networking.endpoints_config if record.networking else None
     if mode.startswith("container:"):
         return {}
-    return {mode: EndpointSettings()} if asked is None else {name: given or EndpointSettings() for name, given in asked.items()}
+    if asked is None:
+        return {mode: EndpointSettings()}
+    # as in Docker, the hardware address is shown once the interface has it
+    return {name: msgspec.structs.replace(given or EndpointSettings(), mac_address="") for name, given in asked.items()}
 
 
 def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:

@@ -15,7 +15,6 @@ from moby_tui.engine.resources.networks.drivers.bridge import lead_out
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.firewall import Firewall, Publication
-from moby_tui.engine.resources.networks.names import sockets, zone
 from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_ports, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.errors import MobyError
@@ -49,6 +48,9 @@ class Attaching:
             made = self._attach_all(sandbox, called, places)
             self._publish(sandbox, places, made, bound)
             if any(endpoints.is_user_defined(place.network) for place in places):
+                # not for containers of the default network, which has no names
+                from moby_tui.engine.resources.networks.names import sockets
+
                 sandbox.name_sockets = sockets.open_in(sandbox.netns_fd)
                 fault.point("network.names served")
         except BaseException as error:
@@ -107,6 +109,8 @@ class Attaching:
             fault.point("network.address leased")
             given_back = [{"unlink": str(leases.path(address.ip))} for address in endpoint.addresses]
             if names := endpoints.names_of(place, called):
+                from moby_tui.engine.resources.networks.names import zone
+
                 given_back.append({"unlink": str(zone.path_of(self._folders.zones, network.id, called.id))})
             holding.write([*driver.undoing(network, endpoint), *given_back])
             fault.point("network.record written")

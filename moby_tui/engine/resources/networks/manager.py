@@ -25,9 +25,6 @@ from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.filters import matches
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.resources.networks.ipam.pools import DEFAULT_POOLS, Pool
-from moby_tui.engine.resources.networks.names import program as name_server
-from moby_tui.engine.resources.networks.names import sockets as name_sockets
-from moby_tui.engine.resources.networks.names import zone
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
@@ -134,6 +131,8 @@ class NetworkManager:
             raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
         await _uninterrupted(lambda: self._driver(network.driver).delete(network))
         self._folders.leases(network.id).remove()
+        from moby_tui.engine.resources.networks.names import zone
+
         zone.remove(self._folders.zones, network.id)
         if store.delete(self._database, network.id):
             self._tell("destroy", network)
@@ -239,12 +238,16 @@ class NetworkManager:
         network = self._find(network_id)
         names = endpoints.names_of(Place(network, given), called)
         if names:
+            from moby_tui.engine.resources.networks.names import zone
+
             addresses = [ip_address(text) for text in (given.ip_address, given.global_ipv6_address) if text]
             zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
         return names
 
     def name_service(self, container_id: str, servers: Sequence[str]) -> dict[str, object]:
         """What a monitor has to know to have the container's questions answered."""
+        from moby_tui.engine.resources.networks.names import program as name_server
+
         frozen = getattr(sys, "frozen", False)
         program = [sys.executable, name_server.COMMAND] if frozen else [sys.executable, "-P", "-m", name_server.MODULE]
         folder = str(self._folders.zones)
@@ -252,6 +255,8 @@ class NetworkManager:
 
     async def serve_names(self, namespace: int) -> builtins.list[int]:
         """Sockets of the name service in a running container's namespace."""
+        from moby_tui.engine.resources.networks.names import sockets as name_sockets
+
         return await in_thread(lambda: name_sockets.open_in(namespace))
 
     def find(self, ref: str) -> Network:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -63,6 +62,8 @@ class Leases:
 
     def remove(self) -> None:
         """Forgets all of them: the network is gone."""
+        import shutil  # not worth its import to whoever only starts a container
+
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _used(self) -> set[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,6 +43,8 @@ def write(
 
 def remove(folder: Path, network_id: str) -> None:
     """Forgets a network that is gone."""
+    import shutil  # not worth its import to whoever only starts a container
+
     shutil.rmtree(folder / network_id, ignore_errors=True)
 
 
