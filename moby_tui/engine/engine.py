@@ -13,7 +13,6 @@ from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
-from moby_tui.engine.networking import NetworkService
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.policy.user_namespaces import Remap
@@ -29,6 +28,7 @@ from moby_tui.engine.system import SystemService
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
+    from moby_tui.engine.networking import NetworkService
     from moby_tui.engine.resources.build.builder import ImageBuilder
     from moby_tui.engine.resources.images.repositories import Repositories
 
@@ -114,7 +114,6 @@ class Engine:
         self.images.cached = self._cached
         self.images.use_signature_policy(self.signature_policy)
         self._networks.list_containers = self.containers.list
-        self.networks = NetworkService(parts)
         await self.images.collect_rubbish()
         await self.containers.settle()
         return self
@@ -125,6 +124,13 @@ class Engine:
         from moby_tui.engine.resources.build import pruning
 
         return pruning.named(self.paths.build_steps)
+
+    @property
+    def networks(self) -> NetworkService:
+        """Made when it is asked for: a container's start asks the manager alone."""
+        from moby_tui.engine.networking import NetworkService
+
+        return NetworkService(self._parts)
 
     @property
     def builder(self) -> ImageBuilder:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 
-from moby_tui.engine.containers import connections
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import EndpointSettings
@@ -34,7 +33,11 @@ class NetworkService:
         return await self._manager.prune(filters=filters)
 
     async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
+        from moby_tui.engine.containers import connections
+
         await connections.connect(self._parts, ref, container, config)
 
     async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
+        from moby_tui.engine.containers import connections
+
         await connections.disconnect(self._parts, ref, container, force=force)

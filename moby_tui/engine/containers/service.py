@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from moby_tui.engine.containers import boot, changes, connections, creation, ending, execs, isolation, logs, orphans, view
+from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
 from moby_tui.engine.containers import start as starting
 from moby_tui.engine.containers import stats as statistics
 from moby_tui.engine.containers import update as updating
@@ -141,6 +141,8 @@ class ContainerService(Runs):
             former = self._parts.store.rename(record.id, name)
         record = self._parts.get(record.id)
         if view.current_state(self._parts, record).alive:
+            from moby_tui.engine.containers import connections
+
             connections.rename(self._parts, record)
         self._parts.event("rename", record, oldName=f"/{former}")
 

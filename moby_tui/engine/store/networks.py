@@ -13,7 +13,7 @@ from moby_tui.schema.base import decode, encode
 from moby_tui.schema.network import Network
 
 #: Name and driver of the predefined networks.
-_PREDEFINED = {"bridge": "bridge", "host": "host", "none": "null"}
+PREDEFINED = {"bridge": "bridge", "host": "host", "none": "null"}
 _SELECT = "SELECT record FROM networks"
 
 
@@ -22,7 +22,7 @@ def load(database: Database) -> list[Network]:
     rows = database.query(f"{_SELECT} ORDER BY name")
     if not rows:
         with database.transaction() as connection:
-            for name, driver in _PREDEFINED.items():
+            for name, driver in PREDEFINED.items():
                 _insert_new(connection, name, driver)
         rows = database.query(f"{_SELECT} ORDER BY name")
     return [decode(row["record"], Network) for row in rows]

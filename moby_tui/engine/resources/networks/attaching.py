@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from moby_tui.engine.kernel import fault, netns
@@ -27,10 +27,10 @@ PORTS = "ports"
 class Attaching:
     """What puts containers into networks, for one engine."""
 
-    def __init__(self, folders: Folders, firewall: Firewall, drivers: Mapping[str, Driver]) -> None:
+    def __init__(self, folders: Folders, firewall: Firewall, driver: Callable[[str], Driver]) -> None:
         self._folders = folders
         self._firewall = firewall
-        self._drivers = drivers
+        self._driver = driver
 
     def attach(
         self, called: Called, places: Sequence[Place], ports: list[PortRequest], create: Callable[[], int]
@@ -77,8 +77,8 @@ class Attaching:
         return bound
 
     def _restore(self, networks: Sequence[Network]) -> None:
-        for name, driver in self._drivers.items():
-            driver.restore([network for network in networks if network.driver == name])
+        for name in {network.driver for network in networks}:
+            self._driver(name).restore([network for network in networks if network.driver == name])
         fault.point("network.bridge there")
 
     def _attach_all(self, sandbox: Sandbox, called: Called, places: Sequence[Place]) -> list[Endpoint]:
@@ -96,7 +96,7 @@ class Attaching:
         """One place. Nothing is left of it where this raises."""
         network = place.network
         assert namespace is not None
-        driver = self._drivers[network.driver]
+        driver = self._driver(network.driver)
         holding = self._folders.claim(called.id, network.id[:12])
         try:
             fault.point("network.record claimed")

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from moby_tui.engine.resources.networks import pools
 from moby_tui.engine.resources.networks.drivers.driver import Subnet
-from moby_tui.engine.resources.networks.ipam import pools
-from moby_tui.engine.resources.networks.ipam.pools import Pool
+from moby_tui.engine.resources.networks.pools import Pool
+from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.errors import Forbidden, InvalidArgument, NotImplementedYet
 from moby_tui.schema.network import Ipam, IpamPool, Network, NetworkCreate
 
-PREDEFINED = ("bridge", "host", "none")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _ENABLE_IPV6 = "com.docker.network.enable_ipv6"
 

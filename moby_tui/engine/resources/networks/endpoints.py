@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from moby_tui.engine.resources.networks.drivers import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
-from moby_tui.engine.resources.networks.ipam.leases import Leases
+from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import IpamPool, Network

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-from moby_tui.engine.resources.networks.creation import PREDEFINED
+from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 from moby_tui.schema.network import Network

@@ -12,19 +12,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_interface
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from moby_tui.engine.resources.images.threads import in_thread
-from moby_tui.engine.resources.networks import creation, endpoints, files, host
+from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
-from moby_tui.engine.resources.networks.drivers.null import HostDriver, NullDriver
 from moby_tui.engine.resources.networks.endpoints import Called, Place
-from moby_tui.engine.resources.networks.filters import matches
 from moby_tui.engine.resources.networks.firewall import Firewall
-from moby_tui.engine.resources.networks.ipam.pools import DEFAULT_POOLS, Pool
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
@@ -35,6 +33,9 @@ from moby_tui.errors import Forbidden, InvalidArgument, NotFound, NotImplemented
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
 from moby_tui.schema.network import Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.pools import Pool
 
 LOOPBACK = IPv4Address("127.0.0.1")
 #: How long the monitors of containers that have ended are waited for, and between looks.
@@ -54,7 +55,7 @@ class Connection(msgspec.Struct):
 class NetworkManager:
     """Implements the client protocol's ``Networks``. ``list_containers`` is set by the engine: the running containers."""
 
-    def __init__(self, paths: Paths, database: Database, publish: Publish, pools: Sequence[Pool] = DEFAULT_POOLS) -> None:
+    def __init__(self, paths: Paths, database: Database, publish: Publish, pools: Sequence[Pool] | None = None) -> None:
         self._database = database
         self._publish = publish
         self._pools = pools
@@ -64,16 +65,18 @@ class NetworkManager:
         self._folders = Folders(paths.networks)
         self._pool = NamespacePool()
         firewall = Firewall(instance)
-        bridges = BridgeDriver(firewall, self._folders.lock, self._bridge_networks, self._folders.published)
-        made: builtins.list[Driver] = [bridges, HostDriver(), NullDriver()]
-        self._drivers = {driver.name: driver for driver in made}
-        self._attaching = Attaching(self._folders, firewall, self._drivers)
+        self._bridges = BridgeDriver(firewall, self._folders.lock, self._bridge_networks, self._folders.published)
+        self._attaching = Attaching(self._folders, firewall, self._driver)
         self.list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None = None
 
     # ---- the client's side
 
     async def list(self, *, filters: Filters | None = None) -> list[Network]:
-        wanted = filters or {}
+        if not filters:
+            return store.load(self._database)
+        from moby_tui.engine.resources.networks.filters import matches
+
+        wanted = filters
         used = await self._used() if "dangling" in wanted else set()
         return [n for n in store.load(self._database) if matches(n, wanted, used=n.name in used or n.id in used)]
 
@@ -89,13 +92,15 @@ class NetworkManager:
 
     async def create(self, asked: NetworkCreate) -> NetworkCreated:
         """Makes a network, on the host too. Raises ``Conflict`` where the name is taken, and what can be wrong with options and subnets."""
+        from moby_tui.engine.resources.networks import creation
+
         network = creation.new_network(asked)
         driver = self._driver(network.driver)
         driver.check(network)
         # the default network has the first pool, whoever comes first
         await self._settled(self._find("bridge"))
         if driver.has_addresses:
-            routes = [route.destination for route in await asyncio.to_thread(host.routes)]
+            routes = await in_thread(_routes)
             store.insert(self._database, lambda others: self._with_subnets(network, others, routes))
         else:
             store.insert(self._database, lambda _: network)
@@ -113,10 +118,12 @@ class NetworkManager:
 
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
         """Removes the networks of users that no container is in or would start in."""
+        from moby_tui.engine.resources.networks.filters import matches
+
         gone = []
         used = await self._used()
         for network in store.load(self._database):
-            if network.name in creation.PREDEFINED or network.name in used or network.id in used:
+            if network.name in store.PREDEFINED or network.name in used or network.id in used:
                 continue
             if matches(network, filters or {}):
                 await self._remove(network)
@@ -124,7 +131,7 @@ class NetworkManager:
         return NetworksPruned(networks_deleted=gone or None)
 
     async def _remove(self, network: Network) -> None:
-        if network.name in creation.PREDEFINED:
+        if network.name in store.PREDEFINED:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
         if members := await self._members(network):
             told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
@@ -303,10 +310,15 @@ class NetworkManager:
         return [Place(await self._settled(place.network), place.asked) for place in places]
 
     def _driver(self, name: str) -> Driver:
-        try:
-            return self._drivers[name]
-        except KeyError:
-            raise NotFound(f"could not find plugin {name} in v1 plugin registry: plugin not found") from None
+        """The driver of this name; what few networks have is imported when it is asked for. Raises ``NotFound``."""
+        if name == self._bridges.name:
+            return self._bridges
+        from moby_tui.engine.resources.networks.drivers.null import HostDriver, NullDriver
+
+        for driver in (HostDriver(), NullDriver()):
+            if driver.name == name:
+                return driver
+        raise NotFound(f"could not find plugin {name} in v1 plugin registry: plugin not found")
 
     def _find(self, ref: str) -> Network:
         networks = store.load(self._database)
@@ -334,7 +346,7 @@ class NetworkManager:
         """The default bridge network gets its subnet for good when it is first used."""
         if network.name != "bridge" or network.ipam.config:
             return network
-        taken = [route.destination for route in await asyncio.to_thread(host.routes)]
+        taken = await in_thread(_routes)
         others = store.load(self._database)
         return store.update(self._database, network.id, lambda row: self._settle(row, others, taken))
 
@@ -351,11 +363,21 @@ class NetworkManager:
         self._with_subnets(network, others, taken)
 
     def _with_subnets(self, network: Network, others: Sequence[Network], taken: Sequence[Subnet]) -> Network:
-        creation.give_subnets(network, taken, others, self._pools, self._seed)
+        from moby_tui.engine.resources.networks import creation
+        from moby_tui.engine.resources.networks.pools import DEFAULT_POOLS
+
+        creation.give_subnets(network, taken, others, self._pools or DEFAULT_POOLS, self._seed)
         return network
 
     def _tell(self, action: str, network: Network) -> None:
         self._publish("network", action, network.id, {"name": network.name, "type": network.driver})
+
+
+def _routes() -> list[Subnet]:
+    """Where the host's routes lead."""
+    from moby_tui.engine.resources.networks import host
+
+    return [route.destination for route in host.routes()]
 
 
 def _settings(place: Place, made: list[Endpoint], called: Called) -> EndpointSettings:

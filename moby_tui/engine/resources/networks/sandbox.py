@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.kernel.netlink import run_teardown
-from moby_tui.engine.resources.networks.ipam.leases import Leases
+from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import EndpointSettings, PortBinding
 
@@ -154,7 +154,9 @@ class Folders:
         path = self._sandboxes / container_id / name
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # the monitor of the last run may remove the folder between the two looks that ``exist_ok`` takes
+            with suppress(FileExistsError):
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if (descriptor := _lock(path, os.O_CREAT | os.O_EXCL)) is not None:
                 return Holding(name=name, path=path, descriptor=descriptor)
             if (descriptor := _lock(path)) is not None:

@@ -15,7 +15,6 @@ from typing import ClassVar
 
 from moby_tui.engine.kernel import fault, netns, rtnetlink
 from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request, send
-from moby_tui.engine.resources.networks import host
 from moby_tui.engine.resources.networks.drivers import bridge_options
 from moby_tui.engine.resources.networks.drivers.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
@@ -103,6 +102,8 @@ class BridgeDriver:
 
     def _make_interface(self, options: BridgeOptions) -> None:
         """The bridge with the gateways' addresses, up. What is there already is left so."""
+        from moby_tui.engine.resources.networks import host  # once for each bridge and boot
+
         own = _own_addresses(options)
         mac = b"\x02\x42" + own[0].ip.packed[-4:] if own else b"\x02\x42" + os.urandom(4)
         mtu = options.mtu or min([_ETHERNET_MTU, *host.sizes_to_the_world()])
