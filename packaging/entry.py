@@ -31,10 +31,10 @@ def main() -> None:
 
         unpacker.main(sys.argv[2])
         return
-    if sys.argv[1:2] == ["__links__"]:  # moby_tui.engine.resources.networks.host.COMMAND
-        from moby_tui.engine.resources.networks import links
+    if sys.argv[1:2] == ["__names__"]:  # moby_tui.engine.resources.networks.names.program.COMMAND
+        from moby_tui.engine.resources.networks.names import server
 
-        links.main(sys.argv[2])
+        server.main(*sys.argv[2:])
         return
     from moby_tui.__main__ import main as command_line
 

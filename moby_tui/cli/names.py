@@ -47,7 +47,15 @@ IMAGE = {
     "tag": "images",
     "verify": "provenance",
 }
-NETWORK = {"inspect": "inspect:network", "ls": "networks"}
+NETWORK = {
+    "connect": "networks",
+    "create": "networks",
+    "disconnect": "networks",
+    "inspect": "inspect:network",
+    "ls": "networks",
+    "prune": "prune:network",
+    "rm": "networks",
+}
 VOLUME = {"create": "volumes", "inspect": "inspect:volume", "ls": "volumes", "prune": "prune:volume", "rm": "volumes"}
 SYSTEM = {"df": "disk", "events": "events", "info": "system", "prune": "prune:system", "recover": "recover"}
 

@@ -30,6 +30,7 @@ from moby_tui.engine.system import SystemService
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
+    from moby_tui.engine.networking import NetworkService
     from moby_tui.engine.recovery import Recovered
     from moby_tui.engine.resources.build.builder import ImageBuilder
     from moby_tui.engine.resources.images.repositories import Repositories
@@ -93,12 +94,12 @@ class Engine:
         self.events = EventBus(self.paths.journal)
         self.images = ImageManager(self.paths, self._database, publish)
         self.volumes = VolumeManager(self.paths, self._database, publish, lambda name: self.containers.using_volume(name))
-        self.networks = NetworkManager(self.paths, self._database, publish)
+        self._networks = NetworkManager(self.paths, self._database, publish)
         parts = Parts(
             paths=self.paths,
             store=ContainerStore(self._database),
             images=self.images,
-            networks=self.networks,
+            networks=self._networks,
             volumes=self.volumes,
             launcher=self._launcher,
             runtimes=self.runtimes,
@@ -125,7 +126,7 @@ class Engine:
         self.images.used_by = self.containers.using_image
         self.images.cached = self._cached
         self.images.use_signature_policy(self.signature_policy)
-        self.networks.list_containers = self.containers.list
+        self._networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle(unborn)
         return self
@@ -167,6 +168,13 @@ class Engine:
         return pruning.named(self.paths.build_steps)
 
     @property
+    def networks(self) -> NetworkService:
+        """Made when it is asked for: a container's start asks the manager alone."""
+        from moby_tui.engine.networking import NetworkService
+
+        return NetworkService(self._parts)
+
+    @property
     def builder(self) -> ImageBuilder:
         """Made when it is asked for: few who open an engine build with it."""
         if self._builder is None:
@@ -195,7 +203,7 @@ class Engine:
             self.events.close()
             self._launcher.close()
             await self.images.close()
-            self.networks.close()
+            self._networks.close()
             self._database.close()
             self._database = None
         await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from moby_tui.schema.base import Wire
+from moby_tui.schema.container import EndpointSettings
 
 
 class IpamPool(Wire, kw_only=True):
@@ -46,3 +47,49 @@ class Network(Wire, kw_only=True):
     containers: dict[str, NetworkContainer] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+
+
+class ConfigReference(Wire, kw_only=True):
+    network: str = ""
+
+
+class NetworkCreate(Wire, kw_only=True):
+    """Body of ``POST /networks/create``."""
+
+    name: str = ""
+    check_duplicate: bool = False
+    driver: str = ""
+    scope: str = ""
+    enable_ipv4: bool | None = field(default=None, name="EnableIPv4")
+    enable_ipv6: bool | None = field(default=None, name="EnableIPv6")
+    ipam: Ipam | None = field(default=None, name="IPAM")
+    internal: bool = False
+    attachable: bool = False
+    ingress: bool = False
+    config_only: bool = False
+    config_from: ConfigReference | None = None
+    options: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+
+
+class NetworkCreated(Wire, kw_only=True):
+    id: str = ""
+    warning: str = ""
+
+
+class NetworkConnect(Wire, kw_only=True):
+    """Body of ``POST /networks/{id}/connect``."""
+
+    container: str = ""
+    endpoint_config: EndpointSettings | None = None
+
+
+class NetworkDisconnect(Wire, kw_only=True):
+    """Body of ``POST /networks/{id}/disconnect``."""
+
+    container: str = ""
+    force: bool = False
+
+
+class NetworksPruned(Wire, kw_only=True):
+    networks_deleted: list[str] | None = None

@@ -61,7 +61,6 @@ def test_the_names_of_the_machine(box: Cli) -> None:
         (("--pull", "sometimes"), "use always, missing or never"),
         (("--cgroup-parent", "../up"), "invalid cgroup parent: ../up"),
         (("--memory-reservation", "1k"), "Minimum memory reservation allowed is 6MB"),
-        (("--link-local-ip", "169.254.1.1"), "--link-local-ip"),
         (
             ("--storage-opt", "size=1g"),
             "--storage-opt size cannot be had: the data root must lie on xfs or ext4 with project quotas",

@@ -27,6 +27,7 @@ from moby_tui.schema.container import (
     PortBinding,
     RestartPolicy,
 )
+from moby_tui.schema.network import NetworkCreate
 
 T = TypeVar("T")
 Request = dict[str, Any]
@@ -44,6 +45,7 @@ class Life:
 
     def __init__(self, engine: Client, port: int, *, runtime: str = "") -> None:
         self.containers = engine.containers
+        self.networks = engine.networks
         self._port = port
         self._runtime = runtime
         #: errors that a person is meant to see
@@ -148,6 +150,20 @@ class Life:
                 return
             await asyncio.sleep(0.02)
 
+    async def connected(self) -> None:
+        """A container in a network of the user's, connected to another while it runs, and disconnected."""
+        for name in ("front", "back"):
+            await self.step("network create", self.networks.create(NetworkCreate(name=name)))
+        ident = await self.create("sleep", "60", published=True, mode="front")
+        if ident is not None:
+            await self.start(ident)
+            await self.step("network connect", self.networks.connect("back", ident))
+            await self.step("network disconnect", self.networks.disconnect("back", ident))
+            await self.step("network connect again", self.networks.connect("back", ident))
+            await self.step("remove", self.containers.remove(ident, force=True))
+        for name in ("front", "back"):
+            await self.step("network remove", self.networks.remove(name))
+
     async def failing(self) -> None:
         """A container that does not start."""
         ident = await self.create("no-such-command", mode="none")
@@ -169,6 +185,7 @@ async def life(request: Request) -> dict[str, Any]:
         await told.short()
         await told.apart()
         await told.restarting()
+        await told.connected()
         await told.failing()
         return {"said": told.said, "wrong": told.wrong}
 
@@ -196,6 +213,7 @@ async def served(request: Request) -> dict[str, Any]:
     if await told.step("connect", _connected(client)):
         await told.long()
         await told.short()
+        await told.connected()
         await client.close()
     with suppress(ProcessLookupError):
         os.kill(request["daemon"], signal.SIGTERM)
@@ -264,6 +282,8 @@ async def reconcile(request: Request) -> dict[str, Any]:
                 # it went with its end while it was looked at
                 del told.said[said:]
             await told.step("remove by force", _remove(engine, row.id))
+        for network in await engine.networks.list(filters={"type": ["custom"]}):
+            await told.step("network remove", engine.networks.remove(network.id))
         if left := await engine.containers.list(all=True):
             told.wrong.append(f"rows: {[row.id for row in left]}")
         _check_port(request["port"], told.wrong)

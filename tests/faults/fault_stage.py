@@ -119,7 +119,8 @@ class Stage:
             paths.staging,
             paths.volumes,
             paths.networks / "sandboxes",
-            paths.networks / "bridge" / "leases",
+            *(paths.networks / "leases").glob("*/"),
+            *(paths.networks / "names").glob("*/"),
         ):
             for path in folder.iterdir() if folder.exists() else ():
                 if path.name != ".lock":
@@ -129,7 +130,10 @@ class Stage:
         bridge = f"moby-{paths.instance}"
         yield from (f"link {line}" for line in links.splitlines() if "veth" in line and f"master {bridge}" in line)
         table = subprocess.run(["nft", "list", "table", "ip", bridge], capture_output=True, text=True, check=False).stdout
-        yield from (f"nft {entry}" for entry in re.findall(r"elements = \{.*?\}", table, re.S))
+        maps = [part for part in re.split(r"\n\t(?=map|set|chain)", table) if part.startswith("map")]
+        yield from (f"nft {entry}" for part in maps for entry in re.findall(r"elements = \{.*?\}", part, re.S))
+        yield from (f"link {line}" for line in links.splitlines() if ": br-" in line)
+        yield from (f"nft {name}" for name in re.findall(r'"(br-[0-9a-f]{12})"', table))
         for pid in leaks._with_environment(leaks.ROOT, str(self.folder)):
             if pid != self._actor.pid:
                 yield f"process {pid}: {_name(pid)}"

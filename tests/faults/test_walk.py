@@ -17,7 +17,7 @@ LEAVES_VOLUMES = ("create.", "database.", "kill.")
 #: The steps of processes that outlive a daemon.
 NOT_THE_DAEMON_S = ("monitor.", "standby.", "restart.", "runtime.", "settle.")
 #: The steps of a start, for which the launcher is needed.
-OF_A_START = ("start.", "network.", "launcher.", "standby.", "monitor.", "exec.")
+OF_A_START = ("start.", "network.", "connect.", "launcher.", "standby.", "monitor.", "exec.")
 COMMANDS = {
     "run": ["run", "--rm", "-p", "127.0.0.1:{port}:80", "busybox", "echo", "hello"],
     "run detached": ["run", "-d", "--init", "--name", "made", "busybox", "sleep", "60"],

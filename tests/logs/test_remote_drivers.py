@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from moby_tui.engine.kernel.loop import Loop
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.logs.destination import open_log, open_sink
 from moby_tui.engine.runtime.logs.options import Subject, resolve
 from moby_tui.engine.runtime.logs.settings import LogSettings
-from moby_tui.engine.runtime.loop import Loop
 
 SUBJECT = Subject(id="ab" * 32, name="web", image="busybox", image_id="sha256:fe", command="sh", labels={"tier": "front"}, env=[])
 HOST = re.escape(socket.gethostname())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -47,7 +48,9 @@ async def test_teardown_by_bytes_leaves_nothing(engine):
     steps, descriptors = json.loads(json.dumps(container.teardown)), [os.dup(fd) for fd in container.keep_fds]
     container.close()
     run_teardown(steps, descriptors)
-    os.close(descriptors[0])
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
     assert engine.elements() == [] and engine.ports_of_bridge() == [] and engine.leases() == [] and engine.records() == []
     run_teardown(steps, [])
     again = await engine.start(ports=publish("28080"))
@@ -160,7 +163,7 @@ async def test_release_after_a_failed_wiring(engine, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError(5, "no luck")
 
-    monkeypatch.setattr("moby_tui.engine.resources.networks.bridge.Bridge._configure_inside", fail)
+    monkeypatch.setattr("moby_tui.engine.resources.networks.drivers.bridge.configure", fail)
     opened = descriptors()
     with pytest.raises(MobyError, match="no luck"):
         await engine.start(ports=publish("28080"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import socket
 import subprocess
@@ -87,6 +88,8 @@ class Engine:
         self.sandboxes: list[Sandbox] = []
 
     async def start(self, mode: str = "bridge", container_id: str = "", **options: object) -> Sandbox:
+        if "endpoint" in options:
+            options["asked"] = {mode: options.pop("endpoint")}
         sandbox = await self.manager.prepare(container_id or secrets.token_hex(32), mode, **options)  # type: ignore[arg-type]
         self.sandboxes.append(sandbox)
         return sandbox
@@ -95,16 +98,18 @@ class Engine:
         return run(f"nft list table ip {self.name}")
 
     def elements(self) -> list[str]:
-        return [line for line in self.ruleset().splitlines() if "elements" in line]
+        """What the maps of published ports hold, one entry for each map that holds anything."""
+        maps = [part for part in self.ruleset().split("\tmap ")[1:] if part.startswith("published")]
+        return [part for part in maps if "elements" in part.partition("}\n\n")[0]]
 
     def ports_of_bridge(self) -> list[str]:
         return [line.split(":")[1].strip() for line in run(f"ip -o link show master {self.name}").splitlines()]
 
     def leases(self) -> list[str]:
-        return sorted(path.name for path in (self.paths.networks / "bridge" / "leases").iterdir())
+        return sorted(path.name for path in self.paths.networks.glob("leases/*/*"))
 
     def records(self) -> list[str]:
-        return [path.name for path in (self.paths.networks / "sandboxes").iterdir()]
+        return sorted({path.parent.name for path in self.paths.networks.glob("sandboxes/*/*")})
 
     def close(self) -> None:
         for sandbox in self.sandboxes:
@@ -112,7 +117,11 @@ class Engine:
                 sandbox.release()
         self.database.close()
         subprocess.run(["ip", "link", "delete", self.name], capture_output=True)
-        subprocess.run(["nft", "delete", "table", "ip", self.name], capture_output=True)
+        for link in json.loads(run("ip -j link show type bridge")):
+            if link["ifname"].startswith("br-"):
+                subprocess.run(["ip", "link", "delete", link["ifname"]], capture_output=True)
+        for family in ("ip", "ip6"):
+            subprocess.run(["nft", "delete", "table", family, self.name], capture_output=True)
 
 
 def address(sandbox: Sandbox) -> str:

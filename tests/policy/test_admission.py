@@ -158,7 +158,6 @@ def test_an_image_is_needed() -> None:
 @pytest.mark.parametrize(
     ("host", "option"),
     [
-        ({"network_mode": "mine"}, "--network mine"),
         ({"links": ["a:b"]}, "--link"),
     ],
 )
@@ -197,8 +196,8 @@ def test_addresses_need_a_network_of_ones_own() -> None:
     for endpoint in (EndpointSettings(aliases=["a"]), EndpointSettings(ipam_config=EndpointIpamConfig(ipv4_address="10.0.0.1"))):
         with pytest.raises(InvalidArgument, match=r"user[- ]defined networks"):
             check(networking_config=NetworkingConfig(endpoints_config={"bridge": endpoint}))
-    with pytest.raises(NotImplementedYet, match="--network other"):
-        check(networking_config=NetworkingConfig(endpoints_config={"other": None}))
+    with pytest.raises(NotImplementedYet, match="--link"):
+        check(networking_config=NetworkingConfig(endpoints_config={"other": EndpointSettings(links=["db"])}))
 
 
 def test_ports_of_the_host_network_are_told_about() -> None:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from moby_tui.engine.runtime.loop import READ, Loop
+from moby_tui.engine.kernel.loop import READ, Loop
 
 
 def _readable() -> int:

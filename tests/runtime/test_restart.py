@@ -86,7 +86,7 @@ def test_stopped_is_not_started_again_even_if_unhealthy() -> None:
 
 
 def test_set_clock_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    from moby_tui.engine.runtime.loop import Loop
+    from moby_tui.engine.kernel.loop import Loop
 
     loop = Loop()
     called: list[float] = []
@@ -99,7 +99,7 @@ def test_set_clock_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cancelled_timer_is_not_called() -> None:
-    from moby_tui.engine.runtime.loop import Loop
+    from moby_tui.engine.kernel.loop import Loop
 
     loop = Loop()
     called: list[int] = []

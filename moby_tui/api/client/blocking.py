@@ -22,6 +22,7 @@ from moby_tui.schema.container import (
     ContainerSummary,
     ContainerUpdate,
     ContainerUpdated,
+    EndpointSettings,
     ExecCreate,
     ExecInspect,
     ExecStart,
@@ -44,7 +45,7 @@ from moby_tui.schema.image import (
     RegistryAuth,
     SearchResult,
 )
-from moby_tui.schema.network import Network
+from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
 from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
@@ -184,6 +185,11 @@ class Images(Protocol):
 class Networks(Protocol):
     def list(self, *, filters: Filters | None = None) -> list[Network]: ...
     def inspect(self, ref: str) -> Network: ...
+    def create(self, config: NetworkCreate) -> NetworkCreated: ...
+    def remove(self, ref: str) -> None: ...
+    def prune(self, *, filters: Filters | None = None) -> NetworksPruned: ...
+    def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None: ...
+    def disconnect(self, ref: str, container: str, *, force: bool = False) -> None: ...
 
 
 class Volumes(Protocol):

@@ -141,9 +141,12 @@ class Session:
             return await self.read(await self.open(method, path, query), kind)
         return await self.read(await self.open_json(method, path, query, document), kind)
 
-    async def send(self, method: str, path: str, query: Mapping[str, object] | None = None) -> None:
-        """A request whose answer says nothing more than its status."""
-        exchange = await self.open(method, path, query)
+    async def send(self, method: str, path: str, query: Mapping[str, object] | None = None, document: object = None) -> None:
+        """A request whose answer says nothing more than its status, with a JSON body where there is a document."""
+        if document is None:
+            exchange = await self.open(method, path, query)
+        else:
+            exchange = await self.open_json(method, path, query, document)
         await exchange.close()
 
     async def lines(self, exchange: Exchange, kind: type[T]) -> AsyncGenerator[T, None]:

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from moby_tui.api.client.ours import ours
 from moby_tui.schema.base import Filters
+from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.network import Network
+from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
@@ -29,6 +30,23 @@ class RemoteNetworks:
 
     async def inspect(self, ref: str) -> Network:
         return await self._session.get(f"/networks/{quote(ref, safe='')}", Network)
+
+    async def create(self, config: NetworkCreate) -> NetworkCreated:
+        return await self._session.ask("POST", "/networks/create", NetworkCreated, None, config)
+
+    async def remove(self, ref: str) -> None:
+        await self._session.send("DELETE", f"/networks/{quote(ref, safe='')}")
+
+    async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
+        return await self._session.ask("POST", "/networks/prune", NetworksPruned, {"filters": filters})
+
+    async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
+        body = NetworkConnect(container=container, endpoint_config=config)
+        await self._session.send("POST", f"/networks/{quote(ref, safe='')}/connect", None, body)
+
+    async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
+        body = NetworkDisconnect(container=container, force=force)
+        await self._session.send("POST", f"/networks/{quote(ref, safe='')}/disconnect", None, body)
 
 
 class RemoteVolumes:

@@ -22,6 +22,7 @@ from moby_tui.schema.container import (
     ContainerSummary,
     ContainerUpdate,
     ContainerUpdated,
+    EndpointSettings,
     ExecCreate,
     ExecInspect,
     ExecStart,
@@ -43,7 +44,7 @@ from moby_tui.schema.image import (
     RegistryAuth,
     SearchResult,
 )
-from moby_tui.schema.network import Network
+from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
 from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
@@ -239,6 +240,11 @@ class Images(Protocol):
 class Networks(Protocol):
     async def list(self, *, filters: Filters | None = None) -> list[Network]: ...
     async def inspect(self, ref: str) -> Network: ...
+    async def create(self, config: NetworkCreate) -> NetworkCreated: ...
+    async def remove(self, ref: str) -> None: ...
+    async def prune(self, *, filters: Filters | None = None) -> NetworksPruned: ...
+    async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None: ...
+    async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None: ...
 
 
 class Volumes(Protocol):

@@ -162,6 +162,21 @@ def volume(
     )
 
 
+@app.command("network")
+def network(force: Force = False, filter: Filter = None, dry_run: DryRun = False) -> None:
+    """Remove all unused networks."""
+    from moby_tui.cli.output.objects import confirm
+    from moby_tui.cli.values.filters import parse_filters
+
+    filters = parse_filters(filter or [])
+    if dry_run:
+        unused = session.call(lambda client: client.networks.list(filters={**filters, "dangling": ["true"]}))
+        _tell("Would delete networks:", sorted(network.name for network in unused))
+    elif confirm("This will remove all custom networks not used by at least one container.", forced=force):
+        done = session.call(lambda client: client.networks.prune(filters=filters))
+        _tell("Deleted Networks:", done.networks_deleted or [])
+
+
 @app.command("builder")
 def builder(
     force: Force = False,

@@ -3,10 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 
 from moby_tui.cli.values import comma
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings
+from moby_tui.schema.network import Ipam, IpamPool
+
+
+def ipam(
+    driver: str,
+    options: dict[str, str],
+    subnets: Sequence[str],
+    ranges: Sequence[str],
+    gateways: Sequence[str],
+    auxiliary: dict[str, str],
+) -> Ipam:
+    """The address pools of ``network create``: ranges, gateways and auxiliary addresses go to the subnet that they lie in.
+
+    Raises ``InvalidArgument`` for what lies in none, or in one that has it already. The texts are docker's.
+    """
+    if len(subnets) < len(ranges) or len(subnets) < len(gateways):
+        raise InvalidArgument("every ip-range or gateway must have a corresponding subnet")
+    pools = {subnet: IpamPool(subnet=subnet) for subnet in subnets}
+    for wanted in ranges:
+        pool = _pool_of(pools, wanted, f"no matching subnet for range {wanted}")
+        if pool.ip_range:
+            raise InvalidArgument(
+                f"cannot configure multiple ranges ({wanted}, {pool.ip_range}) on the same subnet ({pool.subnet})"
+            )
+        pool.ip_range = wanted
+    for gateway in gateways:
+        pool = _pool_of(pools, gateway, f"no matching subnet for gateway {gateway}")
+        if pool.gateway:
+            raise InvalidArgument(
+                f"cannot configure multiple gateways ({gateway}, {pool.gateway}) for the same subnet ({pool.subnet})"
+            )
+        pool.gateway = gateway
+    for name, address in auxiliary.items():
+        pool = _pool_of(pools, address, f"no matching subnet for aux-address {address}")
+        pool.auxiliary_addresses = {**(pool.auxiliary_addresses or {}), name: address}
+    return Ipam(driver=driver, options=options or None, config=list(pools.values()))
+
+
+def _pool_of(pools: dict[str, IpamPool], wanted: str, lost: str) -> IpamPool:
+    try:
+        first = ip_network(wanted, strict=False).network_address
+        return next(pool for subnet, pool in pools.items() if first in ip_network(subnet, strict=False))
+    except (ValueError, StopIteration) as error:
+        raise InvalidArgument(lost) from error
 
 
 def _set(endpoint: EndpointSettings, key: str, value: str) -> None:

@@ -8,19 +8,25 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerCreate, EndpointSettings, NetworkingConfig
 
 _DEFAULT = "bridge"
-_WITHOUT_OWN = ("host", "container")
+_WITHOUT_OWN = ("host", "container", "none")
 
 
 def settle(asked: ContainerCreate) -> NetworkingConfig | None:
-    """``default`` is the bridge; a hardware address for the whole container is that of its first network. Raises ``InvalidArgument``."""
+    """``default`` is the bridge; a hardware address for the whole container is that of its first network, which is among the places.
+
+    Raises ``InvalidArgument``.
+    """
     given = (asked.networking_config and asked.networking_config.endpoints_config) or {}
     endpoints = {_name(name): endpoint for name, endpoint in given.items()}
     mode = _name(asked.host_config.network_mode)
     first = endpoints.get(mode)
-    if mode.partition(":")[0] in _WITHOUT_OWN and (asked.mac_address or (first and first.mac_address)):
+    alone = mode.partition(":")[0] in _WITHOUT_OWN
+    if alone and (asked.mac_address or (first and first.mac_address)):
         raise InvalidArgument("conflicting options: mac-address and the network mode")
     if asked.mac_address:
         endpoints[mode] = _with_address(first or EndpointSettings(), asked.mac_address)
+    elif not alone:
+        endpoints.setdefault(mode, EndpointSettings())
     return NetworkingConfig(endpoints_config=endpoints) if endpoints else None
 
 

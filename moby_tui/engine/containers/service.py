@@ -143,6 +143,9 @@ class ContainerService(Runs):
             former = self._parts.store.rename(record.id, name)
         renamed = self._parts.get(record.id)
         if self._parts.state(renamed).alive:
+            from moby_tui.engine.containers import connections
+
+            connections.rename(self._parts, renamed)
             # one that ends just now, or does not answer, is renamed all the same
             with suppress(MobyError):
                 await self._parts.request(renamed, op="rename", name=name)

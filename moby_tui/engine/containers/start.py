@@ -38,6 +38,8 @@ class NetworkState(msgspec.Struct):
 
     endpoints: dict[str, EndpointSettings]
     ports: dict[str, list[PortBinding] | None]
+    #: for each network the name of the container's interface
+    interfaces: dict[str, str] = {}
 
 
 async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, trees: Mapping[str, int] | None = None) -> None:
@@ -140,14 +142,15 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
     host, config = record.host_config, record.config
     if "network" in isolation.joined:
         return Sandbox(netns_fd=isolation.joined.pop("network"))
-    endpoints = (record.networking.endpoints_config if record.networking else None) or {}
+    endpoints = record.networking.endpoints_config if record.networking else None
     mode = "none" if config.network_disabled else host.network_mode
     return await parts.networks.prepare(
         record.id,
         mode,
+        name=record.name,
         hostname=config.hostname,
         domainname=config.domainname,
-        endpoint=endpoints.get(mode),
+        asked=endpoints,
         ports=host.port_bindings or {},
         exposed=list(config.exposed_ports or {}),
         publish_all=host.publish_all_ports,
@@ -195,7 +198,9 @@ async def _launch(
     order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
     order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
     order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
-    kept = [*sandbox.keep_fds, *isolation.kept, *isolation.volumes.values()]
+    if sandbox.name_sockets:
+        order.names = parts.networks.name_service(record.id, sandbox.servers)
+    kept = [*sandbox.keep_fds, *sandbox.name_sockets, *isolation.kept, *isolation.volumes.values()]
     descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]
     await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")
@@ -221,7 +226,10 @@ def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbo
     for path in (files.hostname, files.hosts, files.resolv_conf):
         path.chmod(0o644)
     files.execs.mkdir(mode=0o700, exist_ok=True)
-    network = NetworkState(sandbox.endpoints, sandbox.ports)
+    write_network(files, NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces))
+
+
+def write_network(files: ContainerPaths, network: NetworkState) -> None:
     (files.run / "network.json").write_bytes(msgspec.json.encode(network))
 
 
@@ -265,7 +273,7 @@ def _order(
         console_size=host.console_size or [0, 0],
         seccomp=seccomp,
         auto_remove=host.auto_remove,
-        teardown=sandbox.teardown,
+        holdings=[{"name": h.name, "teardown": h.teardown, "count": len(h.descriptors)} for h in sandbox.holdings],
         exit_events=_exit_events(parts, record, sandbox),
         joined=joined,
         trees=trees,

@@ -180,7 +180,13 @@ def _apparmor_profile(files: ContainerPaths) -> str:
 def _asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
     """A container that does not run has places in its networks, and nothing in them; one in another's has none of its own."""
     mode = record.host_config.network_mode
-    return {} if mode.startswith("container:") else {mode: EndpointSettings()}
+    asked = record.networking.endpoints_config if record.networking else None
+    if mode.startswith("container:"):
+        return {}
+    if asked is None:
+        return {mode: EndpointSettings()}
+    # as in Docker, the hardware address is shown once the interface has it
+    return {name: msgspec.structs.replace(given or EndpointSettings(), mac_address="") for name, given in asked.items()}
 
 
 def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:

@@ -122,8 +122,9 @@ def send(protocol: int, data: bytes) -> None:
 def run_teardown(instructions: Iterable[Mapping[str, Any]], descriptors: Sequence[int] = ()) -> None:
     """Undoes a container's network by the instructions made with it, in their order; what is undone already is passed over.
 
-    An instruction is one of ``{"netlink": protocol, "data": messages in hex}``, ``{"close": index into descriptors}`` and
-    ``{"unlink": path}``. Every one is tried; the first failure is raised (``OSError``) at the end.
+    An instruction is one of ``{"netlink": protocol, "data": messages in hex}``, ``{"close": index into descriptors}``,
+    ``{"unlink": path}`` and ``{"rmdir": path}``, which leaves a folder that is not empty.
+    Every one is tried; the first failure is raised (``OSError``) at the end.
     """
     failure: OSError | None = None
     for instruction in instructions:
@@ -141,8 +142,18 @@ def _undo(instruction: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         send(instruction["netlink"], bytes.fromhex(instruction["data"]))
     elif "unlink" in instruction:
         os.unlink(instruction["unlink"])
+    elif "rmdir" in instruction:
+        _remove_empty(instruction["rmdir"])
     elif instruction["close"] < len(descriptors):
         os.close(descriptors[instruction["close"]])
+
+
+def _remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
 
 
 def _messages(data: bytes) -> Iterable[tuple[int, int, bytes]]:

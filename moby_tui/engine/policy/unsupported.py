@@ -14,11 +14,8 @@ _HOST = {
     "links": "--link",
 }
 _ENDPOINT = {
-    "driver_opts": "--network driver-opt",
-    "gw_priority": "--network gw-priority",
     "links": "--link",
 }
-_NETWORKS = frozenset({"", "default", "bridge", "host", "none"})
 
 
 def refuse(asked: ContainerCreate) -> None:
@@ -36,14 +33,9 @@ def _refuse_fields(holder: HostConfig | EndpointSettings, options: dict[str, str
 
 def _refuse_networks(asked: ContainerCreate) -> None:
     endpoints = (asked.networking_config and asked.networking_config.endpoints_config) or {}
-    for name in (asked.host_config.network_mode, *endpoints):
-        if name not in _NETWORKS and not name.startswith("container:"):
-            raise _not_yet(f"--network {name}")
     for endpoint in endpoints.values():
         if endpoint is not None:
             _refuse_fields(endpoint, _ENDPOINT)
-            if endpoint.ipam_config is not None and endpoint.ipam_config.link_local_ips:
-                raise _not_yet("--link-local-ip")
 
 
 def _not_yet(option: str) -> NotImplementedYet:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from moby_tui.engine.kernel import fault, unix_socket
+from moby_tui.engine.kernel.loop import READ
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.failure import StartFailure, say
-from moby_tui.engine.runtime.loop import READ
 
 #: Whoever attached before the start may be stopped; the start does not wait longer for it.
 _ATTACH_SECONDS = 1.0
@@ -22,7 +22,7 @@ _ATTACH_SECONDS = 1.0
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
 #: What may be asked of a container that waits for its restart.
-_WHILE_RESTARTING = ("signal", "policy", "rename")
+_WHILE_RESTARTING = ("signal", "policy", "rename", "adopt", "release", "names")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +119,9 @@ class Control:
             "policy": self._change_policy,
             "update": self._update,
             "rename": self._rename,
+            "adopt": self._adopt,
+            "release": self._release,
+            "names": self._serve_names,
         }
         operation = operations.get(str(request.get("op")))
         if operation is not None and self._is_restarting and request["op"] not in _WHILE_RESTARTING:
@@ -220,6 +223,33 @@ class Control:
         self._monitor.run.update(resources)
         _done(connection)
 
+    def _adopt(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """Takes over what was made of the container's network: its descriptors come once it has been granted."""
+        name = str(request["name"])
+        if name in self._monitor.holdings.names:
+            raise StartFailure("conflict", f"holding {name} is there already")
+        descriptors = _receive_granted(connection, int(str(request["count"])))
+        self._monitor.holdings.add(name, request["teardown"], descriptors)
+        fault.point("monitor.holding adopted")
+        _done(connection)
+
+    def _serve_names(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """The container has come into its first network that has names; another set of sockets is not needed."""
+        names, asked = self._monitor.names, request["names"]
+        descriptors = _receive_granted(connection, 2)
+        if names is None and isinstance(asked, dict):
+            self._monitor.serve_names(asked, descriptors)
+        else:
+            for fd in descriptors:
+                os.close(fd)
+        _done(connection)
+
+    def _release(self, connection: socket.socket, request: dict[str, object]) -> None:
+        if not self._monitor.holdings.release(str(request["name"])):
+            raise StartFailure("conflict", f"holding {request['name']} is not there")
+        fault.point("monitor.holding released")
+        _done(connection)
+
 
 def _read_request(connection: socket.socket) -> dict[str, object]:
     data = bytearray()
@@ -234,6 +264,19 @@ def _read_request(connection: socket.socket) -> dict[str, object]:
     if not isinstance(value, dict):
         raise OSError(errno.EPROTO, "request is not an object")
     return value
+
+
+def _receive_granted(connection: socket.socket, count: int) -> list[int]:
+    """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` where fewer come: whoever asked still has them."""
+    _tell(connection, {"ok": True})
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
+    if len(descriptors) != count:
+        for fd in descriptors:
+            os.close(fd)
+        raise StartFailure("failed", f"{len(descriptors)} descriptors came, not {count}")
+    for fd in descriptors:
+        os.set_inheritable(fd, False)
+    return descriptors
 
 
 def _has_hung_up(connection: socket.socket) -> bool:

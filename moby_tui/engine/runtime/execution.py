@@ -10,8 +10,8 @@ from collections.abc import Callable
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup
+from moby_tui.engine.kernel.loop import READ, Loop
 from moby_tui.engine.runtime.failure import StartFailure, read_report, say
-from moby_tui.engine.runtime.loop import READ, Loop
 from moby_tui.engine.runtime.plan import joining
 from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.exec import compile_exec

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
+from moby_tui.engine.kernel.loop import Loop
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.external import External
-from moby_tui.engine.runtime.loop import Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.source import open_own_sources

@@ -12,9 +12,9 @@ import signal
 import time
 from collections.abc import Callable
 
+from moby_tui.engine.kernel.loop import Timer
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.failure import StartFailure, say
-from moby_tui.engine.runtime.loop import Timer
 from moby_tui.engine.store.state import now, write_json
 
 TYPE_CHECKING = False

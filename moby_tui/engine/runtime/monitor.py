@@ -13,14 +13,15 @@ import os
 import time
 from collections.abc import Callable
 
-from moby_tui.engine.kernel import fault, netlink
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
+from moby_tui.engine.kernel.loop import PRIORITY, READ, Loop
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.control import Control
 from moby_tui.engine.runtime.execution import Execution
 from moby_tui.engine.runtime.failure import StartFailure, say, write_down
-from moby_tui.engine.runtime.loop import PRIORITY, READ, Loop
+from moby_tui.engine.runtime.holdings import Holdings
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.runtime.run import Run
@@ -35,6 +36,7 @@ _LINGER_SECONDS = 30.0
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.health import HealthCheck
+    from moby_tui.engine.runtime.name_service import NameService
     from moby_tui.engine.runtime.stdio import Stdio
 
 
@@ -80,7 +82,14 @@ class Monitor:
         self.restarts = Restarts(order.restart)
         self.standing = Standing(order, self.restarts)
         root, self.container_lock = descriptors[:2]
-        joined, trees, self.kept = order.sort(descriptors[2:])
+        joined, trees, kept = order.sort(descriptors[2:])
+        self.holdings = Holdings(order.holdings, kept)
+        #: open until the container has ended
+        self.kept = kept[sum(int(str(holding["count"])) for holding in order.holdings) :]
+        self.names: NameService | None = None
+        if order.names is not None:
+            sockets, self.kept = self.kept[:2], self.kept[2:]
+            self.serve_names(order.names, sockets)
         self.run = self._run_of(root, joined, trees, standby)
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
@@ -140,6 +149,14 @@ class Monitor:
 
     # life
 
+    def serve_names(self, asked: dict[str, object], descriptors: list[int]) -> None:
+        """Has the container's questions for names answered, from the moment at which the loop runs."""
+        # only those in networks of users have any
+        from moby_tui.engine.runtime.name_service import NameService
+
+        self.names = NameService(self.loop, asked, descriptors)
+        self.loop.call_later(0, self.names.register)
+
     def watch(self, engine: int) -> None:
         """Serves until the container has ended for good, then puts everything away.
 
@@ -151,7 +168,7 @@ class Monitor:
         while self.standing.state.status == "restarting" and restart.again(self):
             self._watch_run()
         # the kernel takes some 15 ms to delete a link: a removal that frees no port need not wait for it
-        link_last = self.order.auto_remove and len(self.kept) <= 1 and not self.order.volumes
+        link_last = self.order.auto_remove and not self.holdings.has_sockets and not self.order.volumes
         self.put_away(keep_network=link_last)
         fault.point("monitor.put away")
         self._finish()
@@ -159,7 +176,7 @@ class Monitor:
         os.close(self.engine)
         fault.point("monitor.finished")
         if link_last:
-            self._undo(self._undo_network)
+            self._undo(self.holdings.release_all)
         os.close(self.lock)
         self._let_readers_finish()
 
@@ -245,7 +262,10 @@ class Monitor:
         self.run.close()
         self.run.close_shared()
         if not keep_network:
-            self._undo(self._undo_network)
+            self._undo(self.holdings.release_all)
+        self._close_kept()
+        if self.names is not None:
+            self.names.close()
         self._undo(self._unmount_volumes)
         fault.point("monitor.network undone")
         self._undo(self.run.remove_cgroup)
@@ -266,14 +286,10 @@ class Monitor:
         except OSError as error:
             write_down(self.order.data, error)
 
-    def _undo_network(self) -> None:
-        closed = {self.kept[int(str(step["close"]))] for step in self.order.teardown if "close" in step}
-        try:
-            netlink.run_teardown(self.order.teardown, self.kept)
-        finally:
-            for fd in self.kept:
-                if fd not in closed:
-                    os.close(fd)
+    def _close_kept(self) -> None:
+        for fd in self.kept:
+            os.close(fd)
+        self.kept = []
 
     def _unmount_volumes(self) -> None:
         if self.order.volumes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,23 @@ async def request(path: Path, patience: float, **values: object) -> None:
     """
     _, writer = await _open(path, values, patience)
     writer.close()
+
+
+async def hand_over(path: Path, patience: float, descriptors: list[int], **values: object) -> None:
+    """Asks the monitor to take descriptors over. Raises as ``request`` does; the caller then still has them."""
+    reader, writer = await _open(path, values, patience)
+    try:
+        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as ours:
+            socket.send_fds(ours, [b"d"], descriptors)
+        async with asyncio.timeout(patience):
+            line = await reader.readline()
+        if not line:
+            raise Conflict("the container has ended")
+        checked(json.loads(line))
+    except (ConnectionError, TimeoutError) as error:
+        raise Unavailable("the monitor of the container did not take over its network; try again") from error
+    finally:
+        writer.close()
 
 
 async def attach(path: Path, options: AttachOptions, patience: float, *, tty: bool) -> Stream:

@@ -32,7 +32,7 @@ class Order:
         console_size: list[int],
         seccomp: str,
         auto_remove: bool,
-        teardown: list[dict[str, object]],
+        holdings: list[dict[str, object]],
         exit_events: list[list[object]],
         joined: list[str],
         trees: list[str],
@@ -40,6 +40,7 @@ class Order:
         health: dict[str, object] | None = None,
         runtime: str | None = None,
         volumes: Attributes | None = None,
+        names: dict[str, object] | None = None,
     ) -> None:
         self.id = id
         #: base of every event: image, name and the container's labels
@@ -66,8 +67,8 @@ class Order:
         #: path of the compiled seccomp filter, empty for none
         self.seccomp = seccomp
         self.auto_remove = auto_remove
-        #: how to undo the network, for ``kernel.netlink.run_teardown``
-        self.teardown = teardown
+        #: what was made of its network, for ``runtime.holdings.Holdings``; their descriptors are the first of those to be kept open
+        self.holdings = holdings
         #: type, action, id and attributes of what to publish after the container's end
         self.exit_events = exit_events
         #: for ``runtime.restart_policy.Restarts``; none where it is never started again
@@ -78,6 +79,8 @@ class Order:
         self.runtime = runtime
         #: where volumes are mounted that are unmounted when their last container has ended, and the locks that tell
         self.volumes = volumes or {}
+        #: for ``runtime.name_service.NameService``, whose two descriptors follow the holdings'
+        self.names = names
         #: the kinds of namespaces that are joined rather than made; a descriptor for each comes first
         self.joined = joined
         #: the destinations whose mounts were made ahead; then a descriptor for each; the rest are only to be kept open
@@ -108,7 +111,7 @@ class Order:
             console_size=[0, 0],
             seccomp="",
             auto_remove=False,
-            teardown=[],
+            holdings=[],
             exit_events=[],
             joined=[],
             trees=[],

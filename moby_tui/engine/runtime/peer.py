@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from moby_tui.engine.runtime.loop import HANG_UP, READ, WRITE, Loop, Timer
+from moby_tui.engine.kernel.loop import HANG_UP, READ, WRITE, Loop, Timer
 
 STDOUT, STDERR = 1, 2
 #: How long a peer may go on sending, or not close, once it has been sent everything.

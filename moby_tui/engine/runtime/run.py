@@ -11,13 +11,13 @@ from contextlib import suppress
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
+from moby_tui.engine.kernel.loop import Loop
 from moby_tui.engine.runtime.birth import Birth
 from moby_tui.engine.runtime.execution import Execution, open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.logs.destination import open_log
 from moby_tui.engine.runtime.logs.settings import LogSettings
-from moby_tui.engine.runtime.loop import Loop
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.runtime.plan import joining
 from moby_tui.engine.runtime.plan.configuration import Spec

@@ -12,8 +12,8 @@ import socket
 from collections.abc import Callable, Iterable
 
 from moby_tui.engine.kernel.ids import IdMap, to_host
+from moby_tui.engine.kernel.loop import READ, WRITE, Loop
 from moby_tui.engine.runtime import terminal
-from moby_tui.engine.runtime.loop import READ, WRITE, Loop
 from moby_tui.engine.runtime.peer import STDERR, STDOUT, Peer
 
 _NAMES = {STDOUT: "stdout", STDERR: "stderr"}

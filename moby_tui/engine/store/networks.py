@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from moby_tui.engine.store.database import Database, decoded
+from moby_tui.errors import Conflict
 from moby_tui.schema.base import decode, encode
 from moby_tui.schema.network import Network
 
 #: Name and driver of the predefined networks.
-_PREDEFINED = {"bridge": "bridge", "host": "host", "none": "null"}
+PREDEFINED = {"bridge": "bridge", "host": "host", "none": "null"}
 _SELECT = "SELECT record FROM networks"
 
 
@@ -22,7 +23,7 @@ def load(database: Database) -> list[Network]:
     rows = database.query(f"{_SELECT} ORDER BY name")
     if not rows:
         with database.transaction() as connection:
-            for name, driver in _PREDEFINED.items():
+            for name, driver in PREDEFINED.items():
                 _insert(connection, name, driver, os.urandom(32).hex())
         rows = database.query(f"{_SELECT} ORDER BY name")
     return [_network(row) for row in rows]
@@ -45,8 +46,30 @@ def _network(row: sqlite3.Row) -> Network:
 def restore(database: Database, ids: Mapping[str, str]) -> None:
     """Writes the predefined networks with the ids that containers know them by. For a database without networks."""
     with database.transaction() as connection:
-        for name, driver in _PREDEFINED.items():
+        for name, driver in PREDEFINED.items():
             _insert(connection, name, driver, ids.get(name) or os.urandom(32).hex())
+
+
+def insert(database: Database, make: Callable[[list[Network]], Network]) -> Network:
+    """Adds a network; ``make`` sees all that there are, so that two processes choose no overlapping subnets.
+
+    Raises ``Conflict`` where the name is taken."""
+    load(database)
+    with database.transaction() as connection:
+        there = [_network(row) for row in connection.execute(_SELECT)]
+        network = make(there)
+        if any(other.name == network.name for other in there):
+            raise Conflict(f"network with name {network.name} already exists")
+        connection.execute(
+            "INSERT INTO networks (id, name, record) VALUES (?, ?, ?)", (network.id, network.name, encode(network))
+        )
+    return network
+
+
+def delete(database: Database, network_id: str) -> bool:
+    """Removes a network's row; whether it was there."""
+    with database.transaction() as connection:
+        return connection.execute("DELETE FROM networks WHERE id = ?", (network_id,)).rowcount > 0
 
 
 def _insert(connection: sqlite3.Connection, name: str, driver: str, ident: str) -> None:

@@ -1,16 +1,18 @@
-"""Networks: what is there."""
+"""Networks: what there is, made and removed, and which containers are in them."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from moby_tui.api.server.answers import json
+from moby_tui.api.server.answers import empty, json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
+from moby_tui.schema.network import NetworkConnect, NetworkCreate, NetworkDisconnect
 
 table = RouteTable()
 
 _FILTERS = frozenset({"dangling", "driver", "id", "label", "name", "scope", "type"})
+_PRUNE_FILTERS = frozenset({"label", "label!", "until"})
 
 
 @table.get("/networks")
@@ -19,6 +21,36 @@ async def list_(call: Call) -> web.StreamResponse:
     return json(await call.client.networks.list(filters=call.query.filters(_FILTERS)))
 
 
+@table.post("/networks/create")
+async def create(call: Call) -> web.StreamResponse:
+    return json(await call.client.networks.create(await call.body(NetworkCreate)), 201)
+
+
+@table.post("/networks/prune", since="1.25")
+async def prune(call: Call) -> web.StreamResponse:
+    return json(await call.client.networks.prune(filters=call.query.filters(_PRUNE_FILTERS)))
+
+
+@table.post("/networks/{ref:.+}/connect")
+async def connect(call: Call) -> web.StreamResponse:
+    asked = await call.body(NetworkConnect)
+    await call.client.networks.connect(call.ref, asked.container, asked.endpoint_config)
+    return empty(200)
+
+
+@table.post("/networks/{ref:.+}/disconnect")
+async def disconnect(call: Call) -> web.StreamResponse:
+    asked = await call.body(NetworkDisconnect)
+    await call.client.networks.disconnect(call.ref, asked.container, force=asked.force)
+    return empty(200)
+
+
 @table.get("/networks/{ref:.+}")
 async def inspect(call: Call) -> web.StreamResponse:
     return json(await call.client.networks.inspect(call.ref))
+
+
+@table.delete("/networks/{ref:.+}")
+async def remove(call: Call) -> web.StreamResponse:
+    await call.client.networks.remove(call.ref)
+    return empty()

@@ -23,11 +23,6 @@ POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
 GET /images/{ref:.*}/attestations
 POST /build/cancel
-POST /networks/create
-POST /networks/prune
-POST /networks/{ref:.+}/connect
-POST /networks/{ref:.+}/disconnect
-DELETE /networks/{ref:.+}
 GET /plugins/privileges
 POST /plugins/pull
 POST /plugins/create

@@ -1,29 +1,37 @@
-"""The filters of ``GET /networks``."""
+"""The filters of ``GET /networks`` and of prune."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime
 
+from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 from moby_tui.schema.network import Network
 
 
-def matches(network: Network, filters: Filters) -> bool:
-    """Every filter has a value that fits; names and ids fit in part, as Docker has it. Raises ``InvalidArgument``."""
+def matches(network: Network, filters: Filters, *, used: bool = False) -> bool:
+    """Every filter has a value that fits; names and ids fit in part, as Docker has it. ``used``: whether a container is in the network.
+
+    Raises ``InvalidArgument``.
+    """
     fits: dict[str, Callable[[str], bool]] = {
-        "name": lambda value: value in network.name,
-        "id": lambda value: network.id.startswith(value),
+        "name": lambda value: re.search(re.escape(value), network.name) is not None,
+        "id": lambda value: value in network.id,
         "driver": lambda value: value == network.driver,
         "scope": lambda value: value == network.scope,
-        "type": lambda value: value == "builtin",
-        "dangling": lambda value: value.lower() in ("false", "0"),
+        "type": lambda value: _type(value) == ("builtin" if network.name in PREDEFINED else "custom"),
+        "dangling": lambda value: _truth(value) == (not used and network.name not in PREDEFINED),
         "label": lambda value: _has_label(network.labels, value),
+        "label!": lambda value: not _has_label(network.labels, value),
+        "until": lambda value: _moment(network.created) < float(value),
     }
     for key, values in filters.items():
         if key not in fits:
-            raise InvalidArgument(f"invalid filter {key!r}; networks have {', '.join(sorted(fits))}")
-        quantifier = all if key == "label" else any
+            raise InvalidArgument(f"invalid filter '{key}'")
+        quantifier = all if key in ("label", "label!") else any
         if values and not quantifier(fits[key](value) for value in values):
             return False
     return True
@@ -32,3 +40,19 @@ def matches(network: Network, filters: Filters) -> bool:
 def _has_label(labels: dict[str, str], wanted: str) -> bool:
     key, separator, value = wanted.partition("=")
     return key in labels and (not separator or labels[key] == value)
+
+
+def _type(value: str) -> str:
+    if value not in ("builtin", "custom"):
+        raise InvalidArgument(f"invalid filter: 'type'='{value}'")
+    return value
+
+
+def _truth(value: str) -> bool:
+    if value.lower() not in ("true", "1", "false", "0"):
+        raise InvalidArgument(f"invalid filter 'dangling=[{value}]'")
+    return value.lower() in ("true", "1")
+
+
+def _moment(created: str) -> float:
+    return datetime.fromisoformat(created).timestamp()

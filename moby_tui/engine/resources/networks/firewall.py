@@ -1,105 +1,140 @@
-"""What passes between a bridge and the world: our own nftables table, beside whatever firewall the host has.
+"""What passes between the bridges and the world: our own nftables tables, beside whatever firewall the host has.
 
-One table per engine (``moby``), in which every published port is an element of a map. Publishing and its undoing therefore
-touch single elements by key, never a rule, and the undoing can be prepared as bytes before the container starts.
+One table per engine and IP version (``moby``). A network is elements of its sets, and a published port an element of its maps. Adding and
+removing either therefore touches single elements by key, never a rule, costs the same however many there are, and the undoing of a
+port can be prepared as bytes before the container starts.
 
 The chains, in the order in which a packet meets them:
 
-* ``guard``: drops what comes *from* the bridge with a loopback address. The bridge needs ``route_localnet``, so that
+* ``guard``: drops what comes *from* a bridge with a loopback address. A bridge needs ``route_localnet``, so that
   127.0.0.1:PORT reaches a container; without this chain it would let a container reach the host's loopback (CVE-2020-8558).
 * ``prerouting``, ``output`` -> ``publish``: destination NAT for packets to an address of this host, by the maps. Loopback
   addresses count only for packets made here: else a neighbour on the wire reached ports published on 127.0.0.1 alone.
-* ``forward`` -> ``inbound``: into the bridge goes only what was published, was asked for, or comes from the bridge itself.
-* ``postrouting``: masquerades what leaves the bridge's subnet, and what would otherwise be answered past this host: published
+* ``forward`` -> ``user``, ``inbound``: first the user's own rules, which are never touched here; then into a bridge goes only what was
+  published, was asked for, comes from an interface that is admitted (the bridge itself, unless ``enable_icc`` is false), or is for
+  a network that is open to direct routing. An internal network is left and entered by nobody.
+* ``postrouting``: masquerades what leaves a bridge's subnet, and what would otherwise be answered past this host: published
   ports reached from 127.0.0.1 or from the same bridge (hairpin).
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv4Network
 
 import msgspec
 
 from moby_tui.engine.kernel import conntrack
 from moby_tui.engine.kernel import nftables as nft
-from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, send
+from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, open_socket, request, send
+from moby_tui.engine.resources.networks.drivers.bridge_options import BridgeOptions
 
-_ANY, _BY_ADDRESS = "published", "published-at"
-_LOOPBACK = IPv4Network("127.0.0.0/8")
-PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+VERSIONS = {4: nft.IPV4, 6: nft.IPV6}
+PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socket.IPPROTO_SCTP}
+
+_ANY, _BY_ADDRESS, _ROUTED = "published", "published-at", "published-routed"
+_BRIDGES, _ADMITTED, _INTERNAL, _OPEN, _MASQUERADED = "bridges", "admitted", "internal", "open", "masqueraded"
+_LOOPBACK = {4: ipaddress.ip_network("127.0.0.0/8"), 6: ipaddress.ip_network("::1/128")}
+USER_CHAIN = "user"
+_MARK = "ruleset-"
+_ABSENT = (errno.ENOENT,)
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """A port of the host that leads to a port of a container. ``host`` 0.0.0.0 is every address of the host."""
+    """A port of the host that leads to a port of a container. ``host`` is None where the container's own address is reached directly."""
 
     protocol: str
-    host: IPv4Address
+    host: Address | None
     host_port: int
-    container: IPv4Address
+    container: Address
     container_port: int
 
     @property
-    def map(self) -> str:
+    def version(self) -> int:
+        return self.container.version
+
+    @property
+    def set(self) -> str:
+        """The set or map that has it."""
+        if self.host is None:
+            return _ROUTED
         return _ANY if self.host.is_unspecified else _BY_ADDRESS
 
-    @property
-    def key(self) -> bytes:
-        return nft.port_key(PROTOCOLS[self.protocol], self.host_port, b"" if self.host.is_unspecified else self.host.packed)
-
-    @property
-    def value(self) -> bytes:
-        return nft.port_value(self.container.packed, self.container_port)
+    def key(self, table: nft.Table) -> bytes:
+        number = PROTOCOLS[self.protocol]
+        if self.host is None:
+            return table.port_key(number, self.container_port, self.container)
+        return table.port_key(number, self.host_port, None if self.host.is_unspecified else self.host)
 
 
 class Firewall:
-    """The table of one engine and its bridge."""
+    """The tables of one engine."""
 
-    def __init__(self, table: str, bridge: str, subnet: IPv4Network) -> None:
-        self._table = table
-        rules = self._rules(bridge, subnet)
-        self._mark = f"ruleset-{hashlib.sha256(b''.join(rules)).hexdigest()[:12]}"
-        self._ruleset = [*rules, nft.new_chain(table, self._mark)]
+    def __init__(self, table: str) -> None:
+        self._tables = {version: nft.Table(family, table) for version, family in VERSIONS.items()}
 
-    def is_built(self) -> bool:
+    def is_built(self, version: int) -> bool:
         """Whether the table stands, with just these rules: an empty chain bears the name of their digest. Raises ``OSError``."""
         try:
-            send(NETLINK_NETFILTER, nft.get_chain(self._table, self._mark))
+            send(NETLINK_NETFILTER, self._tables[version].get_chain(_mark(self._tables[version], version)))
         except FileNotFoundError:
             return False
         return True
 
-    def build(self, published: Iterable[bytes]) -> None:
-        """Makes the table anew in one transaction, with the messages that publish the ports in use. Raises ``OSError``."""
-        send(
-            NETLINK_NETFILTER,
-            nft.batch(
-                nft.new_table(self._table),
-                nft.delete_table(self._table),
-                nft.new_table(self._table),
-                *self._ruleset,
-                *published,
-            ),
-        )
+    def build(self, version: int, networks: Iterable[BridgeOptions], published: Iterable[bytes]) -> None:
+        """Makes the table anew in one transaction, with what the networks and the messages that publish ports put into it.
 
-    def publishing(self, publications: list[Publication]) -> list[bytes]:
-        """The messages that publish ports, to be sent in a batch."""
-        return [
-            nft.add_elements(self._table, name, [(p.key, p.value) for p in members]) for name, members in _by_map(publications)
-        ]
+        The chain ``user`` keeps its rules. Raises ``OSError``.
+        """
+        table = self._tables[version]
+        marks = [chain for name, chain in self._chains(table) if name == table.name and chain.startswith(_MARK)]
+        members = [part for network in networks for part in _membership(table, version, network, add=True)]
+        messages = (*_clear(table, marks), *_rules(table, version), table.new_chain(_mark(table, version)), *members, *published)
+        send(NETLINK_NETFILTER, nft.batch(*messages))
+
+    def add(self, network: BridgeOptions) -> None:
+        """Lets a network in. The tables must be built. Raises ``OSError``."""
+        for version in sorted({subnet.version for subnet in network.subnets} | {4}):
+            send(NETLINK_NETFILTER, nft.batch(*_membership(self._tables[version], version, network, add=True)))
+
+    def remove(self, network: BridgeOptions) -> None:
+        """Forgets a network; what is gone already is no error. Raises ``OSError``."""
+        for version, table in self._tables.items():
+            for part in _membership(table, version, network, add=False):
+                _send_unless_absent(nft.batch(part))
+
+    # published ports
+
+    def publishing(self, publications: list[Publication]) -> dict[int, list[bytes]]:
+        """For each IP version the messages that publish ports, to be sent in a batch."""
+        messages: dict[int, list[bytes]] = {}
+        for version, name, members in _by_set(publications):
+            table = self._tables[version]
+            if name == _ROUTED:
+                part = table.add_keys(name, [member.key(table) for member in members])
+            else:
+                values = [(p.key(table), table.port_value(p.container, p.container_port)) for p in members]
+                part = table.add_pairs(name, values)
+            messages.setdefault(version, []).append(part)
+        return messages
 
     def withdrawing(self, publications: list[Publication]) -> bytes:
         """The batch that undoes ``publishing``."""
+        tables = self._tables
         return nft.batch(
-            *(nft.delete_elements(self._table, name, [p.key for p in members]) for name, members in _by_map(publications))
+            *(tables[v].delete_keys(name, [p.key(tables[v]) for p in members]) for v, name, members in _by_set(publications))
         )
 
     def publish(self, publications: list[Publication]) -> None:
         """Publishes ports whose sockets the caller holds. Raises ``OSError``; EEXIST or EBUSY where a map has others."""
-        send(NETLINK_NETFILTER, nft.batch(*self.publishing(publications)))
+        for messages in self.publishing(publications).values():
+            send(NETLINK_NETFILTER, nft.batch(*messages))
         for publication in publications:
             if publication.protocol == "udp":
                 _forget_flows(publication)
@@ -107,41 +142,107 @@ class Firewall:
     def drop(self, publications: list[Publication]) -> None:
         """Deletes whatever the maps have for these ports, one by one. Raises ``OSError``."""
         for publication in publications:
-            with suppress(FileNotFoundError):
-                send(NETLINK_NETFILTER, self.withdrawing([publication]))
+            _send_unless_absent(self.withdrawing([publication]))
 
-    def _rules(self, bridge: str, subnet: IPv4Network) -> list[bytes]:
-        table = self._table
-        from_bridge, to_bridge = nft.input_interface(bridge), nft.output_interface(bridge)
-        from_subnet = nft.address_in(nft.SOURCE, subnet.network_address.packed, subnet.netmask.packed)
-        dnat = nft.connection_status(nft.STATUS_DNAT)
-        return [
-            nft.new_port_map(table, _ANY, by_address=False),
-            nft.new_port_map(table, _BY_ADDRESS, by_address=True),
-            nft.new_chain(table, "guard", nft.Hook("filter", nft.PREROUTING, nft.PRIORITY_RAW)),
-            nft.new_rule(table, "guard", from_bridge, _loopback(nft.DESTINATION), nft.verdict(nft.DROP)),
-            nft.new_rule(table, "guard", from_bridge, _loopback(nft.SOURCE), nft.verdict(nft.DROP)),
-            nft.new_chain(table, "publish"),
-            nft.new_rule(table, "publish", nft.translate_by_map(_BY_ADDRESS, by_address=True)),
-            nft.new_rule(table, "publish", nft.translate_by_map(_ANY, by_address=False)),
-            nft.new_chain(table, "prerouting", nft.Hook("nat", nft.PREROUTING, nft.PRIORITY_DSTNAT)),
-            nft.new_rule(
-                table, "prerouting", _loopback(nft.DESTINATION, negate=True), nft.to_local_address(), nft.jump("publish")
-            ),
-            nft.new_chain(table, "output", nft.Hook("nat", nft.OUTPUT, nft.PRIORITY_DSTNAT)),
-            nft.new_rule(table, "output", nft.to_local_address(), nft.jump("publish")),
-            nft.new_chain(table, "inbound"),
-            nft.new_rule(table, "inbound", nft.connection_state(nft.ESTABLISHED | nft.RELATED), nft.verdict(nft.ACCEPT)),
-            nft.new_rule(table, "inbound", dnat, nft.verdict(nft.ACCEPT)),
-            nft.new_rule(table, "inbound", from_bridge, nft.verdict(nft.ACCEPT)),
-            nft.new_rule(table, "inbound", nft.verdict(nft.DROP)),
-            nft.new_chain(table, "forward", nft.Hook("filter", nft.FORWARD, nft.PRIORITY_FILTER)),
-            nft.new_rule(table, "forward", to_bridge, nft.jump("inbound")),
-            nft.new_chain(table, "postrouting", nft.Hook("nat", nft.POSTROUTING, nft.PRIORITY_SRCNAT)),
-            nft.new_rule(table, "postrouting", nft.output_interface(bridge, negate=True), from_subnet, nft.masquerade()),
-            nft.new_rule(table, "postrouting", to_bridge, dnat, from_subnet, nft.masquerade()),
-            nft.new_rule(table, "postrouting", to_bridge, dnat, _loopback(nft.SOURCE), nft.masquerade()),
-        ]
+    def _chains(self, table: nft.Table) -> Iterator[tuple[str, str]]:
+        with open_socket(NETLINK_NETFILTER) as link:
+            for answer in request(link, table.list_chains()):
+                yield nft.chain_of(answer)
+
+
+# ---- the rules
+
+
+_CHAINS = {
+    "guard": nft.Hook("filter", nft.PREROUTING, nft.PRIORITY_RAW),
+    "prerouting": nft.Hook("nat", nft.PREROUTING, nft.PRIORITY_DSTNAT),
+    "output": nft.Hook("nat", nft.OUTPUT, nft.PRIORITY_DSTNAT),
+    "forward": nft.Hook("filter", nft.FORWARD, nft.PRIORITY_FILTER),
+    "postrouting": nft.Hook("nat", nft.POSTROUTING, nft.PRIORITY_SRCNAT),
+    "publish": None,
+    "inbound": None,
+}
+
+
+def _mark(table: nft.Table, version: int) -> str:
+    rules = b"".join(_rules(nft.Table(table.family.number, ""), version))
+    return f"{_MARK}{hashlib.sha256(rules).hexdigest()[:12]}"
+
+
+def _sets(table: nft.Table) -> dict[str, bytes]:
+    return {
+        _BRIDGES: table.new_name_set(_BRIDGES),
+        _ADMITTED: table.new_name_pair_set(_ADMITTED),
+        _INTERNAL: table.new_name_set(_INTERNAL),
+        _OPEN: table.new_name_set(_OPEN),
+        _MASQUERADED: table.new_subnet_set(_MASQUERADED),
+        _ROUTED: table.new_port_set(_ROUTED),
+        _ANY: table.new_port_map(_ANY, by_address=False),
+        _BY_ADDRESS: table.new_port_map(_BY_ADDRESS, by_address=True),
+    }
+
+
+def _clear(table: nft.Table, marks: Iterable[str]) -> list[bytes]:
+    """Takes away what was ours, whatever version made it, and leaves the user's chain. Chains that are not there are made first, since a
+    transaction fails as a whole."""
+    sets = _sets(table)
+    return [
+        table.create(),
+        table.new_chain(USER_CHAIN),
+        *(table.new_chain(chain, hook) for chain, hook in _CHAINS.items()),
+        *(table.flush_chain(chain) for chain in _CHAINS),
+        *(table.delete_chain(chain) for chain in (*_CHAINS, *marks)),
+        *sets.values(),
+        *(table.delete_set(name) for name in sets),
+    ]
+
+
+def _rules(table: nft.Table, version: int) -> list[bytes]:
+    dnat = nft.connection_status(nft.STATUS_DNAT)
+    from_bridge, to_bridge = nft.input_interface_in_set(_BRIDGES), nft.output_interface_in_set(_BRIDGES)
+    outward, from_ours = nft.output_interface_in_set(_BRIDGES, negate=True), table.source_in_set(_MASQUERADED)
+    loopback = _LOOPBACK[version]
+    return [
+        *_sets(table).values(),
+        table.new_chain(USER_CHAIN),
+        *(table.new_chain(chain, hook) for chain, hook in _CHAINS.items()),
+        table.new_rule("guard", from_bridge, table.destination_in(loopback), nft.verdict(nft.DROP)),
+        table.new_rule("guard", from_bridge, table.source_in(loopback), nft.verdict(nft.DROP)),
+        table.new_rule("publish", table.translate_by_map(_BY_ADDRESS, by_address=True)),
+        table.new_rule("publish", table.translate_by_map(_ANY, by_address=False)),
+        table.new_rule("prerouting", table.destination_in(loopback, negate=True), nft.to_local_address(), nft.jump("publish")),
+        table.new_rule("output", nft.to_local_address(), nft.jump("publish")),
+        table.new_rule("forward", nft.jump(USER_CHAIN)),
+        table.new_rule("forward", nft.interfaces_in_set(_ADMITTED), nft.verdict(nft.ACCEPT)),
+        table.new_rule("forward", nft.input_interface_in_set(_INTERNAL), nft.verdict(nft.DROP)),
+        table.new_rule("forward", to_bridge, nft.jump("inbound")),
+        table.new_rule("inbound", nft.connection_state(nft.ESTABLISHED | nft.RELATED), nft.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", nft.output_interface_in_set(_INTERNAL), nft.verdict(nft.DROP)),
+        table.new_rule("inbound", dnat, nft.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", nft.output_interface_in_set(_OPEN), nft.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", table.destination_in_port_set(_ROUTED), nft.verdict(nft.ACCEPT)),
+        table.new_rule("inbound", nft.verdict(nft.DROP)),
+        table.new_rule("postrouting", outward, from_ours, nft.masquerade()),
+        table.new_rule("postrouting", to_bridge, dnat, from_ours, nft.masquerade()),
+        table.new_rule("postrouting", to_bridge, dnat, table.source_in(loopback), nft.masquerade()),
+    ]
+
+
+def _membership(table: nft.Table, version: int, network: BridgeOptions, *, add: bool) -> list[bytes]:
+    """The elements that a network is, one message for each set."""
+    name = network.interface
+    pairs = [(trusted, name) for trusted in network.trusted] + ([(name, name)] if network.icc else [])
+    keys = {
+        _BRIDGES: [nft.name_key(name)],
+        _ADMITTED: [nft.name_key(*pair) for pair in pairs],
+        _INTERNAL: [nft.name_key(name)] if network.internal else [],
+        _OPEN: [nft.name_key(name)] if network.mode(version) == "nat-unprotected" else [],
+    }
+    messages = [(table.add_keys if add else table.delete_keys)(which, members) for which, members in keys.items() if members]
+    subnets = [subnet for subnet in network.subnets if subnet.version == version]
+    if subnets and network.masquerades(version):
+        messages.append((table.add_subnets if add else table.delete_subnets)(_MASQUERADED, subnets))
+    return messages
 
 
 def _forget_flows(publication: Publication) -> None:
@@ -149,15 +250,23 @@ def _forget_flows(publication: Publication) -> None:
 
     Advisory: without ctnetlink in the kernel such a flow must pause for some minutes.
     """
-    address = b"" if publication.host.is_unspecified else publication.host.packed
+    host = publication.host
+    if host is None or host.version != 4:
+        return
     with suppress(OSError):
-        conntrack.forget(PROTOCOLS[publication.protocol], publication.host_port, address)
+        conntrack.forget(PROTOCOLS[publication.protocol], publication.host_port, b"" if host.is_unspecified else host.packed)
 
 
-def _loopback(field: int, *, negate: bool = False) -> bytes:
-    return nft.address_in(field, _LOOPBACK.network_address.packed, _LOOPBACK.netmask.packed, negate=negate)
+def _send_unless_absent(batch: bytes) -> None:
+    try:
+        send(NETLINK_NETFILTER, batch)
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise
 
 
-def _by_map(publications: list[Publication]) -> list[tuple[str, list[Publication]]]:
-    groups = ((name, [p for p in publications if p.map == name]) for name in (_ANY, _BY_ADDRESS))
-    return [(name, members) for name, members in groups if members]
+def _by_set(publications: list[Publication]) -> list[tuple[int, str, list[Publication]]]:
+    groups: dict[tuple[int, str], list[Publication]] = {}
+    for publication in publications:
+        groups.setdefault((publication.version, publication.set), []).append(publication)
+    return [(version, name, members) for (version, name), members in groups.items()]

@@ -1,50 +1,84 @@
-"""Networks: the predefined ones (bridge, host, none), and the network of a container from before its start to after its end."""
+"""Networks: those that every engine has (bridge, host, none), those that users make, and the network of a container from before its start
+to after its end."""
 
 from __future__ import annotations
 
 import asyncio
+import builtins
+import hashlib
 import os
+import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, ip_address, ip_interface
+from typing import TYPE_CHECKING
 
-from moby_tui.engine.resources.networks import addresses, files, host
-from moby_tui.engine.resources.networks.bridge import set_loopback_up
-from moby_tui.engine.resources.networks.bridge_network import BridgeNetwork
-from moby_tui.engine.resources.networks.filters import matches
+import msgspec
+
+from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.resources.networks import endpoints, files
+from moby_tui.engine.resources.networks.attaching import Attaching
+from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
+from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
+from moby_tui.engine.resources.networks.endpoints import Called, Place
+from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
-from moby_tui.engine.resources.networks.sandbox import Folders, Sandbox
+from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store import networks as store
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.errors import Forbidden, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
-from moby_tui.schema.network import IpamPool, Network, NetworkContainer
+from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.pools import Pool
 
 LOOPBACK = IPv4Address("127.0.0.1")
+#: How long the monitors of containers that have ended are waited for, and between looks.
+_ENDING_SECONDS, _LOOK_SECONDS = 10.0, 0.01
 #: ``publish(type, action, id, attributes)``
 Publish = Callable[[str, str, str, dict[str, str]], object]
+
+
+class Connection(msgspec.Struct):
+    """A place that a running container has just got. Whoever has the holding undoes it."""
+
+    place: Place
+    holding: Holding
+    endpoint: Endpoint
 
 
 class NetworkManager:
     """Implements the client protocol's ``Networks``. ``list_containers`` is set by the engine: the running containers."""
 
-    def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
-        self._paths = paths
+    def __init__(self, paths: Paths, database: Database, publish: Publish, pools: Sequence[Pool] | None = None) -> None:
         self._database = database
         self._publish = publish
-        self._instance = f"moby-{paths.instance}" if paths.instance else "moby"
-        self._bridge_name = self._instance if paths.instance else "moby0"
+        self._pools = pools
+        instance = f"moby-{paths.instance}" if paths.instance else "moby"
+        self._bridge_name = instance if paths.instance else "moby0"
+        self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
         self._folders = Folders(paths.networks)
         self._pool = NamespacePool()
+        firewall = Firewall(instance)
+        self._bridges = BridgeDriver(firewall, self._folders.lock, self._bridge_networks, self._folders.published)
+        self._attaching = Attaching(self._folders, firewall, self._driver)
         self.list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None = None
 
     # ---- the client's side
 
     async def list(self, *, filters: Filters | None = None) -> list[Network]:
-        return [network for network in store.load(self._database) if matches(network, filters or {})]
+        if not filters:
+            return store.load(self._database)
+        from moby_tui.engine.resources.networks.filters import matches
+
+        wanted = filters
+        used = await self._used() if "dangling" in wanted else set()
+        return [n for n in store.load(self._database) if matches(n, wanted, used=n.name in used or n.id in used)]
 
     async def inspect(self, ref: str) -> Network:
         """Raises ``NotFound``, and ``InvalidArgument`` where an id's prefix fits several."""
@@ -56,6 +90,76 @@ class NetworkManager:
                 network.containers[container.id] = _as_member(container.names[0].removeprefix("/"), endpoint)
         return network
 
+    async def create(self, asked: NetworkCreate) -> NetworkCreated:
+        """Makes a network, on the host too. Raises ``Conflict`` where the name is taken, and what can be wrong with options and subnets."""
+        from moby_tui.engine.resources.networks import creation
+
+        network = creation.new_network(asked)
+        driver = self._driver(network.driver)
+        driver.check(network)
+        # the default network has the first pool, whoever comes first
+        await self._settled(self._find("bridge"))
+        if driver.has_addresses:
+            routes = await in_thread(_routes)
+            store.insert(self._database, lambda others: self._with_subnets(network, others, routes))
+        else:
+            store.insert(self._database, lambda _: network)
+        try:
+            await _uninterrupted(lambda: driver.create(network))
+        except BaseException:
+            store.delete(self._database, network.id)
+            raise
+        self._tell("create", network)
+        return NetworkCreated(id=network.id)
+
+    async def remove(self, ref: str) -> None:
+        """Raises ``Forbidden`` for a network that every engine has, and for one that containers are in."""
+        await self._remove(self._find(ref))
+
+    async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
+        """Removes the networks of users that no container is in or would start in."""
+        from moby_tui.engine.resources.networks.filters import matches
+
+        gone = []
+        used = await self._used()
+        for network in store.load(self._database):
+            if network.name in store.PREDEFINED or network.name in used or network.id in used:
+                continue
+            if matches(network, filters or {}):
+                await self._remove(network)
+                gone.append(network.name)
+        return NetworksPruned(networks_deleted=gone or None)
+
+    async def _remove(self, network: Network) -> None:
+        if network.name in store.PREDEFINED:
+            raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
+        if members := await self._members(network):
+            told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
+            raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
+        await _uninterrupted(lambda: self._driver(network.driver).delete(network))
+        self._folders.leases(network.id).remove()
+        from moby_tui.engine.resources.networks.names import zone
+
+        zone.remove(self._folders.zones, network.id)
+        if store.delete(self._database, network.id):
+            self._tell("destroy", network)
+
+    async def _used(self) -> set[str]:
+        containers = await self.list_containers() if self.list_containers else []
+        return {name for container in containers for name in container.network_settings.networks}
+
+    async def _members(self, network: Network) -> dict[str, str]:
+        """The containers that are in a network, by id. Those that have just ended are waited for: their monitors are undoing it."""
+        deadline = time.monotonic() + _ENDING_SECONDS
+        while members := self._folders.members(network.id):
+            running = await self.list_containers() if self.list_containers else []
+            names = {container.id: container.names[0].removeprefix("/") for container in running}
+            if self.list_containers is None or any(member in names for member in members) or time.monotonic() > deadline:
+                return {member: names.get(member, member) for member in members}
+            await self.reconcile()
+            await asyncio.sleep(_LOOK_SECONDS)
+        return {}
+
     # ---- the engine's side
 
     async def prepare(
@@ -63,9 +167,10 @@ class NetworkManager:
         container_id: str,
         mode: str,
         *,
+        name: str = "",
         hostname: str = "",
         domainname: str = "",
-        endpoint: EndpointSettings | None = None,
+        asked: Mapping[str, EndpointSettings | None] | None = None,
         ports: Mapping[str, Sequence[PortBinding] | None] | None = None,
         exposed: Sequence[str] = (),
         publish_all: bool = False,
@@ -75,40 +180,99 @@ class NetworkManager:
         extra_hosts: Sequence[str] = (),
         create: Callable[[], int] | None = None,
     ) -> Sandbox:
-        """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``; ``create`` makes the
-        namespace, or hands over one that is there.
+        """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``, ``asked`` what it asks of its
+        places by the networks' names or ids, None where the mode's is the only one; ``create`` makes the namespace, or hands over one
+        that is there.
 
         Raises ``MobyError`` where a port is taken or no address is free, ``InvalidArgument`` for what the network does not
         have, and ``NotFound`` for an unknown one; nothing is left behind then. Costs a few milliseconds.
         """
-        network = self._find_for(mode)
-        asked = endpoint or EndpointSettings()
+        places = await self._places(mode, asked)
+        first = places[0].network if places else self._find("none")
         namespace = self._pool.take if create is None else partial(_with_loopback, create)
-        resolv_conf = files.resolv_conf(dns, dns_search, dns_options, own_namespace=network.name == "bridge")
-        if network.name == "host":
+        called = Called(container_id, name, hostname)
+        served = any(endpoints.is_user_defined(place.network) for place in places)
+        own_namespace = first.name not in ("host", "none")
+        resolv_conf = (
+            files.served_resolv_conf(dns, dns_search, dns_options)
+            if served
+            else files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace)
+        )
+        made: builtins.list[Endpoint] = []
+        if first.name == "host":
             prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(extra_hosts, LOOPBACK))
-        elif network.name == "none":
+        elif first.name == "none":
             hosts = files.hosts(files.extra_hosts(extra_hosts, None))
             at_once = create is None and self._pool.ready
-            prepared = await _uninterrupted(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
+            prepared = await _made(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
-            names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
-            mac = _check_endpoint(asked)
+            for place in places:
+                endpoints.check(place)
             wanted, unpublished = port_requests(ports or {}, exposed, publish_all)
-            network, subnet = await self._with_subnet(network)
-            gateway = addresses.gateway(subnet)
-            extra = files.extra_hosts(extra_hosts, gateway)
-            bridge = BridgeNetwork(self._folders, subnet, bridge=self._bridge_name, table=self._instance)
-            prepared = await _uninterrupted(lambda: bridge.attach(container_id, mac, wanted, namespace))
+            extra = files.extra_hosts(extra_hosts, _gateway(places))
+            prepared, made = await _attached(lambda: self._attaching.attach(called, places, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
-            prepared.hosts = files.hosts(extra, names, prepared.endpoints["bridge"].ip_address)
+            names = files.own_names(hostname, domainname)
+            addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
+            prepared.hosts = files.hosts(extra, names, addresses)
+            prepared.servers = files.forwarders(dns) if endpoints.gateway_of(places) else []
+            prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
         prepared.resolv_conf = resolv_conf
-        given = prepared.endpoints.get(network.name, EndpointSettings())
-        given.network_id, given.endpoint_id = network.id, os.urandom(32).hex()
-        given.ipam_config, given.driver_opts, given.links = asked.ipam_config, asked.driver_opts, asked.links
-        prepared.endpoints = {network.name: given}
-        self._publish("network", "connect", network.id, {"container": container_id, "name": network.name, "type": network.driver})
+        for position, place in enumerate(places):
+            prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], called)
+            self.tell("connect", place.network, container_id)
         return prepared
+
+    async def connect(self, ref: str, called: Called, namespace: int, asked: EndpointSettings) -> Connection:
+        """One more place for a container that runs; its holding is the caller's. Raises ``NotFound``, ``InvalidArgument``, ``MobyError``."""
+        place = Place(await self._settled(self._find_for(ref)), asked)
+        endpoints.check(place)
+        holding, endpoint = await in_thread(lambda: self._attaching.attach_live(called, place, namespace))
+        return Connection(place=place, holding=holding, endpoint=endpoint)
+
+    async def lead_out(
+        self, namespace: int, places: Sequence[Place], given: Mapping[str, EndpointSettings], interfaces: Mapping[str, str]
+    ) -> None:
+        """Has the default route of a running container lead through the right one of its networks. Raises ``MobyError``."""
+        place = endpoints.gateway_of(places)
+        settings = given[place.network.name] if place else EndpointSettings()
+        interface = interfaces.get(place.network.name, "") if place else ""
+        gateways = [ip_address(text) for text in (settings.gateway, settings.ipv6_gateway) if text]
+        await in_thread(lambda: self._attaching.lead_out(namespace, interface, gateways))
+
+    def rename(self, network_id: str, called: Called, given: EndpointSettings) -> builtins.list[str]:
+        """Gives a running container's place the names that it has now; they are answered from the next question on."""
+        network = self._find(network_id)
+        names = endpoints.names_of(Place(network, given), called)
+        if names:
+            from moby_tui.engine.resources.networks.names import zone
+
+            addresses = [ip_address(text) for text in (given.ip_address, given.global_ipv6_address) if text]
+            zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+        return names
+
+    def name_service(self, container_id: str, servers: Sequence[str]) -> dict[str, object]:
+        """What a monitor has to know to have the container's questions answered."""
+        from moby_tui.engine.resources.networks.names import program as name_server
+
+        frozen = getattr(sys, "frozen", False)
+        program = [sys.executable, name_server.COMMAND] if frozen else [sys.executable, "-P", "-m", name_server.MODULE]
+        folder = str(self._folders.zones)
+        return {"container": container_id, "servers": [*servers], "forwards": bool(servers), "folder": folder, "program": program}
+
+    async def serve_names(self, namespace: int) -> builtins.list[int]:
+        """Sockets of the name service in a running container's namespace."""
+        from moby_tui.engine.resources.networks.names import sockets as name_sockets
+
+        return await in_thread(lambda: name_sockets.open_in(namespace))
+
+    def find(self, ref: str) -> Network:
+        """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
+        return self._find(ref)
+
+    def tell(self, action: str, network: Network, container_id: str) -> None:
+        """Publishes that a container was connected or disconnected."""
+        self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""
@@ -136,9 +300,33 @@ class NetworkManager:
 
     # ---- finding
 
+    async def _places(self, mode: str, asked: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
+        """The container's networks: that of its mode first, then the others by name."""
+        first = self._find_for(mode)
+        if asked is None or first.name in ("host", "none"):
+            return [Place(await self._settled(first), (asked or {}).get(mode) or EndpointSettings())]
+        places = [Place(self._find_for(ref), settings or EndpointSettings()) for ref, settings in asked.items()]
+        places.sort(key=lambda place: (place.network.id != first.id, place.network.name))
+        return [Place(await self._settled(place.network), place.asked) for place in places]
+
+    def _driver(self, name: str) -> Driver:
+        """The driver of this name; what few networks have is imported when it is asked for. Raises ``NotFound``."""
+        if name == self._bridges.name:
+            return self._bridges
+        from moby_tui.engine.resources.networks.drivers.null import HostDriver, NullDriver
+
+        for driver in (HostDriver(), NullDriver()):
+            if driver.name == name:
+                return driver
+        raise NotFound(f"could not find plugin {name} in v1 plugin registry: plugin not found")
+
     def _find(self, ref: str) -> Network:
         networks = store.load(self._database)
-        found = [n for n in networks if ref in (n.id, n.name)] or [n for n in networks if ref and n.id.startswith(ref)]
+        found = (
+            [n for n in networks if ref == n.id]
+            or [n for n in networks if ref == n.name]
+            or [n for n in networks if ref and n.id.startswith(ref)]
+        )
         if not found:
             raise NotFound(f"network {ref} not found")
         if len(found) > 1:
@@ -150,27 +338,35 @@ class NetworkManager:
             raise NotImplementedYet("network mode container:NAME")
         return self._find("bridge" if mode in ("", "default") else mode)
 
-    async def _with_subnet(self, network: Network) -> tuple[Network, IPv4Network]:
-        """The bridge network, its subnet chosen for good when it is first used."""
-        if not network.ipam.config:
-            network = await self._choose_subnet(network)
-        return network, IPv4Network((network.ipam.config or [])[0].subnet)
+    def _bridge_networks(self) -> builtins.list[Network]:
+        """Those that have something on the host."""
+        return [network for network in store.load(self._database) if network.driver == "bridge" and network.ipam.config]
 
-    async def _choose_subnet(self, network: Network) -> Network:
-        taken = [route for route, _ in await asyncio.to_thread(host.routes)]
-        return store.update(self._database, network.id, lambda row: self._settle(row, lambda: addresses.choose_subnet(taken)))
+    async def _settled(self, network: Network) -> Network:
+        """The default bridge network gets its subnet for good when it is first used."""
+        if network.name != "bridge" or network.ipam.config:
+            return network
+        taken = await in_thread(_routes)
+        others = store.load(self._database)
+        return store.update(self._database, network.id, lambda row: self._settle(row, others, taken))
 
-    def restore(self, ids: Mapping[str, str], subnet: IPv4Network | None) -> None:
+    def restore(self, ids: Mapping[str, str], subnet: Subnet | None) -> None:
         """Makes the rows anew as running containers know the networks: the ids of those, and the subnet of the bridge."""
         store.restore(self._database, ids)
         if subnet is not None:
-            store.update(self._database, self._find("bridge").id, lambda row: self._settle(row, lambda: subnet))
+            known = [IpamPool(subnet=str(subnet))]
+            store.update(self._database, self._find("bridge").id, lambda row: self._settle(row, [], [], known))
 
-    def _settle(self, network: Network, choose: Callable[[], IPv4Network]) -> None:
+    def _settle(
+        self,
+        network: Network,
+        others: builtins.list[Network],
+        taken: builtins.list[Subnet],
+        known: builtins.list[IpamPool] | None = None,
+    ) -> None:
         if network.ipam.config:
             return
-        subnet = choose()
-        network.ipam.config = [IpamPool(subnet=str(subnet), gateway=str(addresses.gateway(subnet)))]
+        network.ipam.config = known
         network.options = {
             "com.docker.network.bridge.default_bridge": "true",
             "com.docker.network.bridge.enable_icc": "true",
@@ -178,12 +374,44 @@ class NetworkManager:
             "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
             "com.docker.network.bridge.name": self._bridge_name,
         }
+        self._with_subnets(network, others, taken)
+
+    def _with_subnets(self, network: Network, others: Sequence[Network], taken: Sequence[Subnet]) -> Network:
+        from moby_tui.engine.resources.networks import creation
+        from moby_tui.engine.resources.networks.pools import DEFAULT_POOLS
+
+        creation.give_subnets(network, taken, others, self._pools or DEFAULT_POOLS, self._seed)
+        return network
+
+    def _tell(self, action: str, network: Network) -> None:
+        self._publish("network", action, network.id, {"name": network.name, "type": network.driver})
 
 
-async def _uninterrupted(make: Callable[[], Sandbox], *, at_once: bool = False) -> Sandbox:
-    """Makes a sandbox on a thread, or here where that is done ``at_once``; if the caller is cancelled meanwhile, it is undone."""
-    if at_once:
-        return make()
+def _routes() -> list[Subnet]:
+    """Where the host's routes lead."""
+    from moby_tui.engine.resources.networks import host
+
+    return [route.destination for route in host.routes()]
+
+
+def _settings(place: Place, made: list[Endpoint], called: Called) -> EndpointSettings:
+    names = endpoints.names_of(place, called)
+    if made:
+        return endpoints.settings(place, made[0], names)
+    asked = place.asked
+    return msgspec.structs.replace(asked, network_id=place.network.id, endpoint_id=os.urandom(32).hex())
+
+
+def _gateway(places: Sequence[Place]) -> IPv4Address | None:
+    """What ``host-gateway`` stands for: the host's address in the network of the default route."""
+    place = endpoints.gateway_of(places)
+    pools = place.network.ipam.config or [] if place else []
+    found = [ip_interface(pool.gateway).ip for pool in pools if pool.gateway]
+    return next((address for address in found if isinstance(address, IPv4Address)), None)
+
+
+async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:
+    """Makes a sandbox on a thread; if the caller is cancelled meanwhile, it is undone."""
     making = asyncio.ensure_future(asyncio.to_thread(make))
     try:
         return await asyncio.shield(making)
@@ -192,9 +420,27 @@ async def _uninterrupted(make: Callable[[], Sandbox], *, at_once: bool = False) 
         raise
 
 
-def _discard(making: asyncio.Future[Sandbox]) -> None:
+async def _made(make: Callable[[], Sandbox], *, at_once: bool) -> Sandbox:
+    """As ``_attached``, or without a thread where it is done ``at_once``."""
+    if at_once:
+        return make()
+    sandbox, _ = await _attached(lambda: (make(), []))
+    return sandbox
+
+
+async def _uninterrupted(work: Callable[[], None]) -> None:
+    """Runs work on a thread to its end, also where the caller is cancelled meanwhile."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
+
+
+def _discard(making: asyncio.Future[tuple[Sandbox, list[Endpoint]]]) -> None:
     if not making.cancelled() and making.exception() is None:
-        making.result().release()
+        making.result()[0].release()
 
 
 def _with_loopback(create: Callable[[], int]) -> int:
@@ -203,24 +449,12 @@ def _with_loopback(create: Callable[[], int]) -> int:
     return namespace
 
 
-def _check_endpoint(asked: EndpointSettings) -> bytes | None:
-    """The hardware address asked for, if any. Raises ``InvalidArgument`` for what only user-defined networks have."""
-    ipam = asked.ipam_config
-    if ipam is not None and (ipam.ipv4_address or ipam.ipv6_address):
-        raise InvalidArgument("user specified IP address is supported on user defined networks only")
-    if asked.aliases:
-        raise InvalidArgument("network-scoped aliases are only supported for user-defined networks")
-    if ipam is not None and ipam.link_local_ips:
-        raise NotImplementedYet("a link-local address (--link-local-ip)")
-    if asked.links:
-        raise NotImplementedYet("linking containers (--link)")
-    return addresses.parse_mac(asked.mac_address) if asked.mac_address else None
-
-
 def _as_member(name: str, endpoint: EndpointSettings) -> NetworkContainer:
+    six = endpoint.global_ipv6_address
     return NetworkContainer(
         name=name,
         endpoint_id=endpoint.endpoint_id,
         mac_address=endpoint.mac_address,
         ipv4_address=f"{endpoint.ip_address}/{endpoint.ip_prefix_len}" if endpoint.ip_address else "",
+        ipv6_address=f"{six}/{endpoint.global_ipv6_prefix_len}" if six else "",
     )

@@ -7,7 +7,7 @@ import os
 import threading
 
 from moby_tui.engine.kernel import netns
-from moby_tui.engine.resources.networks.bridge import set_loopback_up
+from moby_tui.engine.resources.networks.drivers.bridge import set_loopback_up
 
 #: The start that has just taken one needs the processors more than the next one.
 _PAUSE_SECONDS = 0.01

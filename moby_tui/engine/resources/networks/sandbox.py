@@ -1,7 +1,8 @@
-"""A container's network while it is up, and the record on disk by which anybody can undo it.
+"""A container's network while it is up, and the records on disk by which anybody can undo it.
 
-The record ``sandboxes/<container id>`` holds the teardown. It is locked (flock(2)) through a descriptor that passes with the
-sandbox to the container's monitor: a record that can be locked belongs to nobody, and what it tells is to be undone.
+What was made for a container, a place in a network or its published ports, is a *holding*. Its record ``sandboxes/<container id>/<name>``
+tells how to undo it, and is locked (flock(2)) through a descriptor that passes to the container's monitor: a record that can be locked
+belongs to nobody, and what it tells is to be undone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.kernel.netlink import run_teardown
+from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import EndpointSettings, PortBinding
 
@@ -26,53 +29,108 @@ _PATIENCE = 10.0
 Teardown = list[dict[str, Any]]
 
 
+class Holding(msgspec.Struct, kw_only=True):
+    """One thing that was made for a container. ``descriptor`` is its locked record; ``sockets`` stay open for as long as it is there.
+
+    In ``teardown`` the step ``close`` names a position among the record and the sockets behind it.
+    """
+
+    name: str
+    path: Path
+    descriptor: int
+    sockets: list[int] = msgspec.field(default_factory=list)
+    teardown: Teardown = msgspec.field(default_factory=list)
+
+    @property
+    def descriptors(self) -> list[int]:
+        return [self.descriptor, *self.sockets]
+
+    def write(self, teardown: Teardown, published: dict[int, list[bytes]] | None = None) -> None:
+        """Must precede what it tells how to undo. ``published`` are the messages that publish ports, for each IP version."""
+        self.teardown = [*teardown, {"unlink": str(self.path)}, {"rmdir": str(self.path.parent)}]
+        messages = {version: b"".join(parts).hex() for version, parts in (published or {}).items()}
+        os.pwrite(self.descriptor, json.dumps({"teardown": self.teardown, "published": messages}).encode(), 0)
+
+    def release(self) -> None:
+        """Undoes it. Raises ``OSError`` where something of it could not be undone."""
+        try:
+            run_teardown(self.teardown, self.descriptors)
+        finally:
+            closed = {step["close"] for step in self.teardown if "close" in step}
+            for position, descriptor in enumerate(self.descriptors):
+                if position not in closed:
+                    with suppress(OSError):
+                        os.close(descriptor)
+            self.descriptor, self.sockets, self.teardown = -1, [], []
+
+    def close(self) -> None:
+        """Closes this process's descriptors: another one has them."""
+        for descriptor in self.descriptors:
+            with suppress(OSError):
+                os.close(descriptor)
+        self.descriptor, self.sockets = -1, []
+
+
 class Sandbox(msgspec.Struct, kw_only=True):
     """A wired network namespace and what belongs to it.
 
-    ``netns_fd`` is None in the host's namespace. ``keep_fds`` must stay open, in their order, for as long as the container
-    lives: the locked record and the sockets of the published ports. At the end the monitor calls
-    ``kernel.netlink.run_teardown(teardown, keep_fds)``. ``hosts`` and ``resolv_conf`` are the contents of the files.
+    ``netns_fd`` is None in the host's namespace. ``hosts`` and ``resolv_conf`` are the contents of the files. What ``holdings`` hold must
+    stay open for as long as the container lives; at the end its monitor calls ``kernel.netlink.run_teardown(teardown, keep_fds)``.
     """
 
     netns_fd: int | None = None
-    keep_fds: list[int] = msgspec.field(default_factory=list)
-    teardown: Teardown = msgspec.field(default_factory=list)
+    holdings: list[Holding] = msgspec.field(default_factory=list)
     endpoints: dict[str, EndpointSettings] = msgspec.field(default_factory=dict)
+    #: the container's sockets of the name service, where it is in a network that has names
+    name_sockets: list[int] = msgspec.field(default_factory=list)
+    #: the servers that the name service asks; none where questions do not leave the container's networks
+    servers: list[str] = msgspec.field(default_factory=list)
+    #: for each network the name of the container's interface
+    interfaces: dict[str, str] = msgspec.field(default_factory=dict)
     ports: dict[str, list[PortBinding] | None] = msgspec.field(default_factory=dict)
     hosts: str = ""
     resolv_conf: str = ""
 
+    @property
+    def keep_fds(self) -> list[int]:
+        return [descriptor for holding in self.holdings for descriptor in holding.descriptors]
+
+    @property
+    def teardown(self) -> Teardown:
+        """How to undo all of it, the last made first, with positions among ``keep_fds``."""
+        steps: list[Teardown] = []
+        offset = 0
+        for holding in self.holdings:
+            steps.append([{**step, "close": step["close"] + offset} if "close" in step else step for step in holding.teardown])
+            offset += len(holding.descriptors)
+        return [step for part in reversed(steps) for step in part]
+
     def close(self) -> None:
         """Closes this process's descriptors, once the monitor has its own; the network stays up."""
-        for descriptor in (self.netns_fd, *self.keep_fds):
-            if descriptor is not None:
-                with suppress(OSError):
-                    os.close(descriptor)
-        self.netns_fd = None
-        self.keep_fds = []
+        for holding in self.holdings:
+            holding.close()
+        self.holdings = []
+        self._close_namespace()
 
     def release(self) -> None:
         """Undoes everything. Raises ``OSError`` where something of it could not be undone."""
-        try:
-            run_teardown(self.teardown, self.keep_fds)
-        finally:
-            closed = {step["close"] for step in self.teardown if "close" in step}
-            self.keep_fds = [descriptor for position, descriptor in enumerate(self.keep_fds) if position not in closed]
-            self.teardown = []
-            self.close()
+        failure: OSError | None = None
+        while self.holdings:
+            try:
+                self.holdings.pop().release()
+            except OSError as error:
+                failure = failure or error
+        self._close_namespace()
+        if failure is not None:
+            raise failure
 
-
-class Record:
-    """The record of one sandbox, locked by this process."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self.descriptor = descriptor
-
-    def write(self, teardown: Teardown, published: list[bytes]) -> None:
-        """Must precede what it tells how to undo. ``published`` are the messages that publish the ports."""
-        content = json.dumps({"teardown": teardown, "published": b"".join(published).hex()})
-        os.pwrite(self.descriptor, content.encode(), 0)
+    def _close_namespace(self) -> None:
+        for descriptor in self.name_sockets:
+            os.close(descriptor)
+        self.name_sockets = []
+        if self.netns_fd is not None:
+            os.close(self.netns_fd)
+            self.netns_fd = None
 
 
 class Folders:
@@ -80,73 +138,92 @@ class Folders:
 
     def __init__(self, folder: Path) -> None:
         self.lock = folder / "lock"
-        self.leases = folder / "bridge" / "leases"
+        #: what containers are called: see ``names.zone``
+        self.zones = folder / "names"
+        self._leases = folder / "leases"
         self._sandboxes = folder / "sandboxes"
 
-    def claim(self, container_id: str) -> Record:
-        """A new record. Undoes what a killed monitor left of this container, and waits for one that is just ending.
+    def leases(self, network_id: str) -> Leases:
+        return Leases(self._leases / network_id)
+
+    def claim(self, container_id: str, name: str) -> Holding:
+        """A new holding with an empty record. Undoes what a killed monitor left of it, and waits for one that is just ending.
 
         Raises ``Unavailable`` where that one does not end.
         """
-        self._make()
-        path = self._sandboxes / container_id
+        path = self._sandboxes / container_id / name
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            if (record := _lock(path, os.O_CREAT | os.O_EXCL)) is not None:
-                return record
-            if (record := _lock(path)) is not None:
-                _undo(record)
-                self._free_leases()
+            # the monitor of the last run may remove the folder between the two looks that ``exist_ok`` takes
+            with suppress(FileExistsError):
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if (descriptor := _lock(path, os.O_CREAT | os.O_EXCL)) is not None:
+                return Holding(name=name, path=path, descriptor=descriptor)
+            if (descriptor := _lock(path)) is not None:
+                _undo(path, descriptor)
+                self.free_leases()
             else:
                 time.sleep(0.005)
         raise Unavailable(f"the network of container {container_id[:12]} is still in use by its last run; try again")
 
     def reconcile(self) -> None:
-        """Undoes every sandbox whose monitor is dead, and frees addresses of containers that have none."""
-        self._make()
-        for path in list(self._sandboxes.iterdir()):
-            record = _lock(path)
-            if record is not None:
+        """Undoes every holding whose monitor is dead, and frees addresses of containers that have none."""
+        for path in self._records():
+            descriptor = _lock(path)
+            if descriptor is not None:
                 with suppress(OSError):  # what could not be undone keeps its record for the next time
-                    _undo(record)
-        self._free_leases()
+                    _undo(path, descriptor)
+        self.free_leases()
 
     def is_left(self, container_id: str) -> bool:
-        """Whether the container's record is there and nobody's."""
-        record = _lock(self._sandboxes / container_id)
-        if record is not None:
-            os.close(record.descriptor)
-        return record is not None
+        """Whether the container has a record that is nobody's."""
+        return any(_is_free(path) for path in _files(self._sandboxes / container_id))
 
     def is_anything_left(self) -> bool:
         """Whether ``reconcile`` would find something to do."""
-        try:
-            return any(self.is_left(name) for name in os.listdir(self._sandboxes))
-        except FileNotFoundError:
-            return False
+        return any(_is_free(path) for path in self._records())
 
-    def _free_leases(self) -> None:
-        """A lease is taken after the record is made, and given back before that goes."""
-        for lease in list(self.leases.iterdir()):
-            with suppress(OSError):
-                if not (self._sandboxes / lease.readlink()).exists():
-                    lease.unlink()
-
-    def published(self) -> list[bytes]:
-        """The messages that publish the ports of every sandbox; those that are dead are undone first."""
+    def published(self) -> dict[int, list[bytes]]:
+        """For each IP version the messages that publish the ports of every holding; those that are dead are undone first."""
         self.reconcile()
-        messages = []
-        for path in list(self._sandboxes.iterdir()):
-            with suppress(OSError, ValueError):
-                messages.append(bytes.fromhex(json.loads(path.read_bytes())["published"]))
+        messages: dict[int, list[bytes]] = {}
+        for path in self._records():
+            with suppress(OSError, ValueError, KeyError):
+                for version, data in json.loads(path.read_bytes())["published"].items():
+                    messages.setdefault(int(version), []).append(bytes.fromhex(data))
         return messages
 
-    def _make(self) -> None:
-        for folder in (self._sandboxes, self.leases):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def members(self, network_id: str) -> list[str]:
+        """The ids of the containers that are in a network."""
+        return [path.parent.name for path in self._records() if path.name == network_id[:12]]
+
+    def _records(self) -> Iterator[Path]:
+        for folder in _files(self._sandboxes):
+            yield from _files(folder)
+
+    def free_leases(self) -> None:
+        """A lease is taken after the record is made, and given back before that goes."""
+        for folder in _files(self._leases):
+            for lease, owner in Leases(folder).owners():
+                if not (self._sandboxes / owner).exists():
+                    lease.unlink(missing_ok=True)
 
 
-def _lock(path: Path, flags: int = 0) -> Record | None:
+def _files(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in os.listdir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _is_free(path: Path) -> bool:
+    descriptor = _lock(path)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is not None
+
+
+def _lock(path: Path, flags: int = 0) -> int | None:
     """The record, locked, or None where somebody else has it or it is gone."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
@@ -155,18 +232,20 @@ def _lock(path: Path, flags: int = 0) -> Record | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(descriptor).st_ino == path.stat().st_ino:
-            return Record(path, descriptor)
+            return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
     os.close(descriptor)
     return None
 
 
-def _undo(record: Record) -> None:
-    """Carries out a dead sandbox's teardown; a half-written one has nothing behind it yet."""
+def _undo(path: Path, descriptor: int) -> None:
+    """Carries out a dead holding's teardown; a half-written one has nothing behind it yet."""
     try:
-        with suppress(ValueError):
-            run_teardown(json.loads(record.path.read_bytes())["teardown"])
-        record.path.unlink(missing_ok=True)
+        with suppress(ValueError, KeyError):
+            run_teardown(json.loads(path.read_bytes())["teardown"])
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # the container has other holdings
+            path.parent.rmdir()
     finally:
-        os.close(record.descriptor)
+        os.close(descriptor)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from moby_tui.engine.kernel.loop import Loop
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.logs.json_file import JsonFile
 from moby_tui.engine.runtime.logs.settings import LogSettings
-from moby_tui.engine.runtime.loop import Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import struct
 import time
 from collections.abc import Callable
 
+from moby_tui.engine.kernel.loop import WRITE, Loop
 from moby_tui.engine.runtime.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.logs.settings import LogSettings
-from moby_tui.engine.runtime.loop import WRITE, Loop
 
 _BEHIND = 1024 * 1024
 _PIECE = 65536

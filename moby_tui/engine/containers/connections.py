@@ -1,0 +1,217 @@
+"""Networks of a container that is there already: connected and disconnected, also while it runs.
+
+What was made for a running container is handed to its monitor, which undoes it at the end. Until then it is this process's, by the lock on
+its record: whoever is killed in between leaves a record that the next engine undoes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from moby_tui.engine.containers import view
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import NetworkState, read_network, write_network
+from moby_tui.engine.kernel import fault, namespaces
+from moby_tui.engine.resources.networks import endpoints, files
+from moby_tui.engine.resources.networks.endpoints import Called, Place
+from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError
+from moby_tui.schema.container import EndpointSettings, NetworkingConfig
+from moby_tui.schema.network import Network
+
+_SHARED = "container sharing network namespace with another container or host cannot be connected to any other network"
+_PRIVATE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+
+
+async def connect(parts: Parts, ref: str, container: str, asked: EndpointSettings | None) -> None:
+    """Puts a container into one more network. Raises ``NotFound``, ``Forbidden`` where it is in it, or can be in no other, ``MobyError``."""
+    network, settings = parts.networks.find(ref), asked or EndpointSettings()
+    record = parts.get(container)
+    _check_connects(network, record)
+    endpoints.check(Place(network, settings))
+    async with _changing(parts, record) as record:
+        places = _places(record)
+        if network.name in places:
+            raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
+        places |= {network.name: settings}
+        if not view.current_state(parts, record).alive:
+            _keep(parts, record, places)
+            return
+        with _namespace(parts, record) as namespace:
+            given = await _connect_running(parts, record, network, settings, namespace)
+            fault.point("connect.made")
+            _keep(parts, record, places)
+            await _settle_inside(parts, record, given, namespace)
+        parts.networks.tell("connect", network, record.id)
+
+
+async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = False) -> None:
+    """Takes a container out of a network; ``force``: also where its monitor does not answer. Raises as ``connect``."""
+    network = parts.networks.find(ref)
+    record = parts.get(container)
+    if record.host_config.network_mode == "host" or network.name == "host":
+        raise Forbidden("container cannot be disconnected from host network or connected to host network")
+    async with _changing(parts, record) as record:
+        places = _places(record)
+        running = view.current_state(parts, record).alive
+        given = read_network(parts.files(record)) if running else NetworkState({}, {})
+        if network.name not in places and network.name not in given.endpoints:
+            raise Forbidden(f"container {record.id} is not connected to network {network.name}")
+        if running:
+            await _disconnect_running(parts, record, network, given, force=force)
+        fault.point("disconnect.undone")
+        _keep(parts, record, {name: place for name, place in places.items() if name != network.name})
+        if running:
+            with suppress(Conflict), _namespace(parts, record) as namespace:
+                await _settle_inside(parts, record, given, namespace)
+            parts.networks.tell("disconnect", network, record.id)
+
+
+@asynccontextmanager
+async def _changing(parts: Parts, record: ContainerRecord) -> AsyncIterator[ContainerRecord]:
+    """Holds the container's lock; the record as it is then."""
+    lock = await parts.acquire(record)
+    try:
+        yield parts.get(record.id)
+    finally:
+        lock.release()
+
+
+def _check_connects(network: Network, record: ContainerRecord) -> None:
+    mode = record.host_config.network_mode
+    if mode == "host" or mode.startswith("container:"):
+        raise InvalidArgument(_SHARED)
+    if network.name == "host":
+        raise Forbidden("container cannot be disconnected from host network or connected to host network")
+    if mode == "none" and network.name != "none":
+        raise InvalidArgument(_PRIVATE)
+
+
+def _places(record: ContainerRecord) -> dict[str, EndpointSettings | None]:
+    asked = record.networking.endpoints_config if record.networking else None
+    return {record.host_config.network_mode: None} if asked is None else {**asked}
+
+
+def _keep(parts: Parts, record: ContainerRecord, places: dict[str, EndpointSettings | None]) -> None:
+    record.networking = NetworkingConfig(endpoints_config=places)
+    parts.store.update(record)
+
+
+async def _connect_running(
+    parts: Parts, record: ContainerRecord, network: Network, asked: EndpointSettings, namespace: int
+) -> NetworkState:
+    """Wires the container and hands what was made to its monitor; what the container has been given by then."""
+    files_of = parts.files(record)
+    called = Called(record.id, record.name, record.config.hostname)
+    made = await parts.networks.connect(network.id, called, namespace, asked)
+    fault.point("connect.wired")
+    holding = made.holding
+    try:
+        patience = parts.patience(record)
+        values = {"op": "adopt", "name": holding.name, "teardown": holding.teardown, "count": len(holding.descriptors)}
+        await monitor_client.hand_over(files_of.socket, patience, holding.descriptors, **values)
+    except BaseException:
+        holding.release()
+        raise
+    holding.close()
+    fault.point("connect.handed over")
+    names = endpoints.names_of(made.place, called)
+    given = read_network(files_of)
+    if names and not any(settings.dns_names for settings in given.endpoints.values()):
+        await _serve_names(parts, record, namespace)
+    given.endpoints[network.name] = endpoints.settings(made.place, made.endpoint, names)
+    given.interfaces[network.name] = made.endpoint.interface
+    write_network(files_of, given)
+    return given
+
+
+async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) -> None:
+    """The container comes into its first network that has names."""
+    host = record.host_config
+    servers = files.forwarders(host.dns or [])
+    sockets = await parts.networks.serve_names(namespace)
+    try:
+        asked = {"op": "names", "names": parts.networks.name_service(record.id, servers)}
+        await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), sockets, **asked)
+    finally:
+        for descriptor in sockets:
+            os.close(descriptor)
+    _rewrite(
+        parts.files(record).resolv_conf, files.served_resolv_conf(host.dns or [], host.dns_search or [], host.dns_options or [])
+    )
+
+
+def rename(parts: Parts, record: ContainerRecord) -> None:
+    """A running container is called otherwise in its networks from now on."""
+    given = read_network(parts.files(record))
+    called = Called(record.id, record.name, record.config.hostname)
+    for settings in given.endpoints.values():
+        if settings.dns_names:
+            settings.dns_names = parts.networks.rename(settings.network_id, called, settings)
+    write_network(parts.files(record), given)
+
+
+async def _disconnect_running(
+    parts: Parts, record: ContainerRecord, network: Network, given: NetworkState, *, force: bool
+) -> None:
+    try:
+        await parts.request(record, op="release", name=network.id[:12])
+    except Conflict:
+        # the monitor does not hold it, or is not there: what nobody holds is undone here
+        await parts.networks.reconcile()
+    except MobyError:
+        if not force:
+            raise
+    fault.point("disconnect.released")
+    given.endpoints.pop(network.name, None)
+    given.interfaces.pop(network.name, None)
+    write_network(parts.files(record), given)
+
+
+async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int) -> None:
+    """The container's default route and hosts file, by the networks that it is in now."""
+    places = [Place(parts.networks.find(settings.network_id), settings) for settings in given.endpoints.values()]
+    await parts.networks.lead_out(namespace, places, given.endpoints, given.interfaces)
+    _write_hosts(parts, record, given)
+
+
+def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> None:
+    """The container's own names at its addresses."""
+    addresses = [
+        address
+        for settings in given.endpoints.values()
+        for address in (settings.ip_address, settings.global_ipv6_address)
+        if address
+    ]
+    path = parts.files(record).hosts
+    names = files.own_names(record.config.hostname, record.config.domainname)
+    _rewrite(path, files.with_own_names(path.read_text(), names, addresses))
+
+
+def _rewrite(path: Path, text: str) -> None:
+    """Where it lies: the file is bound into the container."""
+    with path.open("r+") as file:
+        file.write(text)
+        file.truncate()
+
+
+class _namespace:
+    """The network namespace of a running container, open. Raises ``Conflict`` where it has just ended."""
+
+    def __init__(self, parts: Parts, record: ContainerRecord) -> None:
+        self._parts, self._record = parts, record
+
+    def __enter__(self) -> int:
+        state = self._parts.state(self._record)
+        try:
+            self._descriptor = namespaces.open_of(state.pid, state.pid_started, ["network"])[0]
+        except OSError as error:
+            raise Conflict(f"container {self._record.id} is not running") from error
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)

@@ -1,0 +1,43 @@
+"""The networks as the engine's users see them: the manager's, and which containers are in them."""
+
+from __future__ import annotations
+
+import builtins
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.schema.base import Filters
+from moby_tui.schema.container import EndpointSettings
+from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
+
+
+class NetworkService:
+    """Implements the client protocol's ``Networks``."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._manager = parts.networks
+
+    async def list(self, *, filters: Filters | None = None) -> builtins.list[Network]:
+        return await self._manager.list(filters=filters)
+
+    async def inspect(self, ref: str) -> Network:
+        return await self._manager.inspect(ref)
+
+    async def create(self, config: NetworkCreate) -> NetworkCreated:
+        return await self._manager.create(config)
+
+    async def remove(self, ref: str) -> None:
+        await self._manager.remove(ref)
+
+    async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
+        return await self._manager.prune(filters=filters)
+
+    async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
+        from moby_tui.engine.containers import connections
+
+        await connections.connect(self._parts, ref, container, config)
+
+    async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
+        from moby_tui.engine.containers import connections
+
+        await connections.disconnect(self._parts, ref, container, force=force)

@@ -1,0 +1,192 @@
+"""Puts a container into its networks, all of them or none: namespace, places, published ports. Blocks; call it on a thread."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from moby_tui.engine.kernel import fault, netns
+from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER
+from moby_tui.engine.resources.networks import endpoints
+from moby_tui.engine.resources.networks.drivers import bridge_options
+from moby_tui.engine.resources.networks.drivers.bridge import lead_out
+from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
+from moby_tui.engine.resources.networks.endpoints import Called, Place
+from moby_tui.engine.resources.networks.firewall import Firewall, Publication
+from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_ports, port_settings
+from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
+from moby_tui.errors import MobyError
+from moby_tui.schema.network import Network
+
+#: The record of a container's published ports.
+PORTS = "ports"
+
+
+class Attaching:
+    """What puts containers into networks, for one engine."""
+
+    def __init__(self, folders: Folders, firewall: Firewall, driver: Callable[[str], Driver]) -> None:
+        self._folders = folders
+        self._firewall = firewall
+        self._driver = driver
+
+    def attach(
+        self, called: Called, places: Sequence[Place], ports: list[PortRequest], create: Callable[[], int]
+    ) -> tuple[Sandbox, list[Endpoint]]:
+        """Ports first, as they are what most often fails, and nothing has been changed then. Raises ``MobyError``.
+
+        ``create`` makes a namespace with its loopback up, or hands one over. The endpoints are those of the places, in their order.
+        """
+        sandbox = Sandbox()
+        try:
+            bound = self._take_ports(sandbox, called.id, ports)
+            self._restore([place.network for place in places])
+            sandbox.netns_fd = create()
+            fault.point("network.namespace made")
+            made = self._attach_all(sandbox, called, places)
+            self._publish(sandbox, places, made, bound)
+            if any(endpoints.is_user_defined(place.network) for place in places):
+                # not for containers of the default network, which has no names
+                from moby_tui.engine.resources.networks.names import sockets
+
+                sandbox.name_sockets = sockets.open_in(sandbox.netns_fd)
+                fault.point("network.names served")
+        except BaseException as error:
+            sandbox.release()
+            if isinstance(error, OSError):
+                names = ", ".join(place.network.name for place in places)
+                reason = (error.strerror or str(error)).lower()
+                raise MobyError(f"cannot connect the container to network {names}: {reason}") from error
+            raise
+        return sandbox, made
+
+    def _take_ports(self, sandbox: Sandbox, container_id: str, wanted: list[PortRequest]) -> list[BoundPort]:
+        if not wanted:
+            return []
+        holding = self._folders.claim(container_id, PORTS)
+        sandbox.holdings.append(holding)
+        fault.point("network.ports claimed")
+        holding.write([])
+        bound = bind_ports(wanted)
+        fault.point("network.ports bound")
+        holding.sockets = [port.socket.detach() for port in bound]
+        holding.write(_closing(bound))
+        sandbox.ports = port_settings(bound)
+        return bound
+
+    def _restore(self, networks: Sequence[Network]) -> None:
+        for name in {network.driver for network in networks}:
+            self._driver(name).restore([network for network in networks if network.driver == name])
+        fault.point("network.bridge there")
+
+    def _attach_all(self, sandbox: Sandbox, called: Called, places: Sequence[Place]) -> list[Endpoint]:
+        gateway = endpoints.gateway_of(places)
+        made: list[Endpoint] = []
+        for number, place in enumerate(places):
+            holding, endpoint = self.attach_one(called, place, number, sandbox.netns_fd, is_gateway=place is gateway)
+            sandbox.holdings.append(holding)
+            made.append(endpoint)
+        return made
+
+    def attach_one(
+        self, called: Called, place: Place, number: int, namespace: int | None, *, is_gateway: bool
+    ) -> tuple[Holding, Endpoint]:
+        """One place. Nothing is left of it where this raises."""
+        network = place.network
+        assert namespace is not None
+        driver = self._driver(network.driver)
+        holding = self._folders.claim(called.id, network.id[:12])
+        try:
+            fault.point("network.record claimed")
+            endpoint = endpoints.make(place, called.id, number, is_gateway=is_gateway)
+            leases = self._folders.leases(network.id)
+            # before the first address is taken: whoever finds this record frees what nobody has
+            holding.write([])
+            if driver.has_addresses:
+                endpoints.lease_addresses(place, endpoint, leases, f"{called.id}/{holding.name}")
+            fault.point("network.address leased")
+            given_back = [{"unlink": str(leases.path(address.ip))} for address in endpoint.addresses]
+            if names := endpoints.names_of(place, called):
+                from moby_tui.engine.resources.networks.names import zone
+
+                given_back.append({"unlink": str(zone.path_of(self._folders.zones, network.id, called.id))})
+            holding.write([*driver.undoing(network, endpoint), *given_back])
+            fault.point("network.record written")
+            if names:
+                addresses = [address.ip for address in endpoint.addresses]
+                zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+                fault.point("network.names written")
+            driver.attach(network, endpoint, namespace)
+            fault.point("network.wired")
+        except BaseException:
+            holding.release()
+            self._folders.free_leases()
+            raise
+        return holding, endpoint
+
+    def attach_live(self, called: Called, place: Place, namespace: int) -> tuple[Holding, Endpoint]:
+        """One more place for a container that runs, without a default route. Raises ``MobyError``."""
+        network = place.network
+        try:
+            self._restore([network])
+            taken = netns.call(namespace, lambda: {name for _, name in socket.if_nameindex()})
+            number = next(number for number in count() if endpoints.interface_name(place, number) not in taken)
+            return self.attach_one(called, place, number, namespace, is_gateway=False)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise MobyError(f"cannot connect the container to network {network.name}: {reason}") from error
+
+    def lead_out(self, namespace: int, interface: str, gateways: Sequence[Address]) -> None:
+        """Has the default routes of a running container lead over other gateways. Raises ``MobyError``."""
+        try:
+            netns.call(namespace, lambda: lead_out(interface, gateways))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise MobyError(f"cannot change the container's default route: {reason}") from error
+
+    def _publish(self, sandbox: Sandbox, places: Sequence[Place], made: list[Endpoint], bound: list[BoundPort]) -> None:
+        """The ports lead to the container's address in the network of its default route, as in Docker."""
+        if not bound:
+            return
+        network, endpoint = next(
+            ((place.network, endpoint) for place, endpoint in zip(places, made, strict=True) if endpoint.is_gateway), (None, None)
+        )
+        if network is None or endpoint is None or network.driver != "bridge":
+            return
+        holding = sandbox.holdings[0]
+        publications = self.publications(network, endpoint, bound)
+        withdrawing = (
+            [{"netlink": NETLINK_NETFILTER, "data": self._firewall.withdrawing(publications).hex()}] if publications else []
+        )
+        holding.write([*withdrawing, *_closing(bound)], self._firewall.publishing(publications))
+        self._publish_over(publications)
+        fault.point("network.published")
+
+    def publications(self, network: Network, endpoint: Endpoint, bound: list[BoundPort]) -> list[Publication]:
+        """How the bound ports lead to an endpoint of a bridge network."""
+        options = bridge_options.read(network)
+        publications = []
+        for port in bound:
+            address = endpoint.address(port.host.version)
+            if address is not None:
+                host = None if options.mode(address.version) == "routed" else port.host
+                publications.append(Publication(port.protocol, host, port.host_port, address.ip, port.container_port))
+        return publications
+
+    def _publish_over(self, publications: list[Publication]) -> None:
+        """An entry in the way is left over from a container whose monitor was killed, as the ports are ours."""
+        try:
+            self._firewall.publish(publications)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.EBUSY):
+                raise
+            self._folders.reconcile()
+            self._firewall.drop(publications)
+            self._firewall.publish(publications)
+
+
+def _closing(bound: list[BoundPort]) -> list[dict[str, int]]:
+    """Closes the sockets, which stand behind the record: only then may the ports be found free."""
+    return [{"close": position} for position in range(1, len(bound) + 1)]

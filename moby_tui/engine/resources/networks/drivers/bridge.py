@@ -1,0 +1,237 @@
+"""The bridge driver: a bridge for each network, and the wire from it into a container's namespace."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import ClassVar
+
+from moby_tui.engine.kernel import fault, netns, rtnetlink
+from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request, send
+from moby_tui.engine.resources.networks.drivers import bridge_options
+from moby_tui.engine.resources.networks.drivers.bridge_options import BridgeOptions
+from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
+from moby_tui.engine.resources.networks.firewall import Firewall
+from moby_tui.errors import Forbidden, MobyError
+from moby_tui.schema.network import Network
+
+_ETHERNET_MTU = 1500
+_SIOCGIFMTU = 0x8921
+_SYSCTL = Path("/proc/sys/net")
+
+
+class BridgeDriver:
+    """All bridges of one engine. ``networks`` and ``published`` tell what the firewall's tables hold when they are made anew."""
+
+    name: ClassVar[str] = "bridge"
+    has_addresses: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        firewall: Firewall,
+        lock: Path,
+        networks: Callable[[], Iterable[Network]],
+        published: Callable[[], dict[int, list[bytes]]],
+    ) -> None:
+        self._firewall = firewall
+        self._lock = lock
+        self._networks = networks
+        self._published = published
+
+    def check(self, network: Network) -> None:
+        options = bridge_options.read(network)
+        if exists(options.interface) and network.options.get("com.docker.network.bridge.name"):
+            taken = [other.name for other in self._networks() if bridge_options.read(other).interface == options.interface]
+            if taken:
+                raise Forbidden(f"bridge name {options.interface} is used by network {taken[0]} already; choose another one")
+
+    def create(self, network: Network) -> None:
+        options = bridge_options.read(network)
+        with self._locked():
+            try:
+                self._make_interface(options)
+                fault.point("network.bridge made")
+                self._build_missing_tables()
+                self._firewall.add(options)
+                fault.point("network.bridge admitted")
+            except BaseException:
+                self._delete(network, options)
+                raise
+
+    def delete(self, network: Network) -> None:
+        with self._locked():
+            self._delete(network, bridge_options.read(network))
+
+    def _delete(self, network: Network, options: BridgeOptions) -> None:
+        self._firewall.remove(options)
+        with _ignoring(errno.ENODEV):
+            send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
+
+    def restore(self, networks: Iterable[Network]) -> None:
+        """Makes the bridges after a reboot, and the tables (with the ports in use) also after somebody flushed them."""
+        missing = [options for options in map(bridge_options.read, networks) if not exists(options.interface)]
+        if not missing and all(self._firewall.is_built(version) for version in self._versions()):
+            return
+        with self._locked():
+            for options in missing:
+                self._make_interface(options)
+            self._build_missing_tables()
+            for options in missing:
+                self._firewall.add(options)
+
+    def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
+        return [{"netlink": NETLINK_ROUTE, "data": rtnetlink.delete_link(veth_of(endpoint)).hex()}]
+
+    def attach(self, network: Network, endpoint: Endpoint, namespace: int) -> None:
+        """A veth pair, its inner end with addresses and routes. The bridge must be there (``restore``). Raises ``OSError``."""
+        options = bridge_options.read(network)
+        name, veth = options.interface, veth_of(endpoint)
+        with open_socket(NETLINK_ROUTE) as link:
+            pair = rtnetlink.new_veth(veth, mtu_of(name), peer=endpoint.interface, peer_mac=endpoint.mac, peer_netns=namespace)
+            request(link, pair)
+            netns.call(namespace, lambda: configure(endpoint))
+            # The outer end comes up last: with a peer that is up the bridge forwards to it at once, not at some later notice.
+            request(link, rtnetlink.set_port_up(veth, socket.if_nametoindex(name)))
+
+    def _make_interface(self, options: BridgeOptions) -> None:
+        """The bridge with the gateways' addresses, up. What is there already is left so."""
+        from moby_tui.engine.resources.networks import host  # once for each bridge and boot
+
+        own = _own_addresses(options)
+        mac = b"\x02\x42" + own[0].ip.packed[-4:] if own else b"\x02\x42" + os.urandom(4)
+        mtu = options.mtu or min([_ETHERNET_MTU, *host.sizes_to_the_world()])
+        with open_socket(NETLINK_ROUTE) as link:
+            with _ignoring(errno.EEXIST):
+                request(link, rtnetlink.new_bridge(options.interface, mac, mtu))
+            index = socket.if_nametoindex(options.interface)
+            has_ipv6 = any(address.version == 6 for address in own)
+            write_sysctl(f"ipv6/conf/{options.interface}/disable_ipv6", "0" if has_ipv6 else "1")
+            write_sysctl(f"ipv4/conf/{options.interface}/route_localnet", "1")
+            for address in own:
+                with _ignoring(errno.EEXIST):
+                    request(link, rtnetlink.new_address(index, address))
+            request(link, rtnetlink.set_up(index))
+        if not options.internal:
+            write_sysctl("ipv4/ip_forward", "1")
+            if has_ipv6:
+                write_sysctl("ipv6/conf/all/forwarding", "1")
+
+    def _build_missing_tables(self) -> None:
+        networks = [bridge_options.read(network) for network in self._networks()]
+        there = [options for options in networks if exists(options.interface)]
+        for version in self._versions():
+            if not self._firewall.is_built(version):
+                self._firewall.build(version, there, self._published().get(version, []))
+
+    def _versions(self) -> list[int]:
+        """IPv6 has a table once a network has it."""
+        six = any(network.enable_ipv6 for network in self._networks())
+        return [4, 6] if six else [4]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time makes and deletes bridges and tables."""
+        self._lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def _ignoring(*numbers: int) -> Iterator[None]:
+    """Lets pass an ``OSError`` with one of these numbers."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in numbers:
+            raise
+
+
+def veth_of(endpoint: Endpoint) -> str:
+    """The name of the wire's outer end."""
+    return f"veth{endpoint.id[:10]}"
+
+
+def configure(endpoint: Endpoint) -> None:
+    """Inside the container's namespace: its interface's addresses, parameters and default routes. Raises ``OSError``."""
+    six = any(address.version == 6 for address in endpoint.addresses)
+    write_sysctl(f"ipv6/conf/{endpoint.interface}/disable_ipv6", "0" if six else "1")
+    for key, value in endpoint.sysctls.items():
+        write_sysctl(key.removeprefix("net.").replace(".", "/"), value)
+    index = socket.if_nametoindex(endpoint.interface)
+    messages = [rtnetlink.new_address(index, address) for address in endpoint.addresses]
+    messages += [rtnetlink.new_address(index, address, scope_link=True) for address in endpoint.link_local]
+    messages.append(rtnetlink.set_up(index))
+    if endpoint.is_gateway:
+        messages += [
+            rtnetlink.new_default_route(index, gateway)
+            for version, gateway in endpoint.gateways.items()
+            if endpoint.address(version) is not None
+        ]
+    send(NETLINK_ROUTE, b"".join(messages))
+
+
+def lead_out(interface: str, gateways: Iterable[Address]) -> None:
+    """Inside a container's namespace: the default routes lead over these gateways, and over no others. Raises ``OSError``."""
+    with open_socket(NETLINK_ROUTE) as link:
+        for version in (4, 6):
+            # IPv6 says ENOENT where there is none
+            with _ignoring(errno.ESRCH, errno.ENOENT):
+                request(link, rtnetlink.delete_default_route(version))
+        for gateway in gateways:
+            request(link, rtnetlink.new_default_route(socket.if_nametoindex(interface), gateway))
+
+
+def set_loopback_up(namespace: int) -> None:
+    netns.call(namespace, lambda: send(NETLINK_ROUTE, rtnetlink.set_up(rtnetlink.LOOPBACK)))
+
+
+def exists(interface: str) -> bool:
+    try:
+        socket.if_nametoindex(interface)
+    except OSError:
+        return False
+    return True
+
+
+def mtu_of(interface: str) -> int:
+    """netdevice(7). Not from /sys, which shows the namespace it was mounted in."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        answer = fcntl.ioctl(any_socket, _SIOCGIFMTU, struct.pack("=16si20x", interface.encode(), 0))
+    return int(struct.unpack_from("=i", answer, 16)[0])
+
+
+def write_sysctl(name: str, value: str) -> None:
+    """Sets a parameter of the calling thread's network namespace, unless it is so; IPv6 ones only where the kernel has IPv6."""
+    path = _SYSCTL / name
+    try:
+        if path.read_text().strip() != value:
+            path.write_text(value)
+    except FileNotFoundError:
+        if not name.startswith("ipv6/"):
+            raise
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise MobyError(f"cannot set {path} to {value}: {os.strerror(error.errno)}; set it on the host") from error
+
+
+def _own_addresses(options: BridgeOptions) -> list[Interface]:
+    """What the bridge itself is called in its subnets: the gateway's address, unless nobody is to reach the host by it."""
+    own: list[Interface] = []
+    for subnet in options.subnets:
+        gateway = options.gateways.get(subnet.version)
+        if gateway is None or gateway not in subnet or options.mode(subnet.version) == "isolated":
+            continue
+        if subnet.version == 4 and options.inhibit_ipv4:
+            continue
+        address = ip_interface(f"{gateway}/{subnet.prefixlen}")
+        own.append(address)
+    return own

@@ -1,0 +1,42 @@
+"""The networks ``none`` and ``host``: nothing is made for either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from moby_tui.engine.resources.networks.drivers.driver import Endpoint, Teardown
+from moby_tui.errors import Forbidden
+from moby_tui.schema.network import Network
+
+
+class NullDriver:
+    """A namespace with a loopback interface and nothing else."""
+
+    name: ClassVar[str] = "null"
+    has_addresses: ClassVar[bool] = False
+
+    def check(self, network: Network) -> None:
+        """There is one of each, which every engine has."""
+        raise Forbidden(f'only one instance of "{self.name}" network is allowed')
+
+    def create(self, network: Network) -> None:
+        """Nothing is needed."""
+
+    def delete(self, network: Network) -> None:
+        """Nothing is there."""
+
+    def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
+        return []
+
+    def attach(self, network: Network, endpoint: Endpoint, namespace: int) -> None:
+        """Nothing is wired."""
+
+    def restore(self, networks: Iterable[Network]) -> None:
+        """Nothing can be gone."""
+
+
+class HostDriver(NullDriver):
+    """The host's own namespace."""
+
+    name: ClassVar[str] = "host"

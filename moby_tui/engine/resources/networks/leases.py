@@ -1,0 +1,97 @@
+"""Which address of a network belongs to whom. Any number of processes lease at once.
+
+A lease is a symbolic link ``<network id>/<address>`` whose target says who has the address: the kernel makes it whole, for one process
+alone, and no lock is needed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Leases:
+    """The addresses of one network. ``folder`` need not be there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, address: Address) -> Path:
+        """The file whose removal gives the address back."""
+        return self._folder / str(address)
+
+    def take(self, subnet: Subnet, wanted: Subnet, reserved: Iterable[Address], owner: str) -> Address:
+        """The lowest free address of ``wanted``, which is ``subnet`` or a part of it. Raises ``MobyError`` where none is free."""
+        kept = {str(address) for address in reserved}
+        used = self._used()
+        for address in _hosts(subnet, wanted):
+            if str(address) not in used and str(address) not in kept and self._link(address, owner):
+                return address
+        raise MobyError(f"no available IPv{subnet.version} addresses on this network's address pools: {subnet}")
+
+    def claim(self, address: Address, subnets: Iterable[Subnet], reserved: Iterable[Address], owner: str) -> Subnet:
+        """Takes one address; the subnet that it lies in. Raises ``InvalidArgument`` outside of all, ``Forbidden`` where it is taken."""
+        for subnet in subnets:
+            if address in subnet:
+                break
+        else:
+            raise InvalidArgument(
+                f"invalid config for network: no configured subnet or ip-range contain the IP address {address}"
+            )
+        if address in set(reserved) or not self._link(address, owner):
+            raise Forbidden("Address already in use")
+        return subnet
+
+    def release(self, address: Address) -> None:
+        """Gives an address back; one that is free is left so."""
+        self.path(address).unlink(missing_ok=True)
+
+    def owners(self) -> Iterator[tuple[Path, str]]:
+        """Each lease's file, and who has the address."""
+        for name in self._used():
+            with suppress(OSError):
+                yield self._folder / name, os.readlink(self._folder / name)
+
+    def remove(self) -> None:
+        """Forgets all of them: the network is gone."""
+        import shutil  # not worth its import to whoever only starts a container
+
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _used(self) -> set[str]:
+        try:
+            return set(os.listdir(self._folder))
+        except FileNotFoundError:
+            return set()
+
+    def _link(self, address: Address, owner: str) -> bool:
+        path = self.path(address)
+        for _ in range(2):
+            try:
+                path.symlink_to(owner)
+                return True
+            except FileExistsError:
+                return False
+            except FileNotFoundError:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return False
+
+
+def _hosts(subnet: Subnet, wanted: Subnet) -> Iterator[Address]:
+    """The addresses of ``wanted`` that a host can have: not the subnet's own, and in IPv4 not that of its broadcasts (rfc 3021)."""
+    first, last = int(wanted.network_address), int(wanted.broadcast_address)
+    if subnet.num_addresses > 2:
+        first = max(first, int(subnet.network_address) + 1)
+        if subnet.version == 4:
+            last = min(last, int(subnet.broadcast_address) - 1)
+    make = ipaddress.IPv4Address if subnet.version == 4 else ipaddress.IPv6Address
+    for number in range(first, last + 1):
+        yield make(number)

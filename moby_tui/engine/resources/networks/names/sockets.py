@@ -1,0 +1,48 @@
+"""A container's sockets for the name service, inside its network namespace.
+
+They have ports of the kernel's choice, to which a table of the namespace's own leads what is sent to 127.0.0.11:53: port 53 stays free for
+a name server that runs in the container.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address
+
+from moby_tui.engine.kernel import netns
+from moby_tui.engine.kernel import nftables as nft
+from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, send
+
+ADDRESS = IPv4Address("127.0.0.11")
+_PORT = 53
+_BACKLOG = 64
+
+
+def open_in(namespace: int) -> list[int]:
+    """Descriptors of a datagram socket and of a listening stream socket, both non-blocking. Raises ``OSError``."""
+    return netns.call(namespace, _open)
+
+
+def _open() -> list[int]:
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        datagrams.bind((str(ADDRESS), 0))
+        stream.bind((str(ADDRESS), 0))
+        stream.listen(_BACKLOG)
+        _lead_to(datagrams.getsockname()[1], stream.getsockname()[1])
+    except BaseException:
+        datagrams.close()
+        stream.close()
+        raise
+    return [datagrams.detach(), stream.detach()]
+
+
+def _lead_to(datagram_port: int, stream_port: int) -> None:
+    table = nft.Table(nft.IPV4, "moby-names")
+    rules = [
+        table.new_rule("output", table.destination_is(ADDRESS, protocol, _PORT), table.translate_to(ADDRESS, port))
+        for protocol, port in ((socket.IPPROTO_UDP, datagram_port), (socket.IPPROTO_TCP, stream_port))
+    ]
+    hook = nft.Hook("nat", nft.OUTPUT, nft.PRIORITY_DSTNAT)
+    send(NETLINK_NETFILTER, nft.batch(table.create(), table.delete(), table.create(), table.new_chain("output", hook), *rules))

@@ -1,0 +1,110 @@
+"""What containers are called on each network: one small file for each container in it, below a folder for the network.
+
+An engine writes a file before the container can be reached and names it in the teardown of the container's place, so it goes with that.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Entry:
+    """One container on one network. ``names`` are lower case; the first is the container's own."""
+
+    __slots__ = ("addresses", "names", "network")
+
+    def __init__(self, network: str, names: list[str], addresses: list[Address]) -> None:
+        self.network = network
+        self.names = names
+        self.addresses = addresses
+
+
+def path_of(folder: Path, network_id: str, container_id: str) -> Path:
+    return folder / network_id / container_id
+
+
+def write(
+    folder: Path, network_id: str, container_id: str, network: str, names: Iterable[str], addresses: Iterable[Address]
+) -> None:
+    """What the container is called on the network from now on. Raises ``OSError``."""
+    path = path_of(folder, network_id, container_id)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{container_id}.{os.getpid()}")
+    value = {"network": network, "names": [name.lower() for name in names], "addresses": [str(address) for address in addresses]}
+    temporary.write_text(json.dumps(value))
+    temporary.replace(path)
+
+
+def remove(folder: Path, network_id: str) -> None:
+    """Forgets a network that is gone."""
+    import shutil  # not worth its import to whoever only starts a container
+
+    shutil.rmtree(folder / network_id, ignore_errors=True)
+
+
+def read(path: str) -> Entry | None:
+    """An entry; None where the file is gone or is no entry."""
+    try:
+        with open(path) as file:
+            value = json.load(file)
+        addresses = [ipaddress.ip_address(text) for text in value["addresses"]]
+        return Entry(str(value["network"]), [str(name) for name in value["names"]], addresses)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class Zones:
+    """All entries of one data root, kept up to date by their folders' times of change."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._stamp = 0
+        self._networks: dict[str, int] = {}
+        self._entries: dict[str, dict[str, Entry]] = {}
+        #: counts every change: what was answered before may be wrong now
+        self.changes = 0
+
+    def refresh(self) -> None:
+        """Reads what has changed since the last call."""
+        stamp = _changed_at(self._folder)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            there = {name for name in _listed(self._folder) if not name.startswith(".")}
+            self._networks = {name: self._networks.get(name, -1) for name in there}
+            self._entries = {name: entries for name, entries in self._entries.items() if name in there}
+            self.changes += 1
+        for network, before in self._networks.items():
+            now = _changed_at(f"{self._folder}/{network}")
+            if now != before:
+                self._networks[network] = now
+                self._entries[network] = self._read(network)
+                self.changes += 1
+
+    def _read(self, network: str) -> dict[str, Entry]:
+        folder = f"{self._folder}/{network}"
+        read_ = {name: read(f"{folder}/{name}") for name in _listed(folder) if not name.startswith(".")}
+        return {name: entry for name, entry in read_.items() if entry is not None}
+
+    def seen_by(self, container_id: str) -> list[Entry]:
+        """The entries of all networks that the container is in."""
+        return [entry for entries in self._entries.values() if container_id in entries for entry in entries.values()]
+
+
+def _changed_at(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _listed(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []

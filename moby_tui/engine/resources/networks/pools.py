@@ -1,0 +1,69 @@
+"""Which subnets a network gets when none was asked for: the first of the default pools that nothing else uses."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from moby_tui.errors import InvalidArgument, MobyError
+
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Pool(NamedTuple):
+    """A range that is cut into subnets of one prefix length (``--default-address-pool base=...,size=...``)."""
+
+    base: Subnet
+    size: int
+
+
+#: Docker's own (moby, daemon/libnetwork/ipamutils).
+DEFAULT_POOLS = (
+    *(Pool(ipaddress.ip_network(f"172.{second}.0.0/16"), 16) for second in range(17, 32)),
+    Pool(ipaddress.ip_network("192.168.0.0/16"), 20),
+)
+_ULA_BITS, _SUBNET_SIZE = 48, 64
+
+
+def read_pools(texts: Iterable[str]) -> list[Pool]:
+    """The values of ``--default-address-pool``. Raises ``InvalidArgument``."""
+    return [_read_pool(text) for text in texts]
+
+
+def _read_pool(text: str) -> Pool:
+    fields = dict(part.partition("=")[::2] for part in text.split(","))
+    try:
+        base, size = ipaddress.ip_network(fields.pop("base")), int(fields.pop("size"))
+    except (KeyError, ValueError) as error:
+        raise InvalidArgument(f"invalid address pool {text!r}; write it as base=10.10.0.0/16,size=24") from error
+    if fields or not base.prefixlen <= size <= base.max_prefixlen:
+        raise InvalidArgument(
+            f"invalid address pool {text!r}: size is a prefix length between /{base.prefixlen} and /{base.max_prefixlen}"
+        )
+    return Pool(base, size)
+
+
+def unique_local_pool(seed: bytes) -> Pool:
+    """A pool of this engine's own for IPv6, from a seed of five bytes (rfc 4193)."""
+    base = int.from_bytes(b"\xfd" + seed[:5], "big") << (128 - _ULA_BITS)
+    return Pool(ipaddress.IPv6Network((base, _ULA_BITS)), _SUBNET_SIZE)
+
+
+def choose(version: int, pools: Iterable[Pool], taken: Iterable[Subnet], *, size: int | None = None) -> Subnet:
+    """The first subnet of the pools that overlaps none of ``taken``, a default route apart; ``size`` is another prefix length.
+
+    Raises ``MobyError`` with Docker's words where there is none.
+    """
+    used = [subnet for subnet in taken if subnet.version == version and subnet.prefixlen]
+    for pool in pools:
+        if pool.base.version == version:
+            for subnet in _subnets(pool, size):
+                if not any(subnet.overlaps(other) for other in used):
+                    return subnet
+    raise MobyError("all predefined address pools have been fully subnetted")
+
+
+def _subnets(pool: Pool, size: int | None) -> Iterator[Subnet]:
+    prefix = pool.size if size is None else size
+    return iter(pool.base.subnets(new_prefix=prefix)) if prefix >= pool.base.prefixlen else iter(())

@@ -1,0 +1,105 @@
+"""The monitor's half of the name service: it holds its container's sockets and has the name server answer on them (light imports).
+
+The server is one process for all containers of a data root. Whoever finds none starts it; when it is killed, each monitor registers anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from contextlib import suppress
+
+from moby_tui.engine.kernel.loop import READ, Loop, Timer
+
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.02, 1.0
+
+
+class NameService:
+    """``asked``: ``container``, ``servers``, ``forwards``, and where the server is: ``folder`` of the zones and ``program`` that starts it.
+
+    ``descriptors`` are the container's datagram and listening sockets, which this object closes.
+    """
+
+    def __init__(self, loop: Loop, asked: dict[str, object], descriptors: list[int]) -> None:
+        self._loop = loop
+        self._folder = str(asked["folder"])
+        self._program = [str(word) for word in asked["program"]]  # type: ignore[attr-defined]
+        self._message = json.dumps({key: asked[key] for key in ("container", "servers", "forwards")}).encode()
+        self._descriptors = descriptors
+        self._connection: socket.socket | None = None
+        self._timer: Timer | None = None
+        self._wait = _FIRST_SECONDS
+        #: the pid of the server, where this process started one
+        self._started = 0
+
+    def register(self) -> None:
+        """Has the server answer from now on; where there is none yet, or it cannot be had, it is tried again while the loop runs."""
+        self._timer = None
+        if self._is_registered():
+            self._wait = _FIRST_SECONDS
+            return
+        with suppress(OSError):
+            self._start_server()
+        self._timer = self._loop.call_later(self._wait, self.register)
+        self._wait = min(self._wait * 2, _LONGEST_SECONDS)
+
+    def _is_registered(self) -> bool:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            _connect(connection, f"{self._folder}.sock")
+            socket.send_fds(connection, [self._message], self._descriptors)
+        except OSError:
+            connection.close()
+            return False
+        self._connection = connection
+        self._loop.watch(connection.fileno(), READ, lambda _: self._lost())
+        return True
+
+    def _lost(self) -> None:
+        """The server was killed."""
+        self._hang_up()
+        if self._started:
+            with suppress(ChildProcessError):
+                os.waitpid(self._started, os.WNOHANG)
+        self.register()
+
+    def _start_server(self) -> None:
+        """In a session of its own, with a lock that it holds for as long as it lives: there is one. Raises ``OSError``."""
+        lock = os.open(f"{self._folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
+            held = 3 if lock != 3 else lock
+            actions.append((os.POSIX_SPAWN_DUP2, lock, held))
+            words = [*self._program, self._folder, str(held)]
+            self._started = os.posix_spawn(words[0], words, os.environ, file_actions=actions, setsid=True)
+            os.close(null)
+        finally:
+            os.close(lock)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._hang_up()
+        for fd in self._descriptors:
+            os.close(fd)
+        self._descriptors = []
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._loop.remove(self._connection.fileno())
+            self._connection.close()
+            self._connection = None
+
+
+def _connect(connection: socket.socket, path: str) -> None:
+    """The kernel's limit of 107 bytes is on the name given to it, not on where it leads (unix(7))."""
+    folder, _, name = path.rpartition("/")
+    fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        connection.connect(f"/proc/self/fd/{fd}/{name}")
+    finally:
+        os.close(fd)

@@ -1,0 +1,161 @@
+"""Containers in networks of users: from the start on, and connected and disconnected while they run, by whichever process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from moby_tui.engine.engine import Engine
+from moby_tui.engine.store.state import State
+from moby_tui.errors import Forbidden, InvalidArgument, NotFound
+from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
+from moby_tui.schema.network import NetworkCreate
+
+
+@pytest.fixture
+async def engine(roots: tuple[Path, Path], busybox: str) -> AsyncIterator[Engine]:
+    async with Engine.open(*roots) as opened:
+        yield opened
+        for container in await opened.containers.list(all=True):
+            await opened.containers.remove(container.id, force=True)
+        await opened.networks.prune()
+
+
+async def start(engine: Engine, name: str, network: str = "bridge", **endpoints: EndpointSettings | None) -> str:
+    networking = NetworkingConfig(endpoints_config=endpoints) if endpoints else None
+    asked = ContainerCreate(
+        image="busybox", cmd=["sleep", "1000"], host_config=HostConfig(network_mode=network), networking_config=networking
+    )
+    created = await engine.containers.create(asked, name=name)
+    await engine.containers.start(created.id)
+    return created.id
+
+
+async def inside(engine: Engine, container: str, *command: str) -> str:
+    ident = await engine.containers.exec_create(container, ExecCreate(cmd=[*command], attach_stdout=True, attach_stderr=True))
+    stream = await engine.containers.exec_start(ident, ExecStart())
+    assert stream is not None
+    said = b""
+    async for _, data in stream.output():
+        said += data
+    return said.decode()
+
+
+async def test_a_running_container_is_connected_and_disconnected(engine):
+    for name in ("front", "back"):
+        await engine.networks.create(NetworkCreate(name=name))
+    web, data = await start(engine, "web", "front"), await start(engine, "data", "back")
+    address = (await engine.containers.inspect(data)).network_settings.networks["back"].ip_address
+    await engine.networks.connect("back", "web", EndpointSettings(aliases=["www"]))
+    given = (await engine.containers.inspect(web)).network_settings.networks
+    assert sorted(given) == ["back", "front"] and given["back"].aliases == ["www"]
+    assert given["back"].ip_address in await inside(engine, web, "cat", "/etc/hosts")
+    assert f"dev eth1  src {given['back'].ip_address}" in await inside(engine, web, "ip", "route", "get", address)
+    members = (await engine.networks.inspect("back")).containers
+    assert sorted(member.name for member in members.values()) == ["data", "web"]
+    with pytest.raises(Forbidden, match="endpoint with name web already exists in network back"):
+        await engine.networks.connect("back", "web")
+    await engine.networks.disconnect("front", "web")
+    routes = await inside(engine, web, "ip", "route")
+    assert f"default via {given['back'].gateway}" in routes and given["front"].ip_address not in routes
+    assert given["front"].ip_address not in await inside(engine, web, "cat", "/etc/hosts")
+    await engine.networks.remove("front")
+
+
+async def test_what_was_connected_stays_over_a_restart(engine):
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web")
+    await engine.networks.connect("front", web)
+    await engine.networks.disconnect("bridge", web)
+    await engine.containers.restart(web, timeout=0)
+    assert list((await engine.containers.inspect(web)).network_settings.networks) == ["front"]
+    await engine.containers.stop(web, timeout=0)
+    await engine.networks.disconnect("front", web)
+    await engine.containers.start(web)
+    assert (await inside(engine, web, "ip", "-o", "link")).count("\n") == 1
+
+
+async def test_the_end_undoes_what_was_connected_while_it_ran(engine, roots):
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web")
+    await engine.networks.connect("front", web)
+    await engine.containers.stop(web, timeout=0)
+    await engine.networks.remove("front")
+    assert list(roots[1].glob("networks/sandboxes/*")) == []
+
+
+async def test_the_engine_undoes_what_a_killed_monitor_held(engine, roots):
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web")
+    await engine.networks.connect("front", web)
+    os.kill(State.read(str(roots[0] / "containers" / web / "state.json")).monitor, signal.SIGKILL)
+    while (await engine.containers.inspect(web)).state.running:
+        await asyncio.sleep(0.02)
+    await engine.networks.disconnect("front", web, force=True)
+    await engine.networks.remove("front")
+    assert list(roots[1].glob("networks/leases/*/*")) == []
+
+
+async def test_a_network_made_again_under_its_name(engine):
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web", "front")
+    await engine.containers.stop(web, timeout=0)
+    first = (await engine.networks.inspect("front")).id
+    await engine.networks.remove("front")
+    with pytest.raises(NotFound, match="network front not found"):
+        await engine.containers.start(web)
+    await engine.networks.create(NetworkCreate(name="front"))
+    await engine.containers.start(web)
+    assert (await engine.containers.inspect(web)).network_settings.networks["front"].network_id != first
+
+
+async def test_several_processes_connect_one_container(engine, roots):
+    names = [f"n{number}" for number in range(4)]
+    for name in names:
+        await engine.networks.create(NetworkCreate(name=name))
+    web = await start(engine, "web")
+
+    async def connect(name: str) -> None:
+        async with Engine.open(*roots) as other:
+            await other.networks.connect(name, web)
+
+    await asyncio.gather(*(connect(name) for name in names))
+    given = (await engine.containers.inspect(web)).network_settings.networks
+    assert sorted(given) == ["bridge", *names] and len({each.mac_address for each in given.values()}) == 5
+
+
+@pytest.mark.parametrize("mode", ["host", "none"])
+async def test_who_has_no_network_of_its_own_gets_none(engine, mode):
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web", mode)
+    with pytest.raises((InvalidArgument, Forbidden)):
+        await engine.networks.connect("front", web)
+    with pytest.raises(Forbidden):
+        await engine.networks.disconnect("front", web)
+
+
+async def test_unknown_ones_are_named(engine):
+    with pytest.raises(NotFound, match="network nosuch not found"):
+        await engine.networks.connect("nosuch", "web")
+    with pytest.raises(NotFound, match="No such container: web"):
+        await engine.networks.connect("bridge", "web")
+
+
+async def test_a_stopped_monitor_is_told_of(engine, roots, monkeypatch):
+    monkeypatch.setattr("moby_tui.engine.runtime.monitor_client.ANSWER_SECONDS", 0.5)
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web")
+    monitor = State.read(str(roots[0] / "containers" / web / "state.json")).monitor
+    os.kill(monitor, signal.SIGSTOP)
+    try:
+        with pytest.raises(Exception, match="has not answered"):
+            await engine.networks.connect("front", web)
+    finally:
+        os.kill(monitor, signal.SIGCONT)
+    assert list((await engine.containers.inspect(web)).network_settings.networks) == ["bridge"]
+    await engine.networks.remove("front")

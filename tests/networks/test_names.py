@@ -1,0 +1,187 @@
+"""Names on networks of users: what is answered, what is hostile, and the server's death."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from dnslib import QTYPE, RCODE, DNSRecord
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moby_tui.engine.engine import Engine
+from moby_tui.engine.resources.networks.names import answers, zone
+from moby_tui.engine.resources.networks.names.zone import Entry, Zones
+from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
+from moby_tui.schema.network import NetworkCreate
+
+ENTRIES = [
+    Entry("front", ["web", "www", "0123456789ab"], [ip_address("10.0.0.2"), ip_address("fd00::2")]),
+    Entry("front", ["data", "www"], [ip_address("10.0.0.3")]),
+]
+
+
+def ask(name: str, kind: str = "A") -> DNSRecord | None:
+    return answers.answer(answers.parse(DNSRecord.question(name, kind).pack()), ENTRIES)
+
+
+def addresses(reply: DNSRecord | None) -> list[str]:
+    assert reply is not None
+    return sorted(str(record.rdata) for record in reply.rr)
+
+
+@pytest.mark.parametrize("name", ["web", "WEB", "web.", "web.front", "Web.Front.", "0123456789ab"])
+def test_a_container_by_each_of_its_names(name: str) -> None:
+    assert addresses(ask(name)) == ["10.0.0.2"]
+
+
+def test_all_who_have_a_name() -> None:
+    assert addresses(ask("www")) == ["10.0.0.2", "10.0.0.3"]
+    firsts = {str(ask("www").rr[0].rdata) for _ in range(64)}  # type: ignore[union-attr]
+    assert firsts == {"10.0.0.2", "10.0.0.3"}
+
+
+def test_a_name_without_an_address_of_the_kind_is_no_unknown_name() -> None:
+    reply = ask("data", "AAAA")
+    assert reply is not None and reply.header.rcode == RCODE.NOERROR and reply.rr == []
+    assert addresses(ask("web", "AAAA")) == ["fd00::2"]
+    assert addresses(ask("web", "MX")) == []
+
+
+def test_names_by_address() -> None:
+    assert addresses(ask("2.0.0.10.in-addr.arpa", "PTR")) == ["web.front."]
+    assert addresses(ask(f"{ip_address('fd00::2').reverse_pointer}", "PTR")) == ["web.front."]
+    assert ask("9.0.0.10.in-addr.arpa", "PTR") is None and ask("x.in-addr.arpa", "PTR") is None
+
+
+def test_the_names_of_others_are_others_to_answer() -> None:
+    assert ask("example.com") is None and ask("web.back") is None and ask("front") is None
+
+
+def test_a_long_answer_says_so_unless_there_is_room() -> None:
+    many = [Entry("front", ["www"], [ip_address(f"10.0.1.{number}") for number in range(1, 60)])]
+    question = answers.parse(DNSRecord.question("www").pack())
+    reply = answers.answer(question, many)
+    assert reply is not None
+    short = DNSRecord.parse(answers.fitting(reply, question))
+    assert short.header.tc == 1 and short.rr == []
+    roomy = DNSRecord.question("www")
+    roomy.add_ar(__import__("dnslib").EDNS0(udp_len=4096))
+    whole = DNSRecord.parse(answers.fitting(reply, answers.parse(roomy.pack())))
+    assert whole.header.tc == 0 and len(whole.rr) == 59
+
+
+@given(st.binary(max_size=120))
+def test_what_is_no_question_is_refused(data: bytes) -> None:
+    try:
+        answers.answer(answers.parse(data), ENTRIES)
+    except answers.Malformed:
+        assert len(data) < 12 or DNSRecord.parse(answers.refusal(data, "SERVFAIL")).header.qr == 1
+
+
+@given(st.text(max_size=70), st.sampled_from([*QTYPE.forward]))
+def test_every_name_and_type_is_answered_or_left_to_others(name: str, kind: int) -> None:
+    try:
+        data = DNSRecord.question(name or ".", QTYPE.get(kind)).pack()
+    except Exception:
+        return  # no name that can be asked for
+    reply = answers.answer(answers.parse(data), ENTRIES)
+    assert reply is None or reply.header.qr == 1
+
+
+def test_zones_follow_their_files(tmp_path: Path) -> None:
+    zones = Zones(str(tmp_path / "names"))
+    zones.refresh()
+    assert zones.seen_by("a") == []
+    zone.write(tmp_path / "names", "n1", "a", "front", ["Web"], [ip_address("10.0.0.2")])
+    zone.write(tmp_path / "names", "n2", "b", "back", ["data"], [ip_address("10.0.1.2")])
+    zones.refresh()
+    assert [entry.names for entry in zones.seen_by("a")] == [["web"]]
+    (tmp_path / "names" / "n1" / "c").write_text("{ no entry")
+    zone.write(tmp_path / "names", "n2", "a", "back", ["web"], [])
+    zones.refresh()
+    assert sorted(entry.names[0] for entry in zones.seen_by("a")) == ["data", "web", "web"]
+    zone.path_of(tmp_path / "names", "n1", "a").unlink()
+    zones.refresh()
+    assert sorted(entry.network for entry in zones.seen_by("a")) == ["back", "back"]
+
+
+@pytest.fixture
+async def engine(roots: tuple[Path, Path], busybox: str) -> AsyncIterator[Engine]:
+    async with Engine.open(*roots) as opened:
+        yield opened
+        for container in await opened.containers.list(all=True):
+            await opened.containers.remove(container.id, force=True)
+        await opened.networks.prune()
+
+
+def _servers(exec_root: Path) -> list[int]:
+    found = subprocess.run(["pgrep", "-f", f"names.server {exec_root}/"], capture_output=True, text=True).stdout
+    return [int(word) for word in found.split()]
+
+
+async def start(engine: Engine, name: str, network: str, *aliases: str) -> str:
+    networking = NetworkingConfig(endpoints_config={network: EndpointSettings(aliases=[*aliases] or None)})
+    asked = ContainerCreate(
+        image="busybox", cmd=["sleep", "1000"], host_config=HostConfig(network_mode=network), networking_config=networking
+    )
+    created = await engine.containers.create(asked, name=name)
+    await engine.containers.start(created.id)
+    return created.id
+
+
+async def lookup(engine: Engine, container: str, name: str) -> str:
+    ident = await engine.containers.exec_create(container, ExecCreate(cmd=["nslookup", name], attach_stdout=True))
+    stream = await engine.containers.exec_start(ident, ExecStart())
+    assert stream is not None
+    return b"".join([data async for _, data in stream.output()]).decode()
+
+
+async def test_containers_find_each_other(engine):
+    await engine.networks.create(NetworkCreate(name="front"))
+    await engine.networks.create(NetworkCreate(name="back"))
+    web, data, other = (
+        await start(engine, "web", "front"),
+        await start(engine, "data", "front", "db"),
+        await start(engine, "other", "back"),
+    )
+    address = (await engine.containers.inspect(data)).network_settings.networks["front"].ip_address
+    for name in ("data", "db", "data.front", data[:12]):
+        assert f"Address: {address}" in await lookup(engine, web, name)
+    assert "data.front" in await lookup(engine, web, address)
+    assert address not in await lookup(engine, other, "data")
+    await engine.containers.rename(data, "store")
+    assert f"Address: {address}" in await lookup(engine, web, "store")
+    await engine.networks.connect("front", other)
+    assert f"Address: {address}" in await lookup(engine, other, "db")
+    await engine.networks.disconnect("front", data)
+    assert address not in await lookup(engine, web, "store")
+
+
+async def test_a_container_of_the_default_network_gets_names_when_it_comes_into_one_that_has(engine):
+    await engine.networks.create(NetworkCreate(name="front"))
+    data = await start(engine, "data", "front")
+    web = await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"]), name="web")
+    await engine.containers.start(web.id)
+    await engine.networks.connect("front", web.id)
+    address = (await engine.containers.inspect(data)).network_settings.networks["front"].ip_address
+    assert f"Address: {address}" in await lookup(engine, web.id, "data")
+
+
+async def test_a_killed_server_comes_back(engine, roots):
+    await engine.networks.create(NetworkCreate(name="front"))
+    web = await start(engine, "web", "front")
+    await start(engine, "data", "front")
+    assert "Address: " in await lookup(engine, web, "data")
+    (server,) = _servers(roots[1])
+    os.kill(server, signal.SIGKILL)
+    assert "data" in await lookup(engine, web, "data")
+    while _servers(roots[1]) in ([], [server]):
+        await asyncio.sleep(0.02)
+    assert len(_servers(roots[1])) == 1
