@@ -22,19 +22,22 @@ log = logging.getLogger(__name__)
 _AT_A_TIME = 4
 
 
-def order(parts: Parts, record: ContainerRecord, count: int) -> dict[str, object] | None:
+def order(record: ContainerRecord, count: int) -> dict[str, object] | None:
     """For ``Order.restart``: None for a container that its monitor never starts again."""
     policy = record.host_config.restart_policy
     if policy.name in ("", "no") and record.config.healthcheck_on_failure_action != "restart":
         return None
-    return _told(parts, record, policy) | {"count": count}
+    return _told(policy) | {"count": count}
 
 
-def _told(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> dict[str, object]:
+def _told(policy: RestartPolicy) -> dict[str, object]:
+    return {"policy": policy.name or "no", "maximum": policy.maximum_retry_count}
+
+
+def root(parts: Parts, record: ContainerRecord) -> dict[str, object]:
+    """How a monitor mounts the root anew, for ``Order.root``."""
     files = parts.files(record)
-    layers = [str(layer) for layer in parts.layers(record)]
-    root = {"layers": layers, "upper": str(files.upper), "work": str(files.work)}
-    return {"policy": policy.name or "no", "maximum": policy.maximum_retry_count, "root": root}
+    return {"layers": [str(layer) for layer in parts.layers(record)], "upper": str(files.upper), "work": str(files.work)}
 
 
 async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> None:
@@ -48,7 +51,7 @@ async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPo
     parts.store.update(record)
     state = parts.state(record)
     if state.alive and not parts.is_orphan(record, state):
-        await parts.request(record, op="policy", **_told(parts, record, policy))
+        await parts.request(record, op="policy", **_told(policy))
 
 
 def is_due(record: ContainerRecord, state: State, *, at_boot: bool) -> bool:
