@@ -36,7 +36,7 @@ async def settle_all(parts: Parts) -> None:
             continue
         if needs_settling(parts, record):
             here = parts.state(record).boot == parts.boot
-            settled = await _settle_locked(parts, record)
+            settled = await settle_locked(parts, record)
             if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
                 due.append(record)
     _discard_unborn(parts)
@@ -66,7 +66,7 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     return open_cgroup(parts.cgroup_path(record)).exists()
 
 
-async def _settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
+async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
     """What is so afterwards; None where there was nothing to settle, or nothing is left."""
     lock = parts.lock(record)
     # whoever holds it is starting or removing the container, and will look for itself

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 from contextlib import suppress
 from pathlib import Path
 
+from moby_tui.engine.store.locks import is_held
+
 
 def is_alive(lock: Path) -> bool:
     """Whether somebody holds the monitor's lock."""
-    try:
-        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return is_held(lock)
 
 
 def end(pid: int, lock: str | os.PathLike[str]) -> bool:
