@@ -31,8 +31,8 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 _SIGCHLD = 17
 _DEAD = (b"Z", b"X")
 _STOPPED = (b"T", b"t")
-#: Of the flags in /proc/PID/stat: no program was executed since the fork (the kernel's include/linux/sched.h).
-_PF_FORKNOEXEC = 0x40
+#: Of the flags in /proc/PID/stat (the kernel's include/linux/sched.h): it is ending; it has executed no program since it was cloned.
+_PF_EXITING, _PF_FORKNOEXEC = 0x04, 0x40
 _SYS_CLONE3 = 435
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine, -1)
 
@@ -140,12 +140,14 @@ def has_ended(pid: int, seconds: float) -> bool:
 
 
 def was_killed_unexecuted(pid: int) -> bool:
-    """Whether this child was ended by a signal before it executed any program. It is not reaped."""
-    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if ended is None or ended.si_code not in (os.CLD_KILLED, os.CLD_DUMPED):
-        return False
+    """Whether this child is being ended, or was, by a signal before it executed any program. It is not reaped."""
     fields = _status(pid)
-    return bool(fields) and bool(int(fields[6]) & _PF_FORKNOEXEC)
+    flags = int(fields[6]) if fields else 0
+    if not (flags & _PF_EXITING and flags & _PF_FORKNOEXEC):
+        return False
+    # it cannot come back; its descriptors are closed a moment before it can be waited for
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
 
 def is_alive(pid: int) -> bool:
