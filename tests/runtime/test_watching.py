@@ -54,7 +54,7 @@ async def test_its_end_is_told_and_written_down(onlookers: list[Engine], busybox
     end = (await _events(onlookers[0], ident, "die"))[-1]
     assert end.actor.attributes["exitCode"] == "137"
     async with asyncio.timeout(_SECONDS):
-        while not (state := onlookers[0]._parts.state(onlookers[0]._parts.get(ident))).status == "exited":
+        while (state := onlookers[0]._parts.state(onlookers[0]._parts.get(ident))).status != "exited":
             await asyncio.sleep(0.01)
     assert (state.exit_code, state.pid) == (137, 0) and state.finished_at > state.started_at
     (row,) = await onlookers[1].containers.list(all=True)

@@ -41,8 +41,10 @@ class MonitorWatch:
 
     async def close(self) -> None:
         tasks = [*self._settling.values(), *([self._task] if self._task else [])]
-        for pending in (*tasks, *self._looks.values()):
-            pending.cancel()
+        for look in self._looks.values():
+            look.cancel()
+        for task in tasks:
+            task.cancel()
         self._looks.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._inotify is not None:
