@@ -10,6 +10,7 @@ import asyncio
 import logging
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.runtime.launcher_client import MonitorKilled
 from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME, State
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: How many containers of one rank are started at the same time.
 _AT_A_TIME = 4
+#: How often one is started whose monitor is killed just when it has begun.
+_TRIES = 3
 
 
 def order(record: ContainerRecord, count: int) -> dict[str, object] | None:
@@ -87,13 +90,18 @@ async def start_due(parts: Parts, due: list[ContainerRecord]) -> None:
 async def _start(parts: Parts, record: ContainerRecord) -> None:
     from moby_tui.engine.containers import start
 
-    try:
-        await start.start(parts, record, restarts=parts.state(record).restart_count + 1)
-    except (NotModified, NotFound):
-        # another engine was faster
-        pass
-    except (MobyError, OSError) as error:
-        log.warning("container %s was not started again: %s", record.name, error)
+    for _ in range(_TRIES):
+        try:
+            await start.start(parts, record, restarts=parts.state(record).restart_count + 1)
+        except (NotModified, NotFound):
+            # another engine was faster
+            return
+        except (MobyError, OSError) as error:
+            log.warning("container %s was not started again: %s", record.name, error)
+            # the container had begun when its monitor was killed once more: its policy counts for that end too
+            if isinstance(error, MonitorKilled) and is_due(record, parts.state(record), at_boot=False):
+                continue
+        return
 
 
 def ranks(records: list[ContainerRecord]) -> list[list[ContainerRecord]]:
