@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
+from moby_tui.engine.containers.watching import MonitorWatch
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
@@ -129,6 +130,8 @@ class Engine:
         self._networks.list_containers = self.containers.list
         await self.images.collect_rubbish()
         await self.containers.settle(unborn)
+        self._watch = MonitorWatch(parts)
+        self._watch.begin()
         return self
 
     def _check_database(self, database: Database) -> list[str]:
@@ -198,6 +201,7 @@ class Engine:
     async def close(self) -> None:
         """Lets go of everything; the containers live on."""
         if self._database is not None:
+            await self._watch.close()
             with suppress(MobyError):
                 self._parts.forget_left()
             self.events.close()

@@ -33,7 +33,7 @@ def policy(name: str, maximum: int = 0) -> dict[str, Any]:
 
 
 def asked(name: str, maximum: int = 0) -> dict[str, object]:
-    return {"policy": name, "maximum": maximum, "count": 0, "root": None}
+    return {"policy": name, "maximum": maximum, "count": 0}
 
 
 async def until(box: Box, ident: str, test: Callable[[ContainerInspect], bool], seconds: float = 20) -> ContainerInspect:

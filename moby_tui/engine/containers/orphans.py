@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from moby_tui.engine.containers import restarting
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup, remove_abandoned
+from moby_tui.engine.kernel.cgroup import Cgroup, detect, open_cgroup, remove_abandoned
 from moby_tui.engine.kernel.removal import remove_tree
-from moby_tui.engine.runtime import monitor_process
+from moby_tui.engine.resources.images.describe import timestamp
+from moby_tui.engine.runtime import monitor_group, monitor_process
 from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.state import State, now
+from moby_tui.engine.store.state import ZERO_TIME, State, now
 from moby_tui.errors import NotFound
 
 _KILLED = 137
@@ -35,7 +37,7 @@ async def settle_all(parts: Parts) -> None:
             continue
         if needs_settling(parts, record):
             here = parts.state(record).boot == parts.boot
-            settled = await _settle_locked(parts, record)
+            settled = await settle_locked(parts, record)
             if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
                 due.append(record)
     await parts.volumes.let_go_unused()
@@ -43,6 +45,7 @@ async def settle_all(parts: Parts) -> None:
     # after the look: whoever is killed before it has seen all has not looked
     marker.touch()
     remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
+    monitor_group.remove_empty(detect())
     # what a reboot ended is started by the first daemon, not by whoever looks first
     await restarting.start_due(parts, due)
 
@@ -63,7 +66,7 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     return open_cgroup(parts.cgroup_path(record)).exists()
 
 
-async def _settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
+async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
     """What is so afterwards; None where there was nothing to settle, or nothing is left."""
     lock = parts.lock(record)
     # whoever holds it is starting or removing the container, and will look for itself
@@ -78,8 +81,11 @@ async def _settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
         lock.release()
 
 
-async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
-    """Ends what is left of a run that nobody watches, and writes down what is so. The caller holds the container's lock."""
+async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove: bool = True) -> State:
+    """Ends what is left of a run that nobody watches, and writes down what is so. The caller holds the container's lock.
+
+    A container that goes with its end is removed, unless ``remove`` is false: it is about to be started again.
+    """
     files = parts.files(record)
     cgroup = open_cgroup(parts.cgroup_path(record))
     if state.boot in ("", parts.boot) and cgroup.exists():
@@ -91,6 +97,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
     if not state.alive:
         state.pid = 0
     else:
+        started_at = state.started_at
         reason = "its monitor was killed" if state.boot == parts.boot else "the machine went down while it ran"
         state = State(
             status="exited",
@@ -101,15 +108,19 @@ async def settle(parts: Parts, record: ContainerRecord, state: State) -> State:
             restart_count=state.restart_count,
             stopped=state.stopped,
         )
-        parts.event("die", record, exitCode=str(_KILLED), execDuration="0")
+        parts.event("die", record, exitCode=str(_KILLED), execDuration=str(_seconds_since(started_at)))
     fault.point("settle.die told")
     _write_down(state, files.state)
     fault.point("settle.state written")
     files.socket.unlink(missing_ok=True)
-    if record.host_config.auto_remove:
+    if remove and record.host_config.auto_remove:
         await asyncio.to_thread(remove_files, files.data, files.run)
         parts.event("destroy", record)
     return state
+
+
+def _seconds_since(started_at: str) -> int:
+    return 0 if started_at == ZERO_TIME else int(max(0.0, time.time() - timestamp(started_at)))
 
 
 def _write_down(state: State, path: Path) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.runtime.launcher_client import MonitorKilled
 from moby_tui.engine.runtime.restart_policy import Restarts
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME, State
@@ -20,21 +21,26 @@ log = logging.getLogger(__name__)
 
 #: How many containers of one rank are started at the same time.
 _AT_A_TIME = 4
+#: How often one is started whose monitor is killed just when it has begun.
+_TRIES = 3
 
 
-def order(parts: Parts, record: ContainerRecord, count: int) -> dict[str, object] | None:
+def order(record: ContainerRecord, count: int) -> dict[str, object] | None:
     """For ``Order.restart``: None for a container that its monitor never starts again."""
     policy = record.host_config.restart_policy
     if policy.name in ("", "no") and record.config.healthcheck_on_failure_action != "restart":
         return None
-    return _told(parts, record, policy) | {"count": count}
+    return _told(policy) | {"count": count}
 
 
-def _told(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> dict[str, object]:
+def _told(policy: RestartPolicy) -> dict[str, object]:
+    return {"policy": policy.name or "no", "maximum": policy.maximum_retry_count}
+
+
+def root(parts: Parts, record: ContainerRecord) -> dict[str, object]:
+    """How a monitor mounts the root anew, for ``Order.root``."""
     files = parts.files(record)
-    layers = [str(layer) for layer in parts.layers(record)]
-    root = {"layers": layers, "upper": str(files.upper), "work": str(files.work)}
-    return {"policy": policy.name or "no", "maximum": policy.maximum_retry_count, "root": root}
+    return {"layers": [str(layer) for layer in parts.layers(record)], "upper": str(files.upper), "work": str(files.work)}
 
 
 async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> None:
@@ -48,7 +54,7 @@ async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPo
     parts.store.update(record)
     state = parts.state(record)
     if state.alive and not parts.is_orphan(record, state):
-        await parts.request(record, op="policy", **_told(parts, record, policy))
+        await parts.request(record, op="policy", **_told(policy))
 
 
 def is_due(record: ContainerRecord, state: State, *, at_boot: bool) -> bool:
@@ -84,13 +90,18 @@ async def start_due(parts: Parts, due: list[ContainerRecord]) -> None:
 async def _start(parts: Parts, record: ContainerRecord) -> None:
     from moby_tui.engine.containers import start
 
-    try:
-        await start.start(parts, record, restarts=parts.state(record).restart_count + 1)
-    except (NotModified, NotFound):
-        # another engine was faster
-        pass
-    except (MobyError, OSError) as error:
-        log.warning("container %s was not started again: %s", record.name, error)
+    for _ in range(_TRIES):
+        try:
+            await start.start(parts, record, restarts=parts.state(record).restart_count + 1)
+        except (NotModified, NotFound):
+            # another engine was faster
+            return
+        except (MobyError, OSError) as error:
+            log.warning("container %s was not started again: %s", record.name, error)
+            # the container had begun when its monitor was killed once more: its policy counts for that end too
+            if isinstance(error, MonitorKilled) and is_due(record, parts.state(record), at_boot=False):
+                continue
+        return
 
 
 def ranks(records: list[ContainerRecord]) -> list[list[ContainerRecord]]:

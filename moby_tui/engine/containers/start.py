@@ -20,6 +20,7 @@ from moby_tui.engine.resources.images import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.runtime import attachment, spec, user
 from moby_tui.engine.runtime.isolation import Isolation
+from moby_tui.engine.runtime.launcher_client import MonitorKilled
 from moby_tui.engine.runtime.order import Order
 from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
@@ -80,17 +81,15 @@ def _check_stays(parts: Parts, record: ContainerRecord, state: State) -> None:
 
 async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int, trees: Mapping[str, int]) -> None:
     files = parts.files(record)
+    waiting = attachment.waiting(files.attachments)
     try:
-        record = isolations.with_names(parts, record)
-        isolation = await isolations.prepare(parts, record)
-        isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
         try:
-            isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
-            fault.point("start.volumes mounted")
-            await _start_isolated(parts, record, files, lock, isolation, restarts)
-        finally:
-            isolation.close()
-            await parts.volumes.let_go(isolation.volumes)
+            await _prepare_and_start(parts, record, files, lock, restarts, trees)
+        except MonitorKilled:
+            # whoever was attached to it by then has lost its stream, and would not see what another one says
+            if attachment.waiting(files.attachments) != waiting or await _settle_killed(parts, record, files, remove=False):
+                raise
+            await _prepare_and_start(parts, record, files, lock, restarts, trees)
     except (MobyError, OSError, RuntimeError) as error:
         # the last: no thread can be started
         if not await _settle_killed(parts, record, files):
@@ -99,6 +98,21 @@ async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts
         if record.host_config.auto_remove and files.data.exists():
             _remove(parts, record, files)
         raise
+
+
+async def _prepare_and_start(
+    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, restarts: int, trees: Mapping[str, int]
+) -> None:
+    record = isolations.with_names(parts, record)
+    isolation = await isolations.prepare(parts, record)
+    isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
+    try:
+        isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
+        fault.point("start.volumes mounted")
+        await _start_isolated(parts, record, files, lock, isolation, restarts)
+    finally:
+        isolation.close()
+        await parts.volumes.let_go(isolation.volumes)
 
 
 async def _start_isolated(
@@ -129,12 +143,12 @@ def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, is
     return snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
 
 
-async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths) -> bool:
+async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, remove: bool = True) -> bool:
     """Puts right what a monitor left that was killed; True where the container had begun to run by then, and that is told already."""
     await parts.until_put_away(record)
     state = parts.state(record)
     if orphans.needs_settling(parts, record):
-        await orphans.settle(parts, record, state)
+        await orphans.settle(parts, record, state, remove=remove or state.alive)
     return state.alive
 
 
@@ -197,7 +211,8 @@ async def _launch(
     order = _order(parts, record, files, sandbox, program, [*joined], [*isolation.trees])
     order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
     order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
-    order.restart, order.health = restarting.order(parts, record, restarts), health.order(record, identity, files)
+    order.root = restarting.root(parts, record)
+    order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
     if sandbox.name_sockets:
         order.names = parts.networks.name_service(record.id, sandbox.servers)
     kept = [*sandbox.keep_fds, *sandbox.name_sockets, *isolation.kept, *isolation.volumes.values()]

@@ -16,7 +16,7 @@ from moby_tui.engine.containers.start import NetworkState, read_network
 from moby_tui.engine.policy import apparmor, security
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.engine.store.state import State
+from moby_tui.engine.store.state import State, now
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -60,9 +60,9 @@ def current_state(parts: Parts, record: ContainerRecord) -> State:
     """The state; that of an orphan is shown as what it will be once settled."""
     state = parts.state(record)
     if parts.is_orphan(record, state):
-        return State(
-            status="exited" if state.alive else "created", started_at=state.started_at, exit_code=137 if state.alive else 0
-        )
+        if not state.alive:
+            return State(started_at=state.started_at)
+        return State(status="exited", started_at=state.started_at, finished_at=now(), exit_code=137)
     return state
 
 

@@ -30,6 +30,9 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 _SIGCHLD = 17
 _DEAD = (b"Z", b"X")
+_STOPPED = (b"T", b"t")
+#: Of the flags in /proc/PID/stat (the kernel's include/linux/sched.h): it is ending; it has executed no program since it was cloned.
+_PF_EXITING, _PF_FORKNOEXEC = 0x04, 0x40
 _SYS_CLONE3 = 435
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine, -1)
 
@@ -117,6 +120,34 @@ def is_running(pid: int, started: int) -> bool:
     """Whether that very process lives; a zombie does not."""
     fields = _status(pid)
     return bool(fields) and int(fields[19]) == started and fields[0] not in _DEAD
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process is stopped by a signal or a tracer (proc_pid_stat(5))."""
+    fields = _status(pid)
+    return bool(fields) and fields[0] in _STOPPED
+
+
+def has_ended(pid: int, seconds: float) -> bool:
+    """Whether this process ends, or has ended, within so many seconds. It is not reaped."""
+    import select
+
+    pidfd = os.pidfd_open(pid)
+    try:
+        return bool(select.select([pidfd], [], [], seconds)[0])
+    finally:
+        os.close(pidfd)
+
+
+def was_killed_unexecuted(pid: int) -> bool:
+    """Whether this child is being ended, or was, by a signal before it executed any program. It is not reaped."""
+    fields = _status(pid)
+    flags = int(fields[6]) if fields else 0
+    if not (flags & _PF_EXITING and flags & _PF_FORKNOEXEC):
+        return False
+    # it cannot come back; its descriptors are closed a moment before it can be waited for
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
 
 def is_alive(pid: int) -> bool:

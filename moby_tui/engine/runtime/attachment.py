@@ -40,6 +40,11 @@ async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool
     return MonitorStream(pending, pending, tty=tty)
 
 
+def waiting(folder: Path) -> set[str]:
+    """The names of the attachments that wait for a start."""
+    return set(os.listdir(folder)) if folder.exists() else set()
+
+
 def dismiss(folder: Path) -> None:
     """Ends the attachments that wait for a start which will not come."""
     if not folder.exists():

@@ -27,8 +27,9 @@ _TAKEN, _ENGINE_GONE = b"t", b"e"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup import Layout
+    from moby_tui.engine.runtime.standby import Standby
 
-_preforked: socket.socket | None = None
+_preforked: tuple[socket.socket, int] | None = None
 
 
 def prefork(*, spare: bool) -> None:
@@ -45,8 +46,8 @@ def prefork(*, spare: bool) -> None:
             return
 
 
-def connect() -> socket.socket:
-    """The socket of a launcher of this process: the one forked ahead, or a new one."""
+def connect() -> tuple[socket.socket, int]:
+    """The socket and the pid of a launcher of this process: the one forked ahead, or a new one."""
     global _preforked
     ours, _preforked = _preforked, None
     if ours is None:
@@ -54,28 +55,29 @@ def connect() -> socket.socket:
     return ours
 
 
-def _fork(spare: bool) -> socket.socket:
+def _fork(spare: bool) -> tuple[socket.socket, int]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
         try:
             ours.close()
             serve(theirs, spare=spare)
         finally:
             os._exit(0)
     theirs.close()
-    return ours
+    return ours, pid
 
 
-def _spawn() -> socket.socket:
+def _spawn() -> tuple[socket.socket, int]:
     import subprocess
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     fd = theirs.fileno()
     how = [sys.executable, COMMAND] if getattr(sys, "frozen", False) else [sys.executable, "-P", "-m", __name__]
     # no wait for it ever: it ends by itself when our end of the socket closes
-    subprocess.Popen([*how, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([*how, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL)
     theirs.close()
-    return ours
+    return ours, process.pid
 
 
 def main(argument: str) -> None:
@@ -87,13 +89,12 @@ def serve(engine: socket.socket, *, spare: bool = True) -> None:
     """Makes a monitor for each order until the engine is gone; ``spare`` as for ``prefork``."""
 
     # those that are not used here are there for the processes that are forked
-    from moby_tui.engine.runtime import rehearsal, user_namespace  # noqa: F401
-    from moby_tui.engine.runtime.standby import look_ahead
+    from moby_tui.engine.runtime import monitor_group, rehearsal, user_namespace  # noqa: F401
 
     _leave_terminal()
     processes.set_name("moby-launcher")
     rehearsal.warm()
-    layout = look_ahead()
+    layout = monitor_group.find_layout()
     # what was made so far is never collected, so its pages stay shared with every monitor
     gc.collect()
     gc.freeze()
@@ -110,10 +111,13 @@ def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
     """
     import select
 
+    from moby_tui.engine.runtime import monitor_group
+
     told, tell = os.pipe2(os.O_CLOEXEC)
-    if os.fork() == 0:
+    launcher = os.getpid()
+    if monitor_group.fork(layout) == 0:
         os.close(told)
-        _stand_by(engine, tell, layout)
+        _stand_by(engine, tell, layout, launcher)
     os.close(tell)
     try:
         # nothing comes if it was killed
@@ -131,39 +135,71 @@ def _is_asked_again(engine: socket.socket) -> bool:
     return bool(engine.recv(1, socket.MSG_PEEK))
 
 
-def _stand_by(engine: socket.socket, tell: int, layout: Layout | None) -> None:
-    """In the new process; never returns."""
+def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher: int) -> None:
+    """In the new process; never returns. Until it takes an order it ends with its launcher, which an engine kills if it does not answer."""
     from moby_tui.engine.runtime.rehearsal import rehearse
-    from moby_tui.engine.runtime.standby import stand_by
+    from moby_tui.engine.runtime.standby import look_ahead, stand_by
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    processes.prctl(processes.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != launcher:
+        os._exit(0)
     os.setsid()
     processes.set_name("moby-standby")
-    standby = stand_by(layout, [engine.fileno(), tell])
+    standby = stand_by(look_ahead(layout), [engine.fileno(), tell])
     if standby is not None:
         rehearse()
     fault.point("standby.ready")
-    data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, _MAX_DESCRIPTORS)
-    try:
-        os.write(tell, _TAKEN if data else _ENGINE_GONE)
-    except OSError:
-        # the launcher was killed; the order is carried out all the same
-        pass
+    data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, 1)
+    processes.prctl(processes.PR_SET_PDEATHSIG, 0)
+    # the engine hears it first: it gives the descriptors while the order is read
+    taken = bool(descriptors) and _say(descriptors[0], b"%d\n" % os.getpid())
+    # the launcher may have been killed; the order is carried out all the same
+    _say(tell, _TAKEN if data else _ENGINE_GONE)
     fault.point("standby.order taken")
     engine.close()
-    if not data:
-        if standby is not None:
-            standby.dismiss()
-        os._exit(0)
+    if not taken:
+        _leave(standby)
     request = json.loads(data)
     if "userns" in request:
         from moby_tui.engine.runtime.user_namespace import serve as serve_user_namespace
 
-        if standby is not None:
-            standby.dismiss()
-        serve_user_namespace(request["userns"], descriptors)
-        os._exit(0)
-    _become_monitor(request, descriptors, standby, tell)
+        joined = _take_descriptors(descriptors[0])
+        if joined is not None:
+            serve_user_namespace(request["userns"], [*descriptors, *joined])
+        _leave(standby)
+    _become_monitor(request, descriptors[0], standby, tell)
+
+
+def _take_descriptors(reply: int) -> list[int] | None:
+    """What the engine gives once it has heard that its order was taken; None where it no longer waits: nothing is to be done then."""
+    with socket.socket(fileno=os.dup(reply)) as connection:
+        try:
+            given, descriptors, _, _ = socket.recv_fds(connection, 1, _MAX_DESCRIPTORS)
+        except ConnectionError:
+            return None
+    for fd in descriptors:
+        os.set_inheritable(fd, False)
+    return descriptors if given else None
+
+
+def _say(fd: int, word: bytes) -> bool:
+    """False where nobody is there to read it."""
+    try:
+        os.write(fd, word)
+    except OSError:
+        return False
+    return True
+
+
+def _leave(standby: Standby | None) -> None:
+    """Ends this process, which has become no monitor."""
+    from moby_tui.engine.runtime import monitor_group
+
+    if standby is not None:
+        standby.dismiss()
+    monitor_group.leave()
+    os._exit(0)
 
 
 def _leave_terminal() -> None:
@@ -180,8 +216,9 @@ def _leave_terminal() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
-def _become_monitor(request, descriptors: list[int], standby, tell: int) -> None:  # type: ignore[no-untyped-def]
+def _become_monitor(request, reply: int, standby, tell: int) -> None:  # type: ignore[no-untyped-def]
     """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
+    from moby_tui.engine.runtime import monitor_group
     from moby_tui.engine.runtime.monitor import run
     from moby_tui.engine.runtime.order import Order
 
@@ -190,16 +227,19 @@ def _become_monitor(request, descriptors: list[int], standby, tell: int) -> None
         processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)
         processes.set_name("moby-monitor")
         fault.point("standby.became monitor")
-        for fd in descriptors:
-            os.set_inheritable(fd, False)
+        os.set_inheritable(reply, False)
         if "file" in request:
             with open(request["file"]) as file:
                 request = json.load(file)
         order = Order(**request["order"])
         folder = order.run
         fault.point("standby.order read")
-        reply, *rest = descriptors
-        run(order, rest, reply, tell, standby)
+        descriptors = _take_descriptors(reply)
+        if descriptors is None:
+            _leave(standby)
+            return
+        run(order, descriptors, reply, tell, standby)
+        monitor_group.leave()
         os._exit(0)
     except BaseException:
         import traceback

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import signal
@@ -10,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel.process import is_running
+from moby_tui.engine.store.locks import is_held
 
 #: A process that was killed is given this long to die: it may wait in the kernel.
 _DEATH_SECONDS = 10.0
@@ -17,17 +17,7 @@ _DEATH_SECONDS = 10.0
 
 def is_alive(lock: Path) -> bool:
     """Whether somebody holds the monitor's lock."""
-    try:
-        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return is_held(lock)
 
 
 def end(pid: int, lock: str | os.PathLike[str]) -> bool:

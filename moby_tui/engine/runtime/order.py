@@ -36,6 +36,7 @@ class Order:
         exit_events: list[list[object]],
         joined: list[str],
         trees: list[str],
+        root: dict[str, object] | None = None,
         restart: dict[str, object] | None = None,
         health: dict[str, object] | None = None,
         runtime: str | None = None,
@@ -71,6 +72,8 @@ class Order:
         self.holdings = holdings
         #: type, action, id and attributes of what to publish after the container's end
         self.exit_events = exit_events
+        #: how to mount the root anew, for ``runtime.restart.mount_root``
+        self.root = root
         #: for ``runtime.restart_policy.Restarts``; none where it is never started again
         self.restart = restart
         #: for ``runtime.health.HealthCheck``

@@ -59,6 +59,10 @@ class Peer:
         connection.setblocking(False)
         loop.watch(connection.fileno(), READ, self._settle)
 
+    def move(self, stdio: Stdio) -> None:
+        """To the streams of another process."""
+        self._stdio = stdio
+
     @property
     def behind(self) -> int:
         return len(self._buffer)

@@ -26,7 +26,7 @@ def again(monitor: Monitor) -> bool:
     if monitor.loop.run_until(lambda: restarts.cancelled, restarts.delay):
         return False
     try:
-        run.root = mount_root(restarts.root, run.joined.get("user", -1), *joining.id_maps(run.spec))
+        run.root = mount_root(monitor.order.root, run.joined.get("user", -1), *joining.id_maps(run.spec))
         fault.point("restart.root mounted")
         monitor.make()
     except (OSError, ValueError) as error:

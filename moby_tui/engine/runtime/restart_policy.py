@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class Restarts:
-    """One container's restarts. ``asked``: ``policy``, ``maximum``, ``count`` (restarts so far) and ``root`` (its mount's recipe)."""
+    """One container's restarts. ``asked``: ``policy``, ``maximum``, ``count`` (restarts so far)."""
 
     def __init__(
         self, asked: dict[str, object] | None, *, first: float = 0.1, longest: float = 60.0, steady: float = 10.0
@@ -18,7 +18,6 @@ class Restarts:
         self.policy = str(asked.get("policy", "no"))
         self.maximum = int(str(asked.get("maximum", 0)))
         self.count = int(str(asked.get("count", 0)))
-        self.root = asked.get("root")
         #: stopped, by hand or because the daemon ends: it is not started again, whatever the policy
         self.cancelled = False
         #: to be started again whatever the policy: it was unhealthy
@@ -29,7 +28,7 @@ class Restarts:
 
     def change(self, asked: dict[str, object]) -> None:
         """Another policy, from now on; ``asked`` as for a new object. The restarts so far still count."""
-        self.policy, self.maximum, self.root = str(asked["policy"]), int(str(asked["maximum"])), asked["root"]
+        self.policy, self.maximum = str(asked["policy"]), int(str(asked["maximum"]))
 
     def decide(self, code: int, ran: float) -> bool:
         """Whether a container that ended with ``code`` after ``ran`` seconds is started again; ``delay`` then says when."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 from collections.abc import Callable
 from contextlib import suppress
 
 from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.runtime import restart
 from moby_tui.engine.runtime.birth import Birth
 from moby_tui.engine.runtime.execution import Execution, open_entrances
 from moby_tui.engine.runtime.failure import StartFailure, read_report
@@ -28,6 +31,9 @@ from moby_tui.engine.runtime.standby import Standby
 from moby_tui.engine.runtime.standing import Standing
 from moby_tui.engine.runtime.stdio import Stdio
 from moby_tui.engine.runtime.terminal import mount_devpts
+
+#: After so long without a report it is looked whether the process made ahead is stopped or frozen.
+_REPORT_SECONDS = 10.0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +62,10 @@ class Run:
         self.standing = standing
         self.root, self.joined, self.trees = root, joined, trees
         self.standby = standby
+        #: the process made ahead that was chosen to be the first
+        self._chosen: Standby | None = None
+        #: the streams of a first process that was killed before it was one: whoever is attached to them moves on
+        self._former: Stdio | None = None
         self.cgroup: Cgroup | None = None
         self.log: ContainerLog | None = None
         self.stdio: Stdio | None = None
@@ -81,6 +91,18 @@ class Run:
         """
         spec = self.spec = self._read_bundle()
         self._choose_process(spec)
+        try:
+            self._make(spec, take_lock, open_doors)
+        except (OSError, ValueError, StartFailure):
+            if not self._has_lost_standby():
+                raise
+        else:
+            if not self._has_lost_standby():
+                return
+        self._throw_away(spec)
+        self._make(spec, take_lock, open_doors)
+
+    def _make(self, spec: Spec, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
         self._make_streams(spec)
         around = self.surroundings(spec)
         standby = self._instruct_standby(spec, around)
@@ -90,7 +112,7 @@ class Run:
         fault.point("monitor.cgroup made")
         open_doors()
         fault.point("monitor.streams open")
-        go, report = self._clone(spec, around) if standby is None else (standby.channel.detach(), standby.report)
+        go, report = self._clone(spec, around) if standby is None else standby.hand_over()
         self._let_go(spec, go)
         fault.point("monitor.let go")
         if self.hooks is not None:
@@ -118,9 +140,38 @@ class Run:
             self.standby.dismiss()
             self.standby = None
 
+    def _has_lost_standby(self) -> bool:
+        """Whether the process made ahead was killed before it executed the program, or is held, and then killed now."""
+        standby = self._chosen
+        if standby is None:
+            return False
+        if self._is_held(standby.pid):
+            os.kill(standby.pid, signal.SIGKILL)
+            return True
+        return processes.was_killed_unexecuted(standby.pid)
+
+    def _throw_away(self, spec: Spec) -> None:
+        """Removes what was prepared with a process that was killed. Its mounts belong to a namespace that goes: the root is mounted anew."""
+        standby, self._chosen = self._chosen, None
+        assert standby is not None
+        standby.dismiss()
+        self.child, self.mounts, self.cgroup = 0, -1, None
+        self.root, self.devpts, self.pidfd = (_close(fd) for fd in (self.root, self.devpts, self.pidfd))
+        self._former, self.stdio = self.stdio, None
+        self.root = restart.mount_root(self.order.root, self.joined.get("user", -1), *joining.id_maps(spec))
+        fault.point("monitor.standby thrown away")
+
+    def _is_held(self, pid: int) -> bool:
+        """Whether it is stopped, or frozen."""
+        if processes.is_stopped(pid):
+            return True
+        with suppress(OSError):
+            return self.cgroup is not None and self.cgroup.frozen()
+        return False
+
     def _make_streams(self, spec: Spec) -> None:
         order = self.order
-        self.log = open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
+        self.log = self.log or open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
         fault.point("monitor.log open")
         uids, gids = joining.id_maps(spec)
         self.devpts = self._open_devpts(uids, gids)
@@ -139,6 +190,9 @@ class Run:
         assert isinstance(process, dict)
         self.command = str(process["args"][0])
         self.stdio.give_to(process["user"], uids, gids)
+        if self._former is not None:
+            former, self._former = self._former, None
+            self.stdio.take_over(former)
 
     def _open_devpts(self, uids: IdMap, gids: IdMap) -> int:
         """Where its terminals are opened."""
@@ -164,22 +218,19 @@ class Run:
         standby, self.standby = self.standby, None
         if standby is None:
             return None
+        self._chosen, self.cgroup = standby, standby.cgroup
+        self.child, self.mounts = standby.pid, standby.mounts
         try:
             standby.prepare(spec, around)
-        except ConnectionError:
-            # it was killed while it waited
-            standby.dismiss()
-            return None
-        self.child, self.mounts = standby.pid, standby.mounts
-        for bind in around.binds:
-            os.close(bind.tree)
+        finally:
+            for bind in around.binds:
+                os.close(bind.tree)
         return standby
 
     def _open_cgroup(self, spec: Spec, standby: Standby | None) -> None:
         linux = spec.get("linux")
         resources = (linux.get("resources") if isinstance(linux, dict) else None) or {}
         if standby is not None:
-            self.cgroup = standby.cgroup
             standby.name_cgroup(self.order.cgroup, resources)
         else:
             self.cgroup = open_cgroup(self.order.cgroup)
@@ -241,6 +292,10 @@ class Run:
             raise StartFailure.of_report(failure, self.command)
 
     def _read_failure(self, report: int) -> bytes:
+        if not select.select([report], [], [], _REPORT_SECONDS)[0] and self._has_lost_standby():
+            # it reports nothing more
+            os.close(report)
+            return b""
         _, failure = read_report(report)
         os.close(report)
         fault.point("monitor.executed")

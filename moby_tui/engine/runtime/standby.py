@@ -33,6 +33,9 @@ from moby_tui.engine.runtime.terminal import mount_devpts
 _READY = b"r"
 _SIZES = struct.Struct("<II")
 _MOST_DESCRIPTORS = 250
+#: A struct timeval: ten seconds.
+_PATIENCE = struct.pack("ll", 10, 0)
+_THAW_SECONDS = 1.0
 _SPECIAL = 5  # root, network, three streams
 #: A configuration like most, for rehearsals.
 SAMPLE: Spec = {
@@ -69,6 +72,8 @@ class Standby:
         self.mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         #: one byte lets it go, once it is told its configuration; its end ends it
         self.channel = channel
+        # one that is stopped reads nothing; who sends to it must not wait for it for ever
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
 
     def fits(self, spec: Spec, cgroup: str) -> bool:
         """Whether the container wants the namespaces and the parent group that this process has."""
@@ -112,15 +117,23 @@ class Standby:
         devpts, self.devpts = self.devpts, -1
         return devpts
 
+    def hand_over(self) -> tuple[int, int]:
+        """The descriptors of its channel and its report, to be closed by the caller from now on."""
+        report, self.report = self.report, -1
+        return self.channel.detach(), report
+
     def dismiss(self) -> None:
-        """Ends it, unused."""
+        """Ends it, and removes all that was prepared with it. Raises ``OSError``."""
         os.kill(self.pid, signal.SIGKILL)
+        if not processes.has_ended(self.pid, _THAW_SECONDS):
+            # a frozen process of cgroup v1 does not die before it is thawed
+            self.cgroup.thaw()
         os.waitpid(self.pid, 0)
         self.channel.close()
-        for fd in (self.report, self.mounts):
-            os.close(fd)
-        if self.devpts >= 0:
-            os.close(self.devpts)
+        for fd in (self.report, self.mounts, self.devpts):
+            if fd >= 0:
+                os.close(fd)
+        self.report = self.mounts = self.devpts = -1
         self.cgroup.remove()
 
 
@@ -155,13 +168,9 @@ def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
     return None
 
 
-def look_ahead() -> Layout | None:
-    """Where control groups are, for the monitors of one launcher; None where no process can be made ahead."""
-    try:
-        layout = detect()
-    except (OSError, ValueError):
-        return None
-    return layout if open_cgroup(CGROUP_PARENT, layout).renames else None
+def look_ahead(layout: Layout | None) -> Layout | None:
+    """Where control groups are, if a process can be made ahead there; else None."""
+    return layout if layout is not None and open_cgroup(CGROUP_PARENT, layout).renames else None
 
 
 def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, foreign: list[int]) -> None:

@@ -116,6 +116,14 @@ class Stdio:
             if fd >= 0:
                 os.fchown(fd, uid, group)
 
+    def take_over(self, former: Stdio) -> None:
+        """Whoever is attached to the streams of a process that never ran is attached to these; the former ones are closed."""
+        for peer in former.peers:
+            peer.move(self)
+        self.peers, former.peers = former.peers, []
+        former.finish()
+        _close_all({former.terminal, *former.child})
+
     def discard(self) -> None:
         """There will be no process."""
         _close_all({self.terminal, *self.child, self._stdin, *self._sources})

@@ -70,6 +70,14 @@ def make(root: str, path: str) -> None:
     raise OSError(errno.EAGAIN, "the parent group was removed again and again", f"{root}{path}")
 
 
+def make_if_missing(root: str, path: str) -> None:
+    """As ``make``, for a group that others may have made."""
+    try:
+        make(root, path)
+    except FileExistsError:
+        return
+
+
 def hand_down(root: str, path: str, controllers: tuple[str, ...] = ()) -> None:
     """Enables controllers (all that there are, or those named) in every group of version 2 above ``path``.
 

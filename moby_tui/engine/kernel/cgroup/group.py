@@ -49,6 +49,10 @@ class Cgroup:
         """
         raise NotImplementedError
 
+    def make(self) -> None:
+        """Makes the group where it is not there, without limits, for processes of which each may come and go. Raises ``OSError``."""
+        raise NotImplementedError
+
     def rename(self, path: str) -> bool:
         """Gives the group another name, with the processes that are in it. False where the kernel cannot: version 2, or another parent."""
         return False

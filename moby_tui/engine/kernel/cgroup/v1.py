@@ -51,6 +51,12 @@ class LegacyCgroup(Cgroup):
             self._remove(patience=0, quiet=True)
             raise
 
+    def make(self) -> None:
+        for tree in self._trees:
+            files.make_if_missing(tree.mountpoint, self.path)
+        if "cpuset" in self._layout.roots:
+            self._inherit_cpuset()
+
     def _make_anew(self, tree: Hierarchy) -> None:
         files.remove(f"{tree.mountpoint}{self.path}", patience=0)
         files.make(tree.mountpoint, self.path)

@@ -43,6 +43,9 @@ class UnifiedCgroup(Cgroup):
             files.remove(self._folder, patience=0)
             raise
 
+    def make(self) -> None:
+        files.make_if_missing(self._root, self.path)
+
     def _enable_controllers(self) -> None:
         """Hands every controller down the path, one by one, because one that is refused would keep the others.
 

@@ -1,0 +1,105 @@
+"""The control group of the monitors, away from whoever called: what ends or freezes a caller's group, as systemd does to the processes of
+a service that it stops, is not meant for containers (light imports: it runs in every monitor).
+
+The last monitor that ends has the group removed; an engine that settles what a killed one left removes it too.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from contextlib import suppress
+
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import Layout, detect, files, open_cgroup
+from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT
+
+PATH = f"{CGROUP_PARENT}/monitors"
+#: The group may be removed, as an empty one, while it is entered.
+_TRIES = 20
+_PATIENCE_SECONDS = 1.0
+
+_entered: Layout | None = None
+
+
+def find_layout() -> Layout | None:
+    """Where control groups are; None where there are none."""
+    try:
+        return detect()
+    except (OSError, ValueError):
+        return None
+
+
+def fork(layout: Layout | None) -> int:
+    """As ``os.fork``, for a process of one thread: the child is in the group, or where its parent is if the kernel refuses that.
+
+    It is born in the tree of version 2 (CLONE_INTO_CGROUP) and moves itself in those of version 1: neither takes the global lock
+    that moving another process does (cgroups(7)).
+    """
+    global _entered
+    for _ in range(_TRIES if layout is not None else 0):
+        assert layout is not None
+        try:
+            group = open_cgroup(PATH, layout)
+            group.make()
+            birthplace, entrances = group.descriptor(), group.entrances()
+        except (OSError, ValueError):
+            break
+        pid = processes.Clone(cgroup=birthplace)() if birthplace is not None else os.fork()
+        if pid == 0 and _enter(entrances):
+            _entered = layout
+        if birthplace is not None:
+            os.close(birthplace)
+        if pid >= 0:
+            return pid
+    return os.fork()
+
+
+def _enter(entrances: list[str]) -> bool:
+    """Moves this process into the trees of version 1. False where it was not let in: it stays where it was born."""
+    for path in entrances:
+        for _ in range(_TRIES):
+            try:
+                files.write(path, 0)
+                break
+            except FileNotFoundError:
+                open_cgroup(PATH).make()
+            except OSError:
+                return False
+    return True
+
+
+def leave() -> None:
+    """At the very end of a process that is in the group: the last one has it removed by a process that is outside."""
+    if _entered is None or _others(_entered):
+        return
+    with suppress(OSError):
+        ending = os.pidfd_open(os.getpid())
+        tree = _entered.unified
+        outside = os.open(tree.mountpoint, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if tree is not None else None
+        # a sibling: whoever reaps this process reaps it too
+        if processes.Clone(processes.CLONE_PARENT, outside)() == 0:
+            _remove_after(ending, _entered)
+
+
+def _others(layout: Layout) -> bool:
+    pids = files.pids(f"{layout.trees[0].mountpoint}{PATH}")
+    return any(pid != os.getpid() for pid in pids)
+
+
+def _remove_after(ending: int, layout: Layout) -> None:
+    """In a process of its own; never returns."""
+    try:
+        for tree in layout.legacy:
+            files.write(f"{tree.mountpoint}/tasks", 0)
+        select.select([ending], [], [], _PATIENCE_SECONDS)
+        remove_empty(layout)
+    finally:
+        os._exit(0)
+
+
+def remove_empty(layout: Layout) -> None:
+    """Removes the group in every tree in which nobody is in it."""
+    for tree in layout.trees:
+        with suppress(OSError):
+            files.remove(f"{tree.mountpoint}{PATH}", patience=0, parent=True)

@@ -1,0 +1,237 @@
+"""The processes that stand by, and the launcher, are killed or stopped: the next start takes others, and the old ones do nothing late."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moby_tui.engine.engine import Engine
+from moby_tui.engine.kernel import fault, process
+from moby_tui.engine.runtime import monitor_client, run
+from moby_tui.errors import Unavailable
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
+
+Cli = Callable[..., Any]
+#: What a monitor passes from the order to the execution of the program.
+POINTS = [
+    "standby.order taken",
+    "standby.order read",
+    "monitor.bundle read",
+    "monitor.log open",
+    "monitor.locked",
+    "monitor.cgroup made",
+    "monitor.listening",
+    "monitor.streams open",
+    "monitor.created written",
+    "monitor.let go",
+]
+
+
+def _children(pid: int, name: str) -> list[int]:
+    """The living children of a process that have this name."""
+    found = []
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            for word in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+                with suppress(OSError):
+                    if Path(f"/proc/{word}/comm").read_text().strip() == name and process.is_alive(int(word)):
+                        found.append(int(word))
+    return found
+
+
+async def _launcher() -> tuple[int, int, int]:
+    """The pids of this process's launcher, of the process that stands by to be a monitor, and of the first process made ahead."""
+    async with asyncio.timeout(30):
+        while True:
+            for launcher in _children(os.getpid(), "moby-launcher"):
+                for monitor in _children(launcher, "moby-standby"):
+                    for first in _children(monitor, "moby-standby"):
+                        return launcher, monitor, first
+            await asyncio.sleep(0.01)
+
+
+async def _create(engine: Engine, *command: str, **config: Any) -> str:
+    asked = ContainerCreate(image="busybox", cmd=list(command), host_config=HostConfig(network_mode="none"), **config)
+    return (await engine.containers.create(asked)).id
+
+
+async def _says(engine: Engine, word: str, **config: Any) -> None:
+    """A container that is attached to before its start, and ends well."""
+    ident = await _create(engine, "echo", word, **config)
+    stream = await engine.containers.attach(ident, AttachOptions())
+    waiter = await engine.containers.wait(ident, condition="next-exit")
+    await engine.containers.start(ident)
+    assert b"".join([data async for _, data in stream.output()]).strip() == word.encode()
+    stream.close()
+    assert (await waiter.result(60)).status_code == 0
+
+
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor_client, "ANSWER_SECONDS", 1.5)
+    # before the launcher is forked, which has it too
+    monkeypatch.setattr(run, "_REPORT_SECONDS", 0.5)
+
+
+@pytest.fixture
+async def warm(engine: Engine, busybox: str) -> AsyncIterator[Engine]:
+    """An engine that has a launcher, which stands by."""
+    await _says(engine, "first")
+    yield engine
+
+
+# killed
+
+
+@pytest.mark.parametrize("tty", [False, True])
+async def test_killed_while_it_waits(warm: Engine, tty: bool) -> None:
+    for which in (0, 1, 2):
+        os.kill((await _launcher())[which], signal.SIGKILL)
+        await _says(warm, f"after {which}", tty=tty)
+        await _says(warm, "again", tty=tty)
+
+
+@pytest.mark.parametrize("options", [("--rm",), ("--rm", "-i"), ("--rm", "--tty")])
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_with_an_order(
+    busybox: str, roots: tuple[Path, Path], tmp_path: Path, point: str, options: tuple[str, ...]
+) -> None:
+    """The first process that was made ahead, at every step of the start: another is made, and whoever is attached sees its output."""
+    plan = tmp_path / "fault"
+    plan.write_text(json.dumps({"point": point, "action": "kill", "victim": "moby-standby"}))
+    env = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1]), fault.VARIABLE: str(plan)}
+    done = subprocess.run(
+        [sys.executable, "-m", "moby_tui", "run", *options, "--network", "none", "busybox", "sh", "-c", "echo hello; exit 3"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (3, "hello", "")
+    assert (tmp_path / "fault.fired").exists()
+    assert [name for name in os.listdir(roots[0] / "containers")] == []
+
+
+def test_monitor_killed_before_anybody_is_attached(busybox: str, roots: tuple[Path, Path], tmp_path: Path) -> None:
+    """It has become the monitor: the start is done anew as long as the container has not begun."""
+    for point in ("standby.order read", "monitor.bundle read", "monitor.cgroup made"):
+        plan = tmp_path / "fault"
+        plan.write_text(json.dumps({"point": point, "action": "kill"}))
+        env = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1]), fault.VARIABLE: str(plan)}
+        done = subprocess.run(
+            [sys.executable, "-m", "moby_tui", "run", "--rm", "--network", "none", "busybox", "echo", "hello"],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", ""), point
+        assert (tmp_path / "fault.fired").exists()
+
+
+# stopped
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+async def test_stopped_while_it_waits(short_patience: None, engine: Engine, busybox: str, which: int) -> None:
+    """The launcher, the process that stands by, the first process made ahead: others are taken, for several starts at a time."""
+    await _says(engine, "first")
+    stopped = (await _launcher())[which]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(_says(engine, f"after {number}") for number in range(3)))
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(stopped, signal.SIGCONT)
+    await _says(engine, "at last")
+
+
+async def test_late_one_does_nothing(short_patience: None, engine: Engine, busybox: str) -> None:
+    """The client is gone when the process that took no order goes on: the container does not start, and could be removed meanwhile."""
+    ident = await _create(engine, "sleep", "600")
+    await engine.containers.start(await _create(engine, "true"))
+    launcher, monitor, _ = await _launcher()
+    for pid in (monitor, launcher):
+        os.kill(pid, signal.SIGSTOP)
+    begun = asyncio.create_task(engine.containers.start(ident))
+    await asyncio.sleep(0.3)
+    begun.cancel()
+    await asyncio.gather(begun, return_exceptions=True)
+    async with asyncio.timeout(30):
+        # nobody holds its lock
+        await engine.containers.rename(ident, "renamed")
+        for pid in (monitor, launcher):
+            os.kill(pid, signal.SIGCONT)
+        await asyncio.sleep(1)
+        assert (await engine.containers.inspect(ident)).state.status == "created"
+        await engine.containers.remove(ident, force=True)
+    await _says(engine, "at last")
+
+
+async def test_nobody_answers(short_patience: None, engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every launcher is stopped as soon as it is there: the start fails in one line, and the container can be started afterwards."""
+    from moby_tui.engine.runtime import launcher
+
+    connect = launcher.connect
+
+    def stopped() -> Any:
+        made = connect()
+        os.kill(made[1], signal.SIGSTOP)
+        return made
+
+    ident = await _create(engine, "sleep", "600")
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher, "connect", stopped)
+        with pytest.raises(Unavailable, match="the launcher has not answered") as failed:
+            await asyncio.wait_for(engine.containers.start(ident), 60)
+        assert "\n" not in str(failed.value)
+    await engine.containers.start(ident)
+
+
+async def test_monitor_stopped_in_the_middle(
+    short_patience: None, busybox: str, roots: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """It has the descriptors and makes the container: it is killed, and the start is done anew."""
+    plan, hits = tmp_path / "fault", tmp_path / "fault.hits"
+    plan.write_text(json.dumps({"point": "monitor.cgroup made", "action": "wait"}))
+    env = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1]), fault.VARIABLE: str(plan)}
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "moby_tui", "run", "--network", "none", "--rm", "-d", "busybox", "sleep", "600"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "fault.fired").exists():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    pid = int(next(line for line in reversed(hits.read_text().splitlines()) if line.endswith("monitor.cgroup made")).split()[0])
+    os.kill(pid, signal.SIGSTOP)
+    (tmp_path / "fault.go").touch()
+    said, wrong = await asyncio.to_thread(asked.communicate, timeout=90)
+    assert (asked.returncode, wrong) == (0, "")
+    async with Engine.open(*roots) as engine:
+        assert (await engine.containers.inspect(said.strip())).state.running
+        await engine.containers.remove(said.strip(), force=True)
+
+
+@pytest.fixture(autouse=True)
+def no_stopped_process_stays() -> Iterator[None]:
+    yield
+    for pid in _children(os.getpid(), "moby-launcher"):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
