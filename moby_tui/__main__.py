@@ -43,7 +43,7 @@ def _warm_up(argv: list[str]) -> None:
     from moby_tui.cli.invocation import starts_containers_here, starts_many
 
     if starts_containers_here(argv, os.environ) and os.geteuid() == 0:
-        from moby_tui.engine.runtime import launcher
+        from moby_tui.engine.runtime.launcher import launcher
 
         launcher.prefork(spare=starts_many(argv))
 

@@ -21,13 +21,15 @@ def _restore_environment() -> None:
 
 def main() -> None:
     _restore_environment()
-    if sys.argv[1:2] == ["__launcher__"]:  # moby_tui.engine.runtime.launcher.COMMAND, which is costly to import for a word
-        from moby_tui.engine.runtime import launcher
+    if sys.argv[1:2] == [
+        "__launcher__"
+    ]:  # moby_tui.engine.runtime.launcher.launcher.COMMAND, which is costly to import for a word
+        from moby_tui.engine.runtime.launcher import launcher
 
         launcher.main(sys.argv[2])
         return
-    if sys.argv[1:2] == ["__unpacker__"]:  # moby_tui.engine.resources.images.unpacker.COMMAND
-        from moby_tui.engine.resources.images import unpacker
+    if sys.argv[1:2] == ["__unpacker__"]:  # moby_tui.engine.resources.images.unpack.unpacker.COMMAND
+        from moby_tui.engine.resources.images.unpack import unpacker
 
         unpacker.main(sys.argv[2])
         return

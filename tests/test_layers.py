@@ -17,14 +17,14 @@ DOORS = ("aiohttp.web", "textual", "typer")
 #: Paid for by every container: see "What runs in the launcher and the monitor".
 OF_EVERY_CONTAINER = (
     "moby_tui.engine.events.journal",
-    "moby_tui.engine.runtime.launcher",
-    "moby_tui.engine.runtime.rehearsal",
-    "moby_tui.engine.runtime.user_namespace",
+    "moby_tui.engine.runtime.launcher.launcher",
+    "moby_tui.engine.runtime.launcher.rehearsal",
+    "moby_tui.engine.runtime.birth.user_namespace",
     "moby_tui.engine.store.state",
     # of some containers
-    "moby_tui.engine.runtime.external_run",
-    "moby_tui.engine.runtime.health",
-    "moby_tui.engine.runtime.hook_stages",
+    "moby_tui.engine.runtime.monitor.external_run",
+    "moby_tui.engine.runtime.monitor.health",
+    "moby_tui.engine.runtime.monitor.hook_stages",
 )
 HEAVY = {
     *("aiohttp", "backports", "h11", "isal", "msgspec", "pydantic", "pyroute2", "pyte", "rich", "textual", "typer"),

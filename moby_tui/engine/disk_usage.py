@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from moby_tui.engine.kernel.trees import Meter
-from moby_tui.engine.resources.build import pruning
-from moby_tui.engine.resources.images.staging import PARTIAL
+from moby_tui.engine.resources.builder import pruning
+from moby_tui.engine.resources.images.store.staging import PARTIAL
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.engine.store.paths import Paths
 from moby_tui.schema.system import BuildCache, DiskPart

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
-from moby_tui.engine.containers.watching import MonitorWatch
+from moby_tui.engine.containers.start.watching import MonitorWatch
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
@@ -20,8 +20,8 @@ from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager, keep_volumes
-from moby_tui.engine.runtime.launcher_client import Launcher
-from moby_tui.engine.runtime.runtimes import Runtimes
+from moby_tui.engine.runtime.client.launcher import Launcher
+from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine.store import backup, disk, losses
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
@@ -32,9 +32,9 @@ from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
     from moby_tui.engine.networking import NetworkService
-    from moby_tui.engine.recovery import Recovered
-    from moby_tui.engine.resources.build.builder import ImageBuilder
-    from moby_tui.engine.resources.images.repositories import Repositories
+    from moby_tui.engine.recovery.rebuild import Recovered
+    from moby_tui.engine.resources.builder.builder import ImageBuilder
+    from moby_tui.engine.resources.images.registry.repositories import Repositories
 
 __all__ = ["Engine", "check_caller", "socket_group"]
 
@@ -53,7 +53,7 @@ class Engine:
         self.runtimes = Runtimes()
         #: the user namespaces of containers that do not ask for one
         self.remap = Remap()
-        #: folders of hook files, in the format of podman: see ``runtime/hook_files.py``
+        #: folders of hook files, in the format of podman: see ``runtime/configuration/hook_files.py``
         self.hooks_dirs: list[Path] = []
         #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
         self.signature_policy: Path | None = None
@@ -155,7 +155,7 @@ class Engine:
         """Rebuilds a lost or damaged database from what is on disk. Raises ``MobyError`` where that is not ours to do."""
         if os.geteuid() != 0:
             raise Forbidden("moby needs root here: run it with sudo")
-        from moby_tui.engine import recovery
+        from moby_tui.engine.recovery import rebuild as recovery
 
         paths = Engine.open(data_root, exec_root).paths
         done = await recovery.recover(paths)
@@ -166,7 +166,7 @@ class Engine:
     def _cached(self) -> set[str]:
         if not self.paths.build_steps.is_dir():
             return set()
-        from moby_tui.engine.resources.build import pruning
+        from moby_tui.engine.resources.builder import pruning
 
         return pruning.named(self.paths.build_steps)
 
@@ -182,7 +182,7 @@ class Engine:
         """Made when it is asked for: few who open an engine build with it."""
         if self._builder is None:
             from moby_tui.engine.containers.building import ContainerSteps
-            from moby_tui.engine.resources.build.builder import ImageBuilder
+            from moby_tui.engine.resources.builder.builder import ImageBuilder
 
             assert self._database is not None
             self._builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
@@ -191,7 +191,7 @@ class Engine:
     @property
     def registry(self) -> Repositories:
         """Registries elsewhere: it holds nothing of its own."""
-        from moby_tui.engine.resources.images.repositories import Repositories
+        from moby_tui.engine.resources.images.registry.repositories import Repositories
 
         return Repositories()
 

@@ -12,7 +12,7 @@ from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
-from moby_tui.engine.runtime.runtimes import Runtimes
+from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.state import now
@@ -24,7 +24,7 @@ from moby_tui.schema.volume import VolumeUsage
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
 if TYPE_CHECKING:
-    from moby_tui.engine.resources.build.builder import ImageBuilder
+    from moby_tui.engine.resources.builder.builder import ImageBuilder
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -95,8 +95,8 @@ class SystemService:
 
     async def login(self, auth: RegistryAuth) -> Login:
         """Asks a registry whether it takes a login, which is kept by whoever asks. Raises ``Unauthorized``, ``Unavailable``."""
-        from moby_tui.engine.resources.images.reference import Reference
-        from moby_tui.engine.resources.images.registry import LOGIN, Registry
+        from moby_tui.engine.resources.images.registry.registry import LOGIN, Registry
+        from moby_tui.reference import Reference
 
         async with Registry(Reference(domain_of(auth.serveraddress), ""), auth, purpose=LOGIN) as registry:
             token = await registry.login()

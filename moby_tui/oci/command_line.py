@@ -61,12 +61,12 @@ def main(arguments: Sequence[str]) -> int:
     except MobyError as error:
         log.fail(error.message)
     except (OSError, ValueError) as error:
-        from moby_tui.engine.runtime.failure import say
+        from moby_tui.engine.runtime.birth.failure import say
 
         log.fail(say(error))
     except Exception as error:
-        from moby_tui.engine.runtime.failure import StartFailure
-        from moby_tui.engine.runtime.hooks import HookFailure
+        from moby_tui.engine.runtime.birth.failure import StartFailure
+        from moby_tui.engine.runtime.birth.hooks import HookFailure
 
         if not isinstance(error, StartFailure | HookFailure):
             raise

@@ -11,7 +11,7 @@ import termios
 import tty
 
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.runtime import terminal
+from moby_tui.engine.runtime.birth import terminal
 from moby_tui.errors import MobyError
 
 _PIECE = 65536

@@ -10,15 +10,15 @@ from typing import Any
 from moby_tui.engine.kernel import ids
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime import hooks, terminal, user_namespace
-from moby_tui.engine.runtime.execution import open_entrances
-from moby_tui.engine.runtime.failure import StartFailure, read_report
-from moby_tui.engine.runtime.plan import joining
+from moby_tui.engine.runtime.birth import hooks, terminal, user_namespace
+from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
+from moby_tui.engine.runtime.monitor.execution import open_entrances
 from moby_tui.engine.runtime.plan.container import compile_container
+from moby_tui.engine.runtime.plan.filesystem.source import open_binds
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.gate import Gate
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
-from moby_tui.engine.runtime.plan.source import open_binds
-from moby_tui.engine.runtime.plan.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, removal, seccomp, trees

@@ -9,9 +9,9 @@ import sys
 from typing import Any
 
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime import hooks, terminal
-from moby_tui.engine.runtime.execution import open_entrances
-from moby_tui.engine.runtime.failure import StartFailure, read_report
+from moby_tui.engine.runtime.birth import hooks, terminal
+from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
+from moby_tui.engine.runtime.monitor.execution import open_entrances
 from moby_tui.engine.runtime.plan.exec import compile_exec
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from moby_tui.engine.kernel.capability import NUMBERS as CAPABILITIES
-from moby_tui.engine.runtime.hooks import STAGES
+from moby_tui.engine.runtime.birth.hooks import STAGES
 from moby_tui.errors import MobyError
 from moby_tui.oci.store import VERSION, Container, Store
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from moby_tui.engine.kernel import trees
-from moby_tui.engine.runtime import hooks
+from moby_tui.engine.runtime.birth import hooks
 from moby_tui.errors import MobyError
 from moby_tui.oci import log
 from moby_tui.oci.store import Container, Store

@@ -6,8 +6,8 @@ import os
 import select
 import signal
 
-from moby_tui.engine.runtime import hooks
-from moby_tui.engine.runtime.failure import StartFailure, read_report
+from moby_tui.engine.runtime.birth import hooks
+from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
 from moby_tui.errors import MobyError
 from moby_tui.oci import entering, log, removal
 from moby_tui.oci.console import Relay

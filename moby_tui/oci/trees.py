@@ -8,9 +8,9 @@ from typing import Any
 
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.runtime import user_namespace
+from moby_tui.engine.runtime.birth import user_namespace
+from moby_tui.engine.runtime.plan.filesystem.source import open_bind_source
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
-from moby_tui.engine.runtime.plan.source import open_bind_source
 from moby_tui.errors import MobyError
 
 Spec = dict[str, Any]

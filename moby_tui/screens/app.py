@@ -25,9 +25,9 @@ from moby_tui.screens.images import ImagesPage
 from moby_tui.screens.networks import NetworksPage
 from moby_tui.screens.page import PAGES
 from moby_tui.screens.preferences import Preferences
-from moby_tui.screens.session import ClientFactory, Session
+from moby_tui.screens.session.session import ClientFactory, Session
+from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.shells import ShellsPage
-from moby_tui.screens.stats_feed import StatsFeed
 from moby_tui.screens.theme import DARK, LIGHT
 from moby_tui.screens.volumes import VolumesPage
 from moby_tui.screens.widgets.status_bar import PageTab

@@ -17,11 +17,11 @@ from textual.widgets import TabbedContent, TabPane
 
 from moby_tui.schema.base import to_builtins
 from moby_tui.screens import text
-from moby_tui.screens.history import History
-from moby_tui.screens.model import Container
 from moby_tui.screens.page import Page
-from moby_tui.screens.session import TROUBLE, Session
-from moby_tui.screens.stats_feed import StatsFeed
+from moby_tui.screens.session.history import History
+from moby_tui.screens.session.model import Container
+from moby_tui.screens.session.session import TROUBLE, Session
+from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView

@@ -15,9 +15,9 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.stream import STDOUT
 from moby_tui.screens import text
 from moby_tui.screens.page import Page
-from moby_tui.screens.session import Session
+from moby_tui.screens.session.log_lines import Line
+from moby_tui.screens.session.session import Session
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.log_lines import Line
 from moby_tui.screens.widgets.log_view import LogView
 
 FRAME = 0.1

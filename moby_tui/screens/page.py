@@ -14,7 +14,7 @@ from textual.widgets import Footer
 from moby_tui.errors import NotModified
 from moby_tui.screens import text
 from moby_tui.screens.confirm import Confirm
-from moby_tui.screens.session import TROUBLE, Session
+from moby_tui.screens.session.session import TROUBLE, Session
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 
 #: The pages in the order of their number keys, with their titles.

@@ -19,7 +19,7 @@ from moby_tui.schema.base import to_builtins
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.page import Page
-from moby_tui.screens.session import TROUBLE
+from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError, NotFound
 from moby_tui.schema.container import ExecCreate, ExecStart
 from moby_tui.schema.stream import Stream
-from moby_tui.screens.session import Session
+from moby_tui.screens.session.session import Session
 
 #: Tried in this order.
 SHELLS = (["/bin/bash"], ["/bin/sh"])

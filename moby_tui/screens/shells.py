@@ -13,9 +13,9 @@ from textual.widget import Widget
 from textual.widgets import Static, TabbedContent, TabPane
 
 from moby_tui.screens import text
-from moby_tui.screens.model import Container
 from moby_tui.screens.page import Page
-from moby_tui.screens.session import Session
+from moby_tui.screens.session.model import Container
+from moby_tui.screens.session.session import Session
 from moby_tui.screens.shell import Shell
 from moby_tui.screens.widgets.terminal import LEAVE_KEY, Terminal
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moby_tui.engine.runtime import archive
+from moby_tui.engine.containers import archive
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull
 
 CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import images_data
-from moby_tui.engine.containers.changes import changes
+from moby_tui.engine.containers.views.changes import changes
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import trees
 from moby_tui.schema.container import ContainerCreate, HostConfig

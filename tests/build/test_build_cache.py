@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.build import travelling
+from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.build import CacheTarget, Output
 from registry import Registry

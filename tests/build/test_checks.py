@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.build.checks import directive
-from moby_tui.engine.resources.build.checks.finding import Finding, shown
-from moby_tui.engine.resources.build.dispatch import Build as Checked
+from moby_tui.engine.resources.builder.checks import directive
+from moby_tui.engine.resources.builder.checks.finding import Finding, shown
+from moby_tui.engine.resources.builder.graph.dispatch import Build as Checked
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.patterns import Ignore
 from moby_tui.schema.build import BuildOptions

@@ -7,7 +7,7 @@ import os
 import tarfile
 from pathlib import Path
 
-from moby_tui.engine.resources.build.difference import layer
+from moby_tui.engine.resources.builder.execution.difference import layer
 from trees import CAPABILITY
 
 

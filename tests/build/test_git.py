@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from repository import git as run_git
 from repository import repository, served
 
-from moby_tui.engine.resources.build import git
+from moby_tui.engine.resources.builder import git
 from moby_tui.errors import InvalidArgument, MobyError, Unavailable
 
 

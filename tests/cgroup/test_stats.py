@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.kernel.cgroup import open_cgroup
-from moby_tui.engine.runtime.stats import host_cpu_time, host_memory, parse_network, sample
+from moby_tui.engine.runtime.client.stats import host_cpu_time, host_memory, parse_network, sample
 from moby_tui.schema.base import ZERO_TIME, decode, encode
 from moby_tui.schema.stats import Stats
 

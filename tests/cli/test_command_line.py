@@ -27,7 +27,8 @@ def as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A command line without root. Its modules are imported before, since the tests' interpreter may lie where only root reads."""
     code = (
         "import os, sys, encodings.idna, platform, moby_tui.cli.app as app\n"
-        "import moby_tui.cli.commands.version, moby_tui.cli.commands.containers, moby_tui.cli.values.filters, moby_tui.cli.output.table\n"
+        "import moby_tui.cli.commands.system.version, moby_tui.cli.commands.containers.ps\n"
+        "import moby_tui.cli.values.filters, moby_tui.cli.output.table\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "sys.exit(app.run(sys.argv[1:]))"
     )

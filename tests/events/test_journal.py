@@ -169,7 +169,7 @@ def test_forked_children_publish_with_the_parents_journal(tmp_path: Path) -> Non
 
 
 def test_publishing_imports_only_what_a_monitor_may(tmp_path: Path) -> None:
-    code = "import sys, moby_tui.engine.events.journal, moby_tui.engine.runtime.logs.destination, moby_tui.engine.store.locks\n"
+    code = "import sys, moby_tui.engine.events.journal, moby_tui.engine.runtime.monitor.logs.destination, moby_tui.engine.store.locks\n"
     code += "print(sorted({'asyncio','msgspec','pathlib','dataclasses','datetime','sqlite3','logging'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -20,7 +20,7 @@ import fault_scenarios
 
 from moby_tui.__main__ import main as moby
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime import launcher
+from moby_tui.engine.runtime.launcher import launcher
 
 #: No scenario takes a tenth of it; one that does is stuck.
 PATIENCE = 40.0

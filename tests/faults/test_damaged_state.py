@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.runtime import monitor_process
+from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store.state import State
 from moby_tui.errors import MobyError, Unavailable
 from moby_tui.schema.container import ContainerCreate, ExecCreate, HostConfig, RestartPolicy
@@ -101,7 +101,7 @@ async def test_damaged_state_and_a_monitor_that_does_not_answer(
     engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """The monitor is found by the lock that it holds."""
-    monkeypatch.setattr("moby_tui.engine.runtime.monitor_client.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("moby_tui.engine.runtime.client.monitor.ANSWER_SECONDS", 0.5)
     ident = await _start(engine)
     files = engine.paths.container(ident)
     state = State.read(str(files.state))

@@ -18,7 +18,8 @@ import pytest
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import fault, process
-from moby_tui.engine.runtime import monitor_client, run
+from moby_tui.engine.runtime.client import monitor as monitor_client
+from moby_tui.engine.runtime.monitor import run
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
 
@@ -183,7 +184,7 @@ async def test_late_one_does_nothing(short_patience: None, engine: Engine, busyb
 
 async def test_nobody_answers(short_patience: None, engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every launcher is stopped as soon as it is there: the start fails in one line, and the container can be started afterwards."""
-    from moby_tui.engine.runtime import launcher
+    from moby_tui.engine.runtime.launcher import launcher
 
     connect = launcher.connect
 

@@ -17,7 +17,8 @@ import leaks
 from moby_tui.engine.containers import execs
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import process, unix_socket
-from moby_tui.engine.runtime import monitor_client, monitor_process
+from moby_tui.engine.runtime.client import monitor as monitor_client
+from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.errors import Conflict, MobyError, Unavailable
 from moby_tui.schema.container import (
     AttachOptions,

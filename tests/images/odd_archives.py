@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from images_data import Tar
-from moby_tui.engine.resources.images.form import is_whiteout
+from moby_tui.engine.resources.images.store.form import is_whiteout
 from trees import CAPABILITY
 
 if sys.version_info >= (3, 14):

@@ -15,10 +15,10 @@ from image_store import Store, load, stream
 import images_data
 from images_data import sha256
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.images import connection
-from moby_tui.engine.resources.images.reference import parse
-from moby_tui.engine.resources.images.registry import Registry
+from moby_tui.engine.resources.images.registry import connection
+from moby_tui.engine.resources.images.registry.registry import Registry
 from moby_tui.errors import InvalidArgument, MobyError, Unavailable
+from moby_tui.reference import parse
 from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import ContainerCreate
 from registry import CONFIG, LAYER_GZIP, MANIFEST

@@ -13,8 +13,8 @@ import pytest
 
 from images_data import Tar
 from moby_tui.engine.archive.tar import Reader, number, parse_pax
-from moby_tui.engine.resources.images.apply import Applied, apply
-from moby_tui.engine.resources.images.form import is_whiteout
+from moby_tui.engine.resources.images.store.form import is_whiteout
+from moby_tui.engine.resources.images.unpack.apply import Applied, apply
 from moby_tui.errors import InvalidArgument
 
 

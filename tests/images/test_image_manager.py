@@ -10,7 +10,7 @@ import pytest
 from image_store import Store, load, stream
 
 import images_data
-from moby_tui.engine.resources.images import staging
+from moby_tui.engine.resources.images.store import staging
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from registry import Registry
 

@@ -14,7 +14,7 @@ from test_image_registry import quick, server  # noqa: F401
 
 import images_data
 from moby_tui import logins
-from moby_tui.engine.resources.images import hosts
+from moby_tui.engine.resources.images.registry import hosts
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
 from moby_tui.schema.image import Progress, RegistryAuth
 from registry import HTPASSWD, Registry, running

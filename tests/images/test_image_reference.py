@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.engine.resources.images.reference import is_digest, parse
 from moby_tui.errors import InvalidArgument
+from moby_tui.reference import is_digest, parse
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

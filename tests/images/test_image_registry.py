@@ -17,8 +17,8 @@ from image_store import Store
 
 import images_data
 from images_data import sha256
-from moby_tui.engine.resources.images import connection, download, hosts
-from moby_tui.engine.resources.images import registry as client
+from moby_tui.engine.resources.images.registry import connection, download, hosts
+from moby_tui.engine.resources.images.registry import registry as client
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull, Unauthorized, Unavailable
 from moby_tui.schema.image import RegistryAuth
 from registry import CONFIG, HTPASSWD, INDEX, LAYER_GZIP, MANIFEST, Registry, running

@@ -16,8 +16,8 @@ from test_image_registry import quick, server  # noqa: F401
 
 import images_data
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.images import search
-from moby_tui.engine.resources.images.repositories import Repositories
+from moby_tui.engine.resources.images.registry import search
+from moby_tui.engine.resources.images.registry.repositories import Repositories
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, Unauthorized
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.system import Login
@@ -106,7 +106,7 @@ async def test_lists_come_in_pages_and_end() -> None:
         assert await REPOSITORIES.list(address) == ["r0", "r1", "r2", "r3"]
         assert await REPOSITORIES.tags(f"{address}/a") == []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("moby_tui.engine.resources.images.registry._MOST_PAGES", 3)
+            patch.setattr("moby_tui.engine.resources.images.registry.registry._MOST_PAGES", 3)
             with pytest.raises(MobyError, match="without an end"):
                 await REPOSITORIES.list(address)
 

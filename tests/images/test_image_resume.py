@@ -18,7 +18,8 @@ from image_store import Store
 from test_image_registry import quick, server  # noqa: F401
 
 import images_data
-from moby_tui.engine.resources.images import connection, download, partial, upload
+from moby_tui.engine.resources.images.registry import connection, download, upload
+from moby_tui.engine.resources.images.store import partial
 from moby_tui.errors import MobyError, Unavailable
 from registry import MANIFEST, Registry
 

@@ -13,7 +13,7 @@ from image_store import Store, load
 import images_data
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel import overlay
-from moby_tui.engine.resources.images import snapshot
+from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.errors import MobyError
 
 Way = Callable[[list[Path], Path | None, Path | None], int]

@@ -19,9 +19,9 @@ from image_store import Store, load, open_store
 
 import images_data
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.resources.images import layers as layer_store
-from moby_tui.engine.resources.images import staging, written
-from moby_tui.engine.resources.images.content import Ingest
+from moby_tui.engine.resources.images.snapshots import layers as layer_store
+from moby_tui.engine.resources.images.store import staging, written
+from moby_tui.engine.resources.images.store.content import Ingest
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import MobyError
 
@@ -264,6 +264,6 @@ async def test_a_cancelled_unpacking_leaves_no_process(store: Store) -> None:
 
 def test_an_unpacker_imports_what_it_needs_only() -> None:
     heavy = {"asyncio", "aiohttp", "msgspec", "ssl", "inspect", "dataclasses", "subprocess", "sqlite3"}
-    program = "import moby_tui.engine.resources.images.unpacker, sys; print(*sys.modules)"
+    program = "import moby_tui.engine.resources.images.unpack.unpacker, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) & heavy == set()

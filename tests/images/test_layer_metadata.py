@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from images_data import Tar
 from moby_tui.engine.archive.compression import decompress
-from moby_tui.engine.resources.images.apply import apply
+from moby_tui.engine.resources.images.unpack.apply import apply
 from trees import Entry, entries, everything
 
 

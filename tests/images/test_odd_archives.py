@@ -17,9 +17,9 @@ from odd_archives import APPLIED, END, REFUSED, F, header, member, pax, record, 
 from images_data import Tar
 from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.archive.tar import Reader
-from moby_tui.engine.resources.images import staging
-from moby_tui.engine.resources.images.apply import apply
-from moby_tui.engine.resources.images.unpack import unpack as unpack_layer
+from moby_tui.engine.resources.images.store import staging
+from moby_tui.engine.resources.images.unpack.apply import apply
+from moby_tui.engine.resources.images.unpack.unpack import unpack as unpack_layer
 from moby_tui.errors import InvalidArgument, StorageFull
 
 SECRET = "untouched"

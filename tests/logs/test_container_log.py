@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moby_tui.engine.runtime.logs.container_log import MAX_PIECE, ContainerLog
-from moby_tui.engine.runtime.logs.destination import open_sink
-from moby_tui.engine.runtime.logs.json_file import JsonFile
-from moby_tui.engine.runtime.logs.reader import read
-from moby_tui.engine.runtime.logs.settings import LogSettings
+from moby_tui.engine.runtime.client.log_reader import read
+from moby_tui.engine.runtime.monitor.logs.container_log import MAX_PIECE, ContainerLog
+from moby_tui.engine.runtime.monitor.logs.destination import open_sink
+from moby_tui.engine.runtime.monitor.logs.json_file import JsonFile
+from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 from moby_tui.schema.container import LogOptions
 
 UNBOUNDED = LogSettings(max_size=0)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from moby_tui.engine.runtime.logs.options import Subject, resolve, validate
-from moby_tui.engine.runtime.logs.settings import LogSettings
+from moby_tui.engine.runtime.configuration.log_options import Subject, resolve, validate
+from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 from moby_tui.errors import InvalidArgument
 
 SUBJECT = Subject(

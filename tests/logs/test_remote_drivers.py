@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.kernel.loop import Loop
-from moby_tui.engine.runtime.logs.container_log import ContainerLog
-from moby_tui.engine.runtime.logs.destination import open_log, open_sink
-from moby_tui.engine.runtime.logs.options import Subject, resolve
-from moby_tui.engine.runtime.logs.settings import LogSettings
+from moby_tui.engine.runtime.configuration.log_options import Subject, resolve
+from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
+from moby_tui.engine.runtime.monitor.logs.destination import open_log, open_sink
+from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 
 SUBJECT = Subject(id="ab" * 32, name="web", image="busybox", image_id="sha256:fe", command="sh", labels={"tier": "front"}, env=[])
 HOST = re.escape(socket.gethostname())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import namespaces
-from moby_tui.engine.kernel import netns
+from moby_tui.engine.kernel.network import netns
 from networks.world import HOST, OUTSIDE, Engine, run, serve
 
 

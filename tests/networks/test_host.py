@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from ipaddress import IPv4Network
 
-from moby_tui.engine.kernel import netns
+from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks import host
 
 

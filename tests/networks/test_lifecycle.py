@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from moby_tui.engine.kernel.netlink import run_teardown
-from moby_tui.engine.runtime import stats as statistics
+from moby_tui.engine.kernel.network.netlink import run_teardown
+from moby_tui.engine.runtime.client import stats as statistics
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
 from networks.world import Engine, address, reaches, run
@@ -36,7 +36,7 @@ def publish(*host_ports: str) -> dict[str, list[PortBinding]]:
 def test_teardown_runs_in_a_bare_interpreter():
     """The monitor imports no library and not the rest of ours."""
     heavy = "{'msgspec', 'asyncio', 'ctypes', 'moby_tui.engine.store'}"
-    script = f"import sys, moby_tui.engine.kernel.netlink; print({heavy} & set(sys.modules))"
+    script = f"import sys, moby_tui.engine.kernel.network.netlink; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "set()"
 
 

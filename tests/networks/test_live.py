@@ -147,7 +147,7 @@ async def test_unknown_ones_are_named(engine):
 
 
 async def test_a_stopped_monitor_is_told_of(engine, roots, monkeypatch):
-    monkeypatch.setattr("moby_tui.engine.runtime.monitor_client.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("moby_tui.engine.runtime.client.monitor.ANSWER_SECONDS", 0.5)
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web")
     monitor = State.read(str(roots[0] / "containers" / web / "state.json")).monitor

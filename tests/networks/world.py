@@ -9,7 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from moby_tui.engine.kernel import netns
+from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.store.database import Database

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from moby_tui.engine.runtime.failure import read_report
+from moby_tui.engine.runtime.birth.failure import read_report
 from moby_tui.engine.runtime.plan.program import tell_failure
 
 FAILED = bytes(4) + struct.pack("<I", errno.ENOENT) + b"change directory"

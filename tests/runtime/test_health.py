@@ -14,9 +14,9 @@ from box import Box
 from history import actions
 
 import images_data
-from moby_tui.engine.containers import health
+from moby_tui.engine.containers.start import health
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.runtime.health import Record, format_duration
+from moby_tui.engine.runtime.monitor.health import Record, format_duration
 from moby_tui.engine.store.state import State
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerInspect, ExecCreate, Health, HealthConfig, RestartPolicy

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from box import Box
 
-from moby_tui.engine.runtime import cdi, hook_files
-from moby_tui.engine.runtime.hooks import STAGES
+from moby_tui.engine.runtime.birth.hooks import STAGES
+from moby_tui.engine.runtime.configuration import cdi, hook_files
 from moby_tui.errors import MobyError
 from moby_tui.schema.container import DeviceRequest
 

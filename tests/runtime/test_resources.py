@@ -11,7 +11,7 @@ from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
 from moby_tui.engine.policy import limits
-from moby_tui.engine.runtime import resources
+from moby_tui.engine.runtime.configuration import resources
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerCreate, HostConfig, Resources, ThrottleDevice, WeightDevice
 

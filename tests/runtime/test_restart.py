@@ -18,11 +18,11 @@ import pytest
 from box import Box, cgroup_folders
 from history import actions
 
-from moby_tui.engine.containers import boot, restarting
+from moby_tui.engine.containers.start import boot, restarting
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import open_cgroup
-from moby_tui.engine.runtime import monitor_process
-from moby_tui.engine.runtime.restart_policy import Restarts
+from moby_tui.engine.runtime.client import monitor_process
+from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotModified
 from moby_tui.schema.container import ContainerInspect, PortBinding, RestartPolicy

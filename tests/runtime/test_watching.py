@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from moby_tui.engine.containers import watching
+from moby_tui.engine.containers.start import watching
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import NotFound
 from moby_tui.schema.event import Event

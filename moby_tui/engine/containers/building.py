@@ -9,16 +9,18 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
-from moby_tui.engine.containers import creation, ending
-from moby_tui.engine.containers import start as starting
+from moby_tui.engine.containers import ending
 from moby_tui.engine.containers.commit import mount_points
+from moby_tui.engine.containers.creation import creation
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import start as starting
 from moby_tui.engine.kernel.path import open_in_root, path_in
 from moby_tui.engine.kernel.trees import closing
-from moby_tui.engine.resources.build.step import Ended, Step
-from moby_tui.engine.resources.images import snapshot
+from moby_tui.engine.resources.builder.step import Ended, Step
 from moby_tui.engine.resources.images.manager import ImageManager, LocalImage
-from moby_tui.engine.runtime import attachment, user
+from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.runtime.client import attachment
+from moby_tui.engine.runtime.configuration import user
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig, MountPoint

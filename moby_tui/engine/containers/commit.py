@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.resources.build import difference
-from moby_tui.engine.resources.build.image import BuiltImage, stored
-from moby_tui.engine.resources.build.layering import Layering
-from moby_tui.engine.resources.images import staging
+from moby_tui.engine.resources.builder.execution import difference
+from moby_tui.engine.resources.builder.execution.layering import Layering
+from moby_tui.engine.resources.builder.image import BuiltImage, stored
 from moby_tui.engine.resources.images.changes import apply_changes
-from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.reference import parse_tag
-from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.resources.images.store import staging
+from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict
+from moby_tui.reference import parse_tag
 from moby_tui.schema import oci
 from moby_tui.schema.container import ContainerConfig
 

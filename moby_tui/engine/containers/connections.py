@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from moby_tui.engine.containers import view
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import NetworkState, read_network, write_network
+from moby_tui.engine.containers.start.start import NetworkState, read_network, write_network
+from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.endpoints import Called, Place
-from moby_tui.engine.runtime import monitor_client
+from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError
 from moby_tui.schema.container import EndpointSettings, NetworkingConfig

@@ -6,11 +6,12 @@ import asyncio
 import signal as signals
 from contextlib import suppress
 
-from moby_tui.engine.containers import orphans
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.events.bus import Subscription
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.runtime import attachment, monitor_client, monitor_process
+from moby_tui.engine.runtime.client import attachment, monitor_process
+from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.state import State

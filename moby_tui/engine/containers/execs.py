@@ -14,7 +14,9 @@ import msgspec
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import capabilities, security
-from moby_tui.engine.runtime import attachment, monitor_client, spec, user
+from moby_tui.engine.runtime.client import attachment
+from moby_tui.engine.runtime.client import monitor as monitor_client
+from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart

@@ -7,19 +7,20 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 
-from moby_tui.engine.containers import isolation, view
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import isolation
+from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel import overlay
 from moby_tui.engine.kernel.path import FILE, FOLDER, make_in_root
-from moby_tui.engine.resources.images import snapshot
-from moby_tui.engine.resources.images.threads import in_thread
-from moby_tui.engine.runtime import spec
-from moby_tui.engine.runtime.plan import own_source
+from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.runtime.configuration import spec
+from moby_tui.engine.runtime.plan.filesystem import own_source
+from moby_tui.engine.runtime.plan.filesystem.source import open_bind_source
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
-from moby_tui.engine.runtime.plan.source import open_bind_source
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict, MobyError, NotFound
 
 _COPY = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC | kernel.AT_EMPTY_PATH | kernel.AT_RECURSIVE

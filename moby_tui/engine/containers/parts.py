@@ -14,13 +14,14 @@ import msgspec
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.policy.user_namespaces import Remap
-from moby_tui.engine.resources.images import mount_points
 from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.snapshots import mount_points
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
-from moby_tui.engine.runtime import monitor_client, monitor_process
-from moby_tui.engine.runtime.launcher_client import Launcher
-from moby_tui.engine.runtime.runtimes import OURS, Runtimes
+from moby_tui.engine.runtime.client import monitor as monitor_client
+from moby_tui.engine.runtime.client import monitor_process
+from moby_tui.engine.runtime.client.launcher import Launcher
+from moby_tui.engine.runtime.configuration.runtimes import OURS, Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
@@ -111,7 +112,7 @@ class Parts(msgspec.Struct, frozen=True):
         return {ident: [str(layer) for layer in self.images.resolve(ident).layers] for ident in images}
 
     def state(self, record: ContainerRecord) -> State:
-        """What is so now. A monitor that died without a word is seen here; ``containers/orphans.py`` puts it right.
+        """What is so now. A monitor that died without a word is seen here; ``containers/start/orphans.py`` puts it right.
 
         Where the file is damaged, the monitor's lock tells whether the container runs.
         """

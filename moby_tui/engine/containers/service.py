@@ -8,19 +8,23 @@ import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 
-from moby_tui.engine.containers import boot, changes, creation, ending, execs, isolation, logs, orphans, view
-from moby_tui.engine.containers import start as starting
-from moby_tui.engine.containers import stats as statistics
+from moby_tui.engine.containers import archive, ending, execs, logs
 from moby_tui.engine.containers import update as updating
-from moby_tui.engine.containers.history import history_stream
+from moby_tui.engine.containers.archive import check_writable
+from moby_tui.engine.containers.archive import put as put_archive
+from moby_tui.engine.containers.creation import creation
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.processes import top
+from moby_tui.engine.containers.start import boot, isolation, orphans
+from moby_tui.engine.containers.start import start as starting
+from moby_tui.engine.containers.views import changes, view
+from moby_tui.engine.containers.views import stats as statistics
+from moby_tui.engine.containers.views.history import history_stream
+from moby_tui.engine.containers.views.processes import top
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images.describe import timestamp
-from moby_tui.engine.runtime import archive, attachment, monitor_client
-from moby_tui.engine.runtime.archive import check_writable
-from moby_tui.engine.runtime.archive import put as put_archive
+from moby_tui.engine.runtime.client import attachment
+from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from moby_tui.engine.containers import restarting, view
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import restarting
+from moby_tui.engine.containers.views import view
 from moby_tui.engine.policy import lifecycle, limits
-from moby_tui.engine.runtime import resources
+from moby_tui.engine.runtime.configuration import resources
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, Unavailable
 from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, HostConfig, Resources

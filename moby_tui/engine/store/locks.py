@@ -101,7 +101,7 @@ def is_held(path: str | os.PathLike[str]) -> bool:
     It looks by taking the lock shared for an instant, which ``try_acquire`` allows for.
     """
     try:
-        # not to write: those who watch a monitor's lock wait for its holder to close it (``containers/watching.py``)
+        # not to write: those who watch a monitor's lock wait for its holder to close it (``containers/start/watching.py``)
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False

@@ -116,7 +116,7 @@ class Paths(msgspec.Struct, frozen=True):
 
     @property
     def mount_points(self) -> Path:
-        """Layers of what images lack to be mounted on: see ``resources/images/mount_points.py``."""
+        """Layers of what images lack to be mounted on: see ``resources/images/snapshots/mount_points.py``."""
         return self.data_root / "mountpoints"
 
     @property
@@ -138,7 +138,7 @@ class Paths(msgspec.Struct, frozen=True):
 
     @property
     def build_steps(self) -> Path:
-        """What instructions of Dockerfiles made: see ``resources/build/cache.py``."""
+        """What instructions of Dockerfiles made: see ``resources/builder/graph/cache.py``."""
         return self.cache / "build"
 
     @property

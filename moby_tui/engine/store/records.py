@@ -1,6 +1,6 @@
 """The records that lie beside what they describe: what a row of the database holds of one container, image or volume.
 
-The engine works with the rows alone. From these files a lost database is rebuilt (``engine/recovery.py``), and they prove
+The engine works with the rows alone. From these files a lost database is rebuilt (``engine/recovery/rebuild.py``), and they prove
 that a row was committed once: they get their names after that, so a record without a row means that the database is not
 the one that wrote it.
 """

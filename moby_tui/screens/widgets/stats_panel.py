@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid
 
 from moby_tui.screens import text
-from moby_tui.screens.history import History
+from moby_tui.screens.session.history import History
 from moby_tui.screens.widgets.plot import Plot
 
 

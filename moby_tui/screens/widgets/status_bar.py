@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Static
 
-from moby_tui.screens.session import Connection, Session
+from moby_tui.screens.session.session import Connection, Session
 
 
 class PageTab(Static):

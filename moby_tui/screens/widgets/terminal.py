@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from moby_tui.screens import text
-from moby_tui.screens.session import TROUBLE
+from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.shell import Shell
 from moby_tui.screens.widgets.emulator import Emulator
 from moby_tui.screens.widgets.terminal_keys import encode, encode_mouse, encode_paste

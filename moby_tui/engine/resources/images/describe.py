@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.resources.images.manifest import without_nulls
-from moby_tui.engine.resources.images.reference import parse
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.reference import parse
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerConfig
 from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary, RootFs

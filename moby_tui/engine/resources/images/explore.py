@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moby_tui.engine.kernel.trees import closing, open_below
-from moby_tui.engine.resources.images.form import is_opaque
+from moby_tui.engine.resources.images.store.form import is_opaque
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.schema.exploration import ADDED, CHANGED, DELETED, ExploredLayer, FileChange, ImageExploration, WastedFile
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import struct
 
-from moby_tui.engine.resources.images.content import digest_of
-from moby_tui.engine.resources.images.reference import Reference, parse
+from moby_tui.engine.resources.images.store.content import digest_of
+from moby_tui.reference import Reference, parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello, staging, written
+from moby_tui.engine.resources.images import describe, hello
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.content import ContentStore
-from moby_tui.engine.resources.images.layers import LayerStore
 from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.reference import parse, parse_tag
 from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
-from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.resources.images.snapshots.layers import LayerStore
+from moby_tui.engine.resources.images.store import staging, written
+from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
+from moby_tui.reference import parse, parse_tag
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import (
@@ -39,8 +40,8 @@ from moby_tui.schema.image import (
 )
 
 if TYPE_CHECKING:
-    from moby_tui.engine.resources.images.save import Saved
-    from moby_tui.engine.resources.images.transfer import Transfers
+    from moby_tui.engine.resources.images.transfer.save import Saved
+    from moby_tui.engine.resources.images.transfer.transfer import Transfers
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
@@ -84,7 +85,7 @@ class ImageManager:
     @property
     def _transfers(self) -> Transfers:
         """Imported where it is used: most commands use what is here."""
-        from moby_tui.engine.resources.images.transfer import Transfers
+        from moby_tui.engine.resources.images.transfer.transfer import Transfers
 
         return Transfers(self._paths, self._rows, self._names, self._content, self.layers, self._tell, self._signature_policy)
 
@@ -112,12 +113,12 @@ class ImageManager:
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if any(self._paths.staging.iterdir()):
-            from moby_tui.engine.resources.images import partial
+            from moby_tui.engine.resources.images.store import partial
 
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
         if not written.is_of_this_boot(self._paths.cache / "boot"):
-            from moby_tui.engine.resources.images import recovery
+            from moby_tui.engine.resources.images.snapshots import recovery
 
             with self._transfers.arrival():
                 await recovery.remake_lost(self._rows.all(), self._content, self.layers)
@@ -215,7 +216,7 @@ class ImageManager:
                 yield piece
 
     def _saved(self, refs: Sequence[str], platforms: Sequence[str]) -> builtins.list[Saved]:
-        from moby_tui.engine.resources.images.save import Saved
+        from moby_tui.engine.resources.images.transfer.save import Saved
 
         found: dict[str, Saved] = {}
         for ref in refs:
@@ -288,7 +289,7 @@ class ImageManager:
         Raises ``Forbidden`` where none counts, ``InvalidArgument``, ``NotFound``, ``Unavailable``.
         """
         from moby_tui.engine.resources.images.provenance.verification import verify
-        from moby_tui.engine.resources.images.registry import Mirrors
+        from moby_tui.engine.resources.images.registry.registry import Mirrors
 
         reference = self._names.elsewhere(ref)
         async with Mirrors(reference, auth) as source:
@@ -303,7 +304,7 @@ class ImageManager:
         Raises ``NotFound``, ``Unavailable``, ``InvalidArgument`` for a document that cannot be read.
         """
         from moby_tui.engine.resources.images.provenance import attestations
-        from moby_tui.engine.resources.images.registry import Mirrors
+        from moby_tui.engine.resources.images.registry.registry import Mirrors
 
         reference = self._names.elsewhere(ref)
         async with Mirrors(reference, auth) as source:

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from moby_tui.engine.resources.images.reference import is_digest
 from moby_tui.errors import InvalidArgument
+from moby_tui.reference import is_digest
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
 

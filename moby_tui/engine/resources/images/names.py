@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from moby_tui.engine.resources.images import describe
-from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.reference import Reference, parse
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")

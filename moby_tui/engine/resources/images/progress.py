@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
-from moby_tui.engine.resources.images.threads import settled
+from moby_tui.engine.tasks import settled
 from moby_tui.schema.image import Progress, ProgressDetail
 
 _SECONDS_BETWEEN = 0.1

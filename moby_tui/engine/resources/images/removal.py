@@ -11,14 +11,15 @@ import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter
-from moby_tui.engine.resources.images import describe, staging
-from moby_tui.engine.resources.images.content import ContentStore, digest_of
-from moby_tui.engine.resources.images.layers import LayerStore
-from moby_tui.engine.resources.images.reference import Reference, parse
-from moby_tui.engine.resources.images.threads import in_thread
+from moby_tui.engine.resources.images import describe
+from moby_tui.engine.resources.images.snapshots.layers import LayerStore
+from moby_tui.engine.resources.images.store import staging
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict
+from moby_tui.reference import Reference, parse
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import ImageDeleted, ImagesPruned
 
@@ -107,7 +108,7 @@ class Removal:
 
     async def prune(self, filters: Filters | None, find: Callable[[str], ImageRecord]) -> ImagesPruned:
         """Removes images without a tag (``dangling=false``: all) that no container uses, and what was fetched or made for none."""
-        from moby_tui.engine.resources.images import partial
+        from moby_tui.engine.resources.images.store import partial
 
         found = await self.prunable(filters, find)
         for record, references in found.images:
@@ -147,7 +148,7 @@ class Removal:
 
     def _measure_all(self, digests: Iterable[str]) -> int:
         """With what has come of downloads that were broken off."""
-        from moby_tui.engine.resources.images import partial
+        from moby_tui.engine.resources.images.store import partial
 
         meter = Meter()
         return self.measure(digests) + sum(map(meter.of, partial.idle(self._paths.staging)))

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from moby_tui.engine.kernel import fault, netns
-from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER
-from moby_tui.engine.resources.networks import endpoints
-from moby_tui.engine.resources.networks.drivers import bridge_options
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER
+from moby_tui.engine.resources.networks import bridge_options, endpoints
 from moby_tui.engine.resources.networks.drivers.bridge import lead_out
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
 from moby_tui.engine.resources.networks.endpoints import Called, Place

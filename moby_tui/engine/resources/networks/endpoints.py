@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from moby_tui.engine.resources.networks.drivers import bridge_options
+from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
 from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import InvalidArgument, NotImplementedYet

@@ -28,10 +28,10 @@ from contextlib import suppress
 
 import msgspec
 
-from moby_tui.engine.kernel import conntrack
-from moby_tui.engine.kernel import nftables as nft
-from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, open_socket, request, send
-from moby_tui.engine.resources.networks.drivers.bridge_options import BridgeOptions
+from moby_tui.engine.kernel.network import conntrack
+from moby_tui.engine.kernel.network import nftables as nft
+from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, open_socket, request, send
+from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

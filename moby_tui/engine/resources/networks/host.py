@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from moby_tui.engine.kernel import rtnetlink
-from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request
-from moby_tui.engine.kernel.rtnetlink import Route
+from moby_tui.engine.kernel.network import rtnetlink
+from moby_tui.engine.kernel.network.netlink import NETLINK_ROUTE, open_socket, request
+from moby_tui.engine.kernel.network.rtnetlink import Route
 
 
 def routes() -> list[Route]:

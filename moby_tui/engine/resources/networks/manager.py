@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images.threads import in_thread
 from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
@@ -29,6 +28,7 @@ from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store import networks as store
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Forbidden, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 
-from moby_tui.engine.kernel import netns
+from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.drivers.bridge import set_loopback_up
 
 #: The start that has just taken one needs the processors more than the next one.

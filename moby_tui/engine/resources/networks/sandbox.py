@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from moby_tui.engine.kernel.netlink import run_teardown
+from moby_tui.engine.kernel.network.netlink import run_teardown
 from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import EndpointSettings, PortBinding

@@ -6,10 +6,10 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.plan import identity, scheduling
 from moby_tui.engine.runtime.plan.configuration import Spec, entries, section
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.process import identity, scheduling
 from moby_tui.engine.runtime.plan.program import Program
-from moby_tui.engine.runtime.plan.surroundings import Surroundings
 
 
 def attach_streams(program: Program, around: Surroundings) -> None:

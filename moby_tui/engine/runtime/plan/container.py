@@ -8,14 +8,16 @@ import errno
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.plan import becoming, cgroups, identity, joining, mounting, scheduling
-from moby_tui.engine.runtime.plan.ahead import make_ahead
+from moby_tui.engine.runtime.plan import becoming
 from moby_tui.engine.runtime.plan.configuration import Spec, entries, namespaces, section
-from moby_tui.engine.runtime.plan.devices import Devices
-from moby_tui.engine.runtime.plan.filesystem import FileSystemPlan
+from moby_tui.engine.runtime.plan.filesystem import cgroups, mounting
+from moby_tui.engine.runtime.plan.filesystem.ahead import make_ahead
+from moby_tui.engine.runtime.plan.filesystem.devices import Devices
+from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
+from moby_tui.engine.runtime.plan.filesystem.stage import ROOT_POINT
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
 from moby_tui.engine.runtime.plan.program import Program, Slot
-from moby_tui.engine.runtime.plan.stage import ROOT_POINT
-from moby_tui.engine.runtime.plan.surroundings import Surroundings
 
 _KEYRING = "_moby"
 

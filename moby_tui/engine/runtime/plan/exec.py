@@ -6,10 +6,12 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
-from moby_tui.engine.runtime.plan import becoming, cgroups, identity, joining, scheduling
+from moby_tui.engine.runtime.plan import becoming
 from moby_tui.engine.runtime.plan.configuration import Spec, entries, section
+from moby_tui.engine.runtime.plan.filesystem import cgroups
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
 from moby_tui.engine.runtime.plan.program import Program
-from moby_tui.engine.runtime.plan.surroundings import Surroundings
 
 
 def compile_exec(

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import msgspec
 
-from moby_tui.engine.resources.images.reference import is_digest
-from moby_tui.engine.resources.images.registry import Fetched
+from moby_tui.engine.resources.images.registry.registry import Fetched
 from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.reference import is_digest
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
 

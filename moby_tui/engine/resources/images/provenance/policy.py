@@ -17,8 +17,8 @@ from moby_tui.engine.resources.images.provenance import documents, keys, signatu
 from moby_tui.engine.resources.images.provenance.attachments import Source
 from moby_tui.engine.resources.images.provenance.documents import Claim
 from moby_tui.engine.resources.images.provenance.keys import PublicKey
-from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError
+from moby_tui.reference import Reference, parse
 
 REGISTRY, ARCHIVE = "docker", "docker-archive"
 _LARGEST = 1 << 20

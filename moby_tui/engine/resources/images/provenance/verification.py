@@ -7,8 +7,8 @@ from collections.abc import Callable
 from moby_tui.engine.resources.images.provenance import keys, signatures
 from moby_tui.engine.resources.images.provenance.attachments import Source
 from moby_tui.engine.resources.images.provenance.documents import Claim
-from moby_tui.engine.resources.images.reference import Reference, parse
 from moby_tui.errors import Forbidden, InvalidArgument
+from moby_tui.reference import Reference, parse
 from moby_tui.schema.provenance import Verification, VerifyOptions
 
 

@@ -13,10 +13,11 @@ from ipaddress import ip_interface
 from pathlib import Path
 from typing import ClassVar
 
-from moby_tui.engine.kernel import fault, netns, rtnetlink
-from moby_tui.engine.kernel.netlink import NETLINK_ROUTE, open_socket, request, send
-from moby_tui.engine.resources.networks.drivers import bridge_options
-from moby_tui.engine.resources.networks.drivers.bridge_options import BridgeOptions
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.network import netns, rtnetlink
+from moby_tui.engine.kernel.network.netlink import NETLINK_ROUTE, open_socket, request, send
+from moby_tui.engine.resources.networks import bridge_options
+from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.errors import Forbidden, MobyError

@@ -9,9 +9,9 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address
 
-from moby_tui.engine.kernel import netns
-from moby_tui.engine.kernel import nftables as nft
-from moby_tui.engine.kernel.netlink import NETLINK_NETFILTER, send
+from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.kernel.network import nftables as nft
+from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, send
 
 ADDRESS = IPv4Address("127.0.0.11")
 _PORT = 53

@@ -1,0 +1,270 @@
+"""``moby build``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moby_tui.cli import session
+from moby_tui.cli.declare import Options, many, switch, value
+from moby_tui.cli.flags import spread
+from moby_tui.errors import InvalidArgument, MobyError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.output.building import View
+    from moby_tui.cli.output.delivery import Delivery
+    from moby_tui.cli.values.builds import Wanted
+    from moby_tui.schema.build import BuildOptions as Asked
+    from moby_tui.schema.container import HostConfig
+    from moby_tui.schema.image import Progress, RegistryAuth
+
+app = typer.Typer()
+_EPOCH = "SOURCE_DATE_EPOCH"
+
+
+class BuildOptions(Options):
+    file: str = value(
+        "-f", "--file", help='Name of the Dockerfile (default: "PATH/Dockerfile"); "-" reads it from standard input'
+    )
+    tag: list[str] = many("-t", "--tag", help='Name and optionally a tag in the "name:tag" format')
+    build_arg: list[str] = many("--build-arg", help="Set build-time variables")
+    build_context: list[str] = many("--build-context", metavar="name=path", help="Additional build contexts")
+    target: str = value("--target", help="Set the target build stage to build")
+    platform: list[str] = many("--platform", help="Set target platforms for the build")
+    output: list[str] = many("-o", "--output", metavar="type=...|path|-", help="Output destination")
+    push: bool = switch("--push", help="Push the tags to their registries")
+    load: bool = switch("--load", help="Keep the image in the store, beside other outputs")
+    secret: list[str] = many("--secret", metavar="id=NAME[,src=FILE|,env=VAR]", help="Secret to expose to the build")
+    ssh: list[str] = many("--ssh", metavar="default|ID[=SOCKET|KEY,...]", help="SSH agent or keys to expose to the build")
+    allow: list[str] = many("--allow", metavar="ENTITLEMENT", help="Allow RUN steps network.host or security.insecure")
+    check: bool = switch("--check", help="Check the Dockerfile, and build nothing")
+    label: list[str] = many("--label", help="Set metadata for an image")
+    annotation: list[str] = many("--annotation", help="Add an annotation to the manifest of the image")
+    pull: bool = switch("--pull", help="Always attempt to pull all referenced images")
+    no_cache: bool = switch("--no-cache", help="Do not use cache when building the image")
+    no_cache_filter: list[str] = many("--no-cache-filter", metavar="stages", help="Do not cache specified stages")
+    cache_from: list[str] = many("--cache-from", metavar="ref|type=...", help="External cache sources")
+    cache_to: list[str] = many("--cache-to", metavar="type=...", help="Cache export destinations")
+    add_host: list[str] = many("--add-host", help="Add a custom host-to-IP mapping (host:ip)")
+    network: str = value("--network", metavar="mode", help="Networking mode of RUN steps: default, none, host")
+    shm_size: str = value("--shm-size", metavar="bytes", help="Size of /dev/shm in RUN steps")
+    ulimit: list[str] = many("--ulimit", metavar="ulimit", help="Ulimit options of RUN steps")
+    memory: str = value("-m", "--memory", metavar="bytes", help="Memory limit of RUN steps")
+    memory_swap: str = value("--memory-swap", metavar="bytes", help="Memory and swap of RUN steps; -1 is no limit to swap")
+    cpu_shares: int = value("-c", "--cpu-shares", default=0, metavar="int", help="CPU shares (relative weight) of RUN steps")
+    cpu_period: int = value("--cpu-period", default=0, metavar="int", help="Limit the CPU CFS period of RUN steps")
+    cpu_quota: int = value("--cpu-quota", default=0, metavar="int", help="Limit the CPU CFS quota of RUN steps")
+    cpuset_cpus: str = value("--cpuset-cpus", help="CPUs in which RUN steps may run (0-3, 0,1)")
+    cpuset_mems: str = value("--cpuset-mems", help="MEMs in which RUN steps may run (0-3, 0,1)")
+    cgroup_parent: str = value("--cgroup-parent", help="Parent cgroup of RUN steps")
+    jobs: int = value("--jobs", default=0, metavar="int", help="RUN steps at a time (default: the number of processors)")
+    progress: str = value("--progress", metavar="type", help="Type of progress output: auto, plain, tty, rawjson, quiet")
+    quiet: bool = switch("-q", "--quiet", help="Suppress the build output and print image ID on success")
+    iidfile: str = value("--iidfile", help="Write the image ID to the file")
+    metadata_file: str = value("--metadata-file", help="Write the build's result as JSON to the file")
+    debug: bool = switch("--debug", help="Open a shell in a RUN step that fails")
+
+
+@app.command(
+    "build",
+    epilog="""\b
+Examples:
+  moby build -t app .
+  moby build -t app -f docker/Dockerfile --build-arg VERSION=2 .
+  tar -c . | moby build -t app -
+  moby build -t app https://example.org/project.git#v1:src
+  moby build --ssh default --secret id=token,src=token.txt .
+  moby build --check .
+  moby build -o out .                              the files of the result in ./out
+  moby build -t registry:5000/app --push --cache-to type=inline --cache-from registry:5000/app .
+""",
+)
+@spread
+def build(options: BuildOptions, context: Annotated[str, typer.Argument(metavar="PATH|URL|-", show_default=False)]) -> None:
+    """Build an image from a Dockerfile."""
+    if options.debug and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InvalidArgument("--debug opens a shell, which needs a terminal: run it on one, or leave it out")
+    result = session.call(lambda client: _build(client, options, context))
+    if options.iidfile:
+        _write(options.iidfile, str(result.get("ID", "")))
+    if options.metadata_file:
+        _write_metadata(options, result)
+    if options.quiet and not _goes_to_output(options):
+        print(result.get("ID", ""))
+
+
+def _goes_to_output(options: BuildOptions) -> bool:
+    """Whether standard output holds a result, beside which nothing may be said."""
+    from moby_tui.cli.values import builds
+
+    return any(wanted.destination == "-" for wanted in builds.outputs(options.output, push=options.push))
+
+
+async def _build(client: Client, options: BuildOptions, context: str) -> dict[str, str | int]:
+    """Builds; returns what is told of the result."""
+    from moby_tui.cli import sources
+    from moby_tui.cli.output import building
+    from moby_tui.cli.values import builds
+    from moby_tui.cli.values.environment import pairs
+    from moby_tui.schema.build import Output
+
+    kind = "quiet" if options.quiet else options.progress or os.environ.get("BUILDKIT_PROGRESS", "") or "auto"
+    if kind not in building.KINDS:
+        raise InvalidArgument(f"invalid --progress {kind[:40]!r}: it is one of {', '.join(building.KINDS)}")
+    wanted = builds.outputs(options.output, push=options.push)
+    if options.load:
+        wanted.append(builds.outputs(["type=image"], push=False)[0])
+    references, folders = builds.cache_sources(options.cache_from)
+    caches = builds.cache_targets(options.cache_to)
+    asked = _asked(options)
+    asked.outputs = [each.output for each in wanted]
+    asked.cache_from, asked.cache_to = references, [target for target, _ in caches]
+    found = sources.gather(asked, context, options.file, pairs("--build-context", options.build_context), folders)
+    local = [builds.Wanted(Output(kind="local"), folder) for _, folder in caches]
+    steps = client.builder.build(found.context, asked, found.uploads)
+    # what the checks find is the result
+    view = building.view("plain", sys.stdout) if options.check else building.view(kind, sys.stderr)
+    try:
+        return await _follow(client, steps, view, [*(wanted or [builds.Wanted(Output(kind="image"))]), *local])
+    finally:
+        view.close()
+
+
+async def _follow(client: Client, steps: AsyncIterator[Progress], view: View, wanted: list[Wanted]) -> dict[str, str | int]:
+    from contextlib import aclosing
+
+    from moby_tui.cli.output.delivery import open_delivery
+
+    result: dict[str, str | int] = {}
+    deliveries: dict[int, Delivery] = {}
+    try:
+        async with aclosing(steps) as lines:  # type: ignore[type-var]
+            async for line in lines:
+                if line.error_detail is not None or line.error:
+                    raise MobyError(line.error_detail.message if line.error_detail else str(line.error))
+                if line.output is not None:
+                    if line.number not in deliveries:
+                        deliveries[line.number] = open_delivery(wanted[line.number])
+                    await deliveries[line.number].take(line.output)
+                elif line.aux and "Debug" in line.aux:
+                    view.pause()
+                    await _look_around(client, str(line.aux["Debug"]))
+                else:
+                    result |= line.aux or {}
+                    view.show(line)
+        for delivery in deliveries.values():
+            await delivery.end()
+    except BaseException:
+        for delivery in deliveries.values():
+            await delivery.abandon()
+        raise
+    return result
+
+
+async def _look_around(client: Client, container: str) -> None:
+    """A shell in what a failed step has left; the container goes with it."""
+    from moby_tui.cli.commands.containers.execute import ExecOptions, request_of, run_attached
+
+    print("the step failed: this is its file system, with its mounts and environment; exit ends the build", file=sys.stderr)
+    options = ExecOptions(interactive=True, tty=True)
+    try:
+        await run_attached(client, options, container, request_of(options, ["/bin/sh"]), stdin=True)
+    except MobyError as error:
+        session.tell(error)
+    finally:
+        await client.containers.kill(container)
+
+
+def _asked(options: BuildOptions) -> Asked:
+    from moby_tui.cli.values import builds
+    from moby_tui.cli.values.environment import environment, pairs
+    from moby_tui.schema.build import BuildOptions as Asked
+
+    arguments = [entry for entry in environment(options.build_arg, (), os.environ) if "=" in entry]
+    if _EPOCH in os.environ:
+        arguments.insert(0, f"{_EPOCH}={os.environ[_EPOCH]}")
+    return Asked(
+        tags=options.tag,
+        build_args=pairs("--build-arg", arguments),
+        labels=pairs("--label", options.label),
+        annotations=_annotations(options.annotation),
+        target=options.target,
+        platforms=[platform for text in options.platform for platform in text.split(",")],
+        pull=options.pull,
+        no_cache=options.no_cache,
+        no_cache_filter=[stage for text in options.no_cache_filter for stage in text.split(",")],
+        secrets=builds.secrets(options.secret, os.environ),
+        ssh=builds.agents(options.ssh, os.environ),
+        allow=options.allow,
+        check=options.check,
+        host=_host(options),
+        jobs=options.jobs,
+        live=not options.check,
+        debug=options.debug,
+        auths=_logins(),
+    )
+
+
+def _annotations(given: list[str]) -> dict[str, str]:
+    from moby_tui.cli.values.environment import pairs
+
+    for text in given:
+        if text.startswith(("index:", "index[", "index-descriptor", "manifest[", "manifest-descriptor")):
+            raise InvalidArgument(
+                f"invalid --annotation {text[:80]!r}: those of a manifest alone can be set; write it as key=value"
+            )
+    return pairs("--annotation", [text.removeprefix("manifest:") for text in given])
+
+
+def _logins() -> dict[str, RegistryAuth]:
+    """For an engine elsewhere, which cannot see them."""
+    if not session.current().host:
+        return {}
+    from moby_tui import logins
+
+    return logins.known()
+
+
+def _host(options: BuildOptions) -> HostConfig:
+    from moby_tui.cli.configuration import extra_hosts
+    from moby_tui.cli.values import devices, units
+    from moby_tui.schema.container import HostConfig
+
+    return HostConfig(
+        network_mode="" if options.network == "default" else options.network,
+        extra_hosts=extra_hosts(options.add_host) or None,
+        shm_size=units.parse_size(options.shm_size) if options.shm_size else 0,
+        ulimits=[devices.parse_ulimit(spec) for spec in options.ulimit] or None,
+        memory=units.parse_size(options.memory) if options.memory else 0,
+        memory_swap=units.parse_swap(options.memory_swap) if options.memory_swap else 0,
+        cpu_shares=options.cpu_shares,
+        cpu_period=options.cpu_period,
+        cpu_quota=options.cpu_quota,
+        cpuset_cpus=options.cpuset_cpus,
+        cpuset_mems=options.cpuset_mems,
+        cgroup_parent=options.cgroup_parent,
+    )
+
+
+def _write_metadata(options: BuildOptions, result: dict[str, str | int]) -> None:
+    """With the keys of buildx."""
+    import json
+
+    found = {"containerimage.config.digest": result.get("ID", ""), "containerimage.digest": result.get("Digest", "")}
+    if options.tag:
+        found["image.name"] = ",".join(options.tag)
+    _write(options.metadata_file, json.dumps({key: text for key, text in found.items() if text}, indent=2) + "\n")
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise InvalidArgument(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None

@@ -1,0 +1,79 @@
+"""``moby run``."""
+
+from __future__ import annotations
+
+from moby_tui.cli.commands.containers.create import COMMAND, IMAGE
+from moby_tui.cli.declare import command
+from moby_tui.cli.options import RunOptions
+from moby_tui.errors import MobyError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.schema.container import ContainerCreate
+
+
+@command(
+    "run",
+    RunOptions,
+    IMAGE,
+    COMMAND,
+    interspersed=False,
+    epilog="""\b
+Examples:
+  moby run --rm alpine echo hello
+  moby run -it --rm -v "$PWD:/src" -w /src python:3.13 bash
+  moby run -d --name web -p 127.0.0.1:8080:80 --memory 256m nginx
+""",
+)
+def run(options: RunOptions, image: str, words: list[str]) -> int:
+    """Create and run a new container from an image."""
+    from moby_tui.cli import session
+    from moby_tui.cli.commands.containers.create import refusals
+    from moby_tui.cli.configuration import create_request
+    from moby_tui.cli.foreground import require_terminal
+
+    with refusals():
+        request = create_request(options, image, words, detached=options.detach)
+        require_terminal(tty=options.tty, stdin=request.attach_stdin)
+        return session.call(lambda client: _run(client, options, request))
+
+
+async def _run(client: Client, options: RunOptions, request: ContainerCreate) -> int:
+    from moby_tui.cli.commands.containers.create import create_container
+
+    container = await create_container(client, options, request)
+    try:
+        return await _follow(client, options, request, container)
+    except (MobyError, OSError, RuntimeError):
+        if options.rm:
+            await _remove(client, container)
+        raise
+
+
+async def _remove(client: Client, container: str) -> None:
+    """A container that was to go with its end and was not even started; one that runs goes by itself."""
+    try:
+        await client.containers.remove(container, volumes=True)
+    except (MobyError, OSError, RuntimeError):
+        return
+
+
+async def _follow(client: Client, options: RunOptions, request: ContainerCreate, container: str) -> int:
+    from moby_tui.cli.foreground import Foreground, follow
+
+    if options.detach:
+        await client.containers.start(container)
+        print(container)
+        return 0
+    plan = Foreground(
+        container=container,
+        tty=request.tty,
+        condition="removed" if options.rm else "next-exit",
+        stdin=request.attach_stdin,
+        stdout=request.attach_stdout,
+        stderr=request.attach_stderr,
+        detach_keys=options.detach_keys,
+        sig_proxy=options.sig_proxy,
+    )
+    return await follow(client, plan, lambda: client.containers.start(container))

@@ -1,0 +1,177 @@
+"""Files of a container as tar streams: ``docker cp``, ``docker export``.
+
+The container may be at work in its files and is hostile: every path is resolved by the kernel inside the container's root
+(openat2(2), RESOLVE_IN_ROOT; CVE-2018-15664), and what is archived is reached from its top without following any link.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as status_bits
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.ids import Owners
+from moby_tui.engine.kernel.path import open_in_root, path_in
+from moby_tui.engine.runtime.configuration import user
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
+from moby_tui.schema.container import PathStat
+
+_OBJECT = os.O_PATH | os.O_NOFOLLOW
+#: Go's os.FileMode: its own bits beside the nine permission bits.
+_GO_KINDS = {
+    status_bits.S_IFDIR: 1 << 31,
+    status_bits.S_IFLNK: 1 << 27,
+    status_bits.S_IFIFO: 1 << 25,
+    status_bits.S_IFSOCK: 1 << 24,
+    status_bits.S_IFBLK: 1 << 26,
+    status_bits.S_IFCHR: 1 << 26 | 1 << 21,
+}
+_GO_SPECIAL = {status_bits.S_ISUID: 1 << 23, status_bits.S_ISGID: 1 << 22, status_bits.S_ISVTX: 1 << 20}
+
+
+def stat(root: int, path: str) -> PathStat:
+    """What is at a path. A symbolic link at its end is itself meant, unless the path ends with ``/`` or ``/.``.
+
+    ``root`` is a descriptor of the container's root. Raises ``NotFound``.
+    """
+    with _opened(root, path) as fd:
+        status = os.fstat(fd)
+        target = _link_target(root, path, fd) if status_bits.S_ISLNK(status.st_mode) else ""
+    seconds, fraction = divmod(status.st_mtime_ns, 1_000_000_000)
+    return PathStat(
+        name=_base_name(path) or "/",
+        size=status.st_size,
+        mode=_go_mode(status.st_mode),
+        mtime=f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z",
+        link_target=target,
+    )
+
+
+def get(root: int, path: str, owners: Owners | None = None) -> Iterator[bytes]:
+    """An uncompressed tar of a path; its first entry is the path's base name (``.`` where the path ends with it).
+
+    ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
+    """
+    from moby_tui.engine.archive.pack import pack
+
+    with _opened(root, path) as top:
+        yield from pack(top, _base_name(path), owners.inside if owners else None)
+
+
+async def put(
+    root: int,
+    path: str,
+    pieces: AsyncIterator[bytes],
+    *,
+    no_overwrite_dir_non_dir: bool = False,
+    copy_uid_gid: bool = False,
+    container_user: str = "",
+    owners: Owners | None = None,
+) -> None:
+    """Unpacks an archive (tar, plain or gzip, bzip2, xz, zstd) into an existing directory; ``root`` is the container's root.
+
+    ``no_overwrite_dir_non_dir`` refuses to put a directory in place of something else or the reverse; with ``copy_uid_gid`` all
+    that is made belongs to ``container_user`` (as in ``Config.User``), otherwise to whom the archive says.
+    Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
+    """
+    from moby_tui.engine.archive.incoming import consume
+    from moby_tui.engine.archive.unpack import unpack
+
+    known = owners or Owners()
+    who = user.resolve(root, container_user, []) if copy_uid_gid and container_user else None
+
+    def owner_of(uid: int, gid: int) -> tuple[int, int]:
+        return known.outside(who.uid, who.gid) if who else known.outside(uid, gid)
+
+    def work(chunks: Iterator[bytes]) -> None:
+        _check_destination(root, path)
+        with known.making_files():
+            unpack(chunks, root, os.fsencode(path), strict=no_overwrite_dir_non_dir, owner_of=owner_of)
+
+    await consume(pieces, work)
+
+
+def _check_destination(root: int, path: str) -> None:
+    """Raises ``NotFound``, and ``InvalidArgument`` for what is no directory."""
+    try:
+        fd = open_in_root(root, "/" + path.strip("/"), os.O_PATH)
+    except OSError as error:
+        raise NotFound(f"Could not find the file {path} in the container") from error
+    with trees.closing(fd):
+        if not status_bits.S_ISDIR(os.fstat(fd).st_mode):
+            raise InvalidArgument("extraction point is not a directory")
+
+
+def check_writable(root: int, path: str, mounts: dict[str, bool], *, read_only: bool) -> None:
+    """Refuses, with Docker's texts, what cannot be unpacked into: no directory, a read-only mount, or a root that is ``read_only``.
+
+    ``mounts`` says of each destination whether it may be written to; the innermost one that holds the path decides. It is the
+    kernel that keeps a mount read-only, whoever changes what lies here meanwhile. Raises ``NotFound`` and ``InvalidArgument``.
+    """
+    with _opened(root, path, follow=True) as folder:
+        if not status_bits.S_ISDIR(os.fstat(folder).st_mode):
+            raise InvalidArgument("extraction point is not a directory")
+        place = path_in(root, folder)
+    writable, depth = None, -1
+    for destination, may_write in mounts.items():
+        with suppress(OSError), trees.closing(open_in_root(root, destination, os.O_PATH)) as fd:
+            there = path_in(root, fd)
+            if len(there) > depth and (place == there or place.startswith(there.rstrip("/") + "/")):
+                writable, depth = may_write, len(there)
+    if writable is False:
+        raise InvalidArgument("mounted volume is marked read-only")
+    if writable is None and read_only:
+        raise InvalidArgument("container rootfs is marked read-only")
+
+
+def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
+    """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
+    from moby_tui.engine.archive.pack import pack
+
+    with _opened(root, "/") as top:
+        yield from pack(top, "", owners.inside if owners else None, device=os.fstat(top).st_dev)
+
+
+@contextmanager
+def _opened(root: int, path: str, *, follow: bool = False) -> Iterator[int]:
+    """The object that a caller's path means; with ``follow``, or a slash at its end, what a link leads to."""
+    absolute = "/" + path.lstrip("/")
+    follows = follow or absolute.endswith(("/", "/.", "/.."))
+    try:
+        fd = open_in_root(root, absolute, os.O_PATH if follows else _OBJECT)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            raise NotFound(f"Could not find the file {path} in the container") from error
+        if error.errno == errno.EINVAL:
+            raise InvalidArgument(f"invalid path {path!r}: {error.strerror}") from error
+        raise MobyError(f"cannot open {path} in the container: {error.strerror}") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _base_name(path: str) -> str:
+    """The last component; ``""`` for the root."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _link_target(root: int, path: str, link: int) -> str:
+    """Where a link leads, as a path from the container's root; where that is not there, what the link says."""
+    try:
+        target = open_in_root(root, "/" + path.lstrip("/"), os.O_PATH)
+    except OSError:
+        return os.readlink("", dir_fd=link)
+    try:
+        return path_in(root, target)
+    finally:
+        os.close(target)
+
+
+def _go_mode(mode: int) -> int:
+    special = sum(bit for flag, bit in _GO_SPECIAL.items() if mode & flag)
+    return mode & 0o777 | special | _GO_KINDS.get(status_bits.S_IFMT(mode), 0)

@@ -1,0 +1,232 @@
+"""Creating a container: what the image presets and what is asked for, merged, checked and written down."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.containers.creation.inheritance import inherited
+from moby_tui.engine.containers.ending import parse_signal
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import health
+from moby_tui.engine.containers.start.isolation import references, settle_references
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.removal import remove_tree
+from moby_tui.engine.kernel.trees import closing
+from moby_tui.engine.policy import admission, security
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.manager import LocalImage
+from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.resources.volumes.manager import Resolution
+from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
+from moby_tui.engine.store import records
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.names import check_name
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.state import now
+from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig, MountPoint, NetworkingConfig
+from moby_tui.schema.oci import ExecutionConfig, Platform
+
+
+async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
+    """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
+    if name:
+        check_name(name.removeprefix("/"))
+    # limits that cannot be had are taken out of it: the caller's own stays as it is
+    asked = msgspec.structs.replace(asked, host_config=msgspec.structs.replace(asked.host_config))
+    warnings = admission.check(asked)
+    image = parts.images.resolve(asked.image)
+    if platform:
+        _check_platform(image, asked.image, platforms.parse(platform))
+    warnings += security.resolve(asked.host_config, parts.paths).warnings
+    validate_log(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
+    ident = os.urandom(32).hex()
+    config = _merge(asked, image, ident)
+    if config.stop_signal:
+        parse_signal(config.stop_signal)
+    command = [*_words(config.entrypoint), *_words(config.cmd)]
+    if not command or not command[0]:
+        raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
+    volumes = Resolution([], [], [])
+    try:
+        async with parts.volumes.guard():
+            shared = inherited(parts, asked.host_config.volumes_from or [])
+            own = {path: value for path, value in (config.volumes or {}).items() if path not in shared}
+            volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
+            for mount in volumes.mounts:
+                if mount.type == "image":
+                    mount.name = parts.images.resolve(mount.source).id
+            taken = {mount.destination for mount in volumes.mounts}
+            await _fill(parts, volumes.populated, image.layers)
+            record = ContainerRecord(
+                id=ident,
+                name=name.removeprefix("/"),
+                created=time.time(),
+                created_at=now(),
+                image=asked.image,
+                image_id=image.id,
+                path=command[0],
+                args=command[1:],
+                config=config,
+                host_config=_settle_host(parts, asked),
+                networking=_networking(asked),
+                mounts=[mount for path, mount in shared.items() if path not in taken] + volumes.mounts,
+                anonymous_volumes=volumes.anonymous,
+                warnings=warnings,
+            )
+            stored = _write(parts, record, image.layers)
+            fault.point("create.row written")
+    except BaseException:
+        parts.volumes.remove_anonymous(volumes.anonymous)
+        raise
+    parts.event("create", stored)
+    return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
+    if not asked.mac_address and (asked.networking_config is None or not asked.networking_config.endpoints_config):
+        return None
+    # few containers come here from a command line
+    from moby_tui.engine.containers.creation import networking
+
+    return networking.settle(asked)
+
+
+def _check_platform(image: LocalImage, reference: str, wanted: Platform) -> None:
+    """An image of another platform counts as absent: clients then pull the right one."""
+    found = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
+    if not platforms.runs(wanted, found):
+        raise NotFound(
+            f"No such image: {reference} for platform {platforms.text(wanted)}; the one here is {platforms.text(found)}"
+        )
+
+
+async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> None:
+    """Gives empty volumes what the image has at their places, before there is a container that could show them half filled.
+
+    With the image's own owners, whatever user namespace will see them. Raises ``StorageFull`` and ``MobyError``.
+    """
+    if not volumes or not layers:
+        return
+    with closing(snapshot.mount(layers, None, None)) as root:
+        for mount in volumes:
+            await parts.volumes.populate(mount.name, root, mount.destination, mount.subpath or "")
+    fault.point("create.volumes filled")
+
+
+def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
+    """The row and the folder together, or neither: a row without a folder is a removed container."""
+    files = parts.files(record)
+    furnish = partial(_make_folder, files, layers)
+    try:
+        try:
+            stored = parts.store.insert(record, furnish)
+        except Conflict:
+            if not parts.is_free(record.name):
+                raise
+            stored = parts.store.insert(record, furnish)
+    except BaseException:
+        remove_tree(str(files.data))
+        raise
+    records.note_committed(files.data)
+    return stored
+
+
+def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRecord) -> None:
+    files.data.mkdir(mode=0o710)
+    records.write_uncommitted(files.data, record.name, msgspec.json.encode(record))
+    files.upper.mkdir(mode=0o755)
+    fault.point("create.upper made")
+    files.work.mkdir(mode=0o710)
+    fault.point("create.folder made")
+    if layers:
+        _copy_owner(layers[0], files.upper)
+    if storage := record.host_config.storage_opt:
+        # few containers have any
+        from moby_tui.engine.policy import quota
+
+        if size := quota.of_storage_options(storage):
+            # what overlayfs prepares in the one it moves to the other: both are one project
+            quota.limit([files.upper, files.work], size, refusal="--storage-opt size cannot be had")
+
+
+def _copy_owner(layer: Path, upper: Path) -> None:
+    """The root that a container sees has the mode and owner of its uppermost folder, which is ours and not the image's."""
+    status = layer.stat()
+    os.chown(upper, status.st_uid, status.st_gid)
+    upper.chmod(stat.S_IMODE(status.st_mode))
+
+
+def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerConfig:
+    """The container's configuration: what is asked for wins, environment and labels are joined (docker run, "Overriding image defaults")."""
+    preset = image.config.config or ExecutionConfig()
+    values = {name: getattr(asked, name) for name in ContainerConfig.__struct_fields__}
+    config = ContainerConfig(**values)
+    config.env = _merge_environment(preset.env or [], asked.env or [])
+    config.labels = {**(preset.labels or {}), **(asked.labels or {})}
+    config.exposed_ports = {**(preset.exposed_ports or {}), **(asked.exposed_ports or {})} or None
+    config.volumes = {**(preset.volumes or {}), **(asked.volumes or {})} or None
+    if asked.entrypoint is None:
+        config.entrypoint = preset.entrypoint
+        # the image's arguments belong to the image's entrypoint
+        config.cmd = asked.cmd if _words(asked.cmd) else preset.cmd
+    elif _words(asked.entrypoint) == [""]:
+        config.entrypoint = None
+    config.entrypoint = _words(config.entrypoint) or None
+    config.cmd = _words(config.cmd) or None
+    config.user = asked.user or preset.user
+    config.working_dir = asked.working_dir or preset.working_dir
+    config.stop_signal = asked.stop_signal or preset.stop_signal
+    config.healthcheck = health.merge(asked.healthcheck, preset.healthcheck)
+    config.healthcheck_on_failure_action = health.on_failure(asked)
+    if not config.hostname:
+        config.hostname = os.uname().nodename if asked.host_config.network_mode == "host" else ident[:12]
+    return config
+
+
+def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
+    host = msgspec.structs.replace(asked.host_config)
+    host.network_mode = host.network_mode or "bridge"
+    if host.network_mode == "default":
+        host.network_mode = "bridge"
+    if host.memory and not host.memory_swap:
+        host.memory_swap = host.memory * 2
+    host.pids_limit = host.pids_limit or None
+    host.shm_size = host.shm_size or 64 * 1024 * 1024
+    host.ipc_mode = host.ipc_mode or "private"
+    host.cgroupns_mode = host.cgroupns_mode or "private"
+    settle_references(parts, host)
+    if parts.remap.mode and not host.userns_mode:
+        # few engines come here
+        from moby_tui.engine.policy import remap
+
+        host.userns_mode = remap.choose(parts.remap.mode, host, references(host))
+    host.runtime = host.runtime or parts.runtimes.default
+    _check_runtime(parts, host)
+    host.log_config.type = host.log_config.type or "json-file"
+    host.restart_policy.name = host.restart_policy.name or "no"
+    return host
+
+
+def _check_runtime(parts: Parts, host: HostConfig) -> None:
+    """Raises ``InvalidArgument`` where there is no such runtime, ``NotImplementedYet`` for what only the built-in one does here."""
+    if parts.runtimes.resolve(host.runtime) and host.userns_mode not in ("", "host"):
+        raise NotImplementedYet(f"option --userns {host.userns_mode} with --runtime {host.runtime}")
+
+
+def _merge_environment(preset: list[str], asked: list[str]) -> list[str]:
+    """What is asked for, then what the image has beside it: Docker's order."""
+    merged = {entry.partition("=")[0]: entry for entry in asked}
+    for entry in preset:
+        merged.setdefault(entry.partition("=")[0], entry)
+    return list(merged.values())
+
+
+def _words(value: list[str] | str | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])

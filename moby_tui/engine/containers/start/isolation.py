@@ -1,0 +1,186 @@
+"""What a start needs of other containers and of the launcher before there is a root: namespaces to join, a user namespace to be in."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.kernel import namespaces
+from moby_tui.engine.kernel.ids import IdMap
+from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.policy import user_namespaces
+from moby_tui.engine.policy.user_namespaces import UserNamespace
+from moby_tui.engine.runtime.configuration.isolation import Isolation
+from moby_tui.engine.store import id_ranges
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
+from moby_tui.schema.container import HostConfig
+
+_CONTAINER = "container:"
+
+
+def references(host: HostConfig) -> dict[str, str]:
+    """For each kind of namespace that is another container's: which container."""
+    modes = {"pid": host.pid_mode, "ipc": host.ipc_mode, "network": host.network_mode}
+    return {kind: mode.removeprefix(_CONTAINER) for kind, mode in modes.items() if mode.startswith(_CONTAINER)}
+
+
+def settle_references(parts: Parts, host: HostConfig) -> None:
+    """Puts the id in place of the name, as docker does: the other may be renamed. One that is not there yet is left as it is."""
+    for field in ("pid_mode", "ipc_mode", "network_mode", "userns_mode"):
+        mode: str = getattr(host, field)
+        if mode.startswith(_CONTAINER):
+            try:
+                setattr(host, field, _CONTAINER + parts.get(mode.removeprefix(_CONTAINER)).id)
+            except NotFound:
+                continue
+
+
+def with_names(parts: Parts, record: ContainerRecord) -> ContainerRecord:
+    """A container that shares another's network is called as that is, as docker has it."""
+    ref = references(record.host_config).get("network")
+    if ref is None:
+        return record
+    other = parts.get(ref).config
+    config = msgspec.structs.replace(record.config, hostname=other.hostname, domainname=other.domainname)
+    return msgspec.structs.replace(record, config=config)
+
+
+async def prepare(parts: Parts, record: ContainerRecord) -> Isolation:
+    """Raises ``Conflict`` where a container to join does not run, ``InvalidArgument`` where it cannot be joined, ``NotFound``."""
+    host = record.host_config
+    wanted = user_namespaces.parse(host.userns_mode)
+    others = references(host)
+    isolation = Isolation()
+    if not others and wanted.kind == "host":
+        return isolation
+    try:
+        for kind, ref in others.items():
+            _join(parts, record, isolation, kind, ref)
+        if wanted.kind == "container":
+            await _join_user_namespace(parts, isolation, wanted.container)
+        elif wanted.kind != "host":
+            await _make_user_namespace(parts, isolation, wanted)
+        if isolation.uids:
+            _check_owners(parts, isolation, wanted, others)
+    except BaseException:
+        isolation.close()
+        raise
+    return isolation
+
+
+def _join(parts: Parts, record: ContainerRecord, isolation: Isolation, kind: str, ref: str) -> None:
+    target = _running(parts, record, kind, ref)
+    if kind == "ipc" and target.host_config.ipc_mode in ("", "private", "none"):
+        hint = "non-shareable IPC (hint: use IpcMode:shareable for the donor container)"
+        raise InvalidArgument(f"failed to join IPC namespace: container {target.id}: {hint}")
+    pid, isolation.joined[kind] = _open(parts, target, kind)
+    isolation.paths[kind] = f"/proc/{pid}/ns/{namespaces.KINDS[kind][1]}"
+    if kind == "ipc":
+        isolation.trees["/dev/shm"] = _shared_memory(parts, target)
+        isolation.sources["/dev/shm"] = f"/proc/{pid}/root/dev/shm"
+    elif kind == "network":
+        isolation.names = parts.files(target)
+
+
+def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> ContainerRecord:
+    """The container to join. The texts are the Docker Engine's."""
+    target = parts.get(ref)
+    if target.id == record.id:
+        raise InvalidArgument(f"cannot join own {'network' if kind == 'network' else kind.upper()} namespace")
+    state = parts.state(target)
+    if state.status == "restarting":
+        raise Conflict(f"Container {target.id} is restarting, wait until the container is running")
+    if not state.alive or parts.is_orphan(target, state):
+        if kind == "network":
+            raise Conflict(f"cannot join network of a non running container: {target.id}")
+        raise Conflict(f"failed to join {kind.upper()} namespace: container {target.id} is not running")
+    return target
+
+
+def _open(parts: Parts, target: ContainerRecord, kind: str) -> tuple[int, int]:
+    """The pid of a container's first process, and a descriptor of its namespace."""
+    state = parts.state(target)
+    try:
+        return state.pid, namespaces.open_of(state.pid, state.pid_started, [kind])[0]
+    except OSError as error:
+        raise Conflict(f"cannot join the {kind} namespace of container {target.id}: it has just ended") from error
+
+
+def _shared_memory(parts: Parts, target: ContainerRecord) -> int:
+    """A copy of its mount of /dev/shm: the same memory, had through its mount namespace, never by a path of the host."""
+    _, mounted = _open(parts, target, "mount")
+    try:
+        return netns.on_own_thread(lambda: namespaces.clone_tree(mounted, "/dev/shm"))
+    except OSError as error:
+        raise MobyError(f"cannot share /dev/shm of container {target.id}: {os.strerror(error.errno or 0).lower()}") from error
+    finally:
+        os.close(mounted)
+
+
+async def _make_user_namespace(parts: Parts, isolation: Isolation, wanted: UserNamespace) -> None:
+    isolation.uids, isolation.gids = _maps(parts, isolation, wanted)
+    user, network = await parts.launcher.make_user_namespace(isolation.uids, isolation.gids)
+    isolation.joined["user"], isolation.network = user, network
+
+
+def _maps(parts: Parts, isolation: Isolation, wanted: UserNamespace) -> tuple[IdMap, IdMap]:
+    if wanted.kind == "keep-id":
+        return user_namespaces.identity_maps()
+    if wanted.kind == "nomap":
+        return user_namespaces.root_maps()
+    if wanted.kind == "auto":
+        first, held = id_ranges.claim(parts.paths.id_ranges, user_namespaces.auto_pool(), wanted.size)
+        isolation.kept.append(held)
+        ids = [{"containerID": 0, "hostID": first, "size": wanted.size}]
+        return ids, ids
+    if wanted.uid_name:
+        return user_namespaces.shared_maps(wanted.uid_name, wanted.gid_name)
+    return wanted.uids, wanted.gids
+
+
+async def _join_user_namespace(parts: Parts, isolation: Isolation, ref: str) -> None:
+    """Into that of another container; its range stays taken for as long as either runs."""
+    target = parts.get(ref)
+    state = parts.state(target)
+    if not state.alive or parts.is_orphan(target, state):
+        raise Conflict(f"failed to join USER namespace: container {target.id} is not running")
+    isolation.uids, isolation.gids = maps_of(parts, target)
+    if isolation.uids:
+        _, user = _open(parts, target, "user")
+        try:
+            made = await parts.launcher.make_user_namespace([], [], user)
+        finally:
+            os.close(user)
+        isolation.joined["user"], isolation.network = made
+        held = id_ranges.share(parts.paths.id_ranges, isolation.uids[0]["hostID"], isolation.uids[0]["size"])
+        isolation.kept += [] if held is None else [held]
+
+
+def _check_owners(parts: Parts, isolation: Isolation, wanted: UserNamespace, others: dict[str, str]) -> None:
+    """In a user namespace only what belongs to it can be mounted: the processes and messages of others cannot be shown there."""
+    for kind, ref in others.items():
+        same = wanted.kind == "container" and maps_of(parts, parts.get(ref)) == (isolation.uids, isolation.gids)
+        if kind == "network":
+            isolation.owns_network = same
+        elif not same:
+            raise InvalidArgument(
+                f"cannot join the {kind.upper()} namespace of container {ref} from another user namespace: use --userns container:{ref}"
+            )
+
+
+class _Linux(msgspec.Struct, rename="camel"):
+    uid_mappings: IdMap = []
+    gid_mappings: IdMap = []
+
+
+class _Bundle(msgspec.Struct):
+    linux: _Linux
+
+
+def maps_of(parts: Parts, record: ContainerRecord) -> tuple[IdMap, IdMap]:
+    """The id maps of a running container; empty ones where it is in the host's user namespace."""
+    bundle = msgspec.json.decode(parts.files(record).bundle.read_bytes(), type=_Bundle)
+    return bundle.linux.uid_mappings, bundle.linux.gid_mappings

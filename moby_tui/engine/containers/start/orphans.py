@@ -1,0 +1,156 @@
+"""What is left when a monitor was killed or the machine went down: found by the next engine that looks, and put right."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import restarting
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.cgroup import Cgroup, detect, open_cgroup, remove_abandoned
+from moby_tui.engine.kernel.removal import remove_tree
+from moby_tui.engine.resources.images.describe import timestamp
+from moby_tui.engine.runtime.client import monitor_process
+from moby_tui.engine.runtime.monitor import group as monitor_group
+from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.state import ZERO_TIME, State, now
+from moby_tui.errors import NotFound
+
+_KILLED = 137
+
+
+async def settle_all(parts: Parts) -> None:
+    """Looks at every container that may have run: all of them once after a boot, later those that were started since."""
+    marker = parts.paths.exec_root / f"settled-{parts.boot}"
+    names = os.listdir(parts.paths.exec_root / "containers") if marker.exists() else [record.id for record in parts.store.list()]
+    due = []
+    for name in names:
+        try:
+            record = parts.get(name)
+        except NotFound:
+            _discard(parts, name)
+            continue
+        if needs_settling(parts, record):
+            here = parts.state(record).boot == parts.boot
+            settled = await settle_locked(parts, record)
+            if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
+                due.append(record)
+    await parts.volumes.let_go_unused()
+    await parts.networks.reconcile_if_needed()
+    # after the look: whoever is killed before it has seen all has not looked
+    marker.touch()
+    remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
+    monitor_group.remove_empty(detect())
+    # what a reboot ended is started by the first daemon, not by whoever looks first
+    await restarting.start_due(parts, due)
+
+
+def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
+    """Whether something is left of a run, or of a start, that nobody watches any more."""
+    state = parts.state(record)
+    if parts.is_orphan(record, state):
+        return True
+    if not state.alive and parts.networks.is_left(record.id):
+        return True
+    files = parts.files(record)
+    if state.alive or not files.monitor_lock.exists() or monitor_process.is_alive(files.monitor_lock):
+        return False
+    if record.host_config.auto_remove and state.status == "exited":
+        return True
+    # a monitor that was killed before it wrote anything may have made its cgroup
+    return open_cgroup(parts.cgroup_path(record)).exists()
+
+
+async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
+    """What is so afterwards; None where there was nothing to settle, or nothing is left."""
+    lock = parts.lock(record)
+    # whoever holds it is starting or removing the container, and will look for itself
+    if not lock.try_acquire():
+        return None
+    try:
+        state = parts.state(record)
+        if needs_settling(parts, record):
+            return await settle(parts, record, state)
+        return None
+    finally:
+        lock.release()
+
+
+async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove: bool = True) -> State:
+    """Ends what is left of a run that nobody watches, and writes down what is so. The caller holds the container's lock.
+
+    A container that goes with its end is removed, unless ``remove`` is false: it is about to be started again.
+    """
+    files = parts.files(record)
+    cgroup = open_cgroup(parts.cgroup_path(record))
+    if state.boot in ("", parts.boot) and cgroup.exists():
+        await asyncio.to_thread(_end, cgroup)
+        fault.point("settle.cgroup ended")
+    await parts.networks.reconcile()
+    fault.point("settle.networks undone")
+    await parts.volumes.let_go_unused()
+    if not state.alive:
+        state.pid = 0
+    else:
+        started_at = state.started_at
+        reason = "its monitor was killed" if state.boot == parts.boot else "the machine went down while it ran"
+        state = State(
+            status="exited",
+            started_at=state.started_at,
+            finished_at=now(),
+            exit_code=_KILLED,
+            error=f"the container was ended: {reason}",
+            restart_count=state.restart_count,
+            stopped=state.stopped,
+        )
+        parts.event("die", record, exitCode=str(_KILLED), execDuration=str(_seconds_since(started_at)))
+    fault.point("settle.die told")
+    _write_down(state, files.state)
+    fault.point("settle.state written")
+    files.socket.unlink(missing_ok=True)
+    if remove and record.host_config.auto_remove:
+        await asyncio.to_thread(remove_files, files.data, files.run)
+        parts.event("destroy", record)
+    return state
+
+
+def _seconds_since(started_at: str) -> int:
+    return 0 if started_at == ZERO_TIME else int(max(0.0, time.time() - timestamp(started_at)))
+
+
+def _write_down(state: State, path: Path) -> None:
+    """Where nothing can be written whoever looks next settles it again, and sees the same."""
+    try:
+        state.write(str(path))
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+
+
+def _end(cgroup: Cgroup) -> None:
+    cgroup.kill()
+    cgroup.remove()
+
+
+def remove_files(*folders: Path) -> None:
+    for folder in folders:
+        remove_tree(str(folder))
+
+
+def discard_unborn(parts: Parts, idents: Iterable[str]) -> None:
+    """The folders of containers whose creator was killed before they were there (``store/losses.py`` tells which those are)."""
+    for ident in idents:
+        remove_files(parts.paths.container(ident).data)
+
+
+def _discard(parts: Parts, name: str) -> None:
+    """A folder without a row: the container was removed while its creator or remover died. Nobody can be using it."""
+    files = parts.paths.container(name)
+    if not monitor_process.is_alive(files.monitor_lock):
+        remove_files(files.run)

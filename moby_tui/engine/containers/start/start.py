@@ -1,0 +1,323 @@
+"""Starting a container: its root, user, network and configuration are made ready, and a monitor is ordered."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+
+import msgspec
+
+from moby_tui.engine.containers import logs
+from moby_tui.engine.containers.parts import Parts, event_attributes
+from moby_tui.engine.containers.start import health, orphans, restarting
+from moby_tui.engine.containers.start import isolation as isolations
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel.trees import closing
+from moby_tui.engine.policy import security
+from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.resources.networks.sandbox import Sandbox
+from moby_tui.engine.runtime.client import attachment
+from moby_tui.engine.runtime.client.launcher import MonitorKilled
+from moby_tui.engine.runtime.configuration import spec, user
+from moby_tui.engine.runtime.configuration.isolation import Isolation
+from moby_tui.engine.runtime.monitor.order import Order
+from moby_tui.engine.store import records
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.disk import check_writable, refusals_told
+from moby_tui.engine.store.locks import FileLock
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.state import State
+from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
+from moby_tui.schema.container import EndpointSettings, PortBinding
+
+_EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
+
+
+class NetworkState(msgspec.Struct):
+    """What a running container was given: written at its start, true for as long as it runs."""
+
+    endpoints: dict[str, EndpointSettings]
+    ports: dict[str, list[PortBinding] | None]
+    #: for each network the name of the container's interface
+    interfaces: dict[str, str] = {}
+
+
+async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, trees: Mapping[str, int] | None = None) -> None:
+    """``restarts``: how often its policy has started it again, this time included. ``trees``: what is mounted where the record has
+    a bind, for this run alone; the descriptors stay the caller's.
+
+    Raises ``NotModified`` where it runs already, ``CommandNotFound``, ``CommandNotInvocable``, and what else a start can fail with."""
+    lock = await parts.acquire(record)
+    try:
+        state = parts.state(record)
+        if parts.is_orphan(record, state):
+            state = await orphans.settle(parts, record, state)
+        if state.status == "paused" and state.alive:
+            raise Conflict("cannot start a paused container, try unpause instead")
+        if state.alive:
+            raise NotModified(f"container {record.name} is running already")
+        _check_stays(parts, record, state)
+        await parts.until_cut_off_has_ended(record, state.monitor)
+        # where its creator was killed before
+        records.note_committed(parts.files(record).data)
+        fault.point("start.locked")
+        with refusals_told(parts.paths.data_root, parts.paths.exec_root):
+            await _start(parts, record, lock, restarts, trees or {})
+        fault.point("start.done")
+        if record.host_config.auto_remove:
+            parts.will_leave(record)
+    finally:
+        lock.release()
+
+
+def _check_stays(parts: Parts, record: ContainerRecord, state: State) -> None:
+    """Raises ``NotFound`` for a container that is gone by now, ``Conflict`` for one that has ended and goes just now."""
+    if not parts.files(record).data.exists():
+        raise NotFound(f"No such container: {record.name}")
+    if record.host_config.auto_remove and state.status == "exited":
+        raise Conflict(f"container {record.name} is marked for removal and cannot be started")
+
+
+async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int, trees: Mapping[str, int]) -> None:
+    files = parts.files(record)
+    waiting = attachment.waiting(files.attachments)
+    try:
+        try:
+            await _prepare_and_start(parts, record, files, lock, restarts, trees)
+        except MonitorKilled:
+            # whoever was attached to it by then has lost its stream, and would not see what another one says
+            if attachment.waiting(files.attachments) != waiting or await _settle_killed(parts, record, files, remove=False):
+                raise
+            await _prepare_and_start(parts, record, files, lock, restarts, trees)
+    except (MobyError, OSError, RuntimeError) as error:
+        # the last: no thread can be started
+        if not await _settle_killed(parts, record, files):
+            _record_failure(files, error)
+        attachment.dismiss(files.attachments)
+        if record.host_config.auto_remove and files.data.exists():
+            _remove(parts, record, files)
+        raise
+
+
+async def _prepare_and_start(
+    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, restarts: int, trees: Mapping[str, int]
+) -> None:
+    record = isolations.with_names(parts, record)
+    isolation = await isolations.prepare(parts, record)
+    isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
+    try:
+        isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
+        fault.point("start.volumes mounted")
+        await _start_isolated(parts, record, files, lock, isolation, restarts)
+    finally:
+        isolation.close()
+        await parts.volumes.let_go(isolation.volumes)
+
+
+async def _start_isolated(
+    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, isolation: Isolation, restarts: int
+) -> None:
+    # a failure from here on leaves nothing: the mount goes with its descriptor
+    root = _mount_root(parts, record, files, isolation)
+    try:
+        fault.point("start.root mounted")
+        sandbox = await _prepare_network(parts, record, isolation)
+        try:
+            fault.point("start.network made")
+            await _launch(parts, record, files, lock, root, sandbox, isolation, restarts)
+        except BaseException:
+            await parts.networks.release(sandbox)
+            raise
+        sandbox.close()
+        parts.networks.make_ready()
+    finally:
+        os.close(root)
+
+
+def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
+    layers = parts.layers(record)
+    check_writable(parts.paths.data_root)
+    if isolation.user is None:
+        return snapshot.mount(layers, files.upper, files.work)
+    return snapshot.mount_mapped(layers, files.upper, files.work, isolation.user, isolation.host_root)
+
+
+async def _settle_killed(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, remove: bool = True) -> bool:
+    """Puts right what a monitor left that was killed; True where the container had begun to run by then, and that is told already."""
+    await parts.until_put_away(record)
+    state = parts.state(record)
+    if orphans.needs_settling(parts, record):
+        await orphans.settle(parts, record, state, remove=remove or state.alive)
+    return state.alive
+
+
+async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Isolation) -> Sandbox:
+    host, config = record.host_config, record.config
+    if "network" in isolation.joined:
+        return Sandbox(netns_fd=isolation.joined.pop("network"))
+    endpoints = record.networking.endpoints_config if record.networking else None
+    mode = "none" if config.network_disabled else host.network_mode
+    return await parts.networks.prepare(
+        record.id,
+        mode,
+        name=record.name,
+        hostname=config.hostname,
+        domainname=config.domainname,
+        asked=endpoints,
+        ports=host.port_bindings or {},
+        exposed=list(config.exposed_ports or {}),
+        publish_all=host.publish_all_ports,
+        dns=host.dns or [],
+        dns_search=host.dns_search or [],
+        dns_options=host.dns_options or [],
+        extra_hosts=host.extra_hosts or [],
+        create=isolation.take_network if isolation.network >= 0 else None,
+    )
+
+
+async def _launch(
+    parts: Parts,
+    record: ContainerRecord,
+    files: ContainerPaths,
+    lock: FileLock,
+    root: int,
+    sandbox: Sandbox,
+    isolation: Isolation,
+    restarts: int,
+) -> None:
+    profile = security.resolve(record.host_config, parts.paths)
+    who = user.resolve(root, record.config.user, record.host_config.group_add or [])
+    isolation.check_user(who.uid, [who.gid, *who.groups])
+    _write_files(files, record, sandbox)
+    fault.point("start.files written")
+    identity = spec.Identity(who, profile, isolation, parts.mounted_images(record), _modes_below(record, root))
+    configuration = spec.build(
+        record,
+        identity,
+        files,
+        cgroup=parts.cgroup_path(record),
+        has_network=sandbox.netns_fd is not None,
+    )
+    if parts.hooks_dirs:
+        # few engines have any
+        from moby_tui.engine.runtime.configuration import hook_files
+
+        hook_files.add(configuration, parts.hooks_dirs, has_binds=any(mount.type == "bind" for mount in record.mounts))
+    files.bundle.write_bytes(msgspec.json.encode(configuration))
+    fault.point("start.bundle written")
+    program = str(profile.seccomp_program or "")
+    joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
+    order = _order(parts, record, files, sandbox, program, [*joined], [*isolation.trees])
+    order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
+    order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
+    order.root = restarting.root(parts, record)
+    order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
+    if sandbox.name_sockets:
+        order.names = parts.networks.name_service(record.id, sandbox.servers)
+    kept = [*sandbox.keep_fds, *sandbox.name_sockets, *isolation.kept, *isolation.volumes.values()]
+    descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]
+    await parts.launcher.start(order, files.run / "order.json", descriptors)
+    fault.point("start.answered")
+    for event in parts.volumes.mount_events("mount", record.id, record.mounts):
+        parts.publish(*event)
+
+
+def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
+    """The modes of what a tmpfs is mounted over."""
+    modes = {}
+    for mount in record.mounts:
+        if mount.type == "tmpfs":
+            with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH | os.O_DIRECTORY)) as folder:
+                modes[mount.destination] = stat.S_IMODE(os.fstat(folder).st_mode)
+    return modes
+
+
+def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:
+    """What is bound over the image's own hostname, hosts and resolv.conf."""
+    files.hostname.write_text(record.config.hostname + "\n")
+    files.hosts.write_text(sandbox.hosts)
+    files.resolv_conf.write_text(sandbox.resolv_conf)
+    for path in (files.hostname, files.hosts, files.resolv_conf):
+        path.chmod(0o644)
+    files.execs.mkdir(mode=0o700, exist_ok=True)
+    write_network(files, NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces))
+
+
+def write_network(files: ContainerPaths, network: NetworkState) -> None:
+    (files.run / "network.json").write_bytes(msgspec.json.encode(network))
+
+
+def read_network(files: ContainerPaths) -> NetworkState:
+    """What a running container was given; nothing where it has not run."""
+    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode((files.run / "network.json").read_bytes(), type=NetworkState)
+    return NetworkState({}, {})
+
+
+def _order(
+    parts: Parts,
+    record: ContainerRecord,
+    files: ContainerPaths,
+    sandbox: Sandbox,
+    seccomp: str,
+    joined: list[str],
+    trees: list[str],
+) -> Order:
+    config, host = record.config, record.host_config
+    log = logs.settings(record)
+    return Order(
+        id=record.id,
+        attributes=event_attributes(record),
+        bundle=str(files.bundle),
+        data=str(files.data),
+        run=str(files.run),
+        state=str(files.state),
+        socket=str(files.socket),
+        monitor_lock=str(files.monitor_lock),
+        attachments=str(files.attachments),
+        execs=str(files.execs),
+        journal=str(parts.paths.journal),
+        cgroup=parts.cgroup_path(record),
+        boot=parts.boot,
+        log_path=str(logs.path(files, log)),
+        log=list(log),
+        tty=config.tty,
+        open_stdin=config.open_stdin,
+        stdin_once=config.stdin_once,
+        console_size=host.console_size or [0, 0],
+        seccomp=seccomp,
+        auto_remove=host.auto_remove,
+        holdings=[{"name": h.name, "teardown": h.teardown, "count": len(h.descriptors)} for h in sandbox.holdings],
+        exit_events=_exit_events(parts, record, sandbox),
+        joined=joined,
+        trees=trees,
+    )
+
+
+def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> list[list[object]]:
+    events: list[list[object]] = [
+        ["network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)}]
+        for name, endpoint in sandbox.endpoints.items()
+    ]
+    return events + [list(event) for event in parts.volumes.mount_events("unmount", record.id, record.mounts)]
+
+
+def _driver(network: str) -> str:
+    return "null" if network == "none" else network
+
+
+def _remove(parts: Parts, record: ContainerRecord, files: ContainerPaths) -> None:
+    """A container that was to go with its end goes with its failure to begin."""
+    orphans.remove_files(files.data, files.run)
+    parts.event("destroy", record)
+    parts.forget(record)
+
+
+def _record_failure(files: ContainerPaths, error: Exception) -> None:
+    """The container stays created, with the exit code that a shell would give and the reason."""
+    code = _EXIT_CODES.get(type(error), 128)
+    with suppress(OSError):
+        State(exit_code=code, error=str(error)).write(str(files.state))

@@ -1,0 +1,42 @@
+"""A container's resource use, sampled once a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.views import view
+from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.runtime.client.stats import sample
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.state import ZERO_TIME
+from moby_tui.schema.stats import Stats
+
+_INTERVAL = 1.0
+
+
+async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot: bool) -> AsyncIterator[Stats]:
+    """Without ``stream`` one sample, whose CPU half spans a second unless ``one_shot``. A container that does not run uses nothing."""
+    previous = None if stream or one_shot else _sample(parts, record, None)
+    while True:
+        if previous is not None:
+            await asyncio.sleep(_INTERVAL)
+        if not parts.files(record).data.exists():
+            return
+        previous = _sample(parts, record, previous)
+        yield previous
+        if not stream:
+            return
+
+
+def _sample(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
+    state = view.current_state(parts, record)
+    name = f"/{record.name}"
+    if state.alive:
+        try:
+            return sample(open_cgroup(parts.cgroup_path(record)), state.pid, previous, name, record.id)
+        except OSError:
+            # it ended while we looked
+            pass
+    return Stats(read=ZERO_TIME, preread=ZERO_TIME, name=name, id=record.id)

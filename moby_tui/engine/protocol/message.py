@@ -1,0 +1,250 @@
+"""The base of every message between our processes: declared fields, one reader, one writer (standard library only, light imports).
+
+A message is one JSON object. The sender may be another version of moby, or a process that died while it wrote, so the reader takes nothing
+for granted: a key that it does not know is ignored, a key that is missing or of another type is refused with ``MalformedMessage``, and a
+message of a later ``VERSION`` than ours with ``ForeignVersion``. Neither ends the process that reads.
+
+msgspec does this for the engine. It is not used here because every monitor, launcher and unpacker would pay for its import.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_):
+        return lambda made: made
+
+
+Json = dict[str, object]
+#: Turns a JSON value into a field's value. Raises ``MalformedMessage``; the string names the value for its text.
+Reader = Callable[[object, str], object]
+
+_VERSION_KEY = "version"
+_MISSING = object()
+#: In what JSON is called by the names of its types.
+_NAMES = {str: "a string", int: "an integer", bool: "true or false", float: "a number", dict: "an object", list: "a list"}
+
+
+class MalformedMessage(ValueError):
+    """What was read is not the message that it should be. The text is one line and names the message, the field and what was expected."""
+
+
+class ForeignVersion(MalformedMessage):
+    """The message was written by a later version of moby, in a form that this one cannot read."""
+
+
+class Field:
+    """One field of a message class: its key in JSON, how its value is read, and what it is when the key is absent."""
+
+    __slots__ = ("default", "key", "kind", "name", "optional", "read")
+
+    def __init__(self, name: str, key: str, kind: str, default: object) -> None:
+        self.name = name
+        self.key = key
+        self.kind = kind
+        self.default = default
+        self.optional = kind.endswith("| None")
+        #: set when the class is first used: the classes that a kind names may be defined after this one
+        self.read: Reader | None = None
+
+    def absent(self) -> object:
+        """The value where the key is missing. A list or dictionary is a new one each time."""
+        default = self.default
+        return default.copy() if isinstance(default, (list, dict)) else default
+
+
+class MessageType(type):
+    """Makes a class of fields: its annotations become slots, what is assigned to them becomes their defaults."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> MessageType:
+        keys: dict[str, str] = namespace.get("KEYS", {})
+        fields = [
+            Field(field, keys.get(field, field), str(kind), namespace.pop(field, _MISSING))
+            for field, kind in namespace.get("__annotations__", {}).items()
+            if not field.isupper()
+        ]
+        inherited = [field for base in bases for field in getattr(base, "FIELDS", ())]
+        namespace["FIELDS"] = (*inherited, *fields)
+        namespace["__slots__"] = tuple(field.name for field in fields)
+        return super().__new__(mcs, name, bases, namespace, **options)
+
+
+@dataclass_transform(kw_only_default=True, eq_default=True)
+class Message(metaclass=MessageType):
+    """A message. Subclasses annotate their fields and may set ``VERSION`` (written where it is not 1) and ``KEYS`` (field to JSON key).
+
+    Field types: ``str``, ``int``, ``bool``, ``float``, ``object`` (any JSON value), a message class, ``list[T]``, ``dict[str, T]``
+    and ``T | None``. A field with no default must be there.
+    """
+
+    VERSION = 1
+    KEYS: ClassVar[dict[str, str]] = {}
+    FIELDS: ClassVar[tuple[Field, ...]]
+
+    def __init__(self, **values: object) -> None:
+        for field in self.FIELDS:
+            if field.name in values:
+                setattr(self, field.name, values.pop(field.name))
+            elif field.default is not _MISSING:
+                setattr(self, field.name, field.absent())
+            else:
+                raise TypeError(f"{type(self).__name__} needs {field.name}")
+        if values:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(getattr(self, f.name) == getattr(other, f.name) for f in self.FIELDS)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in self.FIELDS)})"
+
+    # reading
+
+    @classmethod
+    def read(cls, values: object, where: str = "") -> Self:
+        """The message in a decoded JSON value; ``where`` names it in errors. Raises ``MalformedMessage``."""
+        where = where or cls.__name__
+        if not isinstance(values, dict):
+            raise MalformedMessage(f"{where}: expected an object, got {describe_type(values)}")
+        version = values.get(_VERSION_KEY, 1)
+        if type(version) is not int or version < 1:
+            raise MalformedMessage(f"{where}: version is not a number")
+        if version > cls.VERSION:
+            raise ForeignVersion(f"{where}: version {version} was written by a later moby; this one reads up to {cls.VERSION}")
+        message = cls.__new__(cls)
+        for field in cls.FIELDS:
+            value = values.get(field.key, _MISSING)
+            if value is _MISSING or (value is None and field.optional):
+                if field.default is _MISSING and not field.optional:
+                    raise MalformedMessage(f"{where}: {field.key} is missing")
+                setattr(message, field.name, None if field.default is _MISSING or value is None else field.absent())
+                continue
+            setattr(message, field.name, _reader_of(cls, field)(value, f"{where}: {field.key}"))
+        message.check(where)
+        return message
+
+    @classmethod
+    def decode(cls, data: bytes | str, where: str = "") -> Self:
+        """The message in JSON text. Raises ``MalformedMessage``, whatever the text is."""
+        return cls.read(decode_json(data, where or cls.__name__), where)
+
+    def check(self, where: str) -> None:
+        """Raises ``MalformedMessage`` where values of the right types make no sense. Subclasses say more."""
+
+    # writing
+
+    def values(self) -> Json:
+        """The JSON object, without fields that are None."""
+        written: Json = {} if self.VERSION == 1 else {_VERSION_KEY: self.VERSION}
+        for field in self.FIELDS:
+            value = getattr(self, field.name)
+            if value is not None:
+                written[field.key] = _plain(value)
+        return written
+
+    def encode(self) -> bytes:
+        return json.dumps(self.values()).encode()
+
+    def encode_line(self) -> bytes:
+        """As one line, which is how messages go over a stream socket."""
+        return self.encode() + b"\n"
+
+
+def decode_json(data: bytes | str, where: str) -> object:
+    """Decodes JSON that another process wrote. Raises ``MalformedMessage``, also for text that is nested without end."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessage(f"{where}: not JSON: {error}") from error
+
+
+def describe_type(value: object) -> str:
+    """A JSON value's type, in words for an error."""
+    return "null" if value is None else _NAMES.get(type(value), type(value).__name__)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Message):
+        return value.values()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _reader_of(cls: type[Message], field: Field) -> Reader:
+    if field.read is None:
+        owner = next(base for base in cls.__mro__ if field.name in base.__dict__.get("__slots__", ()))
+        field.read = _compile(field.kind, sys.modules[owner.__module__].__dict__)
+    return field.read
+
+
+def _compile(kind: str, names: dict[str, Any]) -> Reader:
+    """The reader of a field type, as it stands in the annotation."""
+    kind = kind.strip()
+    if kind.endswith("| None"):
+        inner = _compile(kind.removesuffix("| None"), names)
+        return lambda value, where: None if value is None else inner(value, where)
+    if kind.startswith("list["):
+        return _list_reader(_compile(kind[5:-1], names))
+    if kind.startswith("dict[str,"):
+        return _dict_reader(_compile(kind[9:-1], names))
+    simple = _SIMPLE.get(kind)
+    if simple is not None:
+        return simple
+    message: type[Message] = names[kind]
+    return message.read
+
+
+def _list_reader(item: Reader) -> Reader:
+    def read(value: object, where: str) -> list[object]:
+        if type(value) is not list:
+            raise MalformedMessage(f"{where}: expected a list, got {describe_type(value)}")
+        return [item(element, where) for element in value]
+
+    return read
+
+
+def _dict_reader(item: Reader) -> Reader:
+    def read(value: object, where: str) -> dict[str, object]:
+        if type(value) is not dict:
+            raise MalformedMessage(f"{where}: expected an object, got {describe_type(value)}")
+        return {key: item(element, where) for key, element in value.items()}
+
+    return read
+
+
+def _exactly(kind: type) -> Reader:
+    def read(value: object, where: str) -> object:
+        # a bool is an int in Python, and is none in JSON
+        if type(value) is not kind:
+            raise MalformedMessage(f"{where}: expected {_NAMES[kind]}, got {describe_type(value)}")
+        return value
+
+    return read
+
+
+def _read_float(value: object, where: str) -> float:
+    if type(value) is not int and type(value) is not float:
+        raise MalformedMessage(f"{where}: expected a number, got {describe_type(value)}")
+    return float(value)
+
+
+_SIMPLE: dict[str, Reader] = {
+    "str": _exactly(str),
+    "int": _exactly(int),
+    "bool": _exactly(bool),
+    "float": _read_float,
+    "object": lambda value, where: value,
+    "Json": _exactly(dict),
+}

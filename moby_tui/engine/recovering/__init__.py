@@ -1,1 +1,0 @@
-"""What recovery finds of each kind of object: see ``engine/recovery.py``."""

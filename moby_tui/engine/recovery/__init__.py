@@ -1,0 +1,1 @@
+"""What recovery finds of each kind of object: see ``engine/recovery/rebuild.py``."""

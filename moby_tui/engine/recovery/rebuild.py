@@ -1,0 +1,169 @@
+"""``moby system recover``: the rows of a lost, damaged or older database, made anew of what lies on disk.
+
+A container, image or volume is taken from its own record (``store/records.py``), else from what can be read of the old database,
+else from the backup, else from its files alone. Containers may run meanwhile: their monitors need no database.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.recovery import containers, images, networks, volumes
+from moby_tui.engine.recovery.found import Found, Sources
+from moby_tui.engine.store import losses
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.locks import FileLock
+from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.salvage import Salvage, salvage
+from moby_tui.errors import MobyError, Unavailable
+
+_NEWEST = 3
+_SUFFIXES = ("", "-wal", "-shm")
+
+
+class Recovered(msgspec.Struct, kw_only=True):
+    """``whole``: there was nothing to do. The numbers are of rows.
+
+    ``remarks`` say what could not be rebuilt, a line each; ``aside`` is where the former database is now.
+    """
+
+    whole: bool = False
+    containers: int = 0
+    images: int = 0
+    volumes: int = 0
+    remarks: list[str] = []
+    aside: str = ""
+
+
+async def recover(paths: Paths) -> Recovered:
+    """Raises ``MobyError`` where the database is that of a newer moby, ``Unavailable`` while somebody else recovers it."""
+    if not paths.data_root.is_dir():
+        raise MobyError(f"data root {paths.data_root} does not exist; name it with --data-root")
+    paths.make()
+    lock = FileLock(paths.exec_root / "recovery.lock")
+    if not lock.try_acquire():
+        raise Unavailable(f"the database of {paths.data_root} is being recovered by another process")
+    try:
+        old = salvage(paths.database, paths.staging)
+        if old.version > _NEWEST and old.whole:
+            raise MobyError(f"data root {paths.data_root} was written by a newer moby (format {old.version}); use that one")
+        if _is_complete(paths, old):
+            return Recovered(whole=True)
+        return await _rebuild(paths, Sources(paths, old, salvage(paths.backup, paths.staging)))
+    finally:
+        lock.release()
+
+
+def _is_complete(paths: Paths, old: Salvage) -> bool:
+    """Whether an engine would take the database as it is: it can be read, row by row, and knows all that is there."""
+    if not old.whole or not all(kind.is_readable(old) for kind in (containers, images, volumes, networks)):
+        return False
+    try:
+        losses.check_present(paths)
+        database = Database(paths.database)
+    except MobyError:
+        return False
+    try:
+        return database.lacks_records or not losses.find_strays(paths, database).any
+    except MobyError:
+        return False
+    finally:
+        database.close()
+
+
+async def _rebuild(paths: Paths, sources: Sources) -> Recovered:
+    draft = paths.database.with_name("moby.db.rebuilt")
+    _remove(draft)
+    found = Found()
+    database = Database(draft)
+    try:
+        containers.find(sources, found)
+        volumes.find(sources, found)
+        await images.find(sources, found)
+        with database.transaction() as connection:
+            _write(connection, sources, found)
+        networks.restore(paths, database, sources, found)
+        database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except BaseException:
+        database.close()
+        _remove(draft)
+        raise
+    database.close()
+    _sync(draft)
+    aside = _set_aside(paths.database)
+    os.rename(draft, paths.database)
+    _write_records(paths, found)
+    found.remarks += [
+        f"process {pid} still has the former database open: end it, or what it does is lost" for pid in _holders(aside)
+    ]
+    return Recovered(
+        containers=len(found.containers),
+        images=len(found.images),
+        volumes=len(found.volumes),
+        remarks=found.remarks,
+        aside=aside,
+    )
+
+
+def _write(connection: sqlite3.Connection, sources: Sources, found: Found) -> None:
+    run = connection.executemany
+    rows = [(record.id, record.name, record.created, msgspec.json.encode(record)) for record in found.containers.values()]
+    run("INSERT INTO containers (id, name, created, record) VALUES (?, ?, ?, ?)", rows)
+    images_found = found.images.values()
+    run(
+        "INSERT INTO images (id, created, record) VALUES (?, ?, ?)",
+        [(image.record.id, image.created, msgspec.json.encode(image.record)) for image in images_found],
+    )
+    run(
+        "INSERT OR IGNORE INTO image_references (reference, image_id) VALUES (?, ?)",
+        [(reference, image.record.id) for image in images_found for reference in image.references],
+    )
+    run("INSERT INTO volumes (name, record) VALUES (?, ?)", [(v.name, msgspec.json.encode(v)) for v in found.volumes.values()])
+    engine = {**sources.backup.rows("engine"), **sources.old.rows("engine")}
+    run("INSERT INTO engine (key, value) VALUES (?, ?)", [(key, value[0]) for key, value in engine.items()])
+
+
+def _write_records(paths: Paths, found: Found) -> None:
+    """What was found elsewhere has its own record now."""
+    for kind in (containers, images, volumes):
+        kind.keep(paths, found)
+
+
+def _set_aside(path: Path) -> str:
+    """Gives the former database and what belongs to it another name; that, or nothing where nothing was there."""
+    name = f"{path}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}"
+    moved = ""
+    for suffix in _SUFFIXES:
+        with suppress(FileNotFoundError):
+            os.rename(f"{path}{suffix}", f"{name}{suffix}")
+            moved = name
+    return moved
+
+
+def _holders(aside: str) -> list[int]:
+    """The processes that have the former database open."""
+    found = set()
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    if aside and os.readlink(f"/proc/{pid}/fd/{name}").startswith(aside):
+                        found.add(int(pid))
+    return sorted(found)
+
+
+def _remove(path: Path) -> None:
+    for suffix in _SUFFIXES:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

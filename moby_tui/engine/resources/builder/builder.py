@@ -1,0 +1,133 @@
+"""Building images: the client protocol's ``Builder``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.builder import pruning, requests
+from moby_tui.engine.resources.images import describe
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.progress import Report
+from moby_tui.engine.resources.images.store import staging
+from moby_tui.engine.resources.images.store.content import ContentStore
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.store.images import ImageRows
+from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.schema.base import Filters
+from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.image import BuildPruned, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from moby_tui.engine.resources.builder.step import StepRunner
+
+
+#: Seconds.
+_BOUNDED_EVERY = 24 * 3600.0
+_PART_OF_DISK = 10
+_LEAST_ROOM = 2 << 30
+
+
+class ImageBuilder:
+    """Use from the thread of the event loop. ``steps`` runs what RUN says."""
+
+    def __init__(self, paths: Paths, database: Database, images: ImageManager, steps: StepRunner) -> None:
+        self._paths = paths
+        self._images = images
+        self._steps = steps
+        self._rows = ImageRows(database)
+        self._content = ContentStore(paths.blobs)
+        self._layers = images.layers
+
+    async def build(
+        self,
+        context: AsyncIterator[bytes] | None = None,
+        options: BuildOptions | None = None,
+        contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
+    ) -> AsyncIterator[Progress]:
+        """Raises ``StepFailed``, ``InvalidArgument`` with the Dockerfile's line, ``NotImplementedYet``, ``NotFound``, ``StorageFull``.
+
+        A failure leaves no container and nothing half-made; the steps before it stay in the cache. The last line with ``aux`` has the ``ID``.
+        """
+        from moby_tui.engine.resources.builder.job import Job
+
+        options = options or BuildOptions()
+        requests.check(options)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._arrival())
+            folder = await stack.enter_async_context(staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}"))
+            report = Report()
+            job = Job(self._paths, self._images, self._rows, self._content, self._layers, self._steps, options, report, folder)
+            async with aclosing(report.of(job.run(context, contexts or {}, stack))) as lines:
+                async for line in lines:
+                    yield line
+            if options.check:
+                return
+            async with aclosing(job.outputs()) as pieces:
+                async for line in pieces:
+                    yield line
+        await self._bound()
+
+    async def _bound(self) -> None:
+        """As BuildKit does by default: once in a while what was not used for longest goes, so that a part of the disk is taken at most."""
+        done = self._paths.cache / "build-bounded"
+        with suppress(FileNotFoundError):
+            if staging.age(done) <= _BOUNDED_EVERY:
+                return
+        done.touch()
+        await self.prune(keep_storage=self.room())
+
+    def room(self) -> int:
+        """Bytes that the cache may take, besides what images have."""
+        disk = os.statvfs(self._paths.data_root)
+        return max(disk.f_blocks * disk.f_frsize // _PART_OF_DISK, _LEAST_ROOM)
+
+    async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
+        """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images.
+
+        ``keep_storage``: as many bytes may stay, of what was used last.
+        """
+        found = await self.prunable(all=all, filters=filters, keep_storage=keep_storage)
+        digests = self._images.unneeded(found.digests)
+        size = found.size + await in_thread(self._images.measure, digests)
+        await in_thread(pruning.forget, self._paths.build_steps, found.steps)
+        await self._images.discard(digests)
+        await in_thread(pruning.empty, self._paths.build_mounts, found.mounts)
+        return BuildPruned(caches_deleted=[*found.steps, *found.mounts], space_reclaimed=size)
+
+    async def prunable(
+        self, *, all: bool = False, filters: Filters | None = None, gone: Collection[str] = (), keep_storage: int = 0
+    ) -> pruning.Prunable:
+        """What ``prune`` would take now, once the images ``gone`` are removed."""
+        for name in filters or {}:
+            if name != "until":
+                raise InvalidArgument(f"invalid filter '{name}'; give until")
+        older_than = min(map(describe.timestamp, (filters or {}).get("until", ())), default=float("inf"))
+        records = [record for record in self._rows.all() if record.id not in gone]
+        kept = [] if all else [record.config.rootfs.diff_ids for record in records]
+        owned: set[str] = set().union(*(record.content for record in records))
+        return await in_thread(
+            pruning.prunable,
+            self._paths.build_steps,
+            self._paths.build_mounts,
+            kept,
+            older_than,
+            keep_storage,
+            lambda digests: self._images.measure(digests - owned),
+        )
+
+    @contextmanager
+    def _arrival(self) -> Iterator[None]:
+        """While layers are made that no image has yet, none is swept; and what the disk refuses is told as ours."""
+        try:
+            with staging.shared(self._paths.blobs / "lock"), refusals_told():
+                yield
+        except OSError as error:
+            raise MobyError(f"the build failed: {error}; check the data root {self._paths.data_root}") from error

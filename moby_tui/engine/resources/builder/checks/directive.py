@@ -1,0 +1,51 @@
+"""``# check=skip=RULE,RULE;error=true;experimental=RULE``: which findings count, and whether they fail the build.
+
+https://docs.docker.com/reference/dockerfile/#check
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moby_tui.engine.resources.builder.checks.finding import EXPERIMENTAL, Finding
+from moby_tui.engine.resources.builder.dockerfile.parser import nearest
+from moby_tui.errors import InvalidArgument
+
+#: The build argument that is used instead of the directive.
+ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK"
+_OPTIONS = ("skip", "error", "experimental")
+_SWITCH = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class Directive:
+    """Names of rules in lower case; ``all`` is each of them."""
+
+    skip: frozenset[str] = frozenset()
+    experimental: frozenset[str] = frozenset()
+    error: bool = False
+
+    def counts(self, found: Finding) -> bool:
+        rule = found.rule.lower()
+        asked = found.rule not in EXPERIMENTAL or not self.experimental.isdisjoint((rule, _ALL))
+        return asked and self.skip.isdisjoint((rule, _ALL))
+
+
+def read(text: str) -> Directive:
+    """Raises ``InvalidArgument``."""
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, equals, value = part.partition("=")
+        name = name.strip()
+        if not equals or name not in _OPTIONS:
+            raise InvalidArgument(f"invalid check option {part[:80]!r}{nearest(name, _OPTIONS)}; write skip=RULE,RULE;error=true")
+        found[name] = value.strip().lower()
+    error = found.get("error", "false")
+    if error not in _SWITCH:
+        raise InvalidArgument(f"invalid check option error={error[:40]!r}: it is true or false")
+    return Directive(_rules(found.get("skip", "")), _rules(found.get("experimental", "")), _SWITCH[error])
+
+
+def _rules(text: str) -> frozenset[str]:
+    return frozenset(filter(None, (rule.strip() for rule in text.split(","))))

@@ -1,0 +1,134 @@
+"""The arguments of instructions in their forms: JSON lists, ``name=value`` pairs, ports, signals."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from ipaddress import ip_address
+
+from moby_tui.engine.resources.builder.dockerfile import shell_words
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import HealthConfig
+
+_PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+_NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_HOST_PORT = re.compile(r"\d{1,5}(?:-\d{1,5})?")
+
+
+def listed(value: str) -> list[str] | None:
+    """A JSON list of strings (the exec form), or None for what is no JSON (the shell form).
+
+    Raises ``InvalidArgument`` for a list of anything else."""
+    if not value.startswith("["):
+        return None
+    try:
+        items = json.loads(value, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    if not all(isinstance(item, str) for item in items):
+        raise InvalidArgument("when using JSON array syntax, arrays must be comprised of strings only")
+    if any("\0" in item for item in items):
+        raise InvalidArgument("a NUL character in a list of arguments")
+    # half of a surrogate pair is no character, and JSON can name one
+    return [item.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for item in items]
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def command(value: str, shell: list[str]) -> list[str]:
+    """The exec form as it is; the shell form for the shell to read."""
+    items = listed(value)
+    return [*shell, value] if items is None else items
+
+
+def pairs(name: str, value: str, escape: str) -> list[tuple[str, str]]:
+    """``a=1 b="2 3"``, or the older ``a 1 2``; quotes and variables are still in them. Raises ``InvalidArgument``."""
+    words = shell_words.raw_words(value, escape)
+    if "=" not in words[0]:
+        key, _, rest = (value.split(None, 1)[0], "", value[len(words[0]) :].strip())
+        if not rest:
+            raise InvalidArgument(f"{name} must have two arguments: write {name} name=value")
+        return [(key, rest)]
+    found = []
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise InvalidArgument(f"Syntax error - can't find = in {word[:80]!r}. Must be of the form: name=value")
+        if not key:
+            raise InvalidArgument(f"{name} names can not be blank")
+        found.append((key, text))
+    return found
+
+
+def ports(words: list[str]) -> list[str]:
+    """``80``, ``53/udp``, ``8000-8003``, each as ``number/protocol``; what docker run would bind it to, as in ``127.0.0.1:80:8080``,
+    means nothing here. Raises ``InvalidArgument``."""
+    found: list[str] = []
+    for word in words:
+        _, _, port = word.rpartition(":")
+        match = _PORT.fullmatch(port)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if match is None or not 0 < first <= last < 65536 or not _is_bound(word[: -len(port) - 1]):
+            raise InvalidArgument(f"invalid containerPort: {word[:40]}; write it as 80, 53/udp or 8000-8003")
+        found += [f"{port}/{(match[3] or 'tcp').lower()}" for port in range(first, last + 1)]
+    return found
+
+
+def _is_bound(text: str) -> bool:
+    """Whether this is nothing, an address, a port of the host, or both."""
+    if not text or _HOST_PORT.fullmatch(text):
+        return True
+    address, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    try:
+        ip_address((address if colon else text).removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return not port or _HOST_PORT.fullmatch(port) is not None
+
+
+def check_signal(text: str) -> None:
+    """Raises ``InvalidArgument`` for what is neither a signal's number nor its name."""
+    name = text.upper().removeprefix("SIG")
+    real_time = re.fullmatch(r"RT(MIN(\+\d{1,2})?|MAX(-\d{1,2})?)", name)
+    known = f"SIG{name}" in signal.Signals.__members__ or (name.isdecimal() and 0 < int(name) < signal.NSIG)
+    if not known and not real_time:
+        raise InvalidArgument(f"Invalid signal: {text[:40]}; give a name such as SIGTERM, or a number")
+
+
+def duration(name: str, text: str) -> int:
+    """``1m30s`` in nanoseconds, as Go writes durations. Raises ``InvalidArgument``; less than a millisecond is too short, 0 inherits."""
+    found = _DURATION.findall(text)
+    if text != "0" and (not found or "".join(number + unit for number, unit in found) != text):
+        raise InvalidArgument(f"invalid duration {text[:40]!r} of --{name}; write it as 30s or 1m30s")
+    nanoseconds = round(sum(float(number) * _NANOSECONDS[unit] for number, unit in found))
+    if 0 < nanoseconds < 10**6:
+        raise InvalidArgument(f'Interval "{name}" cannot be less than 1ms')
+    return nanoseconds
+
+
+def health(value: str, flags: dict[str, str]) -> HealthConfig:
+    """``NONE``, or ``CMD`` and a command in either form. Raises ``InvalidArgument``."""
+    kind, _, rest = value.partition(" ")
+    rest = rest.strip()
+    if kind.upper() == "NONE":
+        if rest or flags:
+            raise InvalidArgument("HEALTHCHECK NONE takes no arguments")
+        return HealthConfig(test=["NONE"])
+    if kind.upper() != "CMD":
+        raise InvalidArgument(f"Unknown type {kind[:40]!r} in HEALTHCHECK (try CMD)")
+    items = listed(rest)
+    if not rest or items == []:
+        raise InvalidArgument("Missing command after HEALTHCHECK CMD")
+    retries = flags.get("retries", "0")
+    if not retries.isdecimal():
+        raise InvalidArgument(f"invalid number of retries {retries[:40]!r}")
+    times = {name: duration(name, flags[name]) for name in flags if name != "retries"}
+    return HealthConfig(
+        test=["CMD-SHELL", rest] if items is None else ["CMD", *items],
+        retries=int(retries),
+        **{name.replace("-", "_"): nanoseconds for name, nanoseconds in times.items()},
+    )

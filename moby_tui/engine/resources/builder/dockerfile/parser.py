@@ -1,0 +1,280 @@
+"""A Dockerfile's text as instructions: directives, comments, continued lines, flags.
+
+Grammar: https://docs.docker.com/reference/dockerfile/. What an instruction's arguments mean is told in ``arguments``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from moby_tui.engine.resources.builder.dockerfile import shell_words
+from moby_tui.engine.resources.builder.dockerfile.arguments import listed
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+
+#: Instructions that are carried out.
+INSTRUCTIONS = (
+    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK"),
+    *("LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+)
+_FLAGS: dict[str, tuple[str, ...]] = {
+    "FROM": ("platform",),
+    "COPY": ("from", "chown", "chmod", "link", "parents", "exclude"),
+    "ADD": ("chown", "chmod", "checksum", "link", "exclude", "keep-git-dir", "unpack"),
+    "RUN": ("mount", "network", "security"),
+    "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
+}
+_REPEATED = ("mount", "exclude")
+_SWITCHES = ("link", "parents", "keep-git-dir", "unpack")
+_MISSING_FLAGS: dict[str, tuple[str, ...]] = {"RUN": ("device",)}
+#: Far more than an image can have layers: whoever writes as many means to keep the builder busy.
+_MOST_INSTRUCTIONS = 5000
+#: Among more names than these none is looked for that is near.
+_MOST_NAMES = 500
+#: How many lines before and after the one that is wrong are shown.
+_AROUND = 2
+_WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
+_DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
+_SOMETHING = re.compile(r"\S")
+_MARKER = re.compile(r"\d*<<(-?)([^<]+)")
+_FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A here-document: ``text`` is what a shell would make of it, ``raw`` what stands in the file, with its end.
+
+    ``expands``: its name is not in quotes, so that variables in it are replaced where no shell does that."""
+
+    marker: str
+    name: str
+    text: str
+    raw: str
+    expands: bool
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction. ``line`` is where it begins, ``text`` the whole of it in one line, ``value`` what follows its flags.
+
+    ``repeated`` are the flags that may come several times; flags are as they are written, with quotes and variables. ``written`` is
+    the name in the case it has in the file, ``comment`` the line above it, and ``empty`` the first empty line within it, or 0."""
+
+    line: int
+    name: str
+    value: str
+    text: str
+    flags: dict[str, str] = field(default_factory=dict)
+    repeated: dict[str, list[str]] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
+    written: str = ""
+    comment: str = ""
+    empty: int = 0
+
+
+@dataclass(frozen=True)
+class Dockerfile:
+    """``escape`` is the character that continues lines and takes a dollar its meaning; ``check`` what is asked of the checks."""
+
+    escape: str
+    instructions: list[Instruction]
+    check: str = ""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Continued lines as one."""
+
+    start: int
+    text: str
+    documents: list[Document]
+    comment: str
+    empty: int
+
+
+def parse(data: bytes) -> Dockerfile:
+    """Raises ``InvalidArgument`` with the line that is wrong, ``NotImplementedYet`` for what this builder lacks."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InvalidArgument(f"dockerfile parse error on line {line}: not UTF-8; save the file in that encoding") from None
+    if "\0" in text:
+        raise InvalidArgument(f"dockerfile parse error on line {text[: text.index(chr(0))].count(chr(10)) + 1}: a NUL character")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    directives = _directives(lines)
+    escape = directives.get("escape", "\\")
+    logical = _logical_lines(lines, escape)
+    if len(logical) > _MOST_INSTRUCTIONS:
+        raise wrong(logical[_MOST_INSTRUCTIONS].start, f"more than {_MOST_INSTRUCTIONS} instructions; no image has room for them")
+    instructions = [_instruction(line, escape) for line in logical]
+    return Dockerfile(escape, instructions, directives.get("check", ""))
+
+
+def parse_trigger(line: int, text: str, escape: str = "\\") -> Instruction:
+    """What an ONBUILD says. Raises ``InvalidArgument``."""
+    found = _logical_lines(text.strip().split("\n"), escape)
+    if len(found) != 1:
+        raise wrong(line, "ONBUILD requires one instruction")
+    instruction = replace(_instruction(replace(found[0], start=line), escape), line=line)
+    if instruction.name == "ONBUILD":
+        raise wrong(line, "ONBUILD isn't allowed as an ONBUILD trigger: it cannot be chained")
+    if instruction.name in ("FROM", "MAINTAINER"):
+        raise wrong(line, f"{instruction.name} isn't allowed as an ONBUILD trigger")
+    return instruction
+
+
+def wrong(line: int, message: str) -> InvalidArgument:
+    """An error of the text itself, as Docker words it."""
+    error = InvalidArgument(f"dockerfile parse error on line {line}: {message}")
+    error.line = line
+    return error
+
+
+def excerpt(name: str, data: bytes, line: int) -> str:
+    """A line of a Dockerfile with those around it, as BuildKit shows where something went wrong."""
+    lines = data.decode("utf-8-sig", "replace").splitlines()
+    first, last = max(1, line - _AROUND), min(len(lines), line + _AROUND)
+    shown = [f"{number:4} | {'>>>' if number == line else '   '} {lines[number - 1]}" for number in range(first, last + 1)]
+    rule = "-" * 20
+    return "\n".join([f"{name}:{line}", rule, *shown, rule, ""])
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """`` (did you mean X?)``, or nothing where nothing is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5) if len(known) <= _MOST_NAMES else []
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _directives(lines: list[str]) -> dict[str, str]:
+    """Reads the directives: lines at the very top, before any other comment, instruction or empty line."""
+    directives: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        found = _DIRECTIVE.fullmatch(line.strip())
+        if found is None or (name := found[1].lower()) not in ("escape", "syntax", "check"):
+            break
+        if name in directives:
+            raise wrong(number, f"only one {name} parser directive can be used")
+        directives[name] = found[2]
+        if name == "escape" and found[2] not in ("\\", "`"):
+            raise wrong(number, f"invalid escape token '{found[2][:20]}'; it must be \\ or `")
+        if name == "syntax" and not _FRONTEND.fullmatch(found[2]):
+            raise NotImplementedYet(f"syntax {found[2][:80]} (Dockerfile line {number})")
+    return directives
+
+
+def _logical_lines(lines: list[str], escape: str) -> list[_Line]:
+    """Joins continued lines. Comments and empty lines between them vanish; two escapes at the end are one, and no continuation.
+
+    What a here-document holds is taken as it is."""
+    continued = re.compile(rf"(?:^|[^{re.escape(escape)}])({re.escape(escape)}[ \t]*)$")
+    joined: list[_Line] = []
+    start, parts, comment, empty = 0, list[str](), "", 0
+    numbered = enumerate(lines, 1)
+    for number, line in numbered:
+        bare = line.strip()
+        if not bare or bare.startswith("#"):
+            if not parts:
+                comment = bare[1:].strip()
+            elif not bare:
+                empty = empty or number
+            continue
+        if not parts:
+            start, line = number, line.lstrip()
+        if found := continued.search(line):
+            parts.append(line[: found.start(1)])
+            continue
+        whole = "".join([*parts, line]).strip()
+        joined.append(_Line(start, whole, _documents(start, whole, escape, numbered), comment, empty))
+        parts, comment, empty = [], "", 0
+    if parts:
+        joined.append(_Line(start, "".join(parts).strip(), [], comment, 0))
+    return [line for line in joined if line.text]
+
+
+def _documents(start: int, text: str, escape: str, following: Iterator[tuple[int, str]]) -> list[Document]:
+    """The here-documents that an instruction announces, read from the lines that follow it."""
+    name, *rests = text.split(None, 1)
+    if name.upper() == "ONBUILD" and rests:
+        name, *rests = rests[0].split(None, 1)
+    if name.upper() not in _WITH_DOCUMENTS or not rests or _is_list(rests[0]):
+        return []
+    found: list[Document] = []
+    for word in shell_words.raw_words(rests[0], escape):
+        if (marker := _MARKER.fullmatch(word)) and not marker[2].isdecimal():
+            found.append(_document(start, marker, escape, following))
+    return found
+
+
+def _is_list(text: str) -> bool:
+    try:
+        return listed(text) is not None
+    except InvalidArgument:
+        # told when the instruction is carried out
+        return True
+
+
+def _document(start: int, marker: re.Match[str], escape: str, following: Iterator[tuple[int, str]]) -> Document:
+    tabs, quoted = bool(marker[1]), marker[2]
+    try:
+        name = shell_words.expand(quoted.replace("$", f"{escape}$"), {}, escape)
+    except InvalidArgument as error:
+        raise wrong(start, error.message) from None
+    lines = list[str]()
+    for _, line in following:
+        if (line.lstrip("\t") if tabs else line) == name:
+            raw = "".join(f"{each}\n" for each in [*lines, line])
+            text = "".join(f"{each.lstrip(chr(9)) if tabs else each}\n" for each in lines)
+            return Document(marker[0], name, text, raw, name == quoted)
+        lines.append(line)
+    raise wrong(start, f"unterminated heredoc: no line {name[:80]}")
+
+
+def _instruction(line: _Line, escape: str) -> Instruction:
+    word = line.text.split(None, 1)[0]
+    name = word.upper()
+    rest = line.text[len(word) :].strip()
+    if name not in INSTRUCTIONS:
+        raise wrong(line.start, f"unknown instruction: {word[:40]}{nearest(name, INSTRUCTIONS)}")
+    flags, repeated, value = _split_flags(line.start, name, rest, escape)
+    if not value and name not in ("CMD", "ENTRYPOINT"):
+        raise wrong(line.start, f"{name} requires at least one argument")
+    documents = line.documents
+    if name == "ONBUILD" and documents:
+        # they are the trigger's
+        value = "\n".join([value, *(document.raw.removesuffix("\n") for document in documents)])
+        documents = []
+    text = f"{name} {rest}"
+    return Instruction(line.start, name, value, text, flags, repeated, documents, word, line.comment, line.empty)
+
+
+def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str, str], dict[str, list[str]], str]:
+    flags: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
+    start = 0
+    while rest.startswith("--", start):
+        end = shell_words.word_end(rest, start, escape)
+        word = rest[start:end]
+        start = found.start() if (found := _SOMETHING.search(rest, end)) else len(rest)
+        if word == "--":
+            break
+        flag, _, value = word[2:].partition("=")
+        if flag in _MISSING_FLAGS.get(name, ()):
+            raise NotImplementedYet(f"{name} --{flag} (Dockerfile line {line})")
+        known = _FLAGS.get(name, ())
+        if flag not in known:
+            raise wrong(line, f"unknown flag: {name} --{flag[:40]}{nearest(flag, known)}")
+        if flag in flags:
+            raise wrong(line, f"duplicate flag: {name} --{flag}")
+        value = value or ("true" if flag in _SWITCHES and "=" not in word else "")
+        if not value:
+            raise wrong(line, f"missing a value on flag: {name} --{flag}")
+        if flag in _SWITCHES and value not in ("true", "false"):
+            raise wrong(line, f"expecting boolean value for flag {flag}, not: {value[:40]}")
+        if flag in _REPEATED:
+            repeated.setdefault(flag, []).append(value)
+        else:
+            flags[flag] = value
+    return flags, repeated, rest[start:]

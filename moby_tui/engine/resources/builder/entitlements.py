@@ -1,0 +1,27 @@
+"""What a build may only do when its caller allows it by name: ``moby build --allow``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from moby_tui.engine.resources.builder.dockerfile.parser import nearest
+from moby_tui.errors import Forbidden, InvalidArgument
+
+#: As BuildKit names them.
+HOST_NETWORK = "network.host"
+INSECURE = "security.insecure"
+_KNOWN = (HOST_NETWORK, INSECURE)
+
+
+def read(names: Iterable[str]) -> frozenset[str]:
+    """Raises ``InvalidArgument`` for what is none."""
+    found = frozenset(names)
+    for name in sorted(found - set(_KNOWN)):
+        raise InvalidArgument(f"unknown entitlement {name[:80]!r}{nearest(name, _KNOWN)}: it is {' or '.join(_KNOWN)}")
+    return found
+
+
+def require(allowed: frozenset[str], name: str, asked: str) -> None:
+    """Raises ``Forbidden`` where ``asked``, an instruction's flag, is not allowed."""
+    if name not in allowed:
+        raise Forbidden(f"{asked} is not allowed: {name} is not granted; build with --allow {name}")

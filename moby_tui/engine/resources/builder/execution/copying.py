@@ -1,0 +1,328 @@
+"""COPY and ADD: files of the context, or of another stage, into a root file system.
+
+Both trees are hostile. Their paths are resolved by the kernel inside their roots (openat2, RESOLVE_IN_ROOT); a file is read and made
+by its name in an opened directory and never through a link.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from moby_tui import patterns
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.builder.dockerfile.modes import Mode
+from moby_tui.engine.store.disk import refusals_told
+from moby_tui.errors import InvalidArgument
+from moby_tui.patterns import Ignore
+
+_CHUNK = 1 << 20
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
+
+
+#: What leaves nothing out.
+NOTHING = Ignore("")
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What copies are given: an owner, and a mode where the source's is not to be kept."""
+
+    uid: int = 0
+    gid: int = 0
+    mode: Mode | None = None
+
+
+def select(root: int, sources: list[str], *, context: bool, deep: bool = False) -> list[bytes]:
+    """The paths in the source tree that these arguments name. A wildcard may name none, with ``deep`` two stars are any folders.
+
+    Raises ``InvalidArgument`` for a name of nothing."""
+    found: list[bytes] = []
+    for source in sources:
+        parts: list[str] = []
+        for part in source.split("/"):
+            if part == ".." and not parts and context:
+                raise InvalidArgument(f"COPY failed: forbidden path outside the build context: {source[:200]} ()")
+            if part == "..":
+                del parts[-1:]
+            elif part not in ("", "."):
+                parts.append(part)
+        wild = any(map(patterns.has_wildcard, parts))
+        matches = _matches(root, parts, deep=deep) if wild else _existing(root, parts)
+        if not matches and not wild:
+            where = " in build context or excluded by .dockerignore" if context else " in the source image"
+            raise InvalidArgument(f"COPY failed: file not found{where}: stat {source[:200]}: file does not exist")
+        found += matches
+    return found
+
+
+def _existing(root: int, parts: list[str]) -> list[bytes]:
+    path = os.fsencode("/".join(parts))
+    try:
+        os.close(open_in_root(root, path or b".", os.O_PATH))
+    except OSError:
+        return []
+    return [path]
+
+
+def _matches(root: int, parts: list[str], *, deep: bool) -> list[bytes]:
+    """As a shell would: name by name, sorted."""
+    found = [b""]
+    for part in parts:
+        if deep and part == "**":
+            found = [below for folder in found for below in _folders(root, folder)]
+            continue
+        pattern = patterns.component(part) if patterns.has_wildcard(part) else None
+        further: list[bytes] = []
+        for folder in found:
+            prefix = folder + b"/" if folder else b""
+            if pattern is None:
+                further += _existing(root, [os.fsdecode(prefix) + part])
+                continue
+            with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
+                further += [prefix + os.fsencode(name) for name in sorted(os.listdir(fd)) if pattern.fullmatch(name)]
+        found = further
+    return found
+
+
+def _folders(root: int, top: bytes) -> list[bytes]:
+    """A folder and all below it, each before those in it; links are not followed."""
+    found, pending = [], [top]
+    while pending:
+        folder = pending.pop()
+        with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
+            found.append(folder)
+            names = sorted(os.fsencode(entry.name) for entry in os.scandir(fd) if entry.is_dir(follow_symlinks=False))
+            pending += [folder + b"/" + name if folder else name for name in reversed(names)]
+    return found
+
+
+def parents(root: int, sources: list[str], *, context: bool) -> dict[bytes, bytes]:
+    """For each path that these arguments name the folders above it that a copy keeps; those before ``/./`` it does not keep."""
+    found: dict[bytes, bytes] = {}
+    for source in sources:
+        before, pivot, _ = source.partition("/./")
+        cut = len([part for part in before.split("/") if part not in ("", ".")]) if pivot else 0
+        for path in select(root, [source], context=context, deep=True):
+            found[path] = b"/".join(path.split(b"/")[cut:-1])
+    return found
+
+
+def digest(root: int, paths: list[bytes], exclude: Ignore = NOTHING) -> str:
+    """What a copy of these would be made of: names, kinds, modes and content; neither times nor owners. Blocking."""
+    total = hashlib.sha256()
+    for path in paths:
+        with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as top:
+            if not stat.S_ISDIR(os.fstat(top).st_mode):
+                with _folder_of(root, path) as (folder, name):
+                    _digest_object(total, folder, name, name)
+                continue
+            with trees.closing(open_in_root(root, path or b".", _DIRECTORY)) as fd:
+                for folder, relative, name, _ in _walk(fd, exclude):
+                    _digest_object(total, folder, name, relative)
+    return total.hexdigest()
+
+
+def copy(
+    source: int, paths: list[bytes], target: int, destination: bytes, attributes: Attributes, exclude: Ignore = NOTHING
+) -> None:
+    """Copies what ``select`` found, but for what ``exclude`` names below a directory. A destination with a slash at its end is a
+    directory to copy into. Blocking.
+
+    Raises ``InvalidArgument`` where the destination is in the way, ``StorageFull``.
+    """
+    with refusals_told(), told("COPY", destination):
+        for path in paths:
+            with trees.closing(open_in_root(source, path or b".", os.O_PATH)) as top:
+                status = os.fstat(top)
+            if stat.S_ISDIR(status.st_mode):
+                _copy_tree(source, path, target, destination.rstrip(b"/"), attributes, exclude)
+            else:
+                _copy_file(source, path, target, destination, attributes)
+
+
+def make_directory(root: int, path: bytes, attributes: Attributes) -> int:
+    """Opens a directory of a root file system, making what is missing of it with mode 0755."""
+    fd = open_in_root(root, b".", _DIRECTORY)
+    walked = b""
+    for part in path.split(b"/"):
+        if part in (b"", b"."):
+            continue
+        walked += b"/" + part
+        try:
+            below = open_in_root(root, walked, _DIRECTORY)
+        except FileNotFoundError:
+            with trees.closing(fd):
+                os.mkdir(part, 0o755, dir_fd=fd)
+                below = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
+            os.fchown(below, attributes.uid, attributes.gid)
+            os.fchmod(below, 0o755)
+        except BaseException:
+            os.close(fd)
+            raise
+        else:
+            os.close(fd)
+        fd = below
+    return fd
+
+
+@contextmanager
+def told(instruction: str, destination: bytes) -> Iterator[None]:
+    """The kernel's refusals are the Dockerfile's fault, except those of a disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+            raise
+        raise InvalidArgument(f"{instruction} failed: {os.fsdecode(destination)[:200]}: {error.strerror}") from error
+
+
+def _walk(top: int, exclude: Ignore) -> Iterator[tuple[int, bytes, bytes, os.stat_result]]:
+    """Every object below a directory, a directory before what it holds: ``(folder's descriptor, path, name, status)``, sorted by name."""
+    pending = [b"."]
+    while pending:
+        folder = pending.pop()
+        below: list[bytes] = []
+        with trees.closing(trees.open_below(top, folder)) as fd:
+            for name in sorted(os.fsencode(entry) for entry in os.listdir(fd)):
+                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                path = name if folder == b"." else folder + b"/" + name
+                if exclude.excludes(os.fsdecode(path)):
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    below.append(path)
+                yield fd, path, name, status
+        pending += reversed(below)
+
+
+def _copy_tree(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes, exclude: Ignore) -> None:
+    """The content of a directory; the directories there are already take the attributes of those copied over them."""
+    with trees.closing(make_directory(target, destination, attributes)):
+        pass
+    directories: list[tuple[bytes, os.stat_result]] = []
+    with trees.closing(open_in_root(source, path or b".", _DIRECTORY)) as top:
+        parent: tuple[bytes, int] | None = None
+        try:
+            for folder, relative, name, status in _walk(top, exclude):
+                above = destination + b"/" + relative.rpartition(b"/")[0]
+                if parent is None or parent[0] != above:
+                    if parent is not None:
+                        os.close(parent[1])
+                        parent = None
+                    parent = (above, open_in_root(target, above, _DIRECTORY))
+                if stat.S_ISDIR(status.st_mode):
+                    _copy_directory(folder, name, parent[1], target, above + b"/" + name, attributes)
+                    directories.append((above + b"/" + name, status))
+                else:
+                    _copy_object(folder, name, parent[1], name, attributes)
+        finally:
+            if parent is not None:
+                os.close(parent[1])
+    for made, status in directories:
+        with trees.closing(open_in_root(target, made, _DIRECTORY)) as fd:
+            os.utime(fd, ns=(status.st_mtime_ns, status.st_mtime_ns))
+
+
+def _copy_directory(source: int, name: bytes, parent: int, target: int, path: bytes, attributes: Attributes) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent)
+    with (
+        trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=source)) as origin,
+        trees.closing(open_in_root(target, path, _DIRECTORY)) as fd,
+    ):
+        _describe(fd, origin, os.fstat(origin), attributes)
+
+
+def _copy_file(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes) -> None:
+    """One file: into the destination if that is a directory, else as it. A link that an argument names is followed in its root."""
+    base = path.rpartition(b"/")[2]
+    if destination.endswith(b"/") or _is_directory(target, destination):
+        folder, name = destination, base
+    else:
+        folder, _, name = destination.rpartition(b"/")
+    with (
+        _folder_of(source, path) as (origin, origin_name),
+        trees.closing(make_directory(target, folder, attributes)) as parent,
+    ):
+        _copy_object(origin, origin_name, parent, name, attributes)
+
+
+@contextmanager
+def _folder_of(root: int, path: bytes) -> Iterator[tuple[int, bytes]]:
+    """The directory of what a path leads to, links followed, and its name there."""
+    for _ in range(40):
+        folder, _, name = path.rpartition(b"/")
+        with trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
+            try:
+                link = os.readlink(name, dir_fd=fd)
+            except OSError:
+                yield fd, name
+                return
+        path = link if link.startswith(b"/") else folder + b"/" + link
+        if path.rpartition(b"/")[2] in (b"", b".", b".."):
+            break
+    raise InvalidArgument(f"COPY failed: too many links at {os.fsdecode(path)[:200]}")
+
+
+def _is_directory(root: int, path: bytes) -> bool:
+    try:
+        os.close(open_in_root(root, path, os.O_PATH | os.O_DIRECTORY))
+    except OSError:
+        return False
+    return True
+
+
+def _copy_object(source: int, name: bytes, parent: int, target: bytes, attributes: Attributes) -> None:
+    status = os.stat(name, dir_fd=source, follow_symlinks=False)
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        raise InvalidArgument(
+            f"COPY failed: {os.fsdecode(name)[:200]} is a device, pipe or socket; only files and links are copied"
+        )
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(target, dir_fd=parent, follow_symlinks=False).st_mode):
+            raise InvalidArgument(f"COPY failed: cannot copy to non-directory: {os.fsdecode(target)[:200]} is a directory there")
+        os.unlink(target, dir_fd=parent)
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), target, dir_fd=parent)
+        os.chown(target, attributes.uid, attributes.gid, dir_fd=parent, follow_symlinks=False)
+        os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False)
+        return
+    with (
+        trees.closing(os.open(name, _READ, dir_fd=source)) as origin,
+        trees.closing(os.open(target, _CREATE, 0o600, dir_fd=parent)) as fd,
+    ):
+        while data := os.read(origin, _CHUNK):
+            while data:
+                data = data[os.write(fd, data) :]
+        _describe(fd, origin, status, attributes)
+        os.utime(fd, ns=(status.st_mtime_ns, status.st_mtime_ns))
+
+
+def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attributes) -> None:
+    """Owner, extended attributes, mode: in this order, for a change of owner takes capabilities and set-id bits away."""
+    os.fchown(fd, attributes.uid, attributes.gid)
+    for name in os.listxattr(origin):
+        if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
+            with suppress(OSError):
+                os.setxattr(fd, name, os.getxattr(origin, name))
+    mode = stat.S_IMODE(status.st_mode)
+    os.fchmod(fd, mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode)))
+
+
+def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: bytes) -> None:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    link = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else b""
+    size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+    total.update(b"%d %o %d %d %s%s" % (len(relative), status.st_mode, size, len(link), relative, link))
+    if stat.S_ISREG(status.st_mode):
+        with trees.closing(os.open(name, _READ, dir_fd=folder)) as fd:
+            while data := os.read(fd, _CHUNK):
+                total.update(data)

@@ -1,0 +1,137 @@
+"""From a changed root file system to a layer in the stores."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from moby_tui.engine.archive.compression import decompress
+from moby_tui.engine.resources.builder.execution import difference
+from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.images.snapshots import snapshot
+from moby_tui.engine.resources.images.snapshots.layers import LayerStore
+from moby_tui.engine.resources.images.store import staging
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.transfer.pull import Image
+from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.tasks import in_thread
+from moby_tui.schema import oci
+from moby_tui.schema.base import encode
+
+_CHUNK = 1 << 20
+_FASTEST = 1
+
+
+class Layering:
+    """Nothing half-made outlives a call: it is made in staging."""
+
+    def __init__(self, layers: LayerStore, content: ContentStore, staging_folder: Path, *, latest: int | None = None) -> None:
+        """``latest``: no file in a new layer is told to be younger."""
+        self._layers = layers
+        self._content = content
+        self._staging = staging_folder
+        self._latest = latest
+
+    def stack(self, image: BuiltImage) -> list[Path]:
+        return self._layers.stack(image.config.rootfs.diff_ids)
+
+    @asynccontextmanager
+    async def mounted(self, image: BuiltImage) -> AsyncIterator[int]:
+        """A descriptor of the image's root file system, read-only. Raises ``MobyError`` where it has no layer."""
+        with self.opened(image) as root:
+            yield root
+
+    @contextmanager
+    def opened(self, image: BuiltImage) -> Iterator[int]:
+        """The same, blocking."""
+        root = snapshot.mount(self.stack(image), None, None)
+        try:
+            yield root
+        finally:
+            os.close(root)
+
+    async def change(self, image: BuiltImage, work: Callable[[int], None]) -> Layer | None:
+        """The layer that ``work`` makes: it is given the image's root file system to write to. It runs in a thread."""
+        async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
+            upper, overlay_work = folder / "upper", folder / "work"
+            lowers = self.stack(image)
+            upper.mkdir(mode=0o755)
+            overlay_work.mkdir()
+            if lowers:
+                _copy_owner(lowers[0], upper)
+            root = snapshot.mount(lowers, upper, overlay_work)
+            try:
+                await in_thread(work, root)
+            finally:
+                os.close(root)
+            return await self.layer(difference.layer(upper, lowers, latest=self._latest))
+
+    async def layer(self, pieces: Iterator[bytes]) -> Layer | None:
+        """Packs a plain tar and unpacks it into the layer store; None where there are no pieces."""
+        async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
+            packed = folder / "layer"
+            layer = await in_thread(_pack, pieces, packed)
+            if layer is None:
+                return None
+            await self._layers.make(decompress(_chunks(packed)), layer.diff_id)
+            with refusals_told():
+                self._content.adopt(packed, layer.blob.digest)
+            return layer
+
+    def record(self, image: BuiltImage, annotations: dict[str, str] | None = None) -> ImageRecord:
+        """Writes what describes the image, whose layers are there, and returns its row. Blocking."""
+        body = encode(image.config)
+        document = oci.Manifest(
+            schema_version=2,
+            media_type=oci.MEDIA_MANIFEST,
+            config=oci.Descriptor(media_type=oci.MEDIA_CONFIG, digest=digest_of(body), size=len(body)),
+            layers=image.blobs,
+            annotations=annotations or {},
+        )
+        for data in (body, encode(document)):
+            self._content.write(data, self._staging)
+        return Image(document, digest_of(encode(document)), image.config).record([], self._content, self._layers)
+
+
+def _pack(pieces: Iterator[bytes], file: Path) -> Layer | None:
+    """gzip without a time or name, so that equal layers are equal blobs."""
+    from isal import isal_zlib
+
+    plain, packed, size = hashlib.sha256(), hashlib.sha256(), 0
+    compressor = isal_zlib.compressobj(_FASTEST, wbits=31)
+    empty = True
+    with refusals_told(), file.open("xb") as output:
+        for data in _compressed(pieces, compressor, plain.update):
+            output.write(data)
+            packed.update(data)
+            size += len(data)
+        empty = plain.digest() == hashlib.sha256().digest()
+    if empty:
+        return None
+    blob = oci.Descriptor(media_type=oci.MEDIA_LAYER_GZIP, digest="sha256:" + packed.hexdigest(), size=size)
+    return Layer("sha256:" + plain.hexdigest(), blob)
+
+
+def _compressed(pieces: Iterator[bytes], compressor: object, update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        update(piece)
+        yield compressor.compress(piece)  # type: ignore[attr-defined]
+    yield compressor.flush()  # type: ignore[attr-defined]
+
+
+def _copy_owner(layer: Path, upper: Path) -> None:
+    """The root that is seen has the mode and owner of the uppermost folder."""
+    status = layer.stat()
+    os.chown(upper, status.st_uid, status.st_gid)
+    upper.chmod(stat.S_IMODE(status.st_mode))
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,344 @@
+"""``RUN --mount``: what is there only while a command runs, and stays out of the layer.
+
+https://docs.docker.com/reference/dockerfile/#run---mount. Each mount is made ahead and handed to the container as a descriptor.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import posixpath
+import stat
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.kernel import overlay, trees
+from moby_tui.engine.kernel.namespaces import subtree
+from moby_tui.engine.kernel.network.netns import on_own_thread
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.builder.dockerfile.parser import Document, nearest
+from moby_tui.engine.resources.builder.execution import agents, copying
+from moby_tui.engine.resources.builder.graph.workshop import Workshop
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument, NotFound
+
+#: Where BuildKit puts the scripts of here-documents.
+SCRIPTS = "/dev/pipes"
+#: Where it puts the sockets of agents, with a number after it.
+_AGENT = "/run/buildkit/ssh_agent."
+_KINDS = {
+    "bind": {"from", "source", "target", "rw"},
+    "cache": {"id", "target", "sharing", "mode", "uid", "gid", "rw", "from", "source"},
+    "tmpfs": {"target", "size"},
+    "secret": {"id", "target", "required", "mode", "uid", "gid", "env"},
+    "ssh": {"id", "target", "required", "mode", "uid", "gid"},
+}
+_ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly", "readwrite": "rw"}
+_BOOLEAN = {"readonly", "required", "rw"}
+_SWITCH = {"true": "true", "1": "true", "t": "true", "false": "false", "0": "false", "f": "false"}
+_SHARING = ("shared", "private", "locked")
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True)
+class RunMount:
+    """One ``--mount``, read."""
+
+    kind: str
+    options: dict[str, str]
+
+    @property
+    def target(self) -> str:
+        return self.options.get("target", "")
+
+    @property
+    def source(self) -> bytes:
+        return os.fsencode(self.options.get("source", "").strip("/"))
+
+    def flag(self, name: str, default: str = "false") -> bool:
+        return self.options.get(name, default) == "true"
+
+    def number(self, name: str, default: int, base: int = 10) -> int:
+        try:
+            return int(self.options.get(name, ""), base) if name in self.options else default
+        except ValueError:
+            raise InvalidArgument(f"invalid value {self.options[name][:40]!r} of {name} in --mount") from None
+
+
+def read(text: str, working_dir: str) -> RunMount:
+    """``type=cache,target=/root/.cache``. Raises ``InvalidArgument``."""
+    options: dict[str, str] = {}
+    for entry in text.split(","):
+        name, equals, value = entry.partition("=")
+        name = _ALIASES.get(name.lower(), name.lower())
+        if not equals and name not in _BOOLEAN:
+            raise InvalidArgument(f"invalid field {entry[:40]!r} in --mount: must be a key=value pair")
+        options[name] = value if equals else "true"
+        if name in _BOOLEAN:
+            if options[name].lower() not in _SWITCH:
+                raise InvalidArgument(f"invalid value {value[:40]!r} of {name} in --mount: it is true or false")
+            options[name] = _SWITCH[options[name].lower()]
+        if name == "readonly":
+            options["rw"] = "false" if options.pop(name) == "true" else "true"
+    kind = options.pop("type", "bind")
+    if kind not in _KINDS:
+        raise InvalidArgument(f"unsupported mount type {kind[:40]!r}{nearest(kind, list(_KINDS))}")
+    for name in options:
+        if name not in _KINDS[kind]:
+            raise InvalidArgument(f"unexpected key {name[:40]!r} in --mount=type={kind}{nearest(name, list(_KINDS[kind]))}")
+    return RunMount(kind, _settled(kind, options, working_dir))
+
+
+def _settled(kind: str, options: dict[str, str], working_dir: str) -> dict[str, str]:
+    if kind == "secret":
+        ident = options.get("id") or posixpath.basename(options.get("target", ""))
+        if not ident:
+            raise InvalidArgument("a secret needs an id or a target")
+        options = {**options, "id": ident}
+        if "target" not in options and "env" not in options:
+            options["target"] = f"/run/secrets/{ident}"
+    elif kind == "ssh":
+        options = {"id": "default", **options}
+    elif not options.get("target"):
+        raise InvalidArgument(f"target is required for --mount=type={kind}")
+    if options.get("sharing", "shared") not in _SHARING:
+        raise InvalidArgument(f"invalid sharing value {options['sharing'][:40]!r}: it is {', '.join(_SHARING)}")
+    if target := options.get("target"):
+        options["target"] = posixpath.normpath(posixpath.join("/", working_dir, target))
+        if options["target"] == "/" or options["target"].split("/")[1] in ("proc", "sys"):
+            raise InvalidArgument(f"invalid mount target {options['target'][:200]!r}")
+    return options
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a step is given: a tree for each destination, and variables. ``content`` tells what went in, for the cache."""
+
+    trees: dict[str, int]
+    environment: list[str]
+
+
+async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
+    """What the result depends on: the mounts, and the files of those that bring any. A cache and a secret change nothing."""
+    total = hashlib.sha256()
+    for mount in wanted:
+        total.update(repr((mount.kind, sorted(mount.options.items()))).encode())
+        if mount.kind == "bind":
+            async with shop.source(mount.options.get("from", "")) as root:
+                with _found(mount):
+                    total.update((await in_thread(copying.digest, root, [mount.source])).encode())
+    return total.hexdigest() if wanted else ""
+
+
+@contextmanager
+def _found(mount: RunMount) -> Iterator[None]:
+    """What is not there is told by its name."""
+    try:
+        yield
+    except OSError as error:
+        name, reason = mount.options.get("source", "/")[:200], (error.strerror or "").lower()
+        raise InvalidArgument(f"failed to find {name!r} to mount: {reason}") from error
+
+
+@asynccontextmanager
+async def prepared(
+    shop: Workshop, wanted: list[RunMount], scripts: list[Document], secrets: Mapping[str, bytes]
+) -> AsyncIterator[Prepared]:
+    """The mounts, until the command has ended. Raises ``InvalidArgument``, ``NotFound`` for a secret or agent that is required."""
+    result = Prepared({}, [])
+    async with AsyncExitStack() as stack:
+        for mount in wanted:
+            if mount.kind == "bind":
+                root = await stack.enter_async_context(shop.source(mount.options.get("from", "")))
+                with _found(mount):
+                    if mount.flag("rw"):
+                        tree = await in_thread(_thrown_away, root, mount.source, shop.scratch)
+                    else:
+                        tree = await in_thread(_bound, root, mount.source)
+                result.trees[mount.target] = _closing(stack, tree)
+            elif mount.kind == "cache":
+                held, tree = await _cache(shop, mount)
+                stack.callback(held.close)
+                result.trees[mount.target] = _closing(stack, tree)
+            elif mount.kind == "ssh":
+                await _add_agent(stack, shop, mount, result)
+            elif mount.kind == "tmpfs":
+                result.trees[mount.target] = _closing(stack, _tmpfs(mount))
+            else:
+                _add_secret(stack, shop, mount, secrets, result)
+        for script in scripts:
+            tree = _file(stack, shop.private, script.text.encode("utf-8", "surrogateescape"), 0o755, 0, 0)
+            result.trees[f"{SCRIPTS}/{script.name}"] = _closing(stack, tree)
+        yield result
+
+
+def _closing(stack: AsyncExitStack, tree: int) -> int:
+    stack.callback(os.close, tree)
+    return tree
+
+
+def _add_secret(stack: AsyncExitStack, shop: Workshop, mount: RunMount, secrets: Mapping[str, bytes], result: Prepared) -> None:
+    ident = mount.options["id"]
+    if ident not in secrets:
+        if mount.flag("required"):
+            raise NotFound(f"secret {ident}: not found; give it with --secret id={ident}")
+        return
+    if name := mount.options.get("env"):
+        result.environment.append(f"{name}={secrets[ident].decode('utf-8', 'surrogateescape')}")
+    if mount.target:
+        owner = mount.number("uid", 0), mount.number("gid", 0)
+        tree = _file(stack, shop.private, secrets[ident], mount.number("mode", 0o400, 8), *owner)
+        result.trees[mount.target] = _closing(stack, tree)
+
+
+async def _add_agent(stack: AsyncExitStack, shop: Workshop, mount: RunMount, result: Prepared) -> None:
+    ident = mount.options["id"]
+    if ident not in shop.ssh:
+        if mount.flag("required"):
+            raise NotFound(f"ssh agent {ident}: not found; forward it with --ssh {ident}")
+        return
+    agent = await stack.enter_async_context(agents.opened(shop.ssh[ident], shop.private))
+    owner = mount.number("uid", 0), mount.number("gid", 0)
+    socket = await stack.enter_async_context(agents.forwarded(agent, shop.private, mount.number("mode", 0o600, 8), owner))
+    others = sum(target.startswith(_AGENT) for target in result.trees)
+    target = mount.target or f"{_AGENT}{others}"
+    result.trees[target] = _closing(
+        stack, mounts.open_tree(mounts.AT_FDCWD, str(socket), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC)
+    )
+    if not any(entry.startswith("SSH_AUTH_SOCK=") for entry in result.environment):
+        result.environment.append(f"SSH_AUTH_SOCK={target}")
+
+
+def _file(stack: AsyncExitStack, folder: Path, data: bytes, mode: int, uid: int, gid: int) -> int:
+    """A mount of a file that is gone with the step."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / os.urandom(8).hex()
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    stack.callback(path.unlink)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fchown(fd, uid, gid)
+        os.fchmod(fd, mode)
+        return _read_only(mounts.open_tree(mounts.AT_FDCWD, str(path), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC))
+    finally:
+        os.close(fd)
+
+
+def _read_only(tree: int) -> int:
+    mounts.mount_setattr(tree, set=mounts.MOUNT_ATTR_RDONLY)
+    return tree
+
+
+def _bound(root: int, path: bytes) -> int:
+    """A mount of a part of the context or of an image, found without leaving its root."""
+    found = open_in_root(root, path or b".", os.O_PATH)
+    try:
+        try:
+            tree = mounts.open_tree(found, "", mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH)
+        except OSError:
+            # an image's root is mounted nowhere
+            tree = on_own_thread(lambda: subtree(root, found))
+        return _read_only(tree)
+    finally:
+        os.close(found)
+
+
+def _thrown_away(root: int, path: bytes, scratch: Path) -> int:
+    """As ``_bound``, and writable: what is written lies in a folder of the build's own. Blocking."""
+    folder = scratch / f"written-{os.urandom(8).hex()}"
+    upper, work = folder / "upper", folder / "work"
+    for made in (folder, upper, work):
+        made.mkdir()
+    status = os.fstat(root)
+    os.chown(upper, status.st_uid, status.st_gid)
+    upper.chmod(stat.S_IMODE(status.st_mode))
+    try:
+        lower = mounts.open_tree(root, "", mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_EMPTY_PATH)
+    except OSError:
+        # an image's root is mounted nowhere
+        lower = os.dup(root)
+    try:
+        return on_own_thread(lambda: overlay.subtree_over(lower, path, (os.fspath(upper), os.fspath(work))))
+    finally:
+        os.close(lower)
+
+
+async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
+    """A folder that outlives the build, held as it is to be shared; a new one begins with what ``from`` and ``source`` name."""
+    if "from" not in mount.options:
+        return await in_thread(_cache_folder, shop.caches, mount, None)
+    async with shop.source(mount.options["from"]) as root:
+        with _found(mount):
+            return await in_thread(_cache_folder, shop.caches, mount, root)
+
+
+def _cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitStack, int]:
+    """Blocking: ``locked`` waits for whoever has it."""
+    ident = mount.options.get("id") or mount.target
+    if base is not None:
+        ident += "\0" + copying.digest(base, [mount.source])
+    sharing = mount.options.get("sharing", "shared")
+    name = hashlib.sha256(ident.encode("utf-8", "surrogateescape")).hexdigest()
+    held = ExitStack()
+    number = 0
+    while True:
+        place = folder / (name if number == 0 else f"{name}-{number}")
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            how = fcntl.LOCK_SH if sharing == "shared" else fcntl.LOCK_EX
+            fcntl.flock(lock, how | (fcntl.LOCK_NB if sharing == "private" else 0))
+        except BlockingIOError:
+            os.close(lock)
+            number += 1
+            continue
+        held.callback(os.close, lock)
+        break
+    content = place / "content"
+    try:
+        if not content.exists():
+            _fill(content, mount, base)
+        tree = mounts.open_tree(mounts.AT_FDCWD, str(content), mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC)
+    except BaseException:
+        held.close()
+        raise
+    return held, tree if mount.flag("rw", "true") else _read_only(tree)
+
+
+def _fill(content: Path, mount: RunMount, base: int | None) -> None:
+    """It appears whole, and of two that are made at the same time one is used."""
+    new = content.with_name(f"new-{os.urandom(8).hex()}")
+    new.mkdir()
+    try:
+        if base is not None:
+            with trees.closing(os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as target:
+                copying.copy(base, [mount.source], target, b"/", copying.Attributes())
+        os.chown(new, mount.number("uid", 0), mount.number("gid", 0))
+        new.chmod(mount.number("mode", 0o755, 8))
+        new.rename(content)
+    except BaseException as error:
+        trees.remove(new)
+        if not (isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)):
+            raise
+
+
+def _tmpfs(mount: RunMount) -> int:
+    text = mount.options.get("size", "").lower()
+    number, unit = text.rstrip("bkmg"), text[len(text.rstrip("bkmg")) :]
+    if text and (not number.isdecimal() or unit.removesuffix("b") not in _UNITS):
+        raise InvalidArgument(f"invalid size {text[:40]!r} of a tmpfs mount")
+    context = mounts.fsopen("tmpfs")
+    try:
+        if text:
+            mounts.fsconfig_string(context, "size", str(int(number) * _UNITS[unit.removesuffix("b")]))
+        mounts.fsconfig_create(context)
+        return mounts.fsmount(context, attributes=mounts.MOUNT_ATTR_NOSUID | mounts.MOUNT_ATTR_NODEV)
+    finally:
+        os.close(context)

@@ -1,0 +1,306 @@
+"""COPY and ADD: where their files come from, and the layer that is made of them.
+
+https://docs.docker.com/reference/dockerfile/#copy and #add.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+from moby_tui.engine.archive import tar
+from moby_tui.engine.archive.compression import decompress
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.builder import git
+from moby_tui.engine.resources.builder.dockerfile import arguments, modes
+from moby_tui.engine.resources.builder.dockerfile.parser import Instruction
+from moby_tui.engine.resources.builder.execution import agents, copying
+from moby_tui.engine.resources.builder.execution.brought import Brought
+from moby_tui.engine.resources.builder.graph.workshop import Workshop
+from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.images.unpack.apply import apply
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.patterns import Ignore
+
+_CHUNK = 1 << 20
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_IDS = re.compile(r"(\d{1,10})(?::(\d{1,10}))?")
+#: The flags that what is made depends on; those of its owner and mode are told apart.
+_TOLD = ("chown", "chmod", "parents", "link", "unpack", "keep-git-dir")
+
+
+class Source(Protocol):
+    """Files to be copied; ``count`` is how many were named."""
+
+    @property
+    def count(self) -> int: ...
+
+    def digest(self) -> str:
+        """Of all that a copy is made of. Blocking."""
+        ...
+
+    def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
+        """Into a root file system. Blocking."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Of the context, a stage, an image or a repository."""
+
+    root: int
+    paths: list[bytes]
+    exclude: Ignore = copying.NOTHING
+
+    @property
+    def count(self) -> int:
+        return len(self.paths)
+
+    def digest(self) -> str:
+        return copying.digest(self.root, self.paths, self.exclude)
+
+    def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
+        if self.paths:
+            copying.copy(self.root, self.paths, root, target, attributes, self.exclude)
+
+
+@dataclass(frozen=True)
+class _WithParents:
+    """Files whose folders are kept: ``above`` has for each path those that are."""
+
+    root: int
+    above: dict[bytes, bytes]
+    exclude: Ignore
+
+    @property
+    def count(self) -> int:
+        return len(self.above)
+
+    def digest(self) -> str:
+        content = copying.digest(self.root, [*self.above], self.exclude)
+        return hashlib.sha256(content.encode() + b"\0".join(self.above.values())).hexdigest()
+
+    def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
+        for path, above in self.above.items():
+            parts = (target.rstrip(b"/"), above, self._own_name(path))
+            folder = b"/".join(part for part in parts if part)
+            copying.copy(self.root, [path], root, folder + b"/", attributes, self.exclude)
+
+    def _own_name(self, path: bytes) -> bytes:
+        """A directory is copied with its name, too; nothing for a file."""
+        with trees.closing(open_in_root(self.root, path or b".", os.O_PATH)) as found:
+            return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(found).st_mode) else b""
+
+
+@dataclass(frozen=True)
+class _Archives:
+    """What ADD unpacks rather than copy."""
+
+    root: int
+    paths: list[bytes]
+
+    @property
+    def count(self) -> int:
+        return len(self.paths)
+
+    def digest(self) -> str:
+        return copying.digest(self.root, self.paths)
+
+    def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
+        """Raises ``InvalidArgument`` for an archive that would reach outside. Owners and modes are those in the archive."""
+        for path in self.paths:
+            with (
+                copying.told("ADD", target),
+                trees.closing(copying.make_directory(root, target, copying.Attributes())) as folder,
+                _opened(self.root, path) as file,
+            ):
+                apply(decompress(iter(lambda file=file: file.read(_CHUNK), b"")), folder)  # type: ignore[misc]
+
+
+@dataclass
+class Transfer:
+    """One instruction. ``expand`` replaces the variables of a word, ``expand_text`` those of a here-document."""
+
+    shop: Workshop
+    image: BuiltImage
+    instruction: Instruction
+    expand: Callable[[str], str]
+    expand_text: Callable[[str], str]
+    _flags: dict[str, str] = field(default_factory=dict)
+
+    async def carry_out(self) -> BuiltImage:
+        """Raises ``InvalidArgument``, and for what ADD fetches ``Unavailable`` and ``MobyError``."""
+        name = self.instruction.name
+        self._flags = {key: self.expand(value) for key, value in self.instruction.flags.items()}
+        *words, destination = self._words()
+        async with AsyncExitStack() as stack:
+            sources = await self._sources(stack, words)
+            many = len(words) > 1 or sum(source.count for source in sources) > 1
+            target = self._target(destination, many=many)
+            digests = [await in_thread(source.digest) for source in sources if source.count]
+            digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+            copy = await self._copy(sources, target)
+            shown = "".join(f"--{key}={self._flags[key]} " for key in _TOLD if key in self._flags)
+            created_by = f"/bin/sh -c #(nop) {name} {shown}{'multi' if many else 'file'}:{digest} in {os.fsdecode(target)} "
+
+            async def produce() -> Layer | None:
+                if self._flags.get("link") != "true":
+                    return await self.shop.layering.change(self.image, copy)
+                return await self.shop.apart(created_by, copy, digest)
+
+            return await self.shop.advance(self.image, created_by, produce=produce, content=digest)
+
+    # Words
+
+    def _words(self) -> list[str]:
+        instruction = self.instruction
+        items = arguments.listed(instruction.value)
+        markers = {document.marker for document in instruction.documents}
+        given = instruction.value.split() if items is None else items
+        if len(given) < 2:
+            raise InvalidArgument(
+                f"{instruction.name} requires at least two arguments, but only one was provided. "
+                "Destination could not be determined."
+            )
+        if given[-1] in markers:
+            raise InvalidArgument(f"{instruction.name} cannot have a here-document as its destination")
+        return [word if word in markers else self.expand(word) for word in given]
+
+    def _target(self, text: str, *, many: bool) -> bytes:
+        folder = text.endswith("/") or posixpath.basename(text) in (".", "..")
+        if many and not folder:
+            raise InvalidArgument(
+                f"When using {self.instruction.name} with more than one source file, the destination must be a directory "
+                "and end with a /"
+            )
+        path = posixpath.normpath(posixpath.join("/", self.image.execution.working_dir, text))
+        path = "/" + path.lstrip("/")
+        return os.fsencode(path + "/" if folder and path != "/" else path)
+
+    # Sources
+
+    async def _sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
+        brought = Brought(self.shop.scratch)
+        for document in self.instruction.documents:
+            text = self.expand_text(document.text) if document.expands else document.text
+            brought.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
+        adds = self.instruction.name == "ADD"
+        repositories = [word for word in words if adds and _is_repository(word) and word not in brought.names]
+        urls = [word for word in words if adds and _is_url(word) and word not in repositories]
+        checksum = self._flags.get("checksum", "")
+        if checksum and len(words) + len(repositories) + len(urls) != 2:
+            raise InvalidArgument("checksum can't be specified for anything but one HTTP or Git source")
+        for url in urls:
+            await brought.fetch(url, checksum, to_folder=self.instruction.value.endswith("/"))
+        found: list[Source] = []
+        found += self._unpacked(stack, brought) if self._flags.get("unpack") == "true" else [brought]
+        for repository in repositories:
+            found.append(await self._repository(stack, repository, checksum))
+        own = [word for word in words if word not in brought.names and word not in repositories]
+        return [*await self._own(stack, own), *found]
+
+    async def _own(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
+        """What lies in the context, or in what ``--from`` names."""
+        if not words:
+            return []
+        origin = self._flags.get("from", "")
+        root = await stack.enter_async_context(self.shop.source(origin))
+        exclude = Ignore("\n".join(map(self.expand, self.instruction.repeated.get("exclude", ()))))
+        if self._flags.get("parents") == "true":
+            above = await in_thread(copying.parents, root, words, context=not origin)
+            kept = {path: folders for path, folders in above.items() if not exclude.excludes(os.fsdecode(path))}
+            return [_WithParents(root, kept, exclude)]
+        paths = await in_thread(copying.select, root, words, context=not origin)
+        paths = [path for path in paths if not exclude.excludes(os.fsdecode(path))]
+        unpacks = self.instruction.name == "ADD" and self._flags.get("unpack") != "false"
+        archives = await in_thread(_archives, root, paths) if unpacks else []
+        return [_Files(root, [path for path in paths if path not in archives], exclude), _Archives(root, archives)]
+
+    def _unpacked(self, stack: AsyncExitStack, brought: Brought) -> list[Source]:
+        """Those of the fetched files that are archives, and the others."""
+        if not brought.paths:
+            return []
+        root = brought.open()
+        stack.callback(os.close, root)
+        archives = _archives(root, brought.paths)
+        return [_Files(root, [path for path in brought.paths if path not in archives]), _Archives(root, archives)]
+
+    async def _repository(self, stack: AsyncExitStack, word: str, checksum: str) -> Source:
+        if checksum and not _COMMIT.fullmatch(checksum):
+            raise InvalidArgument(f"invalid checksum {checksum[:80]!r}: of a repository it is a commit id")
+        remote = git.parse(word)
+        agent = ""
+        if "default" in self.shop.ssh and not remote.url.startswith(("http", "git:")):
+            agent = await stack.enter_async_context(agents.opened(self.shop.ssh["default"], self.shop.private))
+        checkout = await stack.enter_async_context(
+            git.checkout(
+                remote,
+                self.shop.scratch,
+                secrets=self.shop.secrets,
+                agent=agent,
+                keep_git_dir=self._flags.get("keep-git-dir") == "true",
+            )
+        )
+        if not checkout.commit.startswith(checksum):
+            raise MobyError(f"expected checksum to match {checksum}, got {checkout.commit}")
+        return _Files(checkout.root, [b""])
+
+    # The copy
+
+    async def _copy(self, sources: list[Source], target: bytes) -> Callable[[int], None]:
+        """What puts the files into a root file system. A layer of its own knows no names: there the image's are looked up first."""
+        mode = modes.read(self._flags["chmod"]) if "chmod" in self._flags else None
+        chown = self._flags.get("chown", "")
+        ids = _IDS.fullmatch(chown)
+        owner = (int(ids[1]), int(ids[2] or ids[1])) if ids else None if chown else (0, 0)
+        if owner is None and self._flags.get("link") == "true":
+            async with self.shop.layering.mounted(self.image) as root:
+                owner = await in_thread(self.shop.steps.owner, root, chown)
+            self._flags["chown"] = f"{owner[0]}:{owner[1]}"
+
+        def copy(root: int) -> None:
+            attributes = copying.Attributes(*(owner or self.shop.steps.owner(root, chown)), mode)
+            for source in sources:
+                source.copy(root, target, attributes)
+
+        return copy
+
+
+def _is_url(word: str) -> bool:
+    return word.lower().startswith(("http://", "https://"))
+
+
+def _is_repository(word: str) -> bool:
+    """A word like ``github.com/owner/name`` may as well be a path of the context."""
+    return not word.startswith("github.com/") and git.is_repository(word)
+
+
+def _archives(root: int, paths: list[bytes]) -> list[bytes]:
+    """Those that are archives. Blocking."""
+    found = []
+    for path in paths:
+        with suppress(IsADirectoryError), _opened(root, path) as file:
+            if _is_archive(file.read(_CHUNK)):
+                found.append(path)
+    return found
+
+
+def _opened(root: int, path: bytes) -> BinaryIO:
+    return os.fdopen(open_in_root(root, path or b".", os.O_RDONLY | os.O_NONBLOCK), "rb")
+
+
+def _is_archive(head: bytes) -> bool:
+    """Whether the beginning of a file is that of a tar, compressed or not."""
+    try:
+        return next(iter(tar.Reader(decompress([head]))), None) is not None
+    except InvalidArgument:
+        return False

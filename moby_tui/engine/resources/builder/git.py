@@ -1,0 +1,274 @@
+"""Repositories: as a build's context, and what ADD takes from one. The installed git(1) fetches them.
+
+``parse`` reads ``https://host/path.git#ref:folder``, ``ssh://``, ``git://``, ``git@host:path`` and ``github.com/owner/name``;
+``is_repository`` tells whether a text is one of these. ``checkout`` fetches the one commit that is wanted, with its submodules, and
+gives a descriptor of the folder and the commit's id::
+
+    remote = git.parse("https://example.org/project.git#v1:src")
+    async with git.checkout(remote, scratch, secrets=shop.secrets) as tree:
+        copying.digest(tree.root, [b""])
+        tree.commit
+
+A repository is hostile: no hook, template, filter or configuration of a user is run, no program is asked for a password, no
+protocol but those above is spoken (also not by a submodule: CVE-2017-1000117, CVE-2022-39253), and no part of the address is ever read as an
+option.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from moby_tui.engine.archive import limits
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.images.store import staging
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument, MobyError, Unavailable
+
+_SCHEMES = ("https", "http", "git", "ssh")
+_SCP = re.compile(r"([A-Za-z0-9_.+-]+@[A-Za-z0-9_.\[\]:-]*[A-Za-z0-9_.\]]):(?!//)(.+)")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+#: What git(1) itself forbids in the name of a ref (git-check-ref-format(1)), and what it would read as an option or a range.
+_BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/+]|[/.]$|\.lock$")
+#: The secret whose value is the token for a repository over https; that of one host alone has the host's name after a dot.
+TOKEN = "GIT_AUTH_TOKEN"
+#: Seconds with less than a kilobyte in each, after which a server counts as gone.
+_PATIENCE = 30
+_PASSED = ("PATH", "LANG", "LC_ALL", *(f"{name}_PROXY" for name in ("HTTP", "HTTPS", "NO", "ALL")))
+_SETTINGS = {
+    "advice.detachedHead": "false",
+    "core.askPass": "true",
+    "core.fsmonitor": "false",
+    "core.hooksPath": "/dev/null",
+    "credential.helper": "",
+    "fetch.fsckObjects": "true",
+    "gc.auto": "0",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": str(_PATIENCE),
+    "init.defaultBranch": "main",
+    "maintenance.auto": "false",
+    "transfer.fsckObjects": "true",
+}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A repository; an empty ``ref`` is its default branch. ``folder`` is the part of it that is wanted."""
+
+    url: str
+    ref: str = ""
+    folder: str = ""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """``root`` is a descriptor of the wanted folder, ``commit`` the id of what was checked out."""
+
+    root: int
+    commit: str
+
+
+def is_repository(text: str) -> bool:
+    """Whether an address is one of a repository. One of http(s) is only where its path ends in ``.git``."""
+    address = text.partition("#")[0]
+    if address.startswith(("http://", "https://")):
+        return urlsplit(address).path.endswith(".git")
+    return address.startswith(("git://", "ssh://", "github.com/")) or _SCP.fullmatch(address) is not None
+
+
+def parse(text: str) -> Remote:
+    """Raises ``InvalidArgument``."""
+    address, _, fragment = text.partition("#")
+    ref, _, folder = fragment.partition(":")
+    if any(ord(letter) < 0x21 or ord(letter) == 0x7F for letter in address):
+        raise InvalidArgument(f"invalid address of a repository {text[:200]!r}: it has a blank or control character")
+    if address.startswith("github.com/"):
+        address = f"https://{address}"
+    if "://" in address:
+        parts = urlsplit(address)
+        if parts.scheme not in _SCHEMES or not parts.hostname or parts.hostname.startswith("-") or parts.netloc.startswith("-"):
+            raise InvalidArgument(f"invalid address of a repository {text[:200]!r}: write it as https://host/path.git#ref:folder")
+    elif match := _SCP.fullmatch(address):
+        if match[1].startswith("-") or match[2].startswith("-"):
+            raise InvalidArgument(f"invalid address of a repository {text[:200]!r}")
+        address = f"ssh://{match[1]}/{match[2].lstrip('/')}" if match[2].startswith("/") else address
+    else:
+        raise InvalidArgument(f"{text[:200]!r} is no address of a repository: write it as https://host/path.git#ref:folder")
+    if ref and _BAD_REF.search(ref):
+        raise InvalidArgument(f"invalid ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
+    if "\0" in folder:
+        raise InvalidArgument("invalid folder of a repository: it has a null byte")
+    return Remote(address, ref, folder.strip("/"))
+
+
+@asynccontextmanager
+async def checkout(
+    remote: Remote, scratch: Path, *, secrets: Mapping[str, bytes] | None = None, agent: str = "", keep_git_dir: bool = False
+) -> AsyncIterator[Checkout]:
+    """The files of one commit, in a folder of ``scratch`` that is gone with the block.
+
+    ``agent`` is the socket of an ssh agent for ssh. Raises ``InvalidArgument`` where the repository has no such ref or folder,
+    ``Unavailable`` where it cannot be fetched, ``MobyError`` where git is not installed. A caller that is cancelled ends git.
+    """
+    folder = scratch / f"git-{os.urandom(8).hex()}"
+    await in_thread(folder.mkdir)
+    try:
+        git = _Git(folder, remote, secrets or {}, agent)
+        commit = await git.fetch()
+        if not keep_git_dir:
+            await in_thread(_without_git_dirs, folder)
+        try:
+            with trees.closing(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
+                root = open_in_root(top, remote.folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise InvalidArgument(
+                f"{remote.url[:200]} has no folder {remote.folder[:200]!r} at {remote.ref or 'HEAD'}"
+            ) from error
+        with trees.closing(root):
+            yield Checkout(root, commit)
+    finally:
+        await in_thread(staging.delete, folder)
+
+
+def _without_git_dirs(folder: Path) -> None:
+    """The repository itself, and the notes in submodules of where theirs is."""
+    staging.delete(folder / ".git")
+    for top, directories, names, fd in os.fwalk(folder, follow_symlinks=False):
+        del top, directories
+        if ".git" in names:
+            os.unlink(".git", dir_fd=fd)
+
+
+class _Git:
+    def __init__(self, folder: Path, remote: Remote, secrets: Mapping[str, bytes], agent: str) -> None:
+        self._folder = folder
+        self._remote = remote
+        self._environment = _environment(remote, secrets, agent)
+
+    async def fetch(self) -> str:
+        remote, ref = self._remote, self._remote.ref or "HEAD"
+        await self._run("init", "--quiet", "--template=", ".")
+        await self._run("remote", "add", "origin", remote.url)
+        if not _COMMIT.fullmatch(ref):
+            await self._fetch(ref)
+            found = "FETCH_HEAD"
+        else:
+            found = ref
+            try:
+                await self._run("fetch", "--quiet", "--no-tags", "--depth=1", "origin", ref)
+            except MobyError:
+                # a server need not give what no ref names: then all that it does name is fetched
+                await self._told(ref, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
+        await self._told(ref, "checkout", "--quiet", "--detach", found, "--")
+        if (self._folder / ".gitmodules").is_file():
+            await self._told(ref, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--checkout")
+        return (await self._run("rev-parse", "--verify", "HEAD")).strip()
+
+    async def _fetch(self, ref: str) -> None:
+        try:
+            await self._run("fetch", "--quiet", "--no-tags", "--depth=1", "origin", ref)
+        except MobyError as error:
+            if "shallow" not in error.message:
+                raise self._because(ref, error) from error
+            # plain files behind a web server (gitprotocol-http(5), "dumb") cannot be fetched in part
+            await self._told(ref, "fetch", "--quiet", "--no-tags", "origin", ref)
+
+    async def _told(self, ref: str, *arguments: str) -> None:
+        try:
+            await self._run(*arguments)
+        except MobyError as error:
+            raise self._because(ref, error) from error
+
+    def _because(self, ref: str, error: MobyError) -> MobyError:
+        text = error.message
+        where = self._shown()
+        if any(said in text for said in ("couldn't find remote ref", "not our ref", "not a tree", "did not match any")):
+            return InvalidArgument(f"{where} has no ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
+        if "transport" in text and "not allowed" in text:
+            return InvalidArgument(f"{where} has a submodule of a kind that is not fetched: {text}")
+        return Unavailable(f"{where} cannot be fetched: {text}; check the address, and who may read it")
+
+    def _shown(self) -> str:
+        """Without what may be a password."""
+        return re.sub(r"://[^/@]*@", "://", self._remote.url)[:200]
+
+    async def _run(self, *arguments: str) -> str:
+        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "git",
+                *settings,
+                *arguments,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                umask=0o022,
+            )
+        except FileNotFoundError:
+            raise MobyError("git is not installed on the engine's machine: install it, or fetch the repository by hand") from None
+        try:
+            out, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    # git's own children too
+                    os.killpg(process.pid, signal.SIGKILL)
+                await asyncio.shield(process.wait())
+        if process.returncode:
+            raise MobyError(_summary(errors.decode("utf-8", "replace")))
+        return out.decode("ascii", "replace")
+
+
+def _summary(errors: str) -> str:
+    """What git says went wrong, on one line."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    told = [line.partition(": ")[2] for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
+    return "; ".join(dict.fromkeys(told or lines[-1:]))[:500] or "git failed"
+
+
+def _environment(remote: Remote, secrets: Mapping[str, bytes], agent: str) -> dict[str, str]:
+    """Nothing of the caller's but the way to the network; the token is not on a command line, where others could read it."""
+    given = {name: os.environ[name] for spelled in _PASSED for name in (spelled, spelled.lower()) if name in os.environ}
+    batch = f"-o BatchMode=yes -o ConnectTimeout={_PATIENCE}"
+    found = given | {
+        "HOME": "/nonexistent",
+        "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES),
+        "GIT_ASKPASS": "true",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_HTTP_LOW_SPEED_LIMIT": str(limits.value(limits.LEAST_RATE)),
+        "GIT_HTTP_LOW_SPEED_TIME": str(limits.value(limits.PATIENCE)),
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "GIT_PROTOCOL_FROM_USER": "0",
+        "GIT_SSH_COMMAND": f"ssh {batch}",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+    if agent:
+        found["SSH_AUTH_SOCK"] = agent
+    token = secrets.get(f"{TOKEN}.{remote.host}") or secrets.get(TOKEN)
+    if token and remote.url.startswith("https://"):
+        value = base64.b64encode(b"x-access-token:" + token.strip()).decode()
+        host = urlsplit(remote.url).netloc.rpartition("@")[2]
+        found |= {
+            "GIT_CONFIG_COUNT": "1",
+            # for this host alone: a submodule, or a server that redirects, is not told it
+            "GIT_CONFIG_KEY_0": f"http.https://{host}/.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: basic {value}",
+        }
+    return found

@@ -1,0 +1,113 @@
+"""The build cache: what an instruction made of which image, as small files ``cache/build/<key>``.
+
+A key tells of what was put in and how (``BuiltImage.chain``), so that it is the same on any machine. The files hold configurations; the
+layers they name are kept for as long as they do (``pruning.held``). An entry whose layers are gone is forgotten when it is met.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.images.snapshots.layers import LayerStore
+from moby_tui.engine.resources.images.store.content import ContentStore
+from moby_tui.engine.store.disk import refusals_told
+from moby_tui.schema.base import decode, encode
+
+#: With more entries than this the oldest half goes.
+_MOST_ENTRIES = 2000
+
+
+class Elsewhere(Protocol):
+    """A cache that was made by another engine."""
+
+    async def find(self, key: str) -> BuiltImage | None:
+        """What it has, its layers brought here."""
+        ...
+
+
+class BuildCache:
+    """Safe in any number of processes: an entry appears by rename, and any of two equal ones is good.
+
+    What comes from ``others`` is used and not kept, and neither is what is made on top of it: who reads it trusts them, the next need not.
+    """
+
+    def __init__(self, folder: Path, layers: LayerStore, content: ContentStore, others: Iterable[Elsewhere] = ()) -> None:
+        self._folder = folder
+        self._layers = layers
+        self._content = content
+        self.others = list(others)
+        #: each step that was looked up or made, in this build
+        self.trail: dict[str, BuiltImage] = {}
+        self._borrowed: set[str] = set()
+
+    @staticmethod
+    def key(parent: str, created_by: str, content: str) -> str:
+        """``content`` is the digest of the files that go in, where there are any."""
+        return hashlib.sha256("\0".join((parent, created_by, content)).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def alone(self) -> BuildCache:
+        """The same without the others."""
+        return BuildCache(self._folder, self._layers, self._content)
+
+    async def find(self, key: str) -> BuiltImage | None:
+        image = self._own(key)
+        if image is None:
+            for other in self.others:
+                if (image := await other.find(key)) is not None:
+                    self._borrowed.add(key)
+                    break
+        if image is not None:
+            self.trail[key] = image
+        return image
+
+    def _own(self, key: str) -> BuiltImage | None:
+        file = self._folder / key
+        try:
+            image = decode(file.read_bytes(), BuiltImage)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError:
+            image = None
+        if image is None or not self.is_whole(image):
+            file.unlink(missing_ok=True)
+            return None
+        with suppress(FileNotFoundError):
+            os.utime(file)
+        return image
+
+    def put(self, key: str, image: BuiltImage, parent: str) -> None:
+        """``parent`` is the key of what it was made on top of."""
+        self.trail[key] = image
+        if parent in self._borrowed:
+            self._borrowed.add(key)
+            return
+        with refusals_told():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new = self._folder / f"{key}.{os.getpid()}"
+            new.write_bytes(encode(image))
+            new.rename(self._folder / key)
+        self._limit()
+
+    def is_whole(self, image: BuiltImage) -> bool:
+        return all(map(self._layers.has, image.config.rootfs.diff_ids)) and all(
+            self._content.has(blob.digest) for blob in image.blobs
+        )
+
+    def _limit(self) -> None:
+        names = os.listdir(self._folder)
+        if len(names) <= _MOST_ENTRIES:
+            return
+        ages: list[tuple[float, Path]] = []
+        for name in names:
+            with suppress(FileNotFoundError):
+                ages.append(((self._folder / name).stat().st_mtime, self._folder / name))
+        for _, file in sorted(ages)[: len(ages) // 2]:
+            file.unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""``--cache-from``: caches of other engines, found and made ready to be asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from moby_tui.engine.resources.builder.graph import travelling
+from moby_tui.engine.resources.builder.graph.cache import Elsewhere
+from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.narration import Narration
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.progress import Report
+from moby_tui.engine.resources.images.snapshots.layers import LayerStore
+from moby_tui.engine.resources.images.store import staging
+from moby_tui.engine.resources.images.store.content import ContentStore, Ingest
+from moby_tui.engine.resources.images.transfer.load import Archive
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import MobyError, NotFound
+from moby_tui.reference import Reference, parse
+from moby_tui.schema.image import Progress, RegistryAuth
+
+#: The stores that an import works with: images, blobs, layers, and the folder of half-made things.
+Stores = tuple[ImageManager, ContentStore, LayerStore, Path]
+
+
+async def import_caches(
+    names: list[str],
+    archives: list[Archive],
+    is_whole: Callable[[BuiltImage], bool],
+    stores: Stores,
+    auth: Callable[[str], RegistryAuth | None],
+    narration: Narration,
+) -> list[Elsewhere]:
+    """One that cannot be had is told of and left out: the build goes on without it."""
+    found: list[Elsewhere] = []
+    for archive in archives:
+        steps = await in_thread(travelling.from_archive, archive)
+        fetch = partial(travelling.from_members, archive, layers=stores[2], content=stores[1])
+        found.append(travelling.Travelled(steps, fetch, is_whole))
+    for name in names:
+        try:
+            with narration.step(f"importing cache manifest from {name}"):
+                found.append(await _named(parse(name).tagged(), is_whole, stores, auth(name)))
+        except MobyError as error:
+            narration.say(Progress(stream=f"[Warning] no cache from {name}: {error.message}\n"))
+    return found
+
+
+async def _named(
+    reference: Reference, is_whole: Callable[[BuiltImage], bool], stores: Stores, auth: RegistryAuth | None
+) -> Elsewhere:
+    """Of an image that is here, where it tells of its steps; or of a registry."""
+    images, content, layers, folder = stores
+
+    async def admit(digests: list[str]) -> None:
+        """The policy has been asked whether a cache is let in at all."""
+
+    async def fetch(image: BuiltImage) -> None:
+        from moby_tui.engine.resources.images.transfer.pull import Pull
+
+        async with Mirrors(reference, auth) as registry:
+            pull = Pull(reference, registry, content, layers, folder, Report(), admit)
+            await pull.fetch_layers(image.blobs, image.config.rootfs.diff_ids)
+
+    from moby_tui.engine.resources.images.registry.registry import Mirrors
+
+    try:
+        steps = await in_thread(travelling.from_content, content, images.record(reference.familiar).manifest)
+        if steps:
+            return travelling.Travelled(steps, fetch, is_whole)
+    except NotFound:
+        pass
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(Mirrors(reference, auth))
+        place = await stack.enter_async_context(staging.claim(folder, f"cache-{os.urandom(8).hex()}"))
+        steps = await travelling.from_registry(registry, reference.digest or reference.tag, lambda: Ingest(place / "steps"))
+    return travelling.Travelled(steps, fetch, is_whole)

@@ -1,0 +1,304 @@
+"""A whole Dockerfile: what stands before the first stage, the stages in their order, the one that is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.builder.checks import directive, writing
+from moby_tui.engine.resources.builder.checks.finding import Finding
+from moby_tui.engine.resources.builder.checks.scope import Scopes
+from moby_tui.engine.resources.builder.dockerfile import shell_words
+from moby_tui.engine.resources.builder.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
+from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
+from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, find, needed, sources
+from moby_tui.engine.resources.builder.graph.workshop import Workshop
+from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.step import StepFailed
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.store.content import digest_of
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.patterns import Ignore
+from moby_tui.schema import oci
+from moby_tui.schema.base import decode, encode
+
+if TYPE_CHECKING:
+    from moby_tui.schema.build import BuildOptions
+
+#: The instructions that are steps where a build is told live; the others take no time.
+_TOLD = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
+#: Build arguments that need not be consumed: they are for the builder itself.
+UNTOLD = PROXIES | {
+    "SOURCE_DATE_EPOCH",
+    "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+    "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_SYNTAX",
+    directive.ARGUMENT,
+}
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+
+
+class Build:
+    """Parsed and checked as far as that goes without carrying anything out."""
+
+    def __init__(self, text: bytes, request: BuildOptions) -> None:
+        """Raises ``InvalidArgument`` with the line that is wrong."""
+        self.dockerfile = parse(text)
+        self._request = request
+        self._before: list[Instruction] = []
+        self._stages: list[list[Instruction]] = []
+        for instruction in self.dockerfile.instructions:
+            if instruction.name == "FROM":
+                self._stages.append([instruction])
+            elif self._stages:
+                self._stages[-1].append(instruction)
+            elif instruction.name == "ARG":
+                self._before.append(instruction)
+            else:
+                raise wrong(instruction.line, "no build stage in current context; begin with FROM")
+        if not self._stages:
+            raise InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
+        self._names = [_stage_name(stage[0]) for stage in self._stages]
+        _check_numbers(self._stages)
+        #: also those after the target
+        self._written = self._stages
+        self._stages = self._stages[: self._wanted() + 1]
+        self.checks = directive.read(request.build_args.get(directive.ARGUMENT, self.dockerfile.check))
+        self._consumed: set[str] = set()
+        #: the number of each stage's first step, and of all steps
+        self._starts: dict[int, int] = {}
+        self._total = 0
+        self._made: dict[int, Stage] = {}
+        self._turns: dict[int, Turn] = {}
+
+    def _wanted(self) -> int:
+        target = self._request.target
+        if not target:
+            return len(self._stages) - 1
+        if target.lower() in self._names:
+            return self._names.index(target.lower())
+        if target.isdecimal() and int(target) < len(self._stages):
+            return int(target)
+        raise InvalidArgument(
+            f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
+        )
+
+    def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
+        """What is not wrong, and yet better otherwise. ``environment`` tells the variables of an image that is here."""
+        escape = self.dockerfile.escape
+        scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
+        found = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
+        return sorted(filter(self.checks.counts, found))
+
+    async def run(self, shop: Workshop) -> BuiltImage:
+        """Raises what an instruction can fail with, told with its line."""
+        outer = self._outer_arguments(shop.escape, shop.platform)
+        target = len(self._stages) - 1
+        # what a named context stands for is not made
+        self._names = ["" if name and shop.named.find(name) else name for name in self._names]
+        wanted = needed(self._names, self._stages, target, outer, shop.escape)
+        self._count(wanted)
+        for number, instruction in enumerate(self._before, 1):
+            self._announce(shop, number, instruction.text)
+        await self._run_stages(shop, wanted, outer)
+        stage = self._made[target]
+        if labels := sorted(self._request.labels.items()):
+            self._announce(shop, self._total, "LABEL " + " ".join(f"{key}={value}" for key, value in labels))
+            await stage.label(labels)
+        if unused := sorted(self._request.build_args.keys() - self._consumed - UNTOLD):
+            shop.say(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
+        return stage.image
+
+    async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
+        """All at once, each waiting for what it needs; told in their order. Raises what the first that fails does."""
+
+        async def make(number: int) -> BuiltImage:
+            turn = self._turns.setdefault(number, Turn(shop.report))
+            if number not in wanted or shop.report.live:
+                # a trigger of an image wants it; or each line tells where it belongs
+                turn.open()
+            anew = shop.anew or (self._names[number] or str(number)) in map(str.lower, self._request.no_cache_filter)
+            own = replace(shop, report=shop.report.of(turn), stages=stages, position=number, anew=anew)
+            self._made[number] = await self._run_stage(own, self._stages[number], outer)
+            return self._made[number].image
+
+        stages = Stages(self._names, make)
+        try:
+            tasks = {number: stages.begin(number) for number in wanted}
+            # each has begun to speak by then
+            await asyncio.sleep(0)
+            for number in wanted:
+                self._turns[number].open()
+                first = await stages.until(number)
+                if first != number:
+                    self._turns[first].open()
+                await stages.begin(first)
+            for task in tasks.values():
+                await task
+        finally:
+            await stages.close()
+
+    def _count(self, wanted: list[int]) -> None:
+        self._total = len(self._before)
+        for number in wanted:
+            self._starts[number] = self._total + 1
+            self._total += len(self._stages[number])
+        self._total += bool(self._request.labels)
+        for number in set(range(len(self._stages))) - set(wanted):
+            # what they would have used is no mistake of the caller's
+            names = (instruction.value.partition("=")[0] for instruction in self._stages[number] if instruction.name == "ARG")
+            self._consumed |= set(names)
+
+    def _announce(self, shop: Workshop, number: int, text: str) -> None:
+        shop.note(self._classic(number, text))
+
+    def _classic(self, number: int, text: str) -> str:
+        return f"Step {number}/{self._total} : {text}\n"
+
+    def _live(self, shop: Workshop, instruction: Instruction) -> str:
+        """As BuildKit names a step; nothing for what alters the configuration alone."""
+        if instruction.name not in _TOLD:
+            return ""
+        told = [each for each in self._stages[shop.position] if each.name in _TOLD]
+        stage = self._names[shop.position] or (f"stage-{shop.position}" if len(self._stages) > 1 else "")
+        where = f"{told.index(instruction) + 1}/{len(told)}"
+        platform = f"{platforms.text(shop.platform)} " if len(self._request.platforms) > 1 else ""
+        return f"[{platform}{f'{stage} ' if stage else ''}{where}] {' '.join(instruction.text.split())}"
+
+    def _outer_arguments(self, escape: str, target: oci.Platform) -> dict[str, str]:
+        """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
+        known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
+        known |= {name: value for name, value in self._request.build_args.items() if name in known}
+        for instruction in self._before:
+            with _told(instruction):
+                for word in shell_words.raw_words(instruction.value, escape):
+                    name, equals, default = word.partition("=")
+                    self._consumed.add(name)
+                    if name in self._request.build_args:
+                        known[name] = self._request.build_args[name]
+                    elif equals:
+                        known[name] = shell_words.expand(default, known, escape)
+        return known
+
+    async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
+        first, *rest = instructions
+        start = self._starts.get(shop.position, self._total)
+        with (
+            shop.report.step(self._live(shop, first), self._classic(start, first.text)),
+            _told(first),
+            self._suggesting(first),
+        ):
+            image = await _base(shop, first, outer)
+            below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
+        shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
+        triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
+        inherited = {} if below is None else self._made[below].arguments
+        stage = Stage(shop, _without_triggers(image), self._request.build_args, outer, self._consumed, inherited)
+        if triggers:
+            shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
+        for trigger in triggers:
+            with _told(first):
+                await stage.carry_out(trigger)
+        for number, instruction in enumerate(rest, start + 1):
+            with (
+                shop.report.step(self._live(shop, instruction), self._classic(number, instruction.text)),
+                _told(instruction),
+                self._suggesting(instruction),
+            ):
+                await stage.carry_out(instruction)
+        return stage
+
+    @contextmanager
+    def _suggesting(self, instruction: Instruction) -> Iterator[None]:
+        """An image that cannot be had may be a stage whose name is misspelled."""
+        try:
+            yield
+        except (NotFound, Unauthorized, Unavailable) as error:
+            for wanted in sources([instruction]) if not error.line else ():
+                if wanted.lower() in self._names:
+                    error.message += f"; the stage {wanted} comes only later"
+                else:
+                    error.message += nearest(wanted, [name for name in self._names if name])
+            raise
+
+
+def _without_triggers(image: BuiltImage) -> BuiltImage:
+    """They are for whoever builds on this image, not for those who build on the result."""
+    if not image.execution.on_build:
+        return image
+    config = decode(encode(image.config), oci.ImageConfig)
+    assert config.config is not None
+    config.config.on_build = None
+    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+
+
+def _platform_arguments(target: oci.Platform) -> dict[str, str]:
+    """The arguments that are there by themselves."""
+    return {
+        f"{where}{what}": value
+        for where, platform in (("TARGET", target), ("BUILD", platforms.host()))
+        for what, value in (
+            ("PLATFORM", platforms.text(platform)),
+            ("OS", platform.os),
+            ("ARCH", platform.architecture),
+            ("VARIANT", platform.variant),
+        )
+    }
+
+
+def _check_numbers(stages: list[list[Instruction]]) -> None:
+    """A number is a stage's that comes before; it is no image's name."""
+    for number, stage in enumerate(stages):
+        for instruction in stage:
+            for wanted in sources([instruction]) if instruction.name != "FROM" else ():
+                if wanted.isdecimal() and int(wanted) >= number:
+                    raise wrong(instruction.line, f"invalid from value {wanted[:20]}: no stage before this one has that number")
+
+
+def _base_name(instruction: Instruction, outer: dict[str, str], escape: str) -> str:
+    return shell_words.expand(instruction.value.split()[0], outer, escape)
+
+
+async def _base(shop: Workshop, instruction: Instruction, outer: dict[str, str]) -> BuiltImage:
+    name = _base_name(instruction, outer, shop.escape)
+    if not name:
+        raise InvalidArgument(f"base name ({instruction.value.split()[0]}) should not be blank")
+    platform = shell_words.expand(instruction.flags.get("platform", ""), outer, shop.escape)
+    return await shop.base(name, platforms.parse(platform) if platform else None)
+
+
+def _stage_name(instruction: Instruction) -> str:
+    """The name after AS, in lower case, or none."""
+    words = instruction.value.split()
+    if len(words) == 1:
+        return ""
+    if len(words) != 3 or words[1].lower() != "as":
+        raise wrong(instruction.line, "FROM requires either one or three arguments: FROM image, or FROM image AS name")
+    name = words[2].lower()
+    if not _STAGE_NAME.fullmatch(name):
+        raise wrong(
+            instruction.line,
+            f'invalid name for build stage: "{words[2][:80]}", name can\'t start with a number or contain symbols',
+        )
+    return name
+
+
+@contextmanager
+def _told(instruction: Instruction) -> Iterator[None]:
+    """What goes wrong is told with the line where it does; a command that fails is told as Docker tells it."""
+    try:
+        yield
+    except MobyError as error:
+        if error.line:
+            # of another stage, which this one waits for
+            raise
+        error.line = instruction.line
+        if isinstance(error, StepFailed):
+            raise
+        error.message = f"{error.message} (Dockerfile line {instruction.line})"
+        error.args = (error.message,)
+        raise

@@ -1,0 +1,326 @@
+"""One stage of a build: an image, and what each instruction makes of it.
+
+https://docs.docker.com/reference/dockerfile/. The lines of history are those of Docker's classic builder.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.resources.builder import entitlements
+from moby_tui.engine.resources.builder.dockerfile import arguments, shell_words
+from moby_tui.engine.resources.builder.dockerfile.parser import Document, Instruction, nearest, parse_trigger
+from moby_tui.engine.resources.builder.execution import copying, difference, mounts
+from moby_tui.engine.resources.builder.execution.transfer import Transfer
+from moby_tui.engine.resources.builder.graph.workshop import Change, Workshop
+from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.builder.step import Step, StepFailed
+from moby_tui.engine.resources.images.manager import LocalImage
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema import oci
+
+_SHELL = ["/bin/sh", "-c"]
+#: Build arguments that need no ARG, and leave no trace in the image.
+PROXIES = frozenset(
+    name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower())
+)
+_NETWORKS = ("default", "none", "host")
+_SECURITY = ("sandbox", "insecure")
+
+
+class Stage:
+    """``build_args`` are the caller's, ``outer`` the ARGs before the first FROM, ``inherited`` those of the stage below; ``consumed``
+    gathers what was asked for of the former."""
+
+    def __init__(
+        self,
+        shop: Workshop,
+        image: BuiltImage,
+        build_args: dict[str, str],
+        outer: dict[str, str],
+        consumed: set[str],
+        inherited: dict[str, str],
+    ) -> None:
+        self.image = image
+        self._shop = shop
+        self._build_args = build_args
+        self._outer = outer
+        self._consumed = consumed
+        self.arguments = dict(inherited)
+        self._has_command = False
+        self._handlers: dict[str, Callable[[Instruction], Awaitable[None]]] = {
+            "ADD": self._copy,
+            "ARG": self._arg,
+            "CMD": self._cmd,
+            "COPY": self._copy,
+            "ENTRYPOINT": self._entrypoint,
+            "ENV": self._env,
+            "EXPOSE": self._expose,
+            "HEALTHCHECK": self._health_check,
+            "LABEL": self._label,
+            "MAINTAINER": self._maintainer,
+            "ONBUILD": self._on_build,
+            "RUN": self._run,
+            "SHELL": self._shell,
+            "STOPSIGNAL": self._stop_signal,
+            "USER": self._user,
+            "VOLUME": self._volume,
+            "WORKDIR": self._working_directory,
+        }
+
+    async def carry_out(self, instruction: Instruction) -> None:
+        """Raises ``StepFailed``, ``InvalidArgument``, ``NotImplementedYet`` and what a container can fail with."""
+        await self._handlers[instruction.name](instruction)
+
+    # Words
+
+    def _environment(self) -> dict[str, str]:
+        return {entry.partition("=")[0]: entry.partition("=")[2] for entry in self.image.execution.env or ()}
+
+    def _expand(self, text: str) -> str:
+        return shell_words.expand(text, {**self.arguments, **self._environment()}, self._shop.escape)
+
+    def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
+        found = arguments.pairs(instruction.name, instruction.value, self._shop.escape)
+        return [(self._expand(key), self._expand(text)) for key, text in found]
+
+    # Instructions that alter the configuration alone
+
+    async def _note(self, text: str, change: Change) -> None:
+        self.image = await self._shop.advance(self.image, f"/bin/sh -c #(nop)  {text}", change)
+
+    async def _arg(self, instruction: Instruction) -> None:
+        notes = []
+        for word in shell_words.raw_words(instruction.value, self._shop.escape):
+            name, equals, default = word.partition("=")
+            if not name:
+                raise InvalidArgument("ARG names can not be blank")
+            default = self._expand(default)
+            self._consumed.add(name)
+            if name in self._build_args:
+                self.arguments[name] = self._build_args[name]
+            elif equals:
+                self.arguments[name] = default
+            elif name in self._outer:
+                self.arguments[name] = self._outer[name]
+            notes.append(name + (f"={default}" if equals else ""))
+        await self._note(f"ARG {' '.join(notes)}", lambda config, execution: None)
+
+    async def _env(self, instruction: Instruction) -> None:
+        new = self._pairs(instruction)
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            values = {entry.partition("=")[0]: entry.partition("=")[2] for entry in execution.env or ()} | dict(new)
+            execution.env = [f"{key}={value}" for key, value in values.items()]
+
+        await self._note("ENV " + " ".join(f"{key}={value}" for key, value in new), change)
+
+    async def _label(self, instruction: Instruction) -> None:
+        await self.label(self._pairs(instruction))
+
+    async def label(self, new: list[tuple[str, str]]) -> None:
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.labels = {**(execution.labels or {}), **dict(new)}
+
+        await self._note("LABEL " + " ".join(f"{key}={value}" for key, value in new), change)
+
+    async def _cmd(self, instruction: Instruction) -> None:
+        command = self._command(instruction)
+        self._has_command = True
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.cmd = command
+
+        await self._note(f"CMD {_quoted(command)}", change)
+
+    async def _entrypoint(self, instruction: Instruction) -> None:
+        """The arguments that the base image has are for its own entrypoint."""
+        command, keep = self._command(instruction), self._has_command
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.entrypoint = command
+            execution.cmd = execution.cmd if keep else None
+
+        await self._note(f"ENTRYPOINT {_quoted(command)}", change)
+
+    async def _expose(self, instruction: Instruction) -> None:
+        words = shell_words.split(instruction.value, {**self.arguments, **self._environment()}, self._shop.escape)
+        ports = arguments.ports(words)
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.exposed_ports = {**(execution.exposed_ports or {}), **{port: {} for port in ports}}
+
+        await self._note(f"EXPOSE {' '.join(ports)}", change)
+
+    async def _volume(self, instruction: Instruction) -> None:
+        items = arguments.listed(instruction.value)
+        paths = [self._expand(item).strip() for item in (instruction.value.split() if items is None else items)]
+        if not paths or not all(paths):
+            raise InvalidArgument("VOLUME specified can not be an empty string")
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.volumes = {**(execution.volumes or {}), **{path: {} for path in paths}}
+
+        await self._note(f"VOLUME [{' '.join(paths)}]", change)
+
+    async def _user(self, instruction: Instruction) -> None:
+        user = self._expand(instruction.value)
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.user = user
+
+        await self._note(f"USER {user}", change)
+
+    async def _stop_signal(self, instruction: Instruction) -> None:
+        signal = self._expand(instruction.value)
+        arguments.check_signal(signal)
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.stop_signal = signal
+
+        await self._note(f"STOPSIGNAL {signal}", change)
+
+    async def _health_check(self, instruction: Instruction) -> None:
+        health = arguments.health(
+            instruction.value,
+            {name: shell_words.expand(value, {}, self._shop.escape) for name, value in instruction.flags.items()},
+        )
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.healthcheck = health
+
+        await self._note(instruction.text, change)
+
+    async def _on_build(self, instruction: Instruction) -> None:
+        parse_trigger(instruction.line, instruction.value)
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.on_build = [*(execution.on_build or []), instruction.value]
+
+        await self._note(f"ONBUILD {instruction.value}", change)
+
+    async def _shell(self, instruction: Instruction) -> None:
+        shell = arguments.listed(instruction.value)
+        if not shell:
+            raise InvalidArgument('SHELL requires the arguments to be in JSON form, such as ["/bin/sh", "-c"]')
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.shell = shell
+
+        await self._note(f"SHELL [{' '.join(shell)}]", change)
+
+    async def _maintainer(self, instruction: Instruction) -> None:
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            config.author = instruction.value
+
+        await self._note(f"MAINTAINER {instruction.value}", change)
+
+    def _command(self, instruction: Instruction) -> list[str]:
+        return arguments.command(instruction.value, self.image.execution.shell or _SHELL) if instruction.value else []
+
+    # Instructions that alter files
+
+    async def _working_directory(self, instruction: Instruction) -> None:
+        """The directory is made where it is missing."""
+        path = self._below_working_directory(self._expand(instruction.value))
+        name = path.strip("/").encode("utf-8", "surrogateescape")
+
+        def make(root: int) -> None:
+            with copying.told("WORKDIR", name), trees.closing(copying.make_directory(root, name, copying.Attributes())):
+                pass
+
+        def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
+            execution.working_dir = path
+
+        self.image = await self._shop.advance(
+            self.image,
+            f"/bin/sh -c #(nop) WORKDIR {path}",
+            change,
+            lambda: self._shop.layering.change(self.image, make),
+        )
+
+    async def _run(self, instruction: Instruction) -> None:
+        command, scripts = self._command_and_scripts(instruction)
+        wanted = [
+            mounts.read(self._expand(text), self.image.execution.working_dir) for text in instruction.repeated.get("mount", ())
+        ]
+        network = _one_of(instruction, "network", _NETWORKS)
+        security = _one_of(instruction, "security", _SECURITY)
+        if network == "host":
+            entitlements.require(self._shop.allowed, entitlements.HOST_NETWORK, "RUN --network=host")
+        if security == "insecure":
+            entitlements.require(self._shop.allowed, entitlements.INSECURE, "RUN --security=insecure")
+        present = self._environment()
+        proxies = {name: value for name, value in self._build_args.items() if name in PROXIES}
+        traced = {name: value for name, value in self.arguments.items() if name not in present}
+        told = [f"{name}={value}" for name, value in sorted(traced.items())]
+        created_by = " ".join([*([f"|{len(told)}", *told] if told else []), *command])
+        environment = [f"{name}={value}" for name, value in ({**proxies, **traced}).items() if name not in present]
+        step = Step(self._local(instruction), command, environment, network=network, insecure=security == "insecure")
+
+        async def produce() -> Layer | None:
+            async with mounts.prepared(self._shop, wanted, scripts, self._shop.secrets) as ready:
+                return await self._layer_of(replace(step, environment=environment + ready.environment, trees=ready.trees))
+
+        content = await mounts.content_of(self._shop, wanted) + "".join(script.text for script in scripts)
+        content += "".join(way for way in (network, security) if way not in ("default", "sandbox"))
+        self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content)
+
+    def _command_and_scripts(self, instruction: Instruction) -> tuple[list[str], list[Document]]:
+        """Of ``RUN <<EOF`` the document is the script; in any other command the shell reads its documents itself."""
+        documents, shell = instruction.documents, self.image.execution.shell or _SHELL
+        if not documents:
+            return self._command(instruction), []
+        first = documents[0]
+        if instruction.value != first.marker:
+            return [*shell, f"{instruction.value}\n{''.join(document.raw for document in documents)}"], []
+        if first.text.startswith("#!"):
+            return [f"{mounts.SCRIPTS}/{first.name}"], [first]
+        return [*shell, first.text], []
+
+    async def _layer_of(self, step: Step) -> Layer | None:
+        short = ""
+
+        def began(container: str) -> None:
+            nonlocal short
+            short = container[:12]
+            self._shop.note(f" ---> Running in {short}\n")
+
+        async with self._shop.run(step, began=began) as ended:
+            if ended.exit_code:
+                raise StepFailed(step.command, ended.exit_code)
+            layer = await self._shop.layering.layer(
+                difference.layer(ended.upper, step.image.layers, ended.mount_points, self._shop.epoch)
+            )
+        self._shop.note(f" ---> Removed intermediate container {short}\n")
+        return layer
+
+    def _local(self, instruction: Instruction) -> LocalImage:
+        return LocalImage(
+            self.image.id, f"Dockerfile line {instruction.line}", self.image.config, self._shop.layering.stack(self.image)
+        )
+
+    async def _copy(self, instruction: Instruction) -> None:
+        def expand_text(text: str) -> str:
+            return shell_words.expand_text(text, {**self.arguments, **self._environment()}, self._shop.escape)
+
+        self.image = await Transfer(self._shop, self.image, instruction, self._expand, expand_text).carry_out()
+
+    def _below_working_directory(self, path: str) -> str:
+        joined = posixpath.normpath(posixpath.join("/", self.image.execution.working_dir, path))
+        return "/" + joined.lstrip("/")
+
+
+def _one_of(instruction: Instruction, flag: str, known: tuple[str, ...]) -> str:
+    value = instruction.flags.get(flag, known[0])
+    if value not in known:
+        raise InvalidArgument(f"unsupported {flag} mode {value[:40]!r}{nearest(value, known)}: it is {', '.join(known)}")
+    return value
+
+
+def _quoted(command: list[str]) -> str:
+    return f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in command)}]"

@@ -1,0 +1,115 @@
+"""The stages of a build as a graph: only those that the target needs are made, and those that do not need each other at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
+
+from moby_tui.engine.resources.builder.dockerfile import shell_words
+from moby_tui.engine.resources.builder.dockerfile.parser import Instruction
+from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.narration import Tells
+from moby_tui.engine.tasks import settled
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.image import Progress
+
+
+def find(names: list[str], name: str, before: int) -> int | None:
+    """The stage of this name or number among the first ``before``."""
+    numbers = (number for number in range(before) if name.lower() == names[number] or name == str(number))
+    return next(numbers, None)
+
+
+def needed(
+    names: list[str], stages: list[list[Instruction]], target: int, variables: Mapping[str, str], escape: str
+) -> list[int]:
+    """The stages that the target is made of, itself the last, each after those that it needs."""
+    found, pending = {target}, [target]
+    while pending:
+        number = pending.pop()
+        below = _below(names, stages[number], number, variables, escape) - found
+        found |= below
+        pending += below
+    return sorted(found)
+
+
+def _below(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
+    found: set[int] = set()
+    for text in sources(stage):
+        try:
+            name = shell_words.expand(text, variables, escape)
+        except InvalidArgument:
+            # it is told when its turn comes
+            continue
+        if "$" in text and not name:
+            # known only when the stage is made
+            return set(range(number))
+        if (other := find(names, name, number)) is not None:
+            found.add(other)
+    return found
+
+
+def sources(stage: list[Instruction]) -> Iterable[str]:
+    """What its instructions begin with or copy from, as it is written."""
+    for instruction in stage:
+        if instruction.name == "FROM":
+            yield instruction.value.split()[0]
+        elif "from" in instruction.flags:
+            yield instruction.flags["from"]
+        for mount in instruction.repeated.get("mount", ()):
+            yield from (entry.partition("=")[2] for entry in mount.split(",") if entry.startswith("from="))
+
+
+class Turn:
+    """What a stage says, held back until it is its turn: lines of two stages are never mixed."""
+
+    def __init__(self, report: Tells) -> None:
+        self._report = report
+        self._held: list[Progress] | None = []
+
+    def say(self, line: Progress) -> None:
+        if self._held is None:
+            self._report.say(line)
+        else:
+            self._held.append(line)
+
+    def open(self) -> None:
+        held, self._held = self._held or [], None
+        for line in held:
+            self._report.say(line)
+
+
+class Stages:
+    """Each stage is made once, when it is first wanted. Use ``close`` at the end: it ends what is still being made."""
+
+    def __init__(self, names: list[str], make: Callable[[int], Coroutine[Any, Any, BuiltImage]]) -> None:
+        self._names = names
+        self._make = make
+        self._tasks: dict[int, asyncio.Task[BuiltImage]] = {}
+
+    def begin(self, number: int) -> asyncio.Task[BuiltImage]:
+        if number not in self._tasks:
+            self._tasks[number] = asyncio.create_task(self._make(number))
+        return self._tasks[number]
+
+    async def image(self, name: str, before: int) -> BuiltImage | None:
+        """What a stage among the first ``before`` has made, waited for; None where none has this name. Raises what it failed with."""
+        number = find(self._names, name, before)
+        return None if number is None else await asyncio.shield(self.begin(number))
+
+    async def until(self, number: int) -> int:
+        """Waits until this stage is made, or any has failed; which of them."""
+        while True:
+            failed = [each for each, task in self._tasks.items() if task.done() and (task.cancelled() or task.exception())]
+            if failed:
+                return failed[0]
+            if self.begin(number).done():
+                return number
+            await asyncio.wait({task for task in self._tasks.values() if not task.done()}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        for task in self._tasks.values():
+            await settled(task)

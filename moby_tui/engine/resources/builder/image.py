@@ -1,0 +1,116 @@
+"""An image on its way: what each instruction makes of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.describe import now
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.store.images import ImageRecord
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema import oci
+from moby_tui.schema.base import decode, encode
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A layer in both stores: unpacked by its diff id, packed as the descriptor says."""
+
+    diff_id: str
+    blob: oci.Descriptor
+
+
+class BuiltImage(msgspec.Struct, frozen=True):
+    """``id`` is the digest of the configuration, or empty for nothing at all (``FROM scratch``); ``blobs`` are the layers, lowest first.
+
+    ``chain`` tells what it was made of and how, and nothing of when or where: equal builds have equal ones on any machine.
+    """
+
+    id: str
+    config: oci.ImageConfig
+    blobs: list[oci.Descriptor]
+    chain: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the steps on top of it are known by."""
+        return self.chain or self.id
+
+    @property
+    def execution(self) -> oci.ExecutionConfig:
+        return self.config.config or oci.ExecutionConfig()
+
+    @property
+    def short(self) -> str:
+        return self.id.removeprefix("sha256:")[:12]
+
+    def followed_by(
+        self,
+        created_by: str,
+        layer: Layer | None,
+        change: Callable[[oci.ImageConfig, oci.ExecutionConfig], None],
+        *,
+        comment: str = "",
+        chain: str = "",
+    ) -> BuiltImage:
+        """The image that an instruction makes: its change of the configuration, its layer if it has one, its line of history."""
+        config = decode(encode(self.config), oci.ImageConfig)
+        execution = config.config = config.config or oci.ExecutionConfig()
+        change(config, execution)
+        config.created = now()
+        config.comment = comment
+        entry = oci.HistoryEntry(
+            created=config.created, created_by=created_by, author=config.author, comment=comment, empty_layer=layer is None
+        )
+        config.history += [oci.HistoryEntry() for _ in range(_untold_layers(config))]
+        config.history.append(entry)
+        if layer is not None:
+            config.rootfs.diff_ids.append(layer.diff_id)
+        return BuiltImage(digest_of(encode(config)), config, [*self.blobs, *([layer.blob] if layer else [])], chain)
+
+
+def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
+    """An image of the store, to be built upon. Raises ``InvalidArgument`` where its manifest is none of an image."""
+    document = manifests.read(content.read(record.manifest), "", record.id)
+    if not isinstance(document, oci.Manifest):
+        raise InvalidArgument(f"{record.id} is an index of images, not an image")
+    return BuiltImage(record.id, record.config, document.layers)
+
+
+def _untold_layers(config: oci.ImageConfig) -> int:
+    """History is optional, but where it is, its lines that are not empty are the layers (OCI image specification, config.md)."""
+    return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
+
+
+def at_most(image: BuiltImage, epoch: int) -> BuiltImage:
+    """The same image, nothing of which is told to be younger than ``epoch``: https://reproducible-builds.org/specs/source-date-epoch/."""
+    config = decode(encode(image.config), oci.ImageConfig)
+    latest = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    config.created = latest
+    for entry in config.history:
+        if entry.created is None or _seconds(entry.created) > epoch:
+            entry.created = latest
+    return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
+
+
+def _seconds(moment: str) -> float:
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except ValueError:
+        return float("inf")
+
+
+def scratch(platform: oci.Platform | None = None) -> BuiltImage:
+    """The image of nothing, for this machine or another."""
+    here = platform or platforms.host()
+    config = oci.ImageConfig(
+        architecture=here.architecture,
+        os=here.os,
+        variant=here.variant,
+        config=oci.ExecutionConfig(env=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]),
+    )
+    return BuiltImage("", config, [], f"scratch {platforms.text(here)}")

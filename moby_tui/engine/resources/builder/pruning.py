@@ -1,0 +1,139 @@
+"""Giving the build cache's space back: what instructions made, and the folders of ``RUN --mount=type=cache``."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.trees import Meter
+from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.schema.base import decode
+
+
+class Prunable(msgspec.Struct):
+    """What a prune takes: steps and folders of cache mounts by name, and the layers and blobs that only those steps name."""
+
+    steps: list[str]
+    mounts: list[str]
+    digests: set[str]
+    #: of the files and folders themselves
+    size: int
+
+
+def prunable(
+    steps: Path,
+    mounts: Path,
+    kept: Iterable[list[str]],
+    older_than: float,
+    room: int = 0,
+    measure: Callable[[set[str]], int] = lambda digests: 0,
+) -> Prunable:
+    """What instructions made, but for what an image with these ``kept`` layers is made of, and what cache mounts hold. Blocking.
+
+    ``older_than``: Unix seconds; what was used since stays. Of the rest as much of what was used last stays as ``room`` (bytes) is
+    left for; ``measure`` tells what layers and blobs take that no image has.
+    """
+    used = {tuple(layers[:count]) for layers in kept for count in range(len(layers) + 1)}
+    found, staying = Prunable([], [], set(), 0), set[str]()
+    for entry in sorted(entries(steps), key=lambda entry: _moment(entry.file), reverse=True):
+        with suppress(FileNotFoundError):
+            status = entry.file.stat()
+            size = measure(entry.digests - staying) if room else 0
+            if status.st_mtime >= older_than or entry.layers in used or (room and size <= room):
+                staying |= entry.digests
+                room = max(room - size, 0)
+            else:
+                found.steps.append(entry.file.name)
+                found.digests |= entry.digests
+                found.size += status.st_blocks * 512
+    found.digests -= staying
+    for place in sorted(_files(mounts), key=_moment, reverse=True):
+        content = place / "content"
+        with _alone(place) as alone:
+            size = Meter().of(content) if alone else 0
+            if not alone or not content.is_dir():
+                continue
+            if place.stat().st_mtime >= older_than or (room and size <= room):
+                room = max(room - size, 0)
+            else:
+                found.mounts.append(place.name)
+                found.size += size
+    return found
+
+
+def _moment(path: Path) -> float:
+    """When it was last used; 0 for what is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0
+
+
+def forget(folder: Path, steps: Iterable[str]) -> None:
+    """Forgets steps by name. Their layers and blobs are the image store's to discard. Blocking."""
+    for name in steps:
+        (folder / name).unlink(missing_ok=True)
+
+
+def empty(folder: Path, mounts: Iterable[str]) -> None:
+    """Empties the folders of cache mounts that no build is using. Blocking."""
+    for name in mounts:
+        with suppress(FileNotFoundError), _alone(folder / name) as alone:
+            if alone:
+                trees.remove(folder / name / "content")
+
+
+class Entry(msgspec.Struct):
+    """A step in the cache. ``layers`` is None where its file cannot be read."""
+
+    file: Path
+    layers: tuple[str, ...] | None
+    digests: set[str]
+    description: str
+    created: str
+
+
+def entries(folder: Path) -> Iterator[Entry]:
+    """The steps that are in the cache. Blocking."""
+    for file in _files(folder):
+        try:
+            image = decode(file.read_bytes(), BuiltImage)
+        except FileNotFoundError:
+            continue
+        except msgspec.MsgspecError:
+            yield Entry(file, None, set(), "", "")
+            continue
+        layers = tuple(image.config.rootfs.diff_ids)
+        description = image.config.history[-1].created_by if image.config.history else ""
+        digests = {*layers, *(blob.digest for blob in image.blobs)}
+        yield Entry(file, layers, digests, description, image.config.created or "")
+
+
+def named(folder: Path) -> set[str]:
+    """The layers and blobs that steps name. Blocking."""
+    return set().union(*(entry.digests for entry in entries(folder)))
+
+
+def _files(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError):
+        return sorted(folder.iterdir())
+    return []
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[bool]:
+    """Whether nobody holds it; nobody can take it meanwhile."""
+    lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(lock)

@@ -1,0 +1,94 @@
+"""What a caller asks of a build, checked before anything is fetched or made."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from moby_tui.engine.resources.builder import entitlements
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.reference import Reference, parse, parse_tag
+from moby_tui.schema.build import BuildOptions, Output
+from moby_tui.schema.container import HostConfig
+
+#: Docker's rule for a name in ``--build-arg`` and ``--label`` is none at all; what can be in an environment is ours.
+_VARIABLE = re.compile(r"[^=\0]+")
+_OUTPUTS = ("image", "registry", "local", "tar", "oci", "docker")
+_CACHES = ("inline", "registry", "local")
+_STORED = ("image", "registry")
+#: What RUN steps may be given for all of a build.
+_HOST = {
+    *("network_mode", "extra_hosts", "shm_size", "ulimits", "memory", "memory_swap", "cgroup_parent"),
+    *("cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems"),
+}
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
+EPOCH = "SOURCE_DATE_EPOCH"
+
+
+def check(options: BuildOptions) -> None:
+    """Raises ``InvalidArgument``, ``NotImplementedYet``."""
+    references(options.tags)
+    for name in options.build_args:
+        if not _VARIABLE.fullmatch(name):
+            raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
+    epoch(options)
+    entitlements.read(options.allow)
+    for text in options.platforms:
+        platforms.parse(text)
+    for output in outputs(options):
+        if output.kind not in _OUTPUTS:
+            raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
+        if is_pushed(output) and not options.tags:
+            raise InvalidArgument("a tag is needed when pushing to a registry: name one with -t")
+        if len(options.platforms) > 1 and output.kind in ("local", "tar", "docker"):
+            raise NotImplementedYet(
+                f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
+            )
+    for cache in options.cache_to:
+        if cache.kind not in _CACHES:
+            raise InvalidArgument(f"unknown type {cache.kind[:40]!r} of a cache: it is one of {', '.join(_CACHES)}")
+        if cache.kind == "registry":
+            parse(cache.reference)
+    plain = HostConfig()
+    for name in plain.__struct_fields__:
+        if name not in _HOST and getattr(options.host, name) != getattr(plain, name):
+            raise InvalidArgument(f"{name.replace('_', ' ')} is nothing that a RUN step can be given")
+    if options.jobs < 0:
+        raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for as many as there are processors")
+
+
+def references(tags: list[str]) -> list[Reference]:
+    """Raises ``InvalidArgument``."""
+    return list(dict.fromkeys(map(parse_tag, tags)))
+
+
+def outputs(options: BuildOptions) -> list[Output]:
+    return options.outputs or [Output(kind="image")]
+
+
+def is_pushed(output: Output) -> bool:
+    return output.kind == "registry" or (output.kind == "image" and output.push)
+
+
+def is_stored(output: Output) -> bool:
+    return output.kind in _STORED
+
+
+def epoch(options: BuildOptions) -> int | None:
+    """https://reproducible-builds.org/specs/source-date-epoch/. Raises ``InvalidArgument``."""
+    text = options.build_args.get(EPOCH, "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal() or int(text) >= 1 << 34:
+        raise InvalidArgument(f"invalid {EPOCH} {text[:40]!r}: it is a number of seconds since 1970")
+    return int(text)
+
+
+def tells_its_steps(options: BuildOptions) -> bool:
+    """Whether the image is to be a cache for others; the build argument is how those say it who cannot give ``cache_to``."""
+    return any(target.kind == "inline" for target in options.cache_to) or options.build_args.get(INLINE_CACHE) == "1"
+
+
+def jobs(options: BuildOptions) -> int:
+    return options.jobs or len(os.sched_getaffinity(0))

@@ -1,0 +1,233 @@
+"""What becomes of what was built: images in the store, pushes, archives, files, caches."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.resources.builder import requests
+from moby_tui.engine.resources.builder.execution import difference
+from moby_tui.engine.resources.builder.execution.layering import Layering
+from moby_tui.engine.resources.builder.graph import travelling
+from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.narration import Narration
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.progress import Report
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.transfer import save
+from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.tasks import in_thread
+from moby_tui.reference import Reference, parse
+from moby_tui.schema import oci
+from moby_tui.schema.base import encode
+from moby_tui.schema.build import BuildOptions, Output
+from moby_tui.schema.image import Progress, RegistryAuth
+
+_PIECE = 1 << 20
+#: What stands after the last member of a tar.
+_END = bytes(1024)
+
+
+@dataclass(frozen=True)
+class Result:
+    """An image of one platform, in the stores but in no row yet."""
+
+    image: BuiltImage
+    record: ImageRecord
+
+
+class Results:
+    """All of one build's. ``auth`` finds the caller's login for a reference."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        images: ImageManager,
+        rows: ImageRows,
+        content: ContentStore,
+        layering: Layering,
+        options: BuildOptions,
+        auth: Callable[[str], RegistryAuth | None],
+        narration: Narration,
+    ) -> None:
+        self._paths = paths
+        self._images = images
+        self._rows = rows
+        self._content = content
+        self._layering = layering
+        self._options = options
+        self._auth = auth
+        self._narration = narration
+        self._results: list[Result] = []
+        self._trail: Mapping[str, BuiltImage] = {}
+
+    def add(self, result: Result) -> None:
+        self._results.append(result)
+
+    async def keep(self, trail: Mapping[str, BuiltImage]) -> None:
+        """Puts into the store and pushes what is to be there; tells the ids and names. Raises what a push can."""
+        self._trail = trail
+        tags = requests.references(self._options.tags)
+        outputs = requests.outputs(self._options)
+        first = self._first()
+        if any(map(requests.is_stored, outputs)):
+            await in_thread(self._store, tags)
+            self._tell_result(first)
+            for tag in tags:
+                await self._images.tag(first.record.id, tag.familiar)
+                self._narration.note(f"Successfully tagged {tag.familiar}\n")
+                self._narration.tell(f"naming to {tag.familiar}\n")
+        else:
+            self._tell_result(first)
+        if any(map(requests.is_pushed, outputs)):
+            for tag in tags:
+                await self._push(tag)
+        for cache in self._options.cache_to:
+            if cache.kind == "registry":
+                await self._push_cache(parse(cache.reference).tagged(), self._steps(everything=cache.everything))
+
+    def _first(self) -> Result:
+        """What a name means here: the image that runs on this machine, where there is one."""
+        host = platforms.host()
+        fitting = (result for result in self._results if platforms.runs(host, _platform(result)))
+        return next(fitting, self._results[0])
+
+    def _store(self, tags: list[Reference]) -> None:
+        """Each platform's image is registered; those that the tags do not mean are found through the index, or by digest. Blocking."""
+        index = [self._content.write(encode(self._index()), self._paths.staging)] if len(self._results) > 1 else []
+        for result in self._results:
+            record, names = result.record, [] if result is self._first() else [tag.at(result.record.manifest).key for tag in tags]
+            blobs = sorted({*record.blobs, *index})
+            if self._rows.get(record.id) != record or index:
+                self._rows.put(msgspec.structs.replace(record, blobs=blobs), names)
+
+    def _tell_result(self, last: Result) -> None:
+        described = self._index() if len(self._results) > 1 else None
+        digest = digest_of(encode(described)) if described else last.record.manifest
+        self._narration.say(Progress(aux={"ID": last.image.id, "Digest": digest}))
+        self._narration.note(f"Successfully built {last.image.short}\n")
+        self._narration.tell(f"writing image {last.image.id}\n")
+
+    async def _push(self, tag: Reference) -> None:
+        if len(self._results) == 1:
+            async with aclosing(self._images.push(tag.familiar, auth=self._auth(tag.familiar))) as lines:  # type: ignore[type-var]
+                async for line in lines:
+                    if line.aux is None:
+                        self._narration.say(line)
+            return
+        from moby_tui.engine.resources.images.registry.hosts import PUSH
+        from moby_tui.engine.resources.images.registry.registry import Registry
+        from moby_tui.engine.resources.images.transfer.push import Push
+
+        index = encode(self._index())
+        async with Registry(tag, self._auth(tag.familiar), purpose=PUSH) as registry:
+            for result in self._results:
+                # each by its digest; the name is the index's
+                by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
+                await Push(result.record, registry, self._content, {}, Report()).run(by_digest)
+            await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
+        self._narration.say(Progress(status=f"{tag.tag}: digest: {digest_of(index)} size: {len(index)}"))
+
+    async def _push_cache(self, reference: Reference, steps: dict[str, BuiltImage]) -> None:
+        from moby_tui.engine.resources.images.registry.hosts import PUSH
+        from moby_tui.engine.resources.images.registry.registry import Registry
+
+        def write(body: bytes) -> str:
+            return self._content.write(body, self._paths.staging)
+
+        async with Registry(reference, self._auth(reference.familiar), purpose=PUSH) as registry:
+            await travelling.publish(registry, reference.tag, steps, self._content, write)
+
+    def _steps(self, *, everything: bool) -> dict[str, BuiltImage]:
+        """Those whose layers are whole here: of a step that was found elsewhere they need not be."""
+        if everything:
+            steps = dict(self._trail)
+        else:
+            steps = {
+                key: step for result in self._results for key, step in travelling.of_image(self._trail, result.image).items()
+            }
+        return {key: step for key, step in steps.items() if all(self._content.has(blob.digest) for blob in step.blobs)}
+
+    def _index(self) -> oci.Index:
+        """Of the platforms; with one alone there is none."""
+        return oci.Index(
+            schema_version=2,
+            media_type=oci.MEDIA_INDEX,
+            manifests=[self._descriptor(result) for result in self._results],
+            annotations=dict(self._options.annotations),
+        )
+
+    def _descriptor(self, result: Result) -> oci.Descriptor:
+        size = self._content.path(result.record.manifest).stat().st_size
+        digest = result.record.manifest
+        return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest, size=size, platform=_platform(result))
+
+    async def outputs(self) -> AsyncGenerator[Progress, None]:
+        """What goes to the caller, in pieces, each with the number of its output; caches come after the outputs."""
+        if not self._results:
+            return
+        number = 0
+        for output in requests.outputs(self._options):
+            if not requests.is_stored(output):
+                async for piece in self._pieces(self._archive(output)):
+                    yield Progress(output=piece, number=number)
+            number += 1
+        for cache in self._options.cache_to:
+            if cache.kind == "local":
+                async for piece in self._pieces(travelling.layout(self._steps(everything=cache.everything), self._content)):
+                    yield Progress(output=piece, number=number)
+            number += 1
+
+    def _archive(self, output: Output) -> Iterator[bytes]:
+        if output.kind in ("local", "tar"):
+            return self._root_file_system(self._results[-1].image)
+        tags = requests.references(self._options.tags)
+        if len(self._results) == 1:
+            return save.archive([save.Saved(self._results[0].record, tags)], self._content)
+        return self._index_layout(tags)
+
+    def _index_layout(self, tags: list[Reference]) -> Iterator[bytes]:
+        """An OCI layout whose index names the index of the platforms."""
+        body = encode(self._index())
+        names = [save.names_of(tag) for tag in tags]
+        entries = [
+            oci.Descriptor(media_type=oci.MEDIA_INDEX, digest=digest_of(body), size=len(body), annotations=name)
+            for name in names or [{}]
+        ]
+        top = oci.Index(schema_version=2, media_type=oci.MEDIA_INDEX, manifests=entries)
+        return save.layout(top, [body], [digest for result in self._results for digest in result.record.blobs], self._content)
+
+    def _root_file_system(self, image: BuiltImage) -> Iterator[bytes]:
+        if not image.config.rootfs.diff_ids:
+            yield _END
+            return
+        with self._layering.opened(image) as root:
+            empty = True
+            for piece in difference.layer(Path(f"/proc/self/fd/{root}"), []):
+                empty = False
+                yield piece
+            if empty:
+                yield _END
+
+    async def _pieces(self, chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """In larger pieces, each made in a thread."""
+
+        def piece() -> bytes:
+            data = bytearray()
+            while len(data) < _PIECE and (chunk := next(chunks, None)) is not None:
+                data += chunk
+            return bytes(data)
+
+        while data := await in_thread(piece):
+            yield data
+
+
+def _platform(result: Result) -> oci.Platform:
+    config = result.image.config
+    return oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)

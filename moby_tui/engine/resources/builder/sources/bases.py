@@ -1,0 +1,80 @@
+"""The images that a build begins with, or copies from: of the store, or pulled for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import aclosing
+
+from moby_tui.engine.resources.builder.image import BuiltImage, stored
+from moby_tui.engine.resources.builder.narration import Tells
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.store.content import ContentStore
+from moby_tui.engine.store.images import ImageRecord
+from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.reference import parse
+from moby_tui.schema import oci
+from moby_tui.schema.image import RegistryAuth
+
+
+class Bases:
+    """For one build: an image is looked for once, and pulled once where ``pull`` asks for it."""
+
+    def __init__(self, images: ImageManager, content: ContentStore, auths: Mapping[str, RegistryAuth], *, pull: bool) -> None:
+        self._images = images
+        self._content = content
+        self._auths = auths
+        self._pull = pull
+        self._found: dict[tuple[str, str], BuiltImage] = {}
+        self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def get(self, name: str, platform: oci.Platform | None, report: Tells) -> BuiltImage:
+        """Without a ``platform`` what is here, or else this machine's. Raises ``NotFound`` and what else a pull can."""
+        key = name, platforms.text(platform) if platform else ""
+        async with self._looking[key]:
+            if key not in self._found:
+                self._found[key] = stored(await self._record(name, platform, report), self._content)
+            return self._found[key]
+
+    async def _record(self, name: str, platform: oci.Platform | None, report: Tells) -> ImageRecord:
+        try:
+            record = None if self._pull else self._images.record(name)
+        except NotFound:
+            record = None
+        if record is not None and (platform is None or _is_for(record, platform)):
+            return record
+        platform = platform or platforms.host()
+        auth = self.auth(name)
+        if record is not None or not platforms.runs(platforms.host(), platform):
+            # what the name means here stays as it is
+            try:
+                return await self._images.fetch(name, platforms.text(platform), auth, report.say)
+            except (NotFound, InvalidArgument) as error:
+                if record is None:
+                    raise
+                here = platforms.text(_platform(record))
+                error.message += f"; the image {name} that is here is for {here}"
+                raise
+        async with aclosing(self._images.pull(name, platform=platforms.text(platform), auth=auth)) as lines:  # type: ignore[type-var]
+            async for line in lines:
+                report.say(line)
+        return self._images.record(name)
+
+    def auth(self, name: str) -> RegistryAuth | None:
+        """The caller's login for an image's registry; None: the one that this machine has."""
+        try:
+            domain = parse(name).domain
+        except InvalidArgument:
+            return None
+        return self._auths.get(domain) or (self._auths.get("https://index.docker.io/v1/") if domain == "docker.io" else None)
+
+
+def _platform(record: ImageRecord) -> oci.Platform:
+    return oci.Platform(os=record.config.os, architecture=record.config.architecture, variant=record.config.variant)
+
+
+def _is_for(record: ImageRecord, platform: oci.Platform) -> bool:
+    """An image that does not say what it is for is for any."""
+    return not record.config.architecture or platforms.runs(platform, _platform(record))

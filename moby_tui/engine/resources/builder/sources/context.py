@@ -1,0 +1,204 @@
+"""The build context: a tar, a repository or a file behind http, in a folder of its own, without what ``.dockerignore`` names."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from moby_tui.engine.archive import tar
+from moby_tui.engine.archive.compression import decompress, detect
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.resources.builder import git
+from moby_tui.engine.resources.builder.execution import agents, copying
+from moby_tui.engine.resources.builder.execution.brought import Brought
+from moby_tui.engine.resources.images.transfer.load import Archive, receive, take_apart
+from moby_tui.engine.resources.images.unpack.apply import apply
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument
+from moby_tui.patterns import Ignore
+
+#: No Dockerfile and no ignore file is larger; they are held in memory.
+TEXT_LIMIT = 4 << 20
+_CHUNK = 1 << 20
+_HEAD = 1 << 16
+#: As BuildKit's: the repository itself is a part of the context.
+KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
+
+
+class Context:
+    """``root`` is a descriptor of the folder, this object's own: every path in it is resolved below that. Use as a context manager.
+
+    ``text`` is the Dockerfile where that is all that was given.
+    """
+
+    def __init__(self, folder: Path | int, text: bytes | None = None) -> None:
+        self.root = os.dup(folder) if isinstance(folder, int) else os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.text = text
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        os.close(self.root)
+
+    def unpack(self, archive: Path) -> None:
+        """Blocking. Raises ``InvalidArgument`` for what is no tar or would reach outside, ``StorageFull``."""
+        apply(decompress(_chunks(archive)), self.root)
+
+    def dockerfile(self, name: str) -> bytes:
+        """Raises ``InvalidArgument`` where there is none, or it is empty."""
+        data = self._read(name) if self.text is None else self.text
+        if data is None:
+            raise InvalidArgument(f"Cannot locate specified Dockerfile: {name}")
+        if not data.strip():
+            raise InvalidArgument(f"the Dockerfile ({name}) cannot be empty")
+        return data
+
+    def ignore(self, dockerfile: str = "", text: bytes | None = None) -> Ignore | None:
+        """What ``text`` names, or the Dockerfile's own ignore file, or else ``.dockerignore``. Raises ``InvalidArgument``."""
+        names = [f"{dockerfile}.dockerignore"] if dockerfile else []
+        for name in (*names, ".dockerignore"):
+            data = text if text is not None else self._read(name)
+            if data is not None:
+                return Ignore(data.decode("utf-8", "surrogateescape"))
+        return None
+
+    def leave_out_ignored(self, dockerfile: str = "", text: bytes | None = None) -> None:
+        """Deletes what is ignored. Blocking."""
+        if (ignore := self.ignore(dockerfile, text)) is not None:
+            self._delete_excluded(ignore)
+
+    def _read(self, name: str) -> bytes | None:
+        """A small regular file; None where there is nothing. A pipe or device in its place is not waited for."""
+        try:
+            fd = open_in_root(self.root, name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise InvalidArgument(f"cannot read {name[:200]!r} of the build context: {error.strerror}") from error
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise InvalidArgument(f"{name[:200]!r} of the build context is not a file")
+            data = file.read(TEXT_LIMIT + 1)
+        if len(data) > TEXT_LIMIT:
+            raise InvalidArgument(f"{name[:200]!r} of the build context has more than {TEXT_LIMIT} bytes")
+        return data
+
+    def _delete_excluded(self, ignore: Ignore) -> None:
+        kept: list[bytes] = []
+        pending = [b""]
+        while pending:
+            folder = pending.pop()
+            with trees.closing(trees.open_below(self.root, folder or b".")) as fd:
+                for name in os.listdir(fd):
+                    path = folder + b"/" + os.fsencode(name) if folder else os.fsencode(name)
+                    excluded = ignore.excludes(os.fsdecode(path))
+                    if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                        if excluded:
+                            os.unlink(name, dir_fd=fd)
+                    elif not excluded or ignore.has_exceptions:
+                        pending.append(path)
+                        if excluded:
+                            kept.append(path)
+                    else:
+                        trees.remove_at(fd, name)
+        for path in reversed(kept):  # children after their parents in the list: they go first
+            above, _, base = path.rpartition(b"/")
+            with suppress(OSError), trees.closing(trees.open_below(self.root, above or b".")) as fd:
+                os.rmdir(base, dir_fd=fd)
+
+
+class Sources:
+    """Where contexts come from; all are in ``folder``, until ``stack`` ends."""
+
+    def __init__(
+        self,
+        folder: Path,
+        stack: AsyncExitStack,
+        secrets: Mapping[str, bytes],
+        ssh: Sequence[str],
+        private: Path,
+        *,
+        keep_git_dir: bool = False,
+    ) -> None:
+        """``secrets`` may have a token for repositories, ``ssh`` an agent's socket or keys; ``private`` is nobody else's to read."""
+        self._folder = folder
+        self._stack = stack
+        self._ssh = ssh
+        self._private = private
+        self._secrets = secrets
+        self._keep_git_dir = keep_git_dir
+
+    async def sent(self, pieces: AsyncIterator[bytes]) -> Context:
+        """A tar, compressed or not, or a Dockerfile alone. Raises ``InvalidArgument``, ``StorageFull``."""
+        file = self._place()
+        await receive(pieces, file)
+        return await self._opened(file)
+
+    async def fetched(self, address: str) -> Context:
+        """A repository, or what lies behind an http(s) address. Raises ``InvalidArgument``, ``Unavailable``."""
+        if git.is_repository(address):
+            remote = git.parse(address)
+            agent = await self._stack.enter_async_context(agents.opened(self._ssh, self._private)) if self._ssh else ""
+            checkout = git.checkout(remote, self._folder, secrets=self._secrets, agent=agent, keep_git_dir=self._keep_git_dir)
+            return self._stack.enter_context(Context((await self._stack.enter_async_context(checkout)).root))
+        if not address.startswith(("http://", "https://")):
+            raise InvalidArgument(f"unable to prepare context: {address[:200]!r} is neither a repository nor an http(s) address")
+        brought = Brought(self._folder)
+        await brought.fetch(address, "", to_folder=False)
+        into = self._place()
+        into.mkdir()
+        with trees.closing(os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+            await in_thread(brought.copy, root, b"/file", copying.Attributes())
+        return await self._opened(into / "file")
+
+    async def archive(self, pieces: AsyncIterator[bytes]) -> Archive:
+        """An archive of images, taken apart as it comes."""
+        return await take_apart(pieces, self._place())
+
+    async def _opened(self, file: Path) -> Context:
+        folder = self._place()
+        folder.mkdir()
+        head = await in_thread(_head, file)
+        if head and not _is_archive(head):
+            return self._stack.enter_context(Context(folder, await in_thread(_text, file)))
+        context = self._stack.enter_context(Context(folder))
+        await in_thread(context.unpack, file)
+        return context
+
+    def _place(self) -> Path:
+        return self._folder / f"source-{os.urandom(8).hex()}"
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as source:
+        return source.read(_HEAD)
+
+
+def _text(file: Path) -> bytes:
+    if file.stat().st_size > TEXT_LIMIT:
+        raise InvalidArgument(f"the build context is neither a tar nor a Dockerfile: it has more than {TEXT_LIMIT} bytes")
+    data = file.read_bytes()
+    if b"\0" in data:
+        raise InvalidArgument("the build context is neither a tar nor a Dockerfile; send a tar, compressed or not")
+    return data
+
+
+def _is_archive(head: bytes) -> bool:
+    """Whether the beginning of a file is that of a tar, compressed or not; what is compressed is taken for one."""
+    if detect(head) or not head.strip(b"\0"):
+        return True
+    try:
+        return next(iter(tar.Reader(iter([head]))), None) is not None
+    except InvalidArgument:
+        return False
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,104 @@
+"""Named contexts: what ``--build-context name=`` puts in the place of an image, a stage or a folder to copy from.
+
+https://docs.docker.com/build/concepts/context/#named-contexts
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.sources.context import Context, Sources
+from moby_tui.engine.resources.images.transfer.load import Archive, Loader
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument
+from moby_tui.reference import parse
+from moby_tui.schema.build import UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.transfer.pull import Image
+
+_IMAGE = "docker-image://"
+_STAGE = "target:"
+
+
+@dataclass(frozen=True)
+class Named:
+    """One of: files, an image that came along, the name of an image, the name of a stage."""
+
+    tree: Context | None = None
+    image: BuiltImage | None = None
+    reference: str = ""
+    stage: str = ""
+
+
+class NamedContexts:
+    """By the names under which a Dockerfile asks for them; an image's counts in any of its spellings."""
+
+    def __init__(self, found: Mapping[str, Named], archives: Iterable[Archive] = ()) -> None:
+        #: caches of other engines that came along, as OCI layouts
+        self.archives = list(archives)
+        self._found = {key: named for name, named in found.items() for key in (name.lower(), _canonical(name))}
+
+    def find(self, name: str) -> Named | None:
+        return self._found.get(name.lower()) or self._found.get(_canonical(name)) if self._found and name else None
+
+
+def _canonical(name: str) -> str:
+    try:
+        return parse(name).tagged().canonical
+    except InvalidArgument:
+        return name.lower()
+
+
+async def gather(
+    wanted: Mapping[str, str], uploads: Mapping[str, AsyncIterator[bytes]], sources: Sources, loader: Loader
+) -> NamedContexts:
+    """Each is fetched; what is sent comes in its order. Raises ``InvalidArgument``, ``Unavailable``."""
+    found, archives = {}, []
+    for name, source in wanted.items():
+        if not name or "\0" in name:
+            raise InvalidArgument("a build context needs a name: write --build-context name=path")
+        kind, _, which = source.partition(":")
+        if kind in (UPLOADED, UPLOADED_LAYOUT, UPLOADED_CACHE):
+            if name not in uploads:
+                raise InvalidArgument(f"build context {name[:80]!r} was not sent")
+            if kind == UPLOADED_CACHE:
+                archives.append(await sources.archive(uploads[name]))
+            elif kind == UPLOADED_LAYOUT:
+                found[name] = Named(image=await _layout(name, which, uploads[name], sources, loader))
+            else:
+                found[name] = Named(tree=await _tree(await sources.sent(uploads[name])))
+        elif source.startswith(_IMAGE):
+            found[name] = Named(reference=parse(source.removeprefix(_IMAGE)).familiar)
+        elif source.startswith(_STAGE):
+            found[name] = Named(stage=source.removeprefix(_STAGE))
+        else:
+            found[name] = Named(tree=await _tree(await sources.fetched(source)))
+    return NamedContexts(found, archives)
+
+
+async def _tree(context: Context) -> Context:
+    await in_thread(context.leave_out_ignored)
+    return context
+
+
+async def _layout(name: str, which: str, pieces: AsyncIterator[bytes], sources: Sources, loader: Loader) -> BuiltImage:
+    """The image of an OCI layout that is meant: by its digest, by its tag, or the only one."""
+    images = await loader.images(await sources.archive(pieces))
+    chosen = [loaded.image for loaded in images if not which or which in _names_of(loaded.image, loaded.tag)]
+    if len({image.digest for image in chosen}) != 1:
+        reason = f"has no image {which[:80]!r}" if which else "has several images: name one, as in oci-layout://path:tag"
+        raise InvalidArgument(f"build context {name[:80]!r} {reason}")
+    return built(chosen[0])
+
+
+def _names_of(image: Image, tag: str) -> tuple[str, ...]:
+    return image.digest, image.manifest.config.digest, tag
+
+
+def built(image: Image) -> BuiltImage:
+    """An image whose layers are here, to be built upon."""
+    return BuiltImage(image.manifest.config.digest, image.config, image.manifest.layers)

@@ -1,0 +1,54 @@
+"""What registries and their realms answer, read with bounds: whoever sends it may send without end."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.images.registry import pace
+from moby_tui.errors import MobyError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+_ERROR_LIMIT = 1 << 16
+
+
+def retry_after(text: str) -> float:
+    """The seconds of a ``Retry-After`` (RFC 9110, 10.2.3), which may also be a date; 0 where it says nothing."""
+    if re.fullmatch(r"[0-9]{1,9}", text.strip()):
+        return float(text)
+    if not text:
+        return 0
+    import time
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0
+
+
+async def read(response: ClientResponse, limit: int, what: str) -> bytes:
+    """A body of at most ``limit`` bytes. Raises ``MobyError`` for a larger one, and what ``pace.body`` does."""
+    body = bytearray()
+    async for data in pace.body(response):
+        body += data
+        if len(body) > limit:
+            raise MobyError(f"the registry sends a {what} of more than {limit} bytes; refused")
+    return bytes(body)
+
+
+async def registry_error(response: ClientResponse) -> tuple[str, str]:
+    """Code and message of the first error in the body, made one printable line; empty where there is none."""
+    try:
+        first = json.loads(await read(response, _ERROR_LIMIT, "error"))["errors"][0]
+        code, message = str(first.get("code", "")), str(first.get("message", ""))
+    except (MobyError, ValueError, LookupError, TypeError, AttributeError):
+        return "", ""
+    return code, printable(message)[:300]
+
+
+def printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,144 @@
+"""Who we are to a registry, request by request: basic authorization, or a token from the realm that it names.
+
+https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/. A realm's answers are checked as a registry's are; a login is
+sent to it over TLS only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from moby_tui.engine.resources.images.registry.answers import read
+from moby_tui.engine.resources.images.registry.hosts import Host, is_loopback, proxy_for
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import MobyError
+from moby_tui.logins import decoded, find
+from moby_tui.reference import Reference
+from moby_tui.schema.image import RegistryAuth
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+    from yarl import URL
+
+_CLIENT = "moby"
+_TOKEN_LIMIT = 1 << 20
+_CHALLENGE = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+#: What an answer with an error status means.
+Refusal = Callable[["ClientResponse"], Awaitable[MobyError]]
+
+
+class Authorization:
+    """``header`` is what requests carry, empty for nothing. ``identity``: a token to be kept in the password's place, where one was given."""
+
+    def __init__(
+        self, reference: Reference, host: Host, auth: RegistryAuth | None, scopes: list[str], *, offline: bool, nobody: bool
+    ) -> None:
+        """``offline`` asks for such a token. Without ``auth`` the stored login is used, unless we are to be ``nobody`` there."""
+        self._reference = reference
+        self._host = host
+        self._auth = decoded(auth) if auth else None
+        self._scopes = scopes
+        self._offline = offline
+        self._nobody = nobody
+        self._one_at_a_time = asyncio.Lock()
+        self.header = ""
+        self.identity = ""
+
+    async def prepare(self) -> None:
+        """Looks for the stored login; a credential helper may take its time."""
+        if not self._nobody:
+            self._auth = self._auth or await in_thread(find, self._host.domain)
+        self.header = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
+
+    @property
+    def anonymous(self) -> bool:
+        return self._auth is None
+
+    @property
+    def renewable(self) -> bool:
+        """A token that was given as it is cannot be had anew."""
+        return not self._nobody and not (self._auth and self._auth.registrytoken)
+
+    async def renew(self, session: ClientSession, challenges: list[str], tried: str, refusal: Refusal) -> None:
+        """After a request with ``tried`` was refused. Raises ``MobyError``."""
+        async with self._one_at_a_time:
+            if self.header != tried:
+                return  # another request has done so meanwhile
+            for challenge in challenges:
+                scheme, _, rest = challenge.strip().partition(" ")
+                parameters = {key.lower(): quoted or plain for key, quoted, plain in _CHALLENGE.findall(rest)}
+                if scheme.lower() == "bearer" and "realm" in parameters:
+                    self.header = f"Bearer {await self._token(session, parameters, refusal)}"
+                    return
+                if scheme.lower() == "basic" and self._auth and self._auth.password:
+                    self.header = basic(self._auth)
+                    return
+
+    async def _token(self, session: ClientSession, challenge: dict[str, str], refusal: Refusal) -> str:
+        realm = self._realm(challenge["realm"])
+        scopes = self._scopes or [challenge.get("scope") or f"repository:{self._reference.path}:pull"]
+        service = {"service": challenge.get("service", "")}
+        async with self._request(session, realm, service, [] if self._offline else scopes) as response:
+            if response.status != 200:
+                raise await refusal(response)
+            answer = await _document(response, str(realm.host))
+        token = answer.get("token") or answer.get("access_token")
+        if not _sendable(token):
+            raise MobyError(f"{realm.host} sends no token")
+        refresh = answer.get("refresh_token")
+        self.identity = str(refresh) if self._offline and _sendable(refresh) else ""
+        return str(token)
+
+    def _realm(self, address: str) -> URL:
+        from yarl import URL
+
+        try:
+            realm = URL(address)
+        except ValueError as error:
+            raise MobyError(f"registry {self._reference.domain} sends a token realm that is no address") from error
+        plain = realm.scheme == "http" and is_loopback(realm.host or "") and self._host.base.startswith("http:")
+        if realm.scheme != "https" and not plain:
+            raise MobyError(f"registry {self._reference.domain} wants tokens from {realm}, not over TLS; no login is sent there")
+        return realm
+
+    def _request(self, session: ClientSession, realm: URL, service: dict[str, str], scopes: list[str]) -> Any:
+        """By an identity token the OAuth way, else the older one, which all realms know."""
+        proxy = proxy_for(realm)
+        if self._auth and self._auth.identitytoken:
+            form = service | {
+                "scope": " ".join(scopes),
+                "grant_type": "refresh_token",
+                "refresh_token": self._auth.identitytoken,
+                "client_id": _CLIENT,
+            }
+            return session.post(realm, data=form, allow_redirects=False, proxy=proxy)
+        headers = {"Authorization": basic(self._auth)} if self._auth else {}
+        query = service | ({"account": self._auth.username} if self._auth else {})
+        if self._offline:
+            query |= {"offline_token": "true", "client_id": _CLIENT}
+        target = realm.update_query([*realm.query.items(), *query.items(), *(("scope", scope) for scope in scopes)])
+        return session.get(target, headers=headers, allow_redirects=False, proxy=proxy)
+
+
+def basic(auth: RegistryAuth) -> str:
+    return "Basic " + base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode()
+
+
+def _sendable(token: object) -> bool:
+    """Whether it is a token that can stand in a header."""
+    return isinstance(token, str) and bool(token) and token.isascii() and token.isprintable()
+
+
+async def _document(response: ClientResponse, host: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(await read(response, _TOKEN_LIMIT, "token"))
+    except ValueError as error:
+        raise MobyError(f"{host} sends a token that cannot be read") from error
+    if not isinstance(answer, dict):
+        raise MobyError(f"{host} sends a token that cannot be read")
+    return answer

@@ -1,0 +1,162 @@
+"""A blob from a registry into an ``Ingest``: it goes on where a connection broke, and fetches several ranges of a large one at once.
+
+RFC 9110, section 14 (range requests). Ranges are written in their order, so that what is on disk is always a beginning of the blob;
+those that come too early wait in memory, of all the blobs of a pull together at most ``AHEAD``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.images.registry import pace
+from moby_tui.engine.resources.images.registry.connection import PIECE, Connection, Retry
+from moby_tui.engine.resources.images.store.content import Ingest
+from moby_tui.engine.tasks import in_thread, settled
+from moby_tui.errors import InvalidArgument, MobyError, Unavailable
+from moby_tui.schema import oci
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+#: From this size on, what is missing of a blob is asked for in ranges: over a network with latency one connection does not fill the line.
+_LARGE = 32 << 20
+_RANGE = 4 << 20
+_AT_ONCE = 3
+AHEAD = 4
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+
+
+class Download:
+    """One blob, from one host."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        url: str,
+        descriptor: oci.Descriptor,
+        ingest: Ingest,
+        progress: Callable[[int], None],
+        ahead: asyncio.Semaphore,
+    ) -> None:
+        """``progress`` hears how many bytes there are. ``ahead``: how many ranges all downloads together may hold in memory."""
+        self._connection = connection
+        self._url = url
+        self._where = url  # after redirects
+        self._descriptor = descriptor
+        self._ingest = ingest
+        self._progress = progress
+        self._ahead = ahead
+
+    async def run(self) -> None:
+        """Fetches what the ingest lacks; it is not verified yet. Raises ``MobyError``; what came before is kept."""
+        if not self._ingest.size or self._ingest.size < self._descriptor.size:
+            await self._connection.persist(self._go_on, lambda: self._ingest.size)
+
+    async def _go_on(self) -> None:
+        begin, size = self._ingest.size, self._descriptor.size
+        large = size - begin >= _LARGE
+        end = begin + _RANGE if large else size
+        headers = {"Range": f"bytes={begin}-{end - 1 if large else ''}"} if begin or large else {}
+        async with self._connection.exchange("GET", self._url, headers, (200, 206)) as response:
+            if response.status == 200:  # it knows no ranges: what we have comes again
+                await self._receive(response, begin)
+                return
+            self._check_range(response, begin)
+            if not large:
+                await self._receive(response, 0)
+                return
+            self._where = str(response.url)
+            await self._receive_ranges(response, end)
+
+    async def _receive_ranges(self, first: ClientResponse, begin: int) -> None:
+        """The first range as it comes, and meanwhile the next ones."""
+        starts = deque(range(begin, self._descriptor.size, _RANGE))
+        coming: deque[asyncio.Task[bytes]] = deque()
+        try:
+            await self._ask(starts, coming, room=False)
+            await self._receive(first, 0)
+            if self._ingest.size != begin:
+                raise Retry(f"registry sent another range of {self._descriptor.digest} than it was asked for; try again")
+            while starts or coming:
+                await self._ask(starts, coming, room=True)
+                await in_thread(self._ingest.write, await coming[0])
+                self._progress(self._ingest.size)
+                coming.popleft()
+                self._ahead.release()
+        finally:
+            for task in coming:
+                task.cancel()
+            for task in coming:
+                await settled(task)
+                self._ahead.release()
+
+    async def _ask(self, starts: deque[int], coming: deque[asyncio.Task[bytes]], *, room: bool) -> None:
+        """Asks for further ranges while others leave memory for them; ``room``: waits for it where nothing is coming."""
+        while starts and len(coming) < _AT_ONCE and (not self._ahead.locked() or (room and not coming)):
+            await self._ahead.acquire()
+            coming.append(asyncio.ensure_future(self._range(starts.popleft())))
+
+    async def _range(self, start: int) -> bytes:
+        """From where the first range was, which may be a storage elsewhere; once more from the registry, where that no longer lets us in."""
+        try:
+            return await self._connection.persist(lambda: self._one_range(self._where, start))
+        except MobyError:
+            if self._where == self._url:
+                raise
+        return await self._connection.persist(lambda: self._one_range(self._url, start))
+
+    async def _one_range(self, url: str, start: int) -> bytes:
+        end = min(start + _RANGE, self._descriptor.size)
+        async with self._connection.exchange("GET", url, {"Range": f"bytes={start}-{end - 1}"}, (206,)) as response:
+            self._check_range(response, start)
+            body = bytearray()
+            async for data in pace.body(response):
+                body += data
+                if len(body) > end - start:
+                    raise InvalidArgument(f"content {self._descriptor.digest} comes with more bytes than were asked for; refused")
+        if len(body) < end - start:
+            raise Retry(f"content {self._descriptor.digest} comes with fewer bytes than were asked for; try again")
+        return bytes(body)
+
+    def _check_range(self, response: ClientResponse, begin: int) -> None:
+        """Raises ``InvalidArgument`` for a part that is not the one asked for: it would become a hole, or damage."""
+        said = response.headers.get("Content-Range", "")
+        match = _CONTENT_RANGE.fullmatch(said.strip())
+        if match is None or int(match[1]) != begin:
+            raise InvalidArgument(f"bytes from {begin} on were asked for, and the registry sends {said[:80]!r}; refused")
+        if match[3] not in ("*", str(self._descriptor.size)):
+            raise InvalidArgument(
+                f"content {self._descriptor.digest} has {match[3]} bytes where its manifest says {self._descriptor.size}; refused"
+            )
+
+    async def _receive(self, response: ClientResponse, skip: int) -> None:
+        """Writes pieces of a mebibyte, in a thread: a slow disk must not stop the event loop. What came before a break is kept."""
+        from aiohttp import ClientError
+
+        piece = bytearray()
+        ingest = self._ingest
+
+        async def flush() -> None:
+            nonlocal piece
+            full, piece = piece, bytearray()
+            await in_thread(ingest.write, full)
+            self._progress(ingest.size)
+
+        try:
+            async for data in pace.body(response):
+                piece += data[skip:] if skip else data
+                skip = max(0, skip - len(data))
+                if ingest.size + len(piece) > self._descriptor.size:
+                    raise InvalidArgument(
+                        f"content {self._descriptor.digest} is larger than the {self._descriptor.size} bytes its manifest says"
+                    )
+                if len(piece) >= PIECE:
+                    await flush()
+        except (ClientError, ConnectionError, asyncio.CancelledError, TimeoutError, Unavailable):
+            await flush()
+            raise
+        await flush()

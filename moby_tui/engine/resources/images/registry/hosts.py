@@ -1,0 +1,173 @@
+"""Where the registry of a name is spoken to: mirrors, other addresses, certificates, per registry.
+
+Read from a folder ``certs.d/HOST`` or ``certs.d/HOST_PORT_``:
+a ``hosts.toml`` as containerd has it (containerd, docs/hosts.md), or, without one,
+Docker's ``*.crt`` (authorities), ``*.cert`` and ``*.key`` (docs.docker.com, "Verify repository client with certificates").
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moby_tui.errors import InvalidArgument
+from moby_tui.reference import DEFAULT_DOMAIN
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from yarl import URL
+
+#: The first that has a folder for the registry counts.
+FOLDERS = (Path("/etc/moby/certs.d"), Path("/etc/containerd/certs.d"), Path("/etc/docker/certs.d"))
+PULL, RESOLVE, PUSH = "pull", "resolve", "push"
+_ALL = frozenset((PULL, RESOLVE, PUSH))
+_LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|\[::1\]")
+_ADDRESS = re.compile(r"(https?)://([^/\s?#@]+)(/[^\s?#]*)?")
+_KEYS = frozenset(("capabilities", "ca", "client", "skip_verify", "header", "override_path"))
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Host:
+    """``base`` is what a repository's path is put behind: ``https://host/v2``. ``can``: pull, resolve (a tag to a digest), push."""
+
+    base: str
+    domain: str
+    can: frozenset[str] = _ALL
+    authorities: tuple[Path, ...] = ()
+    #: certificate and key of our own
+    clients: tuple[tuple[Path, Path | None], ...] = ()
+    verify: bool = True
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def tls(self) -> SSLContext | bool:
+        """What a connection is verified with. Raises ``InvalidArgument`` for files that cannot be used. Blocking."""
+        import ssl
+
+        if not (self.authorities or self.clients) and self.verify:
+            return True
+        context = ssl.create_default_context()
+        if not self.verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for file in self.authorities:
+            _load(file, lambda path: context.load_verify_locations(path))
+        for certificate, key in self.clients:
+            _load(certificate, lambda path, key=key: context.load_cert_chain(path, key))
+        return context
+
+
+def _load(file: Path, load: Any) -> None:
+    try:
+        load(file)
+    except (OSError, ValueError) as error:
+        raise InvalidArgument(f"certificate {file} cannot be used: {error}") from error
+
+
+def is_loopback(domain: str) -> bool:
+    """Such a registry is spoken to in plain HTTP where nothing else is said of it, as Docker does."""
+    return _LOOPBACK.fullmatch(re.sub(r":\d+$", "", domain)) is not None
+
+
+def hosts_of(domain: str) -> list[Host]:
+    """Where to ask, in this order; the registry itself comes last. Raises ``InvalidArgument`` for a file that cannot be understood."""
+    folder = _folder(domain)
+    if folder is None:
+        return [_plain(domain)]
+    file = folder / "hosts.toml"
+    if file.exists():
+        try:
+            return _read(file, domain)
+        except ValueError as error:
+            raise InvalidArgument(f"{file}: {error}; see containerd's description of hosts.toml") from error
+    keys = {path.stem: path for path in folder.glob("*.key")}
+    clients = tuple((path, keys.get(path.stem)) for path in sorted(folder.glob("*.cert")))
+    authorities = tuple(sorted(folder.glob("*.crt")))
+    return [Host(_base(f"https://{_address(domain)}"), domain, authorities=authorities, clients=clients)]
+
+
+def _folder(domain: str) -> Path | None:
+    host, _, port = domain.partition(":")
+    names = [domain, f"{host}_{port}_" if port else host, "_default"]
+    return next((found for folder in FOLDERS for name in names if (found := folder / name).is_dir()), None)
+
+
+def _address(domain: str) -> str:
+    return "registry-1.docker.io" if domain == DEFAULT_DOMAIN else domain
+
+
+def _plain(domain: str) -> Host:
+    return Host(_base(f"{'http' if is_loopback(domain) else 'https'}://{_address(domain)}"), domain)
+
+
+def _base(address: str, *, override_path: bool = False) -> str:
+    address = address.rstrip("/")
+    return address if override_path or address.endswith("/v2") else f"{address}/v2"
+
+
+def _read(file: Path, domain: str) -> list[Host]:
+    import tomllib
+
+    document = tomllib.loads(file.read_text())
+    tables = document.get("host", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ValueError("[host] is not a table of hosts")
+    unknown = set(document) - _KEYS - {"server", "host"}
+    if unknown:
+        raise ValueError(f"{sorted(unknown)[0]} is not known")
+    found = [_host(address, table, file.parent, domain) for address, table in tables.items()]
+    own = {key: value for key, value in document.items() if key in _KEYS}
+    server = document.get("server") or _plain(domain).base.removesuffix("/v2")
+    last = _host(server, own, file.parent, domain)
+    return found if last.base in {host.base for host in found} else [*found, last]
+
+
+def _host(address: object, table: Json, folder: Path, domain: str) -> Host:
+    """One host and what is said of it. Raises ``ValueError``."""
+    unknown = set(table) - _KEYS
+    if unknown:
+        raise ValueError(f"{sorted(unknown)[0]} is not known")
+    if not isinstance(address, str):
+        raise ValueError(f"{address!r} is no address of a registry")
+    text = address if "://" in address else f"https://{address}"
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{address[:200]!r} is no address of a registry")
+    can = frozenset(map(str, _list(table.get("capabilities")))) or _ALL
+    if not can <= _ALL:
+        raise ValueError(f"capabilities are {', '.join(sorted(_ALL))}, not {', '.join(sorted(can - _ALL))}")
+    same = match[2] in (domain, _address(domain))
+    headers = {str(key): ", ".join(map(str, _list(value))) for key, value in dict(table.get("header", {})).items()}
+    return Host(
+        _base(text, override_path=bool(table.get("override_path"))),
+        domain if same else match[2],
+        can,
+        tuple(folder / str(path) for path in _list(table.get("ca"))),
+        tuple(_client(entry, folder) for entry in _list(table.get("client"))),
+        not table.get("skip_verify", False),
+        headers,
+    )
+
+
+def _client(entry: object, folder: Path) -> tuple[Path, Path | None]:
+    files = [folder / str(path) for path in _list(entry)]
+    if not 1 <= len(files) <= 2:
+        raise ValueError("client is a file, or a pair of certificate and key")
+    return files[0], files[1] if len(files) == 2 else None
+
+
+def _list(value: object) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def proxy_for(url: URL) -> str | None:
+    """The proxy that the environment names. (aiohttp's own way would also send logins from ``~/.netrc``.)"""
+    if not any(name.lower().endswith("_proxy") for name in os.environ) or not url.host or is_loopback(url.host):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    return None if proxy_bypass(url.host) else proxies.get(url.scheme) or proxies.get("all")

@@ -1,0 +1,74 @@
+"""Registries as people look at them: what there is, what a name stands for, and its deletion. Nothing is pulled."""
+
+from __future__ import annotations
+
+import builtins
+
+from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images.registry import search
+from moby_tui.engine.resources.images.registry.registry import DELETE, Registry
+from moby_tui.engine.resources.images.store.content import digest_of
+from moby_tui.errors import Forbidden, InvalidArgument
+from moby_tui.logins import domain_of
+from moby_tui.reference import Reference, parse
+from moby_tui.schema import oci
+from moby_tui.schema.base import Filters
+from moby_tui.schema.image import DistributionInspect, RegistryAuth, SearchResult
+
+
+class Repositories:
+    """Implements ``Registry`` of ``api/client/protocol.py``. Raises ``NotFound``, ``Unauthorized``, ``Unavailable``."""
+
+    async def search(
+        self, term: str, *, limit: int = 0, filters: Filters | None = None, auth: RegistryAuth | None = None
+    ) -> builtins.list[SearchResult]:
+        return await search.search(term, limit, filters or {}, auth)
+
+    async def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect:
+        wanted = parse(reference).tagged()
+        async with Registry(wanted, auth) as registry:
+            fetched = await registry.manifest(wanted.digest or wanted.tag)
+            document = manifests.read(fetched.body, fetched.media_type, wanted.familiar)
+            if isinstance(document, oci.Index):
+                platforms = [one.platform for one in document.manifests if one.platform]
+            else:
+                body = await registry.small_blob(document.config, manifests.CONFIG_LIMIT)
+                config = manifests.read_config(body, len(document.layers), wanted.familiar)
+                platforms = [oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)]
+        kind = document.media_type or fetched.media_type
+        descriptor = oci.Descriptor(media_type=kind, digest=digest_of(fetched.body), size=len(fetched.body))
+        return DistributionInspect(descriptor=descriptor, platforms=platforms)
+
+    async def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]:
+        async with Registry(Reference(domain_of(server), ""), auth) as registry:
+            return sorted(await registry.catalog())
+
+    async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> builtins.list[str]:
+        wanted = parse(repository)
+        if wanted.tag or wanted.digest:
+            raise InvalidArgument(f"name a repository without a tag: {wanted.familiar_repository}")
+        async with Registry(wanted, auth) as registry:
+            return await registry.tags()
+
+    async def referrers(
+        self, reference: str, *, artifact_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[oci.Descriptor]:
+        wanted = parse(reference).tagged()
+        async with Registry(wanted, auth) as registry:
+            digest = wanted.digest or (await registry.manifest(wanted.tag)).digest
+            return await registry.referrers(digest, artifact_type)
+
+    async def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str:
+        wanted = parse(reference)
+        if not (wanted.tag or wanted.digest):
+            raise InvalidArgument(f"name what to delete by tag or digest: {wanted.familiar}:TAG")
+        async with Registry(wanted, auth, purpose=DELETE) as registry:
+            if await registry.delete_manifest(wanted.digest or wanted.tag):
+                return wanted.familiar
+            if wanted.digest:
+                raise Forbidden(f"registry {wanted.domain} does not let anything be deleted; its operator can allow that")
+            digest = (await registry.manifest(wanted.tag)).digest
+        whole = wanted.at(digest).familiar
+        raise Forbidden(
+            f"registry {wanted.domain} does not let a tag alone be deleted; `moby registry rm {whole}` deletes the image with all its tags"
+        )

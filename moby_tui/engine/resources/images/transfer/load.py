@@ -1,0 +1,316 @@
+"""Images from archives: ``docker save`` (docker-archive), OCI layouts, and plain root file systems (``docker import``).
+
+The archive's members are put into numbered files in staging and hashed on the way; no name in it ever becomes a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.archive import tar
+from moby_tui.engine.archive.compression import GZIP, ZSTD, decompress, detect
+from moby_tui.engine.archive.incoming import consume
+from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images.snapshots.layers import LayerStore
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.transfer.pull import Image
+from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.tasks import all_of, in_thread
+from moby_tui.errors import InvalidArgument
+from moby_tui.reference import Reference, parse_tag
+from moby_tui.schema import oci
+from moby_tui.schema.base import encode
+
+_CHUNK = 1 << 20
+_MOST_MEMBERS = 100_000
+_DOCUMENT_LIMIT = 4 << 20
+_LAYER_TYPES = {GZIP: oci.MEDIA_LAYER_GZIP, ZSTD: oci.MEDIA_LAYER_ZSTD, "": oci.MEDIA_LAYER}
+_HEAD = 16
+_NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+
+
+class _DockerImage(msgspec.Struct, rename="pascal"):
+    """An item of ``manifest.json`` in a docker-archive."""
+
+    config: str
+    layers: list[str]
+    repo_tags: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A regular file of the archive."""
+
+    file: Path
+    size: int
+    digest: str
+
+    def read(self, what: str) -> bytes:
+        if self.size > _DOCUMENT_LIMIT:
+            raise InvalidArgument(f"the archive's {what} has {self.size} bytes; that is too much")
+        return self.file.read_bytes()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An image whose layers are unpacked and whose blobs are in the store, and the references it came with."""
+
+    image: Image
+    references: list[Reference]
+    #: what an OCI layout calls it, which need be no whole name
+    tag: str = ""
+
+
+async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
+    """Writes an incoming archive to the disk as it comes. Raises ``StorageFull``."""
+
+    def write(data: bytes) -> None:
+        with refusals_told():
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+
+    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        buffer = bytearray()
+        async for data in archive:
+            buffer += data
+            if len(buffer) >= _CHUNK:
+                await in_thread(write, bytes(buffer))
+                buffer.clear()
+        await in_thread(write, bytes(buffer))
+    finally:
+        os.close(fd)
+
+
+async def take_apart(archive: AsyncIterator[bytes], folder: Path) -> Archive:
+    """An incoming archive, taken apart as it comes. Raises what ``Archive`` does; when cancelled, once nothing is written any more."""
+    return await consume(archive, lambda pieces: Archive(pieces, folder))
+
+
+class Archive:
+    """An archive taken apart, in a claimed folder of staging."""
+
+    def __init__(self, chunks: Iterable[bytes], folder: Path) -> None:
+        """Blocking. Raises ``InvalidArgument`` for what is no tar."""
+        self._members: dict[str, Member] = {}
+        self._links: dict[str, str] = {}
+        folder.mkdir()
+        reader = tar.Reader(decompress(chunks))
+        for number, entry in enumerate(reader):
+            if number >= _MOST_MEMBERS:
+                raise InvalidArgument(f"the archive has more than {_MOST_MEMBERS} members; it is no image")
+            name = os.fsdecode(tar.clean(entry.name))
+            if entry.type == tar.REGULAR and entry.extents is None:
+                self._members[name] = _store(reader.data(), folder / str(number))
+            elif entry.type in (tar.HARD_LINK, tar.SYMBOLIC_LINK):  # old archives link layers that occur twice
+                base = "" if entry.type == tar.HARD_LINK else os.path.dirname(name) + "/"
+                self._links[name] = os.fsdecode(tar.clean(os.fsencode(base) + entry.link))
+
+    def member(self, name: str) -> Member:
+        """Raises ``InvalidArgument`` where there is none."""
+        found = self.find(name)
+        if found is None:
+            raise InvalidArgument(f"invalid archive: {name[:200]!r} is missing in it")
+        return found
+
+    def find(self, name: str) -> Member | None:
+        name = os.fsdecode(tar.clean(os.fsencode(name)))
+        return self._members.get(name) or self._members.get(self._links.get(name, ""))
+
+    def blob(self, descriptor: oci.Descriptor) -> Member:
+        """A blob of an OCI layout, verified."""
+        found = self.member("blobs/" + descriptor.digest.replace(":", "/"))
+        if (found.digest, found.size) != (descriptor.digest, descriptor.size):
+            raise InvalidArgument(f"invalid archive: blob {descriptor.digest} is damaged")
+        return found
+
+
+class Loader:
+    """Puts the images of an archive into the stores; to register them is the caller's part."""
+
+    def __init__(
+        self, content: ContentStore, layers: LayerStore, staging_folder: Path, wanted: oci.Platform | None = None
+    ) -> None:
+        """``wanted`` is the one platform whose images are loaded; None: of an index this machine's, else all."""
+        self._wanted = wanted
+        self._content = content
+        self._layers = layers
+        self._staging = staging_folder
+
+    async def images(self, archive: Archive) -> list[Loaded]:
+        """Every image of the archive. Raises ``InvalidArgument`` where it holds none."""
+        if archive.find("oci-layout") and (described := archive.find("index.json")):
+            # the form that keeps every digest, where an archive has both
+            return await self._oci_layout(archive, described.read("index.json"))
+        if described := archive.find("manifest.json"):
+            try:
+                items = msgspec.json.decode(described.read("manifest.json"), type=list[_DockerImage])
+            except msgspec.DecodeError as error:
+                raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
+            names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
+            found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
+            return self._some([loaded for loaded in found if loaded])
+        if described := archive.find("index.json"):
+            return await self._oci_layout(archive, described.read("index.json"))
+        raise InvalidArgument(
+            "the archive holds neither manifest.json nor index.json; to make an image of a root file system, import it"
+        )
+
+    async def _docker_image(self, archive: Archive, item: _DockerImage, names: list[Reference]) -> Loaded | None:
+        members = [await in_thread(_as_layer, archive.member(name)) for name in item.layers]
+        config_body = archive.member(item.config).read("configuration")
+        config = manifests.read_config(config_body, len(members), item.config)
+        if not self._fits(config):
+            return None
+        image = await self._store(config, config_body, members)
+        return Loaded(image, names)
+
+    async def _oci_layout(self, archive: Archive, body: bytes) -> list[Loaded]:
+        index = manifests.read(body, oci.MEDIA_INDEX, "index.json")
+        assert isinstance(index, oci.Index)
+        loaded = []
+        for descriptor, names in [(descriptor, _names(descriptor)) for descriptor in index.manifests]:
+            document, text = self._choose(archive, descriptor)
+            if document is None:
+                continue
+            config_body = archive.blob(document.config).read("configuration")
+            config = manifests.read_config(config_body, len(document.layers), descriptor.digest)
+            if not self._fits(config):
+                continue
+            members = [archive.blob(layer) for layer in document.layers]
+            image = await self._store(config, config_body, members, (document, text))
+            loaded.append(Loaded(image, names, descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
+        return self._some(loaded)
+
+    def _fits(self, config: oci.ImageConfig) -> bool:
+        found = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
+        return self._wanted is None or platforms.runs(self._wanted, found)
+
+    def _some(self, loaded: list[Loaded]) -> list[Loaded]:
+        """Of several with one name the one for this machine comes last: it is what the name means then."""
+        here = platforms.host()
+        if not loaded:
+            raise InvalidArgument(f"the archive holds no image for {platforms.text(self._wanted or here)}")
+        return sorted(
+            loaded, key=lambda one: (one.image.config.os, one.image.config.architecture) == (here.os, here.architecture)
+        )
+
+    def _choose(self, archive: Archive, descriptor: oci.Descriptor) -> tuple[oci.Manifest | None, bytes]:
+        """The manifest a descriptor leads to; through an index, the one for this machine."""
+        body = archive.blob(descriptor).read("manifest")
+        document = manifests.read(body, descriptor.media_type, descriptor.digest)
+        if isinstance(document, oci.Manifest):
+            return document, body
+        present = [item for item in document.manifests if archive.find("blobs/" + item.digest.replace(":", "/"))]
+        chosen = platforms.choose(self._wanted or platforms.host(), present)
+        if chosen is None:
+            return None, b""
+        body = archive.blob(chosen).read("manifest")
+        document = manifests.read(body, chosen.media_type, chosen.digest)
+        return (document, body) if isinstance(document, oci.Manifest) else (None, b"")
+
+    async def _store(
+        self,
+        config: oci.ImageConfig,
+        config_body: bytes,
+        members: list[Member],
+        described: tuple[oci.Manifest, bytes] | None = None,
+    ) -> Image:
+        await self._unpack(dict(zip(config.rootfs.diff_ids, members, strict=True)))
+        await in_thread(self._layers.adopt_attributes, config.rootfs.diff_ids)
+        document, body = described or _manifest(config_body, members)
+        await in_thread(self._keep, members, [config_body, body])
+        return Image(document, digest_of(body), config)
+
+    async def _unpack(self, layers: dict[str, Member]) -> None:
+        """All at once, as many as there are processors for: overlay layers do not need each other."""
+        async with all_of() as group:
+            for diff_id, member in layers.items():
+                group.create_task(self._layers.make_of(member.file, diff_id))
+
+    def _keep(self, members: list[Member], bodies: list[bytes]) -> None:
+        for member in members:
+            if not self._content.has(member.digest):
+                with refusals_told():
+                    self._content.adopt(member.file, member.digest)
+        for body in bodies:
+            self._content.write(body, self._staging)
+
+    async def root_file_system(self, file: Path, config: oci.ImageConfig) -> Image:
+        """A one-layer image of a tar as it came, compressed or not; ``config`` is given its diff id."""
+        member, diff_id = await in_thread(_root_layer, file)
+        config.rootfs = oci.RootFs(diff_ids=[diff_id])
+        return await self._store(config, encode(config), [member])
+
+
+def _root_layer(file: Path) -> tuple[Member, str]:
+    """The layer that a root file system is, and its diff id. Blocking."""
+    member = _as_layer(_member(file))
+    digest = hashlib.sha256()
+    for chunk in decompress(_file_chunks(member.file)):
+        digest.update(chunk)
+    return member, "sha256:" + digest.hexdigest()
+
+
+def _as_layer(member: Member) -> Member:
+    """Itself where it is compressed as layers may be, else without: no media type says xz or bzip2. Blocking."""
+    with member.file.open("rb") as file:
+        if detect(file.read(_HEAD)) in _LAYER_TYPES:
+            return member
+    return _store(decompress(_file_chunks(member.file)), member.file.with_name(f"{member.file.name}.tar"))
+
+
+def _member(file: Path) -> Member:
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    return Member(file, file.stat().st_size, f"sha256:{digest}")
+
+
+def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, bytes]:
+    """The manifest that a docker-archive lacks."""
+
+    def layer(member: Member) -> oci.Descriptor:
+        with member.file.open("rb") as file:
+            media_type = _LAYER_TYPES[detect(file.read(_HEAD))]
+        return oci.Descriptor(media_type=media_type, digest=member.digest, size=member.size)
+
+    document = oci.Manifest(
+        schema_version=2,
+        media_type=oci.MEDIA_MANIFEST,
+        config=oci.Descriptor(media_type=oci.MEDIA_CONFIG, digest=digest_of(config_body), size=len(config_body)),
+        layers=[layer(member) for member in members],
+    )
+    return document, encode(document)
+
+
+def _names(descriptor: oci.Descriptor) -> list[Reference]:
+    """The full name that containerd writes, else the layout's own where it is a name and not a bare tag. Raises ``InvalidArgument``."""
+    for key in _NAME_ANNOTATIONS:
+        name = descriptor.annotations.get(key, "")
+        if name and ("/" in name or ":" in name):
+            return [parse_tag(name)]
+    return []
+
+
+def _store(chunks: Iterator[tar.Piece], file: Path) -> Member:
+    digest, size = hashlib.sha256(), 0
+    with refusals_told(), file.open("xb") as output:
+        for chunk in chunks:
+            output.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+    return Member(file, size, "sha256:" + digest.hexdigest())
+
+
+def _file_chunks(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,112 @@
+"""The unpacker: a process beside the engine that unpacks layers, each in a child of its own, so that several are unpacked at once.
+
+In the engine's threads two layers would fight for the interpreter's lock. This process imports what unpacking needs and nothing else
+(no asyncio, no msgspec, no aiohttp), is single-threaded, and forks for each layer. It ends when its engine does, and so do
+its children: the first time they look at their socket after that.
+
+A job is one message on the unpacker's socket, ``{"diff_id": ..., "layer": ...}``, with three descriptors: the blob's file, the lock on
+the staging folder (held until the child is gone, so that nobody sweeps under it), and the job's own socket. On that the engine says how
+many bytes of the blob are there so far, eight bytes a message, the last being its size; the child answers how many it has used, and at
+the end ``{}`` or what went wrong. The engine's end closed is an order to stop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+
+from moby_tui import errors
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.resources.images.unpack.unpack import unpack
+
+#: How the frozen program, which has no ``-m``, is told to be an unpacker.
+COMMAND = "__unpacker__"
+COUNT = struct.Struct("<q")
+MAX_MESSAGE = 1 << 16
+_CHUNK = 1 << 18
+#: Of an archive's names and the kernel's words; a message must fit the socket.
+_MOST_TEXT = 4096
+
+
+def main(argument: str) -> None:
+    """The unpacker as a program, its socket inherited."""
+    serve(socket.socket(fileno=int(argument)))
+
+
+def serve(engine: socket.socket) -> None:
+    """Forks a child for each job until the engine is gone."""
+    processes.set_name("moby-unpacker")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
+    os.umask(0)
+    _warm()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(engine, MAX_MESSAGE, 3)
+        if not message:
+            return
+        if os.fork() == 0:
+            engine.close()
+            _child(json.loads(message), *descriptors)
+        for fd in descriptors:
+            os.close(fd)
+
+
+def _warm() -> None:
+    """What every child needs is imported once."""
+    from isal import isal_zlib
+
+    isal_zlib.decompressobj(wbits=31)
+
+
+def _child(job: dict[str, str | int], blob: int, lock: int, fd: int) -> None:
+    """Never returns. The lock is only held."""
+    engine = socket.socket(fileno=fd)
+    try:
+        engine.send(json.dumps(_done(job, blob, engine)).encode())
+    except BaseException:
+        os._exit(1)  # the engine is gone, or hears of it by our end
+    os._exit(0)
+
+
+def _done(job: dict[str, str | int], blob: int, engine: socket.socket) -> dict[str, str | int]:
+    try:
+        unpack(_follow(blob, int(job["size"]), engine), str(job["diff_id"]), str(job["layer"]))
+    except errors.MobyError as error:
+        return {"error": type(error).__name__, "text": error.message[:_MOST_TEXT]}
+    except OSError as error:
+        return {"errno": error.errno or 0, "text": str(error)[:_MOST_TEXT]}
+    except Exception as error:
+        return {"error": "MobyError", "text": f"unpacking failed: {type(error).__name__}: {error}"[:_MOST_TEXT]}
+    return {}
+
+
+def _follow(blob: int, size: int, engine: socket.socket) -> Iterator[bytes]:
+    """The blob as it comes, waiting for more until all is there."""
+    offset = there = 0
+    while offset < size:
+        there = max(there, _heard(engine, wait=offset >= there))
+        if data := os.pread(blob, min(_CHUNK, there - offset), offset):
+            offset += len(data)
+            engine.send(COUNT.pack(offset))
+            yield data
+
+
+def _heard(engine: socket.socket, *, wait: bool) -> int:
+    """The newest count of bytes; 0 where there is none and it is not waited for. Raises ``MobyError`` where the engine has hung up."""
+    newest = 0
+    while True:
+        try:
+            message = engine.recv(COUNT.size, 0 if wait and not newest else socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return newest
+        if not message:
+            raise errors.MobyError("the transfer was interrupted")
+        newest = max(newest, COUNT.unpack(message)[0])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,239 @@
+"""A process that stands by to become the first of a container that nobody has asked for yet (light imports: it runs in every monitor).
+
+Cloning it, entering control groups and mounting what every container has alike are most of a start. So they are done before the order
+comes: the process waits in its new namespaces, on the stage of ``plan/filesystem/stage.py``. It is then told the configuration, lays out
+the rest of the plan while its monitor opens log and socket, and runs it. A container that wants other namespaces is cloned when it is known.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import struct
+from contextlib import suppress
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import Cgroup, Layout, detect, open_cgroup
+from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
+from moby_tui.engine.runtime.birth.failure import say
+from moby_tui.engine.runtime.birth.terminal import mount_devpts
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.container import compile_container, settle_ahead
+from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX, DEVICE_RULES, NAMESPACES, STAGED, SYS
+from moby_tui.engine.runtime.plan.filesystem.source import Bind
+from moby_tui.engine.runtime.plan.filesystem.stage import compile_stage
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.process import joining
+from moby_tui.engine.runtime.plan.program import Program, tell_failure
+
+_READY = b"r"
+_SIZES = struct.Struct("<II")
+_MOST_DESCRIPTORS = 250
+#: A struct timeval: ten seconds.
+_PATIENCE = struct.pack("ll", 10, 0)
+_THAW_SECONDS = 1.0
+_SPECIAL = 5  # root, network, three streams
+#: A configuration like most, for rehearsals.
+SAMPLE: Spec = {
+    "process": {
+        "args": ["true"],
+        "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=sample", "HOME=/root"],
+        "cwd": "/srv",
+        "user": {"uid": 0, "gid": 0},
+        "capabilities": {"bounding": ["CAP_CHOWN"]},
+    },
+    "root": {},
+    "hostname": "sample",
+    "mounts": [SYS, *STAGED],
+    "linux": {
+        "namespaces": [{"type": kind} for kind in NAMESPACES],
+        "maskedPaths": [*MASKED_PATHS],
+        "readonlyPaths": [*READONLY_PATHS],
+        "sysctl": {"net.ipv4.ping_group_range": "0 0"},
+    },
+}
+_CLONE_FLAGS = joining.clone_flags(SAMPLE)
+
+
+class Standby:
+    """The process, as its monitor holds it."""
+
+    def __init__(self, pid: int, channel: socket.socket, report: int, cgroup: Cgroup, devpts: int) -> None:
+        self.pid = pid
+        self.cgroup = cgroup
+        self.devpts = devpts
+        #: see ``plan/program.py``
+        self.report = report
+        #: its mount namespace: held, it is not taken down on the way to the end of its last process, but when there is time
+        self.mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        #: one byte lets it go, once it is told its configuration; its end ends it
+        self.channel = channel
+        # one that is stopped reads nothing; who sends to it must not wait for it for ever
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
+
+    def fits(self, spec: Spec, cgroup: str) -> bool:
+        """Whether the container wants the namespaces and the parent group that this process has."""
+        linux = spec["linux"]
+        assert isinstance(linux, dict)
+        made = {namespace["type"] for namespace in linux["namespaces"] if "path" not in namespace}
+        mounts = spec["mounts"]
+        assert isinstance(mounts, list)
+        binds = sum(mount.get("type") == "bind" for mount in mounts)
+        joined = {namespace["type"] for namespace in linux["namespaces"] if "path" in namespace}
+        return (
+            made == NAMESPACES
+            and joined <= {"network"}
+            and not linux.get("uidMappings")
+            and not spec.get("hooks")
+            and os.path.dirname(cgroup) == CGROUP_PARENT
+            and binds < _MOST_DESCRIPTORS - _SPECIAL
+        )
+
+    def name_cgroup(self, path: str, resources: Spec) -> None:
+        """Gives the group the container's name and limits. Raises as ``Cgroup.update`` does."""
+        self.cgroup.rename(path)
+        rest = {key: value for key, value in resources.items() if key != "devices" or value != DEVICE_RULES}
+        if rest:
+            self.cgroup.update(rest)
+
+    def prepare(self, spec: Spec, around: Surroundings) -> None:
+        """Has it lay out its plan."""
+        text, seccomp = json.dumps(spec).encode(), around.seccomp
+        present = [fd >= 0 for fd in (around.network, around.terminal)]
+        streams = [around.terminal] if around.terminal >= 0 else list(around.streams)
+        network = [around.network] if around.network >= 0 else []
+        kinds = [[bind.directory, bind.over_proc] for bind in around.binds]
+        body = json.dumps([*present, kinds]).encode() + b"\n" + text
+        descriptors = [around.root, *network, *streams, *(bind.tree for bind in around.binds)]
+        socket.send_fds(self.channel, [_SIZES.pack(len(body), len(seccomp))], descriptors)
+        self.channel.sendall(body + seccomp)
+
+    def take_devpts(self) -> int:
+        """The descriptor of its terminals' file system, to be closed by the caller from now on."""
+        devpts, self.devpts = self.devpts, -1
+        return devpts
+
+    def hand_over(self) -> tuple[int, int]:
+        """The descriptors of its channel and its report, to be closed by the caller from now on."""
+        report, self.report = self.report, -1
+        return self.channel.detach(), report
+
+    def dismiss(self) -> None:
+        """Ends it, and removes all that was prepared with it. Raises ``OSError``."""
+        os.kill(self.pid, signal.SIGKILL)
+        if not processes.has_ended(self.pid, _THAW_SECONDS):
+            # a frozen process of cgroup v1 does not die before it is thawed
+            self.cgroup.thaw()
+        os.waitpid(self.pid, 0)
+        self.channel.close()
+        for fd in (self.report, self.mounts, self.devpts):
+            if fd >= 0:
+                os.close(fd)
+        self.report = self.mounts = self.devpts = -1
+        self.cgroup.remove()
+
+
+def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
+    """Makes one. ``foreign`` are descriptors of the launcher's that it must not keep, ``layout`` is what ``look_ahead`` found.
+
+    None where it cannot be made ahead, as on a machine whose control groups cannot be renamed; if something is broken, the start will
+    say so. All the work is the new process's: whatever this one writes to, of its interpreter too, it pays for as long as it lives.
+    """
+    if layout is None:
+        return None
+    cgroup = open_cgroup(f"{CGROUP_PARENT}/{CGROUP_PREFIX}{os.getpid()}", layout)
+    ours, theirs = socket.socketpair()
+    report, child_report = os.pipe2(os.O_CLOEXEC)
+    try:
+        pid = processes.Clone(_CLONE_FLAGS, cgroup.make_birthplace())()
+    except OSError:
+        pid = -1
+    if pid == 0:
+        _become(theirs, child_report, cgroup, layout, [*foreign, ours.fileno(), report])
+    os.close(child_report)
+    theirs.close()
+    ready, descriptors, _, _ = socket.recv_fds(ours, 1, 1) if pid > 0 else (b"", [], 0, None)
+    if ready == _READY:
+        return Standby(pid, ours, report, cgroup, descriptors[0])
+    if pid > 0:
+        os.waitpid(pid, 0)
+    ours.close()
+    os.close(report)
+    with suppress(OSError):
+        cgroup.remove()
+    return None
+
+
+def look_ahead(layout: Layout | None) -> Layout | None:
+    """Where control groups are, if a process can be made ahead there; else None."""
+    return layout if layout is not None and open_cgroup(CGROUP_PARENT, layout).renames else None
+
+
+def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, foreign: list[int]) -> None:
+    """In the process itself: makes what can be made ahead, waits for the configuration, lays out the plan and runs it. Never returns."""
+    try:
+        for fd in foreign:
+            os.close(fd)
+        around = Surroundings()
+        around.go = channel.fileno()
+        _take_stage(channel, report, cgroup, layout, around)
+        # touches the pages that the real one will touch, which the kernel then need not copy first
+        compile_container(json.loads(json.dumps(SAMPLE)), around)
+        program = _lay_out(channel, around)
+    except (OSError, ValueError) as error:
+        tell_failure(report, say(error))
+        calls.exit_group(127)
+    except BaseException:
+        calls.exit_group(127)
+    program.run(report)
+
+
+def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, around: Surroundings) -> None:
+    """Leaves the host's tree, in control groups of its own, and says so. Raises ``OSError``, ``ValueError``."""
+    if detect() != layout:
+        raise OSError(errno.ESTALE, "the control groups are no longer where they were")
+    cgroup.create({"devices": DEVICE_RULES})
+    around.devpts = mount_devpts()
+    # the one is closed where it is attached
+    devpts = os.dup(around.devpts)
+    around.entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
+    program = Program()
+    settle_ahead(program, around)
+    around.stage = compile_stage(program, around.devpts, cgroup.mounts())
+    program.perform(report)
+    socket.send_fds(channel, [_READY], [devpts])
+    for fd in (devpts, *around.entrances):
+        os.close(fd)
+
+
+def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
+    sizes, descriptors, _, _ = socket.recv_fds(channel, _SIZES.size, _MOST_DESCRIPTORS)
+    if len(sizes) < _SIZES.size:
+        # the monitor has ended, or has no use for us
+        calls.exit_group(0)
+    body_size, seccomp_size = _SIZES.unpack(sizes)
+    data = _receive(channel, body_size + seccomp_size)
+    head, _, text = data[:body_size].partition(b"\n")
+    has_network, has_terminal, kinds = json.loads(head)
+    waiting = iter(descriptors)
+    around.root = next(waiting)
+    around.network = next(waiting) if has_network else -1
+    around.terminal = next(waiting) if has_terminal else -1
+    around.streams = (-1, -1, -1) if has_terminal else (next(waiting), next(waiting), next(waiting))
+    around.binds = [Bind(tree, *kind) for tree, kind in zip(waiting, kinds, strict=True)]
+    around.seccomp = data[body_size:]
+    return compile_container(json.loads(text), around)
+
+
+def _receive(channel: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = channel.recv(size - len(data))
+        if not piece:
+            calls.exit_group(0)
+        data += piece
+    return bytes(data)

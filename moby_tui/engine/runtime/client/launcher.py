@@ -1,0 +1,210 @@
+"""An engine's end of its launcher: orders go out, the containers' pids come back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.ids import IdMap
+from moby_tui.engine.runtime.client import monitor as monitor_client
+from moby_tui.engine.runtime.client.monitor import checked
+from moby_tui.engine.runtime.launcher import launcher
+from moby_tui.engine.runtime.monitor.order import Order
+from moby_tui.errors import MobyError, Unavailable
+
+#: How many launchers an order is given to, one after another, as long as none takes it.
+_TRIES = 3
+#: How long a monitor that is killed has to end.
+_END_SECONDS = 2.0
+
+
+class MonitorKilled(MobyError):
+    """The monitor of a container was killed while it started it."""
+
+
+class Launcher:
+    """This engine's launcher. Orders go out one at a time; each answer comes on a socket of its own.
+
+    An order goes in two steps, so that what is not answered in time is not carried out later: the launcher's process takes the
+    order and says its pid; then it is given the descriptors, if the order still stands. A launcher of which no process takes an
+    order is killed, and the order given to another one.
+
+    ``on_news`` is called whenever a monitor that was started here has published something of its container's end.
+    """
+
+    def __init__(self, on_news: Callable[[], None]) -> None:
+        self._socket: socket.socket | None = None
+        self._process = -1
+        self._on_news = on_news
+        self._monitors: set[socket.socket] = set()
+
+    async def start(self, order: Order, path: Path, descriptors: list[int]) -> int:
+        """Has a monitor forked for the order; returns the container's pid.
+
+        Raises what the start failed with, ``MonitorKilled``, and ``Unavailable`` where no launcher answers.
+        """
+        message = json.dumps({"order": order.values()}).encode()
+        if len(message) > launcher.MAX_ORDER:
+            path.write_bytes(message)
+            message = json.dumps({"file": str(path)}).encode()
+        fault.point("launcher.order written")
+        ours, monitor = await self._give(message, descriptors)
+        fault.point("launcher.order sent")
+        try:
+            pid = await _answer(ours, monitor, order.attributes.get("name", order.id))
+        except BaseException:
+            ours.close()
+            raise
+        self._listen(ours)
+        return pid
+
+    def _listen(self, monitor: socket.socket) -> None:
+        """The journal tells everybody what happened; this tells us at once that it is worth a look."""
+        loop = asyncio.get_running_loop()
+        self._monitors.add(monitor)
+
+        def news() -> None:
+            try:
+                data = monitor.recv(64)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                loop.remove_reader(monitor)
+                self._monitors.discard(monitor)
+                monitor.close()
+            self._on_news()
+
+        loop.add_reader(monitor, news)
+        # the end of a short one may have come with the answer
+        self._on_news()
+
+    async def make_user_namespace(self, uids: IdMap, gids: IdMap, *joined: int) -> tuple[int, int]:
+        """Descriptors of a new user namespace with these maps, or of the one that is given, and of a network namespace in it."""
+        message = json.dumps({"userns": {"uids": uids, "gids": gids}}).encode()
+        ours, _ = await self._give(message, list(joined))
+        with ours:
+            ours.settimeout(monitor_client.ANSWER_SECONDS)
+            try:
+                data, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, ours, 65536, 2)
+            except TimeoutError as error:
+                raise Unavailable(_silent("the process that makes a user namespace")) from error
+        for fd in descriptors:
+            os.set_inheritable(fd, False)
+        if len(descriptors) != 2:
+            raise MobyError(json.loads(data)["error"] if data else "the launcher was killed while making a user namespace")
+        return descriptors[0], descriptors[1]
+
+    async def _give(self, message: bytes, descriptors: list[int]) -> tuple[socket.socket, int]:
+        """The socket on which the answer comes, and the pid of the process that has taken the order. Raises ``Unavailable``."""
+        for _ in range(_TRIES):
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            try:
+                asked = self._send(message, theirs)
+            finally:
+                theirs.close()
+            taken = await _taken_by(ours)
+            if taken:
+                with suppress(ConnectionError):
+                    # what has died since is seen when its answer is read
+                    socket.send_fds(ours, [b"d"], descriptors)
+                return ours, taken
+            ours.close()
+            if self._socket is asked:
+                self._end()
+        raise Unavailable(_silent("the launcher"))
+
+    def _send(self, message: bytes, reply: socket.socket) -> socket.socket:
+        """Returns the launcher's socket; one that was killed, or has too much unread, is replaced."""
+        if self._socket is not None:
+            try:
+                socket.send_fds(self._socket, [message], [reply.fileno()], socket.MSG_DONTWAIT)
+                return self._socket
+            except OSError:
+                self._end()
+        self._socket, pid = launcher.connect()
+        with suppress(ProcessLookupError):
+            self._process = os.pidfd_open(pid)
+        socket.send_fds(self._socket, [message], [reply.fileno()])
+        return self._socket
+
+    def _end(self) -> None:
+        """Kills the launcher. The process that stands by ends with it, unless it has taken an order."""
+        if self._process >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._process, signal.SIGKILL)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._process >= 0:
+            os.close(self._process)
+            self._process = -1
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def close(self) -> None:
+        """Ends the launcher; the monitors live on."""
+        self._let_go()
+        for monitor in self._monitors:
+            asyncio.get_running_loop().remove_reader(monitor)
+            monitor.close()
+        self._monitors.clear()
+
+
+async def _taken_by(ours: socket.socket) -> int:
+    """The pid of the process that has taken the order; 0 where nobody has, in time, or whoever was to was killed."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(monitor_client.ANSWER_SECONDS):
+            # one small write: it is there whole
+            return int(await loop.sock_recv(ours, 32) or 0)
+    except (TimeoutError, ConnectionError):
+        return 0
+
+
+async def _answer(connection: socket.socket, monitor: int, name: str) -> int:
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = await _receive(connection, monitor)
+        if not piece:
+            raise MonitorKilled(f"the monitor of container {name} died while starting it; see its monitor.err")
+        data += piece
+    # a container that has ended already may have been told of behind the answer
+    return int(checked(json.loads(data.partition(b"\n")[0])).get("pid", 0))
+
+
+async def _receive(connection: socket.socket, monitor: int) -> bytes:
+    """What the monitor says. A start may take long; a monitor that is stopped meanwhile is killed. Raises ``Unavailable``."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            async with asyncio.timeout(monitor_client.ANSWER_SECONDS):
+                return await loop.sock_recv(connection, 65536)
+        except ConnectionError:
+            return b""
+        except TimeoutError:
+            if processes.is_stopped(monitor):
+                break
+    with suppress(ProcessLookupError):
+        os.kill(monitor, signal.SIGKILL)
+    try:
+        async with asyncio.timeout(_END_SECONDS):
+            return await loop.sock_recv(connection, 65536)
+    except TimeoutError as error:
+        raise Unavailable(_silent("the monitor that starts the container")) from error
+
+
+def _silent(who: str) -> str:
+    seconds = f"{monitor_client.ANSWER_SECONDS:g} s"
+    return f"{who} has not answered for {seconds}: it is stopped, frozen, or starved of the processor; try again"

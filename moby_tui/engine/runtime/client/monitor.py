@@ -1,0 +1,110 @@
+"""Asking a container's monitor for something, over its socket: one line of JSON each way, then the stream if there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from moby_tui.engine.kernel import unix_socket
+from moby_tui.engine.runtime.client.attachment import STREAM_LIMIT, MonitorStream, attach_request
+from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, Unavailable
+from moby_tui.schema.container import AttachOptions
+from moby_tui.schema.stream import Stream
+
+_ERRORS: dict[str, type[MobyError]] = {"not_found": CommandNotFound, "not_invocable": CommandNotInvocable, "conflict": Conflict}
+#: A monitor answers in milliseconds. One that is stopped, or starved, is not waited for longer than this.
+ANSWER_SECONDS = 10.0
+#: One that has another runtime work for it is at most as late as that may be (``external.py``).
+RUNTIME_SECONDS = 70.0
+_RETRY_SECONDS = 0.02
+
+
+def checked(answer: dict[str, Any]) -> dict[str, Any]:
+    """What a monitor has answered. Raises what it says has failed."""
+    if "error" in answer:
+        raise _ERRORS.get(answer["error"], MobyError)(answer["message"])
+    return answer
+
+
+async def request(path: Path, patience: float, **values: object) -> None:
+    """Asks the monitor for something that has no stream.
+
+    Raises ``Conflict`` where there is no monitor, ``Unavailable`` where it does not answer for ``patience`` seconds.
+    """
+    _, writer = await _open(path, values, patience)
+    writer.close()
+
+
+async def hand_over(path: Path, patience: float, descriptors: list[int], **values: object) -> None:
+    """Asks the monitor to take descriptors over. Raises as ``request`` does; the caller then still has them."""
+    reader, writer = await _open(path, values, patience)
+    try:
+        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as ours:
+            socket.send_fds(ours, [b"d"], descriptors)
+        async with asyncio.timeout(patience):
+            line = await reader.readline()
+        if not line:
+            raise Conflict("the container has ended")
+        checked(json.loads(line))
+    except (ConnectionError, TimeoutError) as error:
+        raise Unavailable("the monitor of the container did not take over its network; try again") from error
+    finally:
+        writer.close()
+
+
+async def attach(path: Path, options: AttachOptions, patience: float, *, tty: bool) -> Stream:
+    """Joins the streams of a running container. Raises as ``request`` does."""
+    return MonitorStream(*await _open(path, attach_request(options), patience), tty=tty)
+
+
+async def execute(path: Path, values: dict[str, object], patience: float, *, tty: bool) -> Stream:
+    """Starts an exec; its streams. Raises what its start failed with, and as ``request`` does."""
+    return MonitorStream(*await _open(path, {"op": "exec", **values}, patience), tty=tty)
+
+
+async def _open(path: Path, values: dict[str, object], patience: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which the request has been granted. What is not answered in time is not carried out later: we have hung up by then."""
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await _connect(path)
+            return await _granted(reader, writer, values)
+    except TimeoutError as error:
+        raise Unavailable(
+            f"the monitor of the container has not answered for {patience:g} s: "
+            "try again, or end it with the container by moby kill or moby rm -f"
+        ) from error
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    while True:
+        try:
+            connection = unix_socket.connect(str(path), 0.0)
+            break
+        except BlockingIOError:
+            # as many wait already as the kernel lets wait (unix(7))
+            await asyncio.sleep(_RETRY_SECONDS)
+        except (FileNotFoundError, ConnectionError) as error:
+            raise Conflict("the container is not running") from error
+    return await asyncio.open_unix_connection(sock=connection, limit=STREAM_LIMIT)
+
+
+async def _granted(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, values: dict[str, object]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    writer.write(json.dumps(values).encode() + b"\n")
+    try:
+        line = await reader.readline()
+        if not line:
+            raise ConnectionResetError
+        checked(json.loads(line))
+    except ConnectionError as error:
+        writer.close()
+        raise Conflict("the container has ended") from error
+    except BaseException:
+        writer.close()
+        raise
+    return reader, writer

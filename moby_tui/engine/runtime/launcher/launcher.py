@@ -1,0 +1,256 @@
+"""The warm launcher: a small single-threaded process that forks a monitor for each start.
+
+Forking from a process with threads and an event loop is not safe, and starting an interpreter for each container is slow. So the
+launcher is made first, imports only what a start needs, and waits. It ends when its engine does; the monitors live on.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import process as processes
+
+#: How the frozen program, which has no ``-m``, is told to be a launcher.
+COMMAND = "__launcher__"
+#: The longest order that is sent as it is; of a longer one only the file that it is in.
+MAX_ORDER = 65536
+_MAX_DESCRIPTORS = 250
+_PAUSE_SECONDS = 0.02
+_TAKEN, _ENGINE_GONE = b"t", b"e"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.kernel.cgroup import Layout
+    from moby_tui.engine.runtime.birth.standby import Standby
+
+_preforked: tuple[socket.socket, int] | None = None
+
+
+def prefork(*, spare: bool) -> None:
+    """Forks the launcher now; ``spare``: after each start it makes ready for another before it is asked.
+
+    Call before any thread or event loop exists and before heavy imports: all it holds, every monitor holds. Does nothing where it was
+    done already; where threads exist, or no process can be made just now, ``connect`` starts one by executing the interpreter anew.
+    """
+    global _preforked
+    if _preforked is None and processes.thread_count() == 1:
+        try:
+            _preforked = _fork(spare)
+        except OSError:
+            return
+
+
+def connect() -> tuple[socket.socket, int]:
+    """The socket and the pid of a launcher of this process: the one forked ahead, or a new one."""
+    global _preforked
+    ours, _preforked = _preforked, None
+    if ours is None:
+        ours = _spawn()
+    return ours
+
+
+def _fork(spare: bool) -> tuple[socket.socket, int]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ours.close()
+            serve(theirs, spare=spare)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return ours, pid
+
+
+def _spawn() -> tuple[socket.socket, int]:
+    import subprocess
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    fd = theirs.fileno()
+    how = [sys.executable, COMMAND] if getattr(sys, "frozen", False) else [sys.executable, "-P", "-m", __name__]
+    # no wait for it ever: it ends by itself when our end of the socket closes
+    process = subprocess.Popen([*how, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL)
+    theirs.close()
+    return ours, process.pid
+
+
+def main(argument: str) -> None:
+    """The launcher as a program of its own, its socket inherited."""
+    serve(socket.socket(fileno=int(argument)))
+
+
+def serve(engine: socket.socket, *, spare: bool = True) -> None:
+    """Makes a monitor for each order until the engine is gone; ``spare`` as for ``prefork``."""
+
+    # those that are not used here are there for the processes that are forked
+    from moby_tui.engine.runtime.birth import user_namespace  # noqa: F401
+    from moby_tui.engine.runtime.launcher import rehearsal
+    from moby_tui.engine.runtime.monitor import group as monitor_group
+
+    _leave_terminal()
+    processes.set_name("moby-launcher")
+    rehearsal.warm()
+    layout = monitor_group.find_layout()
+    # what was made so far is never collected, so its pages stay shared with every monitor
+    gc.collect()
+    gc.freeze()
+    # nor is a start the time to look for garbage; a monitor that lives on does
+    gc.disable()
+    while _await_order(engine, layout) and (spare or _is_asked_again(engine)):
+        pass
+
+
+def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
+    """Keeps one process standing by, which takes the next order itself and becomes its monitor. False when the engine is gone.
+
+    So the fork, and all that is alike, is done before it is needed, and costs the start nothing.
+    """
+    import select
+
+    from moby_tui.engine.runtime.monitor import group as monitor_group
+
+    told, tell = os.pipe2(os.O_CLOEXEC)
+    launcher = os.getpid()
+    if monitor_group.fork(layout) == 0:
+        os.close(told)
+        _stand_by(engine, tell, layout, launcher)
+    os.close(tell)
+    try:
+        # nothing comes if it was killed
+        if os.read(told, 1) == _ENGINE_GONE:
+            return False
+        # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
+        select.select([engine.fileno(), told], [], [], _PAUSE_SECONDS)
+        return True
+    finally:
+        os.close(told)
+
+
+def _is_asked_again(engine: socket.socket) -> bool:
+    """Waits until the engine has another order; False when it is gone."""
+    return bool(engine.recv(1, socket.MSG_PEEK))
+
+
+def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher: int) -> None:
+    """In the new process; never returns. Until it takes an order it ends with its launcher, which an engine kills if it does not answer."""
+    from moby_tui.engine.runtime.birth.standby import look_ahead, stand_by
+    from moby_tui.engine.runtime.launcher.rehearsal import rehearse
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    processes.prctl(processes.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != launcher:
+        os._exit(0)
+    os.setsid()
+    processes.set_name("moby-standby")
+    standby = stand_by(look_ahead(layout), [engine.fileno(), tell])
+    if standby is not None:
+        rehearse()
+    fault.point("standby.ready")
+    data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, 1)
+    processes.prctl(processes.PR_SET_PDEATHSIG, 0)
+    # the engine hears it first: it gives the descriptors while the order is read
+    taken = bool(descriptors) and _say(descriptors[0], b"%d\n" % os.getpid())
+    # the launcher may have been killed; the order is carried out all the same
+    _say(tell, _TAKEN if data else _ENGINE_GONE)
+    fault.point("standby.order taken")
+    engine.close()
+    if not taken:
+        _leave(standby)
+    request = json.loads(data)
+    if "userns" in request:
+        from moby_tui.engine.runtime.birth.user_namespace import serve as serve_user_namespace
+
+        joined = _take_descriptors(descriptors[0])
+        if joined is not None:
+            serve_user_namespace(request["userns"], [*descriptors, *joined])
+        _leave(standby)
+    _become_monitor(request, descriptors[0], standby, tell)
+
+
+def _take_descriptors(reply: int) -> list[int] | None:
+    """What the engine gives once it has heard that its order was taken; None where it no longer waits: nothing is to be done then."""
+    with socket.socket(fileno=os.dup(reply)) as connection:
+        try:
+            given, descriptors, _, _ = socket.recv_fds(connection, 1, _MAX_DESCRIPTORS)
+        except ConnectionError:
+            return None
+    for fd in descriptors:
+        os.set_inheritable(fd, False)
+    return descriptors if given else None
+
+
+def _say(fd: int, word: bytes) -> bool:
+    """False where nobody is there to read it."""
+    try:
+        os.write(fd, word)
+    except OSError:
+        return False
+    return True
+
+
+def _leave(standby: Standby | None) -> None:
+    """Ends this process, which has become no monitor."""
+    from moby_tui.engine.runtime.monitor import group as monitor_group
+
+    if standby is not None:
+        standby.dismiss()
+    monitor_group.leave()
+    os._exit(0)
+
+
+def _leave_terminal() -> None:
+    """A session of its own: a Ctrl-C meant for the command line ends neither the launcher nor a container."""
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+    os.chdir("/")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    # the kernel then reaps the monitors that end
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def _become_monitor(request, reply: int, standby, tell: int) -> None:  # type: ignore[no-untyped-def]
+    """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
+    from moby_tui.engine.runtime.monitor import group as monitor_group
+    from moby_tui.engine.runtime.monitor.monitor import run
+    from moby_tui.engine.runtime.monitor.order import Order
+
+    folder = ""
+    try:
+        processes.prctl(processes.PR_SET_CHILD_SUBREAPER, 1)
+        processes.set_name("moby-monitor")
+        fault.point("standby.became monitor")
+        os.set_inheritable(reply, False)
+        if "file" in request:
+            with open(request["file"]) as file:
+                request = json.load(file)
+        order = Order(**request["order"])
+        folder = order.run
+        fault.point("standby.order read")
+        descriptors = _take_descriptors(reply)
+        if descriptors is None:
+            _leave(standby)
+            return
+        run(order, descriptors, reply, tell, standby)
+        monitor_group.leave()
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        if folder:
+            with open(f"{folder}/monitor.err", "w") as file:
+                traceback.print_exc(file=file)
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

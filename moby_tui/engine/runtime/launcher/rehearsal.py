@@ -1,0 +1,62 @@
+"""What a monitor would do for the first time, done ahead: in the launcher, and again in the process that becomes one (light imports)."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from moby_tui.engine.kernel.cgroup import files, open_cgroup
+from moby_tui.engine.runtime.birth.standby import SAMPLE
+from moby_tui.engine.runtime.birth.terminal import mount_devpts
+from moby_tui.engine.runtime.monitor.monitor import Monitor
+from moby_tui.engine.runtime.monitor.order import Order
+from moby_tui.engine.runtime.monitor.stdio import Stdio
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.container import compile_container
+from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.process import joining
+from moby_tui.engine.runtime.plan.program import Program
+
+_WARM_ROUNDS = 8
+
+
+def warm() -> None:
+    """Does, in the launcher, what each monitor would otherwise do for the first time: imports on use, and the interpreter's own.
+
+    CPython specializes code as it runs, in place; done here, the pages stay shared with every monitor.
+    """
+    try:
+        open_cgroup("/moby/warm").exists()
+        # the codec of control files is imported on use
+        files.read("/proc/self/cgroup")
+        os.close(mount_devpts())
+    except OSError:
+        # no control groups, or no devpts: the start will say so
+        pass
+    around = Surroundings()
+    for stage in (None, Stage()):
+        around.stage = stage
+        for _ in range(_WARM_ROUNDS):
+            compile_container(json.loads(json.dumps(SAMPLE)), around)
+    for _ in range(_WARM_ROUNDS):
+        compile_stage(Program(), -1, [])
+
+
+def rehearse() -> None:
+    """Does, in a process that stands by, what it is about to do with an order, on nothing: the pages that it writes to on the way, which
+    the kernel must copy first, are its own by the time that the order comes.
+    """
+    order = Order(**json.loads(json.dumps(Order.sample().values())))
+    monitor = Monitor(order, [-1, -1], None)
+    run = monitor.run
+    spec: Spec = json.loads(json.dumps(SAMPLE))
+    process = spec["process"]
+    assert isinstance(process, dict)
+    stdio = run.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False)
+    stdio.give_to(process["user"], *joining.id_maps(spec))
+    run.surroundings(spec)
+    json.dumps(spec).encode()
+    stdio.start()
+    stdio.finish()
+    monitor.loop.close()

@@ -1,0 +1,313 @@
+"""The control socket of a container's monitor: a line of JSON asks, a line answers, then comes the stream if there is one (light imports)."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from moby_tui.engine.kernel import fault, unix_socket
+from moby_tui.engine.kernel.loop import READ
+from moby_tui.engine.runtime.birth.failure import StartFailure, say
+from moby_tui.engine.runtime.monitor import restart
+from moby_tui.engine.runtime.monitor.execution import Execution
+
+#: Whoever attached before the start may be stopped; the start does not wait longer for it.
+_ATTACH_SECONDS = 1.0
+#: How soon it is looked again whether a descriptor is free for a connection.
+_FULL_SECONDS = 0.1
+_MAX_REQUEST = 4 * 1024 * 1024
+#: What may be asked of a container that waits for its restart.
+_WHILE_RESTARTING = ("signal", "policy", "rename", "adopt", "release", "names")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.monitor import Monitor
+
+
+class Control:
+    """``open`` and ``close`` it once each; between them whoever asks is served whenever the monitor's loop runs."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self._loop = monitor.loop
+        self._path = monitor.order.socket
+        self._listener: socket.socket | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._listener is not None
+
+    def open(self) -> None:
+        """The socket, and those who have asked to be attached before there was anything to attach to. Raises ``OSError``."""
+        self._listen()
+        fault.point("monitor.listening")
+        self._call_back()
+
+    def close(self) -> None:
+        if self._listener is not None:
+            self._loop.remove(self._listener.fileno())
+            self._listener.close()
+            _unlink(self._path)
+
+    def _listen(self) -> None:
+        _unlink(self._path)
+        self._listener = unix_socket.listen(self._path)
+        self._listener.setblocking(False)
+        self._loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
+
+    def _call_back(self) -> None:
+        """Attaches those who asked before there was anything to attach to, so that they miss no byte."""
+        folder = self._monitor.order.attachments
+        try:
+            waiting = os.listdir(folder)
+        except FileNotFoundError:
+            return
+        for name in waiting:
+            path = f"{folder}/{name}"
+            try:
+                connection = unix_socket.connect(path, _ATTACH_SECONDS)
+            except OSError:
+                # whoever waited here is gone
+                _unlink(path)
+                continue
+            _unlink(path)
+            try:
+                self._serve(connection)
+            except OSError:
+                connection.close()
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:
+            # no descriptor is left: whoever asks waits until one is, for as long as it wants
+            self._loop.watch(self._listener.fileno(), 0, lambda _: None)
+            self._loop.call_later(_FULL_SECONDS, self._accept_again)
+            return
+        connection.settimeout(_ATTACH_SECONDS)
+        try:
+            self._serve(connection)
+        except OSError:
+            connection.close()
+
+    def _accept_again(self) -> None:
+        if self._listener is not None and self._listener.fileno() >= 0:
+            self._loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
+
+    def _serve(self, connection: socket.socket) -> None:
+        """Reads one request, a line of JSON, and carries it out. Only root can connect: the folder is closed to others."""
+        request = _read_request(connection)
+        if _has_hung_up(connection):
+            # whoever asked has given up, while this process was stopped
+            connection.close()
+            return
+        operations: dict[str, Callable[[socket.socket, dict[str, object]], None]] = {
+            "attach": self._attach,
+            "exec": self._exec,
+            "resize": self._resize,
+            "signal": self._signal,
+            "freeze": self._freeze,
+            "thaw": self._thaw,
+            "policy": self._change_policy,
+            "update": self._update,
+            "rename": self._rename,
+            "adopt": self._adopt,
+            "release": self._release,
+            "names": self._serve_names,
+        }
+        operation = operations.get(str(request.get("op")))
+        if operation is not None and self._is_restarting and request["op"] not in _WHILE_RESTARTING:
+            _refuse(connection, "conflict", f"container {self._monitor.order.id} is restarting, try again")
+            return
+        if operation is None:
+            _refuse(connection, "failed", f"unknown request {request.get('op')}")
+            return
+        try:
+            operation(connection, request)
+        except StartFailure as failure:
+            _refuse(connection, failure.kind, failure.message)
+        except (OSError, ValueError) as error:
+            _refuse(connection, "failed", say(error))
+
+    @property
+    def _is_restarting(self) -> bool:
+        return self._monitor.standing.state.status == "restarting"
+
+    # operations
+
+    def _attach(self, connection: socket.socket, request: dict[str, object]) -> None:
+        stdio = self._monitor.run.stdio
+        assert stdio is not None
+        _tell(connection, {"ok": True})
+        keys = bytes(int(str(key)) for key in _ints(request.get("keys")))
+        wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
+        stdio.attach(connection, stdin=wanted["stdin"], stdout=wanted["stdout"], stderr=wanted["stderr"], keys=keys)
+
+    def _exec(self, connection: socket.socket, request: dict[str, object]) -> None:
+        monitor, run = self._monitor, self._monitor.run
+        if run.ended:
+            raise StartFailure("failed", "the container has ended")
+        if monitor.standing.state.status == "paused":
+            # the process would be frozen before it could say that it has begun, and we would wait for it
+            raise StartFailure("conflict", f"container {monitor.order.id} is paused, unpause the container before exec")
+        record = f"{monitor.order.execs}/{request['id']}.state"
+        execution = Execution(self._loop, request, record, run.devpts, run.spec, monitor.execution_ended)
+        fault.point("exec.asked")
+        pid = monitor.run_execution(execution)
+        fault.point("exec.started")
+        _tell(connection, {"ok": True, "pid": pid})
+        fault.point("exec.answered")
+        if request.get("detach"):
+            connection.close()
+            execution.serve(None)
+        else:
+            execution.serve(connection)
+
+    def _resize(self, connection: socket.socket, request: dict[str, object]) -> None:
+        rows, columns = int(str(request["height"])), int(str(request["width"]))
+        ident = str(request.get("exec") or "")
+        executions = self._monitor.executions
+        target = executions[ident].stdio if ident in executions else None if ident else self._monitor.run.stdio
+        if target is None:
+            raise StartFailure("not_found", f"exec {ident} is not running")
+        target.resize(rows, columns)
+        _done(connection)
+
+    def _signal(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """``stop`` says what it is for: ``hand`` or ``shutdown`` end the container for good, the first for whoever boots too."""
+        if request.get("stop"):
+            self._monitor.standing.state.stopped = request["stop"] == "hand"
+            restart.adopt(self._monitor)
+        if self._monitor.run.pidfd >= 0:
+            # it may have just ended, which is then being recorded
+            with suppress(ProcessLookupError):
+                self._monitor.run.kill(int(str(request["signal"])))
+        _done(connection)
+
+    def _freeze(self, connection: socket.socket, request: dict[str, object]) -> None:
+        monitor = self._monitor
+        monitor.run.freeze()
+        if monitor.health is not None:
+            monitor.health.pause()
+        monitor.standing.change_status("paused")
+        _done(connection)
+
+    def _thaw(self, connection: socket.socket, request: dict[str, object]) -> None:
+        monitor = self._monitor
+        monitor.run.thaw()
+        monitor.standing.change_status("running")
+        if monitor.health is not None:
+            monitor.health.resume()
+        _done(connection)
+
+    def _change_policy(self, connection: socket.socket, request: dict[str, object]) -> None:
+        self._monitor.restarts.change(request)
+        _done(connection)
+
+    def _rename(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """Its events are told under the name that it has by then."""
+        self._monitor.order.attributes["name"] = str(request["name"])
+        _done(connection)
+
+    def _update(self, connection: socket.socket, request: dict[str, object]) -> None:
+        resources = request["resources"]
+        assert isinstance(resources, dict)
+        self._monitor.run.update(resources)
+        _done(connection)
+
+    def _adopt(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """Takes over what was made of the container's network: its descriptors come once it has been granted."""
+        name = str(request["name"])
+        if name in self._monitor.holdings.names:
+            raise StartFailure("conflict", f"holding {name} is there already")
+        descriptors = _receive_granted(connection, int(str(request["count"])))
+        self._monitor.holdings.add(name, request["teardown"], descriptors)
+        fault.point("monitor.holding adopted")
+        _done(connection)
+
+    def _serve_names(self, connection: socket.socket, request: dict[str, object]) -> None:
+        """The container has come into its first network that has names; another set of sockets is not needed."""
+        names, asked = self._monitor.names, request["names"]
+        descriptors = _receive_granted(connection, 2)
+        if names is None and isinstance(asked, dict):
+            self._monitor.serve_names(asked, descriptors)
+        else:
+            for fd in descriptors:
+                os.close(fd)
+        _done(connection)
+
+    def _release(self, connection: socket.socket, request: dict[str, object]) -> None:
+        if not self._monitor.holdings.release(str(request["name"])):
+            raise StartFailure("conflict", f"holding {request['name']} is not there")
+        fault.point("monitor.holding released")
+        _done(connection)
+
+
+def _read_request(connection: socket.socket) -> dict[str, object]:
+    data = bytearray()
+    while b"\n" not in data:
+        # byte-exact: what follows the line is the stream's
+        piece = connection.recv(65536, socket.MSG_PEEK)
+        if not piece or len(data) > _MAX_REQUEST:
+            raise OSError(errno.EPROTO, "request cut short")
+        end = piece.find(b"\n")
+        data += connection.recv(end + 1 if end >= 0 else len(piece))
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        raise OSError(errno.EPROTO, "request is not an object")
+    return value
+
+
+def _receive_granted(connection: socket.socket, count: int) -> list[int]:
+    """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` where fewer come: whoever asked still has them."""
+    _tell(connection, {"ok": True})
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
+    if len(descriptors) != count:
+        for fd in descriptors:
+            os.close(fd)
+        raise StartFailure("failed", f"{len(descriptors)} descriptors came, not {count}")
+    for fd in descriptors:
+        os.set_inheritable(fd, False)
+    return descriptors
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
+
+
+def _tell(connection: socket.socket, value: dict[str, object]) -> None:
+    try:
+        connection.sendall(json.dumps(value).encode() + b"\n")
+    except OSError:
+        pass
+
+
+def _done(connection: socket.socket) -> None:
+    _tell(connection, {"ok": True})
+    connection.close()
+
+
+def _refuse(connection: socket.socket, kind: str, message: str) -> None:
+    _tell(connection, {"error": kind, "message": message})
+    connection.close()
+
+
+def _ints(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,230 @@
+"""One more process in a running container (``exec``), in the monitor's care (light imports)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import Cgroup
+from moby_tui.engine.kernel.loop import READ, Loop
+from moby_tui.engine.runtime.birth.failure import StartFailure, read_report, say
+from moby_tui.engine.runtime.monitor.stdio import Stdio
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.exec import compile_exec
+from moby_tui.engine.runtime.plan.process import joining
+from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.store.state import write_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.external import External
+    from moby_tui.engine.runtime.monitor.stdio import OutputLog
+
+_DRAIN_SECONDS = 2.0
+#: Between looks at a process that has ended and is kept by whoever traces it.
+_TRACED_SECONDS = 0.5
+#: The report of a process that was killed before it could say anything: the container has ended meanwhile.
+_GONE = bytes(8) + b"the container has ended"
+
+
+class Execution:
+    """``request`` as the engine sends it: id, process (OCI), tty, raw (the stream has no frames), stdin, stdout, stderr, size, keys,
+    detach; ``container`` is the container's configuration.
+
+    ``record`` is the file whose replacement tells others how it stands, empty where nobody asks; ``ended`` is called when all is
+    over; ``log`` takes its output.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        request: dict[str, object],
+        record: str,
+        devpts: int,
+        container: Spec,
+        ended: Callable[[Execution, int], None],
+        log: OutputLog | None = None,
+    ) -> None:
+        process = request["process"]
+        assert isinstance(process, dict)
+        self.id = str(request["id"])
+        self._loop = loop
+        self._process: Spec = process
+        self._request = request
+        self._record = record
+        self._container = container
+        self._on_end = ended
+        self._pid = 0
+        self._pidfd = -1
+        self._over = False
+        self.stdio = Stdio(
+            loop,
+            devpts=devpts,
+            tty=bool(request.get("tty")),
+            open_stdin=bool(request.get("stdin")),
+            close_stdin_with_peer=True,
+            log=log,
+        )
+        try:
+            size = request.get("size")
+            if isinstance(size, list) and len(size) == 2 and all(size):
+                self.stdio.resize(int(size[0]), int(size[1]))
+            self.stdio.give_to(process["user"], *joining.id_maps(container))
+        except (OSError, ValueError):
+            self.stdio.discard()
+            raise
+
+    def start(self, init: int, cgroup: Cgroup, seccomp: bytes, runtime: External | None = None) -> int:
+        """Makes the process, or has ``runtime`` make it, and returns its pid.
+
+        Raises ``StartFailure``; the record then holds the exit code a shell would give."""
+        try:
+            if runtime is not None:
+                return self._begin(runtime.execute(self._process, self.stdio))
+            return self._begin(self._start(init, cgroup, seccomp))
+        except (OSError, ValueError) as error:
+            self._give_up(126)
+            raise StartFailure("failed", say(error)) from error
+        except StartFailure as failure:
+            self._give_up(127 if failure.kind == "not_found" else 126)
+            raise
+
+    def _start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
+        entrances = open_entrances(cgroup)
+        fault.point("exec.entrances open")
+        report = report_child = -1
+        try:
+            report, report_child = os.pipe2(os.O_CLOEXEC)
+            program = compile_exec(
+                self._process,
+                init=init,
+                container=self._container,
+                entrances=entrances,
+                terminal=self.stdio.terminal,
+                streams=self.stdio.child,
+                seccomp=seccomp,
+                report=report_child,
+            )
+            joiner = self._clone_joiner(program, cgroup, report_child)
+            fault.point("exec.cloned")
+            os.close(report_child)
+            report_child = -1
+            return self._await_execution(joiner, report)
+        finally:
+            for fd in (*entrances, report, report_child):
+                if fd >= 0:
+                    os.close(fd)
+
+    def _clone_joiner(self, program: Program, cgroup: Cgroup, report: int) -> int:
+        """The process that joins the namespaces, already in the container's cgroup where that can be had at birth."""
+        pid = processes.Clone(cgroup=cgroup.descriptor())()
+        if pid == 0:
+            program.run(report)
+        if pid < 0:
+            raise OSError(-pid, "clone3")
+        return pid
+
+    def _await_execution(self, joiner: int, report: int) -> int:
+        """The pid that comes first is of the process that stays; then the end of the pipe, which closes with execve, or a failure."""
+        pid, failure = read_report(report)
+        os.waitpid(joiner, 0)
+        if pid and failure:
+            os.waitpid(pid, 0)
+        if failure or not pid:
+            raise StartFailure.of_report(failure or _GONE, str(self._process["args"][0]))  # type: ignore[index]
+        fault.point("exec.executed")
+        return pid
+
+    def _begin(self, pid: int) -> int:
+        self._pid = pid
+        self._pidfd = os.pidfd_open(pid)
+        if self._record:
+            write_json(self._record, {"running": True, "pid": pid, "exit_code": None})
+        return pid
+
+    def serve(self, connection: socket.socket | None) -> None:
+        """Lets the streams flow, to ``connection`` if anybody wants them."""
+        request = self._request
+        self.stdio.start()
+        if connection is not None:
+            raw = request.get("keys")
+            keys = bytes(int(key) for key in raw) if isinstance(raw, list) else b""
+            wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
+            self.stdio.attach(
+                connection,
+                stdin=wanted["stdin"],
+                stdout=wanted["stdout"],
+                stderr=wanted["stderr"],
+                keys=keys,
+                raw=bool(request.get("raw")),
+            )
+        self._loop.watch(self._pidfd, READ, lambda _: self._finish_unless_traced())
+
+    def kill(self) -> None:
+        """Kills it with its session. Its pid is ours to use: nobody else reaps it."""
+        if self._pid and not self._over:
+            os.killpg(self._pid, signal.SIGKILL)
+
+    def _finish_unless_traced(self) -> None:
+        """A process inside that traces it is shown its end first, and may never look: all others are served meanwhile (ptrace(2))."""
+        if self._over:
+            return
+        if os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            self._loop.remove(self._pidfd)
+            self._loop.call_later(_TRACED_SECONDS, self._finish_unless_traced)
+            return
+        self.finish()
+
+    def finish(self) -> None:
+        """The process has ended: takes the rest of its output, then records how it ended, then lets its peers go."""
+        if self._over:
+            return
+        self._over = True
+        self._loop.remove(self._pidfd)
+        os.close(self._pidfd)
+        _, status = os.waitpid(self._pid, 0)
+        fault.point("exec.reaped")
+        self._loop.run_until(lambda: self.stdio.ended, _DRAIN_SECONDS)
+        code = os.waitstatus_to_exitcode(status)
+        code = 128 - code if code < 0 else code
+        self._write_end(code)
+        fault.point("exec.end written")
+        self._on_end(self, code)
+        self.stdio.finish()
+
+    def _give_up(self, code: int) -> None:
+        if self._pid:
+            # it runs, and cannot be watched or written down
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+        self.stdio.start()
+        self.stdio.finish()
+        self._write_end(code)
+
+    def _write_end(self, code: int) -> None:
+        if not self._record:
+            return
+        try:
+            write_json(self._record, {"running": False, "pid": self._pid, "exit_code": code})
+        except OSError:
+            # the container is being removed, or the disk is full: its end stays known through the event
+            pass
+
+
+def open_entrances(cgroup: Cgroup) -> list[int]:
+    """The files by which a process that we make enters its control groups. Raises ``OSError``."""
+    opened: list[int] = []
+    try:
+        for path in cgroup.entrances():
+            opened.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError:
+        for fd in opened:
+            os.close(fd)
+        raise
+    return opened

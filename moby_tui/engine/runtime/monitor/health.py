@@ -1,0 +1,260 @@
+"""A container's health check: a command that is run in it time and again (light imports: it runs in the monitors of those that have one).
+
+Defaults, counting and texts are Docker's (docs: Dockerfile reference, HEALTHCHECK); what is done to an unhealthy container is
+Podman's ``--health-on-failure``. All times are taken on the monotonic clock: a set clock neither hurries nor delays a probe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from moby_tui.engine.kernel.loop import Timer
+from moby_tui.engine.runtime.birth.failure import StartFailure, say
+from moby_tui.engine.runtime.monitor.execution import Execution
+from moby_tui.engine.store.state import now, write_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.monitor import Monitor
+
+STARTING, HEALTHY, UNHEALTHY = "starting", "healthy", "unhealthy"
+_KEPT_RESULTS = 5
+_OUTPUT_BYTES = 4096
+_SECOND = 1_000_000_000
+#: The exit code of a probe that did not end by itself, or did not begin.
+_NO_CODE = -1
+
+
+class Record:
+    """What is known of a container's health: a file beside its state, in the words of the API, replaced after each probe."""
+
+    def __init__(self, path: str, retries: int) -> None:
+        self._path = path
+        self._retries = retries
+        self.status, self.streak = STARTING, 0
+        self.log: list[dict[str, object]] = []
+
+    def begin(self) -> None:
+        """A new run: it is starting; the results of the last run are still shown."""
+        self.status, self.streak = STARTING, 0
+        try:
+            with open(self._path) as file:
+                self.log = json.load(file)["Log"]
+        except (FileNotFoundError, ValueError, KeyError):
+            self.log = []
+        self.write()
+
+    def judge(self, result: dict[str, object], *, lenient: bool) -> bool:
+        """Takes a result in; returns whether the status is another now. ``lenient``: failures do not count yet."""
+        former = self.status
+        self.log = [*self.log, result][-_KEPT_RESULTS:]
+        if result["ExitCode"] == 0:
+            self.status, self.streak = HEALTHY, 0
+        elif not (lenient and self.status == STARTING):
+            self.streak += 1
+            if self.streak >= self._retries:
+                self.status = UNHEALTHY
+        return self.status != former
+
+    def write(self) -> None:
+        try:
+            write_json(self._path, {"Status": self.status, "FailingStreak": self.streak, "Log": self.log})
+        except OSError:
+            # the container is being removed, or the disk is full: the next probe tries again
+            pass
+
+
+class HealthCheck:
+    """``asked``: ``process`` (OCI), ``path``, ``retries``, ``on_failure``, ``stop_signal``, ``stop_timeout`` in seconds (negative:
+    wait for ever), and in nanoseconds ``interval``, ``timeout``, ``start_period``, ``start_interval``."""
+
+    def __init__(self, monitor: Monitor, asked: dict[str, object]) -> None:
+        self._monitor = monitor
+        self._asked = asked
+        process = asked["process"]
+        assert isinstance(process, dict)
+        self._process = process
+        self._record = Record(str(asked["path"]), int(str(asked["retries"])))
+        self._began = 0.0
+        self._timer: Timer | None = None
+        self._probe: Probe | None = None
+        self._over = False
+
+    def begin(self) -> None:
+        """The container runs: the first probe comes after one interval."""
+        self._over, self._began = False, time.monotonic()
+        self._record.begin()
+        self._arm()
+
+    def end(self) -> None:
+        """The container has ended: what a probe still says is not heard. As in Docker, what does not run is not healthy."""
+        self._over = True
+        self.pause()
+        self._record.status = UNHEALTHY
+        self._record.write()
+
+    def pause(self) -> None:
+        """A frozen container is not probed, and a probe that is under way cannot run out of time."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def resume(self) -> None:
+        self._arm() if self._probe is None else self._limit()
+
+    def _seconds(self, name: str) -> float:
+        return int(str(self._asked[name])) / _SECOND
+
+    @property
+    def _within_start_period(self) -> bool:
+        return time.monotonic() - self._began < self._seconds("start_period")
+
+    def _arm(self) -> None:
+        hurried = self._record.status == STARTING and self._within_start_period
+        seconds = self._seconds("start_interval" if hurried else "interval")
+        self._timer = self._monitor.loop.call_later(seconds, self._begin_probe)
+
+    def _limit(self) -> None:
+        probe = self._probe
+        if probe is not None:
+            self._timer = self._monitor.loop.call_later(self._seconds("timeout"), probe.time_out)
+
+    def _begin_probe(self) -> None:
+        timeout = int(str(self._asked["timeout"]))
+        self._probe = Probe(self._monitor, self._process, timeout, lenient=self._within_start_period, ended=self._judge)
+        self._limit()
+        self._probe.begin()
+
+    def _judge(self, probe: Probe, code: int, output: str) -> None:
+        self.pause()
+        self._probe = None
+        if self._over:
+            return
+        result: dict[str, object] = {"Start": probe.began, "End": now(), "ExitCode": code, "Output": output}
+        changed = self._record.judge(result, lenient=probe.lenient)
+        self._record.write()
+        if changed:
+            self._monitor.standing.publish(f"health_status: {self._record.status}")
+            if self._record.status == UNHEALTHY:
+                self._act(str(self._asked["on_failure"]))
+        if self._monitor.standing.state.status != "paused":
+            self._arm()
+
+    def _act(self, action: str) -> None:
+        if action == "kill":
+            self._send(signal.SIGKILL)
+        elif action in ("restart", "stop"):
+            if action == "restart":
+                self._monitor.restarts.demanded = True
+            else:
+                self._monitor.restarts.cancelled = self._monitor.standing.state.stopped = True
+            run = self._began
+            self._send(int(str(self._asked["stop_signal"])))
+            patience = float(str(self._asked["stop_timeout"]))
+            if patience >= 0:
+                self._monitor.loop.call_later(patience, lambda: self._end_impatiently(run))
+
+    def _end_impatiently(self, run: float) -> None:
+        """The process has not ended as it was asked to; by now another run may have begun."""
+        if not self._over and self._began == run:
+            self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
+        try:
+            signal.pidfd_send_signal(self._monitor.run.pidfd, number)
+        except ProcessLookupError:
+            # it has just ended
+            return
+        self._monitor.standing.publish("kill", signal=str(int(number)))
+
+
+class Output:
+    """The beginning of what a probe says, on both streams; the rest is read and dropped."""
+
+    behind = False
+
+    def __init__(self) -> None:
+        self._taken = bytearray()
+        self._truncated = False
+
+    def write(self, stream: str, data: bytes) -> None:
+        room = _OUTPUT_BYTES - len(self._taken)
+        self._taken += data[:room]
+        self._truncated = self._truncated or len(data) > room
+
+    @property
+    def text(self) -> str:
+        return self._taken.decode("utf-8", "replace") + ("..." if self._truncated else "")
+
+
+class Probe:
+    """One run of the check's command, as an exec of the container."""
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        process: dict[str, object],
+        timeout: int,
+        *,
+        lenient: bool,
+        ended: Callable[[Probe, int, str], None],
+    ) -> None:
+        """``timeout`` in nanoseconds is only for the words of its running out."""
+        self._monitor = monitor
+        self._process = process
+        self._timeout = timeout
+        self._on_end = ended
+        self._output = Output()
+        self._timed_out = ""
+        self._execution: Execution | None = None
+        self.lenient = lenient
+        self.began = now()
+
+    def begin(self) -> None:
+        """Starts the command."""
+        monitor, ident = self._monitor, os.urandom(32).hex()
+        arguments = self._process["args"]
+        assert isinstance(arguments, list)
+        command = " ".join(str(word) for word in arguments)
+        monitor.standing.publish(f"exec_create: {command}", execID=ident)
+        monitor.standing.publish(f"exec_start: {command}", execID=ident)
+        request: dict[str, object] = {"id": ident, "process": self._process}
+        try:
+            self._execution = Execution(
+                monitor.loop, request, "", monitor.run.devpts, monitor.run.spec, self._ended, self._output
+            )
+            monitor.run_execution(self._execution)
+        except StartFailure as failure:
+            self._on_end(self, _NO_CODE, failure.message)
+            return
+        except OSError as error:
+            self._on_end(self, _NO_CODE, say(error))
+            return
+        self._execution.serve(None)
+
+    def time_out(self) -> None:
+        """Kills the command with all that it started and did not put into a session of its own, so that probes do not pile up."""
+        self._timed_out = f"Health check exceeded timeout ({format_duration(self._timeout)})"
+        if self._execution is not None:
+            self._execution.kill()
+
+    def _ended(self, execution: Execution, code: int) -> None:
+        self._monitor.execution_ended(execution, code)
+        said = self._output.text
+        if self._timed_out:
+            code, said = _NO_CODE, f"{self._timed_out}: {said}" if said else self._timed_out
+        self._on_end(self, code, said)
+
+
+def format_duration(nanoseconds: int) -> str:
+    """As Go writes a duration of a millisecond or more: ``1m30s``, ``1.5s``, ``250ms``."""
+    if nanoseconds < _SECOND:
+        return f"{nanoseconds / 1_000_000:g}ms"
+    minutes, rest = divmod(nanoseconds, 60 * _SECOND)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest / _SECOND:.9f}".rstrip("0").rstrip(".")
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{seconds}s"

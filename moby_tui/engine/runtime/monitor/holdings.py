@@ -1,0 +1,71 @@
+"""What a container's monitor holds of its network: places in networks and published ports, each with the way to undo it (light imports).
+
+The engine that makes one hands over the locked descriptor of its record and the sockets behind it. From then on this process undoes it:
+when it is asked to, or at the container's end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from moby_tui.engine.kernel.network import netlink
+
+Teardown = list[dict[str, object]]
+
+
+class Holdings:
+    """``asked`` has ``name``, ``teardown`` and ``count`` of each; ``descriptors`` are those of all, in their order."""
+
+    def __init__(self, asked: Iterable[dict[str, object]], descriptors: list[int]) -> None:
+        self._held: dict[str, tuple[Teardown, list[int]]] = {}
+        for holding in asked:
+            count = int(str(holding["count"]))
+            self.add(str(holding["name"]), holding["teardown"], descriptors[:count])
+            descriptors = descriptors[count:]
+
+    def add(self, name: str, teardown: object, descriptors: list[int]) -> None:
+        """Takes one over. Raises ``ValueError`` where the name is held already, or the steps are no list."""
+        if name in self._held or not isinstance(teardown, list):
+            raise ValueError(
+                f"holding {name} is there already" if name in self._held else f"holding {name}: the teardown is no list"
+            )
+        self._held[name] = teardown, descriptors
+
+    @property
+    def names(self) -> list[str]:
+        return [*self._held]
+
+    @property
+    def has_sockets(self) -> bool:
+        """Whether a port of the host is taken."""
+        return any(len(descriptors) > 1 for _, descriptors in self._held.values())
+
+    def release(self, name: str) -> bool:
+        """Undoes one; False where it is not held. Raises ``OSError`` where something of it could not be undone."""
+        held = self._held.pop(name, None)
+        if held is not None:
+            _undo(*held)
+        return held is not None
+
+    def release_all(self) -> None:
+        """Undoes all of them, the last made first. Raises the first ``OSError`` once each has been tried."""
+        failure: OSError | None = None
+        while self._held:
+            _, held = self._held.popitem()
+            try:
+                _undo(*held)
+            except OSError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+
+def _undo(teardown: Teardown, descriptors: list[int]) -> None:
+    closed = {int(str(step["close"])) for step in teardown if "close" in step}
+    try:
+        netlink.run_teardown(teardown, descriptors)
+    finally:
+        for position, fd in enumerate(descriptors):
+            if position not in closed:
+                os.close(fd)

@@ -1,0 +1,138 @@
+"""The hooks of a container of the engine's own, at each stage of its life (light imports; few containers have any).
+
+Specification: opencontainers/runtime-spec 1.2, runtime.md "Lifecycle" and config.md "POSIX-platform Hooks".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from moby_tui.engine.runtime.birth import hooks
+from moby_tui.engine.runtime.birth.failure import StartFailure, write_down
+from moby_tui.engine.runtime.birth.hooks import HookFailure
+from moby_tui.engine.runtime.monitor.execution import Execution
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.gate import Gate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.run import Run
+
+_BEFORE_ROOT = ("prestart", "createRuntime", "createContainer")
+_INSIDE = "startContainer"
+
+
+class HookStages:
+    """One container's hooks. ``before`` the clone gates are put where its first process has to wait for them."""
+
+    def __init__(self, run: Run, spec: Spec, around: Surroundings) -> None:
+        """Raises ``ValueError`` for a hook that is badly described."""
+        self._run = run
+        self._spec = spec
+        hooks.check(spec)
+        if any(hooks.of_stage(spec, stage) for stage in _BEFORE_ROOT):
+            around.before_root = Gate()
+        if hooks.of_stage(spec, _INSIDE):
+            around.before_program = Gate()
+        self._before_root, self._before_program = around.before_root, around.before_program
+
+    def child_is_made(self) -> None:
+        for gate in (self._before_root, self._before_program):
+            if gate is not None:
+                gate.child_is_made()
+
+    def until_program(self) -> None:
+        """All that run before the program does. Where the process fails on its way, its report says why. Raises ``StartFailure``."""
+        try:
+            self._run_before_root()
+            self._run_inside()
+        except HookFailure as failure:
+            raise StartFailure("failed", str(failure)) from failure
+
+    def _run_before_root(self) -> None:
+        """The mounts are there, and the host's tree still is."""
+        gate = self._before_root
+        if gate is None:
+            return
+        if gate.arrived():
+            state = self._state("creating")
+            for stage in _BEFORE_ROOT[:2]:
+                hooks.run(hooks.of_stage(self._spec, stage), stage, state)
+            hooks.run(hooks.of_stage(self._spec, _BEFORE_ROOT[2]), _BEFORE_ROOT[2], state, inside=self._run.pidfd)
+            gate.let_go()
+        gate.close()
+
+    def _run_inside(self) -> None:
+        """Programs of the container's own: they run as an exec of it does, with no more rights."""
+        gate = self._before_program
+        if gate is None:
+            return
+        if gate.arrived():
+            for number, hook in enumerate(hooks.of_stage(self._spec, _INSIDE)):
+                _Inside(self._run, self._spec, hook, number).run(json.dumps(self._state("created")).encode())
+            gate.let_go()
+        gate.close()
+
+    def after_start(self) -> None:
+        """A failure here is written down; the container runs on, as the specification has it."""
+        self._run_kindly("poststart", "running")
+
+    def after_end(self) -> None:
+        self._run_kindly("poststop", "stopped")
+
+    def _run_kindly(self, stage: str, status: str) -> None:
+        for hook in hooks.of_stage(self._spec, stage):
+            try:
+                hooks.run([hook], stage, self._state(status))
+            except HookFailure as failure:
+                write_down(self._run.order.data, failure)
+
+    def _state(self, status: str) -> dict[str, object]:
+        run = self._run
+        state: dict[str, object] = {"ociVersion": self._spec["ociVersion"], "id": run.order.id, "status": status}
+        state["pid"] = 0 if status == "stopped" else run.child
+        state["bundle"] = os.path.dirname(run.order.bundle)
+        if self._spec.get("annotations"):
+            state["annotations"] = self._spec["annotations"]
+        return state
+
+
+class _Inside:
+    """One startContainer hook."""
+
+    def __init__(self, run: Run, spec: Spec, hook: hooks.Hook, number: int) -> None:
+        self._run = run
+        self._hook = hook
+        self._code = -1
+        self._over = False
+        path = str(hook["path"])
+        # the path is what is executed, whatever the first argument says
+        own = {"args": hook.get("args") or [path], "env": hook.get("env") or [], "executable": path, "terminal": False}
+        process = spec["process"]
+        assert isinstance(process, dict)
+        request = {"id": f"hook-{number}", "process": {**process, **own}, "stdin": True}
+        self._execution = Execution(run.loop, request, "", run.devpts, spec, self._ended)
+
+    def run(self, state: bytes) -> None:
+        """Raises ``HookFailure``."""
+        run, execution, timeout = self._run, self._execution, self._hook.get("timeout")
+        what = f"{_INSIDE} hook {self._hook['path']}"
+        assert run.cgroup is not None
+        try:
+            execution.start(run.pidfd, run.cgroup, run.seccomp)
+        except StartFailure as failure:
+            raise HookFailure(f"{what}: {failure.message}") from failure
+        execution.serve(None)
+        execution.stdio.feed(state)
+        execution.stdio.peer_ended_input()
+        if not run.loop.run_until(lambda: self._over, float(timeout) if isinstance(timeout, int) else None):
+            execution.kill()
+            run.loop.run_until(lambda: self._over)
+            raise HookFailure(f"{what}: no end after {timeout} s; it was killed")
+        if self._code:
+            raise HookFailure(f"{what}: exit status {self._code}")
+
+    def _ended(self, execution: Execution, code: int) -> None:
+        self._code, self._over = code, True

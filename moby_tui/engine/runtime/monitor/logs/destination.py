@@ -1,0 +1,71 @@
+"""From log settings to the driver that carries them out (light imports; a driver is imported where it is used)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
+from moby_tui.engine.runtime.monitor.logs.json_file import JsonFile
+from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.logs.container_log import Sink
+
+
+def open_log(path: str, settings: LogSettings, loop: Loop, room: Callable[[], None]) -> ContainerLog | None:
+    """The log that a monitor writes; None for the driver ``none``. Raises ``OSError`` where it cannot be opened.
+
+    ``room`` is called when a log that was behind (``ContainerLog.behind``) has caught up.
+    """
+    if settings.driver == "none":
+        return None
+    if settings.apart:
+        from moby_tui.engine.runtime.monitor.logs.process import Apart
+
+        return Apart(loop, path, settings, room)
+    return ContainerLog(open_sink(path, settings))
+
+
+def open_sink(path: str, settings: LogSettings) -> Sink:
+    """The driver itself. Raises ``OSError``."""
+    if settings.driver == "json-file":
+        return JsonFile(path, settings)
+    if settings.driver == "local":
+        from moby_tui.engine.runtime.monitor.logs.local import LocalFile
+
+        return LocalFile(path, settings)
+    remote: Sink
+    if settings.driver == "syslog":
+        from moby_tui.engine.runtime.monitor.logs.syslog import Syslog
+
+        remote = Syslog(dict(settings.remote))
+    else:
+        from moby_tui.engine.runtime.monitor.logs.journald import Journald
+
+        remote = Journald(dict(settings.remote))
+    if not settings.cached:
+        return remote
+    from moby_tui.engine.runtime.monitor.logs.local import LocalFile
+
+    return _Both(LocalFile(path, settings), remote)
+
+
+class _Both:
+    """A log that is sent away, and kept here to be read back."""
+
+    def __init__(self, cache: Sink, remote: Sink) -> None:
+        self._sinks = (cache, remote)
+
+    def lines(self, stream: str, text: bytes, when: int) -> None:
+        for sink in self._sinks:
+            sink.lines(stream, text, when)
+
+    def pieces(self, stream: str, texts: list[bytes], when: int) -> None:
+        for sink in self._sinks:
+            sink.pieces(stream, texts, when)
+
+    def close(self) -> None:
+        for sink in self._sinks:
+            sink.close()

@@ -1,0 +1,225 @@
+"""Whoever is attached to a process's streams, over a connection in the wire format of ``schema/stream.py`` (light imports)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+
+from moby_tui.engine.kernel.loop import HANG_UP, READ, WRITE, Loop, Timer
+
+STDOUT, STDERR = 1, 2
+#: How long a peer may go on sending, or not close, once it has been sent everything.
+PARTING_SECONDS = 30.0
+_PIECE = 65536
+_AT_ONCE = 256 * 1024
+_HEADER = struct.Struct(">BxxxL")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.stdio import Stdio
+
+
+class Peer:
+    """One attached connection: what it still has to be sent, and where its input goes.
+
+    Whoever asked for it says first how it goes on: ``b"\\1"``, over this connection; ``b"\\0"`` and a descriptor beside it,
+    over that one as soon as this one ends. Until then nothing is sent. So an API server hands its client's connection to
+    the monitor, and no byte of output passes through it.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        stdio: Stdio,
+        *,
+        stdin: bool,
+        stdout: bool,
+        stderr: bool,
+        keys: bytes,
+        raw: bool,
+    ) -> None:
+        self._loop = loop
+        self._socket = connection
+        self._stdio = stdio
+        self._stdin = stdin
+        self._wanted = {STDOUT: stdout, STDERR: stderr}
+        self._keys = keys
+        self._raw = raw
+        self._matched = 0
+        self._buffer = bytearray()
+        self._events = READ
+        self._finishing = False
+        self._parting: Timer | None = None
+        #: whether it may have sent something that is not read yet
+        self._may_send = stdin
+        self._settled = False
+        self._next: socket.socket | None = None
+        connection.setblocking(False)
+        loop.watch(connection.fileno(), READ, self._settle)
+
+    def move(self, stdio: Stdio) -> None:
+        """To the streams of another process."""
+        self._stdio = stdio
+
+    @property
+    def behind(self) -> int:
+        return len(self._buffer)
+
+    def send(self, stream: int, data: bytes) -> None:
+        """Queues output; what the socket takes at once never sees the queue."""
+        if not self._wanted[stream]:
+            return
+        header = b"" if self._raw else _HEADER.pack(stream, len(data))
+        sent = 0
+        if self._settled and not self._buffer:
+            sent = self._try(lambda: self._socket.sendmsg((header, data)))
+            if sent == len(header) + len(data) or self._socket.fileno() < 0:
+                return
+        self._buffer += header[sent:]
+        self._buffer += memoryview(data)[max(0, sent - len(header)) :]
+        self.watch()
+
+    def _try(self, send: Callable[[], int]) -> int:
+        """How much could be sent now."""
+        try:
+            return send()
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.close()
+            return 0
+
+    def _flush(self) -> None:
+        piece = bytes(self._buffer[:_AT_ONCE])
+        del self._buffer[: self._try(lambda: self._socket.send(piece))]
+        self._stdio.caught_up()
+
+    def watch(self) -> None:
+        """Waits for what is needed now: input while it is wanted, room while there is something to send."""
+        if self._socket.fileno() < 0 or not self._settled:
+            return
+        wants_input = self._events & READ and not (self._stdin and self._stdio.input_is_full)
+        events = (READ if wants_input else 0) | (WRITE if self._buffer else 0)
+        self._loop.watch(self._socket.fileno(), events, self._ready)
+
+    def _settle(self, _events: int) -> None:
+        """Hears how it goes on. Before another connection takes this one's place, it may bring input that was read early."""
+        while not self._settled and self._socket.fileno() >= 0:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE if self._next else 1, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            if descriptors:
+                self._next = socket.socket(fileno=descriptors[0])
+            elif not data:
+                self._switch()
+            elif self._next is None:
+                self._settled = True
+            elif self._stdin:
+                self._input(data)
+        self.watch()
+
+    def _switch(self) -> None:
+        self._loop.remove(self._socket.fileno())
+        self._socket.close()
+        if self._next is None:
+            self.close()
+            return
+        self._socket, self._next = self._next, None
+        self._may_send = True
+        self._socket.setblocking(False)
+        self._settled = True
+        if self._finishing and not self._buffer:
+            self._part()
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE and self._buffer:
+            self._flush()
+        if self._socket.fileno() >= 0 and events & ~WRITE:
+            self._receive()
+        if events & HANG_UP:
+            # it has closed altogether; what it had sent before is still to be read
+            while self._socket.fileno() >= 0 and self._events & READ:
+                self._receive()
+            self.close()
+            return
+        if self._finishing and not self._buffer:
+            self._part()
+        else:
+            self.watch()
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data and self._stdin:
+            self._input(data)
+        elif not data:
+            # the other side's half-close: it sends no more, and may still read
+            self._events &= ~READ
+            if self._stdin:
+                self._stdio.peer_ended_input()
+
+    def _input(self, data: bytes) -> None:
+        """Passes input on, unless it spells the keys to detach with (a terminal only)."""
+        if not (self._keys and self._stdio.tty):
+            self._stdio.feed(data)
+            return
+        passed = bytearray()
+        for byte in data:
+            if byte == self._keys[self._matched]:
+                self._matched += 1
+                if self._matched == len(self._keys):
+                    self._stdio.feed(bytes(passed))
+                    self._stdio.detached(self)
+                    self.close()
+                    return
+                continue
+            passed += self._keys[: self._matched]
+            self._matched = 0
+            if byte == self._keys[0]:
+                self._matched = 1
+            else:
+                passed.append(byte)
+        self._stdio.feed(bytes(passed))
+
+    def finish(self) -> None:
+        """No more will come: parts as soon as all has been sent."""
+        self._finishing = True
+        if not self._buffer:
+            self._part()
+
+    def _part(self) -> None:
+        """Tells the end, and closes when the peer sends nothing more: input that is dropped until then is not left unread.
+
+        A socket that is closed with bytes unread resets the connection, and the peer loses what it has not read (unix(7), tcp(7)).
+        """
+        if not (self._settled and self._may_send and self._events & READ):
+            self.close()
+        elif self._parting is None:
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.close()
+                return
+            self._parting = self._loop.call_later(PARTING_SECONDS, self.close)
+            self.watch()
+
+    def close(self) -> None:
+        if self._parting is not None:
+            self._parting.cancel()
+        if self._socket.fileno() >= 0:
+            self._loop.remove(self._socket.fileno())
+            self._socket.close()
+        if self._next is not None:
+            self._next.close()
+            self._next = None
+        self._buffer = bytearray()
+        self._stdio.forget(self)

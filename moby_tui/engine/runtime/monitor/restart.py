@@ -1,0 +1,76 @@
+"""The doing of a restart, by the container's own monitor (light imports: it runs in every one)."""
+
+from __future__ import annotations
+
+from moby_tui.engine.kernel import fault, ids
+from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
+from moby_tui.engine.runtime.plan.process import joining
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.monitor import Monitor
+
+#: The exit code that a shell gives a command that could not be started, by the kind of the failure.
+_EXIT_CODES = {"not_found": 127, "not_invocable": 126}
+_FAILED = 128
+
+
+def again(monitor: Monitor) -> bool:
+    """Waits as long as it was decided, then makes the container anew; False where it was stopped meanwhile, or does not start.
+
+    It keeps its network, its ports and its log; its root is mounted anew and its control group made anew.
+    """
+    restarts, run = monitor.restarts, monitor.run
+    monitor.end_run()
+    fault.point("restart.run put away")
+    if monitor.loop.run_until(lambda: restarts.cancelled, restarts.delay):
+        return False
+    try:
+        run.root = mount_root(monitor.order.root, run.joined.get("user", -1), *joining.id_maps(run.spec))
+        fault.point("restart.root mounted")
+        monitor.make()
+    except (OSError, ValueError) as error:
+        _give_up(monitor, _FAILED, say(error))
+        return False
+    except StartFailure as failure:
+        _give_up(monitor, _EXIT_CODES.get(failure.kind, _FAILED), failure.message)
+        return False
+    return True
+
+
+def mount_root(recipe: object, user_namespace: int, uids: ids.IdMap, gids: ids.IdMap) -> int:
+    """The container's root as it was at its first start. ``recipe``: ``layers``, top-most first, ``upper`` and ``work``; the maps are
+    those of ``user_namespace``."""
+    # few containers come here
+    from moby_tui.engine.kernel import overlay
+
+    if not isinstance(recipe, dict):
+        raise ValueError("the order does not say what to mount; start the container again")
+    layers, writable = [str(layer) for layer in recipe["layers"]], (str(recipe["upper"]), str(recipe["work"]))
+    if ids.is_identity(uids) and ids.is_identity(gids):
+        return overlay.mount(layers, writable)
+    owner = ids.to_host(uids, ids.first(uids)), ids.to_host(gids, ids.first(gids))
+    return overlay.mount_mapped(layers, writable, user_namespace, owner)
+
+
+def _give_up(monitor: Monitor, code: int, reason: str) -> None:
+    """As Docker: what does not start is not tried again."""
+    monitor.run.give_up()
+    monitor.end_run()
+    state = monitor.standing.state
+    state.status, state.pid, state.exit_code, state.error = "exited", 0, code, reason
+    try:
+        monitor.standing.write()
+    except OSError as error:
+        write_down(monitor.order.data, error)
+
+
+def adopt(monitor: Monitor) -> None:
+    """A stop was asked for: what is running is not started again, what waits for its restart has ended."""
+    monitor.restarts.cancelled = True
+    state = monitor.standing.state
+    if state.status == "restarting" and not state.pid:
+        state.status = "exited"
+    if monitor.restarts.policy != "no":
+        # a machine that goes down before the end is not to start it again
+        monitor.standing.write()

@@ -1,0 +1,398 @@
+"""One run of a container: made from its bundle, with its streams, its log, its control group and its first process (light imports)."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.kernel.ids import IdMap
+from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.runtime.birth.clone import Birth
+from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
+from moby_tui.engine.runtime.birth.standby import Standby
+from moby_tui.engine.runtime.birth.terminal import mount_devpts
+from moby_tui.engine.runtime.monitor import restart
+from moby_tui.engine.runtime.monitor.execution import Execution, open_entrances
+from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
+from moby_tui.engine.runtime.monitor.logs.destination import open_log
+from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
+from moby_tui.engine.runtime.monitor.order import Order
+from moby_tui.engine.runtime.monitor.standing import Standing
+from moby_tui.engine.runtime.monitor.stdio import Stdio
+from moby_tui.engine.runtime.plan.configuration import Spec
+from moby_tui.engine.runtime.plan.container import compile_container
+from moby_tui.engine.runtime.plan.filesystem.source import open_binds
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.process import joining
+
+#: After so long without a report it is looked whether the process made ahead is stopped or frozen.
+_REPORT_SECONDS = 10.0
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.hook_stages import HookStages
+
+
+class Run:
+    """What there is of a container only while it runs. Whoever starts it again gives it another ``root`` and makes the next with it.
+
+    ``root`` is the descriptor of its root mount; ``joined`` and ``trees`` are as ``Order.sort`` has them; ``standby`` is the process made
+    ahead, if any.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        loop: Loop,
+        standing: Standing,
+        root: int,
+        joined: dict[str, int],
+        trees: dict[str, int],
+        standby: Standby | None,
+    ) -> None:
+        self.order = order
+        self.loop = loop
+        self.standing = standing
+        self.root, self.joined, self.trees = root, joined, trees
+        self.standby = standby
+        #: the process made ahead that was chosen to be the first
+        self._chosen: Standby | None = None
+        #: the streams of a first process that was killed before it was one: whoever is attached to them moves on
+        self._former: Stdio | None = None
+        self.cgroup: Cgroup | None = None
+        self.log: ContainerLog | None = None
+        self.stdio: Stdio | None = None
+        self.hooks: HookStages | None = None
+        self.devpts = -1
+        #: see ``Standby.mounts``
+        self.mounts = -1
+        #: the first process, 0 before there is one
+        self.child = 0
+        self.pidfd = -1
+        self.seccomp = b""
+        self.spec: Spec = {}
+        self.command = ""
+        #: the first process has ended
+        self.ended = False
+
+    # start
+
+    def make(self, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
+        """From its root on, until the program runs. Raises ``StartFailure``, ``OSError`` and ``ValueError``.
+
+        The one is called before there is anything that the last run may still be putting away, the other when there are streams.
+        """
+        spec = self.spec = self._read_bundle()
+        self._choose_process(spec)
+        try:
+            self._make(spec, take_lock, open_doors)
+        except (OSError, ValueError, StartFailure):
+            if not self._has_lost_standby():
+                raise
+        else:
+            if not self._has_lost_standby():
+                return
+        self._throw_away(spec)
+        self._make(spec, take_lock, open_doors)
+
+    def _make(self, spec: Spec, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
+        self._make_streams(spec)
+        around = self.surroundings(spec)
+        standby = self._instruct_standby(spec, around)
+        take_lock()
+        fault.point("monitor.locked")
+        self._open_cgroup(spec, standby)
+        fault.point("monitor.cgroup made")
+        open_doors()
+        fault.point("monitor.streams open")
+        go, report = self._clone(spec, around) if standby is None else standby.hand_over()
+        self._let_go(spec, go)
+        fault.point("monitor.let go")
+        if self.hooks is not None:
+            self.hooks.until_program()
+        self._await_execution(report)
+
+    def _read_bundle(self) -> Spec:
+        with open(self.order.bundle) as file:
+            spec: Spec = json.load(file)
+        if self.order.seccomp:
+            with open(self.order.seccomp, "rb") as program:
+                self.seccomp = program.read()
+            if not self.seccomp:
+                raise ValueError(f"{self.order.seccomp} is empty; remove it and start again")
+        fault.point("monitor.bundle read")
+        return spec
+
+    def _choose_process(self, spec: Spec) -> None:
+        """Ends the process that stands by where it is not the one to use: its terminals go with it."""
+        if self.standby is not None and not self.standby.fits(spec, self.order.cgroup):
+            self._dismiss_standby()
+
+    def _dismiss_standby(self) -> None:
+        if self.standby is not None:
+            self.standby.dismiss()
+            self.standby = None
+
+    def _has_lost_standby(self) -> bool:
+        """Whether the process made ahead was killed before it executed the program, or is held, and then killed now."""
+        standby = self._chosen
+        if standby is None:
+            return False
+        if self._is_held(standby.pid):
+            os.kill(standby.pid, signal.SIGKILL)
+            return True
+        return processes.was_killed_unexecuted(standby.pid)
+
+    def _throw_away(self, spec: Spec) -> None:
+        """Removes what was prepared with a process that was killed. Its mounts belong to a namespace that goes: the root is mounted anew."""
+        standby, self._chosen = self._chosen, None
+        assert standby is not None
+        standby.dismiss()
+        self.child, self.mounts, self.cgroup = 0, -1, None
+        self.root, self.devpts, self.pidfd = (_close(fd) for fd in (self.root, self.devpts, self.pidfd))
+        self._former, self.stdio = self.stdio, None
+        self.root = restart.mount_root(self.order.root, self.joined.get("user", -1), *joining.id_maps(spec))
+        fault.point("monitor.standby thrown away")
+
+    def _is_held(self, pid: int) -> bool:
+        """Whether it is stopped, or frozen."""
+        if processes.is_stopped(pid):
+            return True
+        with suppress(OSError):
+            return self.cgroup is not None and self.cgroup.frozen()
+        return False
+
+    def _make_streams(self, spec: Spec) -> None:
+        order = self.order
+        self.log = self.log or open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
+        fault.point("monitor.log open")
+        uids, gids = joining.id_maps(spec)
+        self.devpts = self._open_devpts(uids, gids)
+        self.stdio = Stdio(
+            self.loop,
+            devpts=self.devpts,
+            tty=order.tty,
+            open_stdin=order.open_stdin,
+            close_stdin_with_peer=order.stdin_once,
+            log=self.log,
+            on_detach=lambda: self.standing.publish("detach"),
+        )
+        if order.tty and all(order.console_size):
+            self.stdio.resize(*order.console_size)
+        process = spec["process"]
+        assert isinstance(process, dict)
+        self.command = str(process["args"][0])
+        self.stdio.give_to(process["user"], uids, gids)
+        if self._former is not None:
+            former, self._former = self._former, None
+            self.stdio.take_over(former)
+
+    def _open_devpts(self, uids: IdMap, gids: IdMap) -> int:
+        """Where its terminals are opened."""
+        return mount_devpts(uids, gids) if self.standby is None else self.standby.take_devpts()
+
+    def _log_has_room(self) -> None:
+        if self.stdio is not None:
+            self.stdio.caught_up()
+
+    def surroundings(self, spec: Spec) -> Surroundings:
+        """What of this process's own the plan has to know."""
+        assert self.stdio is not None
+        around = Surroundings()
+        around.root, around.joined, around.devpts = self.root, self.joined, self.devpts
+        around.network = self.joined.get("network", -1)
+        around.terminal, around.streams = self.stdio.terminal, self.stdio.child
+        around.seccomp = self.seccomp
+        around.binds = open_binds(spec, self.trees, self.joined.get("user", -1))
+        return around
+
+    def _instruct_standby(self, spec: Spec, around: Surroundings) -> Standby | None:
+        """Has the process that stands by lay out its plan, while the rest is made here."""
+        standby, self.standby = self.standby, None
+        if standby is None:
+            return None
+        self._chosen, self.cgroup = standby, standby.cgroup
+        self.child, self.mounts = standby.pid, standby.mounts
+        try:
+            standby.prepare(spec, around)
+        finally:
+            for bind in around.binds:
+                os.close(bind.tree)
+        return standby
+
+    def _open_cgroup(self, spec: Spec, standby: Standby | None) -> None:
+        linux = spec.get("linux")
+        resources = (linux.get("resources") if isinstance(linux, dict) else None) or {}
+        if standby is not None:
+            standby.name_cgroup(self.order.cgroup, resources)
+        else:
+            self.cgroup = open_cgroup(self.order.cgroup)
+            self.cgroup.create(resources)
+
+    def _clone(self, spec: Spec, around: Surroundings) -> tuple[int, int]:
+        """Makes the first process; returns what lets it go and where it reports."""
+        assert self.cgroup is not None
+        around.root_point, around.mask_point = joining.mount_points(spec, self.order.run)
+        for folder in (around.root_point, around.mask_point):
+            os.makedirs(folder, exist_ok=True)
+        around.cgroup_mounts = self.cgroup.mounts()
+        around.entrances = open_entrances(self.cgroup)
+        if spec.get("hooks"):
+            # few containers have any
+            from moby_tui.engine.runtime.monitor.hook_stages import HookStages
+
+            self.hooks = HookStages(self, spec, around)
+        around.go, go = os.pipe2(os.O_CLOEXEC)
+        report, child_report = os.pipe2(os.O_CLOEXEC)
+        birth = Birth(spec, self.joined)
+        around.born = birth.told_to
+        program = compile_container(spec, around)
+        self.child = birth.clone(self.cgroup.descriptor())
+        if self.child == 0:
+            os.close(go)
+            program.run(child_report)
+        fault.point("monitor.cloned")
+        for fd in (around.go, child_report, *around.entrances, *(bind.tree for bind in around.binds)):
+            os.close(fd)
+        if self.hooks is not None:
+            self.hooks.child_is_made()
+        self.child = birth.settle(self.child)
+        if self.child == 0:
+            os.close(go)
+            raise StartFailure.of_report(self._read_failure(report), self.command)
+        return go, report
+
+    def _let_go(self, spec: Spec, go: int) -> None:
+        """The child has been waiting; once it is written down, it may go on."""
+        assert self.stdio is not None
+        try:
+            _set_oom_score(self.child, spec)
+            self._write_created()
+            with suppress(BrokenPipeError):
+                # it may have found that it cannot be what is asked for: its report says why
+                os.write(go, b"g")
+        finally:
+            os.close(go)
+        self.stdio.start()
+
+    def _write_created(self) -> None:
+        self.pidfd = os.pidfd_open(self.child)
+        self.standing.created(self.child)
+
+    def _await_execution(self, report: int) -> None:
+        """The end of the report is the good news: it closes with execve."""
+        if failure := self._read_failure(report):
+            raise StartFailure.of_report(failure, self.command)
+
+    def _read_failure(self, report: int) -> bytes:
+        if not select.select([report], [], [], _REPORT_SECONDS)[0] and self._has_lost_standby():
+            # it reports nothing more
+            os.close(report)
+            return b""
+        _, failure = read_report(report)
+        os.close(report)
+        fault.point("monitor.executed")
+        return failure
+
+    def give_up(self) -> None:
+        """Ends what there is of a container that does not start."""
+        if self.standby is not None:
+            self.standby.dismiss()
+        if self.child:
+            os.kill(self.child, signal.SIGKILL)
+            os.waitpid(self.child, 0)
+            self.child = 0
+
+    # life
+
+    def kill(self, number: int) -> None:
+        """Raises ``OSError``, as ``ProcessLookupError`` where the first process has just ended."""
+        signal.pidfd_send_signal(self.pidfd, number)
+
+    def freeze(self) -> None:
+        """Raises ``OSError``, as the next two."""
+        assert self.cgroup is not None
+        self.cgroup.freeze()
+
+    def thaw(self) -> None:
+        assert self.cgroup is not None
+        self.cgroup.thaw()
+
+    def update(self, resources: Spec) -> None:
+        """Other limits, the sections of the OCI ``resources`` that change."""
+        assert self.cgroup is not None
+        self.cgroup.update(resources)
+
+    def execute(self, execution: Execution) -> int:
+        """Starts one more process in it; its pid. Raises ``StartFailure``."""
+        assert self.cgroup is not None
+        return execution.start(self.pidfd, self.cgroup, self.seccomp)
+
+    # end
+
+    def reap(self) -> int:
+        """How the first process ended, as ``os.waitstatus_to_exitcode`` gives it."""
+        _, status = os.waitpid(self.standing.state.pid, 0)
+        self.child = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def kill_the_rest(self) -> None:
+        """Without a pid namespace of its own the container's other processes outlive the first (pid_namespaces(7))."""
+        if joining.is_own(self.spec, "pid"):
+            return
+        if self.cgroup is not None and self.cgroup.pids():
+            self.cgroup.kill()
+
+    def close_log(self) -> None:
+        if self.log is not None:
+            log, self.log = self.log, None
+            log.close()
+
+    def close(self) -> None:
+        """Lets go of all but its control group, and of what the next run needs. Safe to call at any stage, and again."""
+        self.close_log()
+        if self.stdio is not None:
+            self.stdio.finish()
+        held = (self.root, self.devpts, self.pidfd, self.mounts)
+        self.root, self.devpts, self.pidfd, self.mounts = (_close(fd) for fd in held)
+
+    def close_shared(self) -> None:
+        """Lets go of what each of its runs has used: there is no next one."""
+        for fd in (*self.joined.values(), *self.trees.values()):
+            os.close(fd)
+        self.joined, self.trees = {}, {}
+
+    def remove_cgroup(self) -> None:
+        """The last of it. Raises ``OSError``."""
+        if self.cgroup is not None:
+            self.cgroup.remove()
+        if self.hooks is not None:
+            stages, self.hooks = self.hooks, None
+            stages.after_end()
+
+
+def _set_oom_score(pid: int, spec: Spec) -> None:
+    """Lowering it needs CAP_SYS_RESOURCE; without, it stays what ours is."""
+    process = spec["process"]
+    score = process.get("oomScoreAdj") if isinstance(process, dict) else None
+    if score is None:
+        return
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+            file.write(str(score))
+    except PermissionError:
+        pass
+
+
+def _close(fd: int) -> int:
+    """Closes a descriptor if there is one; returns what to put in its place."""
+    if fd >= 0:
+        os.close(fd)
+    return -1

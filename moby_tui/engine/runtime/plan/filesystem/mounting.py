@@ -1,0 +1,127 @@
+"""The mounts of a configuration, and what is written through them and hidden in them, while the host's tree is still there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options, section
+from moby_tui.engine.runtime.plan.defaults import STAGED
+from moby_tui.engine.runtime.plan.filesystem import ahead, cgroups, guard, masks
+from moby_tui.engine.runtime.plan.filesystem.devices import Devices
+from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
+from moby_tui.engine.runtime.plan.filesystem.stage import HIDDEN, MASKS, PROTECTED, Stage
+from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.mount_options import MountOptions
+from moby_tui.engine.runtime.plan.process import identity
+from moby_tui.engine.runtime.plan.program import Program, Slot
+
+
+def mount_all(
+    files: FileSystemPlan, devices: Devices, spec: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+) -> None:
+    """In the order of the configuration: a later mount may lie inside an earlier one.
+
+    /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
+    a say in what they show (CVE-2019-19921, CVE-2023-27561).
+    """
+    program, asked = files.program, entries(section(spec, "linux"), "devices")
+    binds = iter(around.binds)
+    if around.stage is not None:
+        _fit_stage(program, devices, staged, asked)
+    if "/proc" in staged:
+        assert around.stage is not None
+        _write_through_stage(program, spec, around.stage)
+    elif not any(mount.get("type") == "proc" for mount in entries(spec, "mounts")):
+        _use_own_procfs(program, files, spec, premade.get(ahead.PROCFS))
+    for mount in entries(spec, "mounts"):
+        destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
+        options = mount_options(mount)
+        if destination in staged:
+            if not destination.startswith("/dev/"):
+                files.move(destination, destination, real=kind == "proc")
+        elif destination in premade:
+            files.attach(premade[destination], destination)
+        elif kind == "bind":
+            bind = next(binds)
+            files.attach(bind.tree, destination, directory=bind.directory, over_proc=bind.over_proc)
+        elif kind == "cgroup":
+            cgroups.mount_cgroups(files, destination, options, around.cgroup_mounts)
+        elif kind == "devpts" and around.devpts >= 0:
+            files.attach(around.devpts, destination)
+        elif kind == "tmpfs" and destination == "/dev":
+            devices.mount_tree(options, asked)
+        elif kind == "proc":
+            tree_slot = files.new_mount(destination, kind, options)
+            _write_through_proc(program, spec, tree_slot)
+            files.attach(tree_slot, destination, real=True)
+        elif kind == "sysfs":
+            files.attach(files.new_mount(destination, kind, options), destination, real=True)
+        else:
+            over_proc = guard.check_destination(destination, kind)
+            tree_slot = files.new_mount(destination, kind, options, source=str(mount.get("source") or ""))
+            files.attach(tree_slot, destination, over_proc=over_proc)
+    for device in asked:
+        if not str(device["path"]).startswith("/dev/"):
+            devices.make_elsewhere(device)
+    if around.terminal >= 0:
+        files.attach_console(around.terminal)
+
+
+def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Spec, made: Slot | None) -> None:
+    """Where the container's /proc is a bind of another, what has to be written is written through one that is never attached."""
+    if section(section(spec, "linux"), "sysctl") or section(spec, "process").get("apparmorProfile"):
+        proc = made if made is not None else files.new_mount("/proc", "proc", MountOptions([]))
+        _write_through_proc(program, spec, proc)
+        program.add("close", calls.close, proc)
+
+
+def _fit_stage(program: Program, devices: Devices, staged: set[str], asked: list[Spec]) -> None:
+    """Makes the staged ``/dev`` what this container asks for."""
+    if "/dev" not in staged:
+        return
+    for mount in STAGED:
+        path = str(mount["destination"])
+        if path.startswith("/dev/") and path not in staged:
+            program.add(f"unmount {path}", calls.umount2, path.encode(), mounts.MNT_DETACH)
+    devices.add_staged(asked)
+
+
+def _write_through_stage(program: Program, spec: Spec, stage: Stage) -> None:
+    sysctls = section(section(spec, "linux"), "sysctl")
+    identity.set_sysctls(program, stage.proc_sys, b"", {key: str(value) for key, value in sysctls.items()})
+    profile = str(section(spec, "process").get("apparmorProfile", ""))
+    if profile:
+        proc = program.open_slot()
+        # still of the stage's making: nothing of the image lies in it
+        program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
+        identity.set_apparmor(program, proc, profile)
+
+
+def _write_through_proc(program: Program, spec: Spec, proc: ctypes.c_int) -> None:
+    """While our procfs is still detached, what is written to it cannot be led astray by the image."""
+    sysctls = section(section(spec, "linux"), "sysctl")
+    identity.set_sysctls(program, proc, b"sys/", {key: str(value) for key, value in sysctls.items()})
+    profile = str(section(spec, "process").get("apparmorProfile", ""))
+    if profile:
+        identity.set_apparmor(program, proc, profile)
+
+
+def hide(
+    files: FileSystemPlan, devices: Devices, linux: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+) -> None:
+    """What of it is to be read-only or not to be seen, where the stage has not seen to it."""
+    done: tuple[str, ...] = (*HIDDEN, *PROTECTED) if "/proc" in staged else ()
+    for path in entries(linux, "readonlyPaths"):
+        if path not in done:
+            masks.make_read_only(files, str(path))
+    masked = [str(path) for path in entries(linux, "maskedPaths") if path not in done]
+    if masked:
+        if around.stage is None:
+            pair = masks.make_masks(files, devices, around.mask_point, premade.get(ahead.MASKS))
+        else:
+            pair = masks.open_masks(files.program, *MASKS)
+        for path in masked:
+            masks.mask(files, path, pair)

@@ -1,0 +1,80 @@
+"""A source of a bind mount that only this engine knows: a part of a volume, or an image (light imports; few containers have any).
+
+``subpath`` and ``layers`` (top-most first) are keys of this engine's own in a mount of its configuration, because each start, also a
+monitor's restart, resolves them anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from moby_tui.engine.kernel import ids
+from moby_tui.engine.kernel import mount as kernel
+from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2
+from moby_tui.engine.runtime.plan.filesystem.source import open_bind_source
+from moby_tui.engine.runtime.plan.mount_options import MountOptions
+
+Maps = tuple[ids.IdMap, ids.IdMap]
+_CLONE = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC
+
+
+def open_own(mount: dict[str, object], options: MountOptions, user_namespace: int, maps: Maps) -> tuple[int, bool]:
+    """The tree, and whether it is a directory. Raises ``OSError`` where the subpath is not there, or leads out of what it is in."""
+    subpath = str(mount.get("subpath") or "")
+    layers = mount.get("layers")
+    if isinstance(layers, list):
+        tree = _open_image([str(layer) for layer in layers], subpath, user_namespace, maps)
+        kernel.mount_setattr(tree, propagation=kernel.MS_PRIVATE, set=kernel.MOUNT_ATTR_RDONLY)
+        return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
+    source = str(mount["source"])
+    volume = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = _open_part(volume, subpath, source)
+    finally:
+        os.close(volume)
+    try:
+        return open_bind_source("", options, user_namespace, directory=found)
+    finally:
+        os.close(found)
+
+
+def _open_part(top: int, subpath: str, what: str) -> int:
+    """Resolved by the kernel: a link may lead about in it, not out of it, whoever changes it meanwhile (CVE-2021-25741)."""
+    try:
+        return openat2(top, subpath, os.O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+    except OSError as error:
+        reason = "it leads out of it" if error.errno == errno.EXDEV else os.strerror(error.errno or 0).lower()
+        raise OSError(error.errno, f"cannot access path {subpath} in {what}: {reason}") from error
+
+
+def _open_image(layers: list[str], subpath: str, user_namespace: int, maps: Maps) -> int:
+    # few containers come here
+    from moby_tui.engine.kernel import overlay
+
+    if ids.is_identity(maps[0]) and ids.is_identity(maps[1]):
+        tree = overlay.mount(layers, None)
+    else:
+        owner = ids.to_host(maps[0], ids.first(maps[0])), ids.to_host(maps[1], ids.first(maps[1]))
+        tree = overlay.mount_mapped(layers, None, user_namespace, owner)
+    if not subpath:
+        return tree
+    try:
+        return overlay.in_own_namespace(lambda: _clone_part(tree, layers[0], subpath))
+    finally:
+        os.close(tree)
+
+
+def _clone_part(tree: int, point: str, subpath: str) -> int:
+    """Only what is attached can be copied (before Linux 6.15), so it is, where nobody sees it."""
+    kernel.move_mount(tree, "", kernel.AT_FDCWD, point, kernel.MOVE_MOUNT_F_EMPTY_PATH)
+    top = os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    found = -1
+    try:
+        found = _open_part(top, subpath, "the image")
+        return kernel.open_tree(found, "", _CLONE | kernel.AT_EMPTY_PATH)
+    finally:
+        os.close(top)
+        if found >= 0:
+            os.close(found)

@@ -1,0 +1,83 @@
+"""The sources of bind mounts, opened as detached trees by whoever still sees the host (light imports)."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options
+from moby_tui.engine.runtime.plan.filesystem import guard
+from moby_tui.engine.runtime.plan.mount_options import MountOptions
+from moby_tui.engine.runtime.plan.process import joining
+
+
+class Bind:
+    """A bind mount's source as a detached tree, and whether its destination may lie in /proc (see ``guard``)."""
+
+    __slots__ = ("directory", "over_proc", "tree")
+
+    def __init__(self, tree: int, directory: bool, over_proc: bool) -> None:
+        self.tree = tree
+        self.directory = directory
+        self.over_proc = over_proc
+
+
+def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[Bind]:
+    """The sources of the bind mounts, for ``Surroundings.binds``. What is in ``trees``, by destination, was opened by the engine.
+
+    Opened by the monitor: a process that was made ahead sees the mounts of the host as they were then. Raises ``OSError`` on one that
+    cannot be opened, ``ValueError`` on one that may not be mounted where it is asked for.
+    """
+    binds = []
+    open_own_sources(spec, trees, user_namespace)
+    for mount in entries(spec, "mounts"):
+        if mount.get("type") == "bind":
+            source = str(mount["source"])
+            if mount["destination"] in trees:
+                tree = trees.pop(mount["destination"])
+                binds.append(Bind(tree, stat.S_ISDIR(os.fstat(tree).st_mode), over_proc=False))
+                continue
+            over_proc = guard.check_destination(str(mount["destination"]), source)
+            tree, directory = open_bind_source(source, mount_options(mount), user_namespace)
+            binds.append(Bind(tree, directory, over_proc))
+    return binds
+
+
+def open_own_sources(spec: Spec, trees: dict[str, int], user_namespace: int) -> None:
+    """Puts what only this engine can mount into ``trees`` (see ``own_source``). Raises ``OSError``."""
+    for mount in entries(spec, "mounts"):
+        if ("subpath" in mount or "layers" in mount) and mount["destination"] not in trees:
+            from moby_tui.engine.runtime.plan.filesystem import own_source
+
+            tree, _ = own_source.open_own(mount, mount_options(mount), user_namespace, joining.id_maps(spec))
+            trees[str(mount["destination"])] = tree
+
+
+def open_bind_source(
+    source: str, options: MountOptions, user_namespace: int = -1, *, directory: int = mounts.AT_FDCWD
+) -> tuple[int, bool]:
+    """A detached copy of what lies at ``source`` on the host, ready to be attached, and whether it is a directory.
+
+    Where ``source`` is empty it is a copy of what ``directory`` is open for.
+
+    Made before the clone: host paths cannot be reached later. With option ``idmap`` its owners are seen through the map of
+    ``user_namespace``. Raises ``OSError``.
+    """
+    flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
+    tree = mounts.open_tree(directory, source, flags | (0 if source else mounts.AT_EMPTY_PATH))
+    recursive = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_bind else 0)
+    # private unless asked otherwise: a mount made in the container must not appear on the host
+    mounts.mount_setattr(tree, "", recursive, propagation=options.propagation or mounts.MS_PRIVATE)
+    if attributes := options.attributes:
+        # the kernel takes a way of keeping access times only in place of the other ones
+        clear = mounts.MOUNT_ATTR__ATIME if attributes & mounts.MOUNT_ATTR__ATIME else 0
+        # of the uppermost mount alone: those below have what they have, but for ``rro`` and the like (OCI, config.md, "Mounts")
+        mounts.mount_setattr(tree, "", mounts.AT_EMPTY_PATH, set=attributes, clear=clear)
+    if options.recursive_attributes or options.recursive_cleared:
+        everywhere = mounts.AT_EMPTY_PATH | mounts.AT_RECURSIVE
+        mounts.mount_setattr(tree, "", everywhere, set=options.recursive_attributes, clear=options.recursive_cleared)
+    if options.idmap and user_namespace >= 0:
+        reach = mounts.AT_EMPTY_PATH | (mounts.AT_RECURSIVE if options.recursive_idmap else 0)
+        mounts.mount_setattr(tree, "", reach, set=mounts.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
+    return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
