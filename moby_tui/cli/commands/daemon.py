@@ -92,6 +92,7 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
     client.runtimes.default = options.default_runtime
     client.remap.set(options.userns_remap)
     client.system.live_restore = options.live_restore
+    client.system.protect_daemon()
     await client.containers.restore()
     collect_as_usual()
     await serve(client, hosts, _announce, authorize=lambda peer: check_caller(peer.uid, peer.gid, gid), group=gid)

@@ -16,6 +16,8 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime import host_program
 
+#: That of containerd's shim, whose container ends with it too. Where the kernel refuses it stays our engine's.
+_OOM_SCORE = -998
 #: The longest order that is sent as it is; of a longer one only the file that it is in.
 MAX_ORDER = 65536
 _MAX_DESCRIPTORS = 250
@@ -87,6 +89,7 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
     from moby_tui.engine.runtime.standby import look_ahead
 
     _leave_terminal()
+    processes.lower_oom_score(_OOM_SCORE)
     processes.set_name("moby-launcher")
     rehearsal.warm()
     layout = look_ahead()
