@@ -1,4 +1,7 @@
-"""The steps that set how a process is scheduled: sched(7), ioprio_set(2), personality(2), and when it is killed. OCI runtime specification, config.md."""
+"""The steps that set how a process is scheduled, and when it is killed: sched(7), ioprio_set(2), personality(2), proc_pid_oom_score_adj(5).
+
+OCI runtime specification, config.md.
+"""
 
 from __future__ import annotations
 
