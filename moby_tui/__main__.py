@@ -15,6 +15,10 @@ def main() -> None:
     argv = sys.argv[1:]
     if argv[:1] == ["oci"]:
         # another engine calls it for every step: nothing of the other doors is imported
+        from moby_tui.oci import protection
+
+        if protection.is_needed(argv):
+            protection.begin_anew(argv[1:])
         from moby_tui.oci.command_line import main as oci
 
         sys.exit(oci(argv[1:]))

@@ -22,11 +22,11 @@ def _restore_environment() -> None:
 def main() -> None:
     _restore_environment()
     if sys.argv[1:2] == [
-        "__launcher__"
-    ]:  # moby_tui.engine.runtime.launcher.launcher.COMMAND, which is costly to import for a word
-        from moby_tui.engine.runtime.launcher import launcher
+        "__host_program__"
+    ]:  # moby_tui.engine.runtime.birth.host_program.COMMAND, which is costly to import for a word
+        from moby_tui.engine.runtime.birth import host_program
 
-        launcher.main(sys.argv[2])
+        host_program.begin(sys.argv[2:])
         return
     if sys.argv[1:2] == ["__unpacker__"]:  # moby_tui.engine.resources.images.unpack.unpacker.COMMAND
         from moby_tui.engine.resources.images.unpack import unpacker

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.service import ContainerService
+from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
@@ -26,6 +28,10 @@ from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 if TYPE_CHECKING:
     from moby_tui.engine.resources.builder.builder import ImageBuilder
 
+log = logging.getLogger(__name__)
+
+#: That of dockerd's systemd unit.
+_DAEMON_OOM_SCORE = -500
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -53,6 +59,15 @@ class SystemService:
         self._builder = builder
         #: whether the containers live on when the daemon that says so ends
         self.live_restore = True
+
+    def protect_daemon(self) -> None:
+        """Closes this process to containers in its pid namespace, and makes it less likely to be killed for want of memory.
+
+        What the kernel refuses is logged: to lower the score takes CAP_SYS_RESOURCE.
+        """
+        processes.prctl(processes.PR_SET_DUMPABLE, 0)
+        if not processes.lower_oom_score(_DAEMON_OOM_SCORE):
+            log.info("oom_score_adj is not lowered to %d: that takes CAP_SYS_RESOURCE", _DAEMON_OOM_SCORE)
 
     async def ping(self) -> None:
         """Raises nothing: who can call it has reached the engine."""

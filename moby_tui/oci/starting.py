@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 
 from moby_tui.engine.runtime.birth import hooks
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
 from moby_tui.errors import MobyError
-from moby_tui.oci import entering, log, removal
+from moby_tui.oci import entering, log, protection, removal
 from moby_tui.oci.console import Relay
 from moby_tui.oci.creation import Asked, create
 from moby_tui.oci.store import Container, Store
@@ -31,8 +32,11 @@ def start(store: Store, ident: str) -> None:
         if status != "created":
             raise MobyError(_REFUSALS[status])
         config = container.config
+        inside = hooks.of_stage(config, "startContainer")
+        if inside:
+            protection.begin_anew(sys.argv[2:])
         try:
-            entering.run_hooks(container, config, hooks.of_stage(config, "startContainer"))
+            entering.run_hooks(container, config, inside)
         except hooks.HookFailure:
             removal.kill(container)
             raise

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import overwriting
 from bench import image
 
 Podman = Callable[..., subprocess.CompletedProcess[str]]
@@ -73,3 +74,19 @@ def test_podman_s_user_namespaces(podman: Podman) -> None:
     done = podman("exec", "--user", "7", "c", "sh", "-c", "id -u; touch /tmp/x 2>/dev/null; cat /proc/1/comm")
     assert done.stdout.split() == ["7", "sleep"], done.stderr
     assert podman("rm", "-f", "-t", "0", "c").returncode == 0
+
+
+def test_podman_s_container_cannot_write_to_our_program(podman: Podman, tmp_path: Path) -> None:
+    """CVE-2019-5736: its command, and that of an exec, is our own program."""
+    overwriting.poison(tmp_path / "rootfs")
+    subprocess.run(["tar", "-C", str(tmp_path / "rootfs"), "-cf", str(tmp_path / "e.tar"), "."], check=True)
+    assert podman("import", str(tmp_path / "e.tar"), "evil").returncode == 0
+    before = Path(overwriting.INTERPRETER).stat()
+    done = podman("run", "--rm", *_NETLESS, "evil", overwriting.COMMAND)
+    assert overwriting.REFUSED in done.stdout and "won" not in done.stdout, done
+    assert podman("run", "-d", "--name", "c", *_NETLESS, "evil", "sleep", "100").returncode == 0
+    done = podman("exec", "c", overwriting.COMMAND)
+    assert overwriting.REFUSED in done.stdout and "won" not in done.stdout, done
+    assert podman("rm", "-f", "-t", "0", "c").returncode == 0
+    after = Path(overwriting.INTERPRETER).stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)

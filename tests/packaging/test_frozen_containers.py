@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import overwriting
+from moby_tui.engine.store.state import State
+
 LOADER = ("LD_LIBRARY_PATH", "_PYI_", "_MEI")
 
 
@@ -41,3 +44,14 @@ def test_a_container_outlives_the_program_that_started_it(program: Callable[...,
     program("stop", "lasting")
     assert program("inspect", "--format", "{{.State.ExitCode}}", "lasting").stdout.strip() == "7"
     program("rm", "lasting")
+
+
+def test_a_container_cannot_write_to_the_one_file_s_program(
+    program: Callable[..., subprocess.CompletedProcess[str]], roots: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """CVE-2019-5736: neither to its interpreter nor to the libraries that its folder brings along."""
+    ident = program("run", "-d", "--name", "lasting", "busybox", "sleep", "60").stdout.strip()
+    monitor = State.read(str(roots[0] / "containers" / ident / "state.json")).monitor
+    assert str(tmp_path / "dist") in str(Path(f"/proc/{monitor}/exe").readlink())
+    assert overwriting.writable_files(monitor) == []
+    program("rm", "-f", "lasting")

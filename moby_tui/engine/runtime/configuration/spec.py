@@ -138,9 +138,8 @@ def _process(record: ContainerRecord, identity: Identity) -> Json:
         "rlimits": [
             {"type": f"RLIMIT_{limit.name.upper()}", "soft": limit.soft, "hard": limit.hard} for limit in host.ulimits or []
         ],
+        "oomScoreAdj": host.oom_score_adj,
     }
-    if host.oom_score_adj:
-        process["oomScoreAdj"] = host.oom_score_adj
     return process
 
 

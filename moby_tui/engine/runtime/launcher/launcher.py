@@ -1,7 +1,7 @@
 """The warm launcher: a small single-threaded process that forks a monitor for each start.
 
-Forking from a process with threads and an event loop is not safe, and starting an interpreter for each container is slow. So the
-launcher is made first, imports only what a start needs, and waits. It ends when its engine does; the monitors live on.
+Starting an interpreter for each container is slow. So the launcher is started first, from files that no container can write to
+(``host_program.py``), imports only what a start needs, and waits. It ends when its engine does; the monitors live on.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import json
 import os
 import signal
 import socket
-import sys
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.runtime.birth import host_program
 
-#: How the frozen program, which has no ``-m``, is told to be a launcher.
-COMMAND = "__launcher__"
+#: That of containerd's shim, whose container ends with it too. Where the kernel refuses it stays our engine's.
+_OOM_SCORE = -998
 #: The longest order that is sent as it is; of a longer one only the file that it is in.
 MAX_ORDER = 65536
 _MAX_DESCRIPTORS = 250
@@ -29,63 +29,60 @@ if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup import Layout
     from moby_tui.engine.runtime.birth.standby import Standby
 
+#: The extension modules that it and all that it forks use, where the interpreter does not have them built in.
+_LIBRARIES = ("_ctypes", "_json", "_socket", "_struct", "array", "fcntl", "math", "resource", "select", "zlib")
+
 _preforked: tuple[socket.socket, int] | None = None
+_spawned: list[int] = []
 
 
 def prefork(*, spare: bool) -> None:
-    """Forks the launcher now; ``spare``: after each start it makes ready for another before it is asked.
-
-    Call before any thread or event loop exists and before heavy imports: all it holds, every monitor holds. Does nothing where it was
-    done already; where threads exist, or no process can be made just now, ``connect`` starts one by executing the interpreter anew.
+    """Starts the launcher now, so that it gets ready while the caller imports; ``spare``: after each start it makes ready for another
+    before it is asked. Does nothing where it was done already; where no process can be made just now, ``connect`` tries again.
     """
     global _preforked
-    if _preforked is None and processes.thread_count() == 1:
+    if _preforked is None:
         try:
-            _preforked = _fork(spare)
+            _preforked = _spawn(spare)
         except OSError:
             return
 
 
 def connect() -> tuple[socket.socket, int]:
-    """The socket and the pid of a launcher of this process: the one forked ahead, or a new one."""
+    """The socket and the pid of a launcher of this process: the one started ahead, or a new one. Raises ``OSError``."""
     global _preforked
     ours, _preforked = _preforked, None
     if ours is None:
-        ours = _spawn()
+        ours = _spawn(spare=True)
     return ours
 
 
-def _fork(spare: bool) -> tuple[socket.socket, int]:
+def _spawn(spare: bool) -> tuple[socket.socket, int]:
+    """A launcher as a program of its own: a fork would show containers the caller's files and memory."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            ours.close()
-            serve(theirs, spare=spare)
-        finally:
-            os._exit(0)
-    theirs.close()
+    with theirs:
+        fd = theirs.fileno()
+        pid = host_program.spawn(__name__, _LIBRARIES, [str(fd), "spare" if spare else ""], [fd])
+    # those that were killed; one that lives ends by itself when our end of the socket closes
+    _spawned[:] = [launcher for launcher in _spawned if not _has_ended(launcher)]
+    _spawned.append(pid)
     return ours, pid
 
 
-def _spawn() -> tuple[socket.socket, int]:
-    import subprocess
-
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    fd = theirs.fileno()
-    how = [sys.executable, COMMAND] if getattr(sys, "frozen", False) else [sys.executable, "-P", "-m", __name__]
-    # no wait for it ever: it ends by itself when our end of the socket closes
-    process = subprocess.Popen([*how, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL)
-    theirs.close()
-    return ours, process.pid
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
-def main(argument: str) -> None:
-    """The launcher as a program of its own, its socket inherited."""
-    serve(socket.socket(fileno=int(argument)))
+def main(arguments: list[str]) -> None:
+    """The launcher's process, its socket inherited."""
+    descriptor, spare = arguments
+    serve(socket.socket(fileno=int(descriptor)), spare=bool(spare))
 
 
-def serve(engine: socket.socket, *, spare: bool = True) -> None:
+def serve(engine: socket.socket, *, spare: bool) -> None:
     """Makes a monitor for each order until the engine is gone; ``spare`` as for ``prefork``."""
 
     # those that are not used here are there for the processes that are forked
@@ -94,6 +91,7 @@ def serve(engine: socket.socket, *, spare: bool = True) -> None:
     from moby_tui.engine.runtime.monitor import group as monitor_group
 
     _leave_terminal()
+    processes.lower_oom_score(_OOM_SCORE)
     processes.set_name("moby-launcher")
     rehearsal.warm()
     layout = monitor_group.find_layout()
@@ -250,7 +248,3 @@ def _become_monitor(request, reply: int, standby, tell: int) -> None:  # type: i
             with open(f"{folder}/monitor.err", "w") as file:
                 traceback.print_exc(file=file)
         os._exit(1)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

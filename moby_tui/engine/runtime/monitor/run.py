@@ -273,7 +273,7 @@ class Run:
         """The child has been waiting; once it is written down, it may go on."""
         assert self.stdio is not None
         try:
-            _set_oom_score(self.child, spec)
+            self._reset_oom_score(spec)
             self._write_created()
             with suppress(BrokenPipeError):
                 # it may have found that it cannot be what is asked for: its report says why
@@ -281,6 +281,13 @@ class Run:
         finally:
             os.close(go)
         self.stdio.start()
+
+    def _reset_oom_score(self, spec: Spec) -> None:
+        """Ours is not the container's. Where to lower it is refused it stays what ours is."""
+        process = spec["process"]
+        assert isinstance(process, dict)
+        if (score := process.get("oomScoreAdj")) is not None:
+            processes.set_oom_score(int(score), self.child)
 
     def _write_created(self) -> None:
         self.pidfd = os.pidfd_open(self.child)
@@ -376,19 +383,6 @@ class Run:
         if self.hooks is not None:
             stages, self.hooks = self.hooks, None
             stages.after_end()
-
-
-def _set_oom_score(pid: int, spec: Spec) -> None:
-    """Lowering it needs CAP_SYS_RESOURCE; without, it stays what ours is."""
-    process = spec["process"]
-    score = process.get("oomScoreAdj") if isinstance(process, dict) else None
-    if score is None:
-        return
-    try:
-        with open(f"/proc/{pid}/oom_score_adj", "w") as file:
-            file.write(str(score))
-    except PermissionError:
-        pass
 
 
 def _close(fd: int) -> int:

@@ -7,7 +7,7 @@ import os
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.runtime.plan import becoming
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, section
+from moby_tui.engine.runtime.plan.configuration import Spec, entries, namespaces, section
 from moby_tui.engine.runtime.plan.filesystem import cgroups
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
@@ -44,10 +44,11 @@ def compile_exec(
     if affinity.get("final"):
         # the group's own processors are set by entering it, so this comes after
         scheduling.set_affinity(program, str(affinity["final"]))
+    scheduling.set_oom_score(program, section(container, "process"))
     identity.protect(program)
     _enter_profile(program, str(process.get("apparmorProfile") or ""))
     joining.enter_for_exec(program, container, process, init)
-    if "CAP_SYS_PTRACE" in entries(section(process, "capabilities"), "bounding"):
+    if _may_be_traced(container, process):
         _enter_lowered(program, process, around, report)
     else:
         joining.fork(program, report)
@@ -57,8 +58,14 @@ def compile_exec(
     return program
 
 
+def _may_be_traced(container: Spec, process: Spec) -> bool:
+    """Whether its pid namespace may hold a process with CAP_SYS_PTRACE: of the container, or of the one whose namespace it joined."""
+    joined = any(namespace["type"] == "pid" and "path" in namespace for namespace in namespaces(container))
+    return joined or "CAP_SYS_PTRACE" in entries(section(process, "capabilities"), "bounding")
+
+
 def _enter_lowered(program: Program, process: Spec, around: Surroundings, report: int) -> None:
-    """Where the container's processes may trace any other, the one that appears among them has nothing that they do not have.
+    """Where processes that it will be among may trace any other, the one that appears among them has nothing that they do not have.
 
     No process inside sees the one that joins; its child it does. (Otherwise the child is not dumpable until it has become the program,
     which keeps all but CAP_SYS_PTRACE out.)

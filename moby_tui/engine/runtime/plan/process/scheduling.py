@@ -1,11 +1,17 @@
-"""The steps that set how a process is scheduled: sched(7), ioprio_set(2), personality(2). OCI runtime specification, config.md."""
+"""The steps that set how a process is scheduled, and when it is killed: sched(7), ioprio_set(2), personality(2), proc_pid_oom_score_adj(5).
+
+OCI runtime specification, config.md.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import errno
+import os
 
 from moby_tui.engine.kernel import calls
-from moby_tui.engine.runtime.plan.program import Program
+from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.runtime.plan.program import Label, Program
 
 _POLICIES = {
     "SCHED_OTHER": 0,
@@ -54,6 +60,19 @@ def set_priorities(program: Program, process: dict[str, object]) -> None:
         if not 0 <= level <= 7:
             raise ValueError(f"I/O priority {level} is not one of 0 to 7")
         program.add("set I/O priority", calls.ioprio_set, _IO_WHO_PROCESS, 0, kind << _IO_CLASS_SHIFT | level)
+
+
+def set_oom_score(program: Program, process: dict[str, object]) -> None:
+    """``oomScoreAdj``, through the host's /proc. Where the kernel refuses to lower it, it stays what ours is."""
+    score = process.get("oomScoreAdj")
+    if score is None:
+        return
+    slot, text = program.open_slot(), str(score).encode()
+    name, end = "set OOM score", Label()
+    program.add(name, calls.openat, mounts.AT_FDCWD, b"/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC, 0, out=slot)
+    program.add(name, calls.write, slot, program.keep(ctypes.create_string_buffer(text)), len(text), on={errno.EACCES: end})
+    program.place(end)
+    program.add("close", calls.close, slot)
 
 
 def _set_scheduler(program: Program, asked: dict[str, object]) -> None:
