@@ -21,7 +21,9 @@ def _restore_environment() -> None:
 
 def main() -> None:
     _restore_environment()
-    if sys.argv[1:2] == ["__host_program__"]:  # moby_tui.engine.runtime.host_program.COMMAND, which is costly to import for a word
+    if sys.argv[1:2] == [
+        "__host_program__"
+    ]:  # moby_tui.engine.runtime.host_program.COMMAND, which is costly to import for a word
         from moby_tui.engine.runtime import host_program
 
         host_program.begin(sys.argv[2:])
