@@ -21,9 +21,8 @@ def _restore_environment() -> None:
 
 def main() -> None:
     _restore_environment()
-    if sys.argv[1:2] == [
-        "__host_program__"
-    ]:  # moby_tui.engine.runtime.birth.host_program.COMMAND, which is costly to import for a word
+    # moby_tui.engine.runtime.birth.host_program.COMMAND, which is costly to import for a word
+    if sys.argv[1:2] == ["__host_program__"]:
         from moby_tui.engine.runtime.birth import host_program
 
         host_program.begin(sys.argv[2:])

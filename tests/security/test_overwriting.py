@@ -103,8 +103,9 @@ async def test_a_step_of_a_build(attacker: Attacker) -> None:
 
 @pytest.mark.parametrize("victims", [["moby-monitor"], ["moby-monitor", "moby-launcher", "moby-standby"]])
 async def test_when_our_processes_were_killed(attacker: Attacker, tmp_path: Path, victims: list[str]) -> None:
-    """In the host's pid namespace the container's processes live on."""
+    """In the host's pid namespace the container's processes live on, until an engine that is open looks: here none does."""
     before = fingerprint()
+    await attacker.engine._watch.close()
     host = {"pid_mode": "host", "binds": [f"{tmp_path}:/told"]}
     ident = await attacker.create(overwriting.COMMAND, host=host)
     overwriting.poison(attacker.layer(ident))
