@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +41,9 @@ __all__ = ["Engine", "check_caller", "socket_group"]
 
 #: The folder of every hierarchy under which the containers' control groups lie.
 _CGROUP_PARENT = "moby"
+
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -83,13 +87,7 @@ class Engine:
             self.paths.make()
         except OSError as error:
             raise MobyError(f"cannot use data root {self.paths.data_root}: {error.strerror}: {error.filename}") from error
-        self._database = Database(self.paths.database)
-        try:
-            unborn = self._check_database(self._database)
-        except MobyError:
-            self._database.close()
-            self._database = None
-            raise
+        self._database, unborn = await self._open_database()
         journal = Journal(str(self.paths.journal))
         publish = journal.publish
         self.events = EventBus(self.paths.journal)
@@ -134,6 +132,36 @@ class Engine:
         self._watch.begin()
         return self
 
+    async def _open_database(self) -> tuple[Database, list[str]]:
+        """The database, found whole, and the containers that a killed creator left.
+
+        One that does not know what lies on disk is rebuilt where the machine went down since it was last found whole: a power cut takes
+        the last transactions with it (sqlite.org/wal.html). In the same boot it is another database, which is refused.
+        """
+        database = Database(self.paths.database)
+        try:
+            return database, self._check_database(database)
+        except losses.DatabaseLost:
+            last = database.last_boot()
+            database.close()
+            if last in ("", boot_id()):
+                raise
+        except MobyError:
+            database.close()
+            raise
+        from moby_tui.engine.recovery import rebuild
+
+        done = await rebuild.recover(self.paths)
+        log.warning(
+            "the database had lost its last changes when the machine went down, and was rebuilt; the former one is %s", done.aside
+        )
+        database = Database(self.paths.database)
+        try:
+            return database, self._check_database(database)
+        except MobyError:
+            database.close()
+            raise
+
     def _check_database(self, database: Database) -> list[str]:
         """Whether it belongs to what lies on disk; one that does is backed up now and then. Returns the containers of killed creators."""
         if database.lacks_records and disk.refusal(self.paths.data_root) is None:
@@ -142,6 +170,8 @@ class Engine:
             keep_volumes(database, self.paths.volumes)
             database.note_records()
         unborn = losses.check_complete(self.paths, database)
+        if disk.refusal(self.paths.data_root) is None:
+            database.note_boot(boot_id())
         backup.make_if_due(database)
         return unborn
 

@@ -219,6 +219,25 @@ async def test_older_copy(roots: Roots, busybox: str, cli: Cli, tmp_path: Path) 
     await _check(roots, ids, cli)
 
 
+async def test_last_changes_lost_in_a_power_cut(roots: Roots, busybox: str, tmp_path: Path) -> None:
+    """The machine went down before the log of the database was written through: the next engine rebuilds it, unasked."""
+    database = Paths(*roots).database
+    async with Engine.open(*roots) as engine:
+        kept = await engine.containers.create(ContainerCreate(image=busybox, cmd=["true"]), name="kept")
+    _copy(database, tmp_path / "older.db")
+    with sqlite3.connect(tmp_path / "older.db") as connection:
+        connection.execute("UPDATE engine SET value = 'the boot before' WHERE key = 'boot'")
+    connection.close()
+    async with Engine.open(*roots) as engine:
+        lost = await engine.containers.create(ContainerCreate(image=busybox, cmd=["true"]), name="lost")
+    _remove(database)
+    shutil.copy(tmp_path / "older.db", database)
+    async with Engine.open(*roots) as engine:
+        listed = await engine.containers.list(all=True)
+    assert {row.id: row.names[0] for row in listed} == {kept.id: "/kept", lost.id: "/lost"}
+    assert len(list(database.parent.glob("moby.db.damaged-*"))) == 1
+
+
 @pytest.mark.parametrize("what", ["image", "volume"])
 async def test_older_copy_that_lacks_one_thing(roots: Roots, busybox: str, cli: Cli, tmp_path: Path, what: str) -> None:
     root = roots[0]

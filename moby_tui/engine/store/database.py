@@ -95,6 +95,17 @@ class Database:
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         self.lacks_records = False
 
+    def last_boot(self) -> str:
+        """The boot in which an engine last found all in order; empty where none has said so."""
+        rows = self.query("SELECT value FROM engine WHERE key = 'boot'")
+        return str(rows[0]["value"]) if rows else ""
+
+    def note_boot(self, boot: str) -> None:
+        """All is in order in this boot. Written once a boot; a disk that takes nothing is no reason not to open."""
+        if self.last_boot() != boot:
+            with suppress(MobyError), self.transaction() as connection:
+                connection.execute("INSERT OR REPLACE INTO engine (key, value) VALUES ('boot', ?)", (boot,))
+
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Reads rows; sees the last committed state. Raises ``DatabaseDamaged``, or ``MobyError`` for what else SQLite refuses."""
         try:
