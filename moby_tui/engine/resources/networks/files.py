@@ -27,6 +27,13 @@ def hosts(extra: str, names: str = "", address: str = "") -> str:
     return _HOSTS + extra + (f"{address}\t{names}\n" if address and names else "")
 
 
+def host_names(hostname: str, domainname: str) -> str:
+    """The names of a container in its /etc/hosts: the full one, and where that has a dot what stands before the first."""
+    full = f"{hostname}.{domainname}" if domainname else hostname
+    first, dot, _ = full.partition(".")
+    return f"{full} {first}".rstrip() if dot else full
+
+
 def host_hosts() -> str:
     """The host's /etc/hosts, for a container in the host's namespace."""
     text = _read(Path("/etc/hosts"))

@@ -93,7 +93,7 @@ class NetworkManager:
             at_once = create is None and self._pool.ready
             prepared = await _uninterrupted(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
-            names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
+            names = files.host_names(hostname, domainname)
             mac = _check_endpoint(asked)
             wanted, unpublished = port_requests(ports or {}, exposed, publish_all)
             network, subnet = await self._with_subnet(network)
