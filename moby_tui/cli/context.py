@@ -51,7 +51,8 @@ def _add(archive: tarfile.TarFile, file: str, name: str) -> None:
             for key in os.listxattr(file, follow_symlinks=False):
                 if key == "security.capability" or key.startswith("user."):
                     value = os.getxattr(file, key, follow_symlinks=False)
-                    member.pax_headers[f"SCHILY.xattr.{key}"] = value.decode("utf-8", "surrogateescape")
+                    kept = {f"SCHILY.xattr.{key}": value.decode("utf-8", "surrogateescape")}
+                    member.pax_headers = {**member.pax_headers, **kept}
         return _owned_by_root(member)
 
     archive.add(file, arcname=name, recursive=False, filter=settle)

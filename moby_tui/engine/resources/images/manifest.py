@@ -97,7 +97,9 @@ def config_document(body: bytes) -> Any:
     if not isinstance(config, dict):
         return without_nulls(document)
     words = {key: _words(config[key]) for key in ("Cmd", "Entrypoint", "Shell") if key in config}
-    sets = {key: {name: {} for name in config[key]} for key in ("Volumes", "ExposedPorts") if isinstance(config.get(key), dict)}
+    sets: dict[str, Any] = {
+        key: {name: {} for name in config[key]} for key in ("Volumes", "ExposedPorts") if isinstance(config.get(key), dict)
+    }
     return without_nulls({**document, "config": {**config, **words, **sets}})
 
 
