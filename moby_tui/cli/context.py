@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+from contextlib import suppress
 
 from moby_tui.patterns import Ignore
 
@@ -37,9 +38,24 @@ def _add_folder(archive: tarfile.TarFile, context: str, folder: str, ignore: Ign
         left_out = ignore.excludes(path) and path not in needed
         is_folder = entry.is_dir(follow_symlinks=False)
         if not left_out:
-            archive.add(entry.path, arcname=path, recursive=False, filter=_owned_by_root)
+            _add(archive, entry.path, path)
         if is_folder and (not left_out or ignore.has_exceptions or any(name.startswith(f"{path}/") for name in needed)):
             _add_folder(archive, context, path, ignore, needed)
+
+
+def _add(archive: tarfile.TarFile, file: str, name: str) -> None:
+    """With what a copy keeps of its extended attributes: a program's capabilities, and the user's own."""
+
+    def settle(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        with suppress(OSError):
+            for key in os.listxattr(file, follow_symlinks=False):
+                if key == "security.capability" or key.startswith("user."):
+                    value = os.getxattr(file, key, follow_symlinks=False)
+                    kept = {f"SCHILY.xattr.{key}": value.decode("utf-8", "surrogateescape")}
+                    member.pax_headers = {**member.pax_headers, **kept}
+        return _owned_by_root(member)
+
+    archive.add(file, arcname=name, recursive=False, filter=settle)
 
 
 def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:

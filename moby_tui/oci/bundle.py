@@ -26,6 +26,8 @@ _ALLOWED_DEVICES: list[Spec] = [
 ]
 _NAMESPACES = frozenset({"mount", "pid", "uts", "ipc", "network", "cgroup", "time", "user"})
 _CGROUP_KINDS = frozenset({"cgroup", "cgroup2"})
+#: The kernel uses the id above for "no id" (credentials(7)).
+_MAX_ID = 2**32 - 2
 #: What one may ask for and this runtime does not do: the name in the configuration, and why.
 _REFUSED_LINUX = {
     "intelRdt": "intelRdt is not supported; leave it out",
@@ -89,7 +91,10 @@ def check_process(process: Spec) -> None:
         raise MobyError("SELinux labels are not supported; leave process.selinuxLabel out")
     if any("\0" in str(text) for text in (*process["args"], *(process.get("env") or []))):
         raise MobyError("process.args and process.env must not hold NUL bytes")
-    process.setdefault("user", {})
+    user = process.setdefault("user", {})
+    for number in (user.get("uid") or 0, user.get("gid") or 0, *(user.get("additionalGids") or [])):
+        if not isinstance(number, int) or not 0 <= number <= _MAX_ID:
+            raise MobyError(f"process.user: the id {number!r} is not in range 0-{_MAX_ID}")
 
 
 def _refuse(spec: Spec) -> None:

@@ -43,9 +43,14 @@ class ContainerSteps:
         self._parts = parts
 
     def owner(self, root: int, text: str) -> tuple[int, int]:
-        """A user without a group has the group of its own number (Dockerfile reference, ``COPY --chown``)."""
+        """As BuildKit: without a group a name has that of its passwd line, a number that of the same number; an empty one is root's."""
+        name, colon, group = text.partition(":")
         found = user.resolve(root, text, [])
-        return found.uid, found.gid if ":" in text else found.uid
+        if group:
+            return found.uid, found.gid
+        if colon:
+            return found.uid, 0
+        return found.uid, found.uid if name.isdecimal() else found.gid
 
     @asynccontextmanager
     async def run(

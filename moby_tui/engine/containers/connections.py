@@ -188,7 +188,7 @@ def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> 
         if address
     ]
     path = parts.files(record).hosts
-    names = files.own_names(record.config.hostname, record.config.domainname)
+    names = files.host_names(record.config.hostname, record.config.domainname)
     _rewrite(path, files.with_own_names(path.read_text(), names, addresses))
 
 

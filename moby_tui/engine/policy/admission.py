@@ -6,6 +6,7 @@ Mounts, logs, names, signals and the security options are checked by those who r
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import resource
 
@@ -15,13 +16,14 @@ from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMa
 
 _ULIMITS = frozenset(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")) - {"ofile"}
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
-_HOST_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?")
+#: As Docker, any name that the kernel takes; but it is written into /etc/hosts, where a control character could begin a line.
+_HOST_NAME = re.compile(r"[^\x00-\x1f\x7f]*")
 _PREDEFINED_NETWORKS = ("", "default", "bridge", "host", "none")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
 _HOST_NAME_LENGTH = 64
 #: ``c 13:* rwm`` (cgroup-v1/devices.rst).
 DEVICE_RULE = re.compile(r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})")
-_USER = re.compile(r"[^:\s]+(?::[^:\s]+)?")
+_GROUP = re.compile(r"[^:\s]+")
 
 
 def check(asked: ContainerCreate) -> list[str]:
@@ -60,12 +62,10 @@ def _check_config(config: ContainerConfig) -> None:
         config.working_dir.startswith("/") or not config.working_dir,
         f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path",
     )
-    _require(
-        not config.user or bool(_USER.fullmatch(config.user)), f"invalid user {config.user!r}: write it as USER or USER:GROUP"
-    )
     for kind, name in (("hostname", config.hostname), ("domainname", config.domainname)):
-        fits = len(name) <= _HOST_NAME_LENGTH and bool(_HOST_NAME.fullmatch(name))
-        _require(not name or fits, f"invalid {kind} format: {name}")
+        fits = len(os.fsencode(name)) <= _HOST_NAME_LENGTH
+        _require(fits, f"invalid {kind}: {name[:80]!r} is longer than {_HOST_NAME_LENGTH} bytes")
+        _require(bool(_HOST_NAME.fullmatch(name)), f"invalid {kind} format: {name!r}; no control character can be in it")
     for entry in config.env or []:
         _require(not entry.startswith("=") and bool(entry), f"invalid environment variable: {entry}")
     timeout = config.stop_timeout
@@ -85,7 +85,7 @@ def _check_process(host: HostConfig) -> None:
     for limit in host.ulimits or []:
         _check_ulimit(limit)
     for group in host.group_add or []:
-        _require(bool(_USER.fullmatch(group)) and ":" not in group, f"invalid group {group!r}: give a name or a number")
+        _require(bool(_GROUP.fullmatch(group)), f"invalid group {group!r}: give a name or a number")
 
 
 def _check_ulimit(limit: Ulimit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 import time
 from functools import partial
@@ -57,7 +58,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     try:
         async with parts.volumes.guard():
             shared = inherited(parts, asked.host_config.volumes_from or [])
-            own = {path: value for path, value in (config.volumes or {}).items() if path not in shared}
+            own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
             volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
             for mount in volumes.mounts:
                 if mount.type == "image":
@@ -87,6 +88,11 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _absolute(path: str) -> str:
+    """Where a volume is mounted that an image may name relative to the root."""
+    return "/" + posixpath.normpath(f"/{path}").strip("/")
 
 
 def _networking(asked: ContainerCreate) -> NetworkingConfig | None:

@@ -189,7 +189,7 @@ async def _launch(
     restarts: int,
 ) -> None:
     profile = security.resolve(record.host_config, parts.paths)
-    who = user.resolve(root, record.config.user, record.host_config.group_add or [])
+    who = user.resolve(root, record.config.user, record.host_config.group_add or [], _sources(record, isolation))
     isolation.check_user(who.uid, [who.gid, *who.groups])
     _write_files(files, record, sandbox)
     fault.point("start.files written")
@@ -233,6 +233,17 @@ def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
             with suppress(OSError), closing(open_in_root(root, mount.destination, os.O_PATH | os.O_DIRECTORY)) as folder:
                 modes[mount.destination] = stat.S_IMODE(os.fstat(folder).st_mode)
     return modes
+
+
+def _sources(record: ContainerRecord, isolation: Isolation) -> user.Mounts:
+    """What is mounted, as far as a passwd file can come from it."""
+    return {
+        mount.destination: isolation.trees.get(
+            mount.destination,
+            (mount.source, mount.subpath or "") if mount.type in ("bind", "volume") and mount.source else None,
+        )
+        for mount in record.mounts
+    }
 
 
 def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbox) -> None:

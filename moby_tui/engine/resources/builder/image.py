@@ -16,6 +16,9 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 
+#: What an image gets that has no PATH when it is built upon.
+DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 class Layer(msgspec.Struct, frozen=True):
     """A layer in both stores: unpacked by its diff id, packed as the descriptor says."""
@@ -111,6 +114,6 @@ def scratch(platform: oci.Platform | None = None) -> BuiltImage:
         architecture=here.architecture,
         os=here.os,
         variant=here.variant,
-        config=oci.ExecutionConfig(env=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]),
+        config=oci.ExecutionConfig(env=[DEFAULT_PATH]),
     )
     return BuiltImage("", config, [], f"scratch {platforms.text(here)}")

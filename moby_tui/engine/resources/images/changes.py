@@ -7,13 +7,14 @@ import re
 import shlex
 
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import HealthConfig
 from moby_tui.schema.oci import ExecutionConfig
 
 _PORT = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 
 
 def apply_changes(config: ExecutionConfig, changes: list[str]) -> None:
-    """Carries out CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR. Raises ``InvalidArgument``."""
+    """Carries out what alters the configuration alone: CMD, ENV and the like, as Docker has them. Raises ``InvalidArgument``."""
     for change in changes:
         instruction, _, value = change.strip().partition(" ")
         _apply(config, instruction.upper(), value.strip())
@@ -31,6 +32,8 @@ def _apply(config: ExecutionConfig, instruction: str, value: str) -> None:
             new = _pairs(instruction, value)
             kept = [item for item in config.env or [] if item.partition("=")[0] not in new]
             config.env = kept + [f"{key}={text}" for key, text in new.items()]
+        case "HEALTHCHECK":
+            config.healthcheck = _health(value)
         case "LABEL":
             config.labels = {**(config.labels or {}), **_pairs(instruction, value)}
         case "EXPOSE":
@@ -49,6 +52,15 @@ def _apply(config: ExecutionConfig, instruction: str, value: str) -> None:
             config.on_build = [*(config.on_build or []), value]
         case _:
             raise InvalidArgument(f"{instruction[:40]} is not a valid change command")
+
+
+def _health(value: str) -> HealthConfig:
+    """With its flags; few changes come here."""
+    from moby_tui.engine.resources.builder.dockerfile import arguments
+    from moby_tui.engine.resources.builder.dockerfile.parser import parse_trigger
+
+    instruction = parse_trigger(1, f"HEALTHCHECK {value}")
+    return arguments.health(instruction.value, instruction.flags)
 
 
 def _command(value: str) -> list[str]:

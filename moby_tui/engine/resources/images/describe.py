@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import re
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from moby_tui.engine.resources.images.manifest import without_nulls
+from moby_tui.engine.resources.images.manifest import config_document
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import parse
@@ -62,7 +61,7 @@ def summary(record: ImageRecord, references: list[str], containers: int) -> Imag
 
 def inspection(record: ImageRecord, references: list[str], config_body: bytes) -> ImageInspect:
     """The configuration is read from its blob: it holds more than what a container takes from it."""
-    config: Any = without_nulls(json.loads(config_body)).get("config", {})
+    config: Any = config_document(config_body).get("config", {})
     return ImageInspect(
         id=record.id,
         repo_tags=tags(references),

@@ -79,7 +79,7 @@ def _kind(document: dict[str, Any], media_type: str, name: str) -> str:
 def read_config(body: bytes, manifest_layers: int, name: str) -> oci.ImageConfig:
     """An image configuration whose layers are as many as the manifest's. Raises ``InvalidArgument``."""
     try:
-        config = msgspec.convert(without_nulls(json.loads(body)), oci.ImageConfig)
+        config = msgspec.convert(config_document(body), oci.ImageConfig)
     except (ValueError, RecursionError) as error:
         raise InvalidArgument(f"the configuration of {name} is invalid: {error}") from error
     if config.rootfs.type != "layers" or len(config.rootfs.diff_ids) != manifest_layers:
@@ -87,6 +87,26 @@ def read_config(body: bytes, manifest_layers: int, name: str) -> oci.ImageConfig
     if not all(is_digest(diff_id) for diff_id in config.rootfs.diff_ids):
         raise InvalidArgument(f"invalid rootfs in the configuration of {name}: a diff id is not a sha256 digest")
     return config
+
+
+def config_document(body: bytes) -> Any:
+    """An image configuration as JSON, in the specification's forms: Docker also reads a command that is one string, null for an empty
+    word, and sets whose members are anything. Raises ``ValueError``."""
+    document = json.loads(body)
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        return without_nulls(document)
+    words = {key: _words(config[key]) for key in ("Cmd", "Entrypoint", "Shell") if key in config}
+    sets: dict[str, Any] = {
+        key: {name: {} for name in config[key]} for key in ("Volumes", "ExposedPorts") if isinstance(config.get(key), dict)
+    }
+    return without_nulls({**document, "config": {**config, **words, **sets}})
+
+
+def _words(value: Any) -> Any:
+    if isinstance(value, str):
+        return [value]
+    return ["" if word is None else word for word in value] if isinstance(value, list) else value
 
 
 def without_nulls(value: Any) -> Any:

@@ -27,11 +27,6 @@ def hosts(extra: str, names: str = "", addresses: Sequence[str] = ()) -> str:
     return _HOSTS + extra + _own_lines(names, addresses)
 
 
-def own_names(hostname: str, domainname: str) -> str:
-    """What the container calls itself: the full name first, where it has a domain."""
-    return f"{hostname}.{domainname} {hostname}" if domainname else hostname
-
-
 def with_own_names(text: str, names: str, addresses: Sequence[str]) -> str:
     """A hosts file with the container's own lines written anew, behind all others."""
     others = [line for line in text.splitlines() if line.partition("\t")[2] != names]
@@ -40,6 +35,13 @@ def with_own_names(text: str, names: str, addresses: Sequence[str]) -> str:
 
 def _own_lines(names: str, addresses: Sequence[str]) -> str:
     return "".join(f"{address}\t{names}\n" for address in addresses if names)
+
+
+def host_names(hostname: str, domainname: str) -> str:
+    """The names of a container in its /etc/hosts: the full one, and where that has a dot what stands before the first."""
+    full = f"{hostname}.{domainname}" if domainname else hostname
+    first, dot, _ = full.partition(".")
+    return f"{full} {first}".rstrip() if dot else full
 
 
 def host_hosts() -> str:

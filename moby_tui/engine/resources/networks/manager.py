@@ -212,7 +212,7 @@ class NetworkManager:
             extra = files.extra_hosts(extra_hosts, _gateway(places))
             prepared, made = await _attached(lambda: self._attaching.attach(called, places, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
-            names = files.own_names(hostname, domainname)
+            names = files.host_names(hostname, domainname)
             addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
             prepared.hosts = files.hosts(extra, names, addresses)
             prepared.servers = files.forwarders(dns) if endpoints.gateway_of(places) else []

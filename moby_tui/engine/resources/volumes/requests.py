@@ -62,7 +62,8 @@ def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[Mou
         if request.target in targets:
             raise InvalidArgument(f"Duplicate mount point: {request.target}")
         targets.add(request.target)
-    preset = {_target(target): None for target in config.volumes or ()}
+    # an image may name its volumes relative to the root
+    preset = {_target(f"/{target}"): None for target in config.volumes or ()}
     return requests + [MountRequest("volume", target) for target in preset if target not in targets]
 
 

@@ -114,7 +114,8 @@ def exec_process(record: ContainerRecord, identity: Identity, config: ExecCreate
     process["args"] = config.cmd or []
     process["terminal"] = config.tty
     process["cwd"] = config.working_dir or process["cwd"]
-    process["env"] = _merge_environment(process["env"], ["TERM=xterm"] if config.tty else [], config.env or [])
+    environment = _merge_environment(process["env"], ["TERM=xterm"] if config.tty else [], config.env or [])
+    process["env"] = _with_home(environment, identity.user)
     return process
 
 
@@ -122,15 +123,13 @@ def _process(record: ContainerRecord, identity: Identity) -> Json:
     config, host, user, security = record.config, record.host_config, identity.user, identity.security
     environment = [f"PATH={DEFAULT_PATH}", f"HOSTNAME={config.hostname}", *(["TERM=xterm"] if config.tty else [])]
     environment = _merge_environment(environment, config.env or [])
-    if not any(entry.startswith("HOME=") for entry in environment):
-        environment.append(f"HOME={user.home}")
     capabilities = list(security.capabilities)
     held = capabilities if user.uid == 0 else []
     process: Json = {
         "terminal": config.tty,
         "user": {"uid": user.uid, "gid": user.gid, "additionalGids": user.groups, "umask": int(host.umask or "022", 8)},
         "args": [record.path, *record.args],
-        "env": environment,
+        "env": _with_home(environment, user),
         "cwd": config.working_dir or "/",
         "capabilities": {"bounding": capabilities, "effective": held, "permitted": held},
         "noNewPrivileges": security.no_new_privileges,
@@ -141,6 +140,13 @@ def _process(record: ContainerRecord, identity: Identity) -> Json:
         "oomScoreAdj": host.oom_score_adj,
     }
     return process
+
+
+def _with_home(environment: list[str], user: User) -> list[str]:
+    """An empty HOME counts as none, as for runc."""
+    if any(entry.startswith("HOME=") and entry != "HOME=" for entry in environment):
+        return environment
+    return [*(entry for entry in environment if entry != "HOME="), f"HOME={user.home}"]
 
 
 def _merge_environment(*parts: list[str]) -> list[str]:

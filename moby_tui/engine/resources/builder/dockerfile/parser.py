@@ -96,21 +96,26 @@ class _Line:
 
 def parse(data: bytes) -> Dockerfile:
     """Raises ``InvalidArgument`` with the line that is wrong, ``NotImplementedYet`` for what this builder lacks."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InvalidArgument(f"dockerfile parse error on line {line}: not UTF-8; save the file in that encoding") from None
-    if "\0" in text:
-        raise InvalidArgument(f"dockerfile parse error on line {text[: text.index(chr(0))].count(chr(10)) + 1}: a NUL character")
+    text = data.decode("utf-8-sig", "surrogateescape")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     directives = _directives(lines)
     escape = directives.get("escape", "\\")
     logical = _logical_lines(lines, escape)
+    for line in logical:
+        _check_characters(line)
     if len(logical) > _MOST_INSTRUCTIONS:
         raise wrong(logical[_MOST_INSTRUCTIONS].start, f"more than {_MOST_INSTRUCTIONS} instructions; no image has room for them")
     instructions = [_instruction(line, escape) for line in logical]
     return Dockerfile(escape, instructions, directives.get("check", ""))
+
+
+def _check_characters(line: _Line) -> None:
+    """A comment may hold any bytes; what is carried out is text, which an image's configuration can hold."""
+    text = "\n".join([line.text, *(document.raw for document in line.documents)])
+    if "\0" in text:
+        raise wrong(line.start, "a NUL character; save the file as UTF-8")
+    if any("\udc80" <= character <= "\udcff" for character in text):
+        raise wrong(line.start, "not UTF-8; save the file in that encoding")
 
 
 def parse_trigger(line: int, text: str, escape: str = "\\") -> Instruction:
@@ -177,7 +182,7 @@ def _logical_lines(lines: list[str], escape: str) -> list[_Line]:
         bare = line.strip()
         if not bare or bare.startswith("#"):
             if not parts:
-                comment = bare[1:].strip()
+                comment = bare[1:].strip().encode("utf-8", "replace").decode()
             elif not bare:
                 empty = empty or number
             continue

@@ -26,7 +26,8 @@ _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
-
+#: As many as the kernel follows (path_resolution(7)).
+_MOST_LINKS = 40
 
 #: What leaves nothing out.
 NOTHING = Ignore("")
@@ -44,7 +45,7 @@ class Attributes:
 def select(root: int, sources: list[str], *, context: bool, deep: bool = False) -> list[bytes]:
     """The paths in the source tree that these arguments name. A wildcard may name none, with ``deep`` two stars are any folders.
 
-    Raises ``InvalidArgument`` for a name of nothing."""
+    Raises ``InvalidArgument`` for a name of nothing, also where that is a link which leads nowhere."""
     found: list[bytes] = []
     for source in sources:
         parts: list[str] = []
@@ -56,21 +57,22 @@ def select(root: int, sources: list[str], *, context: bool, deep: bool = False) 
             elif part not in ("", "."):
                 parts.append(part)
         wild = any(map(patterns.has_wildcard, parts))
-        matches = _matches(root, parts, deep=deep) if wild else _existing(root, parts)
-        if not matches and not wild:
-            where = " in build context or excluded by .dockerignore" if context else " in the source image"
-            raise InvalidArgument(f"COPY failed: file not found{where}: stat {source[:200]}: file does not exist")
+        matches = _matches(root, parts, deep=deep) if wild else [os.fsencode("/".join(parts))]
+        for path in matches:
+            if not _exists(root, path):
+                where = " in build context or excluded by .dockerignore" if context else " in the source image"
+                name = os.fsdecode(path)[:200] if wild else source[:200]
+                raise InvalidArgument(f"COPY failed: file not found{where}: stat {name}: file does not exist")
         found += matches
     return found
 
 
-def _existing(root: int, parts: list[str]) -> list[bytes]:
-    path = os.fsencode("/".join(parts))
+def _exists(root: int, path: bytes) -> bool:
     try:
         os.close(open_in_root(root, path or b".", os.O_PATH))
     except OSError:
-        return []
-    return [path]
+        return False
+    return True
 
 
 def _matches(root: int, parts: list[str], *, deep: bool) -> list[bytes]:
@@ -85,7 +87,7 @@ def _matches(root: int, parts: list[str], *, deep: bool) -> list[bytes]:
         for folder in found:
             prefix = folder + b"/" if folder else b""
             if pattern is None:
-                further += _existing(root, [os.fsdecode(prefix) + part])
+                further += [prefix + os.fsencode(part)] if _exists(root, prefix + os.fsencode(part)) else []
                 continue
             with suppress(NotADirectoryError), trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
                 further += [prefix + os.fsencode(name) for name in sorted(os.listdir(fd)) if pattern.fullmatch(name)]
@@ -150,28 +152,52 @@ def copy(
 
 
 def make_directory(root: int, path: bytes, attributes: Attributes) -> int:
-    """Opens a directory of a root file system, making what is missing of it with mode 0755."""
-    fd = open_in_root(root, b".", _DIRECTORY)
-    walked = b""
-    for part in path.split(b"/"):
+    """Opens a directory of a root file system, making what is missing of it with mode 0755, also where a link leads to it.
+
+    Raises ``InvalidArgument`` for links that lead to each other, and ``OSError``."""
+    made, links = b"", 0
+    pending = path.split(b"/")[::-1]
+    while pending:
+        part = pending.pop()
         if part in (b"", b"."):
             continue
-        walked += b"/" + part
-        try:
-            below = open_in_root(root, walked, _DIRECTORY)
-        except FileNotFoundError:
-            with trees.closing(fd):
-                os.mkdir(part, 0o755, dir_fd=fd)
-                below = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
-            os.fchown(below, attributes.uid, attributes.gid)
-            os.fchmod(below, 0o755)
-        except BaseException:
-            os.close(fd)
-            raise
-        else:
-            os.close(fd)
-        fd = below
-    return fd
+        if part == b"..":
+            made = made.rpartition(b"/")[0]
+            continue
+        with trees.closing(open_in_root(root, made or b".", _DIRECTORY)) as folder:
+            link = _link(folder, part)
+            if link is None:
+                _make_one(folder, part, attributes)
+                made += b"/" + part
+                continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise _too_many_links(path)
+        made = b"" if link.startswith(b"/") else made
+        pending += link.split(b"/")[::-1]
+    return open_in_root(root, made or b".", _DIRECTORY)
+
+
+def _make_one(folder: int, name: bytes, attributes: Attributes) -> None:
+    try:
+        os.mkdir(name, 0o755, dir_fd=folder)
+    except FileExistsError:
+        return
+    with trees.closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)) as made:
+        os.fchown(made, attributes.uid, attributes.gid)
+        os.fchmod(made, 0o755)
+
+
+def _link(folder: int, name: bytes) -> bytes | None:
+    """What a link says; None for anything else, and for nothing."""
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError:
+        return None
+
+
+def _too_many_links(path: bytes) -> InvalidArgument:
+    return InvalidArgument(f"too many links at {os.fsdecode(path)[:200]}")
 
 
 @contextmanager
@@ -247,7 +273,7 @@ def _copy_file(source: int, path: bytes, target: int, destination: bytes, attrib
     if destination.endswith(b"/") or _is_directory(target, destination):
         folder, name = destination, base
     else:
-        folder, _, name = destination.rpartition(b"/")
+        folder, _, name = _behind_links(target, destination).rpartition(b"/")
     with (
         _folder_of(source, path) as (origin, origin_name),
         trees.closing(make_directory(target, folder, attributes)) as parent,
@@ -258,7 +284,7 @@ def _copy_file(source: int, path: bytes, target: int, destination: bytes, attrib
 @contextmanager
 def _folder_of(root: int, path: bytes) -> Iterator[tuple[int, bytes]]:
     """The directory of what a path leads to, links followed, and its name there."""
-    for _ in range(40):
+    for _ in range(_MOST_LINKS):
         folder, _, name = path.rpartition(b"/")
         with trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
             try:
@@ -269,7 +295,24 @@ def _folder_of(root: int, path: bytes) -> Iterator[tuple[int, bytes]]:
         path = link if link.startswith(b"/") else folder + b"/" + link
         if path.rpartition(b"/")[2] in (b"", b".", b".."):
             break
-    raise InvalidArgument(f"COPY failed: too many links at {os.fsdecode(path)[:200]}")
+    raise _too_many_links(path)
+
+
+def _behind_links(root: int, destination: bytes) -> bytes:
+    """Where a destination leads that is a link, there or not."""
+    path = destination
+    for _ in range(_MOST_LINKS):
+        above, _, name = path.rpartition(b"/")
+        try:
+            folder = open_in_root(root, above or b".", _DIRECTORY)
+        except FileNotFoundError:
+            return path
+        with trees.closing(folder):
+            link = _link(folder, name)
+        if link is None:
+            return path
+        path = link if link.startswith(b"/") else above + b"/" + link
+    raise _too_many_links(destination)
 
 
 def _is_directory(root: int, path: bytes) -> bool:
@@ -281,11 +324,10 @@ def _is_directory(root: int, path: bytes) -> bool:
 
 
 def _copy_object(source: int, name: bytes, parent: int, target: bytes, attributes: Attributes) -> None:
+    """A pipe or device is made anew and never opened; a socket is nobody's any more, and is left out (as from every layer)."""
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-        raise InvalidArgument(
-            f"COPY failed: {os.fsdecode(name)[:200]} is a device, pipe or socket; only files and links are copied"
-        )
+    if stat.S_ISSOCK(status.st_mode):
+        return
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(target, dir_fd=parent, follow_symlinks=False).st_mode):
             raise InvalidArgument(f"COPY failed: cannot copy to non-directory: {os.fsdecode(target)[:200]} is a directory there")
@@ -293,6 +335,12 @@ def _copy_object(source: int, name: bytes, parent: int, target: bytes, attribute
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(name, dir_fd=source), target, dir_fd=parent)
         os.chown(target, attributes.uid, attributes.gid, dir_fd=parent, follow_symlinks=False)
+        os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False)
+        return
+    if not stat.S_ISREG(status.st_mode):
+        os.mknod(target, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=parent)
+        os.chown(target, attributes.uid, attributes.gid, dir_fd=parent, follow_symlinks=False)
+        os.chmod(target, _mode(status, attributes), dir_fd=parent)
         os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns), dir_fd=parent, follow_symlinks=False)
         return
     with (
@@ -313,14 +361,20 @@ def _describe(fd: int, origin: int, status: os.stat_result, attributes: Attribut
         if name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay.")):
             with suppress(OSError):
                 os.setxattr(fd, name, os.getxattr(origin, name))
+    os.fchmod(fd, _mode(status, attributes))
+
+
+def _mode(status: os.stat_result, attributes: Attributes) -> int:
     mode = stat.S_IMODE(status.st_mode)
-    os.fchmod(fd, mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode)))
+    return mode if attributes.mode is None else attributes.mode.of(mode, directory=stat.S_ISDIR(status.st_mode))
 
 
 def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: bytes) -> None:
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     link = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else b""
-    size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+    kind = stat.S_IFMT(status.st_mode)
+    # of a device its number
+    size = {stat.S_IFREG: status.st_size, stat.S_IFCHR: status.st_rdev, stat.S_IFBLK: status.st_rdev}.get(kind, 0)
     total.update(b"%d %o %d %d %s%s" % (len(relative), status.st_mode, size, len(link), relative, link))
     if stat.S_ISREG(status.st_mode):
         with trees.closing(os.open(name, _READ, dir_fd=folder)) as fd:

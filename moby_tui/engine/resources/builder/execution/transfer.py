@@ -11,7 +11,7 @@ import posixpath
 import re
 import stat
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -285,10 +285,13 @@ def _is_repository(word: str) -> bool:
 
 
 def _archives(root: int, paths: list[bytes]) -> list[bytes]:
-    """Those that are archives. Blocking."""
+    """Those that are archives. A pipe or device is not opened: it might act on that. Blocking."""
     found = []
     for path in paths:
-        with suppress(IsADirectoryError), _opened(root, path) as file:
+        with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as there:
+            if not stat.S_ISREG(os.fstat(there).st_mode):
+                continue
+        with _opened(root, path) as file:
             if _is_archive(file.read(_CHUNK)):
                 found.append(path)
     return found

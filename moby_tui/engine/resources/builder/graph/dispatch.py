@@ -17,7 +17,7 @@ from moby_tui.engine.resources.builder.dockerfile.parser import Instruction, nea
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
 from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, find, needed, sources
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
-from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.step import StepFailed
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
@@ -197,7 +197,7 @@ class Build:
         shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
         triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
         inherited = {} if below is None else self._made[below].arguments
-        stage = Stage(shop, _without_triggers(image), self._request.build_args, outer, self._consumed, inherited)
+        stage = Stage(shop, _settled(image), self._request.build_args, outer, self._consumed, inherited)
         if triggers:
             shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
         for trigger in triggers:
@@ -226,13 +226,16 @@ class Build:
             raise
 
 
-def _without_triggers(image: BuiltImage) -> BuiltImage:
-    """They are for whoever builds on this image, not for those who build on the result."""
-    if not image.execution.on_build:
+def _settled(image: BuiltImage) -> BuiltImage:
+    """With a PATH, and without triggers: they are for whoever builds on this image, not for those who build on the result."""
+    has_path = any(entry.partition("=")[0] == "PATH" for entry in image.execution.env or ())
+    if has_path and not image.execution.on_build:
         return image
     config = decode(encode(image.config), oci.ImageConfig)
-    assert config.config is not None
+    config.config = config.config or oci.ExecutionConfig()
     config.config.on_build = None
+    if not has_path:
+        config.config.env = [*(config.config.env or ()), DEFAULT_PATH]
     return BuiltImage(digest_of(encode(config)), config, image.blobs, image.chain)
 
 

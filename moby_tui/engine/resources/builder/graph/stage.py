@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from moby_tui.engine.kernel import trees
@@ -225,12 +226,13 @@ class Stage:
     # Instructions that alter files
 
     async def _working_directory(self, instruction: Instruction) -> None:
-        """The directory is made where it is missing."""
+        """The directory is made where it is missing, and belongs to the user."""
         path = self._below_working_directory(self._expand(instruction.value))
         name = path.strip("/").encode("utf-8", "surrogateescape")
 
         def make(root: int) -> None:
-            with copying.told("WORKDIR", name), trees.closing(copying.make_directory(root, name, copying.Attributes())):
+            attributes = copying.Attributes(*self._owner(root))
+            with copying.told("WORKDIR", name), trees.closing(copying.make_directory(root, name, attributes)):
                 pass
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -242,6 +244,15 @@ class Stage:
             change,
             lambda: self._shop.layering.change(self.image, make),
         )
+
+    def _owner(self, root: int) -> tuple[int, int]:
+        """The ids of the user. A user or a group that the image does not have, maybe not yet, is root's."""
+        text = self.image.execution.user
+        name, _, group = text.partition(":")
+        for known in (text, name, f":{group}"):
+            with suppress(InvalidArgument):
+                return self._shop.steps.owner(root, known)
+        return 0, 0
 
     async def _run(self, instruction: Instruction) -> None:
         command, scripts = self._command_and_scripts(instruction)
