@@ -147,9 +147,9 @@ async def test_unknown_ones_are_named(engine):
 
 
 async def test_a_stopped_monitor_is_told_of(engine, roots, monkeypatch):
-    monkeypatch.setattr("moby_tui.engine.runtime.client.monitor.ANSWER_SECONDS", 0.5)
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web")
+    monkeypatch.setattr("moby_tui.engine.runtime.client.monitor.ANSWER_SECONDS", 0.5)
     monitor = State.read(str(roots[0] / "containers" / web / "state.json")).monitor
     os.kill(monitor, signal.SIGSTOP)
     try:

@@ -167,9 +167,17 @@ async def _disconnect_running(
         if not force:
             raise
     fault.point("disconnect.released")
+    await _remove_interface(parts, record, given.interfaces.get(network.name, ""))
     given.endpoints.pop(network.name, None)
     given.interfaces.pop(network.name, None)
     write_network(parts.files(record), given)
+
+
+async def _remove_interface(parts: Parts, record: ContainerRecord, interface: str) -> None:
+    """A wire to a bridge is gone by now; an interface on one of the host's is the container's own, and goes here."""
+    if interface:
+        with suppress(Conflict), _namespace(parts, record) as namespace:
+            await parts.networks.remove_interface(namespace, interface)
 
 
 async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int) -> None:

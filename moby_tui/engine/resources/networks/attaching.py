@@ -9,7 +9,8 @@ from itertools import count
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.network import netns
-from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER
+from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, send
+from moby_tui.engine.kernel.network.rtnetlink import delete_link
 from moby_tui.engine.resources.networks import bridge_options, endpoints
 from moby_tui.engine.resources.networks.drivers.bridge import lead_out
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
@@ -137,6 +138,16 @@ class Attaching:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot connect the container to network {network.name}: {reason}") from error
+
+    def remove_interface(self, namespace: int, interface: str) -> None:
+        """Deletes an interface inside a container's namespace. Raises ``MobyError``."""
+        try:
+            netns.call(namespace, lambda: send(NETLINK_ROUTE, delete_link(interface)))
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise MobyError(
+                    f"cannot remove interface {interface} of the container: {(error.strerror or '').lower()}"
+                ) from error
 
     def lead_out(self, namespace: int, interface: str, gateways: Sequence[Address]) -> None:
         """Has the default routes of a running container lead over other gateways. Raises ``MobyError``."""

@@ -109,6 +109,7 @@ class NetworkManager:
         except BaseException:
             store.delete(self._database, network.id)
             raise
+        store.update(self._database, network.id, lambda row: row.options.update(network.options))
         self._tell("create", network)
         return NetworkCreated(id=network.id)
 
@@ -266,6 +267,10 @@ class NetworkManager:
 
         return await in_thread(lambda: name_sockets.open_in(namespace))
 
+    async def remove_interface(self, namespace: int, interface: str) -> None:
+        """Deletes an interface of a running container; one that is gone already is no error."""
+        await in_thread(lambda: self._attaching.remove_interface(namespace, interface))
+
     def find(self, ref: str) -> Network:
         """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
         return self._find(ref)
@@ -314,8 +319,9 @@ class NetworkManager:
         if name == self._bridges.name:
             return self._bridges
         from moby_tui.engine.resources.networks.drivers.null import HostDriver, NullDriver
+        from moby_tui.engine.resources.networks.drivers.sublink import IpvlanDriver, MacvlanDriver
 
-        for driver in (HostDriver(), NullDriver()):
+        for driver in (HostDriver(), NullDriver(), MacvlanDriver(), IpvlanDriver()):
             if driver.name == name:
                 return driver
         raise NotFound(f"could not find plugin {name} in v1 plugin registry: plugin not found")
