@@ -60,12 +60,14 @@ def sweep_test(base: Path) -> None:
 
 
 def _remove_network(base: Path) -> None:
-    """The default network of each root: as Docker's docker0, its bridge and its firewall table stay when the engine goes."""
+    """The networks of each root: as Docker's, their bridges and the firewall's tables stay when the engine goes."""
     from moby_tui.engine.store.paths import Paths
 
     for data_root in base.iterdir():
         name = f"moby-{Paths(data_root, data_root).instance}"
-        for command in (["ip", "link", "delete", name], *(["nft", "delete", "table", family, name] for family in ("ip", "ip6"))):
+        bridges = [name, *(f"br-{record.stem[:12]}" for record in data_root.glob("networks/*.json"))]
+        links = [["ip", "link", "delete", bridge] for bridge in bridges]
+        for command in (*links, *(["nft", "delete", "table", family, name] for family in ("ip", "ip6"))):
             subprocess.run(command, check=False, capture_output=True)  # most tests have no network
 
 

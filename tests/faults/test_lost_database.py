@@ -16,6 +16,7 @@ from moby_tui.engine.store import records
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import MobyError
 from moby_tui.schema.container import ContainerCreate, HostConfig
+from moby_tui.schema.network import NetworkCreate
 from moby_tui.schema.volume import VolumeCreate
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -130,6 +131,7 @@ async def _furnish(roots: Roots) -> dict[str, str]:
         for name, ident in ids.items():
             await engine.containers.rename(ident, name)
         await engine.images.tag("busybox", "other:1")
+        await engine.networks.create(NetworkCreate(name="front", labels={"a": "b"}))
     return ids
 
 
@@ -137,6 +139,8 @@ async def _remove_all(roots: Roots) -> None:
     async with Engine.open(*roots) as engine:
         for container in await engine.containers.list(all=True):
             await engine.containers.remove(container.id, force=True, volumes=True)
+        for network in await engine.networks.list(filters={"type": ["custom"]}):
+            await engine.networks.remove(network.id)
 
 
 @pytest.mark.parametrize("lose", LOSSES)
@@ -167,6 +171,9 @@ async def _check(roots: Roots, ids: dict[str, str], cli: Cli) -> None:
         assert [found[f"/{name}"].state for name in ids] == ["running", "exited", "created"]
         (volume,) = await engine.volumes.list()
         assert (volume.name, volume.labels) == ("kept", {"a": "b"})
+        network = await engine.networks.inspect("front")
+        assert (network.labels, len(network.ipam.config or [])) == ({"a": "b"}, 1)
+        await engine.networks.remove("front")
         (image,) = await engine.images.list()
         assert sorted(image.repo_tags) == ["busybox:latest", "other:1"]
     assert cli("exec", "runs", "cat", "/mine", "/kept/file").stdout == "mine\nhere\n"

@@ -1,4 +1,4 @@
-"""The predefined networks: as the former database had them, else as the containers that run know them."""
+"""The networks: as the former database had them, else the predefined ones as running containers know them, and users' by their records."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ipaddress import IPv4Network
 from moby_tui.engine.containers.start.start import read_network
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.resources.networks.manager import NetworkManager
+from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.salvage import Salvage
-from moby_tui.schema.base import decode
+from moby_tui.schema.base import decode, encode
 from moby_tui.schema.network import Network
 
 _PREDEFINED = frozenset(("bridge", "host", "none"))
@@ -23,6 +24,27 @@ def is_readable(old: Salvage) -> bool:
 
 
 def restore(paths: Paths, database: Database, sources: Sources, found: Found) -> None:
+    """Raises ``MobyError`` where the new database cannot be written."""
+    _restore_predefined(paths, database, sources, found)
+    _restore_recorded(paths, database)
+
+
+def _restore_recorded(paths: Paths, database: Database) -> None:
+    """The networks of users that have a record, where the former database told nothing of them."""
+    known = {str(row["id"]) for row in database.query("SELECT id FROM networks")}
+    for ident, record in records.read_networks(paths.data_root).items():
+        try:
+            network = decode(record, Network)
+        except ValueError:
+            continue
+        if ident not in known and ident == network.id:
+            with database.transaction() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO networks (id, name, record) VALUES (?, ?, ?)", (ident, network.name, encode(network))
+                )
+
+
+def _restore_predefined(paths: Paths, database: Database, sources: Sources, found: Found) -> None:
     for salvaged in (sources.old, sources.backup):
         rows = [(ident, *row) for ident, row in salvaged.rows("networks").items()]
         if is_readable(salvaged) and _PREDEFINED.issubset(str(name) for _, _, name in rows):

@@ -83,6 +83,32 @@ def keep_volume(folder: Path, record: bytes) -> None:
         _replace(folder / RECORD, _encode(record))
 
 
+def network_path(data_root: Path, network_id: str) -> Path:
+    return data_root / "networks" / f"{network_id}.json"
+
+
+def keep_network(data_root: Path, network_id: str, record: bytes) -> None:
+    """Replaces the record of a user's network, atomically. Where the disk takes none, its row alone tells of it."""
+    path = network_path(data_root, network_id)
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        _replace(path, _encode(record))
+
+
+def drop_network(data_root: Path, network_id: str) -> None:
+    """To be done before the row goes."""
+    network_path(data_root, network_id).unlink(missing_ok=True)
+
+
+def read_networks(data_root: Path) -> dict[str, bytes]:
+    """The rows' JSON of all networks that have a record, by their ids."""
+    found: dict[str, bytes] = {}
+    for path in sorted((data_root / "networks").glob("*.json")):
+        if (kept := read(path)) is not None:
+            found[path.stem] = bytes(kept.record)
+    return found
+
+
 def read(path: Path) -> Kept | None:
     """The record; None where there is none that can be read."""
     try:

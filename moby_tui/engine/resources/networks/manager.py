@@ -26,11 +26,12 @@ from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store import networks as store
+from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Forbidden, InvalidArgument, NotFound, NotImplementedYet
-from moby_tui.schema.base import Filters
+from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
 from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
@@ -57,6 +58,7 @@ class NetworkManager:
 
     def __init__(self, paths: Paths, database: Database, publish: Publish, pools: Sequence[Pool] | None = None) -> None:
         self._database = database
+        self._data_root = paths.data_root
         self._publish = publish
         self._pools = pools
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
@@ -109,7 +111,8 @@ class NetworkManager:
         except BaseException:
             store.delete(self._database, network.id)
             raise
-        store.update(self._database, network.id, lambda row: row.options.update(network.options))
+        stored = store.update(self._database, network.id, lambda row: row.options.update(network.options))
+        records.keep_network(self._data_root, network.id, encode(stored))
         self._tell("create", network)
         return NetworkCreated(id=network.id)
 
@@ -142,6 +145,7 @@ class NetworkManager:
         from moby_tui.engine.resources.networks.names import zone
 
         zone.remove(self._folders.zones, network.id)
+        records.drop_network(self._data_root, network.id)
         if store.delete(self._database, network.id):
             self._tell("destroy", network)
 
