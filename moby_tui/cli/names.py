@@ -103,7 +103,6 @@ MISSING: dict[str, frozenset[str]] = {
             *("secret", "service", "stack", "swarm", "trust"),
         }
     ),
-    "network": frozenset({"connect", "create", "disconnect", "prune", "rm"}),
     "system": frozenset({"dial-stdio"}),
     "volume": frozenset({"update"}),
 }

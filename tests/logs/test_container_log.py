@@ -205,9 +205,9 @@ async def test_no_log_is_empty(tmp_path: Path) -> None:
 
 WRITER = """
 import sys, time
-from moby_tui.engine.runtime.logs.container_log import ContainerLog
-from moby_tui.engine.runtime.logs.destination import open_sink
-from moby_tui.engine.runtime.logs.settings import LogSettings
+from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
+from moby_tui.engine.runtime.monitor.logs.destination import open_sink
+from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 log = ContainerLog(open_sink(sys.argv[1], LogSettings(max_size=30000, max_files=4)))
 for number in range(3000):
     log.write("stdout", b"line %d\\n" % number)
