@@ -18,7 +18,7 @@ import pytest
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import fault, process
-from moby_tui.engine.runtime.client import monitor as monitor_client
+from moby_tui.engine.runtime.client import launcher as launcher_client
 from moby_tui.engine.runtime.monitor import run
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
@@ -80,7 +80,7 @@ async def _says(engine: Engine, word: str, **config: Any) -> None:
 
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitor_client, "ANSWER_SECONDS", 1.5)
+    monkeypatch.setattr(launcher_client, "ANSWER_SECONDS", 1.5)
     # before the launcher is forked, which has it too
     monkeypatch.setattr(run, "_REPORT_SECONDS", 0.5)
 

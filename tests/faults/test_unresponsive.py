@@ -220,3 +220,28 @@ async def test_stranger_with_the_pid_of_a_monitor_is_not_killed(engine: Engine, 
         stranger.wait()
     with pytest.raises(MobyError):
         await engine.containers.pause(ident)
+
+
+async def test_exec_that_is_not_answered_has_an_exit_code(engine: Engine, stopped: str) -> None:
+    """As dockerd, that of a command that cannot be executed; whoever waits for it need not wait for ever."""
+    ident = await engine.containers.exec_create(stopped, ExecCreate(cmd=["true"]))
+    with pytest.raises(Unavailable):
+        await engine.containers.exec_start(ident, ExecStart())
+    seen = await engine.containers.exec_inspect(ident)
+    assert (seen.running, seen.exit_code) == (False, 126)
+
+
+async def test_exec_over_a_socket_ends_too(engine: Engine, stopped: str, roots: tuple[Path, Path]) -> None:
+    at = f"unix://{roots[1]}/s"
+    program = [sys.executable, "-m", "moby_tui"]
+    where = [f"--data-root={roots[0]}", f"--exec-root={roots[1]}"]
+    daemon = subprocess.Popen([*program, *where, "daemon", "-H", at], stdout=subprocess.PIPE, text=True)
+    try:
+        assert daemon.stdout is not None
+        await asyncio.to_thread(daemon.stdout.readline)
+        line = [*program, "-H", at, "exec", stopped, "true"]
+        done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=60)
+    finally:
+        daemon.terminate()
+        await asyncio.to_thread(daemon.communicate)
+    assert done.returncode == 126 and "has not answered" in done.stdout + done.stderr, done

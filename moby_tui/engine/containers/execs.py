@@ -18,7 +18,8 @@ from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
+from moby_tui.engine.store.state import write_json
+from moby_tui.errors import CommandNotFound, Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
 from moby_tui.schema.stream import Stream
 
@@ -99,12 +100,28 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
     }
     parts.event(f"exec_start: {' '.join(config.cmd or [])}", record, execID=ident)
     fault.point("exec.start told")
-    stream = await monitor_client.execute(parts.files(record).socket, values, parts.patience(record), tty=options.tty)
+    try:
+        stream = await monitor_client.execute(parts.files(record).socket, values, parts.patience(record), tty=options.tty)
+    except MobyError as error:
+        _note_failure(path, error)
+        raise
     fault.point("exec.streaming")
     if options.detach:
         stream.close()
         return None
     return stream
+
+
+def _note_failure(path: Path, error: MobyError) -> None:
+    """Its exit code is asked for all the same, as docker does: that of a shell whose command cannot be executed, or is not there.
+
+    A monitor that answered has written it already.
+    """
+    state = path.with_suffix(".state")
+    if not state.exists():
+        code = 127 if isinstance(error, CommandNotFound) else 126
+        with suppress(OSError):
+            write_json(str(state), {"running": False, "pid": 0, "exit_code": code})
 
 
 def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap
-from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.client.monitor import checked
 from moby_tui.engine.runtime.launcher import launcher
 from moby_tui.engine.runtime.monitor.order import Order
@@ -24,6 +23,8 @@ from moby_tui.errors import MobyError, Unavailable
 _TRIES = 3
 #: How long a monitor that is killed has to end.
 _END_SECONDS = 2.0
+#: A launcher, or the process that stands by, answers in milliseconds. One that is stopped, or starved, is not waited for longer than this.
+ANSWER_SECONDS = 10.0
 
 
 class MonitorKilled(MobyError):
@@ -93,7 +94,7 @@ class Launcher:
         message = json.dumps({"userns": {"uids": uids, "gids": gids}}).encode()
         ours, _ = await self._give(message, list(joined))
         with ours:
-            ours.settimeout(monitor_client.ANSWER_SECONDS)
+            ours.settimeout(ANSWER_SECONDS)
             try:
                 data, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, ours, 65536, 2)
             except TimeoutError as error:
@@ -166,7 +167,7 @@ async def _taken_by(ours: socket.socket) -> int:
     """The pid of the process that has taken the order; 0 where nobody has, in time, or whoever was to was killed."""
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(monitor_client.ANSWER_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             # one small write: it is there whole
             return int(await loop.sock_recv(ours, 32) or 0)
     except (TimeoutError, ConnectionError):
@@ -189,7 +190,7 @@ async def _receive(connection: socket.socket, monitor: int) -> bytes:
     loop = asyncio.get_running_loop()
     while True:
         try:
-            async with asyncio.timeout(monitor_client.ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 return await loop.sock_recv(connection, 65536)
         except ConnectionError:
             return b""
@@ -206,5 +207,5 @@ async def _receive(connection: socket.socket, monitor: int) -> bytes:
 
 
 def _silent(who: str) -> str:
-    seconds = f"{monitor_client.ANSWER_SECONDS:g} s"
+    seconds = f"{ANSWER_SECONDS:g} s"
     return f"{who} has not answered for {seconds}: it is stopped, frozen, or starved of the processor; try again"
