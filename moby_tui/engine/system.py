@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel.cgroup import detect
+from moby_tui.engine.policy.access import check as check_caller
+from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.builder.builder import ImageBuilder
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+__all__ = ["SystemService", "check_caller", "socket_group"]
 
 
 class SystemService:
