@@ -13,16 +13,19 @@ import msgspec
 
 from moby_tui.cli.options import CreateOptions, LimitOptions, UpdateOptions
 from moby_tui.cli.terminal import raw
-from moby_tui.cli.values import devices, environment, mounts, networks, ports, units
+from moby_tui.cli.values import environment, units
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import (
     ContainerCreate,
     ContainerUpdate,
+    EndpointSettings,
     HealthConfig,
     HostConfig,
     LogConfig,
     NetworkingConfig,
+    PortBinding,
     RestartPolicy,
+    Ulimit,
 )
 
 _STREAMS = ("stdin", "stdout", "stderr")
@@ -31,8 +34,8 @@ _STREAMS = ("stdin", "stdout", "stderr")
 def create_request(options: CreateOptions, image: str, command: list[str], *, detached: bool) -> ContainerCreate:
     """The container that was asked for. Raises ``InvalidArgument`` for an option that cannot be read or contradicts another."""
     attached = _attached(options, detached=detached)
-    published = ports.port_bindings(options.publish)
-    binds, anonymous = mounts.volumes(options.volume)
+    published, exposed = _ports(options)
+    binds, anonymous = _volumes(options)
     request = ContainerCreate(
         image=image,
         cmd=command or None,
@@ -49,7 +52,7 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
         stdin_once=options.interactive and "stdin" in attached,
         env=environment.environment(options.env, options.env_file, os.environ) or None,
         labels=environment.pairs("--label", options.label, options.label_file) or None,
-        exposed_ports=ports.exposed_ports(options.expose, published) or None,
+        exposed_ports=exposed or None,
         volumes=anonymous or None,
         stop_signal=options.stop_signal,
         stop_timeout=options.stop_timeout,
@@ -59,17 +62,53 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
     request.host_config = _host_config(options)
     request.host_config.port_bindings = published or None
     request.host_config.binds = binds or None
-    mode, endpoints = networks.networks(
-        options.network,
-        alias=options.network_alias,
-        ip=_one(options.ip),
-        ip6=_one(options.ip6),
-        link_local_ip=options.link_local_ip,
-        mac_address=_one(options.mac_address),
-    )
+    mode, endpoints = _networks(options)
     request.host_config.network_mode = mode
     request.networking_config = NetworkingConfig(endpoints_config=endpoints) if endpoints else None
     return request
+
+
+def _ports(options: CreateOptions) -> tuple[dict[str, list[PortBinding] | None], dict[str, dict[str, Any]]]:
+    """What is published, and what is exposed."""
+    if not options.publish and not options.expose:
+        return {}, {}
+    from moby_tui.cli.values import ports
+
+    published = ports.port_bindings(options.publish)
+    return published, ports.exposed_ports(options.expose, published)
+
+
+def _volumes(options: CreateOptions) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """The bind mounts and named volumes, then the anonymous ones."""
+    if not options.volume:
+        return [], {}
+    from moby_tui.cli.values import mounts
+
+    return mounts.volumes(options.volume)
+
+
+def _mounts(options: CreateOptions) -> dict[str, Any]:
+    if not options.mount and not options.tmpfs:
+        return {}
+    from moby_tui.cli.values import mounts
+
+    return {"mounts": [mounts.parse_mount(spec) for spec in options.mount] or None, "tmpfs": mounts.tmpfs(options.tmpfs) or None}
+
+
+def _networks(options: CreateOptions) -> tuple[str, dict[str, EndpointSettings | None]]:
+    """The network mode, and what is asked of each network."""
+    shared = {
+        "alias": options.network_alias,
+        "ip": _one(options.ip),
+        "ip6": _one(options.ip6),
+        "link_local_ip": options.link_local_ip,
+        "mac_address": _one(options.mac_address),
+    }
+    if not options.network and not any(shared.values()):
+        return "", {}
+    from moby_tui.cli.values import networks
+
+    return networks.networks(options.network, **shared)
 
 
 def _one(text: str) -> list[str]:
@@ -110,9 +149,6 @@ def _health(options: CreateOptions) -> HealthConfig | None:
 
 
 def _host_config(options: CreateOptions) -> HostConfig:
-    mapped, requested = devices.devices(options.device)
-    if options.gpus:
-        requested = [*requested, devices.parse_gpus(options.gpus)]
     security_opt, masked, read_only = _security(options.security_opt)
     return HostConfig(
         container_id_file=options.cidfile,
@@ -126,8 +162,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         runtime=options.runtime,
         group_add=options.group_add or None,
         # storage
-        mounts=[mounts.parse_mount(spec) for spec in options.mount] or None,
-        tmpfs=mounts.tmpfs(options.tmpfs) or None,
+        **_mounts(options),
         volume_driver=options.volume_driver,
         volumes_from=options.volumes_from or None,
         readonly_rootfs=options.read_only,
@@ -148,8 +183,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         masked_paths=masked,
         readonly_paths=read_only,
         sysctls=environment.pairs("--sysctl", options.sysctl) or None,
-        devices=mapped or None,
-        device_requests=requested or None,
+        **_devices(options),
         device_cgroup_rules=options.device_cgroup_rule or None,
         pid_mode=options.pid,
         ipc_mode=options.ipc,
@@ -161,13 +195,32 @@ def _host_config(options: CreateOptions) -> HostConfig:
     )
 
 
+def _devices(options: CreateOptions) -> dict[str, Any]:
+    if not options.device and not options.gpus:
+        return {}
+    from moby_tui.cli.values import devices
+
+    mapped, requested = devices.devices(options.device)
+    if options.gpus:
+        requested = [*requested, devices.parse_gpus(options.gpus)]
+    return {"devices": mapped or None, "device_requests": requested or None}
+
+
+def _ulimits(options: CreateOptions) -> list[Ulimit] | None:
+    if not options.ulimit:
+        return None
+    from moby_tui.cli.values import devices
+
+    return [devices.parse_ulimit(spec) for spec in options.ulimit]
+
+
 def _resources(options: CreateOptions) -> dict[str, Any]:
     return {
         **_limits(options),
         "memory_swappiness": None if options.memory_swappiness == -1 else options.memory_swappiness,
         "oom_kill_disable": options.oom_kill_disable or None,
         "oom_score_adj": options.oom_score_adj,
-        "ulimits": [devices.parse_ulimit(spec) for spec in options.ulimit] or None,
+        "ulimits": _ulimits(options),
         "cgroup_parent": options.cgroup_parent,
     }
 
@@ -187,6 +240,17 @@ def _limits(options: LimitOptions) -> dict[str, Any]:
         "cpuset_mems": options.cpuset_mems,
         "pids_limit": options.pids_limit,
         "blkio_weight": options.blkio_weight,
+        **_device_limits(options),
+    }
+
+
+def _device_limits(options: LimitOptions) -> dict[str, Any]:
+    given = options.device_read_bps or options.device_write_bps or options.device_read_iops or options.device_write_iops
+    if not given and not options.blkio_weight_device:
+        return {}
+    from moby_tui.cli.values import devices
+
+    return {
         "blkio_weight_device": devices.weights(options.blkio_weight_device),
         "blkio_device_read_bps": devices.throttles("--device-read-bps", options.device_read_bps, size=True),
         "blkio_device_write_bps": devices.throttles("--device-write-bps", options.device_write_bps, size=True),

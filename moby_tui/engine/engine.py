@@ -15,8 +15,6 @@ from moby_tui.engine.containers.start.watching import MonitorWatch
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
-from moby_tui.engine.policy.access import check as check_caller
-from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
@@ -28,7 +26,6 @@ from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
-from moby_tui.engine.system import SystemService
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
@@ -36,8 +33,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.recovery.rebuild import Recovered
     from moby_tui.engine.resources.builder.builder import ImageBuilder
     from moby_tui.engine.resources.images.registry.repositories import Repositories
-
-__all__ = ["Engine", "check_caller", "socket_group"]
+    from moby_tui.engine.system import SystemService
 
 #: The folder of every hierarchy under which the containers' control groups lie.
 _CGROUP_PARENT = "moby"
@@ -61,6 +57,7 @@ class Engine:
         self.hooks_dirs: list[Path] = []
         #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
         self.signature_policy: Path | None = None
+        self._system: SystemService | None = None
         self._builder: ImageBuilder | None = None
 
     @classmethod
@@ -112,16 +109,6 @@ class Engine:
         )
         self.containers = ContainerService(parts)
         self._parts = parts
-        self.system = SystemService(
-            self.paths,
-            self._database,
-            self.containers,
-            self.images,
-            self.volumes,
-            self.runtimes,
-            self.remap,
-            lambda: self.builder,
-        )
         self.images.used_by = self.containers.using_image
         self.images.cached = self._cached
         self.images.use_signature_policy(self.signature_policy)
@@ -201,6 +188,25 @@ class Engine:
         return pruning.named(self.paths.build_steps)
 
     @property
+    def system(self) -> SystemService:
+        """Made when it is asked for: it tells and prunes, no container needs it."""
+        if self._system is None:
+            from moby_tui.engine.system import SystemService
+
+            assert self._database is not None
+            self._system = SystemService(
+                self.paths,
+                self._database,
+                self.containers,
+                self.images,
+                self.volumes,
+                self.runtimes,
+                self.remap,
+                lambda: self.builder,
+            )
+        return self._system
+
+    @property
     def networks(self) -> NetworkService:
         """Made when it is asked for: a container's start asks the manager alone."""
         from moby_tui.engine.networking import NetworkService
@@ -239,5 +245,5 @@ class Engine:
             await self.images.close()
             self._networks.close()
             self._database.close()
-            self._database = None
+            self._database = self._system = self._builder = None
         await asyncio.sleep(0)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import detect
+from moby_tui.engine.policy.access import check as check_caller
+from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.policy.user_namespaces import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 #: That of dockerd's systemd unit.
 _DAEMON_OOM_SCORE = -500
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+__all__ = ["SystemService", "check_caller", "socket_group"]
 
 
 class SystemService:

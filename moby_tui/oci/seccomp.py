@@ -12,10 +12,11 @@ def program(root: str, seccomp: dict[str, Any] | None) -> bytes:
     """The filter as the plan takes it; none where nothing is filtered. Raises ``MobyError`` for rules that cannot be compiled."""
     if not seccomp:
         return b""
+    from moby_tui.engine.policy.seccomp import library
     from moby_tui.engine.policy.seccomp import program as compiler
 
     rules = json.dumps(seccomp, sort_keys=True)
-    key = hashlib.sha256(f"{rules}\n{os.uname()} {compiler.REVISION}".encode()).hexdigest()
+    key = hashlib.sha256(f"{rules}\n{os.uname()} {library.REVISION}".encode()).hexdigest()
     path = f"{root}/.seccomp/{key}"
     try:
         with open(path, "rb") as known:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -127,16 +126,14 @@ class Dashboard(App[None]):
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 
 
-def run(host: str, data_root: Path | None, exec_root: Path | None) -> None:
-    """Runs the dashboard until the person leaves it. ``host`` empty: the engine in this process."""
-    from moby_tui.api.client.connect import connect
-
-    connect(host, data_root=data_root, exec_root=exec_root)  # a host that is none is told before the screen is taken
+def run(connect: ClientFactory) -> None:
+    """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name."""
+    connect()  # a host that is none is told before the screen is taken
     try:
         chosen = preferences.load()
     except ValueError as error:
         raise InvalidArgument(str(error)) from error
-    dashboard = Dashboard(lambda: connect(host, data_root=data_root, exec_root=exec_root), chosen)
+    dashboard = Dashboard(connect, chosen)
     dashboard.run()
     if dashboard.theme != (chosen.theme or DARK.name):
         preferences.save(msgspec.structs.replace(chosen, theme=dashboard.theme))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from moby_tui.engine.runtime.client import log_reader as reader
 from moby_tui.engine.runtime.configuration import log_options as options
 from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 from moby_tui.engine.store.containers import ContainerRecord
@@ -38,6 +37,9 @@ def read(
     record: ContainerRecord, files: ContainerPaths, wanted: LogOptions, alive: Callable[[], bool] = lambda: False
 ) -> AsyncIterator[tuple[int, bytes]]:
     """Raises ``InvalidArgument`` where the driver keeps nothing that could be read."""
+    # a start asks for the settings alone
+    from moby_tui.engine.runtime.client import log_reader as reader
+
     kept = settings(record)
     if not kept.readable:
         raise InvalidArgument("configured logging driver does not support reading")

@@ -1,4 +1,7 @@
-"""The containers of one engine: the client protocol's ``Containers``."""
+"""The containers of one engine: the client protocol's ``Containers``.
+
+What ``run`` and ``ps`` do not need is imported by the method that needs it.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,14 @@ import builtins
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import TYPE_CHECKING
 
-from moby_tui.engine.containers import archive, ending, execs, logs
-from moby_tui.engine.containers import update as updating
-from moby_tui.engine.containers.archive import check_writable
-from moby_tui.engine.containers.archive import put as put_archive
+from moby_tui.engine.containers import ending
 from moby_tui.engine.containers.creation import creation
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import boot, isolation, orphans
+from moby_tui.engine.containers.start import isolation, orphans
 from moby_tui.engine.containers.start import start as starting
-from moby_tui.engine.containers.views import changes, view
-from moby_tui.engine.containers.views import stats as statistics
-from moby_tui.engine.containers.views.history import history_stream
-from moby_tui.engine.containers.views.processes import top
+from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.images.describe import timestamp
@@ -48,8 +46,10 @@ from moby_tui.schema.container import (
     PathStat,
     Top,
 )
-from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
+
+if TYPE_CHECKING:
+    from moby_tui.schema.stats import Stats
 
 
 class ContainerService(Runs):
@@ -156,6 +156,8 @@ class ContainerService(Runs):
         self._parts.event("rename", renamed, oldName=f"/{former}")
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
+        from moby_tui.engine.containers import update as updating
+
         return await updating.update(self._parts, self._parts.get(ref), changes)
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
@@ -227,11 +229,16 @@ class ContainerService(Runs):
         """What was written so far, then, if asked for, what is written from now on."""
         alive = view.current_state(self._parts, record).alive
         live = await self._attach_live(record, options) if options.stream and alive else None
+        from moby_tui.engine.containers import logs
+        from moby_tui.engine.containers.views.history import history_stream
+
         wanted = LogOptions(stdout=options.stdout, stderr=options.stderr)
         past = logs.read(record, self._parts.files(record), wanted)
         return history_stream(past, live, tty=record.config.tty)
 
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
+        from moby_tui.engine.containers import logs
+
         record = self._parts.get(ref)
         if not options.stdout and not options.stderr:
             raise InvalidArgument("You must choose at least one stream")
@@ -249,10 +256,14 @@ class ContainerService(Runs):
         self._parts.event("resize", record, height=str(height), width=str(width))
 
     async def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]:
+        from moby_tui.engine.containers.views import stats as statistics
+
         async for sample in statistics.stats(self._parts, self._parts.get(ref), stream=stream, one_shot=one_shot):
             yield sample
 
     async def top(self, ref: str, ps_args: str = "-ef") -> Top:
+        from moby_tui.engine.containers.views.processes import top
+
         record = self._parts.get(ref)
         state = view.current_state(self._parts, record)
         if not state.alive:
@@ -264,30 +275,44 @@ class ContainerService(Runs):
     # execs
 
     async def exec_create(self, ref: str, config: ExecCreate) -> str:
+        from moby_tui.engine.containers import execs
+
         with refusals_told(self._parts.paths.exec_root):
             return await execs.create(self._parts, self._parts.get(ref), config)
 
     async def exec_start(self, exec_id: str, options: ExecStart) -> Stream | None:
+        from moby_tui.engine.containers import execs
+
         return await execs.start(self._parts, exec_id, options)
 
     async def exec_inspect(self, exec_id: str) -> ExecInspect:
+        from moby_tui.engine.containers import execs
+
         return execs.inspect(self._parts, exec_id)
 
     async def exec_resize(self, exec_id: str, *, height: int, width: int) -> None:
+        from moby_tui.engine.containers import execs
+
         await execs.resize(self._parts, exec_id, height, width)
 
     # files
 
     async def changes(self, ref: str) -> builtins.list[PathChange]:
+        from moby_tui.engine.containers.views import changes
+
         record = self._parts.get(ref)
         layers = self._parts.layers(record)
         return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
+        from moby_tui.engine.containers import archive
+
         async with self._opened(self._parts.get(ref)) as root:
             return await asyncio.to_thread(archive.stat, root, path)
 
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
+        from moby_tui.engine.containers import archive
+
         record = self._parts.get(ref)
         async with self._opened(record) as root:
             found = await asyncio.to_thread(archive.stat, root, path)
@@ -295,6 +320,8 @@ class ContainerService(Runs):
         return found, self._read_archive(record, path)
 
     async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
+        from moby_tui.engine.containers import archive
+
         async with self._opened(record) as root:
             pieces = archive.get(root, path, self._owners(record))
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
@@ -309,6 +336,9 @@ class ContainerService(Runs):
         no_overwrite_dir_non_dir: bool = False,
         copy_uid_gid: bool = False,
     ) -> None:
+        from moby_tui.engine.containers.archive import check_writable
+        from moby_tui.engine.containers.archive import put as put_archive
+
         record = self._parts.get(ref)
         mounts = {mount.destination: mount.rw for mount in record.mounts if mount.type != "tmpfs"}
         async with self._opened(record) as root:
@@ -350,6 +380,8 @@ class ContainerService(Runs):
         )
 
     async def export(self, ref: str) -> AsyncIterator[bytes]:
+        from moby_tui.engine.containers import archive
+
         record = self._parts.get(ref)
         self._parts.event("export", record)
         async with self._opened(record, mounts=False) as root:
@@ -378,10 +410,14 @@ class ContainerService(Runs):
 
     async def restore(self) -> None:
         """A daemon begins: starts what was ended with the machine or the last daemon, where its restart policy says so."""
+        from moby_tui.engine.containers.start import boot
+
         await boot.restore(self._parts)
 
     async def shut_down(self, timeout: int) -> None:
         """A daemon ends, and its containers with it; the next one starts them again."""
+        from moby_tui.engine.containers.start import boot
+
         await boot.shut_down(self._parts, timeout)
 
     def using_image(self, image_id: str) -> builtins.list[tuple[str, bool]]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import resource
 
 from moby_tui.engine.policy import lifecycle, limits, namespaces, unsupported
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
-_ULIMITS = frozenset(name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")) - {"ofile"}
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 #: As Docker, any name that the kernel takes; but it is written into /etc/hosts, where a control character could begin a line.
 _HOST_NAME = re.compile(r"[^\x00-\x1f\x7f]*")
@@ -89,7 +87,10 @@ def _check_process(host: HostConfig) -> None:
 
 
 def _check_ulimit(limit: Ulimit) -> None:
-    _require(limit.name in _ULIMITS, f"invalid ulimit type: {limit.name}")
+    import resource
+
+    known = {name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")} - {"ofile"}
+    _require(limit.name in known, f"invalid ulimit type: {limit.name}")
     soft, hard = (value if value >= 0 else 1 << 64 for value in (limit.soft, limit.hard))
     _require(soft <= hard, f"ulimit soft limit must be less than or equal to hard limit: {limit.soft} > {limit.hard}")
 

@@ -37,7 +37,7 @@ class Capabilities(Struct, frozen=True):
 
 def held() -> frozenset[str]:
     """The bounding set of this process: nothing beyond it can be given away."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
         bits = next(int(line.split()[1], 16) for line in file if line.startswith("CapBnd:"))
     return frozenset(name for name, number in NUMBERS.items() if bits >> number & 1)
 

@@ -134,7 +134,7 @@ def _check_set(asked: str, what: str, option: str, online: str) -> None:
         return
     _require(bool(_RANGES.fullmatch(asked)), f"Invalid value {asked} for cpuset {option}")
     try:
-        with open(online, encoding="ascii") as file:
+        with open(online, encoding="utf-8") as file:
             available = file.read().strip()
     except OSError:
         available = "0"

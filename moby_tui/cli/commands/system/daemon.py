@@ -93,7 +93,8 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
     import asyncio
 
     from moby_tui.api.server.serve import serve
-    from moby_tui.engine.engine import Engine, check_caller, socket_group
+    from moby_tui.engine.engine import Engine
+    from moby_tui.engine.system import check_caller, socket_group
 
     gid = socket_group(options.group)
     assert isinstance(client, Engine)

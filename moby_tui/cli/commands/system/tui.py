@@ -21,10 +21,7 @@ def tui() -> None:
         raise InvalidArgument(
             "the dashboard needs a terminal on standard input and output; in scripts use moby ps, stats and events"
         )
-    from pathlib import Path
-
     from moby_tui.screens.app import run
 
     collect_as_usual()
-    given = session.current()
-    run(given.host, Path(given.data_root) if given.data_root else None, Path(given.exec_root) if given.exec_root else None)
+    run(session.connect)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 
 from moby_tui.engine.kernel.cgroup import files
@@ -67,4 +66,9 @@ def _has_weights(layout: Layout) -> bool:
 
 
 def _has_bfq() -> bool:
-    return any("bfq" in files.read(path) for path in glob.glob("/sys/block/*/queue/scheduler"))
+    try:
+        disks = os.listdir("/sys/block")
+    except FileNotFoundError:
+        return False
+    schedulers = [f"/sys/block/{disk}/queue/scheduler" for disk in disks]
+    return any("bfq" in files.read(path) for path in schedulers if os.path.exists(path))

@@ -12,7 +12,7 @@ UNLIMITED_V1 = 1 << 62
 
 def read(path: str) -> str:
     """The whole text of a control file."""
-    with open(path, encoding="ascii", errors="replace") as file:
+    with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
 
 

@@ -116,5 +116,5 @@ def _visible(mountpoint: str, device: str) -> bool:
 
 
 def _with_controllers(tree: Hierarchy) -> Hierarchy:
-    with open(f"{tree.mountpoint}/cgroup.controllers", encoding="ascii") as file:
+    with open(f"{tree.mountpoint}/cgroup.controllers", encoding="utf-8") as file:
         return Hierarchy(2, tree.mountpoint, tuple(file.read().split()))

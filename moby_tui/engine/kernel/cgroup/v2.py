@@ -130,7 +130,7 @@ class UnifiedCgroup(Cgroup):
     def _switch_freezer(self, *, frozen: bool) -> None:
         files.write(f"{self._folder}/cgroup.freeze", int(frozen))
         deadline = time.monotonic() + _FREEZE_SECONDS
-        with open(f"{self._folder}/cgroup.events", encoding="ascii") as events:
+        with open(f"{self._folder}/cgroup.events", encoding="utf-8") as events:
             waiter = select.poll()
             waiter.register(events, select.POLLPRI)
             while f"frozen {int(frozen)}" not in events.read():

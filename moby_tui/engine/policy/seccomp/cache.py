@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from moby_tui.engine.policy.seccomp import library, program
+from moby_tui.engine.policy.seccomp import library
 from moby_tui.engine.store.paths import Paths
 
 
@@ -19,10 +19,12 @@ def cached_program(paths: Paths, seccomp: dict[str, Any]) -> Path:
     name: a file cut short by a crash would be a container without a filter.
     """
     rules = json.dumps(seccomp, sort_keys=True)
-    key = f"{rules}\n{os.uname().machine} {library.version()} {program.REVISION}"
+    key = f"{rules}\n{os.uname().machine} {library.version()} {library.REVISION}"
     folder = paths.cache / "seccomp"
     path = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.bpf"
     if not path.exists():
+        from moby_tui.engine.policy.seccomp import program
+
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(path, program.compile_loadable(seccomp))
     return path

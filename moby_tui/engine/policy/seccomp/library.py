@@ -10,6 +10,9 @@ from types import ModuleType
 
 from moby_tui.errors import MobyError
 
+#: Part of the caches' keys: changed with what ``program`` makes.
+REVISION = 3
+
 _NAME = "libseccomp.so.2"
 
 

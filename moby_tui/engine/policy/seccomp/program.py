@@ -11,9 +11,6 @@ from typing import Any
 from moby_tui.engine.policy.seccomp import library
 from moby_tui.errors import InvalidArgument
 
-#: Part of the cache's key: changed with what this module makes.
-REVISION = 3
-
 _X32_BIT = 0x40000000
 _OPTIMIZE_BINARY_TREE = 2
 _MAX_INSTRUCTIONS = 4096

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, hello
+from moby_tui.engine.resources.images import describe
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
@@ -174,6 +174,8 @@ class ImageManager:
         if wanted.path == "library/scratch":
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
         report = Report()
+        from moby_tui.engine.resources.images import hello
+
         if hello.is_hello(wanted):
             work = self._transfers.make_hello(report)
         else:

@@ -90,7 +90,7 @@ def _block_io(entries: list[tuple[int, int, str, int]] | None) -> list[BlkioEntr
 
 def host_cpu_time() -> int:
     """What all CPUs of the machine have spent since boot, idle or not, in nanoseconds."""
-    with open("/proc/stat", encoding="ascii") as file:
+    with open("/proc/stat", encoding="utf-8") as file:
         fields = file.readline().split()[1 : 1 + _CPU_FIELDS]
     return sum(map(int, fields)) * _TICK_NANOSECONDS
 
@@ -104,7 +104,7 @@ def networks(pid: int) -> dict[str, NetworkStats] | None:
     """The counters of the interfaces a process sees, without loopback; None where it has none, or the host's."""
     if os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino:
         return None
-    with open(f"/proc/{pid}/net/dev", encoding="ascii", errors="replace") as file:
+    with open(f"/proc/{pid}/net/dev", encoding="utf-8", errors="replace") as file:
         return parse_network(file.read())
 
 
