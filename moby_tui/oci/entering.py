@@ -20,6 +20,7 @@ from moby_tui.oci.arguments import Options
 from moby_tui.oci.creation import give_streams, host_user, write_pid
 from moby_tui.oci.listening import Listener
 from moby_tui.oci.store import Container, Store
+from moby_tui.oci.waiting import wait
 
 Spec = dict[str, Any]
 _REFUSALS = {"stopped": "cannot exec a container that has stopped", "paused": "cannot exec in a paused container"}
@@ -51,8 +52,6 @@ def execute(store: Store, options: Options) -> int:
         write_pid(options.get("pid-file"), pid)
     if "detach" in options:
         return 0
-    from moby_tui.oci.starting import wait
-
     return wait(pid, -1 if options.get("console-socket") else master)
 
 

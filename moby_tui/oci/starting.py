@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
 import sys
 
 from moby_tui.engine.runtime.birth import hooks
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
 from moby_tui.errors import MobyError
 from moby_tui.oci import entering, log, protection, removal
-from moby_tui.oci.console import Relay
 from moby_tui.oci.creation import Asked, create
 from moby_tui.oci.store import Container, Store
+from moby_tui.oci.waiting import wait
 
 _REFUSALS = {
     "creating": "cannot start a container that is still being created",
@@ -21,8 +19,6 @@ _REFUSALS = {
     "paused": "cannot start an already running container",
     "stopped": "cannot start a container that has stopped",
 }
-#: What a terminal or a shell sends to us and means for the container.
-_FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
 
 
 def start(store: Store, ident: str) -> None:
@@ -82,25 +78,3 @@ def run(store: Store, ident: str, asked: Asked, *, detach: bool, keep: bool) -> 
     if not keep:
         removal.delete(store, ident, force=True)
     return code
-
-
-def wait(pid: int, master: int) -> int:
-    """Stands for the process until it has ended: passes signals on, and its terminal. Returns the exit code as a shell gives it."""
-    pidfd = os.pidfd_open(pid)
-    relay = Relay(master) if master >= 0 else None
-
-    def forward(number: int, frame: object) -> None:
-        if number == signal.SIGWINCH and relay is not None:
-            relay.resize()
-        else:
-            signal.pidfd_send_signal(pidfd, number)
-
-    for number in _FORWARDED:
-        signal.signal(number, forward)
-    if relay is not None:
-        with relay:
-            relay.until_end()
-    select.select([pidfd], [], [])
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(pidfd)
-    return 128 - code if code < 0 else code

@@ -5,14 +5,13 @@ https://pkg.go.dev/fmt
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from moby_tui.templates.errors import TemplateError
+from moby_tui.templates.floats import float_text
 from moby_tui.templates.quoting import go_quote
 from moby_tui.templates.values import MISSING, Map, Missing, NilPointer, Slice, Struct, Time, type_name
 
@@ -65,39 +64,6 @@ def sprintln(values: Sequence[Any]) -> str:
 
 def _known(value: Any) -> Any:
     return None if value is MISSING else value
-
-
-def float_text(value: float, limit: int = 6) -> str:
-    """The shortest text that reads back as the same number; from 1e6 on, and below 1e-4, with an exponent."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    shortest = _shortest(value)
-    scale = int(shortest.partition("e")[2])
-    if scale < -4 or scale >= limit:
-        return shortest
-    digits = len(shortest.partition("e")[0].replace("-", "").replace(".", ""))
-    return f"{value:.{max(digits - 1 - scale, 0)}f}"
-
-
-def _shortest(value: float) -> str:
-    """With an exponent, in the digits that are needed."""
-    for digits in range(17):
-        text = f"{value:.{digits}e}"
-        if float(text) == value:
-            return text
-    return f"{value:.17e}"
-
-
-def json_float(value: float) -> str:
-    """As Go's JSON encoder writes a number."""
-    if value and not 1e-6 <= abs(value) < 1e21:
-        mantissa, _, exponent = _shortest(value).partition("e")
-        sign, digits = exponent[0], exponent[1:].lstrip("0")
-        return f"{mantissa}e{sign}{digits}"
-    text = float_text(value, limit=21)
-    return text if "e" not in text else format(Decimal(text), "f")
 
 
 # printf

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from moby_tui.templates.floats import json_float
+
 
 class Missing:
     """Go's invalid value: what a map gives for a key that it lacks."""
@@ -132,8 +134,6 @@ def to_json(value: Any) -> str:
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, float):
-        from moby_tui.templates.printing import json_float
-
         return json_float(value)
     if isinstance(value, str):
         return _text(value)

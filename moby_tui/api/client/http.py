@@ -18,22 +18,12 @@ from moby_tui.api.client import lenient
 from moby_tui.api.client.address import Address
 from moby_tui.api.client.builds import RemoteBuilder
 from moby_tui.api.client.containers import RemoteContainers
+from moby_tui.api.client.failure import error_of
 from moby_tui.api.client.images import RemoteImages
 from moby_tui.api.client.objects import RemoteEvents, RemoteNetworks, RemoteSystem, RemoteVolumes
 from moby_tui.api.client.registries import RemoteRegistry
 from moby_tui.api.client.transport import Body, Exchange
-from moby_tui.errors import (
-    Conflict,
-    Forbidden,
-    InvalidArgument,
-    MobyError,
-    NotFound,
-    NotImplementedYet,
-    NotModified,
-    StorageFull,
-    Unauthorized,
-    Unavailable,
-)
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
 from moby_tui.version import API_VERSION, MIN_API_VERSION
 
@@ -43,19 +33,6 @@ T = TypeVar("T")
 MAX_ANSWER = 256 * 1024 * 1024
 MAX_LINE = 16 * 1024 * 1024
 _MAX_ERROR = 64 * 1024
-
-_KINDS: dict[int, type[MobyError]] = {
-    kind.status: kind
-    for kind in (InvalidArgument, Unauthorized, Forbidden, NotFound, Conflict, NotModified, Unavailable, StorageFull)
-}
-_NOT_YET = " is not implemented yet"
-
-
-def error_of(status: int, message: str) -> MobyError:
-    """The error that an answer's status stands for, with the far engine's own words."""
-    if status == NotImplementedYet.status and message.endswith(_NOT_YET):
-        return NotImplementedYet(message.removesuffix(_NOT_YET))
-    return _KINDS.get(status, MobyError)(message)
 
 
 def parse_version(text: str) -> tuple[int, int]:

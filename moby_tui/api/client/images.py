@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from moby_tui.api.client.failure import error_of
 from moby_tui.api.client.ours import ours
 from moby_tui.api.client.transport import Body
 from moby_tui.errors import InvalidArgument, MobyError
@@ -54,8 +55,6 @@ async def progress(
     headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Progress]:
     """A failure told in the stream is raised."""
-    from moby_tui.api.client.http import error_of
-
     exchange = await session.open("POST", path, query, body=body, headers=headers)
     async with aclosing(session.lines(exchange, Progress)) as steps:
         async for step in steps:

@@ -112,7 +112,9 @@ def _open_tree(mount: spec.Json, stack: ExitStack) -> int:
     options = MountOptions(mount["options"])
     try:
         if "subpath" in mount or "layers" in mount:
-            tree, _ = own_source.open_own(mount, options, -1, ([], []))
+            tree, _ = own_source.open_own(
+                mount, options, -1, ([], []), lambda part: open_bind_source("", options, -1, directory=part)
+            )
         else:
             tree, _ = open_bind_source(mount["source"], options)
         stack.callback(os.close, tree)

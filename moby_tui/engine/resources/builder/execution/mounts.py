@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import overlay, trees
@@ -23,9 +24,11 @@ from moby_tui.engine.kernel.network.netns import on_own_thread
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder.dockerfile.parser import Document, nearest
 from moby_tui.engine.resources.builder.execution import agents, copying
-from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, NotFound
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.builder.graph.workshop import Workshop
 
 #: Where BuildKit puts the scripts of here-documents.
 SCRIPTS = "/dev/pipes"

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from moby_tui.engine.archive import tar
 from moby_tui.engine.archive.compression import decompress
@@ -24,12 +24,14 @@ from moby_tui.engine.resources.builder.dockerfile import arguments, modes
 from moby_tui.engine.resources.builder.dockerfile.parser import Instruction
 from moby_tui.engine.resources.builder.execution import agents, copying
 from moby_tui.engine.resources.builder.execution.brought import Brought
-from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.patterns import Ignore
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.builder.graph.workshop import Workshop
 
 _CHUNK = 1 << 20
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")

@@ -24,7 +24,7 @@ def open_log(path: str, settings: LogSettings, loop: Loop, room: Callable[[], No
     if settings.apart:
         from moby_tui.engine.runtime.monitor.logs.process import Apart
 
-        return Apart(loop, path, settings, room)
+        return Apart(loop, lambda: ContainerLog(open_sink(path, settings)), settings, room)
     return ContainerLog(open_sink(path, settings))
 
 

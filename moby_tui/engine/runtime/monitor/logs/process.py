@@ -27,14 +27,16 @@ _CLOSE_SECONDS = 10.0
 class Apart(ContainerLog):
     """The monitor's side."""
 
-    def __init__(self, loop: Loop, path: str, settings: LogSettings, room: Callable[[], None]) -> None:
-        """Forks the driver's process. Raises ``OSError``, also where the driver itself cannot begin."""
+    def __init__(
+        self, loop: Loop, open_driver: Callable[[], ContainerLog], settings: LogSettings, room: Callable[[], None]
+    ) -> None:
+        """Forks the driver's process, which calls ``open_driver``. Raises ``OSError``, also where the driver itself cannot begin."""
         self._loop = loop
         self._room = room
         self._bound = settings.buffer
         self._queue = bytearray()
         self.dropped = 0
-        self._pid, self._pipe = _fork(path, settings)
+        self._pid, self._pipe = _fork(open_driver)
         os.set_blocking(self._pipe, False)
 
     @property
@@ -86,14 +88,14 @@ class Apart(ContainerLog):
         self._queue.clear()
 
 
-def _fork(path: str, settings: LogSettings) -> tuple[int, int]:
+def _fork(open_driver: Callable[[], ContainerLog]) -> tuple[int, int]:
     """The driver's process, once it is ready, and our end of its pipe."""
     source, ours = os.pipe2(os.O_CLOEXEC)
     report, child_report = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
         try:
-            _serve(source, child_report, path, settings)
+            _serve(source, child_report, open_driver)
         finally:
             os._exit(1)
     os.close(source)
@@ -107,16 +109,14 @@ def _fork(path: str, settings: LogSettings) -> tuple[int, int]:
     return pid, ours
 
 
-def _serve(source: int, report: int, path: str, settings: LogSettings) -> None:
+def _serve(source: int, report: int, open_driver: Callable[[], ContainerLog]) -> None:
     """The process: reads until the monitor closes its end, however it ended."""
     # nothing of the monitor's may live on here: locks, the root, the ends of the container's pipes
     os.dup2(source, 0)
     os.dup2(report, 1)
     os.closerange(3, 65536)
-    from moby_tui.engine.runtime.monitor.logs.destination import open_sink
-
     try:
-        log = ContainerLog(open_sink(path, settings))
+        log = open_driver()
     except OSError as error:
         os.write(1, (error.strerror or str(error)).encode())
         os._exit(1)

@@ -9,19 +9,27 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 
 from moby_tui.engine.kernel import ids
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2
-from moby_tui.engine.runtime.plan.filesystem.source import open_bind_source
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 
 Maps = tuple[ids.IdMap, ids.IdMap]
 _CLONE = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC
 
 
-def open_own(mount: dict[str, object], options: MountOptions, user_namespace: int, maps: Maps) -> tuple[int, bool]:
-    """The tree, and whether it is a directory. Raises ``OSError`` where the subpath is not there, or leads out of what it is in."""
+def open_own(
+    mount: dict[str, object],
+    options: MountOptions,
+    user_namespace: int,
+    maps: Maps,
+    open_folder: Callable[[int], tuple[int, bool]],
+) -> tuple[int, bool]:
+    """The tree, and whether it is a directory. Raises ``OSError`` where the subpath is not there, or leads out of what it is in.
+
+    ``open_folder`` makes the tree of the part of a volume that a descriptor is open for (``source.open_bind_source``)."""
     subpath = str(mount.get("subpath") or "")
     layers = mount.get("layers")
     if isinstance(layers, list):
@@ -35,7 +43,7 @@ def open_own(mount: dict[str, object], options: MountOptions, user_namespace: in
     finally:
         os.close(volume)
     try:
-        return open_bind_source("", options, user_namespace, directory=found)
+        return open_folder(found)
     finally:
         os.close(found)
 

@@ -48,10 +48,22 @@ def open_own_sources(spec: Spec, trees: dict[str, int], user_namespace: int) -> 
     """Puts what only this engine can mount into ``trees`` (see ``own_source``). Raises ``OSError``."""
     for mount in entries(spec, "mounts"):
         if ("subpath" in mount or "layers" in mount) and mount["destination"] not in trees:
-            from moby_tui.engine.runtime.plan.filesystem import own_source
+            trees[str(mount["destination"])] = _open_own(spec, mount, user_namespace)
 
-            tree, _ = own_source.open_own(mount, mount_options(mount), user_namespace, joining.id_maps(spec))
-            trees[str(mount["destination"])] = tree
+
+def _open_own(spec: Spec, mount: Spec, user_namespace: int) -> int:
+    # few containers have any
+    from moby_tui.engine.runtime.plan.filesystem import own_source
+
+    options = mount_options(mount)
+    tree, _ = own_source.open_own(
+        mount,
+        options,
+        user_namespace,
+        joining.id_maps(spec),
+        lambda part: open_bind_source("", options, user_namespace, directory=part),
+    )
+    return tree
 
 
 def open_bind_source(
