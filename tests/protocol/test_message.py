@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import JSON, REQUESTS
 
 from moby_tui.engine.protocol import control
 from moby_tui.engine.protocol.message import ForeignVersion, MalformedMessage, Message
@@ -75,31 +76,7 @@ def test_text_that_is_no_json_is_refused(data: bytes) -> None:
         Outer.decode(data)
 
 
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
-    max_leaves=12,
-)
-_KEYS = (
-    "op",
-    "id",
-    "process",
-    "args",
-    "size",
-    "keys",
-    "stdin",
-    "signal",
-    "stop",
-    "height",
-    "width",
-    "resources",
-    "policy",
-    "version",
-)
-_requests = st.dictionaries(st.sampled_from(_KEYS), _json | st.sampled_from([*control._REQUESTS]), max_size=8)
-
-
-@given(_requests | _json)
+@given(REQUESTS | JSON)
 def test_a_request_is_read_or_refused(values: object) -> None:
     try:
         request = control.read_request(json.dumps(values).encode())

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.builder.execution import difference
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.image import BuiltImage, stored
@@ -92,12 +93,12 @@ async def _held_still(parts: Parts, record: ContainerRecord, *, pause: bool) -> 
     if not pause or parts.state(record).status != "running":
         yield
         return
-    await parts.request(record, op="freeze")
+    await parts.request(record, control.Freeze())
     parts.event("pause", record)
     try:
         yield
     finally:
-        await parts.request(record, op="thaw")
+        await parts.request(record, control.Thaw())
         parts.event("unpause", record)
 
 

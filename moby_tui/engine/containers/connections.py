@@ -15,6 +15,8 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start.start import NetworkState, read_network, write_network
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
+from moby_tui.engine.protocol import control
+from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.runtime.client import monitor as monitor_client
@@ -112,8 +114,9 @@ async def _connect_running(
     holding = made.holding
     try:
         patience = parts.patience(record)
-        values = {"op": "adopt", "name": holding.name, "teardown": holding.teardown, "count": len(holding.descriptors)}
-        await monitor_client.hand_over(files_of.socket, patience, holding.descriptors, **values)
+        steps = [TeardownStep.read(step) for step in holding.teardown]
+        request = control.Adopt(name=holding.name, teardown=steps, count=len(holding.descriptors))
+        await monitor_client.hand_over(files_of.socket, patience, holding.descriptors, request)
     except BaseException:
         holding.release()
         raise
@@ -135,8 +138,8 @@ async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) ->
     servers = files.forwarders(host.dns or [])
     sockets = await parts.networks.serve_names(namespace)
     try:
-        asked = {"op": "names", "names": parts.networks.name_service(record.id, servers)}
-        await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), sockets, **asked)
+        request = control.ServeNames(names=parts.networks.name_service(record.id, servers))
+        await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), sockets, request)
     finally:
         for descriptor in sockets:
             os.close(descriptor)
@@ -159,7 +162,7 @@ async def _disconnect_running(
     parts: Parts, record: ContainerRecord, network: Network, given: NetworkState, *, force: bool
 ) -> None:
     try:
-        await parts.request(record, op="release", name=network.id[:12])
+        await parts.request(record, control.Release(name=network.id[:12]))
     except Conflict:
         # the monitor does not hold it, or is not there: what nobody holds is undone here
         await parts.networks.reconcile()

@@ -10,6 +10,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.events.bus import Subscription
 from moby_tui.engine.kernel import fault
+from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.client import attachment, monitor_process
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
@@ -145,9 +146,9 @@ async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: i
         return
     if state.status == "paused" and signal == signals.SIGKILL:
         # a frozen process of cgroup v1 does not die before it is thawed
-        await parts.request(record, op="thaw")
+        await parts.request(record, control.Thaw())
     fault.point("kill.asked")
-    await parts.request(record, op="signal", signal=signal, stop=purpose)
+    await parts.request(record, control.Signal(signal=signal, stop=purpose))
     fault.point("kill.sent")
     if state.status == "restarting":
         return

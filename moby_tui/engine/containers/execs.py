@@ -14,6 +14,7 @@ import msgspec
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import capabilities, security
+from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.configuration import spec, user
@@ -86,22 +87,22 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
     record = parts.get(execution.container)
     _check_running(parts, record)
     config = execution.config
-    values: dict[str, object] = {
-        "id": ident,
-        "process": _process(parts, record, config),
-        "tty": config.tty,
-        "raw": options.tty,
-        "stdin": config.attach_stdin,
-        "stdout": config.attach_stdout,
-        "stderr": config.attach_stderr,
-        "size": options.console_size or config.console_size,
-        "keys": attachment.parse_detach_keys(config.detach_keys),
-        "detach": options.detach,
-    }
+    request = control.Execute(
+        id=ident,
+        process=_process(parts, record, config),
+        tty=config.tty,
+        raw=options.tty,
+        stdin=config.attach_stdin,
+        stdout=config.attach_stdout,
+        stderr=config.attach_stderr,
+        size=options.console_size or config.console_size,
+        keys=attachment.parse_detach_keys(config.detach_keys),
+        detach=options.detach,
+    )
     parts.event(f"exec_start: {' '.join(config.cmd or [])}", record, execID=ident)
     fault.point("exec.start told")
     try:
-        stream = await monitor_client.execute(parts.files(record).socket, values, parts.patience(record), tty=options.tty)
+        stream = await monitor_client.execute(parts.files(record).socket, request, parts.patience(record), tty=options.tty)
     except MobyError as error:
         _note_failure(path, error)
         raise
@@ -178,7 +179,7 @@ async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
     if state is None or not state["running"]:
         return
     try:
-        await parts.request(parts.get(execution.container), op="resize", exec=ident, height=height, width=width)
+        await parts.request(parts.get(execution.container), control.Resize(exec=ident, height=height, width=width))
     except MobyError:
         if (_read_state(path) or {}).get("running"):
             raise

@@ -14,6 +14,7 @@ import msgspec
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.policy.user_namespaces import Remap
+from moby_tui.engine.protocol.control import Request
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.snapshots import mount_points
 from moby_tui.engine.resources.networks.manager import NetworkManager
@@ -197,10 +198,10 @@ class Parts(msgspec.Struct, frozen=True):
         ours = record.host_config.runtime in OURS
         return monitor_client.ANSWER_SECONDS if ours else monitor_client.RUNTIME_SECONDS
 
-    async def request(self, record: ContainerRecord, **values: object) -> None:
+    async def request(self, record: ContainerRecord, message: Request) -> None:
         """Asks the container's monitor for something. Raises ``Conflict`` where there is none, ``Unavailable`` where it does not answer."""
         try:
-            await monitor_client.request(self.files(record).socket, self.patience(record), **values)
+            await monitor_client.request(self.files(record).socket, self.patience(record), message)
         except Conflict:
             if self.is_cut_off(record, self.state(record)):
                 raise self.cut_off(record) from None

@@ -20,6 +20,7 @@ from moby_tui.engine.containers.start import start as starting
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.trees import Meter
+from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.images.describe import timestamp
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client import monitor as monitor_client
@@ -120,12 +121,12 @@ class ContainerService(Runs):
         await ending.kill(self._parts, self._parts.get(ref), ending.parse_signal(signal or "KILL"))
 
     async def pause(self, ref: str) -> None:
-        await self._freeze(ref, "freeze", "pause", unwanted="paused")
+        await self._freeze(ref, control.Freeze(), "pause", unwanted="paused")
 
     async def unpause(self, ref: str) -> None:
-        await self._freeze(ref, "thaw", "unpause", unwanted="running")
+        await self._freeze(ref, control.Thaw(), "unpause", unwanted="running")
 
-    async def _freeze(self, ref: str, operation: str, action: str, *, unwanted: str) -> None:
+    async def _freeze(self, ref: str, operation: control.Request, action: str, *, unwanted: str) -> None:
         record = self._parts.get(ref)
         state = view.current_state(self._parts, record)
         if not state.alive:
@@ -133,7 +134,7 @@ class ContainerService(Runs):
         view.check_settled(record, state)
         if state.status == unwanted:
             raise Conflict(f"container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
-        await self._parts.request(record, op=operation)
+        await self._parts.request(record, operation)
         self._parts.event(action, record)
 
     async def rename(self, ref: str, name: str) -> None:
@@ -152,7 +153,7 @@ class ContainerService(Runs):
             connections.rename(self._parts, renamed)
             # one that ends just now, or does not answer, is renamed all the same
             with suppress(MobyError):
-                await self._parts.request(renamed, op="rename", name=name)
+                await self._parts.request(renamed, control.Rename(name=name))
         self._parts.event("rename", renamed, oldName=f"/{former}")
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
@@ -252,7 +253,7 @@ class ContainerService(Runs):
 
     async def resize(self, ref: str, *, height: int, width: int) -> None:
         record = self._parts.get(ref)
-        await self._parts.request(record, op="resize", height=height, width=width)
+        await self._parts.request(record, control.Resize(height=height, width=width))
         self._parts.event("resize", record, height=str(height), width=str(width))
 
     async def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]:

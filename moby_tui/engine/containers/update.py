@@ -8,6 +8,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.policy import lifecycle, limits
+from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.configuration import resources
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, Unavailable
@@ -101,7 +102,7 @@ async def _apply(parts: Parts, record: ContainerRecord, changed: list[str]) -> N
     if not sections:
         return
     try:
-        await parts.request(record, op="update", resources=sections)
+        await parts.request(record, control.Update(resources=sections))
     except Conflict:
         # it has ended meanwhile: what is recorded holds for its next start
         return

@@ -5,10 +5,18 @@ One line of JSON asks, one line answers; behind the answer to ``attach`` and ``e
 
 from __future__ import annotations
 
-from moby_tui.engine.protocol.message import Json, MalformedMessage, Message, decode_json
+from moby_tui.engine.protocol.message import Json, MalformedMessage, Message, decode_json, describe_type
+from moby_tui.engine.protocol.network import NameService, TeardownStep
 
 _OPERATION = "op"
 _BYTE = range(256)
+#: 0 only asks whether the process is there (kill(2)); the last one is SIGRTMAX.
+_SIGNALS = range(65)
+#: What a terminal's rows and columns may be (ioctl_tty(2), struct winsize).
+_CELLS = range(1 << 16)
+#: What a user or group id may be; the last one means none (credentials(7)).
+_IDS = range((1 << 32) - 1)
+_MOST_DESCRIPTORS = 250
 
 
 class Request(Message):
@@ -43,13 +51,14 @@ class Attach(StreamRequest):
 
 class Execute(StreamRequest):
     """Starts one more process. ``id`` names its record, ``process`` is that of the OCI configuration, ``size`` is its terminal's, in rows
-    and columns."""
+    and columns. ``raw``: the stream has no frames; where nothing is said, that is so with a terminal alone."""
 
     OPERATION = "exec"
 
     id: str
     process: Json
     tty: bool = False
+    raw: bool | None = None
     detach: bool = False
     size: list[int] | None = None
 
@@ -57,13 +66,13 @@ class Execute(StreamRequest):
         super().check(where)
         if not self.id or "/" in self.id or "\0" in self.id:
             raise MalformedMessage(f"{where}: id: expected a name without a slash")
-        if self.size is not None and len(self.size) != 2:
+        if self.size is not None and (len(self.size) != 2 or any(cells not in _CELLS for cells in self.size)):
             raise MalformedMessage(f"{where}: size: expected rows and columns")
-        arguments = self.process.get("args")
-        if not isinstance(arguments, list) or not arguments:
+        if not self.process.get("args"):
             raise MalformedMessage(f"{where}: process: args is missing")
-        if not isinstance(self.process.get("user"), dict):
-            raise MalformedMessage(f"{where}: process: user is missing")
+        for name in ("args", "env"):
+            _check_strings(self.process.get(name, []), f"{where}: process: {name}")
+        _check_user(self.process.get("user"), f"{where}: process: user")
 
 
 class Resize(Request):
@@ -75,16 +84,26 @@ class Resize(Request):
     width: int
     exec: str | None = None
 
+    def check(self, where: str) -> None:
+        if self.height not in _CELLS or self.width not in _CELLS:
+            raise MalformedMessage(f"{where}: expected a height and a width from 0 to {_CELLS[-1]}")
+
 
 class Signal(Request):
     """A signal for the first process. ``stop`` says what it is for: ``hand`` or ``shutdown`` end the container for good, the first for
-    whoever boots too."""
+    whoever boots too; None and ``""`` do not."""
 
     OPERATION = "signal"
     WHILE_RESTARTING = True
 
     signal: int
     stop: str | None = None
+
+    def check(self, where: str) -> None:
+        if self.signal not in _SIGNALS:
+            raise MalformedMessage(f"{where}: there is no signal {self.signal}")
+        if self.stop not in (None, "", "hand", "shutdown"):
+            raise MalformedMessage(f"{where}: stop: expected hand or shutdown")
 
 
 class Freeze(Request):
@@ -100,14 +119,13 @@ class Thaw(Request):
 
 
 class ChangePolicy(Request):
-    """Another restart policy; ``root`` is the recipe of the root mount for the restarts to come."""
+    """Another restart policy. The restarts so far still count."""
 
     OPERATION = "policy"
     WHILE_RESTARTING = True
 
     policy: str
     maximum: int = 0
-    root: object = None
 
 
 class Update(Request):
@@ -118,9 +136,52 @@ class Update(Request):
     resources: Json
 
 
-_REQUESTS: dict[str, type[Request]] = {
-    request.OPERATION: request for request in (Attach, Execute, Resize, Signal, Freeze, Thaw, ChangePolicy, Update)
-}
+class Rename(Request):
+    """Another name of the container, which its events carry from then on."""
+
+    OPERATION = "rename"
+    WHILE_RESTARTING = True
+
+    name: str
+
+
+class Adopt(Request):
+    """Takes over what was made of the container's network. The monitor grants it; then its ``count`` descriptors follow, and one more
+    answer."""
+
+    OPERATION = "adopt"
+    WHILE_RESTARTING = True
+
+    name: str
+    teardown: list[TeardownStep]
+    count: int
+
+    def check(self, where: str) -> None:
+        if not 0 < self.count <= _MOST_DESCRIPTORS:
+            raise MalformedMessage(f"{where}: count: expected 1 to {_MOST_DESCRIPTORS}")
+
+
+class Release(Request):
+    """Undoes what the monitor holds of the container's network under this name."""
+
+    OPERATION = "release"
+    WHILE_RESTARTING = True
+
+    name: str
+
+
+class ServeNames(Request):
+    """Has the container's questions for names answered from now on. The monitor grants it; then two sockets follow, and one more answer."""
+
+    OPERATION = "names"
+    WHILE_RESTARTING = True
+    SOCKETS = 2
+
+    names: NameService
+
+
+_ALL = (Attach, Execute, Resize, Signal, Freeze, Thaw, ChangePolicy, Update, Rename, Adopt, Release, ServeNames)
+_REQUESTS: dict[str, type[Request]] = {request.OPERATION: request for request in _ALL}
 
 
 def read_request(data: bytes) -> Request:
@@ -135,6 +196,20 @@ def read_request(data: bytes) -> Request:
     return request.read(values, f"request {name}")
 
 
+def _check_strings(value: object, where: str) -> None:
+    if not isinstance(value, list) or any(type(item) is not str for item in value):
+        raise MalformedMessage(f"{where}: expected a list of strings, got {describe_type(value)}")
+
+
+def _check_user(user: object, where: str) -> None:
+    if not isinstance(user, dict):
+        raise MalformedMessage(f"{where}: expected an object, got {describe_type(user)}")
+    groups = user.get("additionalGids", [])
+    ids = [user.get("uid"), user.get("gid"), *(groups if isinstance(groups, list) else [None])]
+    if any(type(number) is not int or number not in _IDS for number in ids):
+        raise MalformedMessage(f"{where}: expected uid, gid and additionalGids as numbers")
+
+
 class Answer(Message):
     """What a monitor, or a launcher, answers: granted, with the ``pid`` of a process that was started; or refused, with the kind of the
     ``error`` (``not_found``, ``not_invocable``, ``conflict``, ``failed``) and a ``message`` for people."""
@@ -143,6 +218,10 @@ class Answer(Message):
     pid: int | None = None
     error: str | None = None
     message: str | None = None
+
+    def check(self, where: str) -> None:
+        if self.error is not None and self.message is None:
+            raise MalformedMessage(f"{where}: message is missing")
 
     @classmethod
     def refusing(cls, kind: str, message: str) -> Answer:

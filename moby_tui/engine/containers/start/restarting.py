@@ -10,6 +10,7 @@ import asyncio
 import logging
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.protocol.control import ChangePolicy
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.store.containers import ContainerRecord
@@ -54,7 +55,7 @@ async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPo
     parts.store.update(record)
     state = parts.state(record)
     if state.alive and not parts.is_orphan(record, state):
-        await parts.request(record, op="policy", **_told(policy))
+        await parts.request(record, ChangePolicy(policy=policy.name or "no", maximum=policy.maximum_retry_count))
 
 
 def is_due(record: ContainerRecord, state: State, *, at_boot: bool) -> bool:

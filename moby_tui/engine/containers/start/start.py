@@ -216,7 +216,7 @@ async def _launch(
     order.root = restarting.root(parts, record)
     order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
     if sandbox.name_sockets:
-        order.names = parts.networks.name_service(record.id, sandbox.servers)
+        order.names = parts.networks.name_service(record.id, sandbox.servers).values()
     kept = [*sandbox.keep_fds, *sandbox.name_sockets, *isolation.kept, *isolation.volumes.values()]
     descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]
     await parts.launcher.start(order, files.run / "order.json", descriptors)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from moby_tui.engine.protocol.network import NameService
 from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
@@ -256,14 +257,14 @@ class NetworkManager:
             zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
         return names
 
-    def name_service(self, container_id: str, servers: Sequence[str]) -> dict[str, object]:
+    def name_service(self, container_id: str, servers: Sequence[str]) -> NameService:
         """What a monitor has to know to have the container's questions answered."""
         from moby_tui.engine.resources.networks.names import program as name_server
 
         frozen = getattr(sys, "frozen", False)
         program = [sys.executable, name_server.COMMAND] if frozen else [sys.executable, "-P", "-m", name_server.MODULE]
         folder = str(self._folders.zones)
-        return {"container": container_id, "servers": [*servers], "forwards": bool(servers), "folder": folder, "program": program}
+        return NameService(container=container_id, servers=[*servers], forwards=bool(servers), folder=folder, program=program)
 
     async def serve_names(self, namespace: int) -> builtins.list[int]:
         """Sockets of the name service in a running container's namespace."""

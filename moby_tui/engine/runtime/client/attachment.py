@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel import unix_socket
+from moby_tui.engine.protocol.control import Attach
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import AttachOptions
 from moby_tui.schema.stream import Stream
@@ -24,7 +24,7 @@ async def attach_before_start(folder: Path, options: AttachOptions, *, tty: bool
     """Joins a container that does not run yet: a socket that its monitor will connect to before it lets the process run."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / os.urandom(16).hex()
-    request_line = json.dumps(attach_request(options)).encode() + b"\n"
+    request_line = attach_request(options).encode_line()
     accepted: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.get_running_loop().create_future()
 
     async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -184,15 +184,10 @@ class _PendingConnection:
             self._accepted.cancel()
 
 
-def attach_request(options: AttachOptions) -> dict[str, object]:
+def attach_request(options: AttachOptions) -> Attach:
     """What a monitor is asked."""
-    return {
-        "op": "attach",
-        "stdin": options.stdin,
-        "stdout": options.stdout,
-        "stderr": options.stderr,
-        "keys": parse_detach_keys(options.detach_keys),
-    }
+    keys = parse_detach_keys(options.detach_keys)
+    return Attach(stdin=options.stdin, stdout=options.stdout, stderr=options.stderr, keys=keys)
 
 
 def parse_detach_keys(text: str) -> list[int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap
-from moby_tui.engine.runtime.client.monitor import checked
+from moby_tui.engine.runtime.client.monitor import read_answer
 from moby_tui.engine.runtime.launcher import launcher
 from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.errors import MobyError, Unavailable
@@ -182,7 +182,7 @@ async def _answer(connection: socket.socket, monitor: int, name: str) -> int:
             raise MonitorKilled(f"the monitor of container {name} died while starting it; see its monitor.err")
         data += piece
     # a container that has ended already may have been told of behind the answer
-    return int(checked(json.loads(data.partition(b"\n")[0])).get("pid", 0))
+    return read_answer(data.partition(b"\n")[0]).pid or 0
 
 
 async def _receive(connection: socket.socket, monitor: int) -> bytes:

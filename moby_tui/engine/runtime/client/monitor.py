@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from pathlib import Path
-from typing import Any
 
 from moby_tui.engine.kernel import unix_socket
+from moby_tui.engine.protocol.control import Answer, Request, StreamRequest
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.client.attachment import STREAM_LIMIT, MonitorStream, attach_request
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, Unavailable
 from moby_tui.schema.container import AttachOptions
@@ -23,25 +23,29 @@ RUNTIME_SECONDS = 70.0
 _RETRY_SECONDS = 0.02
 
 
-def checked(answer: dict[str, Any]) -> dict[str, Any]:
-    """What a monitor has answered. Raises what it says has failed."""
-    if "error" in answer:
-        raise _ERRORS.get(answer["error"], MobyError)(answer["message"])
+def read_answer(line: bytes) -> Answer:
+    """What a monitor has answered. Raises what it says has failed, and ``MobyError`` where it is no answer."""
+    try:
+        answer = Answer.decode(line, "answer of the container's monitor")
+    except MalformedMessage as error:
+        raise MobyError(str(error)) from error
+    if answer.error is not None:
+        raise _ERRORS.get(answer.error, MobyError)(answer.message or answer.error)
     return answer
 
 
-async def request(path: Path, patience: float, **values: object) -> None:
+async def request(path: Path, patience: float, message: Request) -> None:
     """Asks the monitor for something that has no stream.
 
     Raises ``Conflict`` where there is no monitor, ``Unavailable`` where it does not answer for ``patience`` seconds.
     """
-    _, writer = await _open(path, values, patience)
+    _, writer = await _open(path, message, patience)
     writer.close()
 
 
-async def hand_over(path: Path, patience: float, descriptors: list[int], **values: object) -> None:
+async def hand_over(path: Path, patience: float, descriptors: list[int], message: Request) -> None:
     """Asks the monitor to take descriptors over. Raises as ``request`` does; the caller then still has them."""
-    reader, writer = await _open(path, values, patience)
+    reader, writer = await _open(path, message, patience)
     try:
         with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as ours:
             socket.send_fds(ours, [b"d"], descriptors)
@@ -49,7 +53,7 @@ async def hand_over(path: Path, patience: float, descriptors: list[int], **value
             line = await reader.readline()
         if not line:
             raise Conflict("the container has ended")
-        checked(json.loads(line))
+        read_answer(line)
     except (ConnectionError, TimeoutError) as error:
         raise Unavailable("the monitor of the container did not take over its network; try again") from error
     finally:
@@ -61,17 +65,17 @@ async def attach(path: Path, options: AttachOptions, patience: float, *, tty: bo
     return MonitorStream(*await _open(path, attach_request(options), patience), tty=tty)
 
 
-async def execute(path: Path, values: dict[str, object], patience: float, *, tty: bool) -> Stream:
+async def execute(path: Path, message: StreamRequest, patience: float, *, tty: bool) -> Stream:
     """Starts an exec; its streams. Raises what its start failed with, and as ``request`` does."""
-    return MonitorStream(*await _open(path, {"op": "exec", **values}, patience), tty=tty)
+    return MonitorStream(*await _open(path, message, patience), tty=tty)
 
 
-async def _open(path: Path, values: dict[str, object], patience: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _open(path: Path, message: Request, patience: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection on which the request has been granted. What is not answered in time is not carried out later: we have hung up by then."""
     try:
         async with asyncio.timeout(patience):
             reader, writer = await _connect(path)
-            return await _granted(reader, writer, values)
+            return await _granted(reader, writer, message)
     except TimeoutError as error:
         raise Unavailable(
             f"the monitor of the container has not answered for {patience:g} s: "
@@ -93,14 +97,14 @@ async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
 
 
 async def _granted(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, values: dict[str, object]
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: Request
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    writer.write(json.dumps(values).encode() + b"\n")
+    writer.write(message.encode_line())
     try:
         line = await reader.readline()
         if not line:
             raise ConnectionResetError
-        checked(json.loads(line))
+        read_answer(line)
     except ConnectionError as error:
         writer.close()
         raise Conflict("the container has ended") from error

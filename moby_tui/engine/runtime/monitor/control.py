@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import select
 import socket
@@ -12,7 +11,10 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import fault, unix_socket
 from moby_tui.engine.kernel.loop import READ
-from moby_tui.engine.runtime.birth.failure import StartFailure, say
+from moby_tui.engine.protocol import control as protocol
+from moby_tui.engine.protocol.control import Answer
+from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.monitor import restart
 from moby_tui.engine.runtime.monitor.execution import Execution
 
@@ -21,11 +23,11 @@ _ATTACH_SECONDS = 1.0
 #: How soon it is looked again whether a descriptor is free for a connection.
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
-#: What may be asked of a container that waits for its restart.
-_WHILE_RESTARTING = ("signal", "policy", "rename", "adopt", "release", "names")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from moby_tui.engine.runtime.monitor.monitor import Monitor
 
 
@@ -103,39 +105,44 @@ class Control:
             self._loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
 
     def _serve(self, connection: socket.socket) -> None:
-        """Reads one request, a line of JSON, and carries it out. Only root can connect: the folder is closed to others."""
-        request = _read_request(connection)
+        """Reads one request and carries it out. Only root can connect: the folder is closed to others. Raises ``OSError``.
+
+        Whoever asks may be another version of moby. Whatever it asks, and whatever comes of that, the container lives on.
+        """
+        line = _read_line(connection)
         if _has_hung_up(connection):
             # whoever asked has given up, while this process was stopped
             connection.close()
             return
-        operations: dict[str, Callable[[socket.socket, dict[str, object]], None]] = {
-            "attach": self._attach,
-            "exec": self._exec,
-            "resize": self._resize,
-            "signal": self._signal,
-            "freeze": self._freeze,
-            "thaw": self._thaw,
-            "policy": self._change_policy,
-            "update": self._update,
-            "rename": self._rename,
-            "adopt": self._adopt,
-            "release": self._release,
-            "names": self._serve_names,
-        }
-        operation = operations.get(str(request.get("op")))
-        if operation is not None and self._is_restarting and request["op"] not in _WHILE_RESTARTING:
-            _refuse(connection, "conflict", f"container {self._monitor.order.id} is restarting, try again")
-            return
-        if operation is None:
-            _refuse(connection, "failed", f"unknown request {request.get('op')}")
-            return
         try:
-            operation(connection, request)
+            request = protocol.read_request(line)
+            if self._is_restarting and not request.WHILE_RESTARTING:
+                raise StartFailure("conflict", f"container {self._monitor.order.id} is restarting, try again")
+            self._carry_out(connection, request)
         except StartFailure as failure:
             _refuse(connection, failure.kind, failure.message)
-        except (OSError, ValueError) as error:
+        except (MalformedMessage, OSError, ValueError) as error:
             _refuse(connection, "failed", say(error))
+        except Exception as error:
+            write_down(self._monitor.order.data, error)
+            _refuse(connection, "failed", f"{type(error).__name__}: {say(error)}")
+
+    def _carry_out(self, connection: socket.socket, request: protocol.Request) -> None:
+        operations: dict[type[protocol.Request], Callable[[socket.socket, Any], None]] = {
+            protocol.Attach: self._attach,
+            protocol.Execute: self._exec,
+            protocol.Resize: self._resize,
+            protocol.Signal: self._signal,
+            protocol.Freeze: self._freeze,
+            protocol.Thaw: self._thaw,
+            protocol.ChangePolicy: self._change_policy,
+            protocol.Update: self._update,
+            protocol.Rename: self._rename,
+            protocol.Adopt: self._adopt,
+            protocol.Release: self._release,
+            protocol.ServeNames: self._serve_names,
+        }
+        operations[type(request)](connection, request)
 
     @property
     def _is_restarting(self) -> bool:
@@ -143,56 +150,52 @@ class Control:
 
     # operations
 
-    def _attach(self, connection: socket.socket, request: dict[str, object]) -> None:
+    def _attach(self, connection: socket.socket, request: protocol.Attach) -> None:
         stdio = self._monitor.run.stdio
         assert stdio is not None
-        _tell(connection, {"ok": True})
-        keys = bytes(int(str(key)) for key in _ints(request.get("keys")))
-        wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
-        stdio.attach(connection, stdin=wanted["stdin"], stdout=wanted["stdout"], stderr=wanted["stderr"], keys=keys)
+        _tell(connection, Answer())
+        stdio.attach(connection, stdin=request.stdin, stdout=request.stdout, stderr=request.stderr, keys=bytes(request.keys))
 
-    def _exec(self, connection: socket.socket, request: dict[str, object]) -> None:
+    def _exec(self, connection: socket.socket, request: protocol.Execute) -> None:
         monitor, run = self._monitor, self._monitor.run
         if run.ended:
             raise StartFailure("failed", "the container has ended")
         if monitor.standing.state.status == "paused":
             # the process would be frozen before it could say that it has begun, and we would wait for it
             raise StartFailure("conflict", f"container {monitor.order.id} is paused, unpause the container before exec")
-        record = f"{monitor.order.execs}/{request['id']}.state"
+        record = f"{monitor.order.execs}/{request.id}.state"
         execution = Execution(self._loop, request, record, run.devpts, run.spec, monitor.execution_ended)
         fault.point("exec.asked")
         pid = monitor.run_execution(execution)
         fault.point("exec.started")
-        _tell(connection, {"ok": True, "pid": pid})
+        _tell(connection, Answer(pid=pid))
         fault.point("exec.answered")
-        if request.get("detach"):
+        if request.detach:
             connection.close()
             execution.serve(None)
         else:
             execution.serve(connection)
 
-    def _resize(self, connection: socket.socket, request: dict[str, object]) -> None:
-        rows, columns = int(str(request["height"])), int(str(request["width"]))
-        ident = str(request.get("exec") or "")
+    def _resize(self, connection: socket.socket, request: protocol.Resize) -> None:
+        ident = request.exec or ""
         executions = self._monitor.executions
         target = executions[ident].stdio if ident in executions else None if ident else self._monitor.run.stdio
         if target is None:
             raise StartFailure("not_found", f"exec {ident} is not running")
-        target.resize(rows, columns)
+        target.resize(request.height, request.width)
         _done(connection)
 
-    def _signal(self, connection: socket.socket, request: dict[str, object]) -> None:
-        """``stop`` says what it is for: ``hand`` or ``shutdown`` end the container for good, the first for whoever boots too."""
-        if request.get("stop"):
-            self._monitor.standing.state.stopped = request["stop"] == "hand"
+    def _signal(self, connection: socket.socket, request: protocol.Signal) -> None:
+        if request.stop:
+            self._monitor.standing.state.stopped = request.stop == "hand"
             restart.adopt(self._monitor)
         if self._monitor.run.pidfd >= 0:
             # it may have just ended, which is then being recorded
             with suppress(ProcessLookupError):
-                self._monitor.run.kill(int(str(request["signal"])))
+                self._monitor.run.kill(request.signal)
         _done(connection)
 
-    def _freeze(self, connection: socket.socket, request: dict[str, object]) -> None:
+    def _freeze(self, connection: socket.socket, _: protocol.Freeze) -> None:
         monitor = self._monitor
         monitor.run.freeze()
         if monitor.health is not None:
@@ -200,7 +203,7 @@ class Control:
         monitor.standing.change_status("paused")
         _done(connection)
 
-    def _thaw(self, connection: socket.socket, request: dict[str, object]) -> None:
+    def _thaw(self, connection: socket.socket, _: protocol.Thaw) -> None:
         monitor = self._monitor
         monitor.run.thaw()
         monitor.standing.change_status("running")
@@ -208,50 +211,47 @@ class Control:
             monitor.health.resume()
         _done(connection)
 
-    def _change_policy(self, connection: socket.socket, request: dict[str, object]) -> None:
-        self._monitor.restarts.change(request)
+    def _change_policy(self, connection: socket.socket, request: protocol.ChangePolicy) -> None:
+        self._monitor.restarts.change(request.policy, request.maximum)
         _done(connection)
 
-    def _rename(self, connection: socket.socket, request: dict[str, object]) -> None:
+    def _rename(self, connection: socket.socket, request: protocol.Rename) -> None:
         """Its events are told under the name that it has by then."""
-        self._monitor.order.attributes["name"] = str(request["name"])
+        self._monitor.order.attributes["name"] = request.name
         _done(connection)
 
-    def _update(self, connection: socket.socket, request: dict[str, object]) -> None:
-        resources = request["resources"]
-        assert isinstance(resources, dict)
-        self._monitor.run.update(resources)
+    def _update(self, connection: socket.socket, request: protocol.Update) -> None:
+        self._monitor.run.update(request.resources)
         _done(connection)
 
-    def _adopt(self, connection: socket.socket, request: dict[str, object]) -> None:
+    def _adopt(self, connection: socket.socket, request: protocol.Adopt) -> None:
         """Takes over what was made of the container's network: its descriptors come once it has been granted."""
-        name = str(request["name"])
-        if name in self._monitor.holdings.names:
-            raise StartFailure("conflict", f"holding {name} is there already")
-        descriptors = _receive_granted(connection, int(str(request["count"])))
-        self._monitor.holdings.add(name, request["teardown"], descriptors)
+        if request.name in self._monitor.holdings.names:
+            raise StartFailure("conflict", f"holding {request.name} is there already")
+        descriptors = _receive_granted(connection, request.count)
+        self._monitor.holdings.add(request.name, [step.values() for step in request.teardown], descriptors)
         fault.point("monitor.holding adopted")
         _done(connection)
 
-    def _serve_names(self, connection: socket.socket, request: dict[str, object]) -> None:
+    def _serve_names(self, connection: socket.socket, request: protocol.ServeNames) -> None:
         """The container has come into its first network that has names; another set of sockets is not needed."""
-        names, asked = self._monitor.names, request["names"]
-        descriptors = _receive_granted(connection, 2)
-        if names is None and isinstance(asked, dict):
-            self._monitor.serve_names(asked, descriptors)
+        descriptors = _receive_granted(connection, request.SOCKETS)
+        if self._monitor.names is None:
+            self._monitor.serve_names(request.names, descriptors)
         else:
             for fd in descriptors:
                 os.close(fd)
         _done(connection)
 
-    def _release(self, connection: socket.socket, request: dict[str, object]) -> None:
-        if not self._monitor.holdings.release(str(request["name"])):
-            raise StartFailure("conflict", f"holding {request['name']} is not there")
+    def _release(self, connection: socket.socket, request: protocol.Release) -> None:
+        if not self._monitor.holdings.release(request.name):
+            raise StartFailure("conflict", f"holding {request.name} is not there")
         fault.point("monitor.holding released")
         _done(connection)
 
 
-def _read_request(connection: socket.socket) -> dict[str, object]:
+def _read_line(connection: socket.socket) -> bytes:
+    """Raises ``OSError`` where no whole request comes."""
     data = bytearray()
     while b"\n" not in data:
         # byte-exact: what follows the line is the stream's
@@ -260,15 +260,12 @@ def _read_request(connection: socket.socket) -> dict[str, object]:
             raise OSError(errno.EPROTO, "request cut short")
         end = piece.find(b"\n")
         data += connection.recv(end + 1 if end >= 0 else len(piece))
-    value = json.loads(data)
-    if not isinstance(value, dict):
-        raise OSError(errno.EPROTO, "request is not an object")
-    return value
+    return bytes(data)
 
 
 def _receive_granted(connection: socket.socket, count: int) -> list[int]:
     """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` where fewer come: whoever asked still has them."""
-    _tell(connection, {"ok": True})
+    _tell(connection, Answer())
     _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
     if len(descriptors) != count:
         for fd in descriptors:
@@ -285,25 +282,21 @@ def _has_hung_up(connection: socket.socket) -> bool:
     return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
-def _tell(connection: socket.socket, value: dict[str, object]) -> None:
+def _tell(connection: socket.socket, answer: Answer) -> None:
     try:
-        connection.sendall(json.dumps(value).encode() + b"\n")
+        connection.sendall(answer.encode_line())
     except OSError:
         pass
 
 
 def _done(connection: socket.socket) -> None:
-    _tell(connection, {"ok": True})
+    _tell(connection, Answer())
     connection.close()
 
 
 def _refuse(connection: socket.socket, kind: str, message: str) -> None:
-    _tell(connection, {"error": kind, "message": message})
+    _tell(connection, Answer.refusing(kind, message))
     connection.close()
-
-
-def _ints(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _unlink(path: str) -> None:

@@ -11,6 +11,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup
 from moby_tui.engine.kernel.loop import READ, Loop
+from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.monitor.stdio import Stdio
 from moby_tui.engine.runtime.plan.configuration import Spec
@@ -21,6 +22,8 @@ from moby_tui.engine.store.state import write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from moby_tui.engine.runtime.monitor.external import External
     from moby_tui.engine.runtime.monitor.stdio import OutputLog
 
@@ -32,8 +35,7 @@ _GONE = bytes(8) + b"the container has ended"
 
 
 class Execution:
-    """``request`` as the engine sends it: id, process (OCI), tty, raw (the stream has no frames), stdin, stdout, stderr, size, keys,
-    detach; ``container`` is the container's configuration.
+    """``container`` is the container's configuration.
 
     ``record`` is the file whose replacement tells others how it stands, empty where nobody asks; ``ended`` is called when all is
     over; ``log`` takes its output.
@@ -42,18 +44,16 @@ class Execution:
     def __init__(
         self,
         loop: Loop,
-        request: dict[str, object],
+        request: Execute,
         record: str,
         devpts: int,
         container: Spec,
         ended: Callable[[Execution, int], None],
         log: OutputLog | None = None,
     ) -> None:
-        process = request["process"]
-        assert isinstance(process, dict)
-        self.id = str(request["id"])
+        self.id = request.id
         self._loop = loop
-        self._process: Spec = process
+        self._process: dict[str, Any] = request.process
         self._request = request
         self._record = record
         self._container = container
@@ -64,17 +64,17 @@ class Execution:
         self.stdio = Stdio(
             loop,
             devpts=devpts,
-            tty=bool(request.get("tty")),
-            open_stdin=bool(request.get("stdin")),
+            tty=request.tty,
+            open_stdin=request.stdin,
             close_stdin_with_peer=True,
             log=log,
         )
         try:
-            size = request.get("size")
-            if isinstance(size, list) and len(size) == 2 and all(size):
-                self.stdio.resize(int(size[0]), int(size[1]))
-            self.stdio.give_to(process["user"], *joining.id_maps(container))
-        except (OSError, ValueError):
+            if request.size and all(request.size):
+                self.stdio.resize(*request.size)
+            user: Any = request.process["user"]
+            self.stdio.give_to(user, *joining.id_maps(container))
+        except BaseException:
             self.stdio.discard()
             raise
 
@@ -91,6 +91,10 @@ class Execution:
             raise StartFailure("failed", say(error)) from error
         except StartFailure as failure:
             self._give_up(127 if failure.kind == "not_found" else 126)
+            raise
+        except Exception:
+            # of a process that cannot be compiled, which a message of another version may ask for
+            self._give_up(126)
             raise
 
     def _start(self, init: int, cgroup: Cgroup, seccomp: bytes) -> int:
@@ -135,7 +139,7 @@ class Execution:
         if pid and failure:
             os.waitpid(pid, 0)
         if failure or not pid:
-            raise StartFailure.of_report(failure or _GONE, str(self._process["args"][0]))  # type: ignore[index]
+            raise StartFailure.of_report(failure or _GONE, str(self._process["args"][0]))
         fault.point("exec.executed")
         return pid
 
@@ -151,16 +155,13 @@ class Execution:
         request = self._request
         self.stdio.start()
         if connection is not None:
-            raw = request.get("keys")
-            keys = bytes(int(key) for key in raw) if isinstance(raw, list) else b""
-            wanted = {name: bool(request.get(name)) for name in ("stdin", "stdout", "stderr")}
             self.stdio.attach(
                 connection,
-                stdin=wanted["stdin"],
-                stdout=wanted["stdout"],
-                stderr=wanted["stderr"],
-                keys=keys,
-                raw=bool(request.get("raw")),
+                stdin=request.stdin,
+                stdout=request.stdout,
+                stderr=request.stderr,
+                keys=bytes(request.keys),
+                raw=request.raw,
             )
         self._loop.watch(self._pidfd, READ, lambda _: self._finish_unless_traced())
 

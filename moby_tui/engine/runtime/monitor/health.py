@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from moby_tui.engine.kernel.loop import Timer
+from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.execution import Execution
 from moby_tui.engine.store.state import now, write_json
@@ -222,7 +223,7 @@ class Probe:
         command = " ".join(str(word) for word in arguments)
         monitor.standing.publish(f"exec_create: {command}", execID=ident)
         monitor.standing.publish(f"exec_start: {command}", execID=ident)
-        request: dict[str, object] = {"id": ident, "process": self._process}
+        request = Execute(id=ident, process=self._process)
         try:
             self._execution = Execution(
                 monitor.loop, request, "", monitor.run.devpts, monitor.run.spec, self._ended, self._output

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 
+from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.runtime.birth import hooks
 from moby_tui.engine.runtime.birth.failure import StartFailure, write_down
 from moby_tui.engine.runtime.birth.hooks import HookFailure
@@ -112,7 +113,7 @@ class _Inside:
         own = {"args": hook.get("args") or [path], "env": hook.get("env") or [], "executable": path, "terminal": False}
         process = spec["process"]
         assert isinstance(process, dict)
-        request = {"id": f"hook-{number}", "process": {**process, **own}, "stdin": True}
+        request = Execute(id=f"hook-{number}", process={**process, **own}, stdin=True)
         self._execution = Execution(run.loop, request, "", run.devpts, spec, self._ended)
 
     def run(self, state: bytes) -> None:

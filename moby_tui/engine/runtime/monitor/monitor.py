@@ -17,6 +17,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
 from moby_tui.engine.kernel.loop import PRIORITY, READ, Loop
 from moby_tui.engine.kernel.removal import remove_tree
+from moby_tui.engine.protocol import network as protocol
 from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.birth.standby import Standby
 from moby_tui.engine.runtime.monitor import restart
@@ -89,7 +90,7 @@ class Monitor:
         self.names: NameService | None = None
         if order.names is not None:
             sockets, self.kept = self.kept[:2], self.kept[2:]
-            self.serve_names(order.names, sockets)
+            self.serve_names(protocol.NameService.read(order.names), sockets)
         self.run = self._run_of(root, joined, trees, standby)
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
@@ -149,12 +150,12 @@ class Monitor:
 
     # life
 
-    def serve_names(self, asked: dict[str, object], descriptors: list[int]) -> None:
+    def serve_names(self, settings: protocol.NameService, descriptors: list[int]) -> None:
         """Has the container's questions for names answered, from the moment at which the loop runs."""
         # only those in networks of users have any
         from moby_tui.engine.runtime.monitor.name_service import NameService
 
-        self.names = NameService(self.loop, asked, descriptors)
+        self.names = NameService(self.loop, settings, descriptors)
         self.loop.call_later(0, self.names.register)
 
     def watch(self, engine: int) -> None:

@@ -12,21 +12,18 @@ import socket
 from contextlib import suppress
 
 from moby_tui.engine.kernel.loop import READ, Loop, Timer
+from moby_tui.engine.protocol import network as protocol
 
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.02, 1.0
 
 
 class NameService:
-    """``asked``: ``container``, ``servers``, ``forwards``, and where the server is: ``folder`` of the zones and ``program`` that starts it.
+    """``descriptors`` are the container's datagram and listening sockets, which this object closes."""
 
-    ``descriptors`` are the container's datagram and listening sockets, which this object closes.
-    """
-
-    def __init__(self, loop: Loop, asked: dict[str, object], descriptors: list[int]) -> None:
+    def __init__(self, loop: Loop, settings: protocol.NameService, descriptors: list[int]) -> None:
         self._loop = loop
-        self._folder = str(asked["folder"])
-        self._program = [str(word) for word in asked["program"]]  # type: ignore[attr-defined]
-        self._message = json.dumps({key: asked[key] for key in ("container", "servers", "forwards")}).encode()
+        self._folder, self._program = settings.folder, settings.program
+        self._message = json.dumps({key: getattr(settings, key) for key in ("container", "servers", "forwards")}).encode()
         self._descriptors = descriptors
         self._connection: socket.socket | None = None
         self._timer: Timer | None = None

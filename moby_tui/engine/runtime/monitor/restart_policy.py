@@ -26,9 +26,9 @@ class Restarts:
         self.delay = 0.0
         self._first, self._longest, self._steady = first, longest, steady
 
-    def change(self, asked: dict[str, object]) -> None:
-        """Another policy, from now on; ``asked`` as for a new object. The restarts so far still count."""
-        self.policy, self.maximum = str(asked["policy"]), int(str(asked["maximum"]))
+    def change(self, policy: str, maximum: int) -> None:
+        """Another policy, from now on. The restarts so far still count."""
+        self.policy, self.maximum = policy, maximum
 
     def decide(self, code: int, ran: float) -> bool:
         """Whether a container that ended with ``code`` after ``ran`` seconds is started again; ``delay`` then says when."""
