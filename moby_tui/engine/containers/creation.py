@@ -89,7 +89,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
 
 def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
     if not asked.mac_address and (asked.networking_config is None or not asked.networking_config.endpoints_config):
-        return asked.networking_config
+        return None
     # few containers come here from a command line
     from moby_tui.engine.containers import networking
 
