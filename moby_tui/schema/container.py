@@ -219,7 +219,7 @@ class HostConfig(Resources, kw_only=True):
     umask: str = ""
 
 
-class EndpointIpamConfig(Wire, kw_only=True):
+class EndpointIpamConfig(Wire, kw_only=True, omit_defaults=True):
     ipv4_address: str = field(default="", name="IPv4Address")
     ipv6_address: str = field(default="", name="IPv6Address")
     link_local_ips: list[str] | None = field(default=None, name="LinkLocalIPs")

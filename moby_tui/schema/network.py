@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from msgspec import field
+from msgspec import field, structs
 
 from moby_tui.schema.base import Wire
 from moby_tui.schema.container import EndpointSettings
 
 
-class IpamPool(Wire, kw_only=True):
+class IpamPool(Wire, kw_only=True, omit_defaults=True):
+    """One subnet. What was chosen for a pool is kept beside what was asked for, and is not shown (``Network.shown``)."""
+
     subnet: str = ""
     ip_range: str = field(default="", name="IPRange")
     gateway: str = ""
     auxiliary_addresses: dict[str, str] | None = None
+    #: the gateway where none was asked for in a subnet that was
+    chosen_gateway: str = ""
+    #: no user asked for this subnet
+    is_chosen: bool = False
+
+    @property
+    def any_gateway(self) -> str:
+        return self.gateway or self.chosen_gateway
 
 
 class Ipam(Wire, kw_only=True):
@@ -31,6 +41,10 @@ class NetworkContainer(Wire, kw_only=True):
     ipv6_address: str = field(default="", name="IPv6Address")
 
 
+class ConfigReference(Wire, kw_only=True):
+    network: str = ""
+
+
 class Network(Wire, kw_only=True):
     name: str
     id: str
@@ -44,13 +58,15 @@ class Network(Wire, kw_only=True):
     attachable: bool = False
     ingress: bool = False
     config_only: bool = False
+    config_from: ConfigReference = field(default_factory=ConfigReference)
     containers: dict[str, NetworkContainer] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
 
-
-class ConfigReference(Wire, kw_only=True):
-    network: str = ""
+    def shown(self) -> Network:
+        """As the API has it."""
+        config = [structs.replace(pool, chosen_gateway="", is_chosen=False) for pool in self.ipam.config or []]
+        return structs.replace(self, ipam=structs.replace(self.ipam, config=config))
 
 
 class NetworkCreate(Wire, kw_only=True):

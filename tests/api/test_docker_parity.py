@@ -132,6 +132,7 @@ _INSPECT = {
     r"Created|Id|State\.(Pid|StartedAt|FinishedAt)|State\.Health\.Log.*": _OWN,
     r"(ResolvConf|Hostname|Hosts|Log)Path|Mounts\.\d\.Source": _OWN,
     r"NetworkSettings\.(SandboxID|SandboxKey|EndpointID)|NetworkSettings\.Networks\.bridge\.(EndpointID|NetworkID)": _OWN,
+    r"NetworkSettings\.Networks\.(bridge|none)\.(DNSNames|GwPriority)": "later dockerds tell every version of them",
     r"NetworkSettings\.Ports\.80/tcp\.0\.HostPort": _OWN,
     r"Driver|GraphDriver.*": "layers are named as Docker's containerd image store names them",
     r"HostConfig\.Runtime": "the runtime is in-process",
@@ -141,6 +142,7 @@ _INSPECT = {
     r"SizeRootFs": "what the layers' tar streams hold, as Docker's containerd image store reckons it",
 }
 _SUMMARY = {
+    r"NetworkSettings\.Networks\.(bridge|none)\.(DNSNames|GwPriority)": "later dockerds tell every version of them",
     r"Created|Id|Mounts\.\d\.Source|Ports\.0\.PublicPort|SizeRootFs": _OWN,
     r"NetworkSettings\.Networks\.bridge\.(EndpointID|NetworkID|Gateway|IPAddress|MacAddress)": _OWN,
     r"HostConfig\.NetworkMode": _INSPECT[r"HostConfig\.NetworkMode"],

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import namespaces
+from moby_tui.api.server.serve import serving
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.kernel.network import netns
 from networks.world import HOST, OUTSIDE, Engine, run, serve
 
@@ -54,3 +56,19 @@ def listen() -> Iterator[Callable[..., socket.socket]]:
     """``serve``, closed at the end."""
     with contextlib.ExitStack() as stack:
         yield lambda *arguments: stack.enter_context(serve(*arguments))
+
+
+@pytest.fixture
+async def served_engine(busybox: str, roots: tuple[Path, Path], tmp_path: Path) -> AsyncIterator[Path]:
+    """The socket of an engine with the image ``busybox``. Its containers, networks and tables are gone at the end."""
+    path = tmp_path / "s"
+    async with WholeEngine.open(*roots) as engine:
+        async with serving(engine, [f"unix://{path}"]):
+            yield path
+        for container in await engine.containers.list(all=True):
+            await engine.containers.remove(container.id, force=True, volumes=True)
+        await engine.networks.prune()
+        name = f"moby-{engine.paths.instance}"
+    subprocess.run(["ip", "link", "delete", name], capture_output=True)
+    for family in ("ip", "ip6"):
+        subprocess.run(["nft", "delete", "table", family, name], capture_output=True)

@@ -12,7 +12,7 @@ import pytest
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
-from moby_tui.errors import Forbidden, InvalidArgument, NotFound
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
 from moby_tui.schema.network import NetworkCreate
 
@@ -135,7 +135,7 @@ async def test_who_has_no_network_of_its_own_gets_none(engine, mode):
     web = await start(engine, "web", mode)
     with pytest.raises((InvalidArgument, Forbidden)):
         await engine.networks.connect("front", web)
-    with pytest.raises(Forbidden):
+    with pytest.raises(MobyError, match=r"not connected to network|disconnected from host network"):
         await engine.networks.disconnect("front", web)
 
 
@@ -159,3 +159,17 @@ async def test_a_stopped_monitor_is_told_of(engine, roots, monkeypatch):
         os.kill(monitor, signal.SIGCONT)
     assert list((await engine.containers.inspect(web)).network_settings.networks) == ["bridge"]
     await engine.networks.remove("front")
+
+
+async def test_containers_are_listed_by_every_network_that_they_are_in(engine):
+    ident = (await engine.networks.create(NetworkCreate(name="front"))).id
+    web = await start(engine, "web")
+    await engine.networks.connect("front", web)
+
+    async def listed(network: str) -> list[str]:
+        return [container.id for container in await engine.containers.list(filters={"network": [network]})]
+
+    assert await listed("front") == await listed(ident) == await listed("bridge") == [web]
+    assert await listed("none") == await listed("nosuch") == await listed(ident[:12]) == []
+    await engine.networks.disconnect("front", web)
+    assert await listed("front") == []

@@ -13,11 +13,9 @@ from moby_tui.schema.base import decode
 from moby_tui.schema.container import (
     ContainerCreate,
     DeviceMapping,
-    EndpointIpamConfig,
     EndpointSettings,
     HealthConfig,
     HostConfig,
-    NetworkingConfig,
     PortBinding,
     RestartPolicy,
     Ulimit,
@@ -189,14 +187,6 @@ def test_what_to_do_with_the_unhealthy() -> None:
         check(healthcheck_on_failure_action="pray")
     with pytest.raises(InvalidArgument, match="use none, kill, restart or stop"):
         check({"annotations": {"moby.health-on-failure": "pray"}})
-
-
-def test_addresses_need_a_network_of_ones_own() -> None:
-    for endpoint in (EndpointSettings(aliases=["a"]), EndpointSettings(ipam_config=EndpointIpamConfig(ipv4_address="10.0.0.1"))):
-        with pytest.raises(InvalidArgument, match=r"user[- ]defined networks"):
-            check(networking_config=NetworkingConfig(endpoints_config={"bridge": endpoint}))
-    with pytest.raises(NotImplementedYet, match="--link"):
-        check(networking_config=NetworkingConfig(endpoints_config={"other": EndpointSettings(links=["db"])}))
 
 
 def test_ports_of_the_host_network_are_told_about() -> None:

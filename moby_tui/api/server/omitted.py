@@ -28,8 +28,6 @@ _STATS = {
     "cpu_stats": ("system_cpu_usage", "online_cpus"),
     "precpu_stats": ("system_cpu_usage", "online_cpus"),
 }
-#: Of an endpoint, and since when.
-_ENDPOINT: dict[str, ApiVersion] = {"DNSNames": (1, 44), "GwPriority": (1, 48)}
 #: What a limit was called that the kernel has taken away.
 _KERNEL_MEMORY = ("KernelMemory", "KernelMemoryTCP")
 
@@ -65,10 +63,6 @@ def of_summary(container: Json, version: ApiVersion) -> None:
 def _of_both(container: Json, version: ApiVersion) -> None:
     for mount in container["Mounts"]:
         _drop(mount, _MOUNT_POINT)
-    for endpoint in container["NetworkSettings"]["Networks"].values():
-        for name, since in _ENDPOINT.items():
-            if version < since:
-                endpoint.pop(name, None)
 
 
 def of_stats(sample: Json) -> None:

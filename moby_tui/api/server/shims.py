@@ -89,10 +89,10 @@ def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[
             del result[size]
     networks = result["NetworkSettings"]["Networks"]
     if version < (1, 45):
-        # a container is known by its short id in the networks that have names
+        # a container is known by its short id and its host name in the networks that have names
         for name, endpoint in networks.items():
             if name not in _WITHOUT_NAMES:
-                endpoint["Aliases"] = [*(endpoint["Aliases"] or []), container.id[:12]]
+                endpoint["Aliases"] = [*(endpoint["Aliases"] or []), container.id[:12], container.config.hostname]
     if version < (1, 52):
         bridge = networks.get("bridge", {})
         result["NetworkSettings"] |= {

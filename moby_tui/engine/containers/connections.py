@@ -21,7 +21,7 @@ from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError
+from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import EndpointSettings, NetworkingConfig
 from moby_tui.schema.network import Network
 
@@ -31,6 +31,8 @@ _PRIVATE = "container cannot be connected to multiple networks with one of the n
 
 async def connect(parts: Parts, ref: str, container: str, asked: EndpointSettings | None) -> None:
     """Puts a container into one more network. Raises ``NotFound``, ``Forbidden`` where it is in it, or can be in no other, ``MobyError``."""
+    if not container:
+        raise InvalidArgument('invalid name or ID supplied: ""')
     network, settings = parts.networks.find(ref), asked or EndpointSettings()
     record = parts.get(container)
     _check_connects(network, record)
@@ -54,15 +56,20 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
 async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = False) -> None:
     """Takes a container out of a network; ``force``: also where its monitor does not answer. Raises as ``connect``."""
     network = parts.networks.find(ref)
-    record = parts.get(container)
-    if record.host_config.network_mode == "host" or network.name == "host":
+    try:
+        record = parts.get(container)
+    except NotFound:
+        if force:
+            raise NotFound(f"endpoint {container} not found") from None
+        raise
+    if record.host_config.network_mode == "host":
         raise Forbidden("container cannot be disconnected from host network or connected to host network")
     async with _changing(parts, record) as record:
         places = _places(record)
         running = view.current_state(parts, record).alive
         given = read_network(parts.files(record)) if running else NetworkState({}, {})
         if network.name not in places and network.name not in given.endpoints:
-            raise Forbidden(f"container {record.id} is not connected to network {network.name}")
+            raise MobyError(f"container {record.id} is not connected to network {network.name}")
         if running:
             await _disconnect_running(parts, record, network, given, force=force)
         fault.point("disconnect.undone")
@@ -88,8 +95,8 @@ def _check_connects(network: Network, record: ContainerRecord) -> None:
     if mode == "host" or mode.startswith("container:"):
         raise InvalidArgument(_SHARED)
     if network.name == "host":
-        raise Forbidden("container cannot be disconnected from host network or connected to host network")
-    if mode == "none" and network.name != "none":
+        raise InvalidArgument("cannot connect container to host network - container must be created in host network mode")
+    if (mode == "none") != (network.name == "none"):
         raise InvalidArgument(_PRIVATE)
 
 

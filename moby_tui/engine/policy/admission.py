@@ -16,7 +16,6 @@ from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMa
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 #: As Docker, any name that the kernel takes; but it is written into /etc/hosts, where a control character could begin a line.
 _HOST_NAME = re.compile(r"[^\x00-\x1f\x7f]*")
-_PREDEFINED_NETWORKS = ("", "default", "bridge", "host", "none")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
 _HOST_NAME_LENGTH = 64
 #: ``c 13:* rwm`` (cgroup-v1/devices.rst).
@@ -144,20 +143,14 @@ def _check_network(asked: ContainerCreate) -> None:
         _require(bool(name) and (address == "host-gateway" or _is_address(address)), f'bad format for add-host: "{entry}"')
     address = asked.mac_address
     _require(not address or bool(_MAC.fullmatch(address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
-    for network, endpoint in ((asked.networking_config and asked.networking_config.endpoints_config) or {}).items():
+    for endpoint in ((asked.networking_config and asked.networking_config.endpoints_config) or {}).values():
         if endpoint is not None:
-            _check_endpoint(network, endpoint)
+            _check_endpoint(endpoint)
 
 
-def _check_endpoint(network: str, endpoint: EndpointSettings) -> None:
+def _check_endpoint(endpoint: EndpointSettings) -> None:
     address = endpoint.mac_address
     _require(not address or bool(_MAC.fullmatch(address)), f"invalid MAC address: {address}; write it as 02:42:ac:11:00:02")
-    if network not in _PREDEFINED_NETWORKS:
-        return
-    addresses = endpoint.ipam_config
-    fixed = addresses is not None and (addresses.ipv4_address or addresses.ipv6_address)
-    _require(not fixed, "user specified IP address is supported on user defined networks only")
-    _require(not endpoint.aliases, "network-scoped aliases are only supported for user-defined networks")
 
 
 def _check_port(text: str, what: str, *, least: int = 1) -> None:

@@ -7,6 +7,7 @@ from aiohttp import web
 from moby_tui.api.server.answers import empty, json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
+from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.network import NetworkConnect, NetworkCreate, NetworkDisconnect
 
 table = RouteTable()
@@ -47,7 +48,17 @@ async def disconnect(call: Call) -> web.StreamResponse:
 
 @table.get("/networks/{ref:.+}")
 async def inspect(call: Call) -> web.StreamResponse:
-    return json(await call.client.networks.inspect(call.ref))
+    _check_boolean("verbose", call.query.text("verbose"))
+    network = await call.client.networks.inspect(call.ref)
+    if (scope := call.query.text("scope")) and scope != network.scope:
+        raise NotFound(f"network {call.ref} not found")
+    return json(network)
+
+
+def _check_boolean(name: str, value: str) -> None:
+    """As Go's ``strconv.ParseBool`` reads it. Verbose answers are the same where there is no cluster."""
+    if value and value not in ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"):
+        raise InvalidArgument(f"invalid value for {name}: {value}: expected true or false")
 
 
 @table.delete("/networks/{ref:.+}")

@@ -43,6 +43,8 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     asked = msgspec.structs.replace(asked, host_config=msgspec.structs.replace(asked.host_config))
     warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
+    if asked.networking_config:
+        parts.networks.check_asked(asked.networking_config.endpoints_config or {})
     if platform:
         _check_platform(image, asked.image, platforms.parse(platform))
     warnings += security.resolve(asked.host_config, parts.paths).warnings

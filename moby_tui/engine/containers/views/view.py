@@ -294,7 +294,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "status": lambda value: state.status == value,
         "exited": lambda value: state.status == "exited" and state.exit_code == int(value),
         "ancestor": lambda value: _descends(parts, record, value),
-        "network": lambda value: record.host_config.network_mode == value,
+        "network": lambda value: _is_in(parts, record, value),
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
         "health": lambda value: value == health.status(record, parts.files(record)),
         "is-task": lambda value: value.lower() in ("false", "f", "0"),
@@ -313,6 +313,20 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         elif values and not any(tests[key](value) for value in values):
             return False
     return True
+
+
+def _is_in(parts: Parts, record: ContainerRecord, wanted: str) -> bool:
+    """Whether a container is in a network, or would be when it runs, by the network's name or id in full."""
+    places = record.networking.endpoints_config if record.networking else None
+    names = {record.host_config.network_mode} if places is None else places.keys()
+    names = {"bridge" if name in ("", "default") else name for name in names}
+    if wanted in names:
+        return True
+    try:
+        network = parts.networks.find(wanted)
+    except MobyError:
+        return False
+    return (wanted == network.id and network.name in names) or (wanted == network.name and network.id in names)
 
 
 def _has_label(labels: dict[str, str], wanted: str) -> bool:

@@ -77,7 +77,7 @@ def _modes(network: Network) -> dict[int, str]:
         key = f"{_BRIDGE}gateway_mode_ipv{version}"
         mode = network.options.get(key, "")
         if mode and mode not in _MODES:
-            raise InvalidArgument(f"unknown gateway mode {mode} for {key}; expected one of {', '.join(_MODES)}")
+            raise _unreadable(key, mode, f"unknown gateway mode {mode}; expected one of {', '.join(_MODES)}")
         if mode == "isolated" and not network.internal:
             raise InvalidArgument("gateway mode 'isolated' can only be used for an internal network")
         if mode:
@@ -89,8 +89,8 @@ def _gateways(network: Network) -> dict[int, Address]:
     """The first gateway of each IP version."""
     gateways: dict[int, Address] = {}
     for pool in network.ipam.config or []:
-        if pool.gateway:
-            address = ipaddress.ip_interface(pool.gateway).ip
+        if pool.any_gateway:
+            address = ipaddress.ip_interface(pool.any_gateway).ip
             gateways.setdefault(address.version, address)
     return gateways
 
@@ -102,7 +102,11 @@ def _read(options: dict[str, str], key: str, read: Callable[[str], object]):  # 
     try:
         return read(value)
     except ValueError as error:
-        raise InvalidArgument(f"invalid value {value!r} of option {key}: {error}") from error
+        raise _unreadable(key, value, str(error)) from error
+
+
+def _unreadable(key: str, value: str, why: str) -> InvalidArgument:
+    return InvalidArgument(f"failed to parse {key} value: {value} ({why})")
 
 
 def _boolean(options: dict[str, str], key: str, default: bool) -> bool:
@@ -111,7 +115,7 @@ def _boolean(options: dict[str, str], key: str, default: bool) -> bool:
         return default
     if value in _TRUE or value in _FALSE:
         return value in _TRUE
-    raise InvalidArgument(f"invalid value {value!r} of option {key}: expected true or false")
+    raise _unreadable(key, value, "expected true or false")
 
 
 def _interface_name(value: str) -> str:
@@ -121,11 +125,19 @@ def _interface_name(value: str) -> str:
 
 
 def _address(value: str) -> str:
-    return str(ipaddress.ip_address(value))
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("expected an IP address") from None
 
 
 def _mtu(value: str) -> int:
-    mtu = int(value)
+    try:
+        mtu = int(value)
+    except ValueError:
+        raise ValueError("expected a number") from None
+    if mtu < 0:
+        raise InvalidArgument(f"invalid MTU number: {mtu}")
     if not _LEAST_MTU <= mtu <= _MOST_MTU:
         raise ValueError(f"expected {_LEAST_MTU} to {_MOST_MTU}")
     return mtu

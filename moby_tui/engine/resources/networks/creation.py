@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 from moby_tui.engine.resources.networks import pools
 from moby_tui.engine.resources.networks.drivers.driver import Subnet
+from moby_tui.engine.resources.networks.endpoints import one_or_list
 from moby_tui.engine.resources.networks.pools import Pool
 from moby_tui.engine.store.networks import PREDEFINED
-from moby_tui.errors import Forbidden, InvalidArgument, NotImplementedYet
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.network import Ipam, IpamPool, Network, NetworkCreate
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -23,7 +24,7 @@ def new_network(asked: NetworkCreate) -> Network:
     """A network with an id and without subnets. Raises ``InvalidArgument``, ``Forbidden``, ``NotImplementedYet``."""
     name = asked.name.strip()
     if not name:
-        raise InvalidArgument("network name is required")
+        raise InvalidArgument("invalid name: name is empty")
     if name in (*PREDEFINED, "default"):
         raise Forbidden(f"operation is not permitted on predefined {name} network")
     if name.startswith("container:"):
@@ -32,15 +33,21 @@ def new_network(asked: NetworkCreate) -> Network:
         raise NotImplementedYet("a network of a cluster (--config-only, --config-from, --ingress, --scope swarm)")
     ipam = asked.ipam or Ipam()
     if ipam.driver not in ("", "default", "null"):
-        raise InvalidArgument(f"could not find plugin {ipam.driver} in v1 plugin registry: plugin not found")
+        raise NotFound(f'plugin "{ipam.driver}" not found')
+    enable_ipv6 = asked.enable_ipv6
+    if enable_ipv6 is None:
+        enable_ipv6 = (asked.options or {}).get(_ENABLE_IPV6, "").lower() in ("1", "t", "true")
+    if asked.enable_ipv4 is False and not enable_ipv6:
+        raise InvalidArgument("IPv4 or IPv6 must be enabled")
+    check_pools(ipam.config or [])
     return Network(
         name=name,
         id=os.urandom(32).hex(),
         created=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         driver=asked.driver or "bridge",
         enable_ipv4=asked.enable_ipv4 is not False,
-        enable_ipv6=bool(asked.enable_ipv6),
-        ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=[*map(_checked, ipam.config or [])]),
+        enable_ipv6=bool(enable_ipv6),
+        ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=[*(ipam.config or [])]),
         internal=asked.internal,
         attachable=asked.attachable,
         options=asked.options or {},
@@ -57,13 +64,18 @@ def give_subnets(
     Raises ``Forbidden`` where a subnet overlaps another network's, ``MobyError`` where no subnet is free.
     """
     if network.ipam.driver == "null":
+        if network.driver == "bridge":
+            raise InvalidArgument("ipv4 pool is empty" if network.enable_ipv4 else "ipv6 pool is empty")
         return
     config = network.ipam.config or []
     used = [ipaddress.ip_network(p.subnet, strict=False) for n in others for p in n.ipam.config or [] if p.subnet]
     asked = [ipaddress.ip_network(p.subnet, strict=False) for p in config if p.subnet]
     for subnet in asked:
-        if any(subnet.version == other.version and subnet.overlaps(other) for other in used):
+        others_asked = [other for other in asked if other is not subnet]
+        if any(subnet.version == other.version and subnet.overlaps(other) for other in (*used, *others_asked)):
             raise Forbidden("invalid pool request: Pool overlaps with other one on this address space")
+    if network.driver == "bridge" and len(asked) > len({subnet.version for subnet in asked}):
+        raise Forbidden("bridge driver doesn't support multiple subnets")
     versions = {subnet.version for subnet in asked}
     for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)):
         if enabled and version not in versions:
@@ -73,10 +85,11 @@ def give_subnets(
                 else [pool for pool in defaults if pool.base.version == 6] or [pools.unique_local_pool(seed)]
             )
             subnet = pools.choose(version, source, [*used, *asked, *taken])
-            config.append(IpamPool(subnet=str(subnet)))
+            config.append(IpamPool(subnet=str(subnet), is_chosen=True))
     for pool in config:
         if not pool.gateway and not _has_no_gateway(network):
-            pool.gateway = str(_first_host(pool))
+            _choose_gateway(pool)
+        _check_addresses(pool)
     network.ipam.config = config
 
 
@@ -84,50 +97,88 @@ def _has_no_gateway(network: Network) -> bool:
     return network.options.get("com.docker.network.bridge.gateway_mode_ipv4") == "isolated"
 
 
-def _first_host(pool: IpamPool) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The first address that is not auxiliary."""
-    subnet = ipaddress.ip_network(pool.ip_range or pool.subnet, strict=False)
-    kept = set((pool.auxiliary_addresses or {}).values())
-    whole = ipaddress.ip_network(pool.subnet, strict=False)
-    first = subnet.network_address
-    while str(first) in kept or (first == whole.network_address and whole.num_addresses > 2):
+def _choose_gateway(pool: IpamPool) -> None:
+    """The first address of the range."""
+    subnet = ipaddress.ip_network(pool.subnet)
+    first = ipaddress.ip_network(pool.ip_range or pool.subnet).network_address
+    if first == subnet.network_address and subnet.num_addresses > 2:
         first += 1
-    return first
+    if pool.is_chosen:
+        pool.gateway = str(first)
+    else:
+        pool.chosen_gateway = str(first)
 
 
-def _checked(pool: IpamPool) -> IpamPool:
-    """One line of the IPAM configuration. Raises ``InvalidArgument``."""
-    try:
-        subnet = ipaddress.ip_network(pool.subnet)
-    except ValueError as error:
-        raise InvalidArgument(f"invalid network config:\ninvalid subnet {pool.subnet}: {_why(pool.subnet, error)}") from error
+def _check_addresses(pool: IpamPool) -> None:
+    """The gateway and each auxiliary address are somebody's own. Raises ``MobyError``."""
+    subnet = ipaddress.ip_network(pool.subnet)
+    taken = set()
+    if subnet.num_addresses > 2:
+        taken.add(subnet.network_address)
+        if subnet.version == 4:
+            taken.add(subnet.broadcast_address)
+    if pool.gateway and ipaddress.ip_address(pool.gateway) in taken:
+        raise MobyError(f"failed to allocate gateway ({pool.gateway}): Address already in use")
+    if pool.any_gateway:
+        taken.add(ipaddress.ip_address(pool.any_gateway))
+    for name, text in (pool.auxiliary_addresses or {}).items():
+        address = ipaddress.ip_address(text)
+        if address in taken:
+            raise MobyError(f"failed to allocate secondary ip address ({name}:{text}): Address already in use")
+        taken.add(address)
+
+
+def check_pools(pools: Iterable[IpamPool]) -> None:
+    """Raises ``InvalidArgument`` with everything that is wrong with the IPAM configuration."""
+    faults = [fault for pool in pools for fault in _faults(pool)]
+    if faults:
+        raise InvalidArgument("invalid network config:\n" + one_or_list(faults))
+
+
+def _faults(pool: IpamPool) -> list[str]:
+    subnet, fault = _block(pool.subnet, "subnet")
+    faults = [fault] if fault else []
+    if subnet is None:
+        return faults
     if pool.ip_range:
-        try:
-            wanted = ipaddress.ip_network(pool.ip_range, strict=False)
-        except ValueError as error:
-            raise InvalidArgument(f"invalid network config:\ninvalid ip-range {pool.ip_range}: {error}") from error
-        if wanted.version != subnet.version or not wanted.subnet_of(subnet):  # type: ignore[arg-type]
-            raise InvalidArgument(
-                f"invalid network config:\ninvalid ip-range {pool.ip_range}: parent subnet {pool.subnet} doesn't contain ip-range"
-            )
-    for kind, text in (("gateway", pool.gateway), *(("auxiliary address", a) for a in (pool.auxiliary_addresses or {}).values())):
-        if text:
-            _check_address(kind, text, subnet)
-    return pool
+        wanted, fault = _block(pool.ip_range, "ip-range")
+        faults += [fault] if fault else []
+        if wanted is not None and (fault := _outside(wanted, subnet, pool.subnet)):
+            faults.append(f"invalid ip-range {pool.ip_range}: {fault}")
+    if pool.gateway and (fault := _misplaced(pool.gateway, subnet, pool.subnet)):
+        faults.append(f"invalid gateway {pool.gateway}: {fault}")
+    for name, text in (pool.auxiliary_addresses or {}).items():
+        if fault := _misplaced(text, subnet, pool.subnet):
+            faults.append(f"invalid auxiliary address {name}: {fault}")
+    return faults
 
 
-def _check_address(kind: str, text: str, subnet: Subnet) -> None:
+def _block(text: str, kind: str) -> tuple[Subnet | None, str]:
+    """A block of addresses, and what is wrong with how it is written."""
+    try:
+        block = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        block = None
+    if block is None or not text.partition("/")[2].isdigit():
+        return None, f"invalid {kind} {text}: invalid CIDR block notation"
+    if str(block.network_address) != str(ipaddress.ip_interface(text).ip):
+        return block, f"invalid {kind} {text}: it should be {block}"
+    return block, ""
+
+
+def _outside(wanted: Subnet, subnet: Subnet, name: str) -> str:
+    if wanted.version != subnet.version:
+        return f"parent subnet is an IPv{subnet.version} block"
+    if wanted.prefixlen < subnet.prefixlen:
+        return f"CIDR block is bigger than its parent subnet {name}"
+    return "" if wanted.network_address in subnet else f"parent subnet {name} doesn't contain ip-range"
+
+
+def _misplaced(text: str, subnet: Subnet, name: str) -> str:
     try:
         address = ipaddress.ip_address(text)
-    except ValueError as error:
-        raise InvalidArgument(f"invalid network config:\ninvalid {kind} {text}: invalid address") from error
-    if address not in subnet:
-        raise InvalidArgument(
-            f"invalid network config:\ninvalid {kind} {text}: parent subnet {subnet} doesn't contain this address"
-        )
-
-
-def _why(text: str, error: ValueError) -> str:
-    if "host bits set" in str(error):
-        return f"it should be {ipaddress.ip_network(text, strict=False)}"
-    return "invalid CIDR block notation"
+    except ValueError:
+        return "invalid address"
+    if address.version != subnet.version:
+        return f"parent subnet is an IPv{subnet.version} block"
+    return "" if address in subnet else f"parent subnet {name} doesn't contain this address"

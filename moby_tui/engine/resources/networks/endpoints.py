@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from moby_tui.engine.resources.networks import bridge_options
@@ -45,19 +45,52 @@ def gateway_of(places: Iterable[Place]) -> Place | None:
 
 
 def check(place: Place) -> None:
-    """Raises ``InvalidArgument`` for what the network cannot give. The texts are the Docker Engine's."""
+    """Raises ``InvalidArgument`` with all that the network cannot give. The texts are the Docker Engine's."""
+    if place.asked.links:
+        raise NotImplementedYet("linking containers (--link)")
+    if place.asked.mac_address:
+        parse_mac(place.asked.mac_address)
+    if faults := _faults(place):
+        raise InvalidArgument("invalid endpoint settings:\n" + one_or_list(faults))
+
+
+def one_or_list(faults: Sequence[str]) -> str:
+    """As Go's ``errors.Join`` is shown by the Docker Engine: several become a list."""
+    return faults[0] if len(faults) == 1 else "\n".join(f"* {fault}" for fault in faults)
+
+
+def _faults(place: Place) -> list[str]:
     network, asked = place
     ipam = asked.ipam_config
-    fixed = [address for address in (ipam.ipv4_address, ipam.ipv6_address) if address] if ipam else []
+    fixed = {4: ipam.ipv4_address, 6: ipam.ipv6_address} if ipam else {}
+    wanted = {version: address for version, address in fixed.items() if address}
+    faults = []
     if not is_user_defined(network):
-        if fixed:
-            raise InvalidArgument("user specified IP address is supported on user defined networks only")
+        if wanted:
+            faults.append("user specified IP address is supported on user defined networks only")
         if asked.aliases:
-            raise InvalidArgument("network-scoped aliases are only supported for user-defined networks")
-    if asked.links:
-        raise NotImplementedYet("linking containers (--link)")
-    for address in fixed:
-        _parse(address)
+            faults.append("network-scoped alias is supported only for containers in user defined networks")
+    faults += [f"invalid IPv{version} address: {text}" for version, text in wanted.items() if not _is_address(version, text)]
+    faults += [
+        f"invalid link-local IP address: {text}"
+        for text in (ipam.link_local_ips or [] if ipam else [])
+        if not (_is_address(4, text) or _is_address(6, text))
+    ]
+    for version, text in wanted.items():
+        subnets = [_subnet(pool) for pool in network.ipam.config or [] if pool.subnet and not pool.is_chosen]
+        own = [subnet for subnet in subnets if subnet.version == version]
+        if not own:
+            faults.append("user specified IP address is supported only when connecting to networks with user configured subnets")
+        elif not _is_address(version, text) or not any(_parse(text) in subnet for subnet in own):
+            faults.append(f"no configured subnet or ip-range contain the IP address {text}")
+    return faults
+
+
+def _is_address(version: int, text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
 
 
 def make(place: Place, container_id: str, number: int, *, is_gateway: bool) -> Endpoint:
@@ -134,7 +167,7 @@ def names_of(place: Place, called: Called) -> list[str]:
 def parse_mac(value: str) -> bytes:
     """Raises ``InvalidArgument`` unless it is the hardware address of one interface."""
     if not re.fullmatch(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}", value):
-        raise InvalidArgument(f"invalid MAC address {value!r}; write it as 02:42:ac:11:00:02")
+        raise InvalidArgument(f"invalid MAC address {value}; write it as 02:42:ac:11:00:02")
     mac = bytes.fromhex(value.replace(":", "").replace("-", ""))
     if mac[0] & 1 or not any(mac):
         raise InvalidArgument(f"invalid MAC address {value!r}; it must name one interface, not a group or none")
@@ -155,13 +188,15 @@ def reserved(network: Network) -> list[Address]:
     """The addresses of a network that no container gets: gateways and auxiliary ones."""
     kept: list[Address] = []
     for pool in network.ipam.config or []:
-        kept += [_parse(text.partition("/")[0]) for text in (pool.gateway, *(pool.auxiliary_addresses or {}).values()) if text]
+        kept += [
+            _parse(text.partition("/")[0]) for text in (pool.any_gateway, *(pool.auxiliary_addresses or {}).values()) if text
+        ]
     return kept
 
 
 def _lease(pools: list[IpamPool], fixed: str, leases: Leases, owner: str) -> Interface:
     kept = [
-        _parse(text.partition("/")[0]) for p in pools for text in (p.gateway, *(p.auxiliary_addresses or {}).values()) if text
+        _parse(text.partition("/")[0]) for p in pools for text in (p.any_gateway, *(p.auxiliary_addresses or {}).values()) if text
     ]
     if fixed:
         address = _parse(fixed)
@@ -180,8 +215,8 @@ def _gateways(network: Network) -> dict[int, Address]:
         return {}
     gateways: dict[int, Address] = {}
     for pool in network.ipam.config or []:
-        if pool.gateway:
-            address = _parse(pool.gateway.partition("/")[0])
+        if pool.any_gateway:
+            address = _parse(pool.any_gateway.partition("/")[0])
             gateways.setdefault(address.version, address)
     return gateways
 

@@ -26,7 +26,7 @@ def matches(network: Network, filters: Filters, *, used: bool = False) -> bool:
         "dangling": lambda value: _truth(value) == (not used and network.name not in PREDEFINED),
         "label": lambda value: _has_label(network.labels, value),
         "label!": lambda value: not _has_label(network.labels, value),
-        "until": lambda value: _moment(network.created) < float(value),
+        "until": lambda value: _moment(network.created) < _until(value),
     }
     for key, values in filters.items():
         if key not in fits:
@@ -50,8 +50,14 @@ def _type(value: str) -> str:
 
 def _truth(value: str) -> bool:
     if value.lower() not in ("true", "1", "false", "0"):
-        raise InvalidArgument(f"invalid filter 'dangling=[{value}]'")
+        raise InvalidArgument('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")')
     return value.lower() in ("true", "1")
+
+
+def _until(value: str) -> float:
+    from moby_tui.engine.resources.images.describe import timestamp
+
+    return timestamp(value)
 
 
 def _moment(created: str) -> float:

@@ -76,16 +76,16 @@ class NetworkManager:
 
     async def list(self, *, filters: Filters | None = None) -> list[Network]:
         if not filters:
-            return store.load(self._database)
+            return [network.shown() for network in store.load(self._database)]
         from moby_tui.engine.resources.networks.filters import matches
 
         wanted = filters
         used = await self._used() if "dangling" in wanted else set()
-        return [n for n in store.load(self._database) if matches(n, wanted, used=n.name in used or n.id in used)]
+        return [n.shown() for n in store.load(self._database) if matches(n, wanted, used=n.name in used or n.id in used)]
 
     async def inspect(self, ref: str) -> Network:
         """Raises ``NotFound``, and ``InvalidArgument`` where an id's prefix fits several."""
-        network = self._find(ref)
+        network = self._find(ref).shown()
         containers = await self.list_containers() if self.list_containers else []
         for container in containers:
             endpoint = container.network_settings.networks.get(network.name)
@@ -193,7 +193,10 @@ class NetworkManager:
         Raises ``MobyError`` where a port is taken or no address is free, ``InvalidArgument`` for what the network does not
         have, and ``NotFound`` for an unknown one; nothing is left behind then. Costs a few milliseconds.
         """
-        places = await self._places(mode, asked)
+        try:
+            places = await self._places(mode, asked)
+        except NotFound as error:
+            raise NotFound(f"failed to set up container networking: {error}") from error
         first = places[0].network if places else self._find("none")
         namespace = self._pool.take if create is None else partial(_with_loopback, create)
         called = Called(container_id, name, hostname)
@@ -202,7 +205,7 @@ class NetworkManager:
         resolv_conf = (
             files.served_resolv_conf(dns, dns_search, dns_options)
             if served
-            else files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace)
+            else files.resolv_conf(dns, dns_search, dns_options, own_namespace=own_namespace, shared=first.name == "host")
         )
         made: builtins.list[Endpoint] = []
         if first.name == "host":
@@ -276,6 +279,18 @@ class NetworkManager:
         """Deletes an interface of a running container; one that is gone already is no error."""
         await in_thread(lambda: self._attaching.remove_interface(namespace, interface))
 
+    def check_asked(self, asked: Mapping[str, EndpointSettings | None]) -> None:
+        """What a new container asks of its places, as far as their networks are there. Raises ``InvalidArgument``."""
+        for ref, settings in asked.items():
+            try:
+                network = self._find(ref)
+            except NotFound:
+                continue
+            try:
+                endpoints.check(Place(network, settings or EndpointSettings()))
+            except InvalidArgument as error:
+                raise InvalidArgument(f"invalid config for network {ref}: {error}") from error
+
     def find(self, ref: str) -> Network:
         """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
         return self._find(ref)
@@ -311,12 +326,12 @@ class NetworkManager:
     # ---- finding
 
     async def _places(self, mode: str, asked: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
-        """The container's networks: that of its mode first, then the others by name."""
+        """The container's networks: those of higher priority first, then that of its mode, then the others by name."""
         first = self._find_for(mode)
         if asked is None or first.name in ("host", "none"):
             return [Place(await self._settled(first), (asked or {}).get(mode) or EndpointSettings())]
         places = [Place(self._find_for(ref), settings or EndpointSettings()) for ref, settings in asked.items()]
-        places.sort(key=lambda place: (place.network.id != first.id, place.network.name))
+        places.sort(key=lambda place: (-place.asked.gw_priority, place.network.id != first.id, place.network.name))
         return [Place(await self._settled(place.network), place.asked) for place in places]
 
     def _driver(self, name: str) -> Driver:
@@ -329,7 +344,7 @@ class NetworkManager:
         for driver in (HostDriver(), NullDriver(), MacvlanDriver(), IpvlanDriver()):
             if driver.name == name:
                 return driver
-        raise NotFound(f"could not find plugin {name} in v1 plugin registry: plugin not found")
+        raise NotFound(f'plugin "{name}" not found')
 
     def _find(self, ref: str) -> Network:
         networks = store.load(self._database)
@@ -341,7 +356,7 @@ class NetworkManager:
         if not found:
             raise NotFound(f"network {ref} not found")
         if len(found) > 1:
-            raise InvalidArgument(f"network {ref} is ambiguous ({len(found)} matches found on id); give more of it")
+            raise InvalidArgument(f"network {ref} is ambiguous ({len(found)} matches found based on ID prefix)")
         return found[0]
 
     def _find_for(self, mode: str) -> Network:
@@ -417,7 +432,7 @@ def _gateway(places: Sequence[Place]) -> IPv4Address | None:
     """What ``host-gateway`` stands for: the host's address in the network of the default route."""
     place = endpoints.gateway_of(places)
     pools = place.network.ipam.config or [] if place else []
-    found = [ip_interface(pool.gateway).ip for pool in pools if pool.gateway]
+    found = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
     return next((address for address in found if isinstance(address, IPv4Address)), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import errno
 import fcntl
 import os
@@ -25,6 +26,7 @@ from moby_tui.schema.network import Network
 
 _ETHERNET_MTU = 1500
 _SIOCGIFMTU = 0x8921
+_SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 0x3
 _SYSCTL = Path("/proc/sys/net")
 
 
@@ -49,6 +51,8 @@ class BridgeDriver:
     def check(self, network: Network) -> None:
         options = bridge_options.read(network)
         if exists(options.interface) and network.options.get("com.docker.network.bridge.name"):
+            if not is_bridge(options.interface):
+                raise MobyError(f"existing interface {options.interface} is not a bridge")
             taken = [other.name for other in self._networks() if bridge_options.read(other).interface == options.interface]
             if taken:
                 raise Forbidden(f"bridge name {options.interface} is used by network {taken[0]} already; choose another one")
@@ -200,6 +204,17 @@ def exists(interface: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_bridge(interface: str) -> bool:
+    """By the name of its driver (linux/ethtool.h). Not from /sys, which shows the namespace it was mounted in."""
+    answer = array.array("B", struct.pack("=I192x", _ETHTOOL_GDRVINFO))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        try:
+            fcntl.ioctl(any_socket, _SIOCETHTOOL, struct.pack("16sP", interface.encode(), answer.buffer_info()[0]))
+        except OSError:
+            return False
+    return answer.tobytes()[4:36].rstrip(b"\0") == b"bridge"
 
 
 def mtu_of(interface: str) -> int:

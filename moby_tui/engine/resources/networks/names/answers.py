@@ -45,6 +45,9 @@ def answer(question: DNSRecord, entries: Sequence[Entry]) -> DNSRecord | None:
     if not found:
         return None
     reply = _reply(question)
+    if kind == "SRV":
+        # a service of a cluster would be asked for as _port._protocol.name
+        reply.header.rcode = RCODE.SERVFAIL
     version = {"A": 4, "AAAA": 6}.get(kind, 0)
     chosen = [address for address in found if address.version == version]
     random.shuffle(chosen)

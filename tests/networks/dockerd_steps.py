@@ -1,0 +1,109 @@
+"""Takes the steps of ``dockerd_cases`` against a socket, and puts what comes back into a form that two engines can share.
+
+``python -m networks.dockerd_steps SOCKET`` in this folder's parent writes anew what dockerd says, into ``dockerd_28_5.json``.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from networks.dockerd_cases import BRIDGE, STEPS, Step
+
+RECORDED = Path(__file__).with_name("dockerd_28_5.json")
+_ID = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b")
+_MAC = re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b")
+_LINK_LOCAL = re.compile(r"fe80::[0-9a-f:]+")
+_ULA = re.compile(r"fd[0-9a-f]{2}:[0-9a-f]{4}:[0-9a-f]{4}[0-9a-f:]*")
+_SHOWN = ("Networks", "Ports")
+#: The image has no links for these.
+_APPLETS = "".join(f'{name}() {{ busybox {name} "$@"; }}; ' for name in ("awk", "grep", "ip", "nslookup", "ping", "sort", "tail"))
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self._path)
+
+
+def take(path: Path, steps: list[Step] = STEPS) -> dict[str, Any]:
+    """Every step's answer, by its name."""
+    return {step.name: _shared(_answer(path, step)) for step in steps}
+
+
+def _answer(path: Path, step: Step) -> Any:
+    if step.method == "EXEC":
+        return _run(path, step.path, step.body)
+    status, text = _request(path, step.method, step.path.partition("#")[0], step.body)
+    try:
+        value = json.loads(text) if text.strip() else None
+    except ValueError:
+        value = text
+    if step.path.endswith("#networks") and status == 200:
+        value = {key: value["NetworkSettings"][key] for key in _SHOWN}
+    if step.path.endswith("#names") and status == 200:
+        value = sorted(network["Name"] for network in value)
+    if isinstance(value, dict) and value.get("NetworksDeleted"):
+        value["NetworksDeleted"].sort()
+    return [status, value]
+
+
+def _request(path: Path, method: str, target: str, body: Any) -> tuple[int, str]:
+    connection = _Connection(path)
+    data = None if body is None else json.dumps(body)
+    version = "" if target.startswith("/v1") else "/v1.51"
+    connection.request(method, version + target, data, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read().decode(errors="replace")
+    connection.close()
+    return answer.status, text
+
+
+def _run(path: Path, container: str, command: str) -> Any:
+    asked = {"AttachStdout": True, "AttachStderr": True, "Tty": True, "Cmd": ["sh", "-c", _APPLETS + command]}
+    status, text = _request(path, "POST", f"/containers/{container}/exec", asked)
+    if status != 201:
+        return [status, text]
+    _, output = _request(path, "POST", f"/exec/{json.loads(text)['Id']}/start", {"Detach": False, "Tty": True})
+    lines = output.replace("\r\n", "\n").splitlines()
+    # the answers to its two questions come in either order
+    return sorted(line for line in lines if line.strip()) if command.startswith("nslookup") else lines
+
+
+def _shared(value: Any, key: str = "") -> Any:
+    """Without what no two engines have in common: ids, moments, hardware addresses."""
+    if key == "Containers":
+        return _shared(list(value.values()))
+    if isinstance(value, dict):
+        return {_shared(name): _shared(item, name) for name, item in sorted(value.items()) if name != "Created"}
+    if isinstance(value, list):
+        items = [_shared(item) for item in value]
+        return (
+            sorted(items, key=lambda item: item["Name"])
+            if items and all(isinstance(i, dict) and "Name" in i for i in items)
+            else items
+        )
+    if not isinstance(value, str):
+        return value
+    if key == "MacAddress" and value:
+        return "MAC"
+    for pattern, name in ((_ID, "ID"), (_MAC, "MAC"), (_LINK_LOCAL, "LINK-LOCAL"), (_ULA, "ULA")):
+        value = pattern.sub(name, value)
+    # what is wrong with an option's value is said in Go's words there
+    value = re.sub(r"^(failed to parse \S+ value: \S+) \(.*\)$", r"\1", value)
+    # the default bridge is called after the engine
+    return "BRIDGE" if key == BRIDGE + "name" and value.startswith(("docker0", "moby")) else value.rstrip()
+
+
+if __name__ == "__main__":
+    RECORDED.write_text(json.dumps(take(Path(sys.argv[1])), indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,40 @@
+"""The same steps as dockerd 28.5.2 (API 1.51) took: each answer, field by field, as it is recorded in ``dockerd_28_5.json``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+from networks import dockerd_steps
+
+#: Where this engine means to answer otherwise, and why.
+OTHERWISE = {
+    "container inspect four": "a port is not published over IPv6 yet",
+    "container inspect four again": "a port is not published over IPv6 yet",
+    "container baddns": "what can never start is refused when it is made",
+    "start baddns": "it was refused",
+    "container baddns goes": "it was refused",
+    "create a long bridge name": "the user's mistake is no failure of the server",
+    "create isolated but not internal": "the user's mistake is no failure of the server",
+    'list {"type": ["odd"]}': "the user's mistake is no failure of the server",
+    "create driver overlay": "there are no clusters here",
+    "create named 'container:x'": "no container could be put into it",
+    "connect at a wrong hardware address": "the line says how to write one",
+    "inspect verbose no boolean": "the line says what is expected, not which function failed",
+    "exec two: nslookup one 127.0.0.11 2>&1 | tail -n +4": "the addresses of all networks that both are in, not of one of them",
+}
+
+
+async def test_every_answer_is_dockerds(served_engine):
+    recorded = json.loads(dockerd_steps.RECORDED.read_text())
+    answers = json.loads(json.dumps(await asyncio.to_thread(dockerd_steps.take, served_engine)))
+    if output := os.environ.get("MOBY_ANSWERS"):
+        Path(output).write_text(json.dumps(answers, indent=1, sort_keys=True) + "\n")
+    different = {
+        name: {"dockerd": recorded[name], "moby": answer}
+        for name, answer in answers.items()
+        if recorded[name] != answer and name not in OTHERWISE
+    }
+    assert different == {}
