@@ -159,7 +159,6 @@ class Run:
         self.root, self.devpts, self.pidfd = (_close(fd) for fd in (self.root, self.devpts, self.pidfd))
         self._former, self.stdio = self.stdio, None
         self.root = restart.mount_root(self.order.root, self.joined.get("user", -1), *joining.id_maps(spec))
-        fault.point("monitor.standby thrown away")
 
     def _is_held(self, pid: int) -> bool:
         """Whether it is stopped, or frozen."""
