@@ -92,6 +92,8 @@ class _Unhandled:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, ValueError) and "_start_serving" in context["message"]:
+            return  # asyncio would listen again after a pause for want of descriptors, and the socket is closed by now
         if not (isinstance(error, OSError) and "accept" in context["message"]):
             loop.default_exception_handler(context)
         elif loop.time() > self._told + _QUIET_SECONDS:

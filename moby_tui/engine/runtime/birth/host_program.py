@@ -13,6 +13,7 @@ Needs what every container needs, CAP_SYS_ADMIN and Linux 5.12 (mount_setattr). 
 from __future__ import annotations
 
 import _thread
+import errno
 import os
 import sys
 
@@ -61,7 +62,10 @@ def spawn(module: str, libraries: tuple[str, ...], arguments: list[str], descrip
 
     done.acquire()
     # threading would have to be imported first, and the new process starts that much later
-    _thread.start_new_thread(start, ())
+    try:
+        _thread.start_new_thread(start, ())
+    except RuntimeError:  # "can't start new thread": the kernel refused it, as the control group's limit of processes does
+        raise OSError(errno.EAGAIN, "start a thread: " + os.strerror(errno.EAGAIN)) from None
     done.acquire()
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
