@@ -98,10 +98,9 @@ async def test_monitor_with_few_descriptors(engine: Engine, busybox: str) -> Non
     monitor = _monitor(engine, ident)
     limits = resource.prlimit(monitor, resource.RLIMIT_NOFILE)
     before = _descriptors(monitor)
-    highest = max(int(name) for name in os.listdir(f"/proc/{monitor}/fd")) + 1
     refused = 0
     for more in range(0, 72, 3):
-        resource.prlimit(monitor, resource.RLIMIT_NOFILE, (highest + more, limits[1]))
+        resource.prlimit(monitor, resource.RLIMIT_NOFILE, (before + more, limits[1]))
         try:
             execution = await engine.containers.exec_create(ident, ExecCreate(cmd=["true"]))
             stream = await asyncio.wait_for(engine.containers.exec_start(execution, ExecStart()), 20)
