@@ -155,6 +155,9 @@ async def test_start_twice_and_after_its_end(box: Box) -> None:
     ident = await box.start("sh", "-c", "echo run >>/runs; cat /runs; sleep 30")
     with pytest.raises(NotModified):
         await box.engine.containers.start(ident)
+    async for _, line in box.engine.containers.logs(ident, LogOptions(follow=True)):
+        assert line == b"run\n"
+        break  # the first run has written: to be killed before that is its right, and then two lines come in all
     await box.engine.containers.stop(ident, timeout=0)
     await box.engine.containers.start(ident)
     seen = 0

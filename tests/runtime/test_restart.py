@@ -25,7 +25,7 @@ from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotModified
-from moby_tui.schema.container import ContainerInspect, PortBinding, RestartPolicy
+from moby_tui.schema.container import ContainerInspect, LogOptions, PortBinding, RestartPolicy
 
 
 def policy(name: str, maximum: int = 0) -> dict[str, Any]:
@@ -127,6 +127,15 @@ async def test_refused(box: Box, host: dict[str, Any], message: str) -> None:
 
 
 # containers
+
+
+async def test_a_follower_loses_no_line_over_restarts(box: Box) -> None:
+    """It goes on while the container waits for its next run, and reads the first and the last line of each run."""
+    script = "echo >>/runs; n=$(wc -l </runs); for i in 1 2 3 4 5; do echo $n.$i; done; exit 1"
+    ident = await box.start("sh", "-c", script, host=policy("on-failure", 4))
+    async with asyncio.timeout(30):
+        lines = [line.decode() async for _, line in box.engine.containers.logs(ident, LogOptions(follow=True))]
+    assert lines == [f"{run}.{line}\n" for run in range(1, 6) for line in range(1, 6)]
 
 
 async def test_on_failure_up_to_its_maximum(box: Box, roots: tuple[Path, Path]) -> None:
