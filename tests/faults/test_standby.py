@@ -125,6 +125,18 @@ def test_killed_with_an_order(
     assert [name for name in os.listdir(roots[0] / "containers")] == []
 
 
+async def test_launcher_started_ahead_is_dead_before_the_first_order(engine: Engine, busybox: str) -> None:
+    """The command line starts one while it imports; where that one has been killed, another is taken."""
+    from moby_tui.engine.runtime.launcher import launcher
+
+    launcher.prefork(spare=True)
+    assert launcher._preforked is not None
+    pid = launcher._preforked[1]
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    await _says(engine, "first")
+
+
 def test_monitor_killed_before_anybody_is_attached(busybox: str, roots: tuple[Path, Path], tmp_path: Path) -> None:
     """It has become the monitor: the start is done anew as long as the container has not begun."""
     for point in ("standby.order read", "monitor.bundle read", "monitor.cgroup made"):

@@ -108,13 +108,12 @@ class Launcher:
     async def _give(self, message: bytes, descriptors: list[int]) -> tuple[socket.socket, int]:
         """The socket on which the answer comes, and the pid of the process that has taken the order. Raises ``Unavailable``."""
         for _ in range(_TRIES):
+            asked = self._connected()
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
-            try:
-                asked = self._send(message, theirs)
-            finally:
-                theirs.close()
-            taken = await _taken_by(ours)
+            with theirs:
+                sent = _offer(asked, message, theirs)
+            taken = await _taken_by(ours) if sent else 0
             if taken:
                 with suppress(ConnectionError):
                     # what has died since is seen when its answer is read
@@ -125,18 +124,12 @@ class Launcher:
                 self._end()
         raise Unavailable(_silent("the launcher"))
 
-    def _send(self, message: bytes, reply: socket.socket) -> socket.socket:
-        """Returns the launcher's socket; one that was killed, or has too much unread, is replaced."""
-        if self._socket is not None:
-            try:
-                socket.send_fds(self._socket, [message], [reply.fileno()], socket.MSG_DONTWAIT)
-                return self._socket
-            except OSError:
-                self._end()
-        self._socket, pid = launcher.connect()
-        with suppress(ProcessLookupError):
-            self._process = os.pidfd_open(pid)
-        socket.send_fds(self._socket, [message], [reply.fileno()])
+    def _connected(self) -> socket.socket:
+        """The launcher's socket. The launcher may have been killed by now, also one that was started ahead and is new to us."""
+        if self._socket is None:
+            self._socket, pid = launcher.connect()
+            with suppress(ProcessLookupError):
+                self._process = os.pidfd_open(pid)
         return self._socket
 
     def _end(self) -> None:
@@ -161,6 +154,15 @@ class Launcher:
             asyncio.get_running_loop().remove_reader(monitor)
             monitor.close()
         self._monitors.clear()
+
+
+def _offer(asked: socket.socket, message: bytes, reply: socket.socket) -> bool:
+    """Whether the order lies before the launcher: not where it was killed, or has too much unread."""
+    try:
+        socket.send_fds(asked, [message], [reply.fileno()], socket.MSG_DONTWAIT)
+    except OSError:
+        return False
+    return True
 
 
 async def _taken_by(ours: socket.socket) -> int:
