@@ -26,7 +26,7 @@ from moby_tui import connect
 from moby_tui.api.client.protocol import Client
 from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, PortBinding
 
-_NAMESPACES = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
+NAMESPACES = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
 #: What may differ between two looks at a process that holds on to nothing: KiB of PSS, and objects of the interpreter.
 MEMORY_TOLERANCE = 768
 OBJECT_TOLERANCE = 400
@@ -222,7 +222,7 @@ def main() -> int:
         base = Path(tempfile.mkdtemp(prefix="moby-endurance-", dir="/var/tmp"))
         again = [sys.executable, "-m", "bench.endurance", "--inside", str(base), "--runs", str(options.runs)]
         try:
-            return subprocess.call(["unshare", *_NAMESPACES, *again, *(f"--door={door}" for door in doors)])
+            return subprocess.call(["unshare", *NAMESPACES, *again, *(f"--door={door}" for door in doors)])
         finally:
             shutil.rmtree(base)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
