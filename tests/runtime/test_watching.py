@@ -103,3 +103,15 @@ async def test_it_was_started_before_whoever_looks_on(
         await asyncio.sleep(0.2)
         _kill_monitor(late, ident)
         assert (await _events(late, ident, "die"))[-1].actor.attributes["exitCode"] == "137"
+
+
+async def test_what_was_executed_in_it_has_ended(onlookers: list[Engine], busybox: str, cli: Cli) -> None:
+    """Its exit code is that of a process that was killed: ``moby exec`` asks until it is known."""
+    ident = await asyncio.to_thread(_run, cli)
+    asked = asyncio.create_task(asyncio.to_thread(cli, "exec", ident, "sh", "-c", "echo begun >/begun; sleep 600", check=False))
+    async with asyncio.timeout(_SECONDS):
+        while "/begun" not in [change.path for change in await onlookers[0].containers.changes(ident)]:
+            await asyncio.sleep(0.02)
+    _kill_monitor(onlookers[0], ident)
+    done = await asyncio.wait_for(asked, _SECONDS)
+    assert (done.returncode, done.stdout, done.stderr) == (137, "", "")

@@ -26,6 +26,8 @@ from moby_tui.schema.stream import Stream
 
 #: How long an exec that has ended can still be inspected, in seconds (as dockerd).
 _KEPT_SECONDS = 300
+#: What a shell says of a process that SIGKILL ended.
+_KILLED = 137
 
 
 class ExecRecord(msgspec.Struct):
@@ -67,6 +69,13 @@ def _forget_old(folder: Path) -> None:
         if time.time() - state.stat().st_mtime > _KEPT_SECONDS and not json.loads(state.read_text())["running"]:
             state.with_suffix(".json").unlink(missing_ok=True)
             state.unlink()
+
+
+def end_all(folder: Path) -> None:
+    """Writes down that the execs in ``folder`` were killed, with the container whose monitor would have written it."""
+    for state in folder.glob("*.state"):
+        if json.loads(state.read_text())["running"]:
+            write_json(str(state), {"running": False, "pid": 0, "exit_code": _KILLED})
 
 
 def _find(parts: Parts, ident: str) -> tuple[ExecRecord, Path]:

@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.engine.containers.parts import Parts
@@ -109,6 +110,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
             restart_count=state.restart_count,
             stopped=state.stopped,
         )
+        _end_executions(files.execs)
         parts.event("die", record, exitCode=str(_KILLED), execDuration=str(_seconds_since(started_at)))
     fault.point("settle.die told")
     _write_down(state, files.state)
@@ -118,6 +120,14 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
         await asyncio.to_thread(remove_files, files.data, files.run)
         parts.event("destroy", record)
     return state
+
+
+def _end_executions(folder: Path) -> None:
+    """Where nothing can be written, or a record is damaged, the exec stays as it is told."""
+    from moby_tui.engine.containers import execs  # the way of a start goes through this module
+
+    with suppress(OSError, ValueError):
+        execs.end_all(folder)
 
 
 def _seconds_since(started_at: str) -> int:
