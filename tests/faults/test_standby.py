@@ -214,6 +214,32 @@ async def test_nobody_answers(short_patience: None, engine: Engine, busybox: str
     await engine.containers.start(ident)
 
 
+async def test_launchers_are_killed_one_after_another(engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten of them do no harm; where it does not stop, the error says so and the container can be started afterwards."""
+    from moby_tui.engine.runtime.launcher import launcher
+
+    connect = launcher.connect
+    made = []
+
+    def killed() -> Any:
+        made.append(connect())
+        if len(made) <= limit:
+            os.kill(made[-1][1], signal.SIGKILL)
+        return made[-1]
+
+    monkeypatch.setattr(launcher, "connect", killed)
+    limit = 10
+    await _says(engine, "at last")
+    assert len(made) == 11
+    limit = 1000
+    os.kill((await _launcher())[0], signal.SIGKILL)
+    ident = await _create(engine, "sleep", "600")
+    with pytest.raises(Unavailable, match="launchers were killed one after another"):
+        await engine.containers.start(ident)
+    limit = 0
+    await engine.containers.start(ident)
+
+
 async def test_monitor_stopped_in_the_middle(
     short_patience: None, busybox: str, roots: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -19,8 +19,10 @@ from moby_tui.engine.runtime.launcher import launcher
 from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.errors import MobyError, Unavailable
 
-#: How many launchers an order is given to, one after another, as long as none takes it.
-_TRIES = 3
+#: An order is given to one launcher after another as long as none takes it: to so many in all,
+_MOST_LAUNCHERS = 20
+#: of which so many may have let the time for an answer pass. One that was killed costs no time.
+_MOST_SILENT = 3
 #: How long a monitor that is killed has to end.
 _END_SECONDS = 2.0
 #: A launcher, or the process that stands by, answers in milliseconds. One that is stopped, or starved, is not waited for longer than this.
@@ -107,14 +109,17 @@ class Launcher:
 
     async def _give(self, message: bytes, descriptors: list[int]) -> tuple[socket.socket, int]:
         """The socket on which the answer comes, and the pid of the process that has taken the order. Raises ``Unavailable``."""
-        for _ in range(_TRIES):
+        silent = 0
+        for _ in range(_MOST_LAUNCHERS):
             asked = self._connected()
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             with theirs:
                 sent = _offer(asked, message, theirs)
             taken = await _taken_by(ours) if sent else 0
-            if taken:
+            if taken is None:
+                silent += 1
+            elif taken:
                 with suppress(ConnectionError):
                     # what has died since is seen when its answer is read
                     socket.send_fds(ours, [b"d"], descriptors)
@@ -122,7 +127,11 @@ class Launcher:
             ours.close()
             if self._socket is asked:
                 self._end()
-        raise Unavailable(_silent("the launcher"))
+            if silent == _MOST_SILENT:
+                break
+        raise Unavailable(
+            _silent("the launcher") if silent else f"{_MOST_LAUNCHERS} launchers were killed one after another; try again"
+        )
 
     def _connected(self) -> socket.socket:
         """The launcher's socket. The launcher may have been killed by now, also one that was started ahead and is new to us."""
@@ -165,14 +174,16 @@ def _offer(asked: socket.socket, message: bytes, reply: socket.socket) -> bool:
     return True
 
 
-async def _taken_by(ours: socket.socket) -> int:
-    """The pid of the process that has taken the order; 0 where nobody has, in time, or whoever was to was killed."""
+async def _taken_by(ours: socket.socket) -> int | None:
+    """The pid of the process that has taken the order; 0 where whoever was to was killed, None where nobody has in time."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             # one small write: it is there whole
             return int(await loop.sock_recv(ours, 32) or 0)
-    except (TimeoutError, ConnectionError):
+    except TimeoutError:
+        return None
+    except ConnectionError:
         return 0
 
 
