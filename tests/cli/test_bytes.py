@@ -93,3 +93,19 @@ def test_an_output_of_ascii_alone(box: Cli) -> None:
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     box("create", "--name", "held", "box", "echo", "a" * 50)
     assert '"echo aaaaaaaaaaaaaa?"' in box("ps", "-a", env=environment).stdout
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_standard_stream_that_is_closed_is_as_one_that_leads_nowhere(box: Cli, closed: tuple[int, ...]) -> None:
+    """What a command opens next would get its number, and what is written to the stream."""
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    for words in (("version",), ("ps", "-a"), ("run", "--rm", "-i", "box", "echo", "said"), ("rm", "none")):
+        done = box(*words, check=False, preexec_fn=close, stdin=subprocess.DEVNULL)
+        assert done.returncode == (words[0] == "rm"), done.stderr
+        assert "Traceback" not in done.stderr
+        if words[0] == "run":
+            assert done.stdout == ("" if 1 in closed else "said\n")
