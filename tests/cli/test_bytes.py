@@ -68,6 +68,13 @@ def test_words_become_what_json_makes_of_them(box: Cli) -> None:
     assert image["Comment"] == SHOWN
 
 
+@pytest.mark.parametrize("word", ["cp", "build"])
+def test_a_word_that_is_also_a_command_of_files_changes_nothing(box: Cli, word: str) -> None:
+    box("create", "--name", "held", "box", word, BAD)
+    [container] = json.loads(box("inspect", "held").stdout)
+    assert [container["Path"], *container["Args"]] == [word, SHOWN]
+
+
 def test_files_of_such_names_are_copied_and_told_of(box: Cli, tmp_path: Path) -> None:
     source = os.fsencode(tmp_path) + b"/f\xff"
     Path(os.fsdecode(source)).write_text("inside")
