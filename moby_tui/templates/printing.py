@@ -214,10 +214,8 @@ def _compound(value: Any, directive: _Directive) -> str:
             return _misfit(value, directive.verb)
         return "[" + " ".join(format_value(item, directive) for item in value) + "]"
     if isinstance(value, dict):
-        key = _Directive(directive.verb, directive.flags, directive.width, directive.precision)
-        return (
-            "map[" + " ".join(f"{format_value(name, key)}:{format_value(value[name], directive)}" for name in sorted(value)) + "]"
-        )
+        items = (f"{format_value(name, directive)}:{format_value(value[name], directive)}" for name in sorted(value))
+        return "map[" + " ".join(items) + "]"
     names = "+" in directive.flags and directive.verb == "v"
     fields = ((name, format_value(field, directive)) for name, field in value.fields.items())
     return "{" + " ".join(f"{name}:{text}" if names else text for name, text in fields) + "}"
@@ -227,7 +225,7 @@ def _syntax(value: Any) -> str:
     """``%#v``: the value as Go's source has it."""
     if value is None:
         return "interface {}(nil)"
-    if isinstance(value, bool) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+    if isinstance(value, (bool, int, float)):
         return text_of(value)
     if isinstance(value, str):
         return go_quote(value)
@@ -301,6 +299,6 @@ def _float(value: float, directive: _Directive) -> str:
         text = float_text(value).upper() if verb == "G" else float_text(value)
     else:
         text = format(value, f".{precision or 1}{'G' if verb == 'G' else 'g'}")
-    if value >= 0 and not text.startswith("+"):
+    if not text.startswith(("+", "-")):
         text = ("+" if "+" in flags else " " if " " in flags else "") + text
     return directive.pad(text, zeros=True)
