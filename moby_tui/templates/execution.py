@@ -71,7 +71,7 @@ class Execution:
         line = before.count("\n") + 1
         column = len(before.rpartition("\n")[2].encode("utf-8", "surrogateescape"))
         where = f"template: {self._name}:{line}:{column}"
-        return kind(f'{where}: executing {go_quote(self._template)} at <{node}>: {message}')
+        return kind(f"{where}: executing {go_quote(self._template)} at <{node}>: {message}")
 
     def _write(self, text: str) -> None:
         self._length += len(text)

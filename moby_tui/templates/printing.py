@@ -13,7 +13,7 @@ from typing import Any
 from moby_tui.templates.errors import TemplateError
 from moby_tui.templates.floats import float_text
 from moby_tui.templates.quoting import go_quote
-from moby_tui.templates.values import MISSING, Map, Missing, NilPointer, Slice, Struct, Time, type_name
+from moby_tui.templates.values import Map, Missing, NilPointer, Slice, Struct, Time, known, type_name
 
 #: Go's own limit of widths and precisions.
 _WIDEST = 1_000_000
@@ -54,16 +54,12 @@ def sprint(values: Sequence[Any]) -> str:
     for index, value in enumerate(values):
         if index and not isinstance(value, str) and not isinstance(values[index - 1], str):
             parts.append(" ")
-        parts.append(text_of(_known(value)))
+        parts.append(text_of(known(value)))
     return "".join(parts)
 
 
 def sprintln(values: Sequence[Any]) -> str:
-    return " ".join(text_of(_known(value)) for value in values) + "\n"
-
-
-def _known(value: Any) -> Any:
-    return None if value is MISSING else value
+    return " ".join(text_of(known(value)) for value in values) + "\n"
 
 
 # printf
@@ -160,7 +156,7 @@ def _directive(match: re.Match[str], arguments: _Arguments) -> str:
         value = arguments.take()
     except IndexError:
         return f"{complaint}%!{verb}(MISSING)"
-    return complaint + format_value(_known(value), _Directive(verb, flags, width, precision))
+    return complaint + format_value(known(value), _Directive(verb, flags, width, precision))
 
 
 def _measure(text: str | None, arguments: _Arguments, name: str) -> tuple[int | None, str]:
