@@ -12,6 +12,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 def main() -> None:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    _open_missing_streams()
     argv = sys.argv[1:]
     if argv[:1] == ["oci"]:
         # another engine calls it for every step: nothing of the other doors is imported
@@ -26,6 +27,16 @@ def main() -> None:
     from moby_tui.cli.app import run
 
     _leave(run(argv))
+
+
+def _open_missing_streams() -> None:
+    """Standard streams that the caller has closed lead to /dev/null: else what is opened next, a database, would be written to as output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # the lowest number that is free: the one that is missing
+            null = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(null, True)
+            setattr(sys, name, os.fdopen(null, mode))
 
 
 def _leave(status: int) -> None:

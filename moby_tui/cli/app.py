@@ -100,6 +100,8 @@ def run(argv: Sequence[str]) -> int:
         _drop_output()
         return ending.BROKEN_PIPE
     except OSError as error:
+        if session.current().debug:
+            raise
         _drop_output()
         if not status:
             session.tell(MobyError(f"cannot write to standard output: {(error.strerror or str(error)).lower()}"))

@@ -13,7 +13,7 @@ import msgspec
 
 from moby_tui.cli.options import CreateOptions, LimitOptions, UpdateOptions
 from moby_tui.cli.terminal import raw
-from moby_tui.cli.values import environment, units
+from moby_tui.cli.values import environment
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import (
     ContainerCreate,
@@ -128,15 +128,12 @@ def _attached(options: CreateOptions, *, detached: bool) -> set[str]:
 
 def _health(options: CreateOptions) -> HealthConfig | None:
     """None where nothing was said of it, so that the image's own check stands."""
-    durations = {
-        name: units.parse_nanoseconds(text) if text else 0
-        for name, text in {
-            "interval": options.health_interval,
-            "timeout": options.health_timeout,
-            "start_period": options.health_start_period,
-            "start_interval": options.health_start_interval,
-        }.items()
-    }
+    durations = _durations(
+        interval=options.health_interval,
+        timeout=options.health_timeout,
+        start_period=options.health_start_period,
+        start_interval=options.health_start_interval,
+    )
     asked = bool(options.health_cmd or options.health_retries or any(durations.values()))
     if options.no_healthcheck:
         if asked:
@@ -146,6 +143,16 @@ def _health(options: CreateOptions) -> HealthConfig | None:
         return None
     test = ["CMD-SHELL", options.health_cmd] if options.health_cmd else None
     return HealthConfig(test=test, retries=options.health_retries, **durations)
+
+
+def _durations(**asked: str) -> dict[str, int]:
+    """In nanoseconds, those that were given."""
+    given = {name: text for name, text in asked.items() if text}
+    if not given:
+        return {}
+    from moby_tui.cli.values import units
+
+    return {name: units.parse_nanoseconds(text) for name, text in given.items()}
 
 
 def _host_config(options: CreateOptions) -> HostConfig:
@@ -166,7 +173,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         volume_driver=options.volume_driver,
         volumes_from=options.volumes_from or None,
         readonly_rootfs=options.read_only,
-        shm_size=units.parse_size(options.shm_size) if options.shm_size else 0,
+        shm_size=_size(options.shm_size),
         storage_opt=environment.pairs("--storage-opt", options.storage_opt) or None,
         # network
         publish_all_ports=options.publish_all,
@@ -225,12 +232,37 @@ def _resources(options: CreateOptions) -> dict[str, Any]:
     }
 
 
+def _size(text: str) -> int:
+    """In bytes; 0 where none was given."""
+    if not text:
+        return 0
+    from moby_tui.cli.values import units
+
+    return units.parse_size(text)
+
+
+def _swap(text: str) -> int:
+    if not text:
+        return 0
+    from moby_tui.cli.values import units
+
+    return units.parse_swap(text)
+
+
+def _nano_cpus(text: str) -> int:
+    if not text:
+        return 0
+    from moby_tui.cli.values import units
+
+    return units.parse_nano_cpus(text)
+
+
 def _limits(options: LimitOptions) -> dict[str, Any]:
     return {
-        "memory": units.parse_size(options.memory) if options.memory else 0,
-        "memory_swap": units.parse_swap(options.memory_swap) if options.memory_swap else 0,
-        "memory_reservation": units.parse_size(options.memory_reservation) if options.memory_reservation else 0,
-        "nano_cpus": units.parse_nano_cpus(options.cpus) if options.cpus else 0,
+        "memory": _size(options.memory),
+        "memory_swap": _swap(options.memory_swap),
+        "memory_reservation": _size(options.memory_reservation),
+        "nano_cpus": _nano_cpus(options.cpus),
         "cpu_shares": options.cpu_shares,
         "cpu_period": options.cpu_period,
         "cpu_quota": options.cpu_quota,

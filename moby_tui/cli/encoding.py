@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import codecs
 
+from moby_tui.cli.invocation import split
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +28,7 @@ def valid(text: str) -> str:
 
 def valid_words(argv: Sequence[str]) -> Sequence[str]:
     """The words of a command line, valid but for those of a command that takes paths of the host."""
-    return argv if _OF_FILES.intersection(argv) else [valid(word) for word in argv]
+    return argv if split(argv)[0] in _OF_FILES else [valid(word) for word in argv]
 
 
 def _replace(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -49,13 +49,12 @@ class LazyGroup(TyperGroup):
         return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
         group = "" if self.leaves is LEAVES else str(self.name)
-        name = args[0] if not group else ALIASES.get(args[0], args[0])
         if name in MISSING.get(group, ()):
             from moby_tui.errors import NotImplementedYet
 
             raise NotImplementedYet(f"command {f'{group} {name}'.strip()}")
-        name = args[0]
         known = self.list_commands(ctx)
         if name not in known and name not in ALIASES and not name.startswith("-"):
             from difflib import get_close_matches

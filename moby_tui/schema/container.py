@@ -326,6 +326,19 @@ class MountPoint(Wire, kw_only=True):
     subpath: str | UnsetType = UNSET
 
 
+#: What of the endpoint in the default bridge stood in ``NetworkSettings`` itself, until version 1.52 of the API.
+BRIDGE_FIELDS = (
+    "EndpointID",
+    "Gateway",
+    "GlobalIPv6Address",
+    "GlobalIPv6PrefixLen",
+    "IPAddress",
+    "IPPrefixLen",
+    "IPv6Gateway",
+    "MacAddress",
+)
+
+
 class NetworkSettings(Wire, kw_only=True):
     """``ports`` maps ``80/tcp`` to its host bindings, or to null where the port is exposed only."""
 

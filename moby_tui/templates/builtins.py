@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote_plus
 
-from moby_tui.templates.functions import Function, FunctionFailed, known
+from moby_tui.templates.functions import Function, FunctionFailed
 from moby_tui.templates.printing import sprint, sprintf, sprintln, text_of
-from moby_tui.templates.values import Map, NilPointer, Struct, is_true, type_name
+from moby_tui.templates.values import Map, NilPointer, Struct, is_true, known, type_name
 
 
 def _is_integer(value: Any) -> bool:

@@ -25,6 +25,7 @@ from moby_tui.templates.nodes import (
     Variable,
 )
 from moby_tui.templates.printing import printed, text_of
+from moby_tui.templates.quoting import go_quote
 from moby_tui.templates.values import MISSING, NilPointer, Struct, is_true, type_name
 
 #: How many templates may be inside each other, how many nodes are evaluated, and how many characters are written, before it is given up.
@@ -70,7 +71,7 @@ class Execution:
         line = before.count("\n") + 1
         column = len(before.rpartition("\n")[2].encode("utf-8", "surrogateescape"))
         where = f"template: {self._name}:{line}:{column}"
-        return kind(f'{where}: executing "{self._template}" at <{node}>: {message}')
+        return kind(f"{where}: executing {go_quote(self._template)} at <{node}>: {message}")
 
     def _write(self, text: str) -> None:
         self._length += len(text)
@@ -162,7 +163,7 @@ class Execution:
 
     def _call(self, node: Call, dot: Any) -> None:
         if node.name not in self._trees:
-            raise self._error(node, f'template "{node.name}" not defined')
+            raise self._error(node, f"template {go_quote(node.name)} not defined")
         if self._depth == DEEPEST:
             raise self._error(node, f"exceeded maximum template depth ({DEEPEST})")
         value = self._pipeline(node.pipeline, dot) if node.pipeline is not None else MISSING

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moby_tui.templates.nodes import Literal, Nil, Node
-from moby_tui.templates.values import MISSING, Missing, type_name
+from moby_tui.templates.values import Missing, type_name
 
 
 class FunctionFailed(Exception):
@@ -43,8 +43,3 @@ def check_type(value: Any, kind: str, written: Node | None) -> str:
     if value is None or isinstance(value, Missing):
         return f"invalid value; expected {kind}"
     return f"wrong type for value; expected {kind}; got {type_name(value)}"
-
-
-def known(value: Any) -> Any:
-    """What a function of any type is given for a value that is missing."""
-    return None if value is MISSING else value

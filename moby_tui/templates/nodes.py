@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
+
+from moby_tui.templates.quoting import go_quote
 
 
 @dataclass
@@ -139,7 +140,7 @@ class Call(Node):
 
     def __str__(self) -> str:
         argument = f" {self.pipeline}" if self.pipeline else ""
-        return f"{{{{template {json.dumps(self.name, ensure_ascii=False)}{argument}}}}}"
+        return f"{{{{template {go_quote(self.name)}{argument}}}}}"
 
 
 @dataclass

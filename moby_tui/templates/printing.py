@@ -13,7 +13,7 @@ from typing import Any
 from moby_tui.templates.errors import TemplateError
 from moby_tui.templates.floats import float_text
 from moby_tui.templates.quoting import go_quote
-from moby_tui.templates.values import MISSING, Map, Missing, NilPointer, Slice, Struct, Time, type_name
+from moby_tui.templates.values import Map, Missing, NilPointer, Slice, Struct, Time, known, type_name
 
 #: Go's own limit of widths and precisions.
 _WIDEST = 1_000_000
@@ -54,16 +54,12 @@ def sprint(values: Sequence[Any]) -> str:
     for index, value in enumerate(values):
         if index and not isinstance(value, str) and not isinstance(values[index - 1], str):
             parts.append(" ")
-        parts.append(text_of(_known(value)))
+        parts.append(text_of(known(value)))
     return "".join(parts)
 
 
 def sprintln(values: Sequence[Any]) -> str:
-    return " ".join(text_of(_known(value)) for value in values) + "\n"
-
-
-def _known(value: Any) -> Any:
-    return None if value is MISSING else value
+    return " ".join(text_of(known(value)) for value in values) + "\n"
 
 
 # printf
@@ -160,7 +156,7 @@ def _directive(match: re.Match[str], arguments: _Arguments) -> str:
         value = arguments.take()
     except IndexError:
         return f"{complaint}%!{verb}(MISSING)"
-    return complaint + format_value(_known(value), _Directive(verb, flags, width, precision))
+    return complaint + format_value(known(value), _Directive(verb, flags, width, precision))
 
 
 def _measure(text: str | None, arguments: _Arguments, name: str) -> tuple[int | None, str]:
@@ -214,10 +210,8 @@ def _compound(value: Any, directive: _Directive) -> str:
             return _misfit(value, directive.verb)
         return "[" + " ".join(format_value(item, directive) for item in value) + "]"
     if isinstance(value, dict):
-        key = _Directive(directive.verb, directive.flags, directive.width, directive.precision)
-        return (
-            "map[" + " ".join(f"{format_value(name, key)}:{format_value(value[name], directive)}" for name in sorted(value)) + "]"
-        )
+        items = (f"{format_value(name, directive)}:{format_value(value[name], directive)}" for name in sorted(value))
+        return "map[" + " ".join(items) + "]"
     names = "+" in directive.flags and directive.verb == "v"
     fields = ((name, format_value(field, directive)) for name, field in value.fields.items())
     return "{" + " ".join(f"{name}:{text}" if names else text for name, text in fields) + "}"
@@ -227,7 +221,7 @@ def _syntax(value: Any) -> str:
     """``%#v``: the value as Go's source has it."""
     if value is None:
         return "interface {}(nil)"
-    if isinstance(value, bool) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+    if isinstance(value, (bool, int, float)):
         return text_of(value)
     if isinstance(value, str):
         return go_quote(value)
@@ -301,6 +295,6 @@ def _float(value: float, directive: _Directive) -> str:
         text = float_text(value).upper() if verb == "G" else float_text(value)
     else:
         text = format(value, f".{precision or 1}{'G' if verb == 'G' else 'g'}")
-    if value >= 0 and not text.startswith("+"):
+    if not text.startswith(("+", "-")):
         text = ("+" if "+" in flags else " " if " " in flags else "") + text
     return directive.pad(text, zeros=True)

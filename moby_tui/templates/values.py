@@ -23,6 +23,11 @@ class Missing:
 MISSING: Final = Missing()
 
 
+def known(value: Any) -> Any:
+    """What a function of any type is given for a value that is missing."""
+    return None if value is MISSING else value
+
+
 class NilPointer:
     """A nil pointer to a struct or value of this type."""
 

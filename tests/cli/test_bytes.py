@@ -68,6 +68,13 @@ def test_words_become_what_json_makes_of_them(box: Cli) -> None:
     assert image["Comment"] == SHOWN
 
 
+@pytest.mark.parametrize("word", ["cp", "build"])
+def test_a_word_that_is_also_a_command_of_files_changes_nothing(box: Cli, word: str) -> None:
+    box("create", "--name", "held", "box", word, BAD)
+    [container] = json.loads(box("inspect", "held").stdout)
+    assert [container["Path"], *container["Args"]] == [word, SHOWN]
+
+
 def test_files_of_such_names_are_copied_and_told_of(box: Cli, tmp_path: Path) -> None:
     source = os.fsencode(tmp_path) + b"/f\xff"
     Path(os.fsdecode(source)).write_text("inside")
@@ -93,3 +100,19 @@ def test_an_output_of_ascii_alone(box: Cli) -> None:
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     box("create", "--name", "held", "box", "echo", "a" * 50)
     assert '"echo aaaaaaaaaaaaaa?"' in box("ps", "-a", env=environment).stdout
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_standard_stream_that_is_closed_is_as_one_that_leads_nowhere(box: Cli, closed: tuple[int, ...]) -> None:
+    """What a command opens next would get its number, and what is written to the stream."""
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    for words in (("version",), ("ps", "-a"), ("run", "--rm", "-i", "box", "echo", "said"), ("rm", "none")):
+        done = box(*words, check=False, preexec_fn=close, stdin=subprocess.DEVNULL)
+        assert done.returncode == (words[0] == "rm"), done.stderr
+        assert "Traceback" not in done.stderr
+        if words[0] == "run":
+            assert done.stdout == ("" if 1 in closed else "said\n")

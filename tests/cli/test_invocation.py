@@ -99,3 +99,20 @@ def test_the_dashboard_gets_the_global_options(monkeypatch: pytest.MonkeyPatch, 
     assert app.run(["--data-root", str(tmp_path / "d"), "--hooks-dir", str(hooks), "--signature-policy", str(policy), "tui"]) == 0
     assert made[0].paths.data_root == tmp_path / "d"
     assert (made[0].hooks_dirs, made[0].signature_policy) == ([hooks], policy)
+
+
+def test_debug_shows_where_a_refusal_of_the_system_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure to write to standard output, and is not told as one."""
+    from moby_tui.cli import app, session
+
+    def refused() -> int:
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr(app, "_command", lambda argv: refused)
+    before = session.current()
+    session.use(session.Session(debug=True))
+    try:
+        with pytest.raises(PermissionError):
+            app.run(["ps"])
+    finally:
+        session.use(before)

@@ -66,6 +66,8 @@ def test_language(text: str, written: str) -> None:
         ('{{printf "%c %U %q %o %b" 65 0x4E16 65 8 5}}', "A U+4E16 'A' 10 101"),
         ('{{printf "%*d|%[2]d %[1]d" 5 1}}', "    1|1 5"),
         ('{{printf "%q %v %d" .l .l .l}}', '["p" "q" "r"] [p q r] [%!d(string=p) %!d(string=q) %!d(string=r)]'),
+        ('{{printf "%q" "\\xff\\u0085\\ufffd"}}', '"\\xff\\u0085\ufffd"'),
+        ('{{printf "%+.1f|% .1f|%+.1f" -1.5 -1.5 -0.0}}', "-1.5|-1.5|-0.0"),
         ('{{printf "%05d|%-05d|%6.2f%%" -42 -42 99.5}}', "-0042|-42  | 99.50%"),
     ],
 )
@@ -100,6 +102,14 @@ def test_printf(text: str, written: str) -> None:
         ),
         ("{{lower 5}}", 'template: :1:8: executing "" at <5>: expected string; found 5'),
         ('{{split "a"}}', 'template: :1:2: executing "" at <split>: wrong number of args for split: want 2 got 1'),
+        (
+            '{{template "a\\x01"}}',
+            'template: :1:11: executing "" at <{{template "a\\x01"}}>: template "a\\x01" not defined',
+        ),
+        (
+            '{{define "a\\x01"}}{{lower .s 5}}{{end}}{{template "a\\x01" .}}',
+            'template: :1:20: executing "a\\x01" at <lower>: wrong number of args for lower: want 1 got 2',
+        ),
         ('{{template "zz"}}', 'template: :1:11: executing "" at <{{template "zz"}}>: template "zz" not defined'),
     ],
 )

@@ -13,7 +13,14 @@ from moby_tui.api.server import omitted
 from moby_tui.api.server.versions import ApiVersion
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import ZERO_TIME, encode, to_builtins
-from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerInspect, ContainerSummary, ContainerUpdate
+from moby_tui.schema.container import (
+    BRIDGE_FIELDS,
+    ContainerConfig,
+    ContainerCreate,
+    ContainerInspect,
+    ContainerSummary,
+    ContainerUpdate,
+)
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.stats import Stats
@@ -22,16 +29,6 @@ from moby_tui.schema.volume import VolumeUsage
 
 T = TypeVar("T")
 
-_BRIDGE_FIELDS = (
-    "EndpointID",
-    "Gateway",
-    "GlobalIPv6Address",
-    "GlobalIPv6PrefixLen",
-    "IPAddress",
-    "IPPrefixLen",
-    "IPv6Gateway",
-    "MacAddress",
-)
 #: Parts of a container's configuration that mean nothing in an image.
 _NOT_OF_IMAGES = frozenset(
     {
@@ -102,7 +99,7 @@ def container_inspect(container: ContainerInspect, version: ApiVersion) -> dict[
             "LinkLocalIPv6PrefixLen": 0,
             "SecondaryIPAddresses": None,
             "SecondaryIPv6Addresses": None,
-            **{name: bridge.get(name, 0 if name.endswith("Len") else "") for name in _BRIDGE_FIELDS},
+            **{name: bridge.get(name, 0 if name.endswith("Len") else "") for name in BRIDGE_FIELDS},
         }
         result["GraphDriver"] = {"Name": container.driver, "Data": None}
     else:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moby_tui.cli import session
+from moby_tui.errors import NotFound
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
 
 app = typer.Typer()
 
@@ -119,9 +123,8 @@ def rm(
     force: Annotated[bool, typer.Option("-f", "--force", help="Do not error if the network does not exist")] = False,
 ) -> int:
     """Remove one or more networks."""
-    from moby_tui.errors import NotFound
 
-    async def remove(client, name):  # type: ignore[no-untyped-def]
+    async def remove(client: Client, name: str) -> None:
         try:
             await client.networks.remove(name)
         except NotFound:

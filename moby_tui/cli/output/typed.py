@@ -7,7 +7,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from moby_tui.schema.container import EndpointSettings, NetworkSettings
+from moby_tui.schema.container import BRIDGE_FIELDS, EndpointSettings, NetworkSettings
 from moby_tui.schema.event import Event
 from moby_tui.templates.values import Map, NilPointer, Slice, Struct, Time
 
@@ -31,16 +31,6 @@ _GO_NAMES = {
     "time": "Time",
     "timeNano": "TimeNano",
 }
-_OF_BRIDGE = (
-    "EndpointID",
-    "Gateway",
-    "GlobalIPv6Address",
-    "GlobalIPv6PrefixLen",
-    "IPAddress",
-    "IPPrefixLen",
-    "IPv6Gateway",
-    "MacAddress",
-)
 #: What is a ``time.Time`` there, and no string.
 _MOMENTS = frozenset({("Network", "Created"), ("HealthLogEntry", "Start"), ("HealthLogEntry", "End")})
 
@@ -79,7 +69,7 @@ def _former_fields(value: msgspec.Struct) -> dict[str, Any]:
     """Fields that the API no longer sends and templates still name: those of the default bridge, and an event's first three."""
     if isinstance(value, NetworkSettings):
         bridge = _struct(value.networks.get("bridge") or EndpointSettings()).fields
-        return {name: bridge[name] for name in _OF_BRIDGE}
+        return {name: bridge[name] for name in BRIDGE_FIELDS}
     if isinstance(value, Event):
         told = value.type in ("container", "image")
         return {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import termios
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +19,9 @@ def size(fd: int = 1) -> tuple[int, int] | None:
 @contextmanager
 def raw_mode(fd: int) -> Iterator[None]:
     """Raw mode for as long as the block runs."""
+    import termios
+    import tty
+
     before = termios.tcgetattr(fd)
     tty.setraw(fd, termios.TCSANOW)
     try:

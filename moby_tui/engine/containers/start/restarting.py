@@ -12,7 +12,6 @@ import logging
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.protocol.control import ChangePolicy
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
-from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME, State
 from moby_tui.errors import Conflict, MobyError, NotFound, NotModified
@@ -68,6 +67,8 @@ def is_due(record: ContainerRecord, state: State, *, at_boot: bool) -> bool:
         return False
     if state.stopped and not (at_boot and policy.name == "always"):
         return False
+    from moby_tui.engine.runtime.monitor.restart_policy import Restarts
+
     asked: dict[str, object] = {
         "policy": policy.name,
         "maximum": policy.maximum_retry_count,

@@ -28,7 +28,6 @@ from contextlib import suppress
 
 import msgspec
 
-from moby_tui.engine.kernel.network import conntrack
 from moby_tui.engine.kernel.network import nftables as nft
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, open_socket, request, send
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
@@ -254,6 +253,8 @@ def _forget_flows(publication: Publication) -> None:
     if host is None or host.version != 4:
         return
     with suppress(OSError):
+        from moby_tui.engine.kernel.network import conntrack
+
         conntrack.forget(PROTOCOLS[publication.protocol], publication.host_port, b"" if host.is_unspecified else host.packed)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.kernel.trees import Meter, remove
-from moby_tui.engine.resources.volumes.filters import VolumeFilter
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate
 from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
 from moby_tui.engine.store import records
@@ -69,6 +68,8 @@ class VolumeManager:
 
     async def list(self, *, filters: Filters | None = None) -> list[Volume]:
         """The volumes by name. Filters: dangling, driver, label, name. Raises ``InvalidArgument`` for others."""
+        from moby_tui.engine.resources.volumes.filters import VolumeFilter
+
         wanted = VolumeFilter(filters, frozenset(("dangling", "driver", "label", "name")))
         return [volume for volume in self._all() if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
 
@@ -121,6 +122,8 @@ class VolumeManager:
 
     async def prunable(self, *, filters: Filters | None = None, gone: Collection[str] = ()) -> VolumesPruned:
         """What ``prune`` would remove now, once the containers ``gone`` are removed."""
+        from moby_tui.engine.resources.volumes.filters import VolumeFilter
+
         wanted = VolumeFilter(filters, frozenset(("all", "label", "label!")))
         found = [
             volume.name
