@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from ipaddress import ip_address, ip_network
 
 import pytest
 
+from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
@@ -36,6 +38,35 @@ async def test_a_network_is_a_bridge_on_the_host(engine):
     assert engine.events[-1] == ("network", "destroy", ident, {"name": "front", "type": "bridge"})
     with pytest.raises(NotFound, match="network front not found"):
         await engine.manager.inspect("front")
+
+
+async def test_a_bridge_that_was_there_stays_when_its_network_goes(engine):
+    run("ip link add mine0 type bridge")
+    try:
+        options = {"com.docker.network.bridge.name": "mine0"}
+        await make(engine, "front", options=options)
+        assert (await engine.manager.inspect("front")).options == options
+        await engine.manager.remove("front")
+        assert "mine0" in run("ip link") and "mine0" not in engine.ruleset()
+    finally:
+        run("ip link delete mine0")
+    await make(engine, "front", options=options)
+    await engine.manager.remove("front")
+    assert "mine0" not in run("ip link")
+
+
+async def test_a_bridge_that_was_there_stays_when_its_network_cannot_be_made(engine, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "refused")
+
+    run("ip link add mine0 type bridge")
+    monkeypatch.setattr(Firewall, "add", refuse)
+    try:
+        with pytest.raises(OSError, match="refused"):
+            await make(engine, "front", options={"com.docker.network.bridge.name": "mine0"})
+        assert "mine0" in run("ip link")
+    finally:
+        run("ip link delete mine0")
 
 
 async def test_subnets_never_overlap(engine):
