@@ -227,3 +227,12 @@ async def test_prune_takes_what_nobody_is_in(engine):
     await make(engine, "back", labels={"keep": ""})
     pruned = await engine.manager.prune(filters={"label!": ["keep"]})
     assert pruned.networks_deleted == ["front"]
+
+
+async def test_prune_goes_on_behind_a_network_that_cannot_be_removed(engine, caplog):
+    await make(engine, "a")
+    await make(engine, "b")
+    await engine.start("a", container_id="ab" * 32)
+    pruned = await engine.manager.prune()
+    assert pruned.networks_deleted == ["b"]
+    assert "network a could not be removed: error while removing network: network a has active endpoints" in caplog.text

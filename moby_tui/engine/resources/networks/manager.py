@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import hashlib
+import logging
 import os
 import sys
 import time
@@ -31,13 +32,15 @@ from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import Forbidden, InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
 from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.pools import Pool
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = IPv4Address("127.0.0.1")
 #: How long the monitors of containers that have ended are waited for, and between looks.
@@ -122,7 +125,7 @@ class NetworkManager:
         await self._remove(self._find(ref))
 
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
-        """Removes the networks of users that no container is in or would start in."""
+        """Removes the networks of users that no running container is in; one that cannot be removed is logged and left out."""
         from moby_tui.engine.resources.networks.filters import matches
 
         gone = []
@@ -131,8 +134,12 @@ class NetworkManager:
             if network.name in store.PREDEFINED or network.name in used or network.id in used:
                 continue
             if matches(network, filters or {}):
-                await self._remove(network)
-                gone.append(network.name)
+                try:
+                    await self._remove(network)
+                except (MobyError, OSError) as error:
+                    log.warning("network %s could not be removed: %s", network.name, error)
+                else:
+                    gone.append(network.name)
         return NetworksPruned(networks_deleted=gone or None)
 
     async def _remove(self, network: Network) -> None:
