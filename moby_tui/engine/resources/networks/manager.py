@@ -32,7 +32,7 @@ from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, NotImplementedYet
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
 from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
@@ -367,8 +367,6 @@ class NetworkManager:
         return found[0]
 
     def _find_for(self, mode: str) -> Network:
-        if mode.startswith("container:"):
-            raise NotImplementedYet("network mode container:NAME")
         return self._find("bridge" if mode in ("", "default") else mode)
 
     def _bridge_networks(self) -> builtins.list[Network]:
