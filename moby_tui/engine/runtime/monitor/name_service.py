@@ -11,6 +11,7 @@ import os
 import socket
 from contextlib import suppress
 
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.kernel.loop import READ, Loop, Timer
 from moby_tui.engine.protocol import network as protocol
 
@@ -43,9 +44,11 @@ class NameService:
         self._wait = min(self._wait * 2, _LONGEST_SECONDS)
 
     def _is_registered(self) -> bool:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
-            _connect(connection, f"{self._folder}.sock")
+            connection = unix_socket.connect(f"{self._folder}.sock", 0.0, socket.SOCK_SEQPACKET)
+        except OSError:
+            return False
+        try:
             socket.send_fds(connection, [self._message], self._descriptors)
         except OSError:
             connection.close()
@@ -90,13 +93,3 @@ class NameService:
             self._loop.remove(self._connection.fileno())
             self._connection.close()
             self._connection = None
-
-
-def _connect(connection: socket.socket, path: str) -> None:
-    """The kernel's limit of 107 bytes is on the name given to it, not on where it leads (unix(7))."""
-    folder, _, name = path.rpartition("/")
-    fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        connection.connect(f"/proc/self/fd/{fd}/{name}")
-    finally:
-        os.close(fd)
