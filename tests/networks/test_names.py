@@ -16,8 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol import network as protocol
 from moby_tui.engine.resources.networks.names import answers, zone
 from moby_tui.engine.resources.networks.names.zone import Entry, Zones
+from moby_tui.engine.runtime.monitor.name_service import NameService
 from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
 from moby_tui.schema.network import NetworkCreate
 
@@ -141,6 +144,32 @@ async def lookup(engine: Engine, container: str, name: str) -> str:
     stream = await engine.containers.exec_start(ident, ExecStart())
     assert stream is not None
     return b"".join([data async for _, data in stream.output()]).decode()
+
+
+@pytest.mark.parametrize("program", ["/nonexistent", "/bin/false"])
+def test_a_server_that_cannot_be_started_costs_its_monitor_nothing(tmp_path: Path, program: str) -> None:
+    """It is tried again for as long as the container runs."""
+
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def children() -> int:
+        return len(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    settings = protocol.NameService(container="a", servers=[], forwards=False, folder=str(tmp_path / "names"), program=[program])
+    loop = Loop()
+    service = NameService(loop, settings, [])
+    before = descriptors(), children()
+    for _ in range(4):
+        service.register()
+        if started := service._started:
+            os.waitid(os.P_PID, started, os.WEXITED | os.WNOWAIT)
+    service.close()
+    # the last one is met by the next try
+    assert descriptors() == before[0] and children() <= before[1] + 1
+    loop.close()
+    if started:
+        os.waitpid(started, 0)
 
 
 async def test_containers_find_each_other(engine):

@@ -15,6 +15,8 @@ from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.kernel.loop import READ, Loop, Timer
 from moby_tui.engine.protocol import network as protocol
 
+#: The server's descriptor of its lock.
+_LOCK = 3
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.02, 1.0
 
 
@@ -29,12 +31,13 @@ class NameService:
         self._connection: socket.socket | None = None
         self._timer: Timer | None = None
         self._wait = _FIRST_SECONDS
-        #: the pid of the server, where this process started one
+        #: the pid of the server, where this process started one that it has not seen ending
         self._started = 0
 
     def register(self) -> None:
         """Has the server answer from now on; where there is none yet, or it cannot be had, it is tried again while the loop runs."""
         self._timer = None
+        self._reap()
         if self._is_registered():
             self._wait = _FIRST_SECONDS
             return
@@ -60,23 +63,26 @@ class NameService:
     def _lost(self) -> None:
         """The server was killed."""
         self._hang_up()
-        if self._started:
-            with suppress(ChildProcessError):
-                os.waitpid(self._started, os.WNOHANG)
         self.register()
+
+    def _reap(self) -> None:
+        with suppress(ChildProcessError):
+            if self._started and os.waitpid(self._started, os.WNOHANG)[0]:
+                self._started = 0
 
     def _start_server(self) -> None:
         """In a session of its own, with a lock that it holds for as long as it lives: there is one. Raises ``OSError``."""
         lock = os.open(f"{self._folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-            actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
-            held = 3 if lock != 3 else lock
-            actions.append((os.POSIX_SPAWN_DUP2, lock, held))
-            words = [*self._program, self._folder, str(held)]
+            actions = [
+                (os.POSIX_SPAWN_DUP2, lock, _LOCK),
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
+                (os.POSIX_SPAWN_DUP2, 0, 1),
+                (os.POSIX_SPAWN_DUP2, 0, 2),
+            ]
+            words = [*self._program, self._folder, str(_LOCK)]
             self._started = os.posix_spawn(words[0], words, os.environ, file_actions=actions, setsid=True)
-            os.close(null)
         finally:
             os.close(lock)
 
