@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -144,6 +145,19 @@ async def lookup(engine: Engine, container: str, name: str) -> str:
     stream = await engine.containers.exec_start(ident, ExecStart())
     assert stream is not None
     return b"".join([data async for _, data in stream.output()]).decode()
+
+
+def test_zones_follow_two_changes_within_one_tick_of_the_kernels_clock(tmp_path: Path) -> None:
+    """The folder's time of change is the same after both."""
+    folder = tmp_path / "names"
+    zones = Zones(str(folder))
+    tick = time.time_ns() + 10**9
+    for container, seen in (("a", ["a"]), ("b", ["a", "b"])):
+        zone.write(folder, "n1", container, "front", [container], [])
+        for changed in (folder, folder / "n1"):
+            os.utime(changed, ns=(tick, tick))
+        zones.refresh()
+        assert sorted(entry.names[0] for entry in zones.seen_by("a")) == seen
 
 
 @pytest.mark.parametrize("program", ["/nonexistent", "/bin/false"])
