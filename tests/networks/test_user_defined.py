@@ -77,6 +77,21 @@ async def test_subnets_never_overlap(engine):
         await make(engine, "other", ipam=pool(str(subnets[0])))
 
 
+async def test_subnets_are_of_the_address_pools_the_lowest_first(engine):
+    await make(engine, "before")
+    engine.manager.use_pools(["base=10.95.0.0/23,size=24", "base=fd00:95::/48,size=64", "base=10.94.0.0/24,size=24"])
+    for name in ("a", "b", "c"):
+        await make(engine, name, enable_ipv6=True)
+    given = {n.name: [p.subnet for p in n.ipam.config] for n in await engine.manager.list() if n.name in ("a", "b", "c")}
+    assert given == {
+        "a": ["10.94.0.0/24", "fd00:95::/64"],
+        "b": ["10.95.0.0/24", "fd00:95:0:1::/64"],
+        "c": ["10.95.1.0/24", "fd00:95:0:2::/64"],
+    }
+    with pytest.raises(MobyError, match="all predefined address pools have been fully subnetted"):
+        await make(engine, "d")
+
+
 async def test_names_are_taken_once(engine):
     await make(engine, "front")
     with pytest.raises(Conflict, match="network with name front already exists"):

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import TYPE_CHECKING
@@ -60,11 +60,11 @@ class Connection(msgspec.Struct):
 class NetworkManager:
     """Implements the client protocol's ``Networks``. ``list_containers`` is set by the engine: the running containers."""
 
-    def __init__(self, paths: Paths, database: Database, publish: Publish, pools: Sequence[Pool] | None = None) -> None:
+    def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
         self._database = database
         self._data_root = paths.data_root
         self._publish = publish
-        self._pools = pools
+        self._pools: Sequence[Pool] = ()
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = instance if paths.instance else "moby0"
         self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
@@ -305,6 +305,15 @@ class NetworkManager:
     def tell(self, action: str, network: Network, container_id: str) -> None:
         """Publishes that a container was connected or disconnected."""
         self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
+
+    def use_pools(self, texts: Iterable[str]) -> None:
+        """What networks without a subnet of their own are given one of, as ``--default-address-pool`` has it; none: Docker's own choice.
+
+        Raises ``InvalidArgument``.
+        """
+        from moby_tui.engine.resources.networks.pools import read_pools
+
+        self._pools = read_pools(texts)
 
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""
