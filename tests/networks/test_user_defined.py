@@ -149,6 +149,18 @@ async def test_published_ports_lead_into_a_network_of_ones_own(engine, listen, o
     assert reaches(outside, "10.77.0.1", 28080, listen(container.netns_fd, 80)) == "10.77.0.2"
 
 
+async def test_ports_that_name_no_address_are_published_where_the_network_says(engine, listen, outside):
+    await make(engine, "front", options={"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"})
+    asked = {"80/tcp": [PortBinding(host_port="28080")], "81/tcp": [PortBinding(host_ip="0.0.0.0", host_port="28081")]}
+    container = await engine.start("front", ports=asked)
+    assert [container.ports[port][0].host_ip for port in asked] == ["127.0.0.1", "0.0.0.0"]
+    assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
+    assert is_unreachable(outside, "10.77.0.1", 28080)
+    assert reaches(outside, "10.77.0.1", 28081, listen(container.netns_fd, 81)) == "10.77.0.2"
+    everything = await engine.start("front", exposed=["80/tcp"], publish_all=True)
+    assert everything.ports["80/tcp"][0].host_ip == "127.0.0.1"
+
+
 async def test_ipv6_beside_ipv4_and_alone(engine, listen):
     await make(engine, "both", enable_ipv6=True)
     await make(engine, "six", enable_ipv4=False, enable_ipv6=True, ipam=pool("fd00:91::/64"))

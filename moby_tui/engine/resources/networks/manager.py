@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moby_tui.engine.protocol.network import NameService
-from moby_tui.engine.resources.networks import endpoints, files
+from moby_tui.engine.resources.networks import bridge_options, endpoints, files
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
@@ -224,7 +224,7 @@ class NetworkManager:
         else:
             for place in places:
                 endpoints.check(place)
-            wanted, unpublished = port_requests(ports or {}, exposed, publish_all)
+            wanted, unpublished = port_requests(ports or {}, exposed, publish_all, _host_binding(places))
             extra = files.extra_hosts(extra_hosts, _gateway(places))
             prepared, made = await _attached(lambda: self._attaching.attach(called, places, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
@@ -448,6 +448,12 @@ def _gateway(places: Sequence[Place]) -> IPv4Address | None:
     pools = place.network.ipam.config or [] if place else []
     found = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
     return next((address for address in found if isinstance(address, IPv4Address)), None)
+
+
+def _host_binding(places: Sequence[Place]) -> str:
+    """Where ports are published that name no address of the host: as the network of the default route has it."""
+    place = endpoints.gateway_of(places)
+    return bridge_options.read(place.network).host_binding if place and place.network.driver == "bridge" else ""
 
 
 async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:
