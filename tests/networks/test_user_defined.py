@@ -229,6 +229,7 @@ async def test_a_network_in_use_stays(engine):
         ({"ipam": pool("10.91.0.0/24", ip_range="10.92.0.0/25")}, "doesn't contain ip-range"),
         ({"options": {"com.docker.network.bridge.enable_icc": "perhaps"}}, "enable_icc"),
         ({"options": {"com.docker.network.driver.mtu": "many"}}, "mtu"),
+        ({"options": {"com.docker.network.host_ipv4": "here"}}, "failed to parse com.docker.network.host_ipv4 value: here"),
         ({"options": {"com.docker.network.bridge.gateway_mode_ipv4": "open"}}, "gateway mode"),
         ({"driver": "host"}, "only one instance of"),
         ({"driver": "nosuch"}, 'plugin "nosuch" not found'),
