@@ -29,6 +29,8 @@ from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Pa
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from moby_tui.engine.networking import NetworkService
     from moby_tui.engine.recovery.rebuild import Recovered
     from moby_tui.engine.resources.builder.builder import ImageBuilder
@@ -212,6 +214,10 @@ class Engine:
         from moby_tui.engine.networking import NetworkService
 
         return NetworkService(self._parts)
+
+    def use_address_pools(self, texts: Sequence[str]) -> None:
+        """Has networks without a subnet of their own be given one of these: ``base=10.10.0.0/16,size=24``. Raises ``InvalidArgument``."""
+        self._networks.use_pools(texts)
 
     @property
     def builder(self) -> ImageBuilder:

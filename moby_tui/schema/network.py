@@ -7,6 +7,9 @@ from msgspec import field, structs
 from moby_tui.schema.base import Wire
 from moby_tui.schema.container import EndpointSettings
 
+#: How the options begin that a driver notes for itself beside those that were asked for; they are not shown (``Network.shown``).
+NOTE = "moby."
+
 
 class IpamPool(Wire, kw_only=True, omit_defaults=True):
     """One subnet. What was chosen for a pool is kept beside what was asked for, and is not shown (``Network.shown``)."""
@@ -66,7 +69,8 @@ class Network(Wire, kw_only=True):
     def shown(self) -> Network:
         """As the API has it."""
         config = [structs.replace(pool, chosen_gateway="", is_chosen=False) for pool in self.ipam.config or []]
-        return structs.replace(self, ipam=structs.replace(self.ipam, config=config))
+        options = {key: value for key, value in self.options.items() if not key.startswith(NOTE)}
+        return structs.replace(self, ipam=structs.replace(self.ipam, config=config), options=options)
 
 
 class NetworkCreate(Wire, kw_only=True):

@@ -110,7 +110,7 @@ async def test_ranges_and_ports_of_the_kernels_choice(engine, listen):
         ({"extra_hosts": ["nowhere"]}, InvalidArgument),
         ({"dns": ["resolver"]}, InvalidArgument),
         ({"mode": "backend"}, NotFound),
-        ({"mode": "container:abc"}, NotImplementedYet),
+        ({"mode": "container:abc"}, NotFound),
     ],
 )
 async def test_what_cannot_be_is_refused(engine, options, error):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,8 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol import network as protocol
 from moby_tui.engine.resources.networks.names import answers, zone
 from moby_tui.engine.resources.networks.names.zone import Entry, Zones
+from moby_tui.engine.runtime.monitor.name_service import NameService
 from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
 from moby_tui.schema.network import NetworkCreate
 
@@ -141,6 +145,45 @@ async def lookup(engine: Engine, container: str, name: str) -> str:
     stream = await engine.containers.exec_start(ident, ExecStart())
     assert stream is not None
     return b"".join([data async for _, data in stream.output()]).decode()
+
+
+def test_zones_follow_two_changes_within_one_tick_of_the_kernels_clock(tmp_path: Path) -> None:
+    """The folder's time of change is the same after both."""
+    folder = tmp_path / "names"
+    zones = Zones(str(folder))
+    tick = time.time_ns() + 10**9
+    for container, seen in (("a", ["a"]), ("b", ["a", "b"])):
+        zone.write(folder, "n1", container, "front", [container], [])
+        for changed in (folder, folder / "n1"):
+            os.utime(changed, ns=(tick, tick))
+        zones.refresh()
+        assert sorted(entry.names[0] for entry in zones.seen_by("a")) == seen
+
+
+@pytest.mark.parametrize("program", ["/nonexistent", "/bin/false"])
+def test_a_server_that_cannot_be_started_costs_its_monitor_nothing(tmp_path: Path, program: str) -> None:
+    """It is tried again for as long as the container runs."""
+
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def children() -> int:
+        return len(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    settings = protocol.NameService(container="a", servers=[], forwards=False, folder=str(tmp_path / "names"), program=[program])
+    loop = Loop()
+    service = NameService(loop, settings, [])
+    before = descriptors(), children()
+    for _ in range(4):
+        service.register()
+        if started := service._started:
+            os.waitid(os.P_PID, started, os.WEXITED | os.WNOWAIT)
+    service.close()
+    # the last one is met by the next try
+    assert descriptors() == before[0] and children() <= before[1] + 1
+    loop.close()
+    if started:
+        os.waitpid(started, 0)
 
 
 async def test_containers_find_each_other(engine):

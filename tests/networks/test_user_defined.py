@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from ipaddress import ip_address, ip_network
 
 import pytest
 
+from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
@@ -38,12 +40,56 @@ async def test_a_network_is_a_bridge_on_the_host(engine):
         await engine.manager.inspect("front")
 
 
+async def test_a_bridge_that_was_there_stays_when_its_network_goes(engine):
+    run("ip link add mine0 type bridge")
+    try:
+        options = {"com.docker.network.bridge.name": "mine0"}
+        await make(engine, "front", options=options)
+        assert (await engine.manager.inspect("front")).options == options
+        await engine.manager.remove("front")
+        assert "mine0" in run("ip link") and "mine0" not in engine.ruleset()
+    finally:
+        run("ip link delete mine0")
+    await make(engine, "front", options=options)
+    await engine.manager.remove("front")
+    assert "mine0" not in run("ip link")
+
+
+async def test_a_bridge_that_was_there_stays_when_its_network_cannot_be_made(engine, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "refused")
+
+    run("ip link add mine0 type bridge")
+    monkeypatch.setattr(Firewall, "add", refuse)
+    try:
+        with pytest.raises(OSError, match="refused"):
+            await make(engine, "front", options={"com.docker.network.bridge.name": "mine0"})
+        assert "mine0" in run("ip link")
+    finally:
+        run("ip link delete mine0")
+
+
 async def test_subnets_never_overlap(engine):
     names = [await make(engine, f"n{number}") for number in range(4)]
     subnets = [ip_network(n.ipam.config[0].subnet) for n in await engine.manager.list() if n.id in names]
     assert not any(a.overlaps(b) for a in subnets for b in subnets if a is not b)
     with pytest.raises(Forbidden, match="Pool overlaps with other one on this address space"):
         await make(engine, "other", ipam=pool(str(subnets[0])))
+
+
+async def test_subnets_are_of_the_address_pools_the_lowest_first(engine):
+    await make(engine, "before")
+    engine.manager.use_pools(["base=10.95.0.0/23,size=24", "base=fd00:95::/48,size=64", "base=10.94.0.0/24,size=24"])
+    for name in ("a", "b", "c"):
+        await make(engine, name, enable_ipv6=True)
+    given = {n.name: [p.subnet for p in n.ipam.config] for n in await engine.manager.list() if n.name in ("a", "b", "c")}
+    assert given == {
+        "a": ["10.94.0.0/24", "fd00:95::/64"],
+        "b": ["10.95.0.0/24", "fd00:95:0:1::/64"],
+        "c": ["10.95.1.0/24", "fd00:95:0:2::/64"],
+    }
+    with pytest.raises(MobyError, match="all predefined address pools have been fully subnetted"):
+        await make(engine, "d")
 
 
 async def test_names_are_taken_once(engine):
@@ -72,10 +118,12 @@ async def test_containers_of_one_network_reach_each_other_and_nobody_else_does(e
 
 
 async def test_without_icc_not_even_neighbours(engine, listen):
+    # where the kernel does not filter what a bridge forwards, no rule of ours sees it
+    run("sysctl -w net.bridge.bridge-nf-call-iptables=0 || true")
     await make(engine, "shy", options={"com.docker.network.bridge.enable_icc": "false"})
     one, two = await engine.start("shy"), await engine.start("shy")
-    run("sysctl -w net.bridge.bridge-nf-call-iptables=1 || true")
     assert listen(two.netns_fd, 80)
+    assert is_unreachable(one.netns_fd, two.endpoints["shy"].ip_address, 80)
     assert f'"br-{(await engine.manager.inspect("shy")).id[:12]}" . ' not in engine.ruleset()
     assert one.netns_fd
 
@@ -101,6 +149,18 @@ async def test_published_ports_lead_into_a_network_of_ones_own(engine, listen, o
     await make(engine, "front")
     container = await engine.start("front", ports={"80/tcp": [PortBinding(host_port="28080")]})
     assert reaches(outside, "10.77.0.1", 28080, listen(container.netns_fd, 80)) == "10.77.0.2"
+
+
+async def test_ports_that_name_no_address_are_published_where_the_network_says(engine, listen, outside):
+    await make(engine, "front", options={"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"})
+    asked = {"80/tcp": [PortBinding(host_port="28080")], "81/tcp": [PortBinding(host_ip="0.0.0.0", host_port="28081")]}
+    container = await engine.start("front", ports=asked)
+    assert [container.ports[port][0].host_ip for port in asked] == ["127.0.0.1", "0.0.0.0"]
+    assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
+    assert is_unreachable(outside, "10.77.0.1", 28080)
+    assert reaches(outside, "10.77.0.1", 28081, listen(container.netns_fd, 81)) == "10.77.0.2"
+    everything = await engine.start("front", exposed=["80/tcp"], publish_all=True)
+    assert everything.ports["80/tcp"][0].host_ip == "127.0.0.1"
 
 
 async def test_ipv6_beside_ipv4_and_alone(engine, listen):
@@ -171,6 +231,7 @@ async def test_a_network_in_use_stays(engine):
         ({"ipam": pool("10.91.0.0/24", ip_range="10.92.0.0/25")}, "doesn't contain ip-range"),
         ({"options": {"com.docker.network.bridge.enable_icc": "perhaps"}}, "enable_icc"),
         ({"options": {"com.docker.network.driver.mtu": "many"}}, "mtu"),
+        ({"options": {"com.docker.network.host_ipv4": "here"}}, "failed to parse com.docker.network.host_ipv4 value: here"),
         ({"options": {"com.docker.network.bridge.gateway_mode_ipv4": "open"}}, "gateway mode"),
         ({"driver": "host"}, "only one instance of"),
         ({"driver": "nosuch"}, 'plugin "nosuch" not found'),
@@ -196,3 +257,12 @@ async def test_prune_takes_what_nobody_is_in(engine):
     await make(engine, "back", labels={"keep": ""})
     pruned = await engine.manager.prune(filters={"label!": ["keep"]})
     assert pruned.networks_deleted == ["front"]
+
+
+async def test_prune_goes_on_behind_a_network_that_cannot_be_removed(engine, caplog):
+    await make(engine, "a")
+    await make(engine, "b")
+    await engine.start("a", container_id="ab" * 32)
+    pruned = await engine.manager.prune()
+    assert pruned.networks_deleted == ["b"]
+    assert "network a could not be removed: error while removing network: network a has active endpoints" in caplog.text

@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable
 
 
-def listen(path: str, backlog: int = 64) -> socket.socket:
-    """A listening stream socket at ``path``. Raises ``OSError``."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+def listen(path: str, backlog: int = 64, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A listening socket at ``path``. Raises ``OSError``."""
+    listener = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC)
     try:
         _by_short_name(path, listener.bind)
         listener.listen(backlog)
@@ -19,9 +19,9 @@ def listen(path: str, backlog: int = 64) -> socket.socket:
     return listener
 
 
-def connect(path: str, timeout: float | None = None) -> socket.socket:
-    """A stream socket connected to the one at ``path``. Raises ``FileNotFoundError``, ``ConnectionError``, ``TimeoutError``."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+def connect(path: str, timeout: float | None = None, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A socket connected to the one at ``path``. Raises ``FileNotFoundError``, ``ConnectionError``, ``TimeoutError``."""
+    connection = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC)
     try:
         connection.settimeout(timeout)
         _by_short_name(path, connection.connect)

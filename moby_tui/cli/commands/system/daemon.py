@@ -47,6 +47,11 @@ class DaemonOptions(Options):
         help="Name that clients may call a tcp:// socket by, beside its address and localhost (may come several times)",
         metavar="name",
     )
+    default_address_pool: list[str] = many(
+        "--default-address-pool",
+        help="Where networks get their subnets: base=10.10.0.0/16,size=24 (may come several times)",
+        metavar="pool-options",
+    )
     default_runtime: str = value("--default-runtime", help="Runtime of containers that name none", default="moby")
 
 
@@ -102,6 +107,7 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
         client.runtimes.add(name, path)
     client.runtimes.default = options.default_runtime
     client.remap.set(options.userns_remap)
+    client.use_address_pools(options.default_address_pool)
     client.system.live_restore = options.live_restore
     client.system.protect_daemon()
     await client.containers.restore()

@@ -74,7 +74,7 @@ _DESTINATION_PORT = 2
 _CT_STATE, _CT_STATUS = 0, 2
 _FIB_ADDRTYPE, _FIB_DADDR, _RTN_LOCAL = 3, 2, 2
 _EQUAL, _NOT_EQUAL = 0, 1
-_SNAT, _DNAT = 0, 1
+_DNAT = 1
 _IFNAMSIZ = 16
 
 
@@ -255,20 +255,12 @@ class Table:
         return (
             self._destination(by_address=by_address)
             + _expression("lookup", text(_LOOKUP_SET, name), _number(_LOOKUP_SOURCE, _REG_1), _number(_LOOKUP_TARGET, _REG_1))
-            + self._nat(_DNAT, port=True)
+            + self._nat()
         )
-
-    def translate_source(self, address: Address) -> bytes:
-        """Source NAT to one address."""
-        return _immediate(_REG_1, address.packed) + self._nat(_SNAT, port=False)
 
     def translate_to(self, address: Address, port: int) -> bytes:
         """Destination NAT to one address and port."""
-        return (
-            _immediate(_REG_1, address.packed)
-            + _immediate(_REG32 + self.family.words, struct.pack("!H", port))
-            + self._nat(_DNAT, port=True)
-        )
+        return _immediate(_REG_1, address.packed) + _immediate(_REG32 + self.family.words, struct.pack("!H", port)) + self._nat()
 
     def destination_is(self, address: Address, protocol: int, port: int) -> bytes:
         """The packet is for a port of one address."""
@@ -280,12 +272,15 @@ class Table:
             + _compare(struct.pack("!H", port), False)
         )
 
-    def _nat(self, kind: int, *, port: bool) -> bytes:
-        """The address is in the first register, the port behind it."""
-        attributes = [_number(_NAT_KIND, kind), _number(_NAT_FAMILY, self.family.number), _number(_NAT_ADDRESS, _REG32)]
-        if port:
-            attributes.append(_number(_NAT_PORT, _REG32 + self.family.words))
-        return _expression("nat", *attributes)
+    def _nat(self) -> bytes:
+        """Destination NAT: the address is in the first register, the port behind it."""
+        return _expression(
+            "nat",
+            _number(_NAT_KIND, _DNAT),
+            _number(_NAT_FAMILY, self.family.number),
+            _number(_NAT_ADDRESS, _REG32),
+            _number(_NAT_PORT, _REG32 + self.family.words),
+        )
 
     def _destination(self, *, by_address: bool) -> bytes:
         """Loads protocol, destination address if it counts, and port, one behind the other."""
@@ -318,14 +313,6 @@ def name_key(*names: str) -> bytes:
 
 
 # ---- expressions: matches
-
-
-def input_interface(name: str, *, negate: bool = False) -> bytes:
-    return _meta(_META_IIFNAME) + _compare(name_key(name), negate)
-
-
-def output_interface(name: str, *, negate: bool = False) -> bytes:
-    return _meta(_META_OIFNAME) + _compare(name_key(name), negate)
 
 
 def input_interface_in_set(name: str, *, negate: bool = False) -> bytes:

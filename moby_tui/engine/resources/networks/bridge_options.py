@@ -16,6 +16,7 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _BRIDGE = "com.docker.network.bridge."
 _MTU = "com.docker.network.driver.mtu"
+_SOURCE = "com.docker.network.host_ipv4"
 _PREFIX = "com.docker.network.container_iface_prefix"
 _MODES = ("nat", "nat-unprotected", "routed", "isolated")
 _NAME = re.compile(r"[^\s/:]{1,15}")
@@ -39,8 +40,6 @@ class BridgeOptions(msgspec.Struct, kw_only=True, frozen=True):
     mtu: int = 0
     prefix: str = "eth"
     trusted: tuple[str, ...] = ()
-    #: source addresses of what leaves, in place of masquerading
-    sources: dict[int, Address] = {}
     #: the bridge itself gets no IPv4 address
     inhibit_ipv4: bool = False
 
@@ -54,6 +53,8 @@ class BridgeOptions(msgspec.Struct, kw_only=True, frozen=True):
 def read(network: Network) -> BridgeOptions:
     """The options of a network. Raises ``InvalidArgument`` with the option's name."""
     options = network.options
+    # checked, and not used: what leaves bears the address of the interface that it leaves by
+    _read(options, _SOURCE, _address)
     return BridgeOptions(
         interface=_read(options, _BRIDGE + "name", _interface_name) or f"br-{network.id[:12]}",
         subnets=tuple(ipaddress.ip_network(pool.subnet, strict=False) for pool in network.ipam.config or [] if pool.subnet),
@@ -66,7 +67,6 @@ def read(network: Network) -> BridgeOptions:
         mtu=_read(options, _MTU, _mtu) or 0,
         prefix=_read(options, _PREFIX, _interface_name) or "eth",
         trusted=tuple(name for name in options.get(_BRIDGE + "trusted_host_interfaces", "").split(":") if name),
-        sources={4: ipaddress.ip_address(source)} if (source := options.get("com.docker.network.host_ipv4", "")) else {},
         inhibit_ipv4=_boolean(options, _BRIDGE + "inhibit_ipv4", False),
     )
 

@@ -14,7 +14,7 @@ from moby_tui.engine.resources.networks.endpoints import one_or_list
 from moby_tui.engine.resources.networks.pools import Pool
 from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, NotImplementedYet
-from moby_tui.schema.network import Ipam, IpamPool, Network, NetworkCreate
+from moby_tui.schema.network import NOTE, Ipam, IpamPool, Network, NetworkCreate
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _ENABLE_IPV6 = "com.docker.network.enable_ipv6"
@@ -50,7 +50,7 @@ def new_network(asked: NetworkCreate) -> Network:
         ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=[*(ipam.config or [])]),
         internal=asked.internal,
         attachable=asked.attachable,
-        options=asked.options or {},
+        options={key: value for key, value in (asked.options or {}).items() if not key.startswith(NOTE)},
         labels=asked.labels or {},
     )
 

@@ -184,16 +184,6 @@ def random_mac() -> bytes:
     return b"\x02\x42" + os.urandom(4)
 
 
-def reserved(network: Network) -> list[Address]:
-    """The addresses of a network that no container gets: gateways and auxiliary ones."""
-    kept: list[Address] = []
-    for pool in network.ipam.config or []:
-        kept += [
-            _parse(text.partition("/")[0]) for text in (pool.any_gateway, *(pool.auxiliary_addresses or {}).values()) if text
-        ]
-    return kept
-
-
 def _lease(pools: list[IpamPool], fixed: str, leases: Leases, owner: str) -> Interface:
     kept = [
         _parse(text.partition("/")[0]) for p in pools for text in (p.any_gateway, *(p.auxiliary_addresses or {}).values()) if text

@@ -50,10 +50,6 @@ class Leases:
             raise Forbidden("Address already in use")
         return subnet
 
-    def release(self, address: Address) -> None:
-        """Gives an address back; one that is free is left so."""
-        self.path(address).unlink(missing_ok=True)
-
     def owners(self) -> Iterator[tuple[Path, str]]:
         """Each lease's file, and who has the address."""
         for name in self._used():

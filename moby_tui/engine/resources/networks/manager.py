@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import builtins
 import hashlib
+import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moby_tui.engine.protocol.network import NameService
-from moby_tui.engine.resources.networks import endpoints, files
+from moby_tui.engine.resources.networks import bridge_options, endpoints, files
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
@@ -31,13 +32,15 @@ from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import Forbidden, InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
 from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.pools import Pool
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = IPv4Address("127.0.0.1")
 #: How long the monitors of containers that have ended are waited for, and between looks.
@@ -57,11 +60,11 @@ class Connection(msgspec.Struct):
 class NetworkManager:
     """Implements the client protocol's ``Networks``. ``list_containers`` is set by the engine: the running containers."""
 
-    def __init__(self, paths: Paths, database: Database, publish: Publish, pools: Sequence[Pool] | None = None) -> None:
+    def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
         self._database = database
         self._data_root = paths.data_root
         self._publish = publish
-        self._pools = pools
+        self._pools: Sequence[Pool] = ()
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = instance if paths.instance else "moby0"
         self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
@@ -122,7 +125,7 @@ class NetworkManager:
         await self._remove(self._find(ref))
 
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
-        """Removes the networks of users that no container is in or would start in."""
+        """Removes the networks of users that no running container is in; one that cannot be removed is logged and left out."""
         from moby_tui.engine.resources.networks.filters import matches
 
         gone = []
@@ -131,8 +134,12 @@ class NetworkManager:
             if network.name in store.PREDEFINED or network.name in used or network.id in used:
                 continue
             if matches(network, filters or {}):
-                await self._remove(network)
-                gone.append(network.name)
+                try:
+                    await self._remove(network)
+                except (MobyError, OSError) as error:
+                    log.warning("network %s could not be removed: %s", network.name, error)
+                else:
+                    gone.append(network.name)
         return NetworksPruned(networks_deleted=gone or None)
 
     async def _remove(self, network: Network) -> None:
@@ -217,7 +224,7 @@ class NetworkManager:
         else:
             for place in places:
                 endpoints.check(place)
-            wanted, unpublished = port_requests(ports or {}, exposed, publish_all)
+            wanted, unpublished = port_requests(ports or {}, exposed, publish_all, _host_binding(places))
             extra = files.extra_hosts(extra_hosts, _gateway(places))
             prepared, made = await _attached(lambda: self._attaching.attach(called, places, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
@@ -299,6 +306,15 @@ class NetworkManager:
         """Publishes that a container was connected or disconnected."""
         self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
+    def use_pools(self, texts: Iterable[str]) -> None:
+        """What networks without a subnet of their own are given one of, as ``--default-address-pool`` has it; none: Docker's own choice.
+
+        Raises ``InvalidArgument``.
+        """
+        from moby_tui.engine.resources.networks.pools import read_pools
+
+        self._pools = read_pools(texts)
+
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""
         self._pool.refill()
@@ -360,8 +376,6 @@ class NetworkManager:
         return found[0]
 
     def _find_for(self, mode: str) -> Network:
-        if mode.startswith("container:"):
-            raise NotImplementedYet("network mode container:NAME")
         return self._find("bridge" if mode in ("", "default") else mode)
 
     def _bridge_networks(self) -> builtins.list[Network]:
@@ -434,6 +448,12 @@ def _gateway(places: Sequence[Place]) -> IPv4Address | None:
     pools = place.network.ipam.config or [] if place else []
     found = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
     return next((address for address in found if isinstance(address, IPv4Address)), None)
+
+
+def _host_binding(places: Sequence[Place]) -> str:
+    """Where ports are published that name no address of the host: as the network of the default route has it."""
+    place = endpoints.gateway_of(places)
+    return bridge_options.read(place.network).host_binding if place and place.network.driver == "bridge" else ""
 
 
 async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from moby_tui.errors import InvalidArgument, MobyError
@@ -27,8 +27,9 @@ _ULA_BITS, _SUBNET_SIZE = 48, 64
 
 
 def read_pools(texts: Iterable[str]) -> list[Pool]:
-    """The values of ``--default-address-pool``. Raises ``InvalidArgument``."""
-    return [_read_pool(text) for text in texts]
+    """The values of ``--default-address-pool``, lowest address first, as dockerd takes them. Raises ``InvalidArgument``."""
+    pools = [_read_pool(text) for text in texts]
+    return sorted(pools, key=lambda pool: (pool.base.version, int(pool.base.network_address), pool.base.prefixlen))
 
 
 def _read_pool(text: str) -> Pool:
@@ -50,20 +51,15 @@ def unique_local_pool(seed: bytes) -> Pool:
     return Pool(ipaddress.IPv6Network((base, _ULA_BITS)), _SUBNET_SIZE)
 
 
-def choose(version: int, pools: Iterable[Pool], taken: Iterable[Subnet], *, size: int | None = None) -> Subnet:
-    """The first subnet of the pools that overlaps none of ``taken``, a default route apart; ``size`` is another prefix length.
+def choose(version: int, pools: Iterable[Pool], taken: Iterable[Subnet]) -> Subnet:
+    """The first subnet of the pools that overlaps none of ``taken``, a default route apart.
 
     Raises ``MobyError`` with Docker's words where there is none.
     """
     used = [subnet for subnet in taken if subnet.version == version and subnet.prefixlen]
     for pool in pools:
         if pool.base.version == version:
-            for subnet in _subnets(pool, size):
+            for subnet in pool.base.subnets(new_prefix=pool.size):
                 if not any(subnet.overlaps(other) for other in used):
                     return subnet
     raise MobyError("all predefined address pools have been fully subnetted")
-
-
-def _subnets(pool: Pool, size: int | None) -> Iterator[Subnet]:
-    prefix = pool.size if size is None else size
-    return iter(pool.base.subnets(new_prefix=prefix)) if prefix >= pool.base.prefixlen else iter(())

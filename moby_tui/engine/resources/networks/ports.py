@@ -46,16 +46,19 @@ class PortRequest(msgspec.Struct, frozen=True):
 
 
 def port_requests(
-    bindings: Mapping[str, Sequence[PortBinding] | None], exposed: Iterable[str], publish_all: bool
+    bindings: Mapping[str, Sequence[PortBinding] | None], exposed: Iterable[str], publish_all: bool, host: str = ""
 ) -> tuple[list[PortRequest], list[str]]:
-    """What is to be published, and which ports are exposed only. Raises ``InvalidArgument``, ``NotImplementedYet``."""
+    """What is to be published, and which ports are exposed only. ``host`` is the host's address of those that name none (empty: all).
+
+    Raises ``InvalidArgument``, ``NotImplementedYet``.
+    """
     wanted: list[PortRequest] = []
     for port, choices in bindings.items():
-        wanted += [_request(port, choice) for choice in choices or [PortBinding()]]
+        wanted += [_request(port, choice, host) for choice in choices or [PortBinding()]]
     published = {request.name for request in wanted}
     rest = sorted({_name(*_parse_port(port)) for port in exposed} - published, key=lambda name: _parse_port(name))
     if publish_all:
-        return wanted + [_request(port, PortBinding()) for port in rest], []
+        return wanted + [_request(port, PortBinding(), host) for port in rest], []
     return wanted, rest
 
 
@@ -81,9 +84,10 @@ def port_settings(bound: Iterable[BoundPort]) -> dict[str, list[PortBinding] | N
     return settings
 
 
-def _request(port: str, binding: PortBinding) -> PortRequest:
+def _request(port: str, binding: PortBinding, host: str) -> PortRequest:
     number, protocol = _parse_port(port)
-    return PortRequest(_name(number, protocol), protocol, number, _parse_host(binding.host_ip), _parse_range(binding.host_port))
+    address = _parse_host(binding.host_ip or host)
+    return PortRequest(_name(number, protocol), protocol, number, address, _parse_range(binding.host_port))
 
 
 def _name(number: int, protocol: str) -> str:

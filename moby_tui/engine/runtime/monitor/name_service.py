@@ -11,9 +11,12 @@ import os
 import socket
 from contextlib import suppress
 
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.kernel.loop import READ, Loop, Timer
 from moby_tui.engine.protocol import network as protocol
 
+#: The server's descriptor of its lock.
+_LOCK = 3
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.02, 1.0
 
 
@@ -28,12 +31,13 @@ class NameService:
         self._connection: socket.socket | None = None
         self._timer: Timer | None = None
         self._wait = _FIRST_SECONDS
-        #: the pid of the server, where this process started one
+        #: the pid of the server, where this process started one that it has not seen ending
         self._started = 0
 
     def register(self) -> None:
         """Has the server answer from now on; where there is none yet, or it cannot be had, it is tried again while the loop runs."""
         self._timer = None
+        self._reap()
         if self._is_registered():
             self._wait = _FIRST_SECONDS
             return
@@ -43,9 +47,11 @@ class NameService:
         self._wait = min(self._wait * 2, _LONGEST_SECONDS)
 
     def _is_registered(self) -> bool:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
-            _connect(connection, f"{self._folder}.sock")
+            connection = unix_socket.connect(f"{self._folder}.sock", 0.0, socket.SOCK_SEQPACKET)
+        except OSError:
+            return False
+        try:
             socket.send_fds(connection, [self._message], self._descriptors)
         except OSError:
             connection.close()
@@ -57,23 +63,26 @@ class NameService:
     def _lost(self) -> None:
         """The server was killed."""
         self._hang_up()
-        if self._started:
-            with suppress(ChildProcessError):
-                os.waitpid(self._started, os.WNOHANG)
         self.register()
+
+    def _reap(self) -> None:
+        with suppress(ChildProcessError):
+            if self._started and os.waitpid(self._started, os.WNOHANG)[0]:
+                self._started = 0
 
     def _start_server(self) -> None:
         """In a session of its own, with a lock that it holds for as long as it lives: there is one. Raises ``OSError``."""
         lock = os.open(f"{self._folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-            actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
-            held = 3 if lock != 3 else lock
-            actions.append((os.POSIX_SPAWN_DUP2, lock, held))
-            words = [*self._program, self._folder, str(held)]
+            actions = [
+                (os.POSIX_SPAWN_DUP2, lock, _LOCK),
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
+                (os.POSIX_SPAWN_DUP2, 0, 1),
+                (os.POSIX_SPAWN_DUP2, 0, 2),
+            ]
+            words = [*self._program, self._folder, str(_LOCK)]
             self._started = os.posix_spawn(words[0], words, os.environ, file_actions=actions, setsid=True)
-            os.close(null)
         finally:
             os.close(lock)
 
@@ -90,13 +99,3 @@ class NameService:
             self._loop.remove(self._connection.fileno())
             self._connection.close()
             self._connection = None
-
-
-def _connect(connection: socket.socket, path: str) -> None:
-    """The kernel's limit of 107 bytes is on the name given to it, not on where it leads (unix(7))."""
-    folder, _, name = path.rpartition("/")
-    fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        connection.connect(f"/proc/self/fd/{fd}/{name}")
-    finally:
-        os.close(fd)

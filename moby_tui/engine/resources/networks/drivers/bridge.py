@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import ClassVar
@@ -22,12 +22,15 @@ from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.errors import Forbidden, MobyError
-from moby_tui.schema.network import Network
+from moby_tui.schema.network import NOTE, Network
 
 _ETHERNET_MTU = 1500
 _SIOCGIFMTU = 0x8921
 _SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 0x3
 _SYSCTL = Path("/proc/sys/net")
+_NAME = "com.docker.network.bridge.name"
+#: Noted in a network's row: its bridge was there before it, and is not ours to delete.
+_FOUND = f"{NOTE}bridge_found"
 
 
 class BridgeDriver:
@@ -50,12 +53,14 @@ class BridgeDriver:
 
     def check(self, network: Network) -> None:
         options = bridge_options.read(network)
-        if exists(options.interface) and network.options.get("com.docker.network.bridge.name"):
+        if exists(options.interface) and network.options.get(_NAME):
             if not is_bridge(options.interface):
                 raise MobyError(f"existing interface {options.interface} is not a bridge")
             taken = [other.name for other in self._networks() if bridge_options.read(other).interface == options.interface]
             if taken:
                 raise Forbidden(f"bridge name {options.interface} is used by network {taken[0]} already; choose another one")
+            # before there is a row: whoever meets that of a killed creator leaves the bridge too
+            network.options[_FOUND] = "true"
 
     def create(self, network: Network) -> None:
         options = bridge_options.read(network)
@@ -76,6 +81,8 @@ class BridgeDriver:
 
     def _delete(self, network: Network, options: BridgeOptions) -> None:
         self._firewall.remove(options)
+        if network.options.get(_FOUND) == "true":
+            return
         with _ignoring(errno.ENODEV):
             send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
 
@@ -123,6 +130,8 @@ class BridgeDriver:
                 with _ignoring(errno.EEXIST):
                     request(link, rtnetlink.new_address(index, address))
             request(link, rtnetlink.set_up(index))
+        if not options.icc:
+            _filter_within_bridges()
         if not options.internal:
             write_sysctl("ipv4/ip_forward", "1")
             if has_ipv6:
@@ -237,6 +246,22 @@ def write_sysctl(name: str, value: str) -> None:
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise
         raise MobyError(f"cannot set {path} to {value}: {os.strerror(error.errno)}; set it on the host") from error
+
+
+def _filter_within_bridges() -> None:
+    """Has what a bridge forwards from port to port pass the firewall too, as dockerd does. Raises ``MobyError`` without br_netfilter."""
+    if not (_SYSCTL / "bridge").exists():
+        import subprocess  # once in a boot, where a network without icc is made
+
+        with suppress(OSError):
+            subprocess.run(["modprobe", "br_netfilter"], stdin=subprocess.DEVNULL, capture_output=True)
+    try:
+        for name in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"):
+            write_sysctl(name, "1")
+    except FileNotFoundError as error:
+        raise MobyError(
+            "cannot restrict inter-container communication: the kernel has no br_netfilter; load it on the host"
+        ) from error
 
 
 def _own_addresses(options: BridgeOptions) -> list[Interface]:

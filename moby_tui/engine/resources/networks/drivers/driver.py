@@ -51,7 +51,10 @@ class Driver(Protocol):
     has_addresses: ClassVar[bool]
 
     def check(self, network: Network) -> None:
-        """Raises ``InvalidArgument`` for options that the driver does not take, ``Forbidden`` for what cannot be made on this host."""
+        """Raises ``InvalidArgument`` for options that the driver does not take, ``Forbidden`` for what cannot be made on this host.
+
+        It and ``create`` may note among the network's options whose an interface of the host is (``schema.network.NOTE``).
+        """
 
     def create(self, network: Network) -> None:
         """Makes what the network needs on the host. Raises ``OSError`` and ``MobyError``, with nothing left behind."""

@@ -10,17 +10,17 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.drivers.bridge import configure, exists
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint, Teardown
 from moby_tui.errors import InvalidArgument, MobyError
-
-if TYPE_CHECKING:
-    from moby_tui.schema.network import Network
+from moby_tui.schema.network import NOTE, Network
 
 _PARENT = "parent"
+#: Noted in a network's row: its parent was made for it, and goes with it.
+_PARENT_MADE = f"{NOTE}parent_made"
 _MOST_TAG = 4094
 
 
@@ -52,8 +52,7 @@ class SublinkDriver:
             with _iproute() as ip:
                 _do(f"make {parent}", ip.link, "add", ifname=parent, kind="vlan", link=_index(interface), vlan_id=tag)
                 _do(f"bring {parent} up", ip.link, "set", index=_index(parent), state="up")
-            # noted in the network's row, so that whoever removes it knows whose it is
-            network.options["moby.parent_made"] = "true"
+            network.options[_PARENT_MADE] = "true"
         try:
             self._try_out(network)
         except MobyError:
@@ -63,7 +62,7 @@ class SublinkDriver:
     def delete(self, network: Network) -> None:
         """Takes away the parent that ``create`` made."""
         parent = network.options[_PARENT]
-        if network.options.get("moby.parent_made") == "true" and exists(parent):
+        if network.options.get(_PARENT_MADE) == "true" and exists(parent):
             with _iproute() as ip:
                 _do(f"delete {parent}", ip.link, "del", index=_index(parent))
 
@@ -85,7 +84,7 @@ class SublinkDriver:
     def restore(self, networks: Iterable[Network]) -> None:
         """Makes the parents again that a reboot took away."""
         for network in networks:
-            if network.options.get("moby.parent_made") == "true" and not exists(network.options[_PARENT]):
+            if network.options.get(_PARENT_MADE) == "true" and not exists(network.options[_PARENT]):
                 self.create(network)
 
     def _mode(self, network: Network) -> str:

@@ -15,6 +15,7 @@ import sys
 from contextlib import suppress
 
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.kernel.loop import HANG_UP, READ, Loop
 from moby_tui.engine.resources.networks.names import answers
 from moby_tui.engine.resources.networks.names.forwarding import Forwarder
@@ -47,9 +48,8 @@ class Server:
         self._over = False
         with suppress(FileNotFoundError):
             os.unlink(self._path)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        _bind(self._listener, self._path)
-        self._listener.listen(256)
+        self._listener = unix_socket.listen(self._path, 256, socket.SOCK_SEQPACKET)
+        self._listener.setblocking(False)
 
     def serve(self) -> None:
         self.loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
@@ -256,16 +256,6 @@ class Conversation:
             self._loop.remove(self._connection.fileno())
             self._connection.close()
             self._client.left(self)
-
-
-def _bind(listener: socket.socket, path: str) -> None:
-    """The kernel's limit of 107 bytes is on the name given to it, not on where it leads (unix(7))."""
-    folder, _, name = path.rpartition("/")
-    fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{fd}/{name}")
-    finally:
-        os.close(fd)
 
 
 if __name__ == "__main__":

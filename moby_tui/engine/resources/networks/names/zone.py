@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -59,6 +60,11 @@ def read(path: str) -> Entry | None:
         return None
 
 
+#: A folder's time of change is that of the kernel's last tick, of 10 ms at the most: within it the folder may change again unseen.
+_TICK_NS = 20_000_000
+_UNSETTLED = -1
+
+
 class Zones:
     """All entries of one data root, kept up to date by their folders' times of change."""
 
@@ -73,15 +79,15 @@ class Zones:
     def refresh(self) -> None:
         """Reads what has changed since the last call."""
         stamp = _changed_at(self._folder)
-        if stamp != self._stamp:
+        if stamp == _UNSETTLED or stamp != self._stamp:
             self._stamp = stamp
             there = {name for name in _listed(self._folder) if not name.startswith(".")}
-            self._networks = {name: self._networks.get(name, -1) for name in there}
+            self._networks = {name: self._networks.get(name, _UNSETTLED) for name in there}
             self._entries = {name: entries for name, entries in self._entries.items() if name in there}
             self.changes += 1
         for network, before in self._networks.items():
             now = _changed_at(f"{self._folder}/{network}")
-            if now != before:
+            if now == _UNSETTLED or now != before:
                 self._networks[network] = now
                 self._entries[network] = self._read(network)
                 self.changes += 1
@@ -97,10 +103,12 @@ class Zones:
 
 
 def _changed_at(path: str) -> int:
+    """When the folder was last changed; ``_UNSETTLED`` where that is only just so."""
     try:
-        return os.stat(path).st_mtime_ns
+        changed = os.stat(path).st_mtime_ns
     except OSError:
         return 0
+    return changed if time.time_ns() - changed > _TICK_NS else _UNSETTLED
 
 
 def _listed(path: str) -> list[str]:
