@@ -6,18 +6,20 @@ import asyncio
 import os
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.resources.volumes import driver_options, manager
 from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, StorageFull
-from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions, VolumeOptions
+from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, MountPoint, TmpfsOptions, VolumeOptions
 from moby_tui.schema.volume import VolumeCreate
 
 
@@ -280,6 +282,54 @@ async def test_an_empty_volume_takes_over_the_image_s_content_with_all_its_attri
     assert sorted(os.listdir(copy.parent)) == [DATA, "record.json"]
     (place / "later").touch()
     assert not await volumes.populate("data", fd, "/srv/data") and not (copy / "later").exists()
+
+
+async def test_a_caller_that_is_cancelled_leaves_no_volume_mounted(volumes: Volumes, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounting, go_on = threading.Event(), threading.Event()
+    mount = driver_options.mount
+
+    def slow(options: dict[str, str], place: str) -> None:
+        mounting.set()
+        go_on.wait()
+        mount(options, place)
+
+    monkeypatch.setattr(driver_options, "mount", slow)
+    volume = await volumes.create(VolumeCreate(name="data", driver_opts={"type": "tmpfs", "device": "tmpfs"}))
+    holding = asyncio.create_task(volumes.hold_mounted([MountPoint(type="volume", name="data")]))
+    await asyncio.to_thread(mounting.wait)
+    for _ in range(2):
+        holding.cancel()
+        await asyncio.sleep(0.01)
+    go_on.set()
+    await asyncio.wait([holding])
+    try:
+        assert holding.cancelled() and not os.path.ismount(volume.mountpoint)
+        await volumes.remove("data")
+    finally:
+        subprocess.run(["umount", "--quiet", volume.mountpoint], check=False)
+
+
+async def test_a_caller_that_is_cancelled_twice_waits_for_the_copying(
+    volumes: Volumes, image: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor of the image is closed as soon as it is told."""
+    copying, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> bool:
+        copying.set()
+        return go_on.wait()
+
+    monkeypatch.setattr(manager, "populate", slow)
+    await volumes.create(VolumeCreate(name="data"))
+    filling = asyncio.create_task(volumes.populate("data", image[1], "/"))
+    await asyncio.to_thread(copying.wait)
+    for _ in range(2):
+        filling.cancel()
+        await asyncio.sleep(0.01)
+    still = not filling.done()
+    go_on.set()
+    await asyncio.wait([filling])
+    assert still and filling.cancelled()
 
 
 async def test_links_of_the_image_do_not_lead_out_of_it(volumes: Volumes, image: tuple[Path, int], tmp_path: Path) -> None:
