@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.volumes import driver_options, manager
+from moby_tui.engine.resources.volumes import populate as filling
 from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database
@@ -354,6 +356,40 @@ async def test_links_of_the_image_do_not_lead_out_of_it(volumes: Volumes, image:
         assert list(Path(volume.mountpoint).iterdir()) == []
     assert await volumes.populate("data", fd, "/absolute")
     assert [path.name for path in Path(volume.mountpoint).iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("part", ["deep/" * 80 + "er", "a/" + "b" * 250])
+def test_a_part_with_a_long_path_is_filled(volumes: Volumes, image: tuple[Path, int], paths: Paths, part: str) -> None:
+    root, fd = image
+    (root / "srv").mkdir()
+    (root / "srv/file").touch()
+    (paths.volumes / "data" / DATA / part).mkdir(parents=True)
+    assert populate(paths.volumes / "data", fd, "/srv", part)
+    assert os.listdir(paths.volumes / "data" / DATA / part) == ["file"]
+    assert os.listdir(paths.volumes / "data") == [DATA]
+
+
+def test_parts_of_names_alike_are_filled_each_for_itself(
+    volumes: Volumes, image: tuple[Path, int], paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that was cut short is made anew in its own place, and takes nothing from another."""
+    root, fd = image
+    (root / "srv").mkdir()
+    (root / "srv/file").touch()
+    data = paths.volumes / "data" / DATA
+    for part in ("a/b", "a:b"):
+        (data / part).mkdir(parents=True)
+    with monkeypatch.context() as patch, pytest.raises(MobyError, match="No such file"):
+        patch.setattr(filling, "_copy_object", _fail)
+        populate(paths.volumes / "data", fd, "/srv", "a/b")
+    (data / "a:b/mine").touch()
+    assert not populate(paths.volumes / "data", fd, "/srv", "a:b") and os.listdir(data / "a:b") == ["mine"]
+    assert populate(paths.volumes / "data", fd, "/srv", "./a//b") and os.listdir(data / "a/b") == ["file"]
+    assert os.listdir(paths.volumes / "data") == [DATA]
+
+
+def _fail(*_: object) -> None:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def test_a_copy_that_was_cut_short_is_made_anew(volumes: Volumes, image: tuple[Path, int], paths: Paths) -> None:
