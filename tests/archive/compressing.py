@@ -39,5 +39,6 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "xz in blocks": _tool("xz", "-c", "--block-size=4096"),
     "zstd": zstd.compress,
     "zstd of two frames": _halves(zstd.compress),
+    "zstd with padding": lambda data: zstd.compress(data) + bytes(512),
     "zstd behind a skippable frame": lambda data: b"\x50\x2a\x4d\x18\x04\0\0\0skip" + zstd.compress(data),
 }

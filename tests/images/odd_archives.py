@@ -198,6 +198,20 @@ REFUSED: dict[str, tuple[Archive, str]] = {
     ),
     "sparse-counts-that-differ": (lambda: pax(record(b"GNU.sparse.offset", b"0")) + F + END, "damaged"),
     "sparse-of-eight-exbibytes": (lambda: _huge_sparse(), "'s': "),
+    "sparse-larger-than-any-file": (
+        lambda: pax_sparse("0.1", [(0, 4)], b"data", 1 << 63) + END,
+        "a sparse file of 9223372036854775808",
+    ),
+    "sparse-larger-than-any-file-1.0": (
+        lambda: pax_sparse("1.0", [(0, 4)], b"data", 10**19) + END,
+        "a sparse file of 1000000000000",
+    ),
+    "sparse-of-less-than-nothing": (
+        lambda: header(b"s", b"S", raw={257: b"ustar  \0", 386: bytes(97), 483: base_256(-5, 12)}) + END,
+        "a sparse file of -5 bytes",
+    ),
+    "attribute-with-nul": (lambda: pax(record(b"SCHILY.xattr.user.\0x", b"v")) + F + END, "holds a NUL"),
+    "attribute-with-nul-of-libarchive": (lambda: pax(record(b"LIBARCHIVE.xattr.user.%00x", b"dg")) + F + END, "holds a NUL"),
     # what is no tar at all
     "checksum": (lambda: b"g" + F[1:] + END, "checksum"),
     "text": (lambda: b"this is not an archive\n" * 100, "checksum|number"),

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.resources.volumes import driver_options, manager
+from moby_tui.engine.resources.volumes import populate as filling
 from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, StorageFull
-from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions, VolumeOptions
+from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, MountPoint, TmpfsOptions, VolumeOptions
 from moby_tui.schema.volume import VolumeCreate
 
 
@@ -282,6 +286,54 @@ async def test_an_empty_volume_takes_over_the_image_s_content_with_all_its_attri
     assert not await volumes.populate("data", fd, "/srv/data") and not (copy / "later").exists()
 
 
+async def test_a_caller_that_is_cancelled_leaves_no_volume_mounted(volumes: Volumes, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounting, go_on = threading.Event(), threading.Event()
+    mount = driver_options.mount
+
+    def slow(options: dict[str, str], place: str) -> None:
+        mounting.set()
+        go_on.wait()
+        mount(options, place)
+
+    monkeypatch.setattr(driver_options, "mount", slow)
+    volume = await volumes.create(VolumeCreate(name="data", driver_opts={"type": "tmpfs", "device": "tmpfs"}))
+    holding = asyncio.create_task(volumes.hold_mounted([MountPoint(type="volume", name="data")]))
+    await asyncio.to_thread(mounting.wait)
+    for _ in range(2):
+        holding.cancel()
+        await asyncio.sleep(0.01)
+    go_on.set()
+    await asyncio.wait([holding])
+    try:
+        assert holding.cancelled() and not os.path.ismount(volume.mountpoint)
+        await volumes.remove("data")
+    finally:
+        subprocess.run(["umount", "--quiet", volume.mountpoint], check=False)
+
+
+async def test_a_caller_that_is_cancelled_twice_waits_for_the_copying(
+    volumes: Volumes, image: tuple[Path, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor of the image is closed as soon as it is told."""
+    copying, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> bool:
+        copying.set()
+        return go_on.wait()
+
+    monkeypatch.setattr(manager, "populate", slow)
+    await volumes.create(VolumeCreate(name="data"))
+    filling = asyncio.create_task(volumes.populate("data", image[1], "/"))
+    await asyncio.to_thread(copying.wait)
+    for _ in range(2):
+        filling.cancel()
+        await asyncio.sleep(0.01)
+    still = not filling.done()
+    go_on.set()
+    await asyncio.wait([filling])
+    assert still and filling.cancelled()
+
+
 async def test_links_of_the_image_do_not_lead_out_of_it(volumes: Volumes, image: tuple[Path, int], tmp_path: Path) -> None:
     root, fd = image
     outside = tmp_path / "outside"
@@ -304,6 +356,40 @@ async def test_links_of_the_image_do_not_lead_out_of_it(volumes: Volumes, image:
         assert list(Path(volume.mountpoint).iterdir()) == []
     assert await volumes.populate("data", fd, "/absolute")
     assert [path.name for path in Path(volume.mountpoint).iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("part", ["deep/" * 80 + "er", "a/" + "b" * 250])
+def test_a_part_with_a_long_path_is_filled(volumes: Volumes, image: tuple[Path, int], paths: Paths, part: str) -> None:
+    root, fd = image
+    (root / "srv").mkdir()
+    (root / "srv/file").touch()
+    (paths.volumes / "data" / DATA / part).mkdir(parents=True)
+    assert populate(paths.volumes / "data", fd, "/srv", part)
+    assert os.listdir(paths.volumes / "data" / DATA / part) == ["file"]
+    assert os.listdir(paths.volumes / "data") == [DATA]
+
+
+def test_parts_of_names_alike_are_filled_each_for_itself(
+    volumes: Volumes, image: tuple[Path, int], paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that was cut short is made anew in its own place, and takes nothing from another."""
+    root, fd = image
+    (root / "srv").mkdir()
+    (root / "srv/file").touch()
+    data = paths.volumes / "data" / DATA
+    for part in ("a/b", "a:b"):
+        (data / part).mkdir(parents=True)
+    with monkeypatch.context() as patch, pytest.raises(MobyError, match="No such file"):
+        patch.setattr(filling, "_copy_object", _fail)
+        populate(paths.volumes / "data", fd, "/srv", "a/b")
+    (data / "a:b/mine").touch()
+    assert not populate(paths.volumes / "data", fd, "/srv", "a:b") and os.listdir(data / "a:b") == ["mine"]
+    assert populate(paths.volumes / "data", fd, "/srv", "./a//b") and os.listdir(data / "a/b") == ["file"]
+    assert os.listdir(paths.volumes / "data") == [DATA]
+
+
+def _fail(*_: object) -> None:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def test_a_copy_that_was_cut_short_is_made_anew(volumes: Volumes, image: tuple[Path, int], paths: Paths) -> None:

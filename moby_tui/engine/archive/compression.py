@@ -102,31 +102,8 @@ class _Gzip:
         return bytes(self._member.unused_data).lstrip(b"\0")  # zeros between and after members are padding (gzip(1))
 
 
-class _Zstd:
-    def __init__(self) -> None:
-        if sys.version_info >= (3, 14):
-            from compression.zstd import DecompressionParameter, ZstdDecompressor
-        else:
-            from backports.zstd import DecompressionParameter, ZstdDecompressor
-
-        self._frame = ZstdDecompressor(options={DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        yield self._frame.decompress(data, _PIECE)
-        while not self._frame.eof and not self._frame.needs_input:
-            yield self._frame.decompress(b"", _PIECE)
-
-    @property
-    def ended(self) -> bool:
-        return bool(self._frame.eof)
-
-    @property
-    def rest(self) -> bytes:
-        return bytes(self._frame.unused_data)
-
-
 class _Library:
-    """A decoder of the standard library's ``lzma`` or ``bz2``: they are used alike."""
+    """A decoder of the standard library's ``zstd``, ``lzma`` or ``bz2``: they are used alike."""
 
     def __init__(self, decoder: _LibraryDecoder) -> None:
         self._decoder = decoder
@@ -142,7 +119,8 @@ class _Library:
 
     @property
     def rest(self) -> bytes:
-        return self._decoder.unused_data.lstrip(b"\0")  # zeros between and after xz streams are padding (xz file format, 2.2)
+        # zeros between and after xz streams are padding (xz file format, 2.2), and harmless behind the others
+        return self._decoder.unused_data.lstrip(b"\0")
 
 
 class _LibraryDecoder(Protocol):
@@ -153,6 +131,15 @@ class _LibraryDecoder(Protocol):
     @property
     def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _zstd() -> _Library:
+    if sys.version_info >= (3, 14):
+        from compression.zstd import DecompressionParameter, ZstdDecompressor
+    else:
+        from backports.zstd import DecompressionParameter, ZstdDecompressor
+
+    return _Library(ZstdDecompressor(options={DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}))
 
 
 def _xz() -> _Library:
@@ -167,7 +154,7 @@ def _bzip2() -> _Library:
     return _Library(bz2.BZ2Decompressor())
 
 
-_DECODERS: dict[str, Callable[[], _Decoder]] = {GZIP: _Gzip, ZSTD: _Zstd, XZ: _xz, BZIP2: _bzip2}
+_DECODERS: dict[str, Callable[[], _Decoder]] = {GZIP: _Gzip, ZSTD: _zstd, XZ: _xz, BZIP2: _bzip2}
 
 
 def _decode(chunks: Iterator[bytes], begin: Callable[[], _Decoder]) -> Iterator[bytes]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
 from typing import TypeVar
 
+from moby_tui.engine.tasks import settled
 from moby_tui.errors import InvalidArgument
 
 #: What arrives in smaller pieces is put together.
@@ -32,19 +32,24 @@ async def consume(pieces: AsyncIterator[bytes], work: Callable[[Iterator[bytes]]
                 break
         return bytes(data)
 
-    def arriving() -> Iterator[bytes]:
+    def ask() -> Future[bytes]:
+        """For the next piece. In the thread, which may begin, or go on, only after it was stopped."""
         nonlocal coming
         coming = asyncio.run_coroutine_threadsafe(more(), loop)
+        if stopped:
+            coming.cancel()
+        return coming
+
+    def arriving() -> Iterator[bytes]:
+        asked = ask()
         try:
-            while piece := coming.result():
-                coming = asyncio.run_coroutine_threadsafe(more(), loop)
-                if stopped:
-                    coming.cancel()
+            while piece := asked.result():
+                asked = ask()
                 yield piece
         except CancelledError as error:
             raise InvalidArgument("unexpected end of the archive; it was cut off") from error
         finally:
-            coming.cancel()
+            asked.cancel()
 
     task = asyncio.ensure_future(asyncio.to_thread(lambda: work(arriving())))
     try:
@@ -53,6 +58,4 @@ async def consume(pieces: AsyncIterator[bytes], work: Callable[[Iterator[bytes]]
         stopped = True
         if coming:
             coming.cancel()
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
+        await settled(task)

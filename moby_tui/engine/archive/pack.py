@@ -90,7 +90,7 @@ class _Writer:
                 header.type, header.linkname, header.size = tarfile.LNKTYPE, first, 0
         yield header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
         if header.isreg():
-            yield from _data(fd, header.size)
+            yield from data(fd, header.size)
 
 
 def _header(fd: int, name: str, status: os.stat_result) -> tarfile.TarInfo | None:
@@ -133,15 +133,15 @@ def _xattr_records(fd: int) -> dict[str, str]:
     return records
 
 
-def _data(fd: int, size: int) -> Iterator[bytes]:
-    """Exactly ``size`` bytes and the padding: a file that is cut meanwhile is filled with zeros."""
+def data(fd: int, size: int) -> Iterator[bytes]:
+    """Exactly ``size`` bytes of a regular file, named by ``fd``, and the padding: one that is cut meanwhile is filled with zeros."""
     reading = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
     try:
         remaining = size
         while remaining:
-            data = os.read(reading, min(_CHUNK, remaining)) or bytes(min(_CHUNK, remaining))
-            remaining -= len(data)
-            yield data
+            piece = os.read(reading, min(_CHUNK, remaining)) or bytes(min(_CHUNK, remaining))
+            remaining -= len(piece)
+            yield piece
     finally:
         os.close(reading)
     if size % _BLOCK:

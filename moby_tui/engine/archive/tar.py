@@ -29,6 +29,8 @@ _ZERO_BLOCK = bytes(BLOCK)
 _NANO = 1_000_000_000
 #: ext4 ends in 2446.
 _LAST_TIME_NS = 2**33 * _NANO
+#: off_t is signed.
+_LARGEST_FILE = 2**63 - 1
 
 
 Piece = bytes | memoryview
@@ -392,10 +394,14 @@ def _validated(entry: Entry) -> Entry:
         raise InvalidArgument(f"invalid tar header: owner {entry.uid}:{entry.gid} of {entry.name!r}")
     if not (0 <= entry.major < 2**12 and 0 <= entry.minor < 2**20):
         raise InvalidArgument(f"invalid tar header: device {entry.major}:{entry.minor} of {entry.name!r}")
+    if any(b"\0" in name for name in entry.xattrs):
+        raise InvalidArgument(f"invalid tar header: the name of an extended attribute of {entry.name!r} holds a NUL")
     return entry
 
 
 def _checked_extents(extents: list[tuple[int, int]], size: int, real_size: int) -> list[tuple[int, int]]:
+    if not 0 <= real_size <= _LARGEST_FILE:
+        raise InvalidArgument(f"invalid tar header: a sparse file of {real_size} bytes")
     end = 0
     for offset, length in extents:
         if offset < end or length < 0 or offset + length > real_size:

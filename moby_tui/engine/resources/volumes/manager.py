@@ -19,6 +19,7 @@ from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint
@@ -176,7 +177,7 @@ class VolumeManager:
             for name in {mount.name for mount in mounts if mount.type == "volume"}:
                 volume = self._find(name)
                 if volume is not None and volume.options and volume.options.get("type"):
-                    held[volume.mountpoint] = await asyncio.to_thread(self._hold, volume, volume.options)
+                    await in_thread(self._hold, volume, volume.options, held)
         except BaseException:
             for fd in held.values():
                 os.close(fd)
@@ -184,13 +185,14 @@ class VolumeManager:
             raise
         return held
 
-    def _hold(self, volume: Volume, options: dict[str, str]) -> int:
+    def _hold(self, volume: Volume, options: dict[str, str], held: dict[str, int]) -> None:
+        """Notes in ``held`` what a caller that was cancelled meanwhile has to let go of."""
         from moby_tui.engine.kernel import shared_mount
         from moby_tui.engine.resources.volumes import driver_options
 
         self._make_folders(volume.name)
         self._locks.mkdir(mode=0o700, exist_ok=True)
-        return shared_mount.hold(
+        held[volume.mountpoint] = shared_mount.hold(
             self.lock_of(volume.mountpoint), volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint)
         )
 
@@ -221,12 +223,8 @@ class VolumeManager:
         if not is_there(rootfs, destination):
             return False
         held = await self.hold_mounted([MountPoint(type="volume", name=name)])
-        copying = asyncio.ensure_future(asyncio.to_thread(populate, self._folder / name, rootfs, destination, subpath))
         try:
-            return await asyncio.shield(copying)
-        except asyncio.CancelledError:
-            await asyncio.wait([copying])
-            raise
+            return await in_thread(populate, self._folder / name, rootfs, destination, subpath)
         finally:
             for fd in held.values():
                 os.close(fd)

@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, open_in_root, openat2
@@ -41,14 +41,24 @@ def populate(volume: Path, rootfs: int, destination: str, subpath: str = "") -> 
     """
     with _told(volume.name, destination), closing(os.open(volume, _OPEN_DIRECTORY)) as folder:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        # neither the place in the image nor the part of the volume need be there
-        with (
-            suppress(FileNotFoundError),
-            closing(open_in_root(rootfs, destination, os.O_PATH)) as source,
-            closing(_open_part(folder, subpath)) as target,
-        ):
-            return _populate(folder, _MARKER + subpath.replace("/", ":"), source, target)
-        return False
+        with ExitStack() as opened:
+            try:
+                source = opened.enter_context(closing(open_in_root(rootfs, destination, os.O_PATH)))
+                target = opened.enter_context(closing(_open_part(folder, subpath)))
+            except FileNotFoundError:
+                # neither the place in the image nor the part of the volume need be there
+                return False
+            return _populate(folder, _marker(subpath), source, target)
+
+
+def _marker(subpath: str) -> str:
+    """One for each part: a path may be longer than a name."""
+    if not subpath:
+        return _MARKER
+    import hashlib  # parts are rare
+
+    plain = "/".join(part for part in subpath.split("/") if part not in ("", "."))
+    return f"{_MARKER}-{hashlib.sha256(os.fsencode(plain)).hexdigest()}"
 
 
 def _open_part(folder: int, subpath: str) -> int:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from moby_tui.engine.archive.pack import data
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.resources.images.store.form import is_opaque, is_whiteout
@@ -22,7 +23,6 @@ from moby_tui.errors import InvalidArgument
 
 _WHITEOUT = b".wh."
 _OPAQUE_MARKER = b".wh..wh..opq"
-_CHUNK = 1 << 20
 #: What stands after the last member.
 _END = bytes(2 * tarfile.BLOCKSIZE)
 
@@ -135,7 +135,7 @@ class _Difference:
                 header = self._header(path, status, tarfile.REGTYPE, fd)
                 header.size = status.st_size
                 yield _encoded(header)
-                yield from _data(fd, status.st_size)
+                yield from data(fd, status.st_size)
             elif stat.S_ISLNK(status.st_mode):
                 header = self._header(path, status, tarfile.SYMTYPE, None)
                 header.linkname = os.readlink("", dir_fd=fd)
@@ -215,15 +215,3 @@ def _xattrs(fd: int) -> dict[str, str]:
 
 def _xattrs_of(header: tarfile.TarInfo) -> dict[str, str]:
     return {name: value for name, value in header.pax_headers.items() if name != "mtime"}
-
-
-def _data(fd: int, size: int) -> Iterator[bytes]:
-    """Exactly ``size`` bytes and the padding."""
-    with trees.closing(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)) as reading:
-        left = size
-        while left:
-            data = os.read(reading, min(_CHUNK, left)) or bytes(min(_CHUNK, left))
-            left -= len(data)
-            yield data
-    if size % tarfile.BLOCKSIZE:
-        yield bytes(-size % tarfile.BLOCKSIZE)
