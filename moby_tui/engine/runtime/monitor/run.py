@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from moby_tui.engine.runtime.monitor.hook_stages import HookStages
 
 
+class _StandbyLost(Exception):
+    """The process made ahead was stopped or frozen, and killed for that, before it reported: the start begins again without it."""
+
+
 class Run:
     """What there is of a container only while it runs. Whoever starts it again gives it another ``root`` and makes the next with it.
 
@@ -96,11 +100,14 @@ class Run:
         self._choose_process(spec)
         try:
             self._make(spec, take_lock, open_doors)
+        except _StandbyLost:
+            pass
         except (OSError, ValueError, StartFailure):
             if not self._has_lost_standby():
                 raise
         else:
-            if not self._has_lost_standby():
+            # its report is over: it has executed the program, which may be stopped by now, or was killed before
+            if self._chosen is None or not processes.was_killed_unexecuted(self._chosen.pid):
                 return
         self._throw_away(spec)
         self._make(spec, take_lock, open_doors)
@@ -304,7 +311,7 @@ class Run:
         if not select.select([report], [], [], _REPORT_SECONDS)[0] and self._has_lost_standby():
             # it reports nothing more
             os.close(report)
-            return b""
+            raise _StandbyLost
         _, failure = read_report(report)
         os.close(report)
         fault.point("monitor.executed")
