@@ -244,8 +244,34 @@ async def test_monitor_stopped_in_the_middle(
     short_patience: None, busybox: str, roots: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """It has the descriptors and makes the container: it is killed, and the start is done anew."""
-    plan, hits = tmp_path / "fault", tmp_path / "fault.hits"
-    plan.write_text(json.dumps({"point": "monitor.cgroup made", "action": "wait"}))
+    asked, pid = await _run_until(roots, tmp_path, "monitor.cgroup made")
+    os.kill(pid, signal.SIGSTOP)
+    (tmp_path / "fault.go").touch()
+    said, wrong = await asyncio.to_thread(asked.communicate, timeout=90)
+    assert (asked.returncode, wrong) == (0, "")
+    async with Engine.open(*roots) as engine:
+        assert (await engine.containers.inspect(said.strip())).state.running
+        await engine.containers.remove(said.strip(), force=True)
+
+
+async def test_container_stopped_as_soon_as_it_runs(busybox: str, roots: tuple[Path, Path], tmp_path: Path) -> None:
+    """The process made ahead has become the program by then: it is not taken for one that is held, killed, and started again."""
+    asked, monitor = await _run_until(roots, tmp_path, "monitor.executed")
+    [first] = _children(monitor, "sleep")
+    os.kill(first, signal.SIGSTOP)
+    (tmp_path / "fault.go").touch()
+    said, wrong = await asyncio.to_thread(asked.communicate, timeout=90)
+    assert (asked.returncode, wrong) == (0, "")
+    async with Engine.open(*roots) as engine:
+        state = (await engine.containers.inspect(said.strip())).state
+        await engine.containers.remove(said.strip(), force=True)
+    assert (state.running, state.pid) == (True, first)
+
+
+async def _run_until(roots: tuple[Path, Path], folder: Path, point: str) -> tuple[subprocess.Popen[str], int]:
+    """A command that runs a container of ``sleep``, and the pid of its monitor, which waits at a point for ``fault.go``."""
+    plan, hits = folder / "fault", folder / "fault.hits"
+    plan.write_text(json.dumps({"point": point, "action": "wait"}))
     env = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1]), fault.VARIABLE: str(plan)}
     asked = subprocess.Popen(
         [sys.executable, "-m", "moby_tui", "run", "--network", "none", "--rm", "-d", "busybox", "sleep", "600"],
@@ -255,17 +281,10 @@ async def test_monitor_stopped_in_the_middle(
         text=True,
     )
     deadline = time.monotonic() + 60
-    while not (tmp_path / "fault.fired").exists():
+    while not (folder / "fault.fired").exists():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
-    pid = int(next(line for line in reversed(hits.read_text().splitlines()) if line.endswith("monitor.cgroup made")).split()[0])
-    os.kill(pid, signal.SIGSTOP)
-    (tmp_path / "fault.go").touch()
-    said, wrong = await asyncio.to_thread(asked.communicate, timeout=90)
-    assert (asked.returncode, wrong) == (0, "")
-    async with Engine.open(*roots) as engine:
-        assert (await engine.containers.inspect(said.strip())).state.running
-        await engine.containers.remove(said.strip(), force=True)
+    return asked, int(next(line for line in reversed(hits.read_text().splitlines()) if line.endswith(point)).split()[0])
 
 
 @pytest.fixture(autouse=True)

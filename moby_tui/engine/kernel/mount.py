@@ -96,7 +96,9 @@ _KERNEL_MESSAGE_BYTES = 4096
 Path = str | bytes
 
 
-class _MountAttr(ctypes.Structure):
+class MountAttr(ctypes.Structure):
+    """``struct mount_attr`` (mount_setattr(2))."""
+
     _fields_ = (("attr_set", c_uint64), ("attr_clr", c_uint64), ("propagation", c_uint64), ("userns_fd", c_uint64))
 
 
@@ -197,7 +199,7 @@ def mount_setattr(
     userns_fd: int = 0,
 ) -> None:
     """Changes MOUNT_ATTR_* (``set``, ``clear``), the propagation (MS_*) or the id map of a mount (Linux 5.12)."""
-    attributes = _MountAttr(set, clear, propagation, userns_fd)
+    attributes = MountAttr(set, clear, propagation, userns_fd)
     result = _mount_setattr(_SYS_MOUNT_SETATTR, dirfd, _bytes(path), flags, ctypes.byref(attributes), ctypes.sizeof(attributes))
     _checked(result, f"mount_setattr {os.fsdecode(path)}".strip())
 

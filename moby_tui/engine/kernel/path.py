@@ -31,7 +31,9 @@ _WHOLE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS
 FOLDER, FILE = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644
 
 
-class _OpenHow(ctypes.Structure):
+class OpenHow(ctypes.Structure):
+    """``struct open_how`` (openat2(2))."""
+
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
@@ -47,7 +49,7 @@ def openat2(dirfd: int, path: str | bytes, flags: int, mode: int = 0, resolve: i
     name = os.fsencode(path)
     if b"\0" in name:
         raise OSError(errno.EINVAL, "a path cannot hold a NUL byte")
-    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
+    how = OpenHow(flags | os.O_CLOEXEC, mode, resolve)
     fd = calls.openat2(dirfd, name, ctypes.addressof(how), ctypes.sizeof(how))
     if fd >= 0:
         return fd

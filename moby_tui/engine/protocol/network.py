@@ -48,10 +48,3 @@ class NameService(Message):
     def check(self, where: str) -> None:
         if not self.program:
             raise MalformedMessage(f"{where}: program is empty")
-
-
-class SandboxRecord(Message):
-    """What is written to disk of one container's network: how to undo it, and the messages (hexadecimal) that publish its ports again."""
-
-    teardown: list[TeardownStep] = []
-    published: str = ""

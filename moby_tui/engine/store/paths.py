@@ -5,6 +5,7 @@ The data root holds what must survive a reboot, the exec root what must not. Eve
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -89,6 +90,12 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         return self.run / "execs"
 
 
+@functools.lru_cache(maxsize=64)
+def _container(data_root: Path, exec_root: Path, container_id: str) -> ContainerPaths:
+    """A start asks for the same one some fifteen times, and pathlib is slow."""
+    return ContainerPaths(data_root / "containers" / container_id, exec_root / "containers" / container_id)
+
+
 class Paths(msgspec.Struct, frozen=True):
     """The two roots of one engine."""
 
@@ -162,7 +169,7 @@ class Paths(msgspec.Struct, frozen=True):
         return self.exec_root / "ids"
 
     def container(self, container_id: str) -> ContainerPaths:
-        return ContainerPaths(self.data_root / "containers" / container_id, self.exec_root / "containers" / container_id)
+        return _container(self.data_root, self.exec_root, container_id)
 
     @property
     def instance(self) -> str:

@@ -116,7 +116,9 @@ def _is_time(text: str) -> bool:
 def _read_whole(path: str) -> object:
     """Looks again at what was being written while it was read: its first stamp is then not its last. Raises ``ValueError``."""
     for wait in _PATIENCE:
-        time.sleep(wait)
+        if wait:
+            # to sleep for no time gives the processor away (clock_nanosleep(2)): a millisecond and more on a busy machine
+            time.sleep(wait)
         with open(path, "rb") as file:
             data = file.read()
         with suppress(ValueError):

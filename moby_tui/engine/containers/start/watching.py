@@ -84,8 +84,8 @@ class MonitorWatch:
             log.warning("the monitor of container %s is not watched: %s", ident, (error.strerror or "").lower())
             return
         self._containers[watch] = ident
-        # it may have been killed before it was watched
-        self._look(ident)
+        # it may have been killed before it was watched; who waits for its start comes first
+        self._look_soon(ident)
 
     def _read(self) -> None:
         assert self._inotify is not None
@@ -98,9 +98,10 @@ class MonitorWatch:
                 self._look_soon(self._containers[change.watch])
 
     def _look_soon(self, ident: str) -> None:
-        """The kernel tells of the close before it lets go of the lock."""
-        if ident not in self._looks:
-            self._looks[ident] = asyncio.get_running_loop().call_later(_UNLOCK_SECONDS, self._look, ident)
+        """The kernel tells of the close before it lets go of the lock. A look that is due already may come too early for this one."""
+        if (due := self._looks.pop(ident, None)) is not None:
+            due.cancel()
+        self._looks[ident] = asyncio.get_running_loop().call_later(_UNLOCK_SECONDS, self._look, ident)
 
     def _look(self, ident: str) -> None:
         self._looks.pop(ident, None)

@@ -55,9 +55,11 @@ def find(lock: str | os.PathLike[str]) -> int:
 
 def is_cut_off(pid: int, lock: str | os.PathLike[str]) -> bool:
     """Whether the process is the monitor that holds this lock, though the file has been removed."""
+    if pid <= 0:
+        return False
     wanted = f"{os.path.realpath(os.path.dirname(lock))}/{os.path.basename(lock)} (deleted)"
     with suppress(OSError):
-        for name in os.listdir(f"/proc/{pid}/fd") if pid > 0 else ():
+        for name in os.listdir(f"/proc/{pid}/fd"):
             with suppress(OSError):
                 if os.readlink(f"/proc/{pid}/fd/{name}") == wanted and _is_locked(pid, name):
                     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from moby_tui.engine.kernel.cgroup import files, open_cgroup
+from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.runtime.birth.standby import SAMPLE
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.monitor.monitor import Monitor
@@ -28,8 +28,6 @@ def warm() -> None:
     """
     try:
         open_cgroup("/moby/warm").exists()
-        # the codec of control files is imported on use
-        files.read("/proc/self/cgroup")
         os.close(mount_devpts())
     except OSError:
         # no control groups, or no devpts: the start will say so

@@ -6,7 +6,7 @@ Attributes = dict[str, str]
 
 
 class Order:
-    """Start one container. Paths are absolute; descriptors travel beside the order, in the order of ``DESCRIPTORS``."""
+    """Start one container. Paths are absolute. Descriptors travel beside it: the root mount, the container's lock, what ``sort`` sorts."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Order:
         self.cgroup = cgroup
         self.boot = boot
         self.log_path = log_path
-        #: the values of a ``logs.settings.LogSettings``
+        #: the values of a ``runtime.monitor.logs.settings.LogSettings``
         self.log = log
         self.tty = tty
         self.open_stdin = open_stdin
@@ -68,21 +68,21 @@ class Order:
         #: path of the compiled seccomp filter, empty for none
         self.seccomp = seccomp
         self.auto_remove = auto_remove
-        #: what was made of its network, for ``runtime.holdings.Holdings``; their descriptors are the first of those to be kept open
+        #: what was made of its network, for ``runtime.monitor.holdings.Holdings``; their descriptors are the first of those to be kept open
         self.holdings = holdings
         #: type, action, id and attributes of what to publish after the container's end
         self.exit_events = exit_events
-        #: how to mount the root anew, for ``runtime.restart.mount_root``
+        #: how to mount the root anew, for ``runtime.monitor.restart.mount_root``
         self.root = root
-        #: for ``runtime.restart_policy.Restarts``; none where it is never started again
+        #: for ``runtime.monitor.restart_policy.Restarts``; none where it is never started again
         self.restart = restart
-        #: for ``runtime.health.HealthCheck``
+        #: for ``runtime.monitor.health.HealthCheck``
         self.health = health
         #: the program of the OCI runtime that makes it; none where that is this engine
         self.runtime = runtime
         #: where volumes are mounted that are unmounted when their last container has ended, and the locks that tell
         self.volumes = volumes or {}
-        #: for ``runtime.name_service.NameService``, whose two descriptors follow the holdings'
+        #: for ``runtime.monitor.name_service.NameService``, whose two descriptors follow the holdings'
         self.names = names
         #: the kinds of namespaces that are joined rather than made; a descriptor for each comes first
         self.joined = joined

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from moby_tui.engine.runtime.monitor.hook_stages import HookStages
 
 
+class _StandbyLost(Exception):
+    """The process made ahead was stopped or frozen, and killed for that, before it reported: the start begins again without it."""
+
+
 class Run:
     """What there is of a container only while it runs. Whoever starts it again gives it another ``root`` and makes the next with it.
 
@@ -90,14 +94,20 @@ class Run:
         The one is called before there is anything that the last run may still be putting away, the other when there are streams.
         """
         spec = self.spec = self._read_bundle()
+        if isinstance(linux := spec.get("linux"), dict):
+            # most of it, of no use beside the compiled filter: it is neither sent to the process made ahead nor kept for as long as it runs
+            linux.pop("seccomp", None)
         self._choose_process(spec)
         try:
             self._make(spec, take_lock, open_doors)
+        except _StandbyLost:
+            pass
         except (OSError, ValueError, StartFailure):
             if not self._has_lost_standby():
                 raise
         else:
-            if not self._has_lost_standby():
+            # its report is over: it has executed the program, which may be stopped by now, or was killed before
+            if self._chosen is None or not processes.was_killed_unexecuted(self._chosen.pid):
                 return
         self._throw_away(spec)
         self._make(spec, take_lock, open_doors)
@@ -301,7 +311,7 @@ class Run:
         if not select.select([report], [], [], _REPORT_SECONDS)[0] and self._has_lost_standby():
             # it reports nothing more
             os.close(report)
-            return b""
+            raise _StandbyLost
         _, failure = read_report(report)
         os.close(report)
         fault.point("monitor.executed")

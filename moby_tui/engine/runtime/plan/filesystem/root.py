@@ -19,6 +19,7 @@ from moby_tui.engine.kernel.path import (
     RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_SYMLINKS,
+    OpenHow,
     make_in_root,
 )
 from moby_tui.engine.runtime.plan.filesystem import guard
@@ -30,28 +31,15 @@ ATTACH = mounts.MOVE_MOUNT_F_EMPTY_PATH | mounts.MOVE_MOUNT_T_EMPTY_PATH
 _FINAL = os.O_PATH | os.O_CLOEXEC
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
-
-class _MountAttr(ctypes.Structure):
-    _fields_ = (
-        ("attr_set", ctypes.c_uint64),
-        ("attr_clr", ctypes.c_uint64),
-        ("propagation", ctypes.c_uint64),
-        ("userns_fd", ctypes.c_uint64),
-    )
-
-
 class FileSystemPlan:
     """Adds the file system's steps to a program. ``root`` is the descriptor of the container's root mount, still detached."""
 
     def __init__(self, program: Program, root: int | Slot) -> None:
         self.program = program
         self.root = root
-        self._how = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
-        self._how_real = program.keep(_OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS))
-        self._how_size = ctypes.sizeof(_OpenHow)
+        self._how = program.keep(OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))
+        self._how_real = program.keep(OpenHow(_FINAL, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS))
+        self._how_size = ctypes.sizeof(OpenHow)
 
     def make_private(self, propagation: int) -> None:
         """What is mounted from here on stays in this namespace."""
@@ -149,8 +137,8 @@ class FileSystemPlan:
 
     def set_attributes(self, path: str, tree: int | Slot, attributes: int) -> None:
         """``MOUNT_ATTR_...`` of a mount, of which ``path`` is only the name."""
-        attr = self.program.keep(_MountAttr(attributes, 0, 0, 0))
-        size = ctypes.sizeof(_MountAttr)
+        attr = self.program.keep(mounts.MountAttr(attributes, 0, 0, 0))
+        size = ctypes.sizeof(mounts.MountAttr)
         self.program.add(f"set attributes of {path}", calls.mount_setattr, tree, b"", mounts.AT_EMPTY_PATH, attr, size)
 
     def attach_console(self, terminal: int) -> None:
