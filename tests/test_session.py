@@ -114,7 +114,9 @@ def test_a_bridge_that_escapes_fails_the_session(tmp_path: Path, machine: str) -
 
 def test_the_systems_own_root_fails_the_session_where_moby_is_not_in_use(tmp_path: Path) -> None:
     made = _ON_THE_MACHINE.format(_MOBYS_NETWORK)
-    done = _session(tmp_path, f"{made}; Path('/var/lib/moby').mkdir()", machine="mount -t tmpfs tmpfs /var/lib")
+    done = _session(
+        tmp_path, f"{made}; Path('/var/lib/moby').mkdir()", machine="mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run"
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the system's own root /var/lib/moby" in done.stdout and "interface moby0" in done.stdout
 
