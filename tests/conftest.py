@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from moby_tui.engine.engine import Engine
 
 #: Only the process that makes the namespaces looks for what is left in them at the end.
-_session = None if namespaces.inside() else leaks.Session()
+_session = None
+if not namespaces.inside():
+    leaks.sweep_killed_sessions()
+    _session = leaks.Session()
 namespaces.enter()
 if _session is not None:
     _session.begin(namespaces.folder())

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import namespaces
 from namespaces import SESSION
 
 #: In the environment of every process that a test starts: the folder that holds its roots.
@@ -71,15 +72,15 @@ def _remove_network(base: Path) -> None:
             subprocess.run(command, check=False, capture_output=True)  # most tests have no network
 
 
-def _container_ids(base: Path) -> set[str]:
+def _container_ids(*bases: Path) -> set[str]:
     """Ids of all containers that the roots ever had: the journal names also those that are gone."""
-    journals = [path for path in base.glob("*/events/*") if path.is_file()]
+    journals = [path for base in bases for path in base.glob("*/events/*") if path.is_file()]
     named = {match.decode() for path in journals for match in _ID.findall(path.read_bytes())}
-    return named | {path.name for path in base.glob("*/containers/*")}
+    return named | {path.name for base in bases for path in base.glob("*/containers/*")}
 
 
-def _cgroups(base: Path) -> list[Path]:
-    ids = _container_ids(base)
+def _cgroups(*bases: Path) -> list[Path]:
+    ids = _container_ids(*bases)
     return [parent / container for parent in _parents() for container in ids if (parent / container).exists()]
 
 
@@ -116,6 +117,23 @@ def _mounts_below(base: Path) -> list[str]:
 # -- the session -----------------------------------------------------------------------------------------------------
 
 
+def processes_of(session: str) -> list[int]:
+    """The live processes of the session with this folder, but for this one."""
+    return _with_environment(SESSION, session)
+
+
+def sweep_killed_sessions() -> None:
+    """Ends the processes of sessions that were killed, and of their containers, and removes their control groups and folders."""
+    for session in namespaces.killed_sessions():
+        for pid in processes_of(str(session)):
+            _kill(pid)
+        # what cannot be swept now is left, with the folder that names it, to the next session
+        with contextlib.suppress(OSError, AssertionError):
+            for path in _cgroups(*session.iterdir()):
+                _empty_cgroup(path)
+            shutil.rmtree(session)
+
+
 class Session:
     """Compares the end of the session with its beginning.
 
@@ -142,7 +160,7 @@ class Session:
         """Ends what is left of the session, once it has been told, and removes its folder."""
         self._machine_mounts.close()
         os.close(self._machine_network)
-        for pid in _with_environment(SESSION, str(self._folder)):
+        for pid in processes_of(str(self._folder)):
             _kill(pid)
         for parent in set(_parents()) - self._parents_before:
             with contextlib.suppress(OSError):  # another session's containers may be in it by now
@@ -168,10 +186,10 @@ class Session:
         for name in set(self._machine_networks()) - self._machine_before:
             if not (self._moby_is_in_use and name in SYSTEM_NETWORK):
                 yield f"{name} in the machine's namespace"
-        for pid in _with_environment(SESSION, str(self._folder)):
+        for pid in processes_of(str(self._folder)):
             yield f"process {pid}: {_command(pid)}"
         for path in self._folder.iterdir():
-            if path.name != "tmp":
+            if path.name not in ("tmp", namespaces.LOCK):
                 yield f"file {path}"
         for path in (self._folder / "tmp").iterdir():
             if not path.name.startswith("pytest-of-"):

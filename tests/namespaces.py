@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
-import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -19,6 +20,8 @@ _DISK_SIZE = 6 << 30
 #: In the environment of every process of the session: the folder that holds all its files. Its name is short, because
 #: a unix socket's path holds 107 bytes.
 SESSION = "MOBY_TEST_SESSION"
+#: A file in that folder which the session's process keeps locked: where nobody does, the session was killed.
+LOCK = "lock"
 #: In the environment, too: the network namespace that the session came from, for what has to be fetched (``nsenter --net=``).
 NETWORK = "MOBY_TEST_NETWORK"
 
@@ -39,11 +42,36 @@ def folder() -> Path:
     return Path(os.environ[SESSION])
 
 
-def _sweep_killed_sessions() -> None:
-    """Removes the folders of sessions that were killed; no session lasts a day."""
+def killed_sessions() -> Iterator[Path]:
+    """The folders of sessions that ended without removing them. While the caller looks at one, no other session is given it.
+
+    A folder without a lock is a test's own, or just being made or removed: a day old, it is left over too.
+    """
     for session in Path("/var/tmp").glob("mt-*"):
-        if session.stat().st_mtime < time.time() - 86400:
-            shutil.rmtree(session, ignore_errors=True)
+        try:
+            lock = os.open(session / LOCK, os.O_RDONLY)
+        except OSError:
+            if session.exists() and session.stat().st_mtime < time.time() - 86400:
+                yield session
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            yield session
+        finally:
+            os.close(lock)
+
+
+def _make_folder() -> Path:
+    """A folder for a session's files, with a lock in it that this process holds until it ends."""
+    session = Path(tempfile.mkdtemp(prefix="mt-", dir="/var/tmp"))
+    lock = os.open(session / "new", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    # nobody sees it while it is not held yet
+    os.rename(session / "new", session / LOCK)
+    return session
 
 
 def _lies_on_overlay(path: Path) -> bool:
@@ -85,8 +113,7 @@ def enter() -> None:
     _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None), "mount")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    _sweep_killed_sessions()
-    session = Path(tempfile.mkdtemp(prefix="mt-", dir="/var/tmp"))
+    session = _make_folder()
     if _lies_on_overlay(session):
         # a virtual machine's or container's root: overlayfs cannot write to another one
         _check(_libc.mount(b"tmpfs", os.fsencode(session), b"tmpfs", None, None), "mount")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import leaks
+import namespaces
+
 PROJECT = Path(__file__).parents[1]
 
 
@@ -114,9 +117,36 @@ def test_a_bridge_that_escapes_fails_the_session(tmp_path: Path, machine: str) -
 
 def test_the_systems_own_root_fails_the_session_where_moby_is_not_in_use(tmp_path: Path) -> None:
     made = _ON_THE_MACHINE.format(_MOBYS_NETWORK)
-    done = _session(tmp_path, f"{made}; Path('/var/lib/moby').mkdir()", machine="mount -t tmpfs tmpfs /var/lib")
+    done = _session(
+        tmp_path, f"{made}; Path('/var/lib/moby').mkdir()", machine="mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run"
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the system's own root /var/lib/moby" in done.stdout and "interface moby0" in done.stdout
+
+
+def test_the_next_session_sweeps_up_after_a_killed_one(tmp_path: Path, roots: tuple[Path, Path]) -> None:
+    """Its folder, its processes, and the control groups of its containers with what is in them; none of a session that lives."""
+    cgroup = next(path for path in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if (path / "cgroup.procs").exists())
+    theirs, ours = (cgroup / "moby" / os.urandom(32).hex() for _ in range(2))
+    body = (
+        f"cgroup = Path('{theirs}'); cgroup.mkdir(parents=True); (roots[0] / 'containers' / cgroup.name).mkdir(parents=True); "
+        "process = subprocess.Popen(['sleep', '1000'], env={'PATH': os.environ['PATH']}); "
+        "(cgroup / 'cgroup.procs').write_text(str(process.pid)); subprocess.Popen(['sleep', '1000'], start_new_session=True); "
+        f"Path('{tmp_path}/session').write_text(os.environ['{namespaces.SESSION}']); os.kill(os.getpid(), 9)"
+    )
+    ours.mkdir(parents=True)
+    (roots[0] / "containers" / ours.name).mkdir(parents=True)
+    try:
+        assert _session(tmp_path, body).returncode == -9
+        session = (tmp_path / "session").read_text()
+        done = _session(tmp_path, "roots[0].mkdir()")
+        assert done.returncode == 0, done.stdout + done.stderr
+        # a third session may have begun to
+        assert not leaks.settled(lambda: [str(path) for path in (theirs, Path(session)) if path.exists()])
+        assert not leaks.processes_of(session)
+        assert ours.exists() and namespaces.folder().exists()
+    finally:
+        ours.rmdir()
 
 
 def test_a_container_that_is_left_is_killed_and_told(tmp_path: Path) -> None:

@@ -124,11 +124,13 @@ def test_every_hierarchy_is_joined(group: Cgroup, spawn: Callable[..., subproces
     assert sum(line.endswith(f":{group.path}") for line in lines) == len(mounted if LAYOUT.version == 1 else folders(""))
 
 
-@pytest.mark.skipif(LAYOUT.version == 1, reason="version 1 has no descriptor to be born into")
-def test_the_descriptor_is_the_folder(group: Cgroup) -> None:
+def test_the_descriptor_is_the_folder_of_version_2(group: Cgroup) -> None:
     group.create({})
     descriptor = group.descriptor()
-    assert descriptor is not None and os.fstat(descriptor).st_ino == os.stat(folders(group.path)[0]).st_ino
+    if LAYOUT.unified is None:
+        assert descriptor is None
+    else:
+        assert descriptor is not None and os.path.samestat(os.fstat(descriptor), os.stat(LAYOUT.unified.mountpoint + group.path))
 
 
 def test_frozen_processes_stand_still(group: Cgroup, spawn: Callable[..., subprocess.Popen[bytes]]) -> None:

@@ -36,6 +36,16 @@ async def engine(roots: tuple[Path, Path]) -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
+async def whole_engine(roots: tuple[Path, Path], busybox: str) -> AsyncIterator[WholeEngine]:
+    """An engine with the image ``busybox``, for tests with containers. Its containers and networks are gone at the end."""
+    async with WholeEngine.open(*roots) as opened:
+        yield opened
+        for container in await opened.containers.list(all=True):
+            await opened.containers.remove(container.id, force=True, volumes=True)
+        await opened.networks.prune()
+
+
+@pytest.fixture
 def outside() -> Iterator[int]:
     """A neighbour on the host's wire (10.77.0.0/24), whose default route is the host."""
     namespace = netns.create()
@@ -59,16 +69,8 @@ def listen() -> Iterator[Callable[..., socket.socket]]:
 
 
 @pytest.fixture
-async def served_engine(busybox: str, roots: tuple[Path, Path], tmp_path: Path) -> AsyncIterator[Path]:
-    """The socket of an engine with the image ``busybox``. Its containers, networks and tables are gone at the end."""
+async def served_engine(whole_engine: WholeEngine, tmp_path: Path) -> AsyncIterator[Path]:
+    """The socket of such an engine."""
     path = tmp_path / "s"
-    async with WholeEngine.open(*roots) as engine:
-        async with serving(engine, [f"unix://{path}"]):
-            yield path
-        for container in await engine.containers.list(all=True):
-            await engine.containers.remove(container.id, force=True, volumes=True)
-        await engine.networks.prune()
-        name = f"moby-{engine.paths.instance}"
-    subprocess.run(["ip", "link", "delete", name], capture_output=True)
-    for family in ("ip", "ip6"):
-        subprocess.run(["nft", "delete", "table", family, name], capture_output=True)
+    async with serving(whole_engine, [f"unix://{path}"]):
+        yield path

@@ -19,7 +19,8 @@ RECORDED = Path(__file__).with_name("dockerd_28_5.json")
 _ID = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b")
 _MAC = re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b")
 _LINK_LOCAL = re.compile(r"fe80::[0-9a-f:]+")
-_ULA = re.compile(r"fd[0-9a-f]{2}:[0-9a-f]{4}:[0-9a-f]{4}[0-9a-f:]*")
+# of a network's own choice, with or without zeros at the head of a group; not those that the steps name: fd00::1, fd00:91::1
+_ULA = re.compile(r"fd(?!00:(?::|\d+::))[0-9a-f]{2}:[0-9a-f:]+")
 _SHOWN = ("Networks", "Ports")
 #: The image has no links for these.
 _APPLETS = "".join(f'{name}() {{ busybox {name} "$@"; }}; ' for name in ("awk", "grep", "ip", "nslookup", "ping", "sort", "tail"))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -18,12 +16,8 @@ from moby_tui.schema.network import NetworkCreate
 
 
 @pytest.fixture
-async def engine(roots: tuple[Path, Path], busybox: str) -> AsyncIterator[Engine]:
-    async with Engine.open(*roots) as opened:
-        yield opened
-        for container in await opened.containers.list(all=True):
-            await opened.containers.remove(container.id, force=True)
-        await opened.networks.prune()
+def engine(whole_engine: Engine) -> Engine:
+    return whole_engine
 
 
 async def start(engine: Engine, name: str, network: str = "bridge", **endpoints: EndpointSettings | None) -> str:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -117,12 +116,8 @@ def test_zones_follow_their_files(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-async def engine(roots: tuple[Path, Path], busybox: str) -> AsyncIterator[Engine]:
-    async with Engine.open(*roots) as opened:
-        yield opened
-        for container in await opened.containers.list(all=True):
-            await opened.containers.remove(container.id, force=True)
-        await opened.networks.prune()
+def engine(whole_engine: Engine) -> Engine:
+    return whole_engine
 
 
 def _servers(exec_root: Path) -> list[int]:

@@ -20,7 +20,6 @@ class Runtime:
 
     def __init__(self, command: list[str], root: Path) -> None:
         self.command = [*command, "--root", str(root)]
-        self.ids: list[str] = []
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> Result:
         # a file, not a pipe: what a detached container holds open must not be waited for
@@ -42,6 +41,11 @@ class Runtime:
         done = self("state", ident)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    def clear(self) -> None:
+        """Removes all containers of the root."""
+        for ident in self("list", "-q").stdout.split():
+            self("delete", "--force", ident)
 
 
 def ours(root: Path) -> Runtime:

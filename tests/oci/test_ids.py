@@ -39,9 +39,7 @@ def any_of(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[bundle.Ru
             folder.chmod(folder.stat().st_mode | 0o011)
     runtime = _runtime(request.param, tmp_path)
     yield runtime
-    done = runtime("list", "-q")
-    for ident in done.stdout.split():
-        runtime("delete", "--force", ident)
+    runtime.clear()
 
 
 ours = pytest.mark.parametrize("any_of", ["moby"], indirect=True)

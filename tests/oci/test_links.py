@@ -5,7 +5,6 @@ The values are runc 1.3's; crun 1.28 has them for files, and refuses folders. De
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,6 @@ LINKS = {
     "up": "../../../above/y",
     "loop": "loop",
 }
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[bundle.Runtime]:
-    runtime = bundle.ours(tmp_path / "r")
-    yield runtime
-    for ident in runtime("list", "-q").stdout.split():
-        runtime("delete", "--force", ident)
 
 
 def make(tmp_path: Path, change: dict[str, Any], links: dict[str, str], *args: str) -> Path:

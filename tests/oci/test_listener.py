@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import socket
 import struct
 import threading
@@ -69,16 +68,6 @@ def agent(tmp_path: Path) -> Iterator[Agent]:
     agent = Agent(tmp_path / "agent")
     yield agent
     agent.close()
-
-
-@pytest.fixture(params=["moby", "runc"])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[bundle.Runtime]:
-    if request.param == "runc" and shutil.which("runc") is None:
-        pytest.fail("these tests compare with runc: install it")
-    runtime = bundle.ours(tmp_path / "r") if request.param == "moby" else bundle.Runtime(["runc"], tmp_path / "r")
-    yield runtime
-    for ident in runtime("list", "-q").stdout.split():
-        runtime("delete", "--force", ident)
 
 
 def asking(tmp_path: Path, *names: str, no_new_privileges: bool, **more: Any) -> Any:

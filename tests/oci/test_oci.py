@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +13,6 @@ import bundle
 import pytest
 
 STAGES = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[bundle.Runtime]:
-    runtime = bundle.ours(tmp_path / "r")
-    yield runtime
-    for ident in runtime("list", "-q").stdout.split():
-        runtime("delete", "--force", ident)
-
-
-@pytest.fixture(params=["moby", "runc"])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[bundle.Runtime]:
-    """Ours and the reference: what a test says of the one it says of the other."""
-    if request.param == "runc" and shutil.which("runc") is None:
-        pytest.fail("these tests compare with runc: install it")
-    runtime = bundle.ours(tmp_path / "r") if request.param == "moby" else bundle.Runtime(["runc"], tmp_path / "r")
-    yield runtime
-    for ident in runtime("list", "-q").stdout.split():
-        runtime("delete", "--force", ident)
 
 
 def wait_for(runtime: bundle.Runtime, ident: str, status: str) -> dict[str, Any]:

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bundle
-import pytest
 
 import overwriting
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[bundle.Runtime]:
-    runtime = bundle.ours(tmp_path / "r")
-    yield runtime
-    for ident in runtime("list", "-q").stdout.split():
-        runtime("delete", "--force", ident)
 
 
 def fingerprint() -> tuple[int, int]:

@@ -115,7 +115,7 @@ def test_a_thread_and_a_program_start_under_the_filter(default: bytes) -> None:
     assert run_filtered(default, action) == 7
 
 
-@pytest.mark.skipif(not X86, reason="the other architecture's calls can be made on x86-64 only")
+@pytest.mark.skipif(not X86, reason="int 0x80, which makes a call of another architecture, is an instruction of x86")
 def test_calls_of_the_32_bit_architecture_are_filtered_too(default: bytes) -> None:
     """int 0x80 from 64-bit code: the kernel sees a call of i386 with its numbers."""
     assert run_filtered(default, lambda: -call_i386(number("getpid", library.load().Arch.X86)) & 0x7F) != errno.EPERM
@@ -148,7 +148,7 @@ def test_newer_calls_are_unknown_and_older_ones_denied() -> None:
         assert interpret(program, X32 + 1, NATIVE) == KILL
 
 
-@pytest.mark.skipif(not X86, reason="x32 is x86's")
+@pytest.mark.skipif(not X86, reason="x32 and i386 are second architectures of x86-64's kernels alone")
 def test_x32_and_i386_have_limits_of_their_own() -> None:
     program = only(allow("openat2", "read"), architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"])
     newest = number("openat2")

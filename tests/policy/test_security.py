@@ -10,7 +10,7 @@ import pytest
 from moby_tui.engine.policy import apparmor, capabilities
 from moby_tui.engine.policy.security import MASKED_PATHS, READONLY_PATHS, SecurityProfile, parse_options, resolve
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import HostConfig
 
 
@@ -96,9 +96,9 @@ def test_what_cannot_be_meant(paths: Paths, text: str) -> None:
         resolved(paths, text)
 
 
-@pytest.mark.skipif(Path("/sys/fs/selinux/enforce").exists(), reason="this kernel has SELinux")
 @pytest.mark.parametrize("text", ["label=type:svirt_t", "label:disable", "label=level:s0:c100,c200", "label=nested"])
-def test_labels_have_no_effect_without_selinux(text: str) -> None:
+def test_labels_have_no_effect_without_selinux(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("moby_tui.engine.policy.selinux._ENFORCE", "/nosuch")
     assert parse_options([text]) == parse_options([])
 
 
@@ -123,18 +123,24 @@ def test_masks_as_podman_has_them(paths: Paths) -> None:
     assert none.masked_paths == none.readonly_paths == []
 
 
-@pytest.mark.skipif(apparmor.enabled(), reason="this kernel has AppArmor")
-def test_without_apparmor(paths: Paths) -> None:
+def test_without_apparmor(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apparmor, "_ENABLED", Path("/nosuch"))
     assert resolved(paths).apparmor_profile == "" and resolved(paths, "apparmor=unconfined").apparmor_profile == ""
     with pytest.raises(InvalidArgument, match="has no AppArmor"):
         resolved(paths, "apparmor=mine")
 
 
-@pytest.mark.skipif(not apparmor.enabled(), reason="this kernel has no AppArmor")
-def test_with_apparmor() -> None:
-    """Either the profile is in the kernel now, or the warning names the package."""
-    name, warning = apparmor.resolve(None, privileged=False)
-    assert (name == apparmor.DEFAULT and apparmor.is_loaded(name)) or "install the package apparmor" in warning
+def test_with_apparmor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that says it has AppArmor. What a real one enforces: tests/runtime/test_apparmor.py."""
+    for name, text in (("_ENABLED", "Y\n"), ("_PROFILES", "theirs (enforce)\n")):
+        (tmp_path / name).write_text(text)
+        monkeypatch.setattr(apparmor, name, tmp_path / name)
     assert apparmor.resolve(None, privileged=True) == ("", "")
-    with pytest.raises(MobyError, match="is not loaded"):
+    assert apparmor.resolve("theirs", privileged=False) == ("theirs", "")
+    with pytest.raises(InvalidArgument, match="is not loaded"):
         apparmor.resolve("nobody-loaded-this", privileged=False)
+    monkeypatch.setattr(apparmor, "_PARSER", "no-such-parser")
+    name, warning = apparmor.resolve(None, privileged=False)
+    assert name == "" and "install the package apparmor" in warning
+    (tmp_path / "_PROFILES").write_text(f"{apparmor.DEFAULT} (enforce)\n")
+    assert apparmor.resolve(None, privileged=False) == (apparmor.DEFAULT, "")

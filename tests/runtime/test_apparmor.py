@@ -12,7 +12,9 @@ from running import execute
 from moby_tui.engine.policy import apparmor
 from moby_tui.errors import InvalidArgument
 
-pytestmark = pytest.mark.skipif(not apparmor.enabled(), reason="this kernel has no AppArmor")
+pytestmark = pytest.mark.skipif(
+    not apparmor.enabled(), reason="this kernel has no AppArmor to confine by: make test-cgroup2 runs these on one that has"
+)
 
 CURRENT = ("cat", "/proc/self/attr/current")
 ENFORCED = f"{apparmor.DEFAULT} (enforce)"

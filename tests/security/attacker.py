@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
-from moby_tui.schema.container import ExecCreate, ExecStart
+from moby_tui.schema.container import ExecCreate, ExecStart, LogOptions
 from moby_tui.schema.stream import STDERR
 from runtime.box import Box, Finished
 
@@ -71,6 +72,18 @@ class Attacker(Box):
     async def python(self, code: str, **options: Any) -> Finished:
         """Runs a Python program in a container, as its root."""
         return await self.run(INTERPRETER, "-ISc", code, **with_python(options))
+
+    async def watcher(self, *command: str, **options: Any) -> str:
+        """Starts a container whose program looks at others, and waits until it says that it is ready; returns its id."""
+        ident = await self.start(*command, **options)
+        async with asyncio.timeout(30):
+            while "ready" not in await self.told(ident):
+                await asyncio.sleep(0.05)
+        return ident
+
+    async def told(self, ident: str) -> str:
+        """What a container has said so far."""
+        return "".join([line.decode() async for _, line in self.engine.containers.logs(ident, LogOptions())])
 
     async def exec(self, ident: str, *command: str, **config: Any) -> Executed:
         """Runs a command in a running container, to its end."""

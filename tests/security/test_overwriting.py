@@ -17,7 +17,7 @@ from attacker import INTERPRETER, Attacker, with_python
 import overwriting
 from build.building import build
 from moby_tui.engine.store.state import State
-from moby_tui.schema.container import HealthConfig, LogOptions
+from moby_tui.schema.container import HealthConfig
 
 MILLISECOND = 1_000_000
 
@@ -32,10 +32,6 @@ def named(name: str) -> list[int]:
         except OSError:
             continue
     return found
-
-
-async def told(attacker: Attacker, ident: str) -> str:
-    return "".join([line.decode() async for _, line in attacker.engine.containers.logs(ident, LogOptions())])
 
 
 def check(said: str, before: tuple[int, int, int]) -> None:
@@ -111,7 +107,7 @@ async def test_when_our_processes_were_killed(attacker: Attacker, tmp_path: Path
     overwriting.poison(attacker.layer(ident))
     await attacker.engine.containers.start(ident)
     async with asyncio.timeout(30):
-        while "ready" not in await told(attacker, ident):
+        while "ready" not in await attacker.told(ident):
             await asyncio.sleep(0.05)
     monitor = State.read(str(attacker.engine.paths.container(ident).state)).monitor
     for pid in [pid for name in victims for pid in named(name) if pid == monitor or _parent(pid) in (os.getpid(), *launchers())]:
@@ -235,14 +231,11 @@ while True:
 async def test_what_an_exec_shows_while_it_is_born(attacker: Attacker, capabilities: list[str]) -> None:
     before = fingerprint()
     host = {"cap_add": capabilities, "pids_limit": 100, "security_opt": ["seccomp=unconfined"]}
-    ident = await attacker.start(INTERPRETER, "-ISc", OPEN, **with_python({"host": host}))
-    async with asyncio.timeout(30):
-        while "ready" not in await told(attacker, ident):
-            await asyncio.sleep(0.05)
+    ident = await attacker.watcher(INTERPRETER, "-ISc", OPEN, **with_python({"host": host}))
     for _ in range(40):
         assert (await attacker.exec(ident, "true")).code == 0
     await attacker.engine.containers.kill(ident)
-    said = await told(attacker, ident)
+    said = await attacker.told(ident)
     seen = {tuple(line.split()[:2]) for line in said.splitlines()}
     assert {what for what, *_ in seen} <= {"ready", "read-only"}, said
     assert ("read-only", "exe") in seen
@@ -251,7 +244,9 @@ async def test_what_an_exec_shows_while_it_is_born(attacker: Attacker, capabilit
 
 async def test_the_launcher_that_takes_the_place_of_a_killed_one(attacker: Attacker) -> None:
     await attacker.run("true")
-    for pid in launchers():
+    killed = launchers()
+    assert killed
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
     before = fingerprint()
     check((await attacker.poisoned(overwriting.poison, overwriting.COMMAND)).out, before)
