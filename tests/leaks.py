@@ -72,10 +72,15 @@ def _remove_network(base: Path) -> None:
             subprocess.run(command, check=False, capture_output=True)  # most tests have no network
 
 
+def named_ids(data_root: Path) -> set[str]:
+    """Ids of all containers and networks that a data root ever had: the journal names also those that are gone."""
+    journals = [path for path in data_root.glob("events/*") if path.is_file()]
+    return {match.decode() for path in journals for match in _ID.findall(path.read_bytes())}
+
+
 def _container_ids(*bases: Path) -> set[str]:
-    """Ids of all containers that the roots ever had: the journal names also those that are gone."""
-    journals = [path for base in bases for path in base.glob("*/events/*") if path.is_file()]
-    named = {match.decode() for path in journals for match in _ID.findall(path.read_bytes())}
+    """Ids of all containers that the roots ever had, and of more."""
+    named = set[str]().union(*(named_ids(root) for base in bases for root in base.glob("*/")))
     return named | {path.name for base in bases for path in base.glob("*/containers/*")}
 
 

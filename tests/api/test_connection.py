@@ -237,6 +237,7 @@ FOREIGN = {
     "any address": {"Host": "0.0.0.0:{port}"},
     "another page": {"Host": "127.0.0.1:{port}", "Origin": "http://attacker.example"},
     "another port's page": {"Host": "127.0.0.1:{port}", "Origin": "http://127.0.0.1:1"},
+    "a page that cannot be read": {"Host": "127.0.0.1:{port}", "Origin": "http://["},
     "a page without origin": {"Host": "127.0.0.1:{port}", "Origin": "null"},
     "a browser's word": {"Host": "127.0.0.1:{port}", "Sec-Fetch-Site": "cross-site"},
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,33 @@ async def test_a_signal_ends_streams_and_lets_changes_finish(tmp_path: Path) -> 
     assert engine.events.open == 0 and not path.exists()
     for writer in (events_writer, stop_writer):
         writer.close()
+
+
+async def test_an_end_while_connections_wait_for_descriptors_is_quiet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    def refuse(listening: socket.socket) -> None:
+        nonlocal tries
+        tries += 1
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    ready = asyncio.Event()
+    serving = asyncio.create_task(serve(FakeClient(), [f"unix://{tmp_path}/s"], lambda _: ready.set()))  # type: ignore[arg-type]
+    await asyncio.wait_for(ready.wait(), 5)
+    monkeypatch.setattr(asyncio.constants, "ACCEPT_RETRY_DELAY", 0.1)
+    monkeypatch.setattr(socket.socket, "accept", refuse)
+    _, writer = await asyncio.open_unix_connection(f"{tmp_path}/s")
+    await asyncio.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, 5)
+    await asyncio.sleep(0.2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "connections wait to be accepted: too many open files; raise ulimit -n"
+    ]
+    assert 0 < tries < 100
+    writer.close()
 
 
 async def test_a_host_that_cannot_be_served_leaves_nothing(tmp_path: Path) -> None:

@@ -132,7 +132,9 @@ class Stage:
         table = subprocess.run(["nft", "list", "table", "ip", bridge], capture_output=True, text=True, check=False).stdout
         maps = [part for part in re.split(r"\n\t(?=map|set|chain)", table) if part.startswith("map")]
         yield from (f"nft {entry}" for part in maps for entry in re.findall(r"elements = \{.*?\}", part, re.S))
-        yield from (f"link {line}" for line in links.splitlines() if ": br-" in line)
+        # only its own: the other workers of the session make bridges of networks in the same namespace
+        own = {f"br-{ident[:12]}" for ident in leaks.named_ids(self.data)}
+        yield from (f"link {line}" for line in links.splitlines() if line.split(": ")[1] in own)
         yield from (f"nft {name}" for name in re.findall(r'"(br-[0-9a-f]{12})"', table))
         for pid in leaks._with_environment(leaks.ROOT, str(self.folder)):
             if pid != self._actor.pid:

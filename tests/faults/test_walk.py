@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections import Counter
 from typing import Any
 
@@ -76,6 +78,22 @@ def _check(stage: Stage, name: str, *, start: bool) -> None:
 
 def test_every_point_is_passed(stage: Stage, crun: str) -> None:
     assert [name for name in POINTS if _passes(stage, crun, name) == 0] == []
+
+
+def test_the_look_sees_a_bridge_that_a_network_of_its_root_left_and_no_other(stage: Stage) -> None:
+    stage.play("life")
+    events = [json.loads(line) for segment in stage.data.glob("events/*") for line in segment.read_text().splitlines()]
+    gone = [event["Actor"]["ID"] for event in events if (event["Type"], event["Action"]) == ("network", "destroy")]
+    made = [f"br-{gone[0][:12]}", "br-0123456789ab"]
+    for name in made:
+        subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
+    try:
+        left = stage.left_behind()
+    finally:
+        for name in made:
+            subprocess.run(["ip", "link", "delete", name], check=True)
+    assert [line.split(": ")[1] for line in left] == made[:1]
+    assert stage.left_behind() == []
 
 
 @pytest.mark.parametrize("name", POINTS)

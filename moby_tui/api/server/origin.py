@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -38,7 +37,8 @@ def check(request: web.BaseRequest, names: Collection[str]) -> None:
                 "call this engine by its address or localhost, or name the host with `moby daemon --allowed-host`"
             )
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    # "null", or a scheme, "://" and what a browser has in Host (RFC 6454, 6.2)
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
         raise Forbidden(f"refusing a request from a web page of {origin[:80]!r}")
     if request.headers.get("Sec-Fetch-Site", "").lower() in _FROM_ELSEWHERE:
         raise Forbidden("refusing a request from a web page of another host")

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds that changes under way get to finish.
 GRACE = 15.0
+#: How many connections asyncio accepts in one step of its loop. Where no descriptor is left it fails as often in that step, and plans a
+#: try in a second for each failure.
+_ACCEPTS = 16
 #: Between two complaints about the same.
 _QUIET_SECONDS = 60.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -74,7 +77,10 @@ async def serving(
                 log.warning(listener.warning)
         app = make_app(client, authorize, names)
         loop = asyncio.get_running_loop()
-        servers = [await loop.create_server(app, sock=listener.socket, backlog=BACKLOG) for listener in listeners]
+        # asyncio takes one number for how many may wait and how many it accepts at once; the first is set anew
+        servers = [await loop.create_server(app, sock=listener.socket, backlog=_ACCEPTS) for listener in listeners]
+        for listener in listeners:
+            listener.socket.listen(BACKLOG)
         try:
             yield listeners
         finally:
@@ -92,13 +98,18 @@ class _Unhandled:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if isinstance(error, ValueError) and "_start_serving" in context["message"]:
-            return  # asyncio would listen again after a pause for want of descriptors, and the socket is closed by now
+        if _is_late_try(error, context["message"]):
+            return
         if not (isinstance(error, OSError) and "accept" in context["message"]):
             loop.default_exception_handler(context)
         elif loop.time() > self._told + _QUIET_SECONDS:
             self._told = loop.time()
             log.warning("connections wait to be accepted: %s; raise ulimit -n", (error.strerror or str(error)).lower())
+
+
+def _is_late_try(error: object, message: str) -> bool:
+    """Whether asyncio, which had no descriptor left, tries to accept again on a socket that we have closed: it cannot be told not to."""
+    return isinstance(error, ValueError) and "_start_serving" in message
 
 
 async def _stop(app: App, servers: list[asyncio.Server]) -> None:

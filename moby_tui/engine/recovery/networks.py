@@ -11,12 +11,11 @@ from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.salvage import Salvage
 from moby_tui.schema.base import decode, encode
 from moby_tui.schema.network import Network
-
-_PREDEFINED = frozenset(("bridge", "host", "none"))
 
 
 def is_readable(old: Salvage) -> bool:
@@ -47,7 +46,7 @@ def _restore_recorded(paths: Paths, database: Database) -> None:
 def _restore_predefined(paths: Paths, database: Database, sources: Sources, found: Found) -> None:
     for salvaged in (sources.old, sources.backup):
         rows = [(ident, *row) for ident, row in salvaged.rows("networks").items()]
-        if is_readable(salvaged) and _PREDEFINED.issubset(str(name) for _, _, name in rows):
+        if is_readable(salvaged) and PREDEFINED.keys() <= {str(name) for _, _, name in rows}:
             with database.transaction() as connection:
                 connection.executemany("INSERT INTO networks (id, record, name) VALUES (?, ?, ?)", rows)
             return
@@ -59,7 +58,7 @@ def _restore_from_containers(paths: Paths, database: Database, found: Found) -> 
     subnet: IPv4Network | None = None
     for record in found.containers.values():
         for name, endpoint in read_network(paths.container(record.id)).endpoints.items():
-            if name in _PREDEFINED and endpoint.network_id:
+            if name in PREDEFINED and endpoint.network_id:
                 ids[name] = endpoint.network_id
             if name == "bridge" and endpoint.ip_address:
                 with suppress(ValueError):

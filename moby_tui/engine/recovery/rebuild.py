@@ -17,13 +17,12 @@ import msgspec
 from moby_tui.engine.recovery import containers, images, networks, volumes
 from moby_tui.engine.recovery.found import Found, Sources
 from moby_tui.engine.store import losses
-from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.database import VERSION, Database
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.salvage import Salvage, salvage
 from moby_tui.errors import MobyError, Unavailable
 
-_NEWEST = 3
 _SUFFIXES = ("", "-wal", "-shm")
 
 
@@ -51,7 +50,7 @@ async def recover(paths: Paths) -> Recovered:
         raise Unavailable(f"the database of {paths.data_root} is being recovered by another process")
     try:
         old = salvage(paths.database, paths.staging)
-        if old.version > _NEWEST and old.whole:
+        if old.version > VERSION and old.whole:
             raise MobyError(f"data root {paths.data_root} was written by a newer moby (format {old.version}); use that one")
         if _is_complete(paths, old):
             return Recovered(whole=True)

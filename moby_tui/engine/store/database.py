@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS volumes (name TEXT PRIMARY KEY, record BLOB NOT NULL)
 CREATE TABLE IF NOT EXISTS engine (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 #: Raised with every change of what is kept and where; a newer data root than this is refused rather than damaged.
-_VERSION = 3
+VERSION = 3
 #: From this version on containers, images and volumes have records of their own beside the rows (``store/records.py``).
 _WITH_RECORDS = 3
 _NAMES = frozenset(("containers", "images", "image_references", "networks", "volumes", "engine"))
@@ -81,18 +81,18 @@ class Database:
         run("PRAGMA synchronous = NORMAL")
         version = run("PRAGMA user_version").fetchone()[0]
         _check_ours(path, version, {row["name"] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")})
-        if version > _VERSION:
+        if version > VERSION:
             raise MobyError(f"data root {path.parent} was written by a newer moby (format {version}); use that one")
         self.lacks_records = 0 < version < _WITH_RECORDS
         if version < 2:
             run("PRAGMA journal_mode = WAL")
-            made = _VERSION if version == 0 else 2
+            made = VERSION if version == 0 else 2
             self.connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {made};COMMIT;")
 
     def note_records(self) -> None:
         """All that has a row has its record now."""
         with self.transaction() as connection:
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         self.lacks_records = False
 
     def last_boot(self) -> str:
