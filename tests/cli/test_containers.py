@@ -158,6 +158,8 @@ def test_system(web: Cli) -> None:
 
 
 def test_ports_as_filters_mean_the_hosts_and_the_containers(box: Cli) -> None:
+    for filter in ("publish=x", "publish=70000", "expose=80-65536"):
+        assert f"invalid filter '{filter}'" in box("ps", "--filter", filter, "-a", check=False).stderr
     box("create", "--name", "web", "-p", "127.0.0.1:8787:80", "--expose", "53/udp", "box", "true")
 
     def found(filter: str) -> str:

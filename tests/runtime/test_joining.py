@@ -123,5 +123,5 @@ async def test_nothing_of_a_join_is_left(box: Box) -> None:
     first = await box.start("sleep", "60", host={"ipc_mode": "shareable"})
     await box.run("true", host={"ipc_mode": f"container:{first}", "pid_mode": f"container:{first}"})
     await box.engine.containers.remove(first, force=True)
-    # the launcher's socket, and a network namespace that is kept ready
-    assert len(set(Path("/proc/self/fd").iterdir())) <= len(before) + 2
+    # the launcher's socket and its pidfd, and a network namespace that is kept ready
+    assert len(set(Path("/proc/self/fd").iterdir())) <= len(before) + 3

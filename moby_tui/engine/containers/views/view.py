@@ -279,7 +279,7 @@ def check_filters(filters: Filters) -> None:
             raise InvalidArgument(f"invalid filter 'is-task={value}'")
     for key in ("publish", "expose"):
         for value in filters.get(key, []):
-            if not _PORTS.fullmatch(value):
+            if not _PORTS.fullmatch(value) or _numbers(value).stop > 65536:
                 raise InvalidArgument(f"invalid filter '{key}={value}': write it as 80, 80/tcp or 8000-8010/udp")
     for value in filters.get("health", []):
         if value not in _HEALTH:
@@ -301,7 +301,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "expose": lambda value: _has_port(
             {*(record.config.exposed_ports or {}), *(record.host_config.port_bindings or {})}, value
         ),
-        "publish": lambda value: _has_port(_host_ports(parts, record), value),
+        "publish": lambda value: _has_port(_host_ports(parts, record, state), value),
         "before": lambda value: record.created < parts.get(value).created,
         "since": lambda value: record.created > parts.get(value).created,
     }
@@ -336,21 +336,23 @@ def _has_label(labels: dict[str, str], wanted: str) -> bool:
 
 def _has_port(ports: Container[str], wanted: str) -> bool:
     """``80``, ``80/udp`` or ``80-90/tcp``: whether one of them is there."""
-    numbers, _, protocol = wanted.partition("/")
-    first, _, last = numbers.partition("-")
-    if not (first.isdecimal() and (last or first).isdecimal() and int(last or first) < 65536):
-        raise InvalidArgument(f"invalid port {wanted!r} in a filter: write it as 80, 80/udp or 80-90")
-    return any(f"{number}/{protocol or 'tcp'}" in ports for number in range(int(first), int(last or first) + 1))
+    protocol = wanted.partition("/")[2] or "tcp"
+    return any(f"{number}/{protocol}" in ports for number in _numbers(wanted))
 
 
-def _host_ports(parts: Parts, record: ContainerRecord) -> set[str]:
+def _numbers(wanted: str) -> range:
+    first, _, last = wanted.partition("/")[0].partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _host_ports(parts: Parts, record: ContainerRecord, state: State) -> set[str]:
     """The host's ports that lead to the container, or will when it runs."""
     asked = {
         f"{binding.host_port}/{name.rpartition('/')[2] or 'tcp'}"
         for name, bindings in (record.host_config.port_bindings or {}).items()
         for binding in bindings or ()
     }
-    given = summary(parts, record, current_state(parts, record)).ports
+    given = _ports(record, read_network(parts.files(record))) if state.alive else []
     return asked | {f"{port.public_port}/{port.type}" for port in given if port.public_port}
 
 
