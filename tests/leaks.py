@@ -228,16 +228,23 @@ def _json(*command: str) -> Any:
 
 def _with_environment(name: str, value: str) -> list[int]:
     """Live processes (zombies have no environment) that were started with this variable, but for this one."""
-    wanted = os.fsencode(f"{name}={value}")
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
+    wanted = os.fsencode(f"\0{name}={value}\0")
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [pid for pid in pids if pid != os.getpid() and wanted in b"\0" + _environment(pid)]
+
+
+def _environment(pid: int) -> bytes:
+    """Every variable with a NUL behind it; nothing of a process that is gone. Each look reads this of all processes of the machine."""
+    try:
+        opened = os.open(f"/proc/{pid}/environ", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        return os.read(opened, 1 << 22)
+    except OSError:
+        return b""
+    finally:
+        os.close(opened)
 
 
 def _command(pid: int) -> str:

@@ -61,9 +61,8 @@ class Stage:
 
     def furnish(self) -> None:
         """Fresh roots, where the old ones hold what a failed test left; what of it runs is ended."""
-        for pid in leaks._with_environment(leaks.ROOT, str(self.folder)):
-            if pid != self._actor.pid:
-                leaks._kill(pid)
+        for pid in self._processes():
+            leaks._kill(pid)
         for path in leaks._cgroups(self.folder):
             leaks._empty_cgroup(path)
         self._number += 1
@@ -108,10 +107,17 @@ class Stage:
         return self._hits[scenario]
 
     def left_behind(self) -> list[str]:
-        """What is in the roots, in the kernel and among the processes that no container needs. Looks again for a while."""
-        return leaks.settled(lambda: list(self._left_behind()))
+        """What is in the roots, in the kernel and among the processes that no container needs. Looks again for a while.
 
-    def _left_behind(self) -> Iterator[str]:
+        The name server would stay for two seconds after its last container (``test_the_name_server_leaves``): it is ended.
+        """
+        for pid in self._processes():
+            if _name(pid) == "moby-names":
+                leaks._kill(pid)
+        return leaks.settled(lambda: list(self.look()))
+
+    def look(self) -> Iterator[str]:
+        """What is left at this moment."""
         paths = Paths(self.data, self.exec)
         for folder in (
             self.data / "containers",
@@ -136,9 +142,11 @@ class Stage:
         own = {f"br-{ident[:12]}" for ident in leaks.named_ids(self.data)}
         yield from (f"link {line}" for line in links.splitlines() if line.split(": ")[1] in own)
         yield from (f"nft {name}" for name in re.findall(r'"(br-[0-9a-f]{12})"', table))
-        for pid in leaks._with_environment(leaks.ROOT, str(self.folder)):
-            if pid != self._actor.pid:
-                yield f"process {pid}: {_name(pid)}"
+        yield from (f"process {pid}: {_name(pid)}" for pid in self._processes())
+
+    def _processes(self) -> list[int]:
+        """Every process of the stage but the one that plays the scenarios."""
+        return [pid for pid in leaks._with_environment(leaks.ROOT, str(self.folder)) if pid != self._actor.pid]
 
     def close(self) -> None:
         assert self._actor.stdin is not None

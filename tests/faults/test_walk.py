@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fault_stage import Stage, points
 
+import leaks
 import other_runtime
 
 #: Those of images have tests of their own (``tests/images/test_removal_cut_short.py``).
@@ -94,6 +95,11 @@ def test_the_look_sees_a_bridge_that_a_network_of_its_root_left_and_no_other(sta
             subprocess.run(["ip", "link", "delete", name], check=True)
     assert [line.split(": ")[1] for line in left] == made[:1]
     assert stage.left_behind() == []
+
+
+def test_the_name_server_leaves(stage: Stage) -> None:
+    stage.play("life")
+    assert leaks.settled(lambda: list(stage.look())) == []
 
 
 @pytest.mark.parametrize("name", POINTS)
