@@ -57,12 +57,13 @@ def roots() -> Iterator[tuple[Path, Path]]:
     base = namespaces.folder() / f"{worker}-{next(_numbers)}"
     base.mkdir()
     os.environ[leaks.ROOT] = str(base)
+    found = None
     try:
         yield base / "d", base / "r"
         found = leaks.settled(lambda: leaks.of_test(base))
     finally:
         del os.environ[leaks.ROOT]
-        leaks.sweep_test(base)
+        leaks.sweep_test(base, clean=found == [])
     if found:
         pytest.fail("left behind: " + "; ".join(found))
 

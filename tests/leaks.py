@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -48,13 +49,15 @@ def of_test(base: Path) -> list[str]:
     return processes + [f"cgroup {path}" for path in _cgroups(base)]
 
 
-def sweep_test(base: Path) -> None:
-    """Kills and removes all of it, whatever state the test left it in, and then the folder."""
-    for pid in _with_environment(ROOT, str(base)):
+def sweep_test(base: Path, *, clean: bool = False) -> None:
+    """Kills and removes all of it, whatever state the test left it in, and then the folder. ``clean``: no process is left."""
+    for pid in () if clean else _with_environment(ROOT, str(base)):
         _kill(pid)
     for path in _cgroups(base):
         _empty_cgroup(path)
-    _remove_network(base)
+    if any(base.glob("*/networks/*")):
+        # an engine that had a network keeps its leases there
+        _remove_network(base)
     for point in reversed(_mounts_below(base)):
         subprocess.run(["umount", "--lazy", point], check=False)
     shutil.rmtree(base)
@@ -64,12 +67,14 @@ def _remove_network(base: Path) -> None:
     """The networks of each root: as Docker's, their bridges and the firewall's tables stay when the engine goes."""
     from moby_tui.engine.store.paths import Paths
 
+    links = {name for _, name in socket.if_nameindex()}
     for data_root in base.iterdir():
         name = f"moby-{Paths(data_root, data_root).instance}"
-        bridges = [name, *(f"br-{record.stem[:12]}" for record in data_root.glob("networks/*.json"))]
-        links = [["ip", "link", "delete", bridge] for bridge in bridges]
-        for command in (*links, *(["nft", "delete", "table", family, name] for family in ("ip", "ip6"))):
-            subprocess.run(command, check=False, capture_output=True)  # most tests have no network
+        bridges = links & {name, *(f"br-{record.stem[:12]}" for record in data_root.glob("networks/*.json"))}
+        for command in [["ip", "link", "delete", bridge] for bridge in bridges]:
+            subprocess.run(command, check=False, capture_output=True)
+        for family in ("ip", "ip6"):
+            subprocess.run(["nft", "delete", "table", family, name], check=False, capture_output=True)
 
 
 def named_ids(data_root: Path) -> set[str]:

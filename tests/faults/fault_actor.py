@@ -53,7 +53,8 @@ def _play(request: dict[str, Any]) -> None:
         _command(request)
     if request["scenario"] == "served":
         request["daemon"] = _daemon(request)
-    launcher.prefork(spare=True)
+    if request.get("start", request["scenario"] != "prune"):
+        launcher.prefork(spare=True)
     said: dict[str, object] = {}
     try:
         said = asyncio.run(fault_scenarios.SCENARIOS[request["scenario"]](request))

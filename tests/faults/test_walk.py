@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 from typing import Any
 
+import fault_scenarios
 import pytest
 from fault_stage import Stage, points
 
@@ -29,6 +30,8 @@ COMMANDS = {
     "remove": ["rm", "-f", "kept"],
 }
 _passed: Counter[str] = Counter()
+#: For each container of a life, the points that were passed from its turn to the next one's.
+_passed_by: dict[str, Counter[str]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -39,24 +42,42 @@ def crun(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _passes(stage: Stage, crun: str, name: str) -> int:
     """How often an undisturbed life, or what follows one that was cut short, passes a point."""
     if not _passed:
-        _passed.update(stage.play("life")["hits"])
+        life = stage.play("life")
+        _passed.update(life["hits"])
+        begins = [*life["hits_before"].values(), len(life["hits"])]
+        for container, begin, end in zip(life["hits_before"], begins, begins[1:], strict=False):
+            _passed_by[container] = Counter(life["hits"][begin:end])
         stage.play("orphans")
         _passed.update({hit: 1 for hit in stage.play("reconcile", start=False)["hits"] if hit.startswith("settle.")})
         _passed.update(hit for hit in stage.play("outside", runtime=crun)["hits"] if hit.startswith("runtime."))
     return _passed[name]
 
 
-def _scenario(stage: Stage, crun: str, name: str) -> tuple[str, dict[str, Any]]:
-    """The scenario that passes the point."""
+def _scenario(stage: Stage, crun: str, name: str, hit: int = 1) -> tuple[str, dict[str, Any]]:
+    """The scenario that passes the point so often."""
     if name.startswith("settle."):
         stage.play("orphans")
         return "reconcile", {"start": False}
-    return ("outside", {"runtime": crun}) if name.startswith("runtime.") else ("life", {})
+    if name.startswith("runtime."):
+        return "outside", {"runtime": crun}
+    _passes(stage, crun, name)
+    return "life", {"containers": _containers(name, hit)}
+
+
+def _containers(name: str, hit: int) -> list[str]:
+    """Those of a life that pass the point so often, and one more, which has to go well whatever befell the others."""
+    passing = [container for container, passed in _passed_by.items() if passed[name]]
+    needed = [container for number, container in enumerate(passing) if sum(_passed_by[c][name] for c in passing[:number]) < hit]
+    return [*needed, "short"]
 
 
 def _disturb(stage: Stage, scenario: tuple[str, dict[str, Any]], name: str, hit: int, *, start: bool, **action: object) -> None:
+    plan = {"point": name, "hit": hit, **action}
     try:
-        first = stage.play(scenario[0], {"point": name, "hit": hit, **action}, **scenario[1])
+        first = stage.play(scenario[0], plan, **scenario[1])
+        if not first["fired"]:
+            # a monitor that is late passes it in the turn of the next container
+            first = stage.play(scenario[0], plan, **(scenario[1] | {"containers": fault_scenarios.CONTAINERS}))
         assert first["fired"], name
         assert first["wrong"] == [], first
         _check(stage, name, start=start)
@@ -106,7 +127,7 @@ def test_the_name_server_leaves(stage: Stage) -> None:
 def test_whoever_passes_it_is_killed(stage: Stage, crun: str, name: str) -> None:
     # how often a monitor prepares a restart depends on how soon its container is removed
     for hit in (1,) if name.startswith("restart.") else sorted({1, min(2, _passes(stage, crun, name))}):
-        _disturb(stage, _scenario(stage, crun, name), name, hit, start=hit == 2, action="kill")
+        _disturb(stage, _scenario(stage, crun, name, hit), name, hit, start=hit == 2, action="kill")
 
 
 @pytest.mark.parametrize("name", POINTS)
