@@ -47,7 +47,7 @@ async def run_many(client: Client, runs: int) -> None:
         if rich:
             host.port_bindings = {"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port=str(_PORT))]}
         command = ["sleep", "60"] if rich else ["true"]
-        volumes = {"/cache": {}} if rich else None
+        volumes: dict[str, dict[str, str]] | None = {"/cache": {}} if rich else None
         made = await client.containers.create(ContainerCreate(image="busybox", cmd=command, host_config=host, volumes=volumes))
         waiter = await client.containers.wait(made.id, condition="removed")
         stream = await client.containers.attach(made.id, AttachOptions()) if rich else None

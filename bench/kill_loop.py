@@ -299,7 +299,7 @@ async def go(loop: Loop, seconds: float) -> None:
 
 
 async def _prepare(loop: Loop, archive: Path) -> None:
-    commands = [("load", "-q", "-i", str(archive))]
+    commands: list[tuple[str, ...]] = [("load", "-q", "-i", str(archive))]
     for number in range(4):
         commands += [("tag", "busybox", f"{REGISTRY}/busybox:{number}"), ("push", "-q", f"{REGISTRY}/busybox:{number}")]
     for words in commands:

@@ -14,7 +14,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "moby_tui"
 DOORS = ("aiohttp.web", "textual", "typer")
-#: Paid for by every container: see "What runs in the launcher and the monitor".
+#: Paid for by every container: see "What every container pays for".
 OF_EVERY_CONTAINER = (
     "moby_tui.engine.events.journal",
     "moby_tui.engine.runtime.launcher.launcher",

@@ -15,10 +15,10 @@ from building import Build, build, run
 
 from images_data import sha256
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.builder.dockerfile import shell_words
-from moby_tui.engine.resources.builder.dockerfile.parser import parse
 from moby_tui.engine.resources.builder.execution import mounts
 from moby_tui.engine.resources.builder.step import StepFailed
+from moby_tui.engine.resources.dockerfile import shell_words
+from moby_tui.engine.resources.dockerfile.parser import parse
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unavailable
 
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.builder.dockerfile import arguments
-from moby_tui.engine.resources.builder.dockerfile.globs import Glob
-from moby_tui.engine.resources.builder.dockerfile.parser import INSTRUCTIONS, Document, parse, parse_trigger
-from moby_tui.engine.resources.builder.dockerfile.shell_words import expand, expand_text, raw_words, word_end
+from moby_tui.engine.resources.dockerfile import arguments
+from moby_tui.engine.resources.dockerfile.globs import Glob
+from moby_tui.engine.resources.dockerfile.parser import INSTRUCTIONS, Document, parse, parse_trigger
+from moby_tui.engine.resources.dockerfile.shell_words import expand, expand_text, raw_words, word_end
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.engine.resources.builder.dockerfile.parser import parse
-from moby_tui.engine.resources.builder.dockerfile.shell_words import expand, raw_words, split
+from moby_tui.engine.resources.dockerfile.parser import parse
+from moby_tui.engine.resources.dockerfile.shell_words import expand, raw_words, split
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.patterns import Ignore
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from repository import repository, served
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.resources.builder.dockerfile import modes
+from moby_tui.engine.resources.dockerfile import modes
 from moby_tui.errors import InvalidArgument, MobyError
 
 ACCOUNTS = {"etc/passwd": b"root:x:0:0::/:/bin/sh\nuser:x:1000:10::/:/bin/sh\n", "etc/group": b"root:x:0:\nwheel:x:10:user\n"}

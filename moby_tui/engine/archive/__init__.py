@@ -1,1 +1,4 @@
-"""Tar archives: compression, reading, unpacking. Used for layers, ``cp``, builds, ``load`` and by the command line."""
+"""Tar archives: ``compression``, reading (``tar``), packing (``pack``), unpacking over files that are there (``unpack``), and ``limits``.
+
+Used by engines for layers, ``cp``, builds and ``load``, by the unpacker, and by the command line. What an archive holds is hostile.
+"""

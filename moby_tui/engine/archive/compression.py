@@ -1,6 +1,6 @@
 """Decompression of layers and archives while they stream.
 
-What they are is told by their first bytes, not by what they are called.
+The format is recognized by the first bytes, not by the name.
 Several gzip members, zstd frames, xz or bzip2 streams in a row are one stream (eStargz and zstd:chunked layers are such, and what
 pixz and pbzip2 write).
 """
@@ -42,7 +42,7 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """A few bytes can become any number: they cost the time to decompress them, also where nothing of them is kept."""
+    """Stops at the limit. A few bytes can expand to any size, and take the time to decompress even if the result is dropped."""
     left = most = limits.value(limits.MOST_UNPACKED)
     for piece in pieces:
         left -= len(piece)
@@ -54,7 +54,7 @@ def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def detect(head: bytes) -> str:
-    """How a stream that begins so is compressed: ``GZIP``, ``ZSTD``, ``XZ``, ``BZIP2``, or empty where it is not."""
+    """The compression of a stream with these first bytes: ``GZIP``, ``ZSTD``, ``XZ``, ``BZIP2``, or empty for none."""
     if head.startswith(b"\x1f\x8b\x08"):
         return GZIP
     if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == _ZSTD_SKIPPABLE and head[0] & 0xF0 == 0x50):
@@ -78,7 +78,7 @@ class _Decoder(Protocol):
     def ended(self) -> bool: ...
     @property
     def rest(self) -> bytes:
-        """What was fed and lies behind the end."""
+        """The fed bytes that come after the end of the member."""
         ...
 
 
@@ -103,7 +103,7 @@ class _Gzip:
 
 
 class _Library:
-    """A decoder of the standard library's ``zstd``, ``lzma`` or ``bz2``: they are used alike."""
+    """A decoder of the standard library's ``zstd``, ``lzma`` or ``bz2``, which have the same interface."""
 
     def __init__(self, decoder: _LibraryDecoder) -> None:
         self._decoder = decoder

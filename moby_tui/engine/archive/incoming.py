@@ -1,4 +1,4 @@
-"""An archive that arrives piece by piece in the event loop, and is worked on in a thread."""
+"""An archive that arrives in the event loop, piece by piece, and is processed in a thread."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TypeVar
 from moby_tui.engine.tasks import settled
 from moby_tui.errors import InvalidArgument
 
-#: What arrives in smaller pieces is put together.
+#: Smaller pieces are joined until they have this size.
 _PIECE = 1 << 20
 T = TypeVar("T")
 
 
 async def consume(pieces: AsyncIterator[bytes], work: Callable[[Iterator[bytes]], T]) -> T:
-    """What ``work`` makes of the pieces, in a thread; the next piece is awaited while one is worked on.
+    """Runs ``work`` on the pieces in a thread, and returns its result. The next piece is awaited while the thread works on one.
 
-    Raises what ``work`` and ``pieces`` raise. When cancelled, it returns once the thread has ended: nothing is written any more.
+    Raises what ``work`` and ``pieces`` raise. When cancelled, it returns after the thread has ended, so that nothing is written any more.
     """
     loop = asyncio.get_running_loop()
     coming: Future[bytes] | None = None
@@ -33,7 +33,7 @@ async def consume(pieces: AsyncIterator[bytes], work: Callable[[Iterator[bytes]]
         return bytes(data)
 
     def ask() -> Future[bytes]:
-        """For the next piece. In the thread, which may begin, or go on, only after it was stopped."""
+        """Has the event loop wait for the next piece. Runs in the thread, which may get here after the caller was cancelled."""
         nonlocal coming
         coming = asyncio.run_coroutine_threadsafe(more(), loop)
         if stopped:

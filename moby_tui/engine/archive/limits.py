@@ -1,4 +1,4 @@
-"""How much of what others send is taken, and how long it is waited for: registries, servers, archives.
+"""Limits on what others send (registries, servers, archives): how much is accepted, and how long a pause is waited for.
 
 Each limit can be set in the environment of the process that takes it in (docs/registries.md, "Limits"); the daemon, where that does.
 """
@@ -11,7 +11,7 @@ from moby_tui.errors import InvalidArgument
 
 #: Seconds of silence, in connecting or in the middle of an answer.
 PATIENCE = ("MOBY_PATIENCE", 30)
-#: Bytes a second, over as long as the patience lasts: slower than the slowest mobile network.
+#: Bytes a second, on average over the time of silence above: less than the slowest mobile network has.
 LEAST_RATE = ("MOBY_LEAST_RATE", 256)
 #: Bytes that one archive may be decompressed to; no registry takes a layer of that size.
 MOST_UNPACKED = ("MOBY_MOST_UNPACKED", 256 << 30)

@@ -1,6 +1,6 @@
 """Trees of a file system as tar streams (POSIX.1-2017 ``pax``): ``cp`` in either direction, ``export``.
 
-Extended attributes are written as records ``SCHILY.xattr.*``, times with nanoseconds. An object is told by an ``O_PATH`` descriptor:
+Extended attributes are written as records ``SCHILY.xattr.*``, times with nanoseconds. An object is identified by an ``O_PATH`` descriptor:
 it is never opened by a name that could lead elsewhere, and a device not at all.
 """
 
@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 _BLOCK = 512
 _SCHILY = "SCHILY.xattr."
 _OBJECT = os.O_PATH | os.O_NOFOLLOW
-#: What stands after the last member.
+#: The end of an archive: two zero blocks.
 _END = bytes(2 * _BLOCK)
 OwnerOf = Callable[[int, int], tuple[int, int]]
 
@@ -37,7 +37,7 @@ def pack(top: int, base: str, owner_of: OwnerOf | None = None, *, device: int | 
     pending = _children(top, "") if status_bits.S_ISDIR(status.st_mode) else []
     while pending:
         path = pending.pop()
-        with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # gone, or put in another's place
+        with suppress(FileNotFoundError, NotADirectoryError), _below(top, path) as fd:  # deleted or replaced meanwhile
             status = os.fstat(fd)
             yield from writer.member(fd, f"{base}/{path}" if device is None else path, status)
             if status_bits.S_ISDIR(status.st_mode) and device in (None, status.st_dev):
@@ -46,7 +46,7 @@ def pack(top: int, base: str, owner_of: OwnerOf | None = None, *, device: int | 
 
 
 def _children(top: int, folder: str) -> list[str]:
-    """What is in a directory below ``top``, in the reverse of the order in which it is written."""
+    """The entries of a directory below ``top``, in reverse of the order in which they are written."""
     try:
         with _below(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY) as fd:
             names = sorted(os.listdir(fd), reverse=True)
@@ -57,7 +57,7 @@ def _children(top: int, folder: str) -> list[str]:
 
 @contextmanager
 def _below(top: int, path: str, flags: int = _OBJECT) -> Iterator[int]:
-    """An object under ``top``; a link that was put on the way since it was listed counts as gone."""
+    """Opens an object below ``top``. If a directory on its path was replaced by a link since the listing, the object counts as deleted."""
     try:
         fd = openat2(top, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS)
     except OSError as error:
@@ -118,13 +118,13 @@ def _header(fd: int, name: str, status: os.stat_result) -> tarfile.TarInfo | Non
 
 
 def _xattr_records(fd: int) -> dict[str, str]:
-    """Capabilities and what users noted; other attributes belong to the host or to the overlay."""
+    """Capabilities and attributes ``user.*``; the others belong to the host or to the overlay."""
     path = f"/proc/self/fd/{fd}"
     records: dict[str, str] = {}
     try:
         names = os.listxattr(path)
     except OSError:
-        # a file system without them, as those in /proc and /dev
+        # the file system has no attributes, as in /proc and /dev
         return records
     for name in names:
         if name == "security.capability" or name.startswith("user."):
@@ -134,7 +134,7 @@ def _xattr_records(fd: int) -> dict[str, str]:
 
 
 def data(fd: int, size: int) -> Iterator[bytes]:
-    """Exactly ``size`` bytes of a regular file, named by ``fd``, and the padding: one that is cut meanwhile is filled with zeros."""
+    """Exactly ``size`` bytes of the regular file ``fd``, and the padding. If the file is truncated meanwhile, zeros take the rest."""
     reading = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
     try:
         remaining = size

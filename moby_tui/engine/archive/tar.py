@@ -40,7 +40,7 @@ class Entry:
     """One member. Names are bytes, as file names are. ``size`` is that of the data in the stream, ``real_size`` that of the file;
     they differ where ``extents`` lists the pieces (offset, length) that the data fills."""
 
-    # no dataclass: whoever unpacks in a process of its own would wait for its import
+    # no dataclass: the unpacker would have to import dataclasses
     __slots__ = (
         *("atime_ns", "extents", "gid", "link", "major", "minor", "mode", "mtime_ns"),
         *("name", "real_size", "size", "type", "uid", "xattrs"),
@@ -76,7 +76,7 @@ class Entry:
 
     @property
     def times(self) -> tuple[int, int]:
-        """When it was last read and changed, in nanoseconds, within what every file system can store."""
+        """Access and modification time in nanoseconds, clamped to what every file system can store."""
         modified = min(max(self.mtime_ns, 0), _LAST_TIME_NS)
         return modified if self.atime_ns is None else min(max(self.atime_ns, 0), _LAST_TIME_NS), modified
 
@@ -90,7 +90,7 @@ class Source:
         self._position = 0
 
     def view(self, size: int) -> memoryview:
-        """Up to ``size`` bytes where they lie, at least one unless at the end."""
+        """Up to ``size`` bytes without a copy; at least one unless the stream has ended."""
         if self._position == len(self._buffer):
             self._buffer = next((chunk for chunk in self._chunks if chunk), b"")
             self._position = 0
@@ -99,11 +99,11 @@ class Source:
         return data
 
     def read(self, size: int) -> bytes:
-        """As ``view``, a copy."""
+        """As ``view``, but a copy."""
         return bytes(self.view(size))
 
     def exactly(self, size: int) -> bytes:
-        """Raises ``InvalidArgument`` where the stream ends before."""
+        """Exactly ``size`` bytes. Raises ``InvalidArgument`` if the stream ends before."""
         data = self.read(size)
         if len(data) < size:
             parts = [data]
@@ -139,7 +139,7 @@ class Reader:
         self._padding = 0
 
     def __iter__(self) -> Iterator[Entry]:
-        """Ends at the end marker or, without one, with the stream. Raises ``InvalidArgument`` for whatever is not tar."""
+        """Ends at the end marker, or at the end of the stream if there is none. Raises ``InvalidArgument`` for a stream that is no tar."""
         while (entry := self._next()) is not None:
             self._unread, self._padding = entry.size, -entry.size % BLOCK
             if entry.extents is None and entry.real_size < 0:
@@ -436,7 +436,7 @@ def _nanoseconds(text: bytes) -> int:
 
 
 def _unquoted(name: bytes) -> bytes:
-    from urllib.parse import unquote_to_bytes  # libarchive's attributes are rare
+    from urllib.parse import unquote_to_bytes  # attributes as libarchive writes them are rare
 
     return unquote_to_bytes(name)
 

@@ -25,7 +25,7 @@ _KINDS = {tar.CHARACTER: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO:
 #: Capabilities and what users noted; other attributes belong to the host, to the file system or to the overlay.
 _KEPT_XATTRS = (b"security.capability", b"user.")
 
-#: The owner that a member gets, of the one that the archive tells. Raises ``ValueError`` for one that cannot be.
+#: Maps the owner in the archive to the owner on disk. Raises ``ValueError`` for ids that cannot be mapped.
 OwnerOf = Callable[[int, int], tuple[int, int]]
 Adapt = Callable[[tar.Entry], bool]
 
@@ -60,7 +60,7 @@ def unpack(
 
 @contextmanager
 def _describe_failure(entry: tar.Entry) -> Iterator[None]:
-    """What fails in making a member is the archive's fault, or the disk's."""
+    """The error to raise when a member cannot be made: the archive's fault, or the disk's."""
     name = os.fsdecode(entry.name)[:200]
     try:
         yield
@@ -111,13 +111,13 @@ class _Unpacking:
         for name, times in self._directory_times.items():
             try:
                 fd = open_in_root(self._root, self._path + b"/" + name, _OPEN_DIRECTORY)
-            except OSError:  # replaced since
+            except OSError:  # replaced after it was made
                 continue
             with trees.closing(fd):
                 os.utime(fd, ns=times)
 
     def _make_way(self, parent: int, base: bytes, name: bytes, existing: os.stat_result, entry: tar.Entry) -> bool:
-        """Removes what is in the way; returns false for a directory that a directory is merged into."""
+        """Removes what is at the member's place. False for a directory that a directory of the archive is merged into."""
         is_directory, becomes_directory = stat.S_ISDIR(existing.st_mode), entry.type == tar.DIRECTORY
         if is_directory and becomes_directory:
             return False
@@ -126,7 +126,7 @@ class _Unpacking:
             target = f"{self._shown.rstrip('/')}/{os.fsdecode(name)}"
             raise InvalidArgument(f'cannot overwrite {here} "{target}" with {there} "{os.fsdecode(name)}"')
         if _is_mount_point(parent, base):
-            # not of this process's mount namespace: the kernel would let it go, and what is mounted on it with it
+            # a mount point of another mount namespace: the kernel would remove it, with what is mounted on it
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         if is_directory:
             trees.remove_at(parent, base)
@@ -174,7 +174,7 @@ class _Unpacking:
         os.fchmod(fd, entry.mode)
 
     def _describe(self, parent: int, base: bytes, entry: tar.Entry) -> None:
-        """For what must not be opened: links, devices, pipes."""
+        """Sets owner, mode and times by name, for objects that must not be opened: links, devices, pipes."""
         if (owner := self._owner(entry)) is not None:
             os.chown(base, *owner, dir_fd=parent, follow_symlinks=False)
         if entry.type != tar.SYMBOLIC_LINK:
@@ -227,7 +227,7 @@ def _is_mount_point(parent: int, base: bytes) -> bool:
 
 
 def _set_xattr(fd: int, name: bytes, value: bytes) -> None:
-    """What the file system cannot hold is left out, as Docker does."""
+    """An attribute that the file system cannot store is left out, as Docker does."""
     try:
         os.setxattr(fd, name, value)
     except OSError as error:

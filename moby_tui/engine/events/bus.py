@@ -1,4 +1,4 @@
-"""The bus: what happened and what happens, to any number of readers in this process, from all processes."""
+"""The event bus of one engine: gives the events of all processes, past and future, to any number of readers in this process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 
 _POLLS, _POLL_SECONDS = 25, 0.003
-#: How often a reader looks for itself where the kernel has no more watches to give.
+#: How often a reader polls the journal if the kernel gives no inotify watch.
 _UNWATCHED_SECONDS = 0.1
 
 
 class EventBus:
-    """Reads the journal in a directory. All readers share one inotify instance.
+    """Reads the journal in a directory. All readers of one bus share one inotify instance.
 
-    It is made for the first reader that waits long and kept until ``close``: the kernel takes some 10 ms to end one.
+    The instance is made for the first reader that waits long, and kept until ``close``: the kernel takes some 10 ms to close one.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -44,14 +44,14 @@ class EventBus:
     def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> Subscription:
         """Past events from ``since`` (Unix seconds; 0: none), then live ones until ``until`` (0: for ever).
 
-        Without gap or repeat; the reader stands in its place from this call on, not only from its first step.
+        Without gap or repetition. The position is taken at this call, not at the first iteration.
 
         Raises as ``subscribe`` does, and ``InvalidArgument`` where ``since`` is after ``until``.
         """
         if until and since > until:
             raise InvalidArgument(f"`since` time ({since}) cannot be after `until` time ({until})")
         matching = EventFilter(filters)
-        # A double holds Unix time to a quarter of a microsecond, to either side: a whole one outward loses nothing.
+        # A float holds Unix time within a quarter of a microsecond: one microsecond further out loses no event.
         cursor = Cursor(self._directory, since=(math.floor(since * 1e6) - 1) * 1000 if since else None)
         return self._subscribe(cursor, (math.ceil(until * 1e6) + 1) * 1000 if until else math.inf, matching)
 
@@ -67,11 +67,11 @@ class EventBus:
         return subscription
 
     def is_watching(self) -> bool:
-        """Whether readers are woken."""
+        """True if inotify wakes the readers; else they poll."""
         return self._loop is asyncio.get_running_loop()
 
     def watch(self) -> bool:
-        """Has readers woken from now on. False at the user's limits of inotify instances and watches, or the process's of files."""
+        """Makes inotify wake the readers. False if a limit is reached: the user's inotify instances or watches, or the process's files."""
         loop = asyncio.get_running_loop()
         self._unwatch()
         inotify = watching(self._directory, IN_MODIFY | IN_CREATE)
@@ -94,7 +94,7 @@ class EventBus:
         self.poke()
 
     def poke(self) -> None:
-        """Something may have been added to the journal: has every reader look now."""
+        """Makes every reader look into the journal now, since an event may have been added."""
         for subscription in list(self._subscriptions):
             subscription.wake()
 
@@ -159,7 +159,7 @@ class Subscription(AsyncIterator[Event]):
                 yield event
 
     async def _wait(self) -> None:
-        """Until there may be something new. Looks for itself at first: a short wait is not worth an inotify instance."""
+        """Waits until there may be a new event. Polls at first: a short wait is not worth an inotify instance."""
         if not self._bus.is_watching():
             if self._polls < _POLLS:
                 self._polls += 1
@@ -171,7 +171,7 @@ class Subscription(AsyncIterator[Event]):
         await self._look_after(remaining)
 
     async def _look_after(self, seconds: float | None) -> None:
-        """Unless woken before."""
+        """Sleeps, at most until woken."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

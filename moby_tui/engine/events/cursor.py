@@ -18,12 +18,12 @@ _decoder = msgspec.json.Decoder(Event)
 class Cursor:
     """Reads the journal's events in order, each once.
 
-    It stands after a whole line of one segment, which it holds open: a segment may be dropped while it is read. A reader that
+    Its position is after a whole line of one segment, which it holds open: a segment may be deleted while it is read. A reader that
     sleeps while all segments behind the one that it holds are dropped continues at the oldest that is left.
     """
 
     def __init__(self, directory: str, *, since: int | None = None) -> None:
-        """Stands at the first event whose time is ``since`` (Unix nanoseconds) or later; None: after what is there now."""
+        """Begins at the first event whose time is ``since`` (Unix nanoseconds) or later; with None after the last event that is there now."""
         self._directory = directory
         self._since = since
         self._start = 0
@@ -37,9 +37,9 @@ class Cursor:
             self._enter(max((start for start in starts if start <= since), default=starts[0]))
 
     def read(self) -> Iterator[Event]:
-        """The events that are there and were not read yet. What is torn or no event is passed over."""
+        """The events that were added since the last call. Lines that are torn or no event are left out."""
         while True:
-            # What follows must be looked up before the end is read: only then is nothing added to this segment any more.
+            # List the next segments before reading this one to its end: once a next one exists, nothing is added to this one.
             following = [start for start in self._segments() if start > self._start]
             yield from self._read_segment()
             if not following:

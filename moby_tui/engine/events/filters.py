@@ -8,7 +8,7 @@ from moby_tui.schema.event import Event
 
 _BY_OBJECT = ("config", "container", "daemon", "network", "node", "plugin", "secret", "service", "volume")
 _KEYS = frozenset((*_BY_OBJECT, "event", "image", "label", "scope", "type"))
-#: Actions that carry a detail after a colon; asked for without it, they are meant with any.
+#: Actions with a detail after a colon (``exec_start: sh``); a filter without detail matches any.
 _DETAILED = frozenset(("health_status", "exec_create", "exec_start"))
 
 
@@ -53,7 +53,7 @@ def _has_label(attributes: dict[str, str], label: str) -> bool:
 
 
 def _image_names(event: Event) -> set[str]:
-    """What an image filter may say to mean this event: an image's id or name, a container's image, with or without the tag."""
+    """The values of an ``image`` filter that match this event: the image's id or name, or the container's image, with or without tag."""
     name = event.actor.attributes.get("name" if event.type == "image" else "image", "")
     return {event.actor.id, name, _familiar_name(event.actor.id), _familiar_name(name)}
 

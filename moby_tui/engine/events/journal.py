@@ -34,7 +34,7 @@ class Journal:
     def publish(self, type: str, action: str, id: str, attributes: dict[str, str], scope: str = "local") -> bool:
         """Appends one event and thereby wakes the readers of every process.
 
-        Never raises for want of space or rights: an event is not worth a container. Returns whether it was written.
+        Never raises for lack of space or rights: a container must not fail because of an event. Returns whether it was written.
         """
         event = {"Type": type, "Action": action, "Actor": {"ID": id, "Attributes": attributes}, "scope": scope}
         try:
@@ -81,7 +81,7 @@ class Journal:
         return True
 
     def _expired(self, starts: list[int], now: int) -> list[int]:
-        """The segments beyond the bound, and those whose last event is too old: it is not younger than the next one's first."""
+        """The segments to delete: those beyond the number, and those whose events are all too old (the next one begins before the limit)."""
         surplus = max(0, len(starts) - self._max_segments)
         while surplus < len(starts) - 1 and starts[surplus + 1] < now - self._max_age:
             surplus += 1
@@ -99,7 +99,7 @@ def segment_name(start: int) -> str:
 
 
 def _lock(directory: int) -> bool:
-    """Takes the lock, which its holder has for microseconds; gives up on one that was stopped while it held it."""
+    """Takes the lock, which a process holds for microseconds. Gives up if its holder was stopped (SIGSTOP) while it had the lock."""
     deadline = time.monotonic() + _LOCK_PATIENCE
     while True:
         try:
@@ -127,7 +127,7 @@ def _last_time(segment: int, size: int) -> tuple[int, bool]:
 
 
 def _write(segment: int, size: int, line: bytes) -> bool:
-    """One write, all of it or nothing."""
+    """Writes all of the data in one call, or nothing."""
     try:
         if os.write(segment, line) == len(line):
             return True

@@ -32,7 +32,7 @@ _bpf = ctypes.CFUNCTYPE(c_long, c_long, c_int, c_void_p, c_uint, use_errno=True)
 def compile_rules(rules: list[dict[str, object]]) -> bytes:
     """The program for the device rules of the OCI runtime specification (config-linux.md, "Allowed Device list").
 
-    The last rule that fits decides, so it comes first; what none fits is denied. An allowing rule must allow all of the
+    The last matching rule decides, so the program tests it first; without a match access is denied. An allowing rule must allow all of the
     access that is asked at once; a denying one denies when it names any part of it.
     """
     program = [
@@ -79,7 +79,7 @@ def _rule(rule: dict[str, object]) -> list[bytes]:
 
 
 def _numbers(rule: dict[str, object]) -> list[tuple[int, int]]:
-    """The registers that must have a given number; absent or negative stands for all."""
+    """The registers that a rule compares with a number; an absent or negative number in the rule matches all."""
     found = ((register, rule.get(key)) for register, key in ((4, "major"), (5, "minor")))
     return [(register, value) for register, value in found if isinstance(value, int) and value >= 0]
 
@@ -89,7 +89,7 @@ def _instruction(code: int, target: int = 0, source: int = 0, offset: int = 0, v
 
 
 def _aimed(instruction: bytes, to_end: int) -> bytes:
-    """Gives a test its jump behind the rule."""
+    """Sets the target of a test's jump: the first instruction after the rule."""
     if instruction[0] not in (_SKIP_UNLESS_EQUAL, _SKIP_IF_EQUAL):
         return instruction
     return instruction[:2] + struct.pack("<h", to_end) + instruction[4:]
@@ -100,7 +100,7 @@ def _answer(value: int) -> list[bytes]:
 
 
 def filter_devices(cgroup: int, rules: list[dict[str, object]]) -> None:
-    """Puts the rules in force on a control group (descriptor) in place of those that were, without a moment between.
+    """Replaces the rules of a control group (given as a descriptor), without a moment in which none is in force.
 
     Raises ``OSError`` where the kernel does not let us (CAP_SYS_ADMIN or CAP_BPF is missing), ``ValueError`` for a bad rule.
     """
@@ -134,7 +134,7 @@ def _load(program: bytes) -> int:
     try:
         return _call(_PROG_LOAD, request, "load the device filter")
     except PermissionError:
-        # before Linux 5.11 programs counted against the locked memory of their maker
+        # before Linux 5.11 a program counted against RLIMIT_MEMLOCK of the process that loads it
         limits = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         try:
             resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -99,13 +99,13 @@ umask = _libc_call("umask", c_uint)
 write = _libc_call("write", c_int, c_void_p, c_size_t)
 close_range = _raw(436, c_uint, c_uint, c_uint)
 _openat2 = _raw(437, c_int, c_char_p, c_void_p, c_size_t)
-#: Each try takes about a microsecond, and somebody who renames without pause spoils nearly each of them.
+#: A try takes about a microsecond. A process that renames without pause makes nearly every one of them fail.
 _RACE_RETRIES = 20_000
 _TRY_AGAIN = (errno.EAGAIN, errno.EINTR)
 
 
 def openat2(directory: int, path: bytes, how: int, size: int) -> int:
-    """openat2(2). A rename or a mount anywhere on the machine makes the kernel answer EAGAIN where it meets ``..``: it is tried again."""
+    """openat2(2), tried again on EAGAIN, with which the kernel answers ``..`` if anything on the machine was renamed or mounted meanwhile."""
     for _ in range(_RACE_RETRIES):
         fd = _openat2(directory, path, how, size)
         if fd >= 0 or ctypes.get_errno() not in _TRY_AGAIN:

@@ -1,1 +1,4 @@
-"""What recovery finds of each kind of object: see ``engine/recovery/rebuild.py``."""
+"""Rebuilds the database of a data root that has lost it, for ``moby system recover`` and after a power cut.
+
+Runs in an engine, before anything else does. ``rebuild.recover`` is the only entrance; each other module finds one kind of object on disk.
+"""

@@ -15,7 +15,7 @@ __all__ = ["Cgroup", "Layout", "detect", "open_cgroup", "remove_abandoned"]
 def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
     """The group of this path (``/moby/<id>``), which need not exist yet; v1 or v2 as the machine has it.
 
-    ``layout`` spares looking where it is known. Raises ``ValueError`` for a path that is not one below the root,
+    Give ``layout`` if it is known, and it is not looked for again. Raises ``ValueError`` for a path that is not one below the root,
     ``FileNotFoundError`` where no control groups are mounted.
     """
     parts = path.split("/")
@@ -32,7 +32,7 @@ def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
 
 
 def remove_abandoned(parent: str, prefix: str) -> None:
-    """Removes the groups ``<prefix><pid>`` right below ``parent`` whose process has ended. One that holds others stays."""
+    """Removes the groups ``<prefix><pid>`` right below ``parent`` whose process has ended. A group with other groups in it stays."""
     layout = detect()
     for tree in layout.trees:
         folder = f"{tree.mountpoint}{parent}"

@@ -1,4 +1,4 @@
-"""What the control groups of this machine can limit, asked for one thing at a time: most containers ask for nothing of it."""
+"""Which limits the control groups of this machine have. Looked up one at a time, since most containers set none of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _V1 = {
     "read iops": ("blkio", ("blkio.throttle.read_iops_device",)),
     "write iops": ("blkio", ("blkio.throttle.write_iops_device",)),
 }
-#: Version 2: the controller. What is not here was left out of it (swappiness, the switch of the OOM killer, real-time budgets).
+#: Version 2: the controller. Version 2 has no swappiness, no switch of the OOM killer and no real-time budgets.
 _V2 = {
     "memory": "memory",
     "memory reservation": "memory",
@@ -55,7 +55,7 @@ def has(layout: Layout, feature: str) -> bool:
 
 
 def _has_weights(layout: Layout) -> bool:
-    """The files of weights are not in the root; there is one in each group where a policy for them is registered."""
+    """The root has no files for weights; each other group has one if an I/O scheduler that knows weights is registered."""
     if layout.version == 2:
         if layout.unified is None or "io" not in layout.unified.controllers:
             return False

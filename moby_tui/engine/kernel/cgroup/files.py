@@ -81,8 +81,8 @@ def make_if_missing(root: str, path: str) -> None:
 def hand_down(root: str, path: str, controllers: tuple[str, ...] = ()) -> None:
     """Enables controllers (all that there are, or those named) in every group of version 2 above ``path``.
 
-    One by one, because one that is refused would keep the others. A refusal is no error yet: what is then missing is told when a
-    limit needs it.
+    One at a time, because the kernel refuses the whole write if it refuses one of them. A refusal is no error yet: it becomes one when a
+    limit needs the controller.
     """
     folder = root
     for name in path.strip("/").split("/"):
@@ -110,7 +110,7 @@ def subgroups(group: str) -> list[str]:
 
 
 def pids(group: str) -> list[int]:
-    """The processes of a group and of those below it. A threaded group's are counted in the one above."""
+    """The processes of a group and of those below it. Processes of a threaded group count in its parent."""
     found: dict[int, None] = {}
     for folder in subgroups(group):
         try:
@@ -143,7 +143,7 @@ def remove(group: str, *, patience: float = 3.0, parent: bool = False) -> None:
     try:
         os.rmdir(os.path.dirname(group))
     except OSError:
-        return  # another container's group is in it
+        return  # the group of another container is below it
 
 
 def _rmdir(folder: str) -> None:

@@ -44,13 +44,13 @@ class Cgroup:
     def create(self, resources: Resources) -> None:
         """Makes the group, empty, with its limits and its device filter in force before the first process is in it.
 
-        What a group of this name was left with by an earlier container is removed first. Raises ``OSError`` where it still
+        A group of this name that an earlier container left is removed first. Raises ``OSError`` where it still
         holds processes or the kernel refuses a value, ``ValueError`` where a limit cannot be had on this machine.
         """
         raise NotImplementedError
 
     def make(self) -> None:
-        """Makes the group where it is not there, without limits, for processes of which each may come and go. Raises ``OSError``."""
+        """Makes the group if it is missing, without limits, for processes that start and end independently. Raises ``OSError``."""
         raise NotImplementedError
 
     def rename(self, path: str) -> bool:
@@ -58,7 +58,7 @@ class Cgroup:
         return False
 
     def make_birthplace(self) -> int | None:
-        """Makes that part of the group which a process must be born in: its ``descriptor``. The process may ``create`` the rest."""
+        """Makes what ``clone3`` needs to put a process into the group: its ``descriptor``. The new process may ``create`` the rest."""
         return self.descriptor()
 
     def descriptor(self) -> int | None:
@@ -68,7 +68,7 @@ class Cgroup:
     def entrances(self) -> list[str]:
         """The files to which a new process writes ``0`` to enter the hierarchies that it cannot be born in; none on v2.
 
-        A single thread that moves itself takes no global lock. Moving another process does, and may wait 20 ms for it (the
+        A single thread that moves itself takes no global lock. Moving another process takes one, and may wait 20 ms for it (the
         kernel's cgroup_procs_write_start).
         """
         raise NotImplementedError
@@ -102,7 +102,7 @@ class Cgroup:
         raise NotImplementedError
 
     def watch_oom(self) -> OomWatch | None:
-        """Something to wait on for processes of the group to be killed for want of memory; None where the kernel tells nothing."""
+        """A descriptor that becomes ready when the kernel kills a process of the group for lack of memory; None if it does not tell."""
         raise NotImplementedError
 
     def kill(self) -> None:
@@ -130,7 +130,7 @@ class Cgroup:
         raise NotImplementedError
 
     def _kill_frozen(self) -> None:
-        """Frozen processes cannot fork while they are shot; where freezing is impossible, shoots until nobody is left."""
+        """Freezes first, since frozen processes cannot fork while they are killed. If that fails, kills until the group is empty."""
         try:
             self.freeze()
             frozen = True
@@ -150,7 +150,7 @@ class Cgroup:
 
 
 def check(resources: Resources) -> None:
-    """Raises ``ValueError`` for a limit that is asked for and not known here, so that none is ignored in silence."""
+    """Raises ``ValueError`` for a limit that this engine does not know, so that none is ignored in silence."""
     for name, section in resources.items():
         if name in ("devices", "unified", "hugepageLimits") or not section:
             continue
@@ -161,7 +161,7 @@ def check(resources: Resources) -> None:
 
 
 def section(resources: Resources, name: str) -> dict[str, object]:
-    """One section of the resources without what is null; empty where it is missing."""
+    """One section of the resources, without keys whose value is null; empty if the section is missing."""
     found = resources.get(name)
     return {key: value for key, value in found.items() if value is not None} if isinstance(found, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Being told at once that the kernel has killed for want of memory (cgroup-v1/memory.rst section 10; cgroup-v2.rst, memory.events)."""
+"""Notification that the kernel has killed a process for lack of memory (cgroup-v1/memory.rst section 10; cgroup-v2.rst, memory.events)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class OomWatch:
 
     def __init__(self, fd: int, kills: Callable[[], int], *, by_event: bool) -> None:
         self.fd = fd
-        #: version 1: wait for it to be readable; else for POLLPRI
+        #: True (version 1): wait until it is readable. False (version 2): wait for POLLPRI
         self.by_event = by_event
         self._kills = kills
         self._seen = 0
@@ -50,24 +50,24 @@ class OomWatch:
         return cls(fd, kills, by_event=False)
 
     def take(self) -> bool:
-        """Clears the event; whether processes were killed since the last time. A group's removal is told as an event too."""
+        """Clears the event. True if processes were killed since the last call; the kernel also signals the removal of a group."""
         told = self._clear()
         before, tries = self._seen, _LOOKS if told else 1
         while (now := self._kills()) <= before and (tries := tries - 1) > 0:
-            # version 1 tells of it before it has killed
+            # version 1 signals before it kills
             time.sleep(_PAUSE_SECONDS)
         self._seen = now
         return now > before
 
     def _clear(self) -> bool:
-        """Whether version 1 has told of something."""
+        """True if the eventfd of version 1 was signalled."""
         try:
             if self.by_event:
                 os.read(self.fd, 8)
                 return True
             os.pread(self.fd, 4096, 0)
         except OSError:
-            # nothing was told; version 2: the group is gone
+            # not signalled; version 2: the group is gone
             pass
         return False
 

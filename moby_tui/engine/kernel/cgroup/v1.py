@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: A process that is just being born cannot be moved yet (EINVAL, TASK_NEW).
 _JOIN_TRIES, _JOIN_PAUSE = 5, 0.03
 _FREEZE_TRIES = 1000
-#: Where to look for the processes: all hierarchies have them, the container can leave none of these.
+#: The hierarchies in which processes are looked for: a container cannot leave its group in these.
 _COUNTING = ("freezer", "devices", "memory", "cpu", "pids")
 
 
@@ -138,7 +138,7 @@ class LegacyCgroup(Cgroup):
     def _limit_memory(self, asked: Section) -> None:
         limit, swap = number(asked, "limit"), number(asked, "swap")
         pair = [("memory.limit_in_bytes", limit), ("memory.memsw.limit_in_bytes", swap)]
-        # the kernel holds limit <= memsw after every single write, so the order depends on where we come from
+        # the kernel requires limit <= memsw after each write, so the order depends on the values before
         folder = self._folder("memory")
         if folder is not None and swap and (swap < 0 or swap > files.read_number(f"{folder}/memory.limit_in_bytes")):
             now = files.read_number(f"{folder}/memory.memsw.limit_in_bytes", files.UNLIMITED_V1)
@@ -168,7 +168,7 @@ class LegacyCgroup(Cgroup):
             if period:
                 self._set("cpu", "cpu.cfs_period_us", period)
         except OSError as error:
-            # the new period with the old quota can be more than the parent has
+            # for a moment the new period with the old quota may exceed the parent's share
             if error.errno != errno.EINVAL or not quota:
                 raise
             self._set("cpu", "cpu.cfs_quota_us", quota)
@@ -242,7 +242,7 @@ class LegacyCgroup(Cgroup):
             raise missing("freezer")
         state = f"{folder}/freezer.state"
         for attempt in range(_FREEZE_TRIES):
-            # a process in an uninterruptible wait holds the others up; letting go now and then gets it further
+            # a process in an uninterruptible wait delays the others; thawing now and then lets it continue
             if attempt % 50 == 49:
                 files.write(state, "THAWED")
                 time.sleep(0.01)
@@ -329,7 +329,7 @@ class LegacyCgroup(Cgroup):
         self._remove(patience=3.0, quiet=False)
 
     def _remove(self, *, patience: float, quiet: bool) -> None:
-        """Tries every hierarchy before it gives up, so that one which is busy does not keep the others."""
+        """Tries every hierarchy before it raises, so that a busy one does not keep the others from being removed."""
         failure: OSError | None = None
         for tree in self._trees:
             try:

@@ -47,7 +47,7 @@ class UnifiedCgroup(Cgroup):
         files.make_if_missing(self._root, self.path)
 
     def _enable_controllers(self) -> None:
-        """Hands every controller down the path, one by one, because one that is refused would keep the others.
+        """Enables every controller in each group of the path, one at a time, because the kernel refuses the whole write if it refuses one.
 
         A refusal is no error yet: what is then missing is told when a limit needs it.
         """

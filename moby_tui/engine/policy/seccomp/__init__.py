@@ -1,1 +1,1 @@
-"""System call filters: from a profile in Docker's format to a program the kernel runs (seccomp(2))."""
+"""System call filters: from a profile in Docker's format to a program for the kernel (seccomp(2)). Runs in an engine and in ``moby oci``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from moby_tui.engine.resources.builder.dockerfile.parser import nearest
+from moby_tui.engine.resources.dockerfile.parser import nearest
 from moby_tui.errors import Forbidden, InvalidArgument
 
 #: As BuildKit names them.

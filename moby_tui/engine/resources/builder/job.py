@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.builder import entitlements, requests
 from moby_tui.engine.resources.builder.checks.finding import Finding, counted, shown
-from moby_tui.engine.resources.builder.dockerfile.parser import excerpt
 from moby_tui.engine.resources.builder.execution.layering import Layering
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
@@ -24,6 +23,7 @@ from moby_tui.engine.resources.builder.results.results import Result, Results
 from moby_tui.engine.resources.builder.sources import named
 from moby_tui.engine.resources.builder.sources.bases import Bases
 from moby_tui.engine.resources.builder.sources.context import KEEP_GIT_DIR, Context, Sources
+from moby_tui.engine.resources.dockerfile.parser import excerpt
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report

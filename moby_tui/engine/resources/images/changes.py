@@ -56,8 +56,8 @@ def _apply(config: ExecutionConfig, instruction: str, value: str) -> None:
 
 def _health(value: str) -> HealthConfig:
     """With its flags; few changes come here."""
-    from moby_tui.engine.resources.builder.dockerfile import arguments
-    from moby_tui.engine.resources.builder.dockerfile.parser import parse_trigger
+    from moby_tui.engine.resources.dockerfile import arguments
+    from moby_tui.engine.resources.dockerfile.parser import parse_trigger
 
     instruction = parse_trigger(1, f"HEALTHCHECK {value}")
     return arguments.health(instruction.value, instruction.flags)

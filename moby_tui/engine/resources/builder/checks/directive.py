@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moby_tui.engine.resources.builder.checks.finding import EXPERIMENTAL, Finding
-from moby_tui.engine.resources.builder.dockerfile.parser import nearest
+from moby_tui.engine.resources.dockerfile.parser import nearest
 from moby_tui.errors import InvalidArgument
 
 #: The build argument that is used instead of the directive.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from moby_tui.engine.resources.builder.dockerfile.parser import excerpt
+from moby_tui.engine.resources.dockerfile.parser import excerpt
 
 #: Rules that are asked for by name only.
 EXPERIMENTAL = frozenset({"CopyIgnoredFile", "InvalidDefinitionDescription"})

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from moby_tui import reference
 from moby_tui.engine.resources.builder.checks.finding import Finding, Findings
-from moby_tui.engine.resources.builder.dockerfile import arguments, shell_words
-from moby_tui.engine.resources.builder.dockerfile.parser import Instruction, nearest
+from moby_tui.engine.resources.dockerfile import arguments, shell_words
+from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.patterns import Ignore

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from moby_tui.engine.resources.builder.checks.finding import Finding, Findings
-from moby_tui.engine.resources.builder.dockerfile import arguments, shell_words
-from moby_tui.engine.resources.builder.dockerfile.parser import Instruction
+from moby_tui.engine.resources.dockerfile import arguments, shell_words
+from moby_tui.engine.resources.dockerfile.parser import Instruction
 from moby_tui.errors import InvalidArgument
 
 _RESERVED = ("context", "scratch")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from moby_tui import patterns
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.builder.dockerfile.modes import Mode
+from moby_tui.engine.resources.dockerfile.modes import Mode
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument
 from moby_tui.patterns import Ignore

@@ -22,8 +22,8 @@ from moby_tui.engine.kernel import overlay, trees
 from moby_tui.engine.kernel.namespaces import subtree
 from moby_tui.engine.kernel.network.netns import on_own_thread
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.builder.dockerfile.parser import Document, nearest
 from moby_tui.engine.resources.builder.execution import agents, copying
+from moby_tui.engine.resources.dockerfile.parser import Document, nearest
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, NotFound
 

@@ -20,11 +20,11 @@ from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
-from moby_tui.engine.resources.builder.dockerfile import arguments, modes
-from moby_tui.engine.resources.builder.dockerfile.parser import Instruction
 from moby_tui.engine.resources.builder.execution import agents, copying
 from moby_tui.engine.resources.builder.execution.brought import Brought
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
+from moby_tui.engine.resources.dockerfile import arguments, modes
+from moby_tui.engine.resources.dockerfile.parser import Instruction
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, MobyError

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.resources.builder.checks import directive, writing
 from moby_tui.engine.resources.builder.checks.finding import Finding
 from moby_tui.engine.resources.builder.checks.scope import Scopes
-from moby_tui.engine.resources.builder.dockerfile import shell_words
-from moby_tui.engine.resources.builder.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
 from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, find, needed, sources
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.step import StepFailed
+from moby_tui.engine.resources.dockerfile import shell_words
+from moby_tui.engine.resources.dockerfile.parser import Instruction, nearest, parse, parse_trigger, wrong
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable

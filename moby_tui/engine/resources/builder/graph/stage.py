@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.builder import entitlements
-from moby_tui.engine.resources.builder.dockerfile import arguments, shell_words
-from moby_tui.engine.resources.builder.dockerfile.parser import Document, Instruction, nearest, parse_trigger
 from moby_tui.engine.resources.builder.execution import copying, difference, mounts
 from moby_tui.engine.resources.builder.execution.transfer import Transfer
 from moby_tui.engine.resources.builder.graph.workshop import Change, Workshop
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.builder.step import Step, StepFailed
+from moby_tui.engine.resources.dockerfile import arguments, shell_words
+from moby_tui.engine.resources.dockerfile.parser import Document, Instruction, nearest, parse_trigger
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci

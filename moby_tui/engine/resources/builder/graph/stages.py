@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from moby_tui.engine.resources.builder.dockerfile import shell_words
-from moby_tui.engine.resources.builder.dockerfile.parser import Instruction
 from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.narration import Tells
+from moby_tui.engine.resources.dockerfile import shell_words
+from moby_tui.engine.resources.dockerfile.parser import Instruction
 from moby_tui.engine.tasks import settled
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.image import Progress

@@ -1,1 +1,1 @@
-"""What containers write, kept and read back: the log drivers, their options, and the reader."""
+"""What a container writes, kept: a module for each log driver, in the monitor. Engines read it back with ``runtime/client/log_reader.py``."""

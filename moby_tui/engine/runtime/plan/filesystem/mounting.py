@@ -27,15 +27,11 @@ def mount_all(
     /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
     a say in what they show (CVE-2019-19921, CVE-2023-27561).
     """
-    program, asked = files.program, entries(section(spec, "linux"), "devices")
+    asked = entries(section(spec, "linux"), "devices")
     binds = iter(around.binds)
     if around.stage is not None:
-        _fit_stage(program, devices, staged, asked)
-    if "/proc" in staged:
-        assert around.stage is not None
-        _write_through_stage(program, spec, around.stage)
-    elif not any(mount.get("type") == "proc" for mount in entries(spec, "mounts")):
-        _use_own_procfs(program, files, spec, premade.get(ahead.PROCFS))
+        _fit_stage(files.program, devices, staged, asked)
+    _set_sysctls_without_mount(files, spec, around, staged, premade)
     for mount in entries(spec, "mounts"):
         destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
         options = mount_options(mount)
@@ -53,16 +49,8 @@ def mount_all(
             files.attach(around.devpts, destination)
         elif kind == "tmpfs" and destination == "/dev":
             devices.mount_tree(options, asked)
-        elif kind == "proc":
-            tree_slot = files.new_mount(destination, kind, options)
-            _write_through_proc(program, spec, tree_slot)
-            files.attach(tree_slot, destination, real=True)
-        elif kind == "sysfs":
-            files.attach(files.new_mount(destination, kind, options), destination, real=True)
         else:
-            over_proc = guard.check_destination(destination, kind)
-            tree_slot = files.new_mount(destination, kind, options, source=str(mount.get("source") or ""))
-            files.attach(tree_slot, destination, over_proc=over_proc)
+            _mount_new(files, spec, mount, options)
     for device in asked:
         if not str(device["path"]).startswith("/dev/"):
             devices.make_elsewhere(device)
@@ -70,8 +58,34 @@ def mount_all(
         files.attach_console(around.terminal)
 
 
+def _mount_new(files: FileSystemPlan, spec: Spec, mount: Spec, options: MountOptions) -> None:
+    """A file system that is made for this mount."""
+    destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
+    if kind == "proc":
+        tree_slot = files.new_mount(destination, kind, options)
+        _write_through_proc(files.program, spec, tree_slot)
+        files.attach(tree_slot, destination, real=True)
+    elif kind == "sysfs":
+        files.attach(files.new_mount(destination, kind, options), destination, real=True)
+    else:
+        over_proc = guard.check_destination(destination, kind)
+        tree_slot = files.new_mount(destination, kind, options, source=str(mount.get("source") or ""))
+        files.attach(tree_slot, destination, over_proc=over_proc)
+
+
+def _set_sysctls_without_mount(
+    files: FileSystemPlan, spec: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+) -> None:
+    """Writes sysctls and the AppArmor profile now, where no procfs is mounted for the container later."""
+    if "/proc" in staged:
+        assert around.stage is not None
+        _write_through_stage(files.program, spec, around.stage)
+    elif not any(mount.get("type") == "proc" for mount in entries(spec, "mounts")):
+        _use_own_procfs(files.program, files, spec, premade.get(ahead.PROCFS))
+
+
 def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Spec, made: Slot | None) -> None:
-    """Where the container's /proc is a bind of another, what has to be written is written through one that is never attached."""
+    """Where the container's /proc is a bind mount of another, sysctls and profile are written through a procfs that is never attached."""
     if section(section(spec, "linux"), "sysctl") or section(spec, "process").get("apparmorProfile"):
         proc = made if made is not None else files.new_mount("/proc", "proc", MountOptions([]))
         _write_through_proc(program, spec, proc)

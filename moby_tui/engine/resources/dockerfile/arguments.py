@@ -7,7 +7,7 @@ import re
 import signal
 from ipaddress import ip_address
 
-from moby_tui.engine.resources.builder.dockerfile import shell_words
+from moby_tui.engine.resources.dockerfile import shell_words
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HealthConfig
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from moby_tui.engine.resources.builder.dockerfile.globs import Glob
+from moby_tui.engine.resources.dockerfile.globs import Glob
 from moby_tui.errors import InvalidArgument
 
 _SOMETHING = re.compile(r"\S")

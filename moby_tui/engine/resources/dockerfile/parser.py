@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from moby_tui.engine.resources.builder.dockerfile import shell_words
-from moby_tui.engine.resources.builder.dockerfile.arguments import listed
+from moby_tui.engine.resources.dockerfile import shell_words
+from moby_tui.engine.resources.dockerfile.arguments import listed
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 
 #: Instructions that are carried out.
