@@ -11,8 +11,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from moby_tui.cli import ending, tree
-from moby_tui.cli.app import GlobalOptions, use
 from moby_tui.cli.flags import spread
+from moby_tui.cli.global_options import GlobalOptions, use
 
 app = tree.root()
 

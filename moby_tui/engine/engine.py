@@ -15,7 +15,7 @@ from moby_tui.engine.containers.start.watching import MonitorWatch
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
-from moby_tui.engine.policy.user_namespaces import Remap
+from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager, keep_volumes

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from moby_tui.cli import tree
-from moby_tui.cli.app import GlobalOptions
 from moby_tui.cli.commands.containers import create, execute, run
 from moby_tui.cli.commands.containers import ps as containers
 from moby_tui.cli.commands.system import version
 from moby_tui.cli.declare import Command
 from moby_tui.cli.flags import DockerCommand, typer_command
+from moby_tui.cli.global_options import GlobalOptions
 from moby_tui.cli.names import LEAVES
 from moby_tui.cli.quick import NotUnderstood, from_environment, parse
 
@@ -149,7 +149,7 @@ NEVER = {
     *("rich", "shutil", "tempfile", "textual", "typer", "unittest", "urllib.request", "zipfile"),
 }
 #: All modules, the interpreter's own and the standard library's among them.
-MOST = 371
+MOST = 374
 
 
 def _modules(program: str) -> set[str]:

@@ -13,7 +13,7 @@ import msgspec
 
 from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.kernel.removal import remove_tree
-from moby_tui.engine.policy.user_namespaces import Remap
+from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.protocol.control import Request
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.snapshots import mount_points

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.containers import ending
 from moby_tui.engine.containers.creation import creation
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import isolation, orphans
+from moby_tui.engine.containers.start import isolation, settling
 from moby_tui.engine.containers.start import start as starting
+from moby_tui.engine.containers.stop_signal import parse_signal
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.trees import Meter
@@ -118,7 +119,7 @@ class ContainerService(Runs):
         self._parts.event("restart", record)
 
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:
-        await ending.kill(self._parts, self._parts.get(ref), ending.parse_signal(signal or "KILL"))
+        await ending.kill(self._parts, self._parts.get(ref), parse_signal(signal or "KILL"))
 
     async def pause(self, ref: str) -> None:
         await self._freeze(ref, control.Freeze(), "pause", unwanted="paused")
@@ -406,8 +407,8 @@ class ContainerService(Runs):
 
     async def settle(self, unborn: Iterable[str] = ()) -> None:
         """Puts right what killed monitors, killed creators (``unborn``) and the last shutdown left."""
-        orphans.discard_unborn(self._parts, unborn)
-        await orphans.settle_all(self._parts)
+        settling.discard_unborn(self._parts, unborn)
+        await settling.settle_all(self._parts)
 
     async def restore(self) -> None:
         """A daemon begins: starts what was ended with the machine or the last daemon, where its restart policy says so."""

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.containers.creation.inheritance import inherited
-from moby_tui.engine.containers.ending import parse_signal
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import health
 from moby_tui.engine.containers.start.isolation import references, settle_references
+from moby_tui.engine.containers.stop_signal import parse_signal
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.kernel.trees import closing

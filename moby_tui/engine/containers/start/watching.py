@@ -125,7 +125,9 @@ class MonitorWatch:
                 settled = await orphans.settle_locked(self._parts, record)
                 if settled is not None:
                     if restarting.is_due(record, settled, at_boot=False):
-                        await restarting.start_due(self._parts, [record])
+                        from moby_tui.engine.containers.start import resuming
+
+                        await resuming.start_due(self._parts, [record])
                     elif record.host_config.auto_remove:
                         self._parts.forget_removed([record.id])
                     return

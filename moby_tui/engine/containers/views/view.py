@@ -10,9 +10,9 @@ from contextlib import suppress
 
 import msgspec
 
+from moby_tui.engine.containers.network_state import NetworkState, read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
-from moby_tui.engine.containers.start import health
-from moby_tui.engine.containers.start.start import NetworkState, read_network
+from moby_tui.engine.containers.views import health
 from moby_tui.engine.policy import apparmor, security
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
