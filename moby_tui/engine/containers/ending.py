@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal as signals
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans, settling
 from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
-from moby_tui.engine.events.bus import Subscription
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.client import attachment, monitor_process
@@ -19,6 +19,9 @@ from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified, Unavailable
 from moby_tui.schema.container import ContainerExit
+
+if TYPE_CHECKING:
+    from moby_tui.engine.events.bus import Subscription
 
 #: The signals that are sent to end a process: whoever sends one does not want it started again.
 _ENDING = frozenset((signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGQUIT))

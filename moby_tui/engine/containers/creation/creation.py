@@ -210,11 +210,11 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"
     settle_references(parts, host)
-    if parts.remap.mode and not host.userns_mode:
+    if parts.remap().mode and not host.userns_mode:
         # few engines come here
         from moby_tui.engine.policy import remap
 
-        host.userns_mode = remap.choose(parts.remap.mode, host, references(host))
+        host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
     host.runtime = host.runtime or parts.runtimes.default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"

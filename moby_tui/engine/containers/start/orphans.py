@@ -9,13 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.views.view import parse_time
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.kernel.removal import remove_tree
-from moby_tui.engine.resources.images.describe import timestamp
+from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.state import ZERO_TIME, State, now
+from moby_tui.engine.store.state import State, now
 
 _KILLED = 137
 
@@ -25,7 +26,7 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     state = parts.state(record)
     if parts.is_orphan(record, state):
         return True
-    if not state.alive and parts.networks.is_left(record.id):
+    if not state.alive and left.is_any_of(parts.paths.networks, record.id):
         return True
     files = parts.files(record)
     if state.alive or not files.monitor_lock.exists() or monitor_process.is_alive(files.monitor_lock):
@@ -100,7 +101,8 @@ def _end_executions(folder: Path) -> None:
 
 
 def _seconds_since(started_at: str) -> int:
-    return 0 if started_at == ZERO_TIME else int(max(0.0, time.time() - timestamp(started_at)))
+    started = parse_time(started_at)
+    return int(max(0.0, time.time() - started)) if started else 0
 
 
 def _write_down(state: State, path: Path) -> None:

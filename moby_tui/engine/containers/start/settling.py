@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterable
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import orphans, restarting
+from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.kernel.cgroup import detect, remove_abandoned
+from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.runtime.monitor import group as monitor_group
 from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.state import State
 from moby_tui.errors import NotFound
 
 
@@ -28,10 +31,12 @@ async def settle_all(parts: Parts) -> None:
         if orphans.needs_settling(parts, record):
             here = parts.state(record).boot == parts.boot
             settled = await orphans.settle_locked(parts, record)
-            if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
+            if settled is not None and here and _is_due(record, settled):
                 due.append(record)
-    await parts.volumes.let_go_unused()
-    await parts.networks.reconcile_if_needed()
+    if _is_any_volume_mounted(parts):
+        await parts.volumes.let_go_unused()
+    if left.is_any(parts.paths.networks):
+        await parts.networks.reconcile()
     # after the look: whoever is killed before it has seen all has not looked
     marker.touch()
     remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
@@ -42,6 +47,21 @@ async def settle_all(parts: Parts) -> None:
         from moby_tui.engine.containers.start import resuming
 
         await resuming.start_due(parts, due)
+
+
+def _is_due(record: ContainerRecord, settled: State) -> bool:
+    # few engines come here
+    from moby_tui.engine.containers.start import restarting
+
+    return restarting.is_due(record, settled, at_boot=False)
+
+
+def _is_any_volume_mounted(parts: Parts) -> bool:
+    """Whether there is a lock of one that is a file system of its own."""
+    try:
+        return bool(os.listdir(parts.paths.mounted_volumes))
+    except FileNotFoundError:
+        return False
 
 
 def _discard(parts: Parts, name: str) -> None:
