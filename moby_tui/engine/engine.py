@@ -6,40 +6,41 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moby_tui.engine.containers.managers import Managers
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.containers.start.watching import MonitorWatch
-from moby_tui.engine.events.bus import EventBus
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
-from moby_tui.engine.policy.user_namespaces import Remap
-from moby_tui.engine.resources.images.manager import ImageManager
-from moby_tui.engine.resources.networks.manager import NetworkManager
-from moby_tui.engine.resources.volumes.manager import VolumeManager, keep_volumes
-from moby_tui.engine.runtime.client.launcher import Launcher
+from moby_tui.engine.resources.images import upkeep
 from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine.store import backup, disk, losses
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
-from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moby_tui.engine.events.bus import EventBus
     from moby_tui.engine.networking import NetworkService
+    from moby_tui.engine.policy.remap import Remap
     from moby_tui.engine.recovery.rebuild import Recovered
     from moby_tui.engine.resources.builder.builder import ImageBuilder
+    from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.images.registry.repositories import Repositories
+    from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.system import SystemService
 
 #: The folder of every hierarchy under which the containers' control groups lie.
 _CGROUP_PARENT = "moby"
-
+#: What an open engine has of its own beside its managers.
+_SERVICES = ("system", "builder")
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +51,19 @@ class Engine:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self._database: Database | None = None
-        self._launcher = Launcher(lambda: self.events.poke())
         #: the OCI runtimes that its containers can be given to
         self.runtimes = Runtimes()
-        #: the user namespaces of containers that do not ask for one
-        self.remap = Remap()
         #: folders of hook files, in the format of podman: see ``runtime/configuration/hook_files.py``
         self.hooks_dirs: list[Path] = []
         #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
         self.signature_policy: Path | None = None
-        self._system: SystemService | None = None
-        self._builder: ImageBuilder | None = None
+
+    @cached_property
+    def remap(self) -> Remap:
+        """The user namespaces of containers that do not ask for one."""
+        from moby_tui.engine.policy.remap import Remap
+
+        return Remap()
 
     @classmethod
     def open(cls, data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Engine:
@@ -88,34 +91,25 @@ class Engine:
             raise MobyError(f"cannot use data root {self.paths.data_root}: {error.strerror}: {error.filename}") from error
         self._database, unborn = await self._open_database()
         journal = Journal(str(self.paths.journal))
-        publish = journal.publish
-        self.events = EventBus(self.paths.journal)
-        self.images = ImageManager(self.paths, self._database, publish)
-        self.volumes = VolumeManager(self.paths, self._database, publish, lambda name: self.containers.using_volume(name))
-        self._networks = NetworkManager(self.paths, self._database, publish)
+        self._managers = Managers(
+            self.paths, self._database, journal.publish, self.signature_policy, lambda: self.containers, self._cached
+        )
         parts = Parts(
             paths=self.paths,
             store=ContainerStore(self._database),
-            images=self.images,
-            networks=self._networks,
-            volumes=self.volumes,
-            launcher=self._launcher,
+            managers=self._managers,
             runtimes=self.runtimes,
-            remap=self.remap,
+            remap=lambda: self.remap,
             hooks_dirs=self.hooks_dirs,
-            bus=self.events,
-            publish=publish,
+            publish=journal.publish,
             boot=boot_id(),
             cgroup_parent=_CGROUP_PARENT,
             leaving=set(),
         )
         self.containers = ContainerService(parts)
         self._parts = parts
-        self.images.used_by = self.containers.using_image
-        self.images.cached = self._cached
-        self.images.use_signature_policy(self.signature_policy)
-        self._networks.list_containers = self.containers.list
-        await self.images.collect_rubbish()
+        if upkeep.is_due(self.paths, self._database):
+            await self.images.collect_rubbish()
         await self.containers.settle(unborn)
         self._watch = MonitorWatch(parts)
         self._watch.begin()
@@ -154,6 +148,10 @@ class Engine:
     def _check_database(self, database: Database) -> list[str]:
         """Whether it belongs to what lies on disk; one that does is backed up now and then. Returns the containers of killed creators."""
         if database.lacks_records and disk.refusal(self.paths.data_root) is None:
+            # those of an older format
+            from moby_tui.engine.resources.volumes.manager import keep_volumes
+            from moby_tui.engine.store.images import ImageRows
+
             ContainerStore(database).keep_all()
             ImageRows(database).keep_all()
             keep_volumes(database, self.paths.volumes)
@@ -190,45 +188,52 @@ class Engine:
         return pruning.named(self.paths.build_steps)
 
     @property
-    def system(self) -> SystemService:
-        """Made when it is asked for: it tells and prunes, no container needs it."""
-        if self._system is None:
-            from moby_tui.engine.system import SystemService
+    def events(self) -> EventBus:
+        return self._managers.bus
 
-            assert self._database is not None
-            self._system = SystemService(
-                self.paths,
-                self._database,
-                self.containers,
-                self.images,
-                self.volumes,
-                self.runtimes,
-                self.remap,
-                lambda: self.builder,
-            )
-        return self._system
+    @property
+    def images(self) -> ImageManager:
+        return self._managers.images
+
+    @property
+    def volumes(self) -> VolumeManager:
+        return self._managers.volumes
+
+    @cached_property
+    def system(self) -> SystemService:
+        """It tells and prunes: no container needs it."""
+        from moby_tui.engine.system import SystemService
+
+        assert self._database is not None
+        return SystemService(
+            self.paths,
+            self._database,
+            self.containers,
+            self.images,
+            self.volumes,
+            self.runtimes,
+            self.remap,
+            lambda: self.builder,
+        )
 
     @property
     def networks(self) -> NetworkService:
-        """Made when it is asked for: a container's start asks the manager alone."""
+        """For users: a container's start asks the manager alone."""
         from moby_tui.engine.networking import NetworkService
 
         return NetworkService(self._parts)
 
     def use_address_pools(self, texts: Sequence[str]) -> None:
         """Has networks without a subnet of their own be given one of these: ``base=10.10.0.0/16,size=24``. Raises ``InvalidArgument``."""
-        self._networks.use_pools(texts)
+        self._managers.networks.use_pools(texts)
 
-    @property
+    @cached_property
     def builder(self) -> ImageBuilder:
-        """Made when it is asked for: few who open an engine build with it."""
-        if self._builder is None:
-            from moby_tui.engine.containers.building import ContainerSteps
-            from moby_tui.engine.resources.builder.builder import ImageBuilder
+        from moby_tui.engine.containers.building import ContainerSteps
+        from moby_tui.engine.resources.builder.builder import ImageBuilder
 
-            assert self._database is not None
-            self._builder = ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
-        return self._builder
+        assert self._database is not None
+        return ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
 
     @property
     def registry(self) -> Repositories:
@@ -246,10 +251,9 @@ class Engine:
             await self._watch.close()
             with suppress(MobyError):
                 self._parts.forget_left()
-            self.events.close()
-            self._launcher.close()
-            await self.images.close()
-            self._networks.close()
+            await self._managers.close()
             self._database.close()
-            self._database = self._system = self._builder = None
+            self._database = None
+            for service in _SERVICES:
+                vars(self).pop(service, None)
         await asyncio.sleep(0)

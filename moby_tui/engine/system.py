@@ -13,7 +13,7 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
-from moby_tui.engine.policy.user_namespaces import Remap
+from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime.configuration.runtimes import Runtimes

@@ -18,7 +18,7 @@ import pytest
 from box import Box, cgroup_folders
 from history import actions
 
-from moby_tui.engine.containers.start import boot, restarting
+from moby_tui.engine.containers.start import boot, restarting, resuming
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.runtime.client import monitor_process
@@ -404,10 +404,10 @@ async def test_order_of_dependencies(box: Box) -> None:
     first, second, third = [parts.get(await box.create("true", name=name)) for name in ("one", "two", "three")]
     first.host_config.network_mode = "container:two"
     second.host_config.volumes_from = [f"{third.id}:ro"]
-    assert [[record.name for record in rank] for rank in restarting.ranks([first, second, third])] == [
+    assert [[record.name for record in rank] for rank in resuming.ranks([first, second, third])] == [
         ["three"],
         ["two"],
         ["one"],
     ]
     third.host_config.pid_mode = "container:one"
-    assert sum(len(rank) for rank in restarting.ranks([first, second, third])) == 3
+    assert sum(len(rank) for rank in resuming.ranks([first, second, third])) == 3

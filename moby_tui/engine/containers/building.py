@@ -57,7 +57,7 @@ class ContainerSteps:
         self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
     ) -> AsyncIterator[Ended]:
         """Raises what a start can fail with. A caller that is cancelled takes the container with it."""
-        parts = msgspec.structs.replace(self._parts, images=_StepImages(step.image))
+        parts = msgspec.structs.replace(self._parts, step_images=_StepImages(step.image))
         asked = ContainerCreate(
             image=step.image.id or step.image.reference,
             entrypoint=[""],
@@ -77,7 +77,7 @@ class ContainerSteps:
     async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:
         """Its first process does nothing: whoever wants to look runs a shell beside it. Raises what a start can fail with."""
         image = msgspec.structs.replace(step.image, layers=[ended.upper, *step.image.layers])
-        parts = msgspec.structs.replace(self._parts, images=_StepImages(image))
+        parts = msgspec.structs.replace(self._parts, step_images=_StepImages(image))
         asked = ContainerCreate(
             image=step.image.id or step.image.reference,
             entrypoint=[""],

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from moby_tui.engine.containers.network_state import NetworkState, read_network, write_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start.start import NetworkState, read_network, write_network
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control

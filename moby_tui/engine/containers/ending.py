@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal as signals
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import orphans
-from moby_tui.engine.events.bus import Subscription
+from moby_tui.engine.containers.start import orphans, settling
+from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.client import attachment, monitor_process
@@ -19,28 +20,13 @@ from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified, Unavailable
 from moby_tui.schema.container import ContainerExit
 
-DEFAULT_STOP_SECONDS = 10
+if TYPE_CHECKING:
+    from moby_tui.engine.events.bus import Subscription
+
 #: The signals that are sent to end a process: whoever sends one does not want it started again.
 _ENDING = frozenset((signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGQUIT))
 #: A monitor that was killed publishes nothing; how often a waiter looks for itself.
 _LOOK_AGAIN_SECONDS = 1.0
-
-
-def parse_signal(text: str) -> int:
-    """``TERM``, ``SIGTERM``, ``15`` or ``RTMIN+3`` as a number. Raises ``InvalidArgument``."""
-    name = text.strip().upper().removeprefix("SIG")
-    if name.isdecimal() and 0 < int(name) <= signals.NSIG - 1:
-        return int(name)
-    base, plus, offset = name.partition("+")
-    if plus and base == "RTMIN" and offset.isdecimal() and signals.SIGRTMIN + int(offset) <= signals.SIGRTMAX:
-        return signals.SIGRTMIN + int(offset)
-    with suppress(AttributeError, ValueError):
-        return int(getattr(signals, f"SIG{name}")) if name.isalnum() else _invalid(text)
-    return _invalid(text)
-
-
-def _invalid(text: str) -> int:
-    raise InvalidArgument(f"invalid signal: {text}")
 
 
 class ExitWait:
@@ -98,7 +84,7 @@ class ExitWait:
 
     async def _look(self) -> None:
         if self._parts.files(self._record).data.exists() and orphans.needs_settling(self._parts, self._record):
-            await orphans.settle_all(self._parts)
+            await settling.settle_all(self._parts)
 
     async def close(self) -> None:
         self._events.close()
@@ -281,6 +267,4 @@ async def _until_put_away(parts: Parts, record: ContainerRecord, state: State, *
 
 
 def _kill_monitor(parts: Parts, record: ContainerRecord, state: State) -> None:
-    # few come here
-
     monitor_process.end(state.monitor, parts.files(record).monitor_lock)

@@ -8,26 +8,28 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.events.bus import EventBus
+from moby_tui.engine.containers.managers import Managers, Publish
 from moby_tui.engine.kernel.removal import remove_tree
-from moby_tui.engine.policy.user_namespaces import Remap
-from moby_tui.engine.protocol.control import Request
-from moby_tui.engine.resources.images.manager import ImageManager
-from moby_tui.engine.resources.images.snapshots import mount_points
-from moby_tui.engine.resources.networks.manager import NetworkManager
-from moby_tui.engine.resources.volumes.manager import VolumeManager
-from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.client import monitor_process
-from moby_tui.engine.runtime.client.launcher import Launcher
 from moby_tui.engine.runtime.configuration.runtimes import OURS, Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
 from moby_tui.engine.store.state import DAMAGED, State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from moby_tui.engine.events.bus import EventBus
+    from moby_tui.engine.policy.remap import Remap
+    from moby_tui.engine.protocol.control import Request
+    from moby_tui.engine.resources.images.manager import ImageManager
+    from moby_tui.engine.resources.networks.manager import NetworkManager
+    from moby_tui.engine.resources.volumes.manager import VolumeManager
+    from moby_tui.engine.runtime.client.launcher import Launcher
 
 #: Waits this many seconds for another process that is changing the same container.
 _LOCK_SECONDS = 60.0
@@ -44,19 +46,38 @@ class Parts(msgspec.Struct, frozen=True):
 
     paths: Paths
     store: ContainerStore
-    images: ImageManager
-    networks: NetworkManager
-    volumes: VolumeManager
-    launcher: Launcher
+    managers: Managers
     runtimes: Runtimes
-    remap: Remap
+    #: the user namespaces of containers that do not ask for one
+    remap: Callable[[], Remap]
     hooks_dirs: list[Path]
-    bus: EventBus
-    publish: Callable[[str, str, str, dict[str, str]], object]
+    publish: Publish
     boot: str
     cgroup_parent: str
     #: started here, to be removed by their monitors, which have no database: their rows are ours to delete
     leaving: set[str]
+    #: the images of a build's step in place of the engine's
+    step_images: ImageManager | None = None
+
+    @property
+    def images(self) -> ImageManager:
+        return self.step_images or self.managers.images
+
+    @property
+    def networks(self) -> NetworkManager:
+        return self.managers.networks
+
+    @property
+    def volumes(self) -> VolumeManager:
+        return self.managers.volumes
+
+    @property
+    def launcher(self) -> Launcher:
+        return self.managers.launcher
+
+    @property
+    def bus(self) -> EventBus:
+        return self.managers.bus
 
     def get(self, ref: str) -> ContainerRecord:
         """The container. One whose folder is gone was removed by its monitor: its row is deleted on the way. Raises ``NotFound``."""
@@ -105,6 +126,8 @@ class Parts(msgspec.Struct, frozen=True):
 
     def layers(self, record: ContainerRecord) -> builtins.list[Path]:
         """What lies below the container's own layer, top-most first. Raises ``NotFound`` where its image is gone."""
+        from moby_tui.engine.resources.images.snapshots import mount_points
+
         return mount_points.below(self.paths, self.images.resolve(record.image_id).layers)
 
     def mounted_images(self, record: ContainerRecord) -> dict[str, builtins.list[str]]:
@@ -195,11 +218,15 @@ class Parts(msgspec.Struct, frozen=True):
 
     def patience(self, record: ContainerRecord) -> float:
         """How many seconds the container's monitor may take to answer."""
+        from moby_tui.engine.runtime.client import monitor as monitor_client
+
         ours = record.host_config.runtime in OURS
         return monitor_client.ANSWER_SECONDS if ours else monitor_client.RUNTIME_SECONDS
 
     async def request(self, record: ContainerRecord, message: Request) -> None:
         """Asks the container's monitor for something. Raises ``Conflict`` where there is none, ``Unavailable`` where it does not answer."""
+        from moby_tui.engine.runtime.client import monitor as monitor_client
+
         try:
             await monitor_client.request(self.files(record).socket, self.patience(record), message)
         except Conflict:

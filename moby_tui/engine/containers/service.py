@@ -1,6 +1,6 @@
 """The containers of one engine: the client protocol's ``Containers``.
 
-What ``run`` and ``ps`` do not need is imported by the method that needs it.
+What ``ps`` does not need is imported by the method that needs it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.containers import ending
-from moby_tui.engine.containers.creation import creation
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import isolation, orphans
-from moby_tui.engine.containers.start import start as starting
+from moby_tui.engine.containers.start import settling
 from moby_tui.engine.containers.views import view
-from moby_tui.engine.kernel.ids import Owners
-from moby_tui.engine.kernel.trees import Meter
-from moby_tui.engine.protocol import control
-from moby_tui.engine.resources.images.describe import timestamp
-from moby_tui.engine.runtime.client import attachment
-from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified
@@ -50,6 +41,9 @@ from moby_tui.schema.container import (
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
+    from moby_tui.engine.containers.ending import ExitWait
+    from moby_tui.engine.kernel.ids import Owners
+    from moby_tui.engine.protocol.control import Request
     from moby_tui.schema.stats import Stats
 
 
@@ -83,8 +77,10 @@ class ContainerService(Runs):
         return rows
 
     async def inspect(self, ref: str, *, size: bool = False) -> ContainerInspect:
+        from moby_tui.engine.containers.views.inspection import inspect
+
         record = self._parts.get(ref)
-        seen = view.inspect(self._parts, record, view.current_state(self._parts, record))
+        seen = inspect(self._parts, record, view.current_state(self._parts, record))
         if size:
             seen.size_rw, seen.size_root_fs = await self._sizes(record)
         return seen
@@ -96,6 +92,8 @@ class ContainerService(Runs):
     # life
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
+        from moby_tui.engine.containers.creation import creation
+
         with refusals_told(self._parts.paths.data_root):
             return await creation.create(self._parts, config, name, platform)
 
@@ -105,12 +103,19 @@ class ContainerService(Runs):
             pass
 
     async def start(self, ref: str) -> None:
+        from moby_tui.engine.containers.start import start as starting
+
         await starting.start(self._parts, self._parts.get(ref))
 
     async def stop(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
+        from moby_tui.engine.containers import ending
+
         await ending.stop(self._parts, self._parts.get(ref), timeout, signal)
 
     async def restart(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
+        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.start import start as starting
+
         record = self._parts.get(ref)
         with suppress(NotModified):
             await ending.stop(self._parts, record, timeout, signal)
@@ -118,15 +123,21 @@ class ContainerService(Runs):
         self._parts.event("restart", record)
 
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:
-        await ending.kill(self._parts, self._parts.get(ref), ending.parse_signal(signal or "KILL"))
+        from moby_tui.engine.containers import ending, stop_signal
+
+        await ending.kill(self._parts, self._parts.get(ref), stop_signal.parse_signal(signal or "KILL"))
 
     async def pause(self, ref: str) -> None:
-        await self._freeze(ref, control.Freeze(), "pause", unwanted="paused")
+        from moby_tui.engine.protocol.control import Freeze
+
+        await self._freeze(ref, Freeze(), "pause", unwanted="paused")
 
     async def unpause(self, ref: str) -> None:
-        await self._freeze(ref, control.Thaw(), "unpause", unwanted="running")
+        from moby_tui.engine.protocol.control import Thaw
 
-    async def _freeze(self, ref: str, operation: control.Request, action: str, *, unwanted: str) -> None:
+        await self._freeze(ref, Thaw(), "unpause", unwanted="running")
+
+    async def _freeze(self, ref: str, operation: Request, action: str, *, unwanted: str) -> None:
         record = self._parts.get(ref)
         state = view.current_state(self._parts, record)
         if not state.alive:
@@ -149,11 +160,12 @@ class ContainerService(Runs):
         renamed = self._parts.get(record.id)
         if self._parts.state(renamed).alive:
             from moby_tui.engine.containers import connections
+            from moby_tui.engine.protocol.control import Rename
 
             connections.rename(self._parts, renamed)
             # one that ends just now, or does not answer, is renamed all the same
             with suppress(MobyError):
-                await self._parts.request(renamed, control.Rename(name=name))
+                await self._parts.request(renamed, Rename(name=name))
         self._parts.event("rename", renamed, oldName=f"/{former}")
 
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
@@ -162,10 +174,14 @@ class ContainerService(Runs):
         return await updating.update(self._parts, self._parts.get(ref), changes)
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
+        from moby_tui.engine.containers import ending
+
         await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)
 
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
         """Removes those that do not run. Filters: label, label!, until."""
+        from moby_tui.engine.containers import ending
+
         pruned = ContainersPruned(containers_deleted=[])
         for record, size in await self._prunable(filters):
             with suppress(NotFound, Conflict):  # removed or started meanwhile
@@ -183,6 +199,9 @@ class ContainerService(Runs):
 
     async def _prunable(self, filters: Filters | None) -> builtins.list[tuple[ContainerRecord, int]]:
         """With what each takes on disk."""
+        from moby_tui.engine.kernel.trees import Meter
+        from moby_tui.engine.resources.images.describe import timestamp
+
         given = filters or {}
         for key in given:
             if key not in ("label", "label!", "until"):
@@ -198,13 +217,17 @@ class ContainerService(Runs):
                 found.append((record, await asyncio.to_thread(Meter().of, self._parts.files(record).data)))
         return found
 
-    async def wait(self, ref: str, *, condition: str = "not-running") -> ending.ExitWait:
+    async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:
+        from moby_tui.engine.containers import ending
+
         return ending.wait(self._parts, self._parts.get(ref), condition)
 
     # streams
 
     async def attach(self, ref: str, options: AttachOptions) -> Stream:
         """A created container may be attached to: its stream then begins with the first byte that it writes."""
+        from moby_tui.engine.runtime.client import attachment
+
         record = self._parts.get(ref)
         attachment.parse_detach_keys(options.detach_keys)
         if view.current_state(self._parts, record).status == "paused":
@@ -214,6 +237,9 @@ class ContainerService(Runs):
         return await self._attach_live(record, options)
 
     async def _attach_live(self, record: ContainerRecord, options: AttachOptions) -> Stream:
+        from moby_tui.engine.runtime.client import attachment
+        from moby_tui.engine.runtime.client import monitor as monitor_client
+
         files = self._parts.files(record)
         state = view.current_state(self._parts, record)
         if state.status == "restarting":
@@ -252,8 +278,10 @@ class ContainerService(Runs):
             yield (STDOUT if stream == STDOUT else STDERR), line
 
     async def resize(self, ref: str, *, height: int, width: int) -> None:
+        from moby_tui.engine.protocol.control import Resize
+
         record = self._parts.get(ref)
-        await self._parts.request(record, control.Resize(height=height, width=width))
+        await self._parts.request(record, Resize(height=height, width=width))
         self._parts.event("resize", record, height=str(height), width=str(width))
 
     async def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]:
@@ -398,16 +426,20 @@ class ContainerService(Runs):
 
     def _owners(self, record: ContainerRecord) -> Owners:
         """How to read the owners in a container's root: on disk they are its own ids, in its mounts the host's."""
+        from moby_tui.engine.kernel.ids import Owners
+
         if not record.host_config.userns_mode or not view.current_state(self._parts, record).alive:
             return Owners()
+        from moby_tui.engine.containers.start import isolation
+
         return Owners(*isolation.maps_of(self._parts, record))
 
     # the engine's side
 
     async def settle(self, unborn: Iterable[str] = ()) -> None:
         """Puts right what killed monitors, killed creators (``unborn``) and the last shutdown left."""
-        orphans.discard_unborn(self._parts, unborn)
-        await orphans.settle_all(self._parts)
+        settling.discard_unborn(self._parts, unborn)
+        await settling.settle_all(self._parts)
 
     async def restore(self) -> None:
         """A daemon begins: starts what was ended with the machine or the last daemon, where its restart policy says so."""

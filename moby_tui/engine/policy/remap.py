@@ -13,6 +13,17 @@ from moby_tui.schema.container import HostConfig
 _DEFAULT_USER = "dockremap"
 
 
+class Remap:
+    """What containers get that say nothing of user namespaces; ``mode`` is empty where that is the host's."""
+
+    def __init__(self) -> None:
+        self.mode = ""
+
+    def set(self, text: str) -> None:
+        """``default`` or ``USER[:GROUP]``. Raises ``InvalidArgument``."""
+        self.mode = mode(text)
+
+
 def mode(text: str) -> str:
     """The mode of containers that say nothing of user namespaces: ``text`` is ``default`` or ``USER[:GROUP]``, by name or number, whose
     ids of /etc/subuid and /etc/subgid are meant; empty for the host's namespace. Raises ``InvalidArgument``."""

@@ -39,20 +39,6 @@ class UserNamespace(Struct, frozen=True, kw_only=True):
     gid_name: str = ""
 
 
-class Remap:
-    """What containers get that say nothing of user namespaces; ``mode`` is empty where that is the host's: see ``policy/remap.py``."""
-
-    def __init__(self) -> None:
-        self.mode = ""
-
-    def set(self, text: str) -> None:
-        """``default`` or ``USER[:GROUP]``. Raises ``InvalidArgument``."""
-        # few engines come here
-        from moby_tui.engine.policy import remap
-
-        self.mode = remap.mode(text)
-
-
 def parse(mode: str) -> UserNamespace:
     """Reads ``UsernsMode``. Raises ``InvalidArgument``, also for two rows of a map that overlap."""
     kind, colon, rest = mode.partition(":")

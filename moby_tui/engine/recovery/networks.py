@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Network
 
-from moby_tui.engine.containers.start.start import read_network
+from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.resources.networks.manager import NetworkManager
 from moby_tui.engine.store import records

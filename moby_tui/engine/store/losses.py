@@ -11,7 +11,6 @@ import msgspec
 from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import ADVICE, Database
-from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import MobyError
 
@@ -87,7 +86,7 @@ def find_strays(paths: Paths, database: Database) -> Strays:
     for name in ContainerStore(database).unknown(container_ids(paths)):
         (strays.unborn if records.is_unborn(containers / name) else strays.containers).append(name)
     found = recorded_images(paths)
-    strays.images += [ident for ident in found - ImageRows(database).ids() if records.image_path(paths.data_root, ident).exists()]
+    strays.images += [ident for ident in found - _image_rows(database) if records.image_path(paths.data_root, ident).exists()]
     if volumes := set(volume_names(paths)) - _volume_rows(database):
         recorded = {name for name in volumes if (paths.volumes / name / records.RECORD).exists()}
         # one that was being made when the rows were read
@@ -117,6 +116,10 @@ def recorded_images(paths: Paths) -> set[str]:
 def volume_names(paths: Paths) -> list[str]:
     """Of the folders that are there."""
     return [name for name in _names(paths.volumes) if not name.startswith(".")]
+
+
+def _image_rows(database: Database) -> set[str]:
+    return {str(row["id"]) for row in database.query("SELECT id FROM images")}
 
 
 def _volume_rows(database: Database) -> set[str]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.containers.creation.inheritance import inherited
-from moby_tui.engine.containers.ending import parse_signal
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import health
 from moby_tui.engine.containers.start.isolation import references, settle_references
+from moby_tui.engine.containers.stop_signal import parse_signal
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.kernel.trees import closing
@@ -210,11 +210,11 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"
     settle_references(parts, host)
-    if parts.remap.mode and not host.userns_mode:
+    if parts.remap().mode and not host.userns_mode:
         # few engines come here
         from moby_tui.engine.policy import remap
 
-        host.userns_mode = remap.choose(parts.remap.mode, host, references(host))
+        host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
     host.runtime = host.runtime or parts.runtimes.default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"

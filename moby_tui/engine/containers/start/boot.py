@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from moby_tui.engine.containers import ending
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import restarting
+from moby_tui.engine.containers.start import restarting, resuming
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import MobyError, NotModified
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 async def restore(parts: Parts) -> None:
     """Starts what does not run and whose policy wants it to. The engine has settled its state when it was opened."""
     due = [record for record in parts.list() if restarting.is_due(record, parts.state(record), at_boot=True)]
-    await restarting.start_due(parts, due)
+    await resuming.start_due(parts, due)
 
 
 async def shut_down(parts: Parts, timeout: int) -> None:
@@ -27,7 +27,7 @@ async def shut_down(parts: Parts, timeout: int) -> None:
     What was stopped so counts as not stopped: the next daemon starts it again, as its policy says.
     """
     running = [record for record in parts.list() if parts.state(record).alive]
-    for rank in reversed(restarting.ranks(running)):
+    for rank in reversed(resuming.ranks(running)):
         await asyncio.gather(*(_stop(parts, record, timeout) for record in rank))
 
 

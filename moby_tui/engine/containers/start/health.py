@@ -1,21 +1,21 @@
-"""Health checks, as the engine sees them: what a monitor is told to do, and what it says (the probing is ``runtime/monitor/health.py``)."""
+"""Health checks: what a container is created with, and what its monitor is told to do (the probing is ``runtime/monitor/health.py``)."""
 
 from __future__ import annotations
 
 import msgspec
 
-from moby_tui.engine.containers.ending import DEFAULT_STOP_SECONDS, parse_signal
+from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
+from moby_tui.engine.containers.views.health import is_checked
 from moby_tui.engine.runtime.configuration import spec
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.schema.container import ContainerCreate, ExecCreate, Health, HealthConfig
+from moby_tui.schema.container import ContainerCreate, ExecCreate, HealthConfig
 
 _SECOND = 1_000_000_000
 _INTERVAL, _TIMEOUT, _START_INTERVAL = 30 * _SECOND, 30 * _SECOND, 5 * _SECOND
 _RETRIES = 3
 #: How a client that has no option for it asks for ``--health-on-failure``: with an annotation of this name.
 ON_FAILURE = "moby.health-on-failure"
-_decoder = msgspec.json.Decoder(Health)
 
 
 def merge(asked: HealthConfig | None, preset: HealthConfig | None) -> HealthConfig | None:
@@ -29,11 +29,6 @@ def merge(asked: HealthConfig | None, preset: HealthConfig | None) -> HealthConf
 def on_failure(asked: ContainerCreate) -> str | msgspec.UnsetType:
     """What is to be done to the container when it is unhealthy; unset where nobody has said."""
     return asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(ON_FAILURE) or msgspec.UNSET
-
-
-def is_checked(record: ContainerRecord) -> bool:
-    check = record.config.healthcheck
-    return check is not None and bool(check.test) and check.test != ["NONE"]
 
 
 def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPaths) -> dict[str, object] | None:
@@ -59,20 +54,3 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
 def _command(record: ContainerRecord, test: list[str]) -> list[str]:
     kind, *words = test
     return [*(record.config.shell or ["/bin/sh", "-c"]), *words] if kind == "CMD-SHELL" else words
-
-
-def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
-    """What the monitor has found so far; None where nothing is checked, or nothing has been yet."""
-    if not is_checked(record):
-        return None
-    try:
-        return _decoder.decode(files.health.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        # none yet, or what a disk made of it: the next probe replaces it
-        return None
-
-
-def status(record: ContainerRecord, files: ContainerPaths) -> str:
-    """``starting``, ``healthy``, ``unhealthy`` or ``none``."""
-    found = read(record, files)
-    return found.status if found else "none"

@@ -4,52 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import restarting
+from moby_tui.engine.containers.views.view import parse_time
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.cgroup import Cgroup, detect, open_cgroup, remove_abandoned
+from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.kernel.removal import remove_tree
-from moby_tui.engine.resources.images.describe import timestamp
+from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
-from moby_tui.engine.runtime.monitor import group as monitor_group
-from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.state import ZERO_TIME, State, now
-from moby_tui.errors import NotFound
+from moby_tui.engine.store.state import State, now
 
 _KILLED = 137
-
-
-async def settle_all(parts: Parts) -> None:
-    """Looks at every container that may have run: all of them once after a boot, later those that were started since."""
-    marker = parts.paths.exec_root / f"settled-{parts.boot}"
-    names = os.listdir(parts.paths.exec_root / "containers") if marker.exists() else [record.id for record in parts.store.list()]
-    due = []
-    for name in names:
-        try:
-            record = parts.get(name)
-        except NotFound:
-            _discard(parts, name)
-            continue
-        if needs_settling(parts, record):
-            here = parts.state(record).boot == parts.boot
-            settled = await settle_locked(parts, record)
-            if settled is not None and here and restarting.is_due(record, settled, at_boot=False):
-                due.append(record)
-    await parts.volumes.let_go_unused()
-    await parts.networks.reconcile_if_needed()
-    # after the look: whoever is killed before it has seen all has not looked
-    marker.touch()
-    remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
-    monitor_group.remove_empty(detect())
-    # what a reboot ended is started by the first daemon, not by whoever looks first
-    await restarting.start_due(parts, due)
 
 
 def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
@@ -57,7 +26,7 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     state = parts.state(record)
     if parts.is_orphan(record, state):
         return True
-    if not state.alive and parts.networks.is_left(record.id):
+    if not state.alive and left.is_any_of(parts.paths.networks, record.id):
         return True
     files = parts.files(record)
     if state.alive or not files.monitor_lock.exists() or monitor_process.is_alive(files.monitor_lock):
@@ -124,14 +93,16 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
 
 def _end_executions(folder: Path) -> None:
     """Where nothing can be written, or a record is damaged, the exec stays as it is told."""
-    from moby_tui.engine.containers import execs  # the way of a start goes through this module
+    # few runs are left without their monitor
+    from moby_tui.engine.containers import execs
 
     with suppress(OSError, ValueError):
         execs.end_all(folder)
 
 
 def _seconds_since(started_at: str) -> int:
-    return 0 if started_at == ZERO_TIME else int(max(0.0, time.time() - timestamp(started_at)))
+    started = parse_time(started_at)
+    return int(max(0.0, time.time() - started)) if started else 0
 
 
 def _write_down(state: State, path: Path) -> None:
@@ -151,16 +122,3 @@ def _end(cgroup: Cgroup) -> None:
 def remove_files(*folders: Path) -> None:
     for folder in folders:
         remove_tree(str(folder))
-
-
-def discard_unborn(parts: Parts, idents: Iterable[str]) -> None:
-    """The folders of containers whose creator was killed before they were there (``store/losses.py`` tells which those are)."""
-    for ident in idents:
-        remove_files(parts.paths.container(ident).data)
-
-
-def _discard(parts: Parts, name: str) -> None:
-    """A folder without a row: the container was removed while its creator or remover died. Nobody can be using it."""
-    files = parts.paths.container(name)
-    if not monitor_process.is_alive(files.monitor_lock):
-        remove_files(files.run)

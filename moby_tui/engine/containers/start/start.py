@@ -10,6 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.containers import logs
+from moby_tui.engine.containers.network_state import NetworkState, write_network
 from moby_tui.engine.containers.parts import Parts, event_attributes
 from moby_tui.engine.containers.start import health, orphans, restarting
 from moby_tui.engine.containers.start import isolation as isolations
@@ -31,18 +32,8 @@ from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
-from moby_tui.schema.container import EndpointSettings, PortBinding
 
 _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
-
-
-class NetworkState(msgspec.Struct):
-    """What a running container was given: written at its start, true for as long as it runs."""
-
-    endpoints: dict[str, EndpointSettings]
-    ports: dict[str, list[PortBinding] | None]
-    #: for each network the name of the container's interface
-    interfaces: dict[str, str] = {}
 
 
 async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, trees: Mapping[str, int] | None = None) -> None:
@@ -255,17 +246,6 @@ def _write_files(files: ContainerPaths, record: ContainerRecord, sandbox: Sandbo
         path.chmod(0o644)
     files.execs.mkdir(mode=0o700, exist_ok=True)
     write_network(files, NetworkState(sandbox.endpoints, sandbox.ports, sandbox.interfaces))
-
-
-def write_network(files: ContainerPaths, network: NetworkState) -> None:
-    (files.run / "network.json").write_bytes(msgspec.json.encode(network))
-
-
-def read_network(files: ContainerPaths) -> NetworkState:
-    """What a running container was given; nothing where it has not run."""
-    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return msgspec.json.decode((files.run / "network.json").read_bytes(), type=NetworkState)
-    return NetworkState({}, {})
 
 
 def _order(

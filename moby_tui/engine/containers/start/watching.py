@@ -12,7 +12,7 @@ import os
 from contextlib import suppress
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import orphans, restarting
+from moby_tui.engine.containers.start import orphans
 from moby_tui.engine.kernel.inotify import IN_CLOSE_WRITE, IN_IGNORED, IN_Q_OVERFLOW, Inotify
 from moby_tui.errors import MobyError, NotFound
 
@@ -124,8 +124,11 @@ class MonitorWatch:
                 record = self._parts.get(ident)
                 settled = await orphans.settle_locked(self._parts, record)
                 if settled is not None:
+                    # few engines come here
+                    from moby_tui.engine.containers.start import restarting, resuming
+
                     if restarting.is_due(record, settled, at_boot=False):
-                        await restarting.start_due(self._parts, [record])
+                        await resuming.start_due(self._parts, [record])
                     elif record.host_config.auto_remove:
                         self._parts.forget_removed([record.id])
                     return

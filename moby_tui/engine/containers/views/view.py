@@ -6,28 +6,21 @@ import datetime
 import re
 import time
 from collections.abc import Callable, Container
-from contextlib import suppress
 
 import msgspec
 
+from moby_tui.engine.containers.network_state import NetworkState, read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
-from moby_tui.engine.containers.start import health
-from moby_tui.engine.containers.start.start import NetworkState, read_network
-from moby_tui.engine.policy import apparmor, security
+from moby_tui.engine.containers.views import health
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State, now
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
-    ContainerInspect,
-    ContainerState,
     ContainerSummary,
     EndpointSettings,
     HealthSummary,
-    HostConfig,
     MountPoint,
-    NetworkSettings,
     Port,
     SummaryHostConfig,
     SummaryNetworkSettings,
@@ -88,8 +81,8 @@ def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSum
         status=status_text(state, found.status if found else ""),
         health=HealthSummary(status=found.status, failing_streak=found.failing_streak) if found else HealthSummary(),
         host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
-        network_settings=SummaryNetworkSettings(networks=network.endpoints or _asked_endpoints(record)),
-        mounts=_mounts(record),
+        network_settings=SummaryNetworkSettings(networks=network.endpoints or asked_endpoints(record)),
+        mounts=mounts(record),
     )
 
 
@@ -98,57 +91,7 @@ def _command_line(record: ContainerRecord) -> str:
     return " ".join([record.path, *(f"'{argument}'" if " " in argument else argument for argument in record.args)])
 
 
-def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerInspect:
-    files = parts.files(record)
-    network = read_network(files) if state.alive else NetworkState({}, {})
-    return ContainerInspect(
-        id=record.id,
-        created=record.created_at,
-        path=record.path,
-        args=record.args,
-        state=ContainerState(
-            status=state.status,
-            running=state.alive,
-            paused=state.status == "paused",
-            restarting=state.status == "restarting",
-            oom_killed=state.oom_killed,
-            pid=state.pid if state.alive else 0,
-            exit_code=state.exit_code,
-            error=state.error,
-            started_at=state.started_at,
-            finished_at=state.finished_at,
-            health=health.read(record, files) or msgspec.UNSET,
-        ),
-        image=record.image_id,
-        resolv_conf_path=str(files.resolv_conf),
-        hostname_path=str(files.hostname),
-        hosts_path=str(files.hosts),
-        log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
-        name=f"/{record.name}",
-        restart_count=state.restart_count,
-        host_config=_shown(record.host_config),
-        mounts=_mounts(record),
-        app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
-        config=record.config,
-        network_settings=NetworkSettings(
-            sandbox_id=record.id if state.alive else "",
-            sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
-            ports=network.ports,
-            networks=network.endpoints or _asked_endpoints(record),
-        ),
-    )
-
-
-def _shown(host: HostConfig) -> HostConfig:
-    """With what the security options come to. A privileged container's paths are open, which null says."""
-    masked, read_only = security.covered_paths(host, security.parse_options(host.security_opt))
-    shown = msgspec.structs.replace(host, console_size=host.console_size or [0, 0])
-    if not host.privileged:
-        shown.masked_paths, shown.readonly_paths = masked, read_only
-    return shown
-
-
-def _mounts(record: ContainerRecord) -> list[MountPoint]:
+def mounts(record: ContainerRecord) -> list[MountPoint]:
     """As Docker: what ``--tmpfs`` asks for is in the configuration alone; a volume's mode says that its label is shared, a tmpfs has none."""
     plain = {"/" + target.strip("/") for target in record.host_config.tmpfs or ()}
     shown = [mount for mount in record.mounts if mount.type != "tmpfs" or mount.destination not in plain]
@@ -161,23 +104,7 @@ def _mode(mount: MountPoint) -> str:
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 
-class _Confined(msgspec.Struct):
-    apparmor: str = msgspec.field(default="unconfined", name="apparmorProfile")
-
-
-class _Configuration(msgspec.Struct):
-    """What is looked up in the configuration that a running container was given."""
-
-    process: _Confined
-
-
-def _apparmor_profile(files: ContainerPaths) -> str:
-    with suppress(FileNotFoundError, msgspec.DecodeError):
-        return msgspec.json.decode(files.bundle.read_bytes(), type=_Configuration).process.apparmor or "unconfined"
-    return ""
-
-
-def _asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
+def asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
     """A container that does not run has places in its networks, and nothing in them; one in another's has none of its own."""
     mode = record.host_config.network_mode
     asked = record.networking.endpoints_config if record.networking else None

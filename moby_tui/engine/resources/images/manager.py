@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe
+from moby_tui.engine.resources.images import describe, upkeep
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
-from moby_tui.engine.resources.images.store import staging, written
+from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
@@ -68,6 +68,7 @@ class ImageManager:
 
     def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
         self._paths = paths
+        self._database = database
         self._publish = publish
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
@@ -112,18 +113,20 @@ class ImageManager:
         """Deletes what dead processes left half-made, and, once in a while, old content that no image uses; mends what a power cut took."""
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
-        if any(self._paths.staging.iterdir()):
+        if upkeep.is_staging_used(self._paths):
             from moby_tui.engine.resources.images.store import partial
 
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
-        if not written.is_of_this_boot(self._paths.cache / "boot"):
+        if not upkeep.is_of_this_boot(self._paths):
             from moby_tui.engine.resources.images.snapshots import recovery
 
             with self._transfers.arrival():
                 await recovery.remake_lost(self._rows.all(), self._content, self.layers)
-            written.note_boot(self._paths.cache / "boot")
-        await self._removal().sweep_late()
+            upkeep.note_boot(self._paths)
+        if upkeep.is_sweep_due(self._paths, self._database):
+            upkeep.note_sweep(self._paths)
+            await self._removal().sweep()
 
     async def close(self) -> None:
         """What has been made is written through."""

@@ -15,6 +15,7 @@ from moby_tui.engine.resources.images import describe
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
+from moby_tui.engine.resources.images.upkeep import GRACE
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
@@ -24,8 +25,6 @@ from moby_tui.schema.base import Filters
 from moby_tui.schema.image import ImageDeleted, ImagesPruned
 
 UsedBy = Callable[[str], list[tuple[str, bool]]]
-#: What was fetched whole by a pull that did not end is kept this long (seconds) for another try.
-_GRACE = 3600.0
 
 
 class Prunable(msgspec.Struct, frozen=True):
@@ -194,27 +193,16 @@ class Removal:
                 if alone:
                     self._discard(trash)
 
-    async def sweep_late(self) -> None:
-        """Sweeps where a removal was cut short, or where nobody has swept for as long as what is unused is kept."""
-        done = self._paths.cache / "swept"
-        try:
-            if staging.age(done) <= _GRACE and not self._rows.condemned():
-                return
-        except FileNotFoundError:
-            pass
-        done.touch()
-        await self.sweep()
-
     def _discard(self, trash: Path) -> None:
         """Moves what is unused to the trash, a rename each: quick, for others wait."""
         used, condemned = _of(self._rows.all()) | self._cached(), self._rows.condemned()
         for diff_id in set(self._layers.diff_ids()) - used:
             folder = self._layers.folder(diff_id)
-            if diff_id in condemned or staging.age(folder) > _GRACE:
+            if diff_id in condemned or staging.age(folder) > GRACE:
                 fault.point("images.sweep layer")
                 folder.rename(trash / folder.name)
         for digest in set(self._content.digests()) - used:
-            if digest in condemned or staging.age(self._content.path(digest)) > _GRACE:
+            if digest in condemned or staging.age(self._content.path(digest)) > GRACE:
                 fault.point("images.sweep blob")
                 self._content.remove(digest)
         if condemned:

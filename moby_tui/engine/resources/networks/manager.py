@@ -330,15 +330,6 @@ class NetworkManager:
         """Undoes the networks of containers whose monitor was killed. Locks tell whose lives, so this is safe at any time."""
         await asyncio.to_thread(self._folders.reconcile)
 
-    async def reconcile_if_needed(self) -> None:
-        """As ``reconcile``, without a thread where nothing is left of anybody."""
-        if self._folders.is_anything_left():
-            await self.reconcile()
-
-    def is_left(self, container_id: str) -> bool:
-        """Whether the container has a network that nobody watches over."""
-        return self._folders.is_left(container_id)
-
     # ---- finding
 
     async def _places(self, mode: str, asked: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:

@@ -7,7 +7,6 @@ belongs to nobody, and what it tells is to be undone.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.kernel.network.netlink import run_teardown
+from moby_tui.engine.resources.networks import left
 from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import EndpointSettings, PortBinding
@@ -141,7 +141,7 @@ class Folders:
         #: what containers are called: see ``names.zone``
         self.zones = folder / "names"
         self._leases = folder / "leases"
-        self._sandboxes = folder / "sandboxes"
+        self._sandboxes = left.sandboxes(folder)
 
     def leases(self, network_id: str) -> Leases:
         return Leases(self._leases / network_id)
@@ -157,9 +157,9 @@ class Folders:
             # the monitor of the last run may remove the folder between the two looks that ``exist_ok`` takes
             with suppress(FileExistsError):
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if (descriptor := _lock(path, os.O_CREAT | os.O_EXCL)) is not None:
+            if (descriptor := left.lock(path, os.O_CREAT | os.O_EXCL)) is not None:
                 return Holding(name=name, path=path, descriptor=descriptor)
-            if (descriptor := _lock(path)) is not None:
+            if (descriptor := left.lock(path)) is not None:
                 _undo(path, descriptor)
                 self.free_leases()
             else:
@@ -169,19 +169,11 @@ class Folders:
     def reconcile(self) -> None:
         """Undoes every holding whose monitor is dead, and frees addresses of containers that have none."""
         for path in self._records():
-            descriptor = _lock(path)
+            descriptor = left.lock(path)
             if descriptor is not None:
                 with suppress(OSError):  # what could not be undone keeps its record for the next time
                     _undo(path, descriptor)
         self.free_leases()
-
-    def is_left(self, container_id: str) -> bool:
-        """Whether the container has a record that is nobody's."""
-        return any(_is_free(path) for path in _files(self._sandboxes / container_id))
-
-    def is_anything_left(self) -> bool:
-        """Whether ``reconcile`` would find something to do."""
-        return any(_is_free(path) for path in self._records())
 
     def published(self) -> dict[int, list[bytes]]:
         """For each IP version the messages that publish the ports of every holding; those that are dead are undone first."""
@@ -198,45 +190,14 @@ class Folders:
         return [path.parent.name for path in self._records() if path.name == network_id[:12]]
 
     def _records(self) -> Iterator[Path]:
-        for folder in _files(self._sandboxes):
-            yield from _files(folder)
+        return left.records(self._sandboxes)
 
     def free_leases(self) -> None:
         """A lease is taken after the record is made, and given back before that goes."""
-        for folder in _files(self._leases):
+        for folder in left.files(self._leases):
             for lease, owner in Leases(folder).owners():
                 if not (self._sandboxes / owner).exists():
                     lease.unlink(missing_ok=True)
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return [folder / name for name in os.listdir(folder)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _is_free(path: Path) -> bool:
-    descriptor = _lock(path)
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is not None
-
-
-def _lock(path: Path, flags: int = 0) -> int | None:
-    """The record, locked, or None where somebody else has it or it is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
-    except (FileNotFoundError, FileExistsError):
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_ino == path.stat().st_ino:
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(descriptor)
-    return None
 
 
 def _undo(path: Path, descriptor: int) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 from threading import Lock
 
 from moby_tui.engine.kernel import fault
@@ -54,19 +53,6 @@ def vouch(path: str) -> None:
     except OSError as error:
         if error.errno not in (errno.ENODATA, errno.ENOENT, errno.ENOTSUP):
             raise
-
-
-def is_of_this_boot(file: Path) -> bool:
-    """Whether ``note_boot`` was called since the machine started."""
-    try:
-        return file.read_text() == boot_id()
-    except FileNotFoundError:
-        return False
-
-
-def note_boot(file: Path) -> None:
-    """What may have been lost has been looked for."""
-    file.write_text(boot_id())
 
 
 def appeared(path: str) -> None:

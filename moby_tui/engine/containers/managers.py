@@ -1,0 +1,95 @@
+"""What one engine has to work with. Each is made, and its modules are imported, when it is first used: a command uses few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.paths import Paths
+
+if TYPE_CHECKING:
+    from moby_tui.engine.containers.service import ContainerService
+    from moby_tui.engine.events.bus import EventBus
+    from moby_tui.engine.resources.images.manager import ImageManager
+    from moby_tui.engine.resources.networks.manager import NetworkManager
+    from moby_tui.engine.resources.volumes.manager import VolumeManager
+    from moby_tui.engine.runtime.client.launcher import Launcher
+
+Publish = Callable[[str, str, str, dict[str, str]], object]
+
+
+class Managers:
+    """The managers of images, networks and volumes, the event bus, and the launcher of one open engine."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        database: Database,
+        publish: Publish,
+        signature_policy: Path | None,
+        containers: Callable[[], ContainerService],
+        cached: Callable[[], set[str]],
+    ) -> None:
+        """``cached`` are the layers and blobs that the build cache counts on."""
+        self._paths = paths
+        self._database = database
+        self._publish = publish
+        self._signature_policy = signature_policy
+        self._containers = containers
+        self._cached = cached
+
+    @cached_property
+    def bus(self) -> EventBus:
+        from moby_tui.engine.events.bus import EventBus
+
+        return EventBus(self._paths.journal)
+
+    @cached_property
+    def images(self) -> ImageManager:
+        from moby_tui.engine.resources.images.manager import ImageManager
+
+        images = ImageManager(self._paths, self._database, self._publish)
+        images.used_by = self._containers().using_image
+        images.cached = self._cached
+        images.use_signature_policy(self._signature_policy)
+        return images
+
+    @cached_property
+    def networks(self) -> NetworkManager:
+        from moby_tui.engine.resources.networks.manager import NetworkManager
+
+        networks = NetworkManager(self._paths, self._database, self._publish)
+        networks.list_containers = self._containers().list
+        return networks
+
+    @cached_property
+    def volumes(self) -> VolumeManager:
+        from moby_tui.engine.resources.volumes.manager import VolumeManager
+
+        return VolumeManager(self._paths, self._database, self._publish, self._containers().using_volume)
+
+    @cached_property
+    def launcher(self) -> Launcher:
+        from moby_tui.engine.runtime.client.launcher import Launcher
+
+        return Launcher(self._poke)
+
+    def _poke(self) -> None:
+        """Without a bus there is no reader."""
+        if "bus" in vars(self):
+            self.bus.poke()
+
+    async def close(self) -> None:
+        """Closes those that were made."""
+        made = vars(self)
+        if "bus" in made:
+            self.bus.close()
+        if "launcher" in made:
+            self.launcher.close()
+        if "images" in made:
+            await self.images.close()
+        if "networks" in made:
+            self.networks.close()

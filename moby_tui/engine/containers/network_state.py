@@ -1,0 +1,30 @@
+"""The networks of a running container as the engine that started it, or changed them, has written them down."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.schema.container import EndpointSettings, PortBinding
+
+
+class NetworkState(msgspec.Struct):
+    """What a running container was given: written at its start, true for as long as it runs."""
+
+    endpoints: dict[str, EndpointSettings]
+    ports: dict[str, list[PortBinding] | None]
+    #: for each network the name of the container's interface
+    interfaces: dict[str, str] = {}
+
+
+def write_network(files: ContainerPaths, network: NetworkState) -> None:
+    (files.run / "network.json").write_bytes(msgspec.json.encode(network))
+
+
+def read_network(files: ContainerPaths) -> NetworkState:
+    """What a running container was given; nothing where it has not run."""
+    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode((files.run / "network.json").read_bytes(), type=NetworkState)
+    return NetworkState({}, {})

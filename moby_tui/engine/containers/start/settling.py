@@ -1,0 +1,77 @@
+"""What an engine does that opens a data root: it looks for what killed monitors and the last shutdown left, and puts all of it right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.start import orphans
+from moby_tui.engine.kernel.cgroup import detect, remove_abandoned
+from moby_tui.engine.resources.networks import left
+from moby_tui.engine.runtime.client import monitor_process
+from moby_tui.engine.runtime.monitor import group as monitor_group
+from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.state import State
+from moby_tui.errors import NotFound
+
+
+async def settle_all(parts: Parts) -> None:
+    """Looks at every container that may have run: all of them once after a boot, later those that were started since."""
+    marker = parts.paths.exec_root / f"settled-{parts.boot}"
+    names = os.listdir(parts.paths.exec_root / "containers") if marker.exists() else [record.id for record in parts.store.list()]
+    due = []
+    for name in names:
+        try:
+            record = parts.get(name)
+        except NotFound:
+            _discard(parts, name)
+            continue
+        if orphans.needs_settling(parts, record):
+            here = parts.state(record).boot == parts.boot
+            settled = await orphans.settle_locked(parts, record)
+            if settled is not None and here and _is_due(record, settled):
+                due.append(record)
+    if _is_any_volume_mounted(parts):
+        await parts.volumes.let_go_unused()
+    if left.is_any(parts.paths.networks):
+        await parts.networks.reconcile()
+    # after the look: whoever is killed before it has seen all has not looked
+    marker.touch()
+    remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
+    monitor_group.remove_empty(detect())
+    # what a reboot ended is started by the first daemon, not by whoever looks first
+    if due:
+        # few engines come here
+        from moby_tui.engine.containers.start import resuming
+
+        await resuming.start_due(parts, due)
+
+
+def _is_due(record: ContainerRecord, settled: State) -> bool:
+    # few engines come here
+    from moby_tui.engine.containers.start import restarting
+
+    return restarting.is_due(record, settled, at_boot=False)
+
+
+def _is_any_volume_mounted(parts: Parts) -> bool:
+    """Whether there is a lock of one that is a file system of its own."""
+    try:
+        return bool(os.listdir(parts.paths.mounted_volumes))
+    except FileNotFoundError:
+        return False
+
+
+def _discard(parts: Parts, name: str) -> None:
+    """A folder without a row: the container was removed while its creator or remover died. Nobody can be using it."""
+    files = parts.paths.container(name)
+    if not monitor_process.is_alive(files.monitor_lock):
+        orphans.remove_files(files.run)
+
+
+def discard_unborn(parts: Parts, idents: Iterable[str]) -> None:
+    """The folders of containers whose creator was killed before they were there (``store/losses.py`` tells which those are)."""
+    for ident in idents:
+        orphans.remove_files(parts.paths.container(ident).data)

@@ -1,0 +1,33 @@
+"""What the monitor of a container has found by its health checks."""
+
+from __future__ import annotations
+
+import msgspec
+
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.schema.container import Health
+
+_decoder = msgspec.json.Decoder(Health)
+
+
+def is_checked(record: ContainerRecord) -> bool:
+    check = record.config.healthcheck
+    return check is not None and bool(check.test) and check.test != ["NONE"]
+
+
+def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
+    """What the monitor has found so far; None where nothing is checked, or nothing has been yet."""
+    if not is_checked(record):
+        return None
+    try:
+        return _decoder.decode(files.health.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        # none yet, or what a disk made of it: the next probe replaces it
+        return None
+
+
+def status(record: ContainerRecord, files: ContainerPaths) -> str:
+    """``starting``, ``healthy``, ``unhealthy`` or ``none``."""
+    found = read(record, files)
+    return found.status if found else "none"

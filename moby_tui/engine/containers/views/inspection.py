@@ -1,0 +1,83 @@
+"""Everything there is to know of a container."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from moby_tui.engine.containers.network_state import NetworkState, read_network
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.views import health
+from moby_tui.engine.containers.views.view import asked_endpoints, mounts
+from moby_tui.engine.policy import apparmor, security
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.state import State
+from moby_tui.schema.container import ContainerInspect, ContainerState, HostConfig, NetworkSettings
+
+
+def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerInspect:
+    files = parts.files(record)
+    network = read_network(files) if state.alive else NetworkState({}, {})
+    return ContainerInspect(
+        id=record.id,
+        created=record.created_at,
+        path=record.path,
+        args=record.args,
+        state=ContainerState(
+            status=state.status,
+            running=state.alive,
+            paused=state.status == "paused",
+            restarting=state.status == "restarting",
+            oom_killed=state.oom_killed,
+            pid=state.pid if state.alive else 0,
+            exit_code=state.exit_code,
+            error=state.error,
+            started_at=state.started_at,
+            finished_at=state.finished_at,
+            health=health.read(record, files) or msgspec.UNSET,
+        ),
+        image=record.image_id,
+        resolv_conf_path=str(files.resolv_conf),
+        hostname_path=str(files.hostname),
+        hosts_path=str(files.hosts),
+        log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
+        name=f"/{record.name}",
+        restart_count=state.restart_count,
+        host_config=_shown(record.host_config),
+        mounts=mounts(record),
+        app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
+        config=record.config,
+        network_settings=NetworkSettings(
+            sandbox_id=record.id if state.alive else "",
+            sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
+            ports=network.ports,
+            networks=network.endpoints or asked_endpoints(record),
+        ),
+    )
+
+
+def _shown(host: HostConfig) -> HostConfig:
+    """With what the security options come to. A privileged container's paths are open, which null says."""
+    masked, read_only = security.covered_paths(host, security.parse_options(host.security_opt))
+    shown = msgspec.structs.replace(host, console_size=host.console_size or [0, 0])
+    if not host.privileged:
+        shown.masked_paths, shown.readonly_paths = masked, read_only
+    return shown
+
+
+class _Confined(msgspec.Struct):
+    apparmor: str = msgspec.field(default="unconfined", name="apparmorProfile")
+
+
+class _Configuration(msgspec.Struct):
+    """What is looked up in the configuration that a running container was given."""
+
+    process: _Confined
+
+
+def _apparmor_profile(files: ContainerPaths) -> str:
+    with suppress(FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode(files.bundle.read_bytes(), type=_Configuration).process.apparmor or "unconfined"
+    return ""
