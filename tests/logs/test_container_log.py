@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.client.log_reader import read
 from moby_tui.engine.runtime.monitor.logs.container_log import MAX_PIECE, ContainerLog
 from moby_tui.engine.runtime.monitor.logs.destination import open_sink
 from moby_tui.engine.runtime.monitor.logs.json_file import JsonFile
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 from moby_tui.schema.container import LogOptions
 
 UNBOUNDED = LogSettings(max_size=0)
@@ -207,7 +207,7 @@ WRITER = """
 import sys, time
 from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.monitor.logs.destination import open_sink
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
+from moby_tui.engine.protocol.log import LogSettings
 log = ContainerLog(open_sink(sys.argv[1], LogSettings(max_size=30000, max_files=4)))
 for number in range(3000):
     log.write("stdout", b"line %d\\n" % number)

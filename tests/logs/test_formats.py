@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.client.log_reader import read
 from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.monitor.logs.destination import open_sink
 from moby_tui.engine.runtime.monitor.logs.json_file import escape
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 from moby_tui.schema.container import LogOptions
 
 KINDS = ("json-file", "local")
@@ -66,7 +66,7 @@ def test_attributes_stand_before_the_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_details_are_shown_in_every_file(tmp_path: Path, kind: str) -> None:
-    log = opened(tmp_path / "log", LogSettings(kind, max_size=150, max_files=20, attributes='{"b":"x y","a":"1"}'))
+    log = opened(tmp_path / "log", LogSettings(driver=kind, max_size=150, max_files=20, attributes='{"b":"x y","a":"1"}'))
     for number in range(10):
         log.write("stdout", b"%d\n" % number)
     log.close()
@@ -96,7 +96,7 @@ writes = st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), text), max_si
 def test_nothing_is_lost_at_any_boundary(written: list[tuple[str, str]], kind: str, size: int, compress: bool, tail: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "log"
-        log = opened(path, LogSettings(kind, max_size=size, max_files=900, compress=compress))
+        log = opened(path, LogSettings(driver=kind, max_size=size, max_files=900, compress=compress))
         for stream, data in written:
             log.write(stream, data.encode())
         log.close()
@@ -111,7 +111,7 @@ def test_nothing_is_lost_at_any_boundary(written: list[tuple[str, str]], kind: s
 
 async def test_local_keeps_every_byte(tmp_path: Path) -> None:
     raw = bytes(range(256)) * 300
-    log = opened(tmp_path / "log", LogSettings("local"))
+    log = opened(tmp_path / "log", LogSettings(driver="local"))
     for start in range(0, len(raw), 777):
         log.write("stdout", raw[start : start + 777])
     log.close()
@@ -119,13 +119,13 @@ async def test_local_keeps_every_byte(tmp_path: Path) -> None:
 
 
 async def test_a_record_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:
-    log = opened(tmp_path / "log", LogSettings("local"))
+    log = opened(tmp_path / "log", LogSettings(driver="local"))
     log.write("stdout", b"one\ntwo\n")
     log.close()
     whole = (tmp_path / "log").read_bytes()
     (tmp_path / "log").write_bytes(whole + whole[:9])
     assert await collect(tmp_path / "log", "local") == [b"one\n", b"two\n"]
-    log = opened(tmp_path / "log", LogSettings("local"))
+    log = opened(tmp_path / "log", LogSettings(driver="local"))
     log.write("stderr", b"three\n")
     log.close()
     assert await collect(tmp_path / "log", "local") == [b"one\n", b"two\n", b"three\n"]
@@ -145,7 +145,7 @@ def test_rotated_files_are_compressed_and_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_follower_goes_on_behind_compressed_files(tmp_path: Path, kind: str) -> None:
     """Its file is renamed, compressed and taken away while it waits: it goes on with the next, and misses nothing."""
-    log = opened(tmp_path / "log", LogSettings(kind, max_size=2_000, max_files=60, compress=True))
+    log = opened(tmp_path / "log", LogSettings(driver=kind, max_size=2_000, max_files=60, compress=True))
     running = True
     found: list[bytes] = []
 

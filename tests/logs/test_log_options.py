@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.configuration.log_options import Subject, resolve, validate
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 from moby_tui.errors import InvalidArgument
 
 SUBJECT = Subject(
@@ -57,10 +55,11 @@ def test_what_is_refused(driver: str, options: dict[str, str], text: str) -> Non
 
 
 def test_defaults() -> None:
-    assert resolve("", {}, SUBJECT) == LogSettings("json-file", 10 * 1024 * 1024, 3)
-    assert resolve("local", {}, SUBJECT) == LogSettings("local", 20 * 1024 * 1024, 5, True)
+    assert resolve("", {}, SUBJECT) == LogSettings(driver="json-file", max_size=10 * 1024 * 1024, max_files=3)
+    assert resolve("local", {}, SUBJECT) == LogSettings(driver="local", max_size=20 * 1024 * 1024, max_files=5, compress=True)
     assert resolve("none", {}, SUBJECT).readable is False
-    assert resolve("json-file", {"max-size": "5k", "max-file": "2"}, SUBJECT)[1:3] == (5000, 2)
+    kept = resolve("json-file", {"max-size": "5k", "max-file": "2"}, SUBJECT)
+    assert (kept.max_size, kept.max_files) == (5000, 2)
     assert resolve("json-file", {"max-size": "-1"}, SUBJECT).max_size == 0
     assert resolve("json-file", {"mode": "non-blocking"}, SUBJECT).buffer == 1024 * 1024
     assert resolve("local", {"mode": "non-blocking", "max-buffer-size": "4m"}, SUBJECT).buffer == 4 * 1024 * 1024
@@ -69,7 +68,7 @@ def test_defaults() -> None:
 def test_settings_survive_the_order() -> None:
     for driver in ("json-file", "syslog", "journald"):
         kept = resolve(driver, {"tag": "{{.Name}}"}, SUBJECT)
-        assert LogSettings.of(json.loads(json.dumps(list(kept)))) == kept
+        assert LogSettings.decode(kept.encode()) == kept
 
 
 def test_attributes_are_what_was_asked_for() -> None:
@@ -89,4 +88,5 @@ def test_every_field_of_a_tag() -> None:
 def test_a_remote_log_is_kept_here_too() -> None:
     assert resolve("syslog", {}, SUBJECT).readable
     assert not resolve("journald", {"cache-disabled": "true"}, SUBJECT).readable
-    assert resolve("syslog", {"cache-max-size": "1m", "cache-compress": "false"}, SUBJECT)[1:4] == (1_000_000, 5, False)
+    kept = resolve("syslog", {"cache-max-size": "1m", "cache-compress": "false"}, SUBJECT)
+    assert (kept.max_size, kept.max_files, kept.compress) == (1_000_000, 5, False)

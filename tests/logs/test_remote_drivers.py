@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.configuration.log_options import Subject, resolve
 from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.monitor.logs.destination import open_log, open_sink
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 
 SUBJECT = Subject(id="ab" * 32, name="web", image="busybox", image_id="sha256:fe", command="sh", labels={"tier": "front"}, env=[])
 HOST = re.escape(socket.gethostname())
@@ -73,7 +73,7 @@ def test_a_syslog_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_journald_entries(tmp_path: Path) -> None:
     kept = resolve("journald", {"labels": "tier", "tag": "{{.ImageName}}"}, SUBJECT)
-    kept = kept._replace(remote=(*kept.remote, ("socket", str(tmp_path / "j"))))
+    kept = kept.replaced(remote=[*kept.remote, ["socket", str(tmp_path / "j")]])
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "j"))
         write(kept, tmp_path, ("stderr", b"bad\n"), ("stdout", b"x" * 20_000 + b"\n"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import socket
@@ -45,7 +44,7 @@ async def test_teardown_by_bytes_leaves_nothing(engine):
         ports=publish("28080", "28081") | {"53/udp": [PortBinding(host_ip="127.0.0.1", host_port="25300")]}
     )
     assert len(engine.elements()) == 2 and len(engine.ports_of_bridge()) == 1 and len(engine.leases()) == 1
-    steps, descriptors = json.loads(json.dumps(container.teardown)), [os.dup(fd) for fd in container.keep_fds]
+    steps, descriptors = container.teardown, [os.dup(fd) for fd in container.keep_fds]
     container.close()
     run_teardown(steps, descriptors)
     for descriptor in descriptors:

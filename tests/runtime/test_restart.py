@@ -18,9 +18,11 @@ import pytest
 from box import Box, cgroup_folders
 from history import actions
 
-from moby_tui.engine.containers.start import boot, restarting, resuming
+from moby_tui.engine.containers import boot
+from moby_tui.engine.containers.start import restarting, resuming
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.protocol import order
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.store.state import State
@@ -32,8 +34,8 @@ def policy(name: str, maximum: int = 0) -> dict[str, Any]:
     return {"restart_policy": RestartPolicy(name=name, maximum_retry_count=maximum)}
 
 
-def asked(name: str, maximum: int = 0) -> dict[str, object]:
-    return {"policy": name, "maximum": maximum, "count": 0}
+def asked(name: str, maximum: int = 0) -> order.RestartPolicy:
+    return order.RestartPolicy(policy=name, maximum=maximum)
 
 
 async def until(box: Box, ident: str, test: Callable[[ContainerInspect], bool], seconds: float = 20) -> ContainerInspect:

@@ -16,7 +16,6 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control
-from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.runtime.client import monitor as monitor_client
@@ -121,8 +120,7 @@ async def _connect_running(
     holding = made.holding
     try:
         patience = parts.patience(record)
-        steps = [TeardownStep.read(step) for step in holding.teardown]
-        request = control.Adopt(name=holding.name, teardown=steps, count=len(holding.descriptors))
+        request = control.Adopt(name=holding.name, teardown=holding.teardown, count=len(holding.descriptors))
         await monitor_client.hand_over(files_of.socket, patience, holding.descriptors, request)
     except BaseException:
         holding.release()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.configuration import log_options as options
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.errors import InvalidArgument

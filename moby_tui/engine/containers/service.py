@@ -443,13 +443,13 @@ class ContainerService(Runs):
 
     async def restore(self) -> None:
         """A daemon begins: starts what was ended with the machine or the last daemon, where its restart policy says so."""
-        from moby_tui.engine.containers.start import boot
+        from moby_tui.engine.containers import boot
 
         await boot.restore(self._parts)
 
     async def shut_down(self, timeout: int) -> None:
         """A daemon ends, and its containers with it; the next one starts them again."""
-        from moby_tui.engine.containers.start import boot
+        from moby_tui.engine.containers import boot
 
         await boot.shut_down(self._parts, timeout)
 

@@ -68,11 +68,7 @@ class Execute(StreamRequest):
             raise MalformedMessage(f"{where}: id: expected a name without a slash")
         if self.size is not None and (len(self.size) != 2 or any(cells not in _CELLS for cells in self.size)):
             raise MalformedMessage(f"{where}: size: expected rows and columns")
-        if not self.process.get("args"):
-            raise MalformedMessage(f"{where}: process: args is missing")
-        for name in ("args", "env"):
-            _check_strings(self.process.get(name, []), f"{where}: process: {name}")
-        _check_user(self.process.get("user"), f"{where}: process: user")
+        check_process(self.process, f"{where}: process")
 
 
 class Resize(Request):
@@ -194,6 +190,15 @@ def read_request(data: bytes) -> Request:
     if request is None:
         raise MalformedMessage(f"unknown request {name!r:.80}")
     return request.read(values, f"request {name}")
+
+
+def check_process(process: Json, where: str) -> None:
+    """Raises ``MalformedMessage`` where a process of the OCI configuration says not what it runs, or as whom."""
+    if not process.get("args"):
+        raise MalformedMessage(f"{where}: args is missing")
+    for name in ("args", "env"):
+        _check_strings(process.get(name, []), f"{where}: {name}")
+    _check_user(process.get("user"), f"{where}: user")
 
 
 def _check_strings(value: object, where: str) -> None:

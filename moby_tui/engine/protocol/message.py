@@ -23,7 +23,7 @@ else:
 
 
 Json = dict[str, object]
-#: Turns a JSON value into a field's value. Raises ``MalformedMessage``; the string names the value for its text.
+#: Turns a JSON value into a field's value. Raises ``MalformedMessage``, which begins with the key that it is given.
 Reader = Callable[[object, str], object]
 
 _VERSION_KEY = "version"
@@ -35,23 +35,33 @@ _NAMES = {str: "a string", int: "an integer", bool: "true or false", float: "a n
 class MalformedMessage(ValueError):
     """What was read is not the message that it should be. The text is one line and names the message, the field and what was expected."""
 
+    def within(self, where: str) -> MalformedMessage:
+        """The same of the message that it is a part of. So where a value stands is put into words only if something is wrong with it."""
+        return type(self)(f"{where}: {self}")
+
 
 class ForeignVersion(MalformedMessage):
     """The message was written by a later version of moby, in a form that this one cannot read."""
 
 
 class Field:
-    """One field of a message class: its key in JSON, how its value is read, and what it is when the key is absent."""
+    """One field of a message class: its key in JSON, how its value is read, and what it is when the key is absent.
 
-    __slots__ = ("default", "key", "kind", "name", "optional", "read")
+    ``plain``: no message stands in it, so that it is written as it is. ``simple`` is the type of a value that needs no more reading.
+    """
+
+    __slots__ = ("default", "key", "kind", "name", "optional", "plain", "read", "required", "simple")
 
     def __init__(self, name: str, key: str, kind: str, default: object) -> None:
         self.name = name
         self.key = key
         self.kind = kind
-        self.default = default
         self.optional = kind.endswith("| None")
-        #: set when the class is first used: the classes that a kind names may be defined after this one
+        self.required = default is _MISSING and not self.optional
+        self.default = None if default is _MISSING and self.optional else default
+        self.plain = _innermost(kind) in _SIMPLE
+        self.simple = _TYPES.get(kind.removesuffix("| None").strip())
+        #: made when it is first needed: the classes that a kind names may be defined after this one
         self.read: Reader | None = None
 
     def absent(self) -> object:
@@ -90,14 +100,14 @@ class Message(metaclass=MessageType):
 
     def __init__(self, **values: object) -> None:
         for field in self.FIELDS:
-            if field.name in values:
-                setattr(self, field.name, values.pop(field.name))
-            elif field.default is not _MISSING:
-                setattr(self, field.name, field.absent())
-            else:
-                raise TypeError(f"{type(self).__name__} needs {field.name}")
-        if values:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+            if field.name not in values:
+                if field.required:
+                    raise TypeError(f"{type(self).__name__} needs {field.name}")
+                values[field.name] = field.absent()
+        if len(values) > len(self.FIELDS):
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values.keys() - {field.name for field in self.FIELDS})}")
+        for name, value in values.items():
+            setattr(self, name, value)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and all(getattr(self, f.name) == getattr(other, f.name) for f in self.FIELDS)
@@ -121,14 +131,14 @@ class Message(metaclass=MessageType):
         if version > cls.VERSION:
             raise ForeignVersion(f"{where}: version {version} was written by a later moby; this one reads up to {cls.VERSION}")
         message = cls.__new__(cls)
-        for field in cls.FIELDS:
-            value = values.get(field.key, _MISSING)
-            if value is _MISSING or (value is None and field.optional):
-                if field.default is _MISSING and not field.optional:
-                    raise MalformedMessage(f"{where}: {field.key} is missing")
-                setattr(message, field.name, None if field.default is _MISSING or value is None else field.absent())
-                continue
-            setattr(message, field.name, _reader_of(cls, field)(value, f"{where}: {field.key}"))
+        try:
+            for field in cls.FIELDS:
+                value = values.get(field.key, _MISSING)
+                if type(value) is not field.simple:
+                    value = _read_field(cls, field, value)
+                setattr(message, field.name, value)
+        except MalformedMessage as error:
+            raise error.within(where) from None
         message.check(where)
         return message
 
@@ -140,6 +150,10 @@ class Message(metaclass=MessageType):
     def check(self, where: str) -> None:
         """Raises ``MalformedMessage`` where values of the right types make no sense. Subclasses say more."""
 
+    def replaced(self, **changes: object) -> Self:
+        """A copy with other values."""
+        return type(self)(**{field.name: getattr(self, field.name) for field in self.FIELDS} | changes)
+
     # writing
 
     def values(self) -> Json:
@@ -148,7 +162,7 @@ class Message(metaclass=MessageType):
         for field in self.FIELDS:
             value = getattr(self, field.name)
             if value is not None:
-                written[field.key] = _plain(value)
+                written[field.key] = value if field.plain else _plain(value)
         return written
 
     def encode(self) -> bytes:
@@ -182,11 +196,26 @@ def _plain(value: object) -> object:
     return value
 
 
-def _reader_of(cls: type[Message], field: Field) -> Reader:
+def _read_field(cls: type[Message], field: Field, value: object) -> object:
+    """What is not of a simple type, or not of the right one, or not there. Raises ``MalformedMessage``."""
+    if value is _MISSING:
+        if field.required:
+            raise MalformedMessage(f"{field.key} is missing")
+        return field.absent()
+    if value is None and field.optional:
+        return None
     if field.read is None:
         owner = next(base for base in cls.__mro__ if field.name in base.__dict__.get("__slots__", ()))
         field.read = _compile(field.kind, sys.modules[owner.__module__].__dict__)
-    return field.read
+    return field.read(value, field.key)
+
+
+def _innermost(kind: str) -> str:
+    """The type in the lists and dictionaries of a field type."""
+    kind = kind.removesuffix("| None").strip()
+    while kind.endswith("]"):
+        kind = kind[kind.index("[") + 1 : -1].removeprefix("str,").strip()
+    return kind
 
 
 def _compile(kind: str, names: dict[str, Any]) -> Reader:
@@ -207,44 +236,45 @@ def _compile(kind: str, names: dict[str, Any]) -> Reader:
 
 
 def _list_reader(item: Reader) -> Reader:
-    def read(value: object, where: str) -> list[object]:
+    def read(value: object, key: str) -> list[object]:
         if type(value) is not list:
-            raise MalformedMessage(f"{where}: expected a list, got {describe_type(value)}")
-        return [item(element, where) for element in value]
+            raise MalformedMessage(f"{key}: expected a list, got {describe_type(value)}")
+        return [item(element, key) for element in value]
 
     return read
 
 
 def _dict_reader(item: Reader) -> Reader:
-    def read(value: object, where: str) -> dict[str, object]:
+    def read(value: object, key: str) -> dict[str, object]:
         if type(value) is not dict:
-            raise MalformedMessage(f"{where}: expected an object, got {describe_type(value)}")
-        return {key: item(element, where) for key, element in value.items()}
+            raise MalformedMessage(f"{key}: expected an object, got {describe_type(value)}")
+        return {name: item(element, key) for name, element in value.items()}
 
     return read
 
 
 def _exactly(kind: type) -> Reader:
-    def read(value: object, where: str) -> object:
+    def read(value: object, key: str) -> object:
         # a bool is an int in Python, and is none in JSON
         if type(value) is not kind:
-            raise MalformedMessage(f"{where}: expected {_NAMES[kind]}, got {describe_type(value)}")
+            raise MalformedMessage(f"{key}: expected {_NAMES[kind]}, got {describe_type(value)}")
         return value
 
     return read
 
 
-def _read_float(value: object, where: str) -> float:
+def _read_float(value: object, key: str) -> float:
     if type(value) is not int and type(value) is not float:
-        raise MalformedMessage(f"{where}: expected a number, got {describe_type(value)}")
-    return float(value)
+        raise MalformedMessage(f"{key}: expected a number, got {describe_type(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise MalformedMessage(f"{key}: the number is too large") from None
 
 
+_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "Json": dict}
 _SIMPLE: dict[str, Reader] = {
-    "str": _exactly(str),
-    "int": _exactly(int),
-    "bool": _exactly(bool),
+    **{name: _exactly(kind) for name, kind in _TYPES.items()},
     "float": _read_float,
-    "object": lambda value, where: value,
-    "Json": _exactly(dict),
+    "object": lambda value, key: value,
 }

@@ -27,10 +27,15 @@ class TeardownStep(Message):
             raise MalformedMessage(f"{where}: expected one of netlink with data, unlink, rmdir and close")
         if self.close is not None and self.close < 0:
             raise MalformedMessage(f"{where}: close: expected a position")
-        try:
-            bytes.fromhex(self.data or "")
-        except ValueError:
-            raise MalformedMessage(f"{where}: data is not hexadecimal") from None
+        if not _is_hexadecimal(self.data or ""):
+            raise MalformedMessage(f"{where}: data is not hexadecimal")
+
+
+class Holding(Message):
+    """One thing that was made of a container's network: a place in a network, or its published ports."""
+
+    name: str
+    teardown: list[TeardownStep]
 
 
 class NameService(Message):
@@ -48,3 +53,24 @@ class NameService(Message):
     def check(self, where: str) -> None:
         if not self.program:
             raise MalformedMessage(f"{where}: program is empty")
+
+
+class SandboxRecord(Message):
+    """What is written to disk of one container's network: how to undo it, and by IP version, ``4`` or ``6``, the messages
+    (hexadecimal) that publish its ports again."""
+
+    teardown: list[TeardownStep]
+    published: dict[str, str] = {}
+
+    def check(self, where: str) -> None:
+        for version, messages in self.published.items():
+            if version not in ("4", "6") or not _is_hexadecimal(messages):
+                raise MalformedMessage(f"{where}: published: expected hexadecimal by the versions 4 and 6")
+
+
+def _is_hexadecimal(text: str) -> bool:
+    try:
+        bytes.fromhex(text)
+    except ValueError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import msgspec
 
 from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
 from moby_tui.engine.containers.views.health import is_checked
+from moby_tui.engine.protocol.order import HealthSettings
 from moby_tui.engine.runtime.configuration import spec
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
@@ -31,24 +32,24 @@ def on_failure(asked: ContainerCreate) -> str | msgspec.UnsetType:
     return asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(ON_FAILURE) or msgspec.UNSET
 
 
-def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPaths) -> dict[str, object] | None:
-    """For ``Order.health``; None for a container without a check."""
+def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPaths) -> HealthSettings | None:
+    """None for a container without a check."""
     check, config = record.config.healthcheck, record.config
     if check is None or not is_checked(record):
         return None
     seconds = config.stop_timeout
-    return {
-        "process": spec.exec_process(record, identity, ExecCreate(cmd=_command(record, check.test or []))),
-        "path": str(files.health),
-        "interval": check.interval or _INTERVAL,
-        "timeout": check.timeout or _TIMEOUT,
-        "start_period": check.start_period,
-        "start_interval": check.start_interval or _START_INTERVAL,
-        "retries": check.retries or _RETRIES,
-        "on_failure": config.healthcheck_on_failure_action or "none",
-        "stop_signal": parse_signal(config.stop_signal or "TERM"),
-        "stop_timeout": DEFAULT_STOP_SECONDS if seconds is None else seconds,
-    }
+    return HealthSettings(
+        process=spec.exec_process(record, identity, ExecCreate(cmd=_command(record, check.test or []))),
+        path=str(files.health),
+        interval=check.interval or _INTERVAL,
+        timeout=check.timeout or _TIMEOUT,
+        start_period=check.start_period,
+        start_interval=check.start_interval or _START_INTERVAL,
+        retries=check.retries or _RETRIES,
+        on_failure=config.healthcheck_on_failure_action or "none",
+        stop_signal=parse_signal(config.stop_signal or "TERM"),
+        stop_timeout=DEFAULT_STOP_SECONDS if seconds is None else seconds,
+    )
 
 
 def _command(record: ContainerRecord, test: list[str]) -> list[str]:

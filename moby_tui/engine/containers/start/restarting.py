@@ -7,6 +7,7 @@ where its monitor was killed, and, as a daemon that begins, where the machine or
 from __future__ import annotations
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.protocol import order as order_protocol
 from moby_tui.engine.protocol.control import ChangePolicy
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME, State
@@ -14,22 +15,22 @@ from moby_tui.errors import Conflict
 from moby_tui.schema.container import RestartPolicy
 
 
-def order(record: ContainerRecord, count: int) -> dict[str, object] | None:
-    """For ``Order.restart``: None for a container that its monitor never starts again."""
+def order(record: ContainerRecord, count: int) -> order_protocol.RestartPolicy | None:
+    """None for a container that its monitor never starts again."""
     policy = record.host_config.restart_policy
     if policy.name in ("", "no") and record.config.healthcheck_on_failure_action != "restart":
         return None
-    return _told(policy) | {"count": count}
+    return _policy_of(policy, count)
 
 
-def _told(policy: RestartPolicy) -> dict[str, object]:
-    return {"policy": policy.name or "no", "maximum": policy.maximum_retry_count}
+def _policy_of(policy: RestartPolicy, count: int) -> order_protocol.RestartPolicy:
+    return order_protocol.RestartPolicy(policy=policy.name or "no", maximum=policy.maximum_retry_count, count=count)
 
 
-def root(parts: Parts, record: ContainerRecord) -> dict[str, object]:
-    """How a monitor mounts the root anew, for ``Order.root``."""
-    files = parts.files(record)
-    return {"layers": [str(layer) for layer in parts.layers(record)], "upper": str(files.upper), "work": str(files.work)}
+def root(parts: Parts, record: ContainerRecord) -> order_protocol.RootMount:
+    """How a monitor mounts the root anew."""
+    files, layers = parts.files(record), [str(layer) for layer in parts.layers(record)]
+    return order_protocol.RootMount(layers=layers, upper=str(files.upper), work=str(files.work))
 
 
 async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> None:
@@ -58,9 +59,4 @@ def is_due(record: ContainerRecord, state: State, *, at_boot: bool) -> bool:
         return False
     from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 
-    asked: dict[str, object] = {
-        "policy": policy.name,
-        "maximum": policy.maximum_retry_count,
-        "count": state.restart_count,
-    }
-    return Restarts(asked).decide(state.exit_code, 0.0)
+    return Restarts(_policy_of(policy, state.restart_count)).decide(state.exit_code, 0.0)

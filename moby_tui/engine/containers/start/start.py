@@ -18,13 +18,16 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import security
+from moby_tui.engine.protocol import order as protocol
+from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.network import Holding
+from moby_tui.engine.protocol.order import ExitEvent, Order
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
 from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.runtime.configuration.isolation import Isolation
-from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import check_writable, refusals_told
@@ -201,19 +204,37 @@ async def _launch(
     fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
-    order = _order(parts, record, files, sandbox, program, [*joined], [*isolation.trees])
+    order = _order(parts, record, files, sandbox, program)
     order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
     order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
     order.root = restarting.root(parts, record)
     order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
     if sandbox.name_sockets:
-        order.names = parts.networks.name_service(record.id, sandbox.servers).values()
-    kept = [*sandbox.keep_fds, *sandbox.name_sockets, *isolation.kept, *isolation.volumes.values()]
-    descriptors = [root, lock.fileno(), *joined.values(), *isolation.trees.values(), *kept]
+        order.names = parts.networks.name_service(record.id, sandbox.servers)
+    descriptors = _descriptors(root, lock, joined, sandbox, isolation)
     await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")
     for event in parts.volumes.mount_events("mount", record.id, record.mounts):
         parts.publish(*event)
+
+
+def _descriptors(root: int, lock: FileLock, joined: dict[str, int], sandbox: Sandbox, isolation: Isolation) -> Descriptors:
+    """What the monitor takes over; all of it stays this process's, too."""
+    descriptors = Descriptors()
+    descriptors.add(protocol.ROOT, root)
+    descriptors.add(protocol.LOCK, lock.fileno())
+    for kind, namespace in joined.items():
+        descriptors.add(protocol.NAMESPACE + kind, namespace)
+    for destination, tree in isolation.trees.items():
+        descriptors.add(protocol.TREE + destination, tree)
+    for holding in sandbox.holdings:
+        for descriptor in holding.descriptors:
+            descriptors.add(protocol.HOLDING + holding.name, descriptor)
+    for descriptor in sandbox.name_sockets:
+        descriptors.add(protocol.NAMES, descriptor)
+    for descriptor in (*isolation.kept, *isolation.volumes.values()):
+        descriptors.add(protocol.KEEP, descriptor)
+    return descriptors
 
 
 def _modes_below(record: ContainerRecord, root: int) -> dict[str, int]:
@@ -254,14 +275,10 @@ def _order(
     files: ContainerPaths,
     sandbox: Sandbox,
     seccomp: str,
-    joined: list[str],
-    trees: list[str],
 ) -> Order:
     config, host = record.config, record.host_config
     log = logs.settings(record)
-    return Order(
-        id=record.id,
-        attributes=event_attributes(record),
+    paths = protocol.Paths(
         bundle=str(files.bundle),
         data=str(files.data),
         run=str(files.run),
@@ -271,29 +288,35 @@ def _order(
         attachments=str(files.attachments),
         execs=str(files.execs),
         journal=str(parts.paths.journal),
+        log=str(logs.path(files, log)),
+        seccomp=seccomp,
+    )
+    return Order(
+        id=record.id,
+        attributes=event_attributes(record),
+        paths=paths,
         cgroup=parts.cgroup_path(record),
         boot=parts.boot,
-        log_path=str(logs.path(files, log)),
-        log=list(log),
-        tty=config.tty,
-        open_stdin=config.open_stdin,
-        stdin_once=config.stdin_once,
-        console_size=host.console_size or [0, 0],
-        seccomp=seccomp,
+        log=log,
+        streams=protocol.Streams(
+            tty=config.tty,
+            open_stdin=config.open_stdin,
+            stdin_once=config.stdin_once,
+            console_size=host.console_size or [0, 0],
+        ),
         auto_remove=host.auto_remove,
-        holdings=[{"name": h.name, "teardown": h.teardown, "count": len(h.descriptors)} for h in sandbox.holdings],
+        holdings=[Holding(name=holding.name, teardown=holding.teardown) for holding in sandbox.holdings],
         exit_events=_exit_events(parts, record, sandbox),
-        joined=joined,
-        trees=trees,
     )
 
 
-def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> list[list[object]]:
-    events: list[list[object]] = [
-        ["network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)}]
+def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> list[ExitEvent]:
+    left = [
+        ("network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)})
         for name, endpoint in sandbox.endpoints.items()
     ]
-    return events + [list(event) for event in parts.volumes.mount_events("unmount", record.id, record.mounts)]
+    left += parts.volumes.mount_events("unmount", record.id, record.mounts)
+    return [ExitEvent(type=kind, action=action, id=ident, attributes=attributes) for kind, action, ident, attributes in left]
 
 
 def _driver(network: str) -> str:

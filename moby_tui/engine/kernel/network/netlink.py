@@ -13,11 +13,9 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from moby_tui.engine.protocol.network import TeardownStep
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
@@ -119,17 +117,16 @@ def send(protocol: int, data: bytes) -> None:
         request(link, data)
 
 
-def run_teardown(instructions: Iterable[Mapping[str, Any]], descriptors: Sequence[int] = ()) -> None:
-    """Undoes a container's network by the instructions made with it, in their order; what is undone already is passed over.
+def run_teardown(steps: Iterable[TeardownStep], descriptors: Sequence[int] = ()) -> None:
+    """Undoes a container's network by the steps made with it, in their order; what is undone already is passed over.
 
-    An instruction is one of ``{"netlink": protocol, "data": messages in hex}``, ``{"close": index into descriptors}``,
-    ``{"unlink": path}`` and ``{"rmdir": path}``, which leaves a folder that is not empty.
+    ``close`` is an index into ``descriptors``; ``rmdir`` leaves a folder that is not empty.
     Every one is tried; the first failure is raised (``OSError``) at the end.
     """
     failure: OSError | None = None
-    for instruction in instructions:
+    for step in steps:
         try:
-            _undo(instruction, descriptors)
+            _undo(step, descriptors)
         except OSError as error:
             if error.errno not in _ABSENT:
                 failure = failure or error
@@ -137,15 +134,15 @@ def run_teardown(instructions: Iterable[Mapping[str, Any]], descriptors: Sequenc
         raise failure
 
 
-def _undo(instruction: Mapping[str, Any], descriptors: Sequence[int]) -> None:
-    if "netlink" in instruction:
-        send(instruction["netlink"], bytes.fromhex(instruction["data"]))
-    elif "unlink" in instruction:
-        os.unlink(instruction["unlink"])
-    elif "rmdir" in instruction:
-        _remove_empty(instruction["rmdir"])
-    elif instruction["close"] < len(descriptors):
-        os.close(descriptors[instruction["close"]])
+def _undo(step: TeardownStep, descriptors: Sequence[int]) -> None:
+    if step.netlink is not None:
+        send(step.netlink, bytes.fromhex(step.data or ""))
+    elif step.unlink is not None:
+        os.unlink(step.unlink)
+    elif step.rmdir is not None:
+        _remove_empty(step.rmdir)
+    elif step.close is not None and step.close < len(descriptors):
+        os.close(descriptors[step.close])
 
 
 def _remove_empty(folder: str) -> None:

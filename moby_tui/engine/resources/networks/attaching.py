@@ -11,6 +11,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, send
 from moby_tui.engine.kernel.network.rtnetlink import delete_link
+from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.engine.resources.networks import bridge_options, endpoints
 from moby_tui.engine.resources.networks.drivers.bridge import lead_out
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
@@ -108,11 +109,11 @@ class Attaching:
             if driver.has_addresses:
                 endpoints.lease_addresses(place, endpoint, leases, f"{called.id}/{holding.name}")
             fault.point("network.address leased")
-            given_back = [{"unlink": str(leases.path(address.ip))} for address in endpoint.addresses]
+            given_back = [TeardownStep(unlink=str(leases.path(address.ip))) for address in endpoint.addresses]
             if names := endpoints.names_of(place, called):
                 from moby_tui.engine.resources.networks.names import zone
 
-                given_back.append({"unlink": str(zone.path_of(self._folders.zones, network.id, called.id))})
+                given_back.append(TeardownStep(unlink=str(zone.path_of(self._folders.zones, network.id, called.id))))
             holding.write([*driver.undoing(network, endpoint), *given_back])
             fault.point("network.record written")
             if names:
@@ -169,7 +170,7 @@ class Attaching:
         holding = sandbox.holdings[0]
         publications = self.publications(network, endpoint, bound)
         withdrawing = (
-            [{"netlink": NETLINK_NETFILTER, "data": self._firewall.withdrawing(publications).hex()}] if publications else []
+            [TeardownStep(netlink=NETLINK_NETFILTER, data=self._firewall.withdrawing(publications).hex())] if publications else []
         )
         holding.write([*withdrawing, *_closing(bound)], self._firewall.publishing(publications))
         self._publish_over(publications)
@@ -198,6 +199,6 @@ class Attaching:
             self._firewall.publish(publications)
 
 
-def _closing(bound: list[BoundPort]) -> list[dict[str, int]]:
+def _closing(bound: list[BoundPort]) -> list[TeardownStep]:
     """Closes the sockets, which stand behind the record: only then may the ports be found free."""
-    return [{"close": position} for position in range(1, len(bound) + 1)]
+    return [TeardownStep(close=position) for position in range(1, len(bound) + 1)]

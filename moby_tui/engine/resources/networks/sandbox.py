@@ -7,17 +7,17 @@ belongs to nobody, and what it tells is to be undone.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from moby_tui.engine.kernel.network.netlink import run_teardown
+from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.network import SandboxRecord, TeardownStep
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import Unavailable
@@ -26,7 +26,7 @@ from moby_tui.schema.container import EndpointSettings, PortBinding
 #: How long a start waits for the monitor of the container's last run to finish its teardown, in seconds.
 _PATIENCE = 10.0
 
-Teardown = list[dict[str, Any]]
+Teardown = list[TeardownStep]
 
 
 class Holding(msgspec.Struct, kw_only=True):
@@ -47,16 +47,16 @@ class Holding(msgspec.Struct, kw_only=True):
 
     def write(self, teardown: Teardown, published: dict[int, list[bytes]] | None = None) -> None:
         """Must precede what it tells how to undo. ``published`` are the messages that publish ports, for each IP version."""
-        self.teardown = [*teardown, {"unlink": str(self.path)}, {"rmdir": str(self.path.parent)}]
-        messages = {version: b"".join(parts).hex() for version, parts in (published or {}).items()}
-        os.pwrite(self.descriptor, json.dumps({"teardown": self.teardown, "published": messages}).encode(), 0)
+        self.teardown = [*teardown, TeardownStep(unlink=str(self.path)), TeardownStep(rmdir=str(self.path.parent))]
+        messages = {str(version): b"".join(parts).hex() for version, parts in (published or {}).items()}
+        os.pwrite(self.descriptor, SandboxRecord(teardown=self.teardown, published=messages).encode(), 0)
 
     def release(self) -> None:
         """Undoes it. Raises ``OSError`` where something of it could not be undone."""
         try:
             run_teardown(self.teardown, self.descriptors)
         finally:
-            closed = {step["close"] for step in self.teardown if "close" in step}
+            closed = {step.close for step in self.teardown}
             for position, descriptor in enumerate(self.descriptors):
                 if position not in closed:
                     with suppress(OSError):
@@ -101,7 +101,7 @@ class Sandbox(msgspec.Struct, kw_only=True):
         steps: list[Teardown] = []
         offset = 0
         for holding in self.holdings:
-            steps.append([{**step, "close": step["close"] + offset} if "close" in step else step for step in holding.teardown])
+            steps.append([step if step.close is None else TeardownStep(close=step.close + offset) for step in holding.teardown])
             offset += len(holding.descriptors)
         return [step for part in reversed(steps) for step in part]
 
@@ -180,8 +180,8 @@ class Folders:
         self.reconcile()
         messages: dict[int, list[bytes]] = {}
         for path in self._records():
-            with suppress(OSError, ValueError, KeyError):
-                for version, data in json.loads(path.read_bytes())["published"].items():
+            with suppress(OSError, MalformedMessage):
+                for version, data in SandboxRecord.decode(path.read_bytes()).published.items():
                     messages.setdefault(int(version), []).append(bytes.fromhex(data))
         return messages
 
@@ -203,8 +203,8 @@ class Folders:
 def _undo(path: Path, descriptor: int) -> None:
     """Carries out a dead holding's teardown; a half-written one has nothing behind it yet."""
     try:
-        with suppress(ValueError, KeyError):
-            run_teardown(json.loads(path.read_bytes())["teardown"])
+        with suppress(MalformedMessage):
+            run_teardown(SandboxRecord.decode(path.read_bytes()).teardown)
         path.unlink(missing_ok=True)
         with suppress(OSError):  # the container has other holdings
             path.parent.rmdir()

@@ -6,7 +6,6 @@ it. Only a single-threaded process can make one, and an engine is none. Source: 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -14,10 +13,12 @@ import socket
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap, count, lines
+from moby_tui.engine.protocol.control import Answer
+from moby_tui.engine.protocol.order import IdMapping, UserNamespaceRequest
 from moby_tui.engine.runtime.birth.failure import say
 
 
-def serve(request: dict[str, IdMap], descriptors: list[int]) -> None:
+def serve(request: UserNamespaceRequest, descriptors: list[int]) -> None:
     """Answers on the first descriptor with those of the user namespace and of a network namespace in it, or with what went wrong.
 
     Where a second descriptor comes along, it is a user namespace that is there already: no other is made.
@@ -25,11 +26,15 @@ def serve(request: dict[str, IdMap], descriptors: list[int]) -> None:
     reply, *joined = descriptors
     with socket.socket(fileno=reply) as connection:
         try:
-            made = _ask(joined[0], [], []) if joined else _ask(-1, request["uids"], request["gids"])
+            made = _ask(joined[0], [], []) if joined else _ask(-1, _map_of(request.uids), _map_of(request.gids))
         except OSError as error:
-            connection.send(json.dumps({"error": say(error)}).encode())
+            connection.send(Answer.refusing("failed", say(error)).encode_line())
             return
-        socket.send_fds(connection, [b"{}"], made)
+        socket.send_fds(connection, [Answer().encode_line()], made)
+
+
+def _map_of(mappings: list[IdMapping]) -> IdMap:
+    return [{"containerID": mapping.inside, "hostID": mapping.outside, "size": mapping.size} for mapping in mappings]
 
 
 def make(uids: IdMap, gids: IdMap) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -14,9 +13,10 @@ from pathlib import Path
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap
+from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.order import LauncherRequest, Order, UserNamespaceRequest
 from moby_tui.engine.runtime.client.monitor import read_answer
 from moby_tui.engine.runtime.launcher import launcher
-from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.errors import MobyError, Unavailable
 
 #: An order is given to one launcher after another as long as none takes it: to so many in all,
@@ -49,17 +49,18 @@ class Launcher:
         self._on_news = on_news
         self._monitors: set[socket.socket] = set()
 
-    async def start(self, order: Order, path: Path, descriptors: list[int]) -> int:
+    async def start(self, order: Order, path: Path, descriptors: Descriptors) -> int:
         """Has a monitor forked for the order; returns the container's pid.
 
         Raises what the start failed with, ``MonitorKilled``, and ``Unavailable`` where no launcher answers.
         """
-        message = json.dumps({"order": order.values()}).encode()
+        order.descriptors = descriptors.names
+        message = LauncherRequest(order=order).encode()
         if len(message) > launcher.MAX_ORDER:
             path.write_bytes(message)
-            message = json.dumps({"file": str(path)}).encode()
+            message = LauncherRequest(file=str(path)).encode()
         fault.point("launcher.order written")
-        ours, monitor = await self._give(message, descriptors)
+        ours, monitor = await self._give(message, descriptors.numbers)
         fault.point("launcher.order sent")
         try:
             pid = await _answer(ours, monitor, order.attributes.get("name", order.id))
@@ -93,7 +94,8 @@ class Launcher:
 
     async def make_user_namespace(self, uids: IdMap, gids: IdMap, *joined: int) -> tuple[int, int]:
         """Descriptors of a new user namespace with these maps, or of the one that is given, and of a network namespace in it."""
-        message = json.dumps({"userns": {"uids": uids, "gids": gids}}).encode()
+        request = UserNamespaceRequest.read({"uids": uids, "gids": gids})
+        message = LauncherRequest(userns=request).encode()
         ours, _ = await self._give(message, list(joined))
         with ours:
             ours.settimeout(ANSWER_SECONDS)
@@ -104,7 +106,9 @@ class Launcher:
         for fd in descriptors:
             os.set_inheritable(fd, False)
         if len(descriptors) != 2:
-            raise MobyError(json.loads(data)["error"] if data else "the launcher was killed while making a user namespace")
+            if data:
+                read_answer(data)
+            raise MobyError("the launcher was killed while making a user namespace")
         return descriptors[0], descriptors[1]
 
     async def _give(self, message: bytes, descriptors: list[int]) -> tuple[socket.socket, int]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.errors import InvalidArgument
 
 Options = dict[str, str]
@@ -76,7 +76,7 @@ def resolve(driver: str, options: Options, subject: Subject) -> LogSettings:
     """What the monitor is told. Raises ``InvalidArgument``."""
     driver = driver or "json-file"
     if driver == "none":
-        return LogSettings("none")
+        return LogSettings(driver="none")
     buffer = _buffer(options)
     if driver not in DRIVERS:
         raise InvalidArgument(f"logger: no log driver named '{driver}' is registered")
@@ -84,7 +84,7 @@ def resolve(driver: str, options: Options, subject: Subject) -> LogSettings:
         if key not in DRIVERS[driver] | _COMMON:
             raise InvalidArgument(_unknown(driver, key))
     settings = _RESOLVERS[driver](options, subject)
-    return settings._replace(driver=driver, buffer=buffer)
+    return settings.replaced(driver=driver, buffer=buffer)
 
 
 def _unknown(driver: str, key: str) -> str:
@@ -105,37 +105,37 @@ def _buffer(options: Options) -> int:
 
 def _json_file(options: Options, subject: Subject) -> LogSettings:
     settings = _files(LogSettings(), options, "")
-    return settings._replace(attributes=_attributes(options, subject, with_tag=True))
+    return settings.replaced(attributes=_attributes(options, subject, with_tag=True))
 
 
 def _local(options: Options, subject: Subject) -> LogSettings:
     settings = _files(LogSettings(max_size=20 * 1024 * 1024, max_files=5, compress=True), options, "")
-    return settings._replace(attributes=_attributes(options, subject, with_tag=True))
+    return settings.replaced(attributes=_attributes(options, subject, with_tag=True))
 
 
 def _files(settings: LogSettings, options: Options, prefix: str) -> LogSettings:
     """Sizes are decimal, as ``docker logs`` counts them: 10k is 10000 bytes."""
     key = f"{prefix}max-size"
     if (text := options.get(key)) is not None:
-        settings = settings._replace(max_size=0 if text == "-1" else _parse_size(key, text, 1000))
+        settings = settings.replaced(max_size=0 if text == "-1" else _parse_size(key, text, 1000))
     key = f"{prefix}max-file"
     if (text := options.get(key)) is not None:
-        settings = settings._replace(max_files=_parse_count(key, text))
+        settings = settings.replaced(max_files=_parse_count(key, text))
     key = f"{prefix}compress"
     if (text := options.get(key)) is not None:
-        settings = settings._replace(compress=_parse_bool(key, text))
+        settings = settings.replaced(compress=_parse_bool(key, text))
         if settings.compress and (settings.max_files == 1 or not settings.max_size):
             raise InvalidArgument(f"{key} cannot be true when {prefix}max-file is less than 2 or {prefix}max-size is not set")
-    return settings._replace(compress=settings.compress and settings.max_files > 1)
+    return settings.replaced(compress=settings.compress and settings.max_files > 1)
 
 
 def _cached(options: Options, remote: dict[str, str], subject: Subject) -> LogSettings:
     """A driver that sends away: what it sends is kept here too, in the form of ``local``, to be read back."""
     settings = _files(LogSettings(max_size=20 * 1024 * 1024, max_files=5, compress=True), options, "cache-")
     disabled = options.get("cache-disabled")
-    return settings._replace(
+    return settings.replaced(
         cached=disabled is None or not _parse_bool("cache-disabled", disabled),
-        remote=tuple(remote.items()),
+        remote=[list(pair) for pair in remote.items()],
         attributes=_attributes(options, subject, with_tag=False),
     )
 

@@ -7,13 +7,15 @@ Starting an interpreter for each container is slow. So the launcher is started f
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import socket
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.control import Answer
+from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.order import LauncherRequest, Order
 from moby_tui.engine.runtime.birth import host_program
 
 #: That of containerd's shim, whose container ends with it too. Where the kernel refuses it stays our engine's.
@@ -26,6 +28,8 @@ _TAKEN, _ENGINE_GONE = b"t", b"e"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from moby_tui.engine.kernel.cgroup import Layout
     from moby_tui.engine.runtime.birth.standby import Standby
 
@@ -160,13 +164,17 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
     engine.close()
     if not taken:
         _leave(standby)
-    request = json.loads(data)
-    if "userns" in request:
+    try:
+        request = LauncherRequest.decode(data, "request to the launcher")
+    except MalformedMessage as error:
+        _refuse(descriptors[0], error)
+        _leave(standby)
+    if request.userns is not None:
         from moby_tui.engine.runtime.birth.user_namespace import serve as serve_user_namespace
 
         joined = _take_descriptors(descriptors[0])
         if joined is not None:
-            serve_user_namespace(request["userns"], [*descriptors, *joined])
+            serve_user_namespace(request.userns, [*descriptors, *joined])
         _leave(standby)
     _become_monitor(request, descriptors[0], standby, tell)
 
@@ -183,6 +191,14 @@ def _take_descriptors(reply: int) -> list[int] | None:
     return descriptors if given else None
 
 
+def _refuse(reply: int, error: Exception) -> None:
+    """One line says what is wrong with a request. What the engine has handed over for it is closed when this process ends."""
+    from moby_tui.engine.runtime.birth.failure import say
+
+    if _take_descriptors(reply) is not None:
+        _say(reply, Answer.refusing("failed", say(error)).encode_line())
+
+
 def _say(fd: int, word: bytes) -> bool:
     """False where nobody is there to read it."""
     try:
@@ -192,7 +208,7 @@ def _say(fd: int, word: bytes) -> bool:
     return True
 
 
-def _leave(standby: Standby | None) -> None:
+def _leave(standby: Standby | None) -> NoReturn:
     """Ends this process, which has become no monitor."""
     from moby_tui.engine.runtime.monitor import group as monitor_group
 
@@ -216,11 +232,10 @@ def _leave_terminal() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
-def _become_monitor(request, reply: int, standby, tell: int) -> None:  # type: ignore[no-untyped-def]
+def _become_monitor(request: LauncherRequest, reply: int, standby: Standby | None, tell: int) -> None:
     """In the new process; never returns. What goes wrong past all expectation is written beside the container's files."""
     from moby_tui.engine.runtime.monitor import group as monitor_group
     from moby_tui.engine.runtime.monitor.monitor import run
-    from moby_tui.engine.runtime.monitor.order import Order
 
     folder = ""
     try:
@@ -228,11 +243,12 @@ def _become_monitor(request, reply: int, standby, tell: int) -> None:  # type: i
         processes.set_name("moby-monitor")
         fault.point("standby.became monitor")
         os.set_inheritable(reply, False)
-        if "file" in request:
-            with open(request["file"]) as file:
-                request = json.load(file)
-        order = Order(**request["order"])
-        folder = order.run
+        try:
+            order = _read_order(request)
+        except (OSError, ValueError) as error:
+            _refuse(reply, error)
+            _leave(standby)
+        folder = order.paths.run
         fault.point("standby.order read")
         descriptors = _take_descriptors(reply)
         if descriptors is None:
@@ -248,3 +264,13 @@ def _become_monitor(request, reply: int, standby, tell: int) -> None:  # type: i
             with open(f"{folder}/monitor.err", "w") as file:
                 traceback.print_exc(file=file)
         os._exit(1)
+
+
+def _read_order(request: LauncherRequest) -> Order:
+    """Raises ``MalformedMessage``, and ``OSError`` or ``ValueError`` where the file of a long one cannot be read."""
+    if request.file is not None:
+        with open(request.file, "rb") as file:
+            request = LauncherRequest.decode(file.read(), "order")
+    if request.order is None:
+        raise MalformedMessage("order: order is missing")
+    return request.order

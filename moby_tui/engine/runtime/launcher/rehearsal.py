@@ -6,10 +6,11 @@ import json
 import os
 
 from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.order import LauncherRequest, Order
 from moby_tui.engine.runtime.birth.standby import SAMPLE
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.monitor.monitor import Monitor
-from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.engine.runtime.monitor.stdio import Stdio
 from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.container import compile_container
@@ -38,15 +39,23 @@ def warm() -> None:
         for _ in range(_WARM_ROUNDS):
             compile_container(json.loads(json.dumps(SAMPLE)), around)
     for _ in range(_WARM_ROUNDS):
+        # the readers of its fields are made here, once for all monitors
+        _read_sample()
         compile_stage(Program(), -1, [])
+
+
+def _read_sample() -> Order:
+    sample = LauncherRequest.decode(LauncherRequest(order=Order.sample()).encode()).order
+    assert sample is not None
+    return sample
 
 
 def rehearse() -> None:
     """Does, in a process that stands by, what it is about to do with an order, on nothing: the pages that it writes to on the way, which
     the kernel must copy first, are its own by the time that the order comes.
     """
-    order = Order(**json.loads(json.dumps(Order.sample().values())))
-    monitor = Monitor(order, [-1, -1], None)
+    order = _read_sample()
+    monitor = Monitor(order, Descriptors.received(order.descriptors, [-1] * len(order.descriptors)), None)
     run = monitor.run
     spec: Spec = json.loads(json.dumps(SAMPLE))
     process = spec["process"]

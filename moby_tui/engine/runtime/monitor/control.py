@@ -37,7 +37,7 @@ class Control:
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
         self._loop = monitor.loop
-        self._path = monitor.order.socket
+        self._path = monitor.order.paths.socket
         self._listener: socket.socket | None = None
 
     @property
@@ -64,7 +64,7 @@ class Control:
 
     def _call_back(self) -> None:
         """Attaches those who asked before there was anything to attach to, so that they miss no byte."""
-        folder = self._monitor.order.attachments
+        folder = self._monitor.order.paths.attachments
         try:
             waiting = os.listdir(folder)
         except FileNotFoundError:
@@ -124,7 +124,7 @@ class Control:
         except (MalformedMessage, OSError, ValueError) as error:
             _refuse(connection, "failed", say(error))
         except Exception as error:
-            write_down(self._monitor.order.data, error)
+            write_down(self._monitor.order.paths.data, error)
             _refuse(connection, "failed", f"{type(error).__name__}: {say(error)}")
 
     def _carry_out(self, connection: socket.socket, request: protocol.Request) -> None:
@@ -163,7 +163,7 @@ class Control:
         if monitor.standing.state.status == "paused":
             # the process would be frozen before it could say that it has begun, and we would wait for it
             raise StartFailure("conflict", f"container {monitor.order.id} is paused, unpause the container before exec")
-        record = f"{monitor.order.execs}/{request.id}.state"
+        record = f"{monitor.order.paths.execs}/{request.id}.state"
         execution = Execution(self._loop, request, record, run.devpts, run.spec, monitor.execution_ended)
         fault.point("exec.asked")
         pid = monitor.run_execution(execution)
@@ -229,7 +229,7 @@ class Control:
         if request.name in self._monitor.holdings.names:
             raise StartFailure("conflict", f"holding {request.name} is there already")
         descriptors = _receive_granted(connection, request.count)
-        self._monitor.holdings.add(request.name, [step.values() for step in request.teardown], descriptors)
+        self._monitor.holdings.add(request.name, request.teardown, descriptors)
         fault.point("monitor.holding adopted")
         _done(connection)
 

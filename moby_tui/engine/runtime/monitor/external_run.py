@@ -9,10 +9,10 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol.order import Order
 from moby_tui.engine.runtime.birth.standby import Standby
 from moby_tui.engine.runtime.monitor.execution import Execution
 from moby_tui.engine.runtime.monitor.external import External
-from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.engine.runtime.monitor.run import Run
 from moby_tui.engine.runtime.monitor.standing import Standing
 from moby_tui.engine.runtime.plan.configuration import Spec
@@ -34,7 +34,7 @@ class ExternalRun(Run):
         standby: Standby | None,
     ) -> None:
         super().__init__(order, loop, standing, root, joined, trees, standby)
-        self._runtime = External(program, order.id, order.run)
+        self._runtime = External(program, order.id, order.paths.run)
 
     def make(self, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
         spec = self.spec = self._read_bundle()

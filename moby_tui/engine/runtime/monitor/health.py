@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from moby_tui.engine.kernel.loop import Timer
 from moby_tui.engine.protocol.control import Execute
+from moby_tui.engine.protocol.order import HealthSettings
 from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.execution import Execution
 from moby_tui.engine.store.state import now, write_json
@@ -70,16 +71,12 @@ class Record:
 
 
 class HealthCheck:
-    """``asked``: ``process`` (OCI), ``path``, ``retries``, ``on_failure``, ``stop_signal``, ``stop_timeout`` in seconds (negative:
-    wait for ever), and in nanoseconds ``interval``, ``timeout``, ``start_period``, ``start_interval``."""
+    """The check of one container, through all of its runs."""
 
-    def __init__(self, monitor: Monitor, asked: dict[str, object]) -> None:
+    def __init__(self, monitor: Monitor, settings: HealthSettings) -> None:
         self._monitor = monitor
-        self._asked = asked
-        process = asked["process"]
-        assert isinstance(process, dict)
-        self._process = process
-        self._record = Record(str(asked["path"]), int(str(asked["retries"])))
+        self._settings = settings
+        self._record = Record(settings.path, settings.retries)
         self._began = 0.0
         self._timer: Timer | None = None
         self._probe: Probe | None = None
@@ -107,26 +104,23 @@ class HealthCheck:
     def resume(self) -> None:
         self._arm() if self._probe is None else self._limit()
 
-    def _seconds(self, name: str) -> float:
-        return int(str(self._asked[name])) / _SECOND
-
     @property
     def _within_start_period(self) -> bool:
-        return time.monotonic() - self._began < self._seconds("start_period")
+        return time.monotonic() - self._began < self._settings.start_period / _SECOND
 
     def _arm(self) -> None:
         hurried = self._record.status == STARTING and self._within_start_period
-        seconds = self._seconds("start_interval" if hurried else "interval")
-        self._timer = self._monitor.loop.call_later(seconds, self._begin_probe)
+        nanoseconds = self._settings.start_interval if hurried else self._settings.interval
+        self._timer = self._monitor.loop.call_later(nanoseconds / _SECOND, self._begin_probe)
 
     def _limit(self) -> None:
         probe = self._probe
         if probe is not None:
-            self._timer = self._monitor.loop.call_later(self._seconds("timeout"), probe.time_out)
+            self._timer = self._monitor.loop.call_later(self._settings.timeout / _SECOND, probe.time_out)
 
     def _begin_probe(self) -> None:
-        timeout = int(str(self._asked["timeout"]))
-        self._probe = Probe(self._monitor, self._process, timeout, lenient=self._within_start_period, ended=self._judge)
+        process, timeout = self._settings.process, self._settings.timeout
+        self._probe = Probe(self._monitor, process, timeout, lenient=self._within_start_period, ended=self._judge)
         self._limit()
         self._probe.begin()
 
@@ -141,7 +135,7 @@ class HealthCheck:
         if changed:
             self._monitor.standing.publish(f"health_status: {self._record.status}")
             if self._record.status == UNHEALTHY:
-                self._act(str(self._asked["on_failure"]))
+                self._act(self._settings.on_failure)
         if self._monitor.standing.state.status != "paused":
             self._arm()
 
@@ -154,8 +148,8 @@ class HealthCheck:
             else:
                 self._monitor.restarts.cancelled = self._monitor.standing.state.stopped = True
             run = self._began
-            self._send(int(str(self._asked["stop_signal"])))
-            patience = float(str(self._asked["stop_timeout"]))
+            self._send(self._settings.stop_signal)
+            patience = self._settings.stop_timeout
             if patience >= 0:
                 self._monitor.loop.call_later(patience, lambda: self._end_impatiently(run))
 

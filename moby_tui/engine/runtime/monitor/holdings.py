@@ -10,26 +10,25 @@ import os
 from collections.abc import Iterable
 
 from moby_tui.engine.kernel.network import netlink
+from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.network import Holding, TeardownStep
+from moby_tui.engine.protocol.order import HOLDING
 
-Teardown = list[dict[str, object]]
+Teardown = list[TeardownStep]
 
 
 class Holdings:
-    """``asked`` has ``name``, ``teardown`` and ``count`` of each; ``descriptors`` are those of all, in their order."""
+    """``handed`` are those that were made for the start, with their ``descriptors``, which are taken out."""
 
-    def __init__(self, asked: Iterable[dict[str, object]], descriptors: list[int]) -> None:
+    def __init__(self, handed: Iterable[Holding], descriptors: Descriptors) -> None:
         self._held: dict[str, tuple[Teardown, list[int]]] = {}
-        for holding in asked:
-            count = int(str(holding["count"]))
-            self.add(str(holding["name"]), holding["teardown"], descriptors[:count])
-            descriptors = descriptors[count:]
+        for holding in handed:
+            self.add(holding.name, holding.teardown, descriptors.take_all(HOLDING + holding.name))
 
-    def add(self, name: str, teardown: object, descriptors: list[int]) -> None:
-        """Takes one over. Raises ``ValueError`` where the name is held already, or the steps are no list."""
-        if name in self._held or not isinstance(teardown, list):
-            raise ValueError(
-                f"holding {name} is there already" if name in self._held else f"holding {name}: the teardown is no list"
-            )
+    def add(self, name: str, teardown: Teardown, descriptors: list[int]) -> None:
+        """Takes one over. Raises ``ValueError`` where the name is held already."""
+        if name in self._held:
+            raise ValueError(f"holding {name} is there already")
         self._held[name] = teardown, descriptors
 
     @property
@@ -62,7 +61,7 @@ class Holdings:
 
 
 def _undo(teardown: Teardown, descriptors: list[int]) -> None:
-    closed = {int(str(step["close"])) for step in teardown if "close" in step}
+    closed = {step.close for step in teardown}
     try:
         netlink.run_teardown(teardown, descriptors)
     finally:

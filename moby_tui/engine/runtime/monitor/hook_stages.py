@@ -88,13 +88,13 @@ class HookStages:
             try:
                 hooks.run([hook], stage, self._state(status))
             except HookFailure as failure:
-                write_down(self._run.order.data, failure)
+                write_down(self._run.order.paths.data, failure)
 
     def _state(self, status: str) -> dict[str, object]:
         run = self._run
         state: dict[str, object] = {"ociVersion": self._spec["ociVersion"], "id": run.order.id, "status": status}
         state["pid"] = 0 if status == "stopped" else run.child
-        state["bundle"] = os.path.dirname(run.order.bundle)
+        state["bundle"] = os.path.dirname(run.order.paths.bundle)
         if self._spec.get("annotations"):
             state["annotations"] = self._spec["annotations"]
         return state

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import json
 import os
 import time
 from collections.abc import Callable
@@ -18,13 +17,15 @@ from moby_tui.engine.kernel.cgroup.oom import OomWatch
 from moby_tui.engine.kernel.loop import PRIORITY, READ, Loop
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.protocol import network as protocol
+from moby_tui.engine.protocol.control import Answer
+from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.order import LOCK, NAMES, NAMESPACE, ROOT, TREE, HealthSettings, Order
 from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.birth.standby import Standby
 from moby_tui.engine.runtime.monitor import restart
 from moby_tui.engine.runtime.monitor.control import Control
 from moby_tui.engine.runtime.monitor.execution import Execution
 from moby_tui.engine.runtime.monitor.holdings import Holdings
-from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.runtime.monitor.run import Run
 from moby_tui.engine.runtime.monitor.standing import Standing
@@ -44,32 +45,38 @@ if TYPE_CHECKING:
 def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby: Standby | None = None) -> None:
     """The life of one monitor. The launcher sees ``launcher`` closed when the start is over. ``standby`` is the process made ahead, if any.
 
-    ``descriptors``: the root mount, the container's lock (held on even when the engine that gave the order dies), the network
-    namespace if any, and those to keep open.
+    ``descriptors`` are those that the order names.
     """
-    monitor = Monitor(order, descriptors, standby)
+    try:
+        monitor = Monitor(order, Descriptors.received(order.descriptors, descriptors), standby)
+    except (OSError, ValueError) as error:
+        # nothing was made yet, and what was handed over goes with this process
+        if standby is not None:
+            standby.dismiss()
+        answer(reply, Answer.refusing("failed", say(error)))
+        return
     try:
         pid = monitor.start()
     except StartFailure as failure:
         monitor.run.give_up()
         monitor.put_away()
         fault.point("monitor.failure put away")
-        answer(reply, {"error": failure.kind, "message": failure.message})
+        answer(reply, Answer.refusing(failure.kind, failure.message))
         return
     # the container is changed no more: whoever wants to stop or remove it may
     fault.point("monitor.started")
     os.close(monitor.container_lock)
     fault.point("monitor.lock let go")
-    answer(reply, {"pid": pid})
+    answer(reply, Answer(pid=pid))
     os.close(launcher)
     fault.point("monitor.answered")
     monitor.watch(reply)
 
 
-def answer(fd: int, value: dict[str, object]) -> None:
-    """One line of JSON. Nobody may be left to read it; the container lives on all the same."""
+def answer(fd: int, said: Answer) -> None:
+    """Nobody may be left to read it; the container lives on all the same."""
     try:
-        os.write(fd, json.dumps(value).encode() + b"\n")
+        os.write(fd, said.encode_line())
     except OSError:
         pass
 
@@ -77,20 +84,19 @@ def answer(fd: int, value: dict[str, object]) -> None:
 class Monitor:
     """The life of a container: its start, its runs and what is between them, its end."""
 
-    def __init__(self, order: Order, descriptors: list[int], standby: Standby | None) -> None:
+    def __init__(self, order: Order, descriptors: Descriptors, standby: Standby | None) -> None:
         self.order = order
         self.loop = Loop()
         self.restarts = Restarts(order.restart)
         self.standing = Standing(order, self.restarts)
-        root, self.container_lock = descriptors[:2]
-        joined, trees, kept = order.sort(descriptors[2:])
-        self.holdings = Holdings(order.holdings, kept)
-        #: open until the container has ended
-        self.kept = kept[sum(int(str(holding["count"])) for holding in order.holdings) :]
+        root, self.container_lock = descriptors.take(ROOT), descriptors.take(LOCK)
+        joined, trees = descriptors.take_below(NAMESPACE), descriptors.take_below(TREE)
+        self.holdings = Holdings(order.holdings, descriptors)
         self.names: NameService | None = None
         if order.names is not None:
-            sockets, self.kept = self.kept[:2], self.kept[2:]
-            self.serve_names(protocol.NameService.read(order.names), sockets)
+            self.serve_names(order.names, descriptors.take_all(NAMES))
+        #: open until the container has ended
+        self.kept = descriptors.take_rest()
         self.run = self._run_of(root, joined, trees, standby)
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
@@ -128,7 +134,7 @@ class Monitor:
 
     def _take_lock(self) -> None:
         if self.lock < 0:
-            self.lock = os.open(self.order.monitor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.lock = os.open(self.order.paths.monitor_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             # the monitor of the last run may still be putting away
             fcntl.flock(self.lock, fcntl.LOCK_EX)
 
@@ -181,11 +187,11 @@ class Monitor:
         os.close(self.lock)
         self._let_readers_finish()
 
-    def _watch_health(self, asked: dict[str, object]) -> None:
+    def _watch_health(self, settings: HealthSettings) -> None:
         # few containers have one
         from moby_tui.engine.runtime.monitor.health import HealthCheck
 
-        self.health = self.health or HealthCheck(self, asked)
+        self.health = self.health or HealthCheck(self, settings)
         self.health.begin()
 
     def _watch_run(self) -> None:
@@ -285,7 +291,7 @@ class Monitor:
         try:
             step()
         except OSError as error:
-            write_down(self.order.data, error)
+            write_down(self.order.paths.data, error)
 
     def _close_kept(self) -> None:
         for fd in self.kept:
@@ -305,9 +311,9 @@ class Monitor:
         self.standing.put_away()
         if self.order.auto_remove:
             fault.point("monitor.exit told")
-            remove_tree(self.order.data)
+            remove_tree(self.order.paths.data)
             fault.point("monitor.data removed")
-            remove_tree(self.order.run)
+            remove_tree(self.order.paths.run)
             fault.point("monitor.run removed")
             self.standing.publish("destroy")
 

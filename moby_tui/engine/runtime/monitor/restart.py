@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moby_tui.engine.kernel import fault, ids
+from moby_tui.engine.protocol.order import RootMount
 from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.plan.process import joining
 
@@ -38,15 +39,15 @@ def again(monitor: Monitor) -> bool:
     return True
 
 
-def mount_root(recipe: object, user_namespace: int, uids: ids.IdMap, gids: ids.IdMap) -> int:
-    """The container's root as it was at its first start. ``recipe``: ``layers``, top-most first, ``upper`` and ``work``; the maps are
-    those of ``user_namespace``."""
+def mount_root(recipe: RootMount | None, user_namespace: int, uids: ids.IdMap, gids: ids.IdMap) -> int:
+    """The container's root as it was at its first start. The maps are those of ``user_namespace``. Raises ``OSError``, and ``ValueError``
+    where there is no recipe."""
     # few containers come here
     from moby_tui.engine.kernel import overlay
 
-    if not isinstance(recipe, dict):
+    if recipe is None:
         raise ValueError("the order does not say what to mount; start the container again")
-    layers, writable = [str(layer) for layer in recipe["layers"]], (str(recipe["upper"]), str(recipe["work"]))
+    layers, writable = recipe.layers, (recipe.upper, recipe.work)
     if ids.is_identity(uids) and ids.is_identity(gids):
         return overlay.mount(layers, writable)
     owner = ids.to_host(uids, ids.first(uids)), ids.to_host(gids, ids.first(gids))
@@ -62,7 +63,7 @@ def _give_up(monitor: Monitor, code: int, reason: str) -> None:
     try:
         monitor.standing.write()
     except OSError as error:
-        write_down(monitor.order.data, error)
+        write_down(monitor.order.paths.data, error)
 
 
 def adopt(monitor: Monitor) -> None:

@@ -6,18 +6,16 @@ from the beginning again after ten seconds of running). All times are taken on t
 
 from __future__ import annotations
 
+from moby_tui.engine.protocol.order import RestartPolicy
+
 
 class Restarts:
-    """One container's restarts. ``asked``: ``policy``, ``maximum``, ``count`` (restarts so far)."""
+    """One container's restarts; none where ``policy`` is None."""
 
-    def __init__(
-        self, asked: dict[str, object] | None, *, first: float = 0.1, longest: float = 60.0, steady: float = 10.0
-    ) -> None:
+    def __init__(self, policy: RestartPolicy | None, *, first: float = 0.1, longest: float = 60.0, steady: float = 10.0) -> None:
         """``first`` and ``longest`` bound the wait, in seconds; after ``steady`` seconds of running it begins anew."""
-        asked = asked or {}
-        self.policy = str(asked.get("policy", "no"))
-        self.maximum = int(str(asked.get("maximum", 0)))
-        self.count = int(str(asked.get("count", 0)))
+        policy = policy or RestartPolicy()
+        self.policy, self.maximum, self.count = policy.policy, policy.maximum, policy.count
         #: stopped, by hand or because the daemon ends: it is not started again, whatever the policy
         self.cancelled = False
         #: to be started again whatever the policy: it was unhealthy

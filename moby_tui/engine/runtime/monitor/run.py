@@ -14,6 +14,7 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol.order import Order
 from moby_tui.engine.runtime.birth.clone import Birth
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
 from moby_tui.engine.runtime.birth.standby import Standby
@@ -22,8 +23,6 @@ from moby_tui.engine.runtime.monitor import restart
 from moby_tui.engine.runtime.monitor.execution import Execution, open_entrances
 from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.monitor.logs.destination import open_log
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
-from moby_tui.engine.runtime.monitor.order import Order
 from moby_tui.engine.runtime.monitor.standing import Standing
 from moby_tui.engine.runtime.monitor.stdio import Stdio
 from moby_tui.engine.runtime.plan.configuration import Spec
@@ -47,8 +46,8 @@ class _StandbyLost(Exception):
 class Run:
     """What there is of a container only while it runs. Whoever starts it again gives it another ``root`` and makes the next with it.
 
-    ``root`` is the descriptor of its root mount; ``joined`` and ``trees`` are as ``Order.sort`` has them; ``standby`` is the process made
-    ahead, if any.
+    ``root`` is the descriptor of its root mount; ``joined`` are namespaces by kind, ``trees`` mounts by destination; ``standby`` is the
+    process made ahead, if any.
     """
 
     def __init__(
@@ -130,13 +129,13 @@ class Run:
         self._await_execution(report)
 
     def _read_bundle(self) -> Spec:
-        with open(self.order.bundle) as file:
+        with open(self.order.paths.bundle) as file:
             spec: Spec = json.load(file)
-        if self.order.seccomp:
-            with open(self.order.seccomp, "rb") as program:
+        if self.order.paths.seccomp:
+            with open(self.order.paths.seccomp, "rb") as program:
                 self.seccomp = program.read()
             if not self.seccomp:
-                raise ValueError(f"{self.order.seccomp} is empty; remove it and start again")
+                raise ValueError(f"{self.order.paths.seccomp} is empty; remove it and start again")
         fault.point("monitor.bundle read")
         return spec
 
@@ -180,21 +179,21 @@ class Run:
 
     def _make_streams(self, spec: Spec) -> None:
         order = self.order
-        self.log = self.log or open_log(order.log_path, LogSettings.of(order.log), self.loop, self._log_has_room)
+        self.log = self.log or open_log(order.paths.log, order.log, self.loop, self._log_has_room)
         fault.point("monitor.log open")
         uids, gids = joining.id_maps(spec)
         self.devpts = self._open_devpts(uids, gids)
         self.stdio = Stdio(
             self.loop,
             devpts=self.devpts,
-            tty=order.tty,
-            open_stdin=order.open_stdin,
-            close_stdin_with_peer=order.stdin_once,
+            tty=order.streams.tty,
+            open_stdin=order.streams.open_stdin,
+            close_stdin_with_peer=order.streams.stdin_once,
             log=self.log,
             on_detach=lambda: self.standing.publish("detach"),
         )
-        if order.tty and all(order.console_size):
-            self.stdio.resize(*order.console_size)
+        if order.streams.tty and all(order.streams.console_size):
+            self.stdio.resize(*order.streams.console_size)
         process = spec["process"]
         assert isinstance(process, dict)
         self.command = str(process["args"][0])
@@ -248,7 +247,7 @@ class Run:
     def _clone(self, spec: Spec, around: Surroundings) -> tuple[int, int]:
         """Makes the first process; returns what lets it go and where it reports."""
         assert self.cgroup is not None
-        around.root_point, around.mask_point = joining.mount_points(spec, self.order.run)
+        around.root_point, around.mask_point = joining.mount_points(spec, self.order.paths.run)
         for folder in (around.root_point, around.mask_point):
             os.makedirs(folder, exist_ok=True)
         around.cgroup_mounts = self.cgroup.mounts()

@@ -7,7 +7,7 @@ import os
 from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.monitor.order import Order
+from moby_tui.engine.protocol.order import Order
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.store.state import State, now
 
@@ -18,11 +18,11 @@ class Standing:
     def __init__(self, order: Order, restarts: Restarts) -> None:
         self._order = order
         self._restarts = restarts
-        self._journal = Journal(order.journal)
-        self.state = State.read(order.state)
+        self._journal = Journal(order.paths.journal)
+        self.state = State.read(order.paths.state)
 
     def write(self) -> None:
-        self.state.write(self._order.state)
+        self.state.write(self._order.paths.state)
 
     def publish(self, action: str, **attributes: str) -> None:
         self._journal.publish("container", action, self._order.id, {**self._order.attributes, **attributes})
@@ -66,5 +66,5 @@ class Standing:
 
     def put_away(self) -> None:
         """Nothing of the run is left: publishes what the order says is then to be told."""
-        for kind, action, ident, attributes in self._order.exit_events:
-            self._journal.publish(str(kind), str(action), str(ident), attributes)  # type: ignore[arg-type]
+        for event in self._order.exit_events:
+            self._journal.publish(event.type, event.action, event.id, event.attributes)

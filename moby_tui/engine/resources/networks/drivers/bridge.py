@@ -17,6 +17,7 @@ from typing import ClassVar
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.network import netns, rtnetlink
 from moby_tui.engine.kernel.network.netlink import NETLINK_ROUTE, open_socket, request, send
+from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
@@ -99,7 +100,7 @@ class BridgeDriver:
                 self._firewall.add(options)
 
     def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
-        return [{"netlink": NETLINK_ROUTE, "data": rtnetlink.delete_link(veth_of(endpoint)).hex()}]
+        return [TeardownStep(netlink=NETLINK_ROUTE, data=rtnetlink.delete_link(veth_of(endpoint)).hex())]
 
     def attach(self, network: Network, endpoint: Endpoint, namespace: int) -> None:
         """A veth pair, its inner end with addresses and routes. The bridge must be there (``restore``). Raises ``OSError``."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
+from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.schema.network import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: Steps that undo something, for ``kernel.netlink.run_teardown``.
-Teardown = list[dict[str, Any]]
+Teardown = list[TeardownStep]
 
 
 class Endpoint(msgspec.Struct, kw_only=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.monitor.logs.json_file import JsonFile
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import os
 import time
 from functools import lru_cache
 
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.monitor.logs.rotation import RotatedFile
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 
 _SHORT = {0x0D: b"\\r", 0x22: b'\\"', 0x5C: b"\\\\"}
 _ESCAPES = {byte: b"\\u%04x" % byte for byte in (*range(0x20), *b"<>&") if byte != 0x0A} | _SHORT

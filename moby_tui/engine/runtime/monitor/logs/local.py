@@ -18,8 +18,8 @@ from __future__ import annotations
 import os
 import struct
 
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.monitor.logs.rotation import RotatedFile
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 
 HEAD = struct.Struct("<LQB")
 TAIL = struct.Struct("<L")

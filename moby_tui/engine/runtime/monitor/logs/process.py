@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 
 from moby_tui.engine.kernel.loop import WRITE, Loop
+from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
-from moby_tui.engine.runtime.monitor.logs.settings import LogSettings
 
 _BEHIND = 1024 * 1024
 _PIECE = 65536
