@@ -114,7 +114,7 @@ async def test_parts_of_volumes_and_images_as_mounts(docker: Docker) -> None:
     image = "type=image,source=busybox,target=/i,image-subpath=bin"
     assert "busybox" in (await docker("run", "--rm", "--network", "none", "--mount", image, "busybox", "ls", "/i")).out
     refused = await docker("run", "--rm", "--network", "none", "--mount", mount + "/none", "busybox", "true", check=False)
-    assert refused.status in (125, 127) and "cannot access path part/none" in refused.err
+    assert refused.status in (125, 127) and "/_data/part/none: no such file or directory" in refused.err
     await docker("rm", "-f", "holder")
     await docker("volume", "rm", "mem")
 

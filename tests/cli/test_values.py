@@ -46,8 +46,6 @@ def test_mount_keys() -> None:
     "spec",
     [
         "",
-        "type=bind,target=/b",
-        "type=odd,target=/b",
         "source=v",
         "target=/a,tmpfs-size=1",
         "target=/a,readonly=perhaps",
@@ -57,6 +55,37 @@ def test_mount_keys() -> None:
 def test_mount_is_refused(spec: str) -> None:
     with pytest.raises(InvalidArgument):
         mounts.parse_mount(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("type=bind,src=/a", "target is required"),
+        ("dst=/x,rw", "invalid field 'rw' must be a key=value pair"),
+        ("dst=/x,foo=bar", "unexpected key 'foo' in 'foo=bar'"),
+        ("dst=/x,ro=yes", "invalid value for ro: yes"),
+        ("dst=/x,bind-propagation=shared", "cannot mix 'bind-*' options with mount type 'volume'"),
+        ("type=bind,src=/a,dst=/x,bind-recursive=writable", "option 'bind-recursive=writable' requires 'readonly'"),
+        (
+            "type=bind,src=/a,dst=/x,bind-recursive=readonly,ro",
+            "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate'",
+        ),
+        ("type=tmpfs,dst=/x,tmpfs-mode=999", "invalid value for tmpfs-mode: 999"),
+        ("type=tmpfs,dst=/x,tmpfs-size=-1", "invalid value for tmpfs-size: -1"),
+    ],
+)
+def test_mount_is_refused_in_the_words_of_docker_28_5(spec: str, text: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        mounts.parse_mount(spec)
+    assert str(refused.value).startswith(f'invalid argument "{spec}" for "--mount" flag: {text}')
+
+
+def test_a_bind_without_what_is_mounted_below_it() -> None:
+    options = [
+        mounts.parse_mount(f"type=bind,src=/a,dst=/x,{key}").bind_options
+        for key in ("bind-nonrecursive", "bind-recursive=disabled")
+    ]
+    assert options[0] == options[1] and options[0] is not None and options[0].non_recursive
 
 
 @given(st.text(max_size=40))

@@ -40,7 +40,7 @@ def test_a_server_s_name_becomes_its_address() -> None:
 @given(st.dictionaries(st.sampled_from(["type", "o", "device", "size", "other"]), st.text(max_size=20)))
 def test_options_are_taken_or_refused(options: dict[str, str]) -> None:
     try:
-        driver_options.check(options)
+        driver_options.check("v1", options)
     except InvalidArgument:
         return
     assert set(options) <= {"type", "o", "device", "size"} and ("type" in options) == ("device" in options)

@@ -21,7 +21,16 @@ from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, StorageFull
-from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, MountPoint, TmpfsOptions, VolumeOptions
+from moby_tui.schema.container import (
+    BindOptions,
+    ContainerConfig,
+    HostConfig,
+    Mount,
+    MountPoint,
+    TmpfsOptions,
+    VolumeDriverConfig,
+    VolumeOptions,
+)
 from moby_tui.schema.volume import VolumeCreate
 
 
@@ -123,19 +132,21 @@ async def test_filters(volumes: Volumes) -> None:
 
     assert await names() == ["db-data", "web-data"]
     assert await names(name=["web", "nothing"]) == ["web-data"]
+    assert await names(name=["^w.b"]) == ["web-data"] and await names(name=["(", "^eb"]) == []
     assert await names(label=["tier"]) == ["db-data", "web-data"]
     assert await names(label=["tier=back"]) == ["db-data"]
     assert await names(dangling=["true"]) == ["web-data"] and await names(dangling=["0"]) == ["db-data"]
     assert await names(driver=["other"]) == []
     with pytest.raises(InvalidArgument, match=r"^invalid filter 'colour'$"):
         await names(colour=["red"])
-    with pytest.raises(InvalidArgument, match="dangling=perhaps"):
+    with pytest.raises(InvalidArgument, match=r"^invalid filter 'dangling=\[perhaps\]'$"):
         await names(dangling=["perhaps"])
 
 
 async def test_prune_spares_what_is_named_or_used_unless_all(volumes: Volumes) -> None:
     await volumes.create(VolumeCreate(name="named"))
     await volumes.create(VolumeCreate(name="kept", labels={"keep": ""}))
+    await volumes.create(VolumeCreate(name="mounted", driver_opts={"type": "tmpfs", "device": "tmpfs"}))
     free, used = await volumes.create(VolumeCreate()), await volumes.create(VolumeCreate())
     volumes.users[used.name] = ["c"]
     Path(free.mountpoint, "file").write_bytes(b"x" * 10_000)
@@ -144,7 +155,7 @@ async def test_prune_spares_what_is_named_or_used_unless_all(volumes: Volumes) -
     assert pruned.volumes_deleted == [free.name] and 10_000 <= pruned.space_reclaimed < 30_000
     pruned = await volumes.prune(filters={"all": ["1"], "label!": ["keep"]})
     assert pruned.volumes_deleted == ["named"]
-    assert {volume.name for volume in await volumes.list()} == {"kept", used.name}
+    assert {volume.name for volume in await volumes.list()} == {"kept", "mounted", used.name}
 
 
 async def test_anonymous_volumes_go_with_their_container_unless_another_uses_them(volumes: Volumes) -> None:
@@ -204,8 +215,8 @@ async def test_everything_a_container_asks_for(volumes: Volumes, tmp_path: Path)
         ("/a:ro", "invalid volume specification: '/a:ro'"),
         (":/b", "invalid volume specification: ':/b'"),
         ("", "invalid volume specification: ''"),
-        ("/a:/b:nocopy", "nocopy is for volumes only"),
-        ("name:/b:rshared", "propagation is for bind mounts only"),
+        ("/a:/b:nocopy", "field VolumeOptions must not be specified"),
+        ("name:/b:rshared", "field BindOptions must not be specified"),
     ],
 )
 async def test_refused_binds(volumes: Volumes, bind: str, text: str) -> None:
@@ -223,8 +234,21 @@ async def test_refused_binds(volumes: Volumes, bind: str, text: str) -> None:
             "bind source path does not exist: /nowhere/at",
         ),
         (Mount(type="bind", source="rel", target="/x"), InvalidArgument, "must be absolute"),
-        (Mount(type="tmpfs", source="x", target="/x"), InvalidArgument, "source must not be specified"),
-        (Mount(type="npipe", source="x", target="/x"), InvalidArgument, "mount type unknown"),
+        (Mount(type="tmpfs", source="x", target="/x"), InvalidArgument, "field Source must not be specified"),
+        (
+            Mount(type="npipe", source="x", target="/x"),
+            InvalidArgument,
+            'invalid mount config for type "npipe": mount type unknown',
+        ),
+        (Mount(type="bind", target="/x"), InvalidArgument, "field Source must not be empty"),
+        (Mount(source="vv"), InvalidArgument, "field Target must not be empty"),
+        (Mount(source="vv", target="/"), InvalidArgument, 'type "volume": invalid specification: destination can\'t be'),
+        (Mount(source="v", target="/x"), InvalidArgument, "create v: volume name is too short"),
+        (
+            Mount(source="vv", target="/x", volume_options=VolumeOptions(driver_config=VolumeDriverConfig(name="no"))),
+            NotFound,
+            'create vv: error looking up volume plugin no: plugin "no" not found',
+        ),
         (Mount(type="image", target="/x"), InvalidArgument, "field Source must not be empty"),
         (
             Mount(type="bind", source="/", target="/x", bind_options=BindOptions(read_only_non_recursive=True)),

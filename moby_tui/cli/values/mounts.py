@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 from moby_tui.cli.values import comma
@@ -10,9 +11,13 @@ from moby_tui.cli.values.units import parse_size
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import BindOptions, ImageMountOptions, Mount, TmpfsOptions, VolumeDriverConfig, VolumeOptions
 
-_TYPES = ("bind", "volume", "tmpfs", "image")
-_ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
-_TRUE, _FALSE = ("", "1", "true"), ("0", "false")
+#: The types that have options of their own.
+_FAMILIES = ("volume", "bind", "image", "tmpfs")
+#: The keys that mean true where no value is given.
+_BARE = frozenset(("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"))
+_OCTAL = re.compile(r"[0-7]{1,10}", re.ASCII)
+#: As Go's strconv.ParseBool reads them.
+_TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 
 
 def _absolute(source: str) -> str:
@@ -52,44 +57,66 @@ def tmpfs(specs: Iterable[str]) -> dict[str, str]:
 
 
 def _boolean(key: str, value: str) -> bool:
-    if value.lower() in _TRUE:
+    if value in _TRUE:
         return True
-    if value.lower() in _FALSE:
+    if value in _FALSE:
         return False
-    raise InvalidArgument(f"invalid value for {key} in --mount: {value!r}; use true or false")
+    raise InvalidArgument(f"invalid value for {key}: {value}")
 
 
 def parse_mount(spec: str) -> Mount:
-    """One ``--mount type=bind,source=/a,target=/b,readonly``. Raises ``InvalidArgument``."""
-    fields = [(_ALIASES.get(key, key), value) for key, _, value in comma.fields("--mount", spec)]
-    mount = Mount(type=next((value.lower() for key, value in fields if key == "type"), "volume"))
-    if mount.type not in _TYPES:
-        raise InvalidArgument(f"invalid mount type {mount.type!r}: use {', '.join(_TYPES)}")
-    for key, value in fields:
-        family = key.partition("-")[0]
-        if family in _TYPES and family != mount.type and key != "type":
-            raise InvalidArgument(f"option {key} cannot be used with a mount of type {mount.type}")
-        _set(mount, key, value)
+    """One ``--mount type=bind,source=/a,target=/b,readonly``. Raises ``InvalidArgument``, with docker's texts."""
+    try:
+        return _parse_mount(comma.fields("--mount", spec))
+    except InvalidArgument as error:
+        raise InvalidArgument(f'invalid argument "{spec}" for "--mount" flag: {error}') from error
+
+
+def _parse_mount(fields: list[tuple[str, str, str]]) -> Mount:
+    mount = Mount()
+    for key, equals, value in fields:
+        if not equals and key not in _BARE:
+            raise InvalidArgument(f"invalid field '{key}' must be a key=value pair")
+        _set(mount, key, value if equals else "true")
+    if mount.type == "bind":
+        mount.source = _absolute(mount.source)
+    if not mount.type:
+        raise InvalidArgument("type is required")
     if not mount.target:
-        raise InvalidArgument(f"invalid --mount {spec!r}: target is required")
-    if mount.type == "bind" and not mount.source:
-        raise InvalidArgument(f"invalid --mount {spec!r}: source is required for a bind")
+        raise InvalidArgument("target is required")
+    for family in _FAMILIES:
+        if getattr(mount, f"{family}_options") is not None and mount.type != family:
+            raise InvalidArgument(f"cannot mix '{family}-*' options with mount type '{mount.type}'")
+    if mount.bind_options:
+        _check_recursion(mount, mount.bind_options)
     return mount
+
+
+def _check_recursion(mount: Mount, options: BindOptions) -> None:
+    if options.read_only_non_recursive and not mount.read_only:
+        raise InvalidArgument("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction")
+    if options.read_only_force_recursive:
+        if not mount.read_only:
+            raise InvalidArgument("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction")
+        if options.propagation != "rprivate":
+            raise InvalidArgument(
+                "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction"
+            )
 
 
 def _set(mount: Mount, key: str, value: str) -> None:
     match key:
         case "type":
-            pass
-        case "source":
-            mount.source = _absolute(value) if mount.type == "bind" else value
-        case "target":
+            mount.type = value.lower()
+        case "source" | "src":
+            mount.source = value
+        case "target" | "dst" | "destination":
             mount.target = value
-        case "readonly":
+        case "readonly" | "ro":
             mount.read_only = _boolean(key, value)
         case "consistency":
             mount.consistency = value.lower()
-        case "bind-propagation" | "bind-recursive" | "bind-create-src":
+        case "bind-propagation" | "bind-recursive" | "bind-nonrecursive" | "bind-create-src":
             mount.bind_options = mount.bind_options or BindOptions()
             _set_bind(mount.bind_options, key, value)
         case "volume-nocopy" | "volume-subpath" | "volume-label" | "volume-driver" | "volume-opt":
@@ -101,7 +128,7 @@ def _set(mount: Mount, key: str, value: str) -> None:
         case "image-subpath":
             mount.image_options = ImageMountOptions(subpath=value)
         case _:
-            raise InvalidArgument(f"unknown key {key!r} in --mount")
+            raise InvalidArgument(f"unexpected key '{key}' in '{key}={value}'")
 
 
 def _set_bind(options: BindOptions, key: str, value: str) -> None:
@@ -109,12 +136,16 @@ def _set_bind(options: BindOptions, key: str, value: str) -> None:
         options.propagation = value.lower()
     elif key == "bind-create-src":
         options.create_mountpoint = _boolean(key, value)
+    elif key == "bind-nonrecursive":
+        options.non_recursive = _boolean(key, value)
     elif value in ("disabled", "writable", "readonly", "enabled"):
         options.non_recursive = value == "disabled"
         options.read_only_non_recursive = value == "writable"
         options.read_only_force_recursive = value == "readonly"
     else:
-        raise InvalidArgument(f"invalid value for bind-recursive: {value!r}; use enabled, disabled, writable or readonly")
+        raise InvalidArgument(
+            f'invalid value for bind-recursive: {value} (must be "enabled", "disabled", "writable", or "readonly")'
+        )
 
 
 def _set_volume(options: VolumeOptions, key: str, value: str) -> None:
@@ -136,9 +167,11 @@ def _set_volume(options: VolumeOptions, key: str, value: str) -> None:
 
 def _set_tmpfs(options: TmpfsOptions, key: str, value: str) -> None:
     if key == "tmpfs-size":
-        options.size_bytes = parse_size(value)
-        return
-    try:
+        try:
+            options.size_bytes = parse_size(value)
+        except InvalidArgument:
+            raise InvalidArgument(f"invalid value for tmpfs-size: {value}") from None
+    elif _OCTAL.fullmatch(value):
         options.mode = int(value, 8)
-    except ValueError:
-        raise InvalidArgument(f"invalid value for tmpfs-mode: {value!r}; an octal mode is needed") from None
+    else:
+        raise InvalidArgument(f"invalid value for tmpfs-mode: {value}")

@@ -6,6 +6,7 @@ Texts of refusals are those of the Docker Engine.
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from urllib.parse import urlsplit
 
@@ -51,11 +52,18 @@ _PROPAGATION = {
 }
 
 
-def check(options: dict[str, str]) -> None:
-    """Raises ``InvalidArgument``."""
+def check(volume: str, options: dict[str, str]) -> None:
+    """Raises ``InvalidArgument`` where the volume cannot have them."""
+    try:
+        _check(options)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"create {volume}: {error}") from error
+
+
+def _check(options: dict[str, str]) -> None:
     for name in options:
         if name not in _KNOWN:
-            raise InvalidArgument(f'invalid option: "{name}"; the driver local knows type, device, o and size')
+            raise InvalidArgument(f'invalid option: "{name}"')
     for name, needed in _NEEDED.items():
         for other in needed if name in options else ():
             if other not in options:
@@ -85,7 +93,10 @@ def limit(options: dict[str, str], data: str) -> None:
 
 def mount(options: dict[str, str], target: str) -> None:
     """Mounts what the options name, with everything between mount(2) and mount(8) that needs no helper. Blocking. Raises ``MobyError``."""
-    device, kind, flags, propagation, data = _parse(options)
+    try:
+        device, kind, flags, propagation, data = _parse(options)
+    except MobyError as error:
+        raise MobyError(f"{_failed(target)}: {error}") from error
     try:
         kernel.mount(device, target, kind, flags, data)
         if flags & kernel.MS_BIND and flags & ~(kernel.MS_BIND | kernel.MS_REC):
@@ -94,9 +105,22 @@ def mount(options: dict[str, str], target: str) -> None:
         if propagation:
             kernel.mount(None, target, None, propagation)
     except OSError as error:
-        reason = (error.strerror or "").rpartition(": ")[2].lower()
-        hint = "; look at the kernel's log and at the volume's options" if error.errno in (5, 22) else ""
-        raise MobyError(f"failed to mount local volume: mount {device}:{target}, type {kind}: {reason}{hint}") from error
+        raise MobyError(
+            f"{_failed(target)}: failed to mount local volume: mount {_told(device, target, flags, data)}: {_reason(error)}"
+        ) from error
+
+
+def _failed(target: str) -> str:
+    return f"error while mounting volume '{target}'"
+
+
+def _told(device: str, target: str, flags: int, data: str) -> str:
+    told = f"{device}:{target}" + (f", flags: {flags:#x}" if flags else "")
+    return told + (f", data: {data}" if data else "")
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno or 0).lower()
 
 
 def _parse(options: dict[str, str]) -> tuple[str, str, int, int, str]:

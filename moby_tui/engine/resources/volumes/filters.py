@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from moby_tui.errors import InvalidArgument
@@ -12,7 +13,7 @@ _TRUTH = {"1": True, "true": True, "True": True, "0": False, "false": False, "Fa
 
 
 class VolumeFilter:
-    """Values of one key are alternatives, keys and labels all must match. ``name`` matches a part of the name."""
+    """Values of one key are alternatives, keys and labels all must match. ``name`` is a regular expression for a part of it."""
 
     def __init__(self, filters: Filters | None, keys: frozenset[str]) -> None:
         """``keys`` are those that the endpoint has. Raises ``InvalidArgument`` for other keys and for a bad truth value."""
@@ -20,15 +21,16 @@ class VolumeFilter:
         for key in filters or {}:
             if key not in keys:
                 raise InvalidArgument(f"invalid filter '{key}'")
+        self._names = [pattern for name in self._filters.get("name", ()) if (pattern := _compiled(name))]
         self._dangling = self._truth("dangling")
         #: Whether prune shall take named volumes too.
         self.all = bool(self._truth("all"))
 
     def matches(self, volume: Volume, used: Callable[[str], bool]) -> bool:
         """Whether the volume was asked for; ``used`` tells of a name whether it is in use, where that matters."""
-        names, drivers = self._filters.get("name"), self._filters.get("driver")
+        drivers = self._filters.get("driver")
         return (
-            (names is None or any(name in volume.name for name in names))
+            ("name" not in self._filters or any(pattern.search(volume.name) for pattern in self._names))
             and (drivers is None or volume.driver in drivers)
             and all(_has_label(volume, label) for label in self._filters.get("label", ()))
             and not any(_has_label(volume, label) for label in self._filters.get("label!", ()))
@@ -38,8 +40,16 @@ class VolumeFilter:
     def _truth(self, key: str) -> bool | None:
         values = {_TRUTH.get(value) for value in self._filters.get(key, ())}
         if None in values or len(values) > 1:
-            raise InvalidArgument(f"invalid filter '{key}={','.join(self._filters[key])}': give true or false")
+            raise InvalidArgument(f"invalid filter '{key}=[{' '.join(self._filters[key])}]'")
         return values.pop() if values else None
+
+
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """One that is no regular expression matches nothing."""
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return None
 
 
 def _has_label(volume: Volume, label: str) -> bool:

@@ -77,20 +77,20 @@ class VolumeManager:
     async def create(self, config: VolumeCreate) -> Volume:
         """Makes a volume; one that is there already is returned as it is. Without a name it is anonymous.
 
-        Raises ``InvalidArgument`` for a bad name or option, ``NotImplementedYet`` for other drivers.
+        Raises ``InvalidArgument`` for a bad name or option, ``NotFound`` for other drivers.
         """
-        check_volume_driver(config.driver)
+        name, labels = config.name, config.labels
+        if not name:
+            name, labels = os.urandom(32).hex(), {**(labels or {}), ANONYMOUS: ""}
+        check_volume_driver(name, config.driver)
+        check_volume_name(name)
         options = config.driver_opts or None
         if options:
             # few volumes have any
             from moby_tui.engine.resources.volumes import driver_options
 
-            driver_options.check(options)
-        if not config.name:
-            labels = {**(config.labels or {}), ANONYMOUS: ""}
-            return self._create(os.urandom(32).hex(), labels, options)
-        check_volume_name(config.name)
-        return self._create(config.name, config.labels, options)
+            driver_options.check(name, options)
+        return self._create(name, labels, options)
 
     async def inspect(self, name: str) -> Volume:
         """Raises ``NotFound``."""
@@ -112,7 +112,10 @@ class VolumeManager:
         await asyncio.to_thread(self._sweep)
 
     async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
-        """Removes the anonymous volumes that no container uses; with the filter ``all`` named ones too. Also: label, label!."""
+        """Removes the anonymous volumes that no container uses; with the filter ``all`` named ones too. Also: label, label!.
+
+        Volumes with options of their driver stay, as dockerd has it.
+        """
         async with self._removal():
             pruned = await self.prunable(filters=filters)
             for name in pruned.volumes_deleted or ():
@@ -129,7 +132,8 @@ class VolumeManager:
         found = [
             volume.name
             for volume in self._all()
-            if (wanted.all or ANONYMOUS in (volume.labels or {}))
+            if not volume.options  # what is on a file system of its own is not this engine's to delete
+            and (wanted.all or ANONYMOUS in (volume.labels or {}))
             and wanted.matches(volume, lambda _name: False)
             and not set(self._used_by(volume.name)) - set(gone)
         ]
@@ -158,7 +162,9 @@ class VolumeManager:
         if request.type != "volume":
             resolution.mounts.append(_mount_point(request, request.source))
             return
-        asked = VolumeCreate(name=request.source, labels=request.labels or None, driver_opts=request.driver_options)
+        asked = VolumeCreate(
+            name=request.source, driver=request.driver, labels=request.labels or None, driver_opts=request.driver_options
+        )
         volume = await self.create(asked)
         mount = _mount_point(request, volume.mountpoint, volume.name)
         resolution.mounts.append(mount)

@@ -16,6 +16,7 @@ from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _NAME_MAX = 255
 _PROPAGATION = frozenset(("private", "rprivate", "shared", "rshared", "slave", "rslave"))
+_TYPES = frozenset(("bind", "volume", "tmpfs", "image"))
 _ACCESS = frozenset(("ro", "rw"))
 _SELINUX = frozenset(("z", "Z"))
 #: Only Docker Desktop gives them a meaning.
@@ -45,6 +46,8 @@ class MountRequest(msgspec.Struct):
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     #: what of the volume or image is mounted; all of it where empty
     subpath: str = ""
+    #: of a volume
+    driver: str = ""
     #: the options of the driver ``local``: see ``driver_options``
     driver_options: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -63,14 +66,15 @@ def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[Mou
             raise InvalidArgument(f"Duplicate mount point: {request.target}")
         targets.add(request.target)
     # an image may name its volumes relative to the root
-    preset = {_target(f"/{target}"): None for target in config.volumes or ()}
-    return requests + [MountRequest("volume", target) for target in preset if target not in targets]
+    preset = {_target("volume", f"/{target}"): None for target in config.volumes or ()}
+    driver = host_config.volume_driver
+    return requests + [MountRequest("volume", target, driver=driver) for target in preset if target not in targets]
 
 
 def check_volume_name(name: str) -> None:
     """Raises ``InvalidArgument`` where a volume cannot be called so."""
     if len(name) == 1:
-        raise InvalidArgument("volume name is too short, names should be at least two alphanumeric characters")
+        raise InvalidArgument(f"create {name}: volume name is too short, names should be at least two alphanumeric characters")
     if not _NAME.fullmatch(name) or len(name) > _NAME_MAX:
         raise InvalidArgument(
             f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" '
@@ -78,10 +82,10 @@ def check_volume_name(name: str) -> None:
         )
 
 
-def check_volume_driver(driver: str) -> None:
+def check_volume_driver(name: str, driver: str) -> None:
     """Raises ``NotFound`` for a plug-in, of which there is none."""
     if driver not in ("", "local"):
-        raise NotFound(f'error looking up volume plugin {driver}: plugin "{driver}" not found')
+        raise NotFound(f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
 
 
 def _bind_request(specification: str, volume_driver: str) -> MountRequest:
@@ -92,21 +96,29 @@ def _bind_request(specification: str, volume_driver: str) -> MountRequest:
     source, target = ("", parts[0]) if len(parts) == 1 else parts[:2]
     modes = parts[2].split(",") if len(parts) == 3 else []
     _check_modes(modes)
+    kind = "bind" if source.startswith("/") else "volume"
     propagation = next((mode for mode in modes if mode in _PROPAGATION), "")
-    request = MountRequest("bind", _target(target), mode=",".join(modes), read_only="ro" in modes, propagation=propagation)
-    if source.startswith("/"):
-        if "nocopy" in modes:
-            raise InvalidArgument(f"invalid volume specification: '{specification}': nocopy is for volumes only")
+    try:
+        path = _target(kind, target)
+        if kind == "bind" and "nocopy" in modes:
+            raise _invalid(kind, "field VolumeOptions must not be specified")
+        if kind == "volume" and propagation:
+            raise _invalid(kind, "field BindOptions must not be specified")
+    except InvalidArgument as error:
+        raise InvalidArgument(f"invalid volume specification: '{specification}': {error}") from error
+    request = MountRequest(kind, path, mode=",".join(modes), read_only="ro" in modes, propagation=propagation)
+    if kind == "bind":
         request.source, request.create_source = posixpath.normpath(source), True
         request.propagation = propagation or "rprivate"
         return request
-    check_volume_driver(volume_driver)
     if source:
         check_volume_name(source)
-    if propagation:
-        raise InvalidArgument(f"invalid volume specification: '{specification}': propagation is for bind mounts only")
-    request.type, request.source, request.copy = "volume", source, "nocopy" not in modes
+    request.source, request.driver, request.copy = source, volume_driver, "nocopy" not in modes
     return request
+
+
+def _invalid(kind: str, reason: str) -> InvalidArgument:
+    return InvalidArgument(f'invalid mount config for type "{kind}": {reason}')
 
 
 def _check_modes(modes: list[str]) -> None:
@@ -119,24 +131,26 @@ def _check_modes(modes: list[str]) -> None:
 
 def _mount_request(mount: Mount) -> MountRequest:
     """A mount as ``--mount`` has it."""
-    request = MountRequest(mount.type, _target(mount.target), source=mount.source, read_only=mount.read_only)
+    if mount.type not in _TYPES:
+        raise _invalid(mount.type, "mount type unknown")
+    request = MountRequest(mount.type, _target(mount.type, mount.target), source=mount.source, read_only=mount.read_only)
     if mount.type == "bind":
         return _with_bind_options(request, mount)
     if mount.type == "volume":
         return _with_volume_options(request, mount)
     if mount.type == "tmpfs":
         if mount.source:
-            raise InvalidArgument('invalid mount config for type "tmpfs": source must not be specified')
+            raise _invalid("tmpfs", "field Source must not be specified")
         request.mode = _tmpfs_mode(mount.tmpfs_options or TmpfsOptions(), mount.read_only)
         return request
-    if mount.type == "image":
-        return _with_image_options(request, mount)
-    raise InvalidArgument(f"mount type unknown: {mount.type}")
+    return _with_image_options(request, mount)
 
 
 def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:
+    if not mount.source:
+        raise _invalid("bind", "field Source must not be empty")
     if not mount.source.startswith("/"):
-        raise InvalidArgument(f"invalid mount config for type \"bind\": invalid mount path: '{mount.source}' must be absolute")
+        raise _invalid("bind", f"invalid mount path: '{mount.source}' mount path must be absolute")
     request.source, request.propagation = posixpath.normpath(mount.source), "rprivate"
     options = mount.bind_options
     if options is None:
@@ -144,7 +158,7 @@ def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:
     _check_recursion(options, mount)
     if options.propagation:
         if options.propagation not in _PROPAGATION:
-            raise InvalidArgument(f'invalid mount config for type "bind": invalid propagation mode: {options.propagation}')
+            raise _invalid("bind", f"invalid propagation mode: {options.propagation}")
         request.propagation = options.propagation
     request.create_source = options.create_mountpoint
     return request
@@ -164,7 +178,7 @@ def _check_recursion(options: BindOptions, mount: Mount) -> None:
     elif options.read_only_force_recursive and options.propagation != "rprivate":
         wrong = "ReadOnlyForceRecursive requires propagation rprivate; add bind-propagation=rprivate"
     if wrong:
-        raise InvalidArgument(f'invalid mount config for type "bind": {wrong}')
+        raise _invalid("bind", wrong)
 
 
 def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:
@@ -174,11 +188,10 @@ def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:
     if options is None:
         return request
     if options.driver_config is not None:
-        check_volume_driver(options.driver_config.name)
-        request.driver_options = options.driver_config.options or {}
+        request.driver, request.driver_options = options.driver_config.name, options.driver_config.options or {}
     request.subpath = _subpath(options.subpath, "volume")
     if request.subpath and not mount.source:
-        raise InvalidArgument('invalid mount config for type "volume": must not set Subpath when using anonymous volumes')
+        raise _invalid("volume", "must not set Subpath when using anonymous volumes")
     request.copy, request.labels = not options.no_copy, options.labels or {}
     return request
 
@@ -186,7 +199,7 @@ def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:
 def _with_image_options(request: MountRequest, mount: Mount) -> MountRequest:
     """What is mounted of an image is its own: read-only, whoever asks."""
     if not mount.source:
-        raise InvalidArgument('invalid mount config for type "image": field Source must not be empty; name the image')
+        raise _invalid("image", "field Source must not be empty")
     request.subpath = _subpath(mount.image_options.subpath if mount.image_options else "", "image")
     request.read_only = True
     return request
@@ -195,14 +208,14 @@ def _with_image_options(request: MountRequest, mount: Mount) -> MountRequest:
 def _subpath(path: str, kind: str) -> str:
     """Checked as text only; where links in it lead is found when it is mounted. Raises ``InvalidArgument``."""
     if path and (path.startswith("/") or "\0" in path or posixpath.normpath(path).split("/")[0] == ".."):
-        raise InvalidArgument(f'invalid mount config for type "{kind}": subpath must be a relative path within the {kind}')
+        raise _invalid(kind, f"subpath must be a relative path within the {kind}")
     return "" if posixpath.normpath(path or ".") == "." else path
 
 
 def _tmpfs_request(target: str, mode: str) -> MountRequest:
     words = [word for word in mode.split(",") if word]
     _check_tmpfs(words)
-    return MountRequest("tmpfs", _target(target), mode=",".join(words))
+    return MountRequest("tmpfs", _target("tmpfs", target), mode=",".join(words))
 
 
 def _check_tmpfs(words: list[str]) -> None:
@@ -215,7 +228,7 @@ def _check_tmpfs(words: list[str]) -> None:
 def _tmpfs_mode(options: TmpfsOptions, read_only: bool) -> str:
     """The mount options of a tmpfs, as tmpfs(5) spells them."""
     if options.size_bytes < 0:
-        raise InvalidArgument('invalid mount config for type "tmpfs": the size must not be negative')
+        raise _invalid("tmpfs", "the size must not be negative")
     words = ["ro"] if read_only else []
     words += [f"size={options.size_bytes}"] if options.size_bytes else []
     words += [f"mode={options.mode & 0o7777:o}"] if options.mode else []
@@ -224,10 +237,12 @@ def _tmpfs_mode(options: TmpfsOptions, read_only: bool) -> str:
     return ",".join(words)
 
 
-def _target(path: str) -> str:
+def _target(kind: str, path: str) -> str:
+    if not path:
+        raise _invalid(kind, "field Target must not be empty")
     if not path.startswith("/"):
-        raise InvalidArgument(f"invalid mount path: '{path}' mount path must be absolute")
+        raise _invalid(kind, f"invalid mount path: '{path}' mount path must be absolute")
     clean = "/" + posixpath.normpath(path).strip("/")
     if clean == "/":
-        raise InvalidArgument("invalid specification: destination can't be '/'")
+        raise _invalid(kind, "invalid specification: destination can't be '/'")
     return clean

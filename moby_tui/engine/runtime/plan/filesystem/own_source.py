@@ -39,7 +39,7 @@ def open_own(
     source = str(mount["source"])
     volume = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        found = _open_part(volume, subpath, source)
+        found = _open_part(volume, subpath, source, f"{source}/{subpath}")
     finally:
         os.close(volume)
     try:
@@ -48,13 +48,16 @@ def open_own(
         os.close(found)
 
 
-def _open_part(top: int, subpath: str, what: str) -> int:
+def _open_part(top: int, subpath: str, base: str, shown: str) -> int:
     """Resolved by the kernel: a link may lead about in it, not out of it, whoever changes it meanwhile (CVE-2021-25741)."""
     try:
         return openat2(top, subpath, os.O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
     except OSError as error:
-        reason = "it leads out of it" if error.errno == errno.EXDEV else os.strerror(error.errno or 0).lower()
-        raise OSError(error.errno, f"cannot access path {subpath} in {what}: {reason}") from error
+        if error.errno == errno.EXDEV:
+            raise OSError(
+                error.errno, f"path concatenation escapes the base directory, base: {base}, subpath: {subpath}"
+            ) from error
+        raise OSError(error.errno, f"cannot access path {shown}: {os.strerror(error.errno or 0).lower()}") from error
 
 
 def _open_image(layers: list[str], subpath: str, user_namespace: int, maps: Maps) -> int:
@@ -80,7 +83,7 @@ def _clone_part(tree: int, point: str, subpath: str) -> int:
     top = os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     found = -1
     try:
-        found = _open_part(top, subpath, "the image")
+        found = _open_part(top, subpath, "the image", f"{subpath} in the image")
         return kernel.open_tree(found, "", _CLONE | kernel.AT_EMPTY_PATH)
     finally:
         os.close(top)
