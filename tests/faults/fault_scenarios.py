@@ -243,15 +243,18 @@ async def kept(request: Request) -> dict[str, Any]:
 
 
 async def orphans(request: Request) -> dict[str, Any]:
-    """A container, and one that goes with its end, whose monitors are killed."""
+    """A container, and one that goes with its end, whose monitors are killed: when no engine is open any more, which would put it right."""
+    monitors = []
     async with Engine.open(request["data"], request["exec"]) as engine:
         told = Life(engine, request["port"])
         for remove in (False, True):
             ident = await told.create("sleep", "60", published=not remove, remove=remove)
             if ident is not None:
                 await told.start(ident)
-                os.kill(State.read(str(engine.paths.container(ident).state)).monitor, signal.SIGKILL)
-        return {"said": told.said, "wrong": told.wrong}
+                monitors.append(State.read(str(engine.paths.container(ident).state)).monitor)
+    for pid in monitors:
+        os.kill(pid, signal.SIGKILL)
+    return {"said": told.said, "wrong": told.wrong}
 
 
 async def load(request: Request) -> dict[str, Any]:
