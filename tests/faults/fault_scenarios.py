@@ -254,20 +254,18 @@ async def kept(request: Request) -> dict[str, Any]:
 
 
 async def orphans(request: Request) -> dict[str, Any]:
-    """A container, and one that goes with its end, whose monitors are killed; and this engine, which would notice it, with them."""
+    """A container, and one that goes with its end, whose monitors are killed: when no engine is open any more, which would put it right."""
+    monitors = []
     async with Engine.open(request["data"], request["exec"]) as engine:
         told = Life(engine, request["port"])
-        monitors = []
         for remove in (False, True):
             ident = await told.create("sleep", "60", published=not remove, remove=remove)
             if ident is not None:
                 await told.start(ident)
                 monitors.append(State.read(str(engine.paths.container(ident).state)).monitor)
-        if len(monitors) < 2:
-            return {"said": told.said, "wrong": told.wrong}
-        for pid in (*monitors, os.getpid()):
-            os.kill(pid, signal.SIGKILL)
-    raise AssertionError("killed")
+    for pid in monitors:
+        os.kill(pid, signal.SIGKILL)
+    return {"said": told.said, "wrong": told.wrong}
 
 
 async def load(request: Request) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +19,9 @@ import pytest
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import fault, process
+from moby_tui.engine.kernel.cgroup import detect, files, freezer
 from moby_tui.engine.runtime.client import launcher as launcher_client
-from moby_tui.engine.runtime.monitor import run
-from moby_tui.errors import Unavailable
+from moby_tui.errors import MobyError, Unavailable
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
 
 Cli = Callable[..., Any]
@@ -80,9 +81,52 @@ async def _says(engine: Engine, word: str, **config: Any) -> None:
 
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launcher_client, "ANSWER_SECONDS", 1.5)
-    # before the launcher is forked, which has it too
-    monkeypatch.setattr(run, "_REPORT_SECONDS", 0.5)
+    monkeypatch.setattr(launcher_client, "ANSWER_SECONDS", 2.5)
+
+
+class Freezer:
+    """A control group of the test's own, of one version, that can be frozen: ``path`` is the same in its tree and to the engine."""
+
+    def __init__(self, version: int) -> None:
+        layout = detect()
+        tree = layout.roots.get("freezer") if version == 1 else layout.unified and layout.unified.mountpoint
+        if tree is None:
+            pytest.skip(f"no tree of version {version} that freezes")
+        self.path = f"/moby-test-{uuid.uuid4().hex[:8]}"
+        self.folder = f"{tree}{self.path}"
+        # a group below keeps it from being removed as an empty one
+        os.makedirs(f"{self.folder}/below")
+        self._switch, self._words = ("freezer.state", ("FROZEN", "THAWED")) if version == 1 else ("cgroup.freeze", ("1", "0"))
+
+    def freeze(self, *pids: int) -> None:
+        """Moves the processes into the group, and returns when they stand still."""
+        for pid in pids:
+            files.write(f"{self.folder}/cgroup.procs", pid)
+        files.write(f"{self.folder}/{self._switch}", self._words[0])
+        while not self.stands_still():
+            time.sleep(0.01)
+
+    def stands_still(self) -> bool:
+        state = files.read(f"{self.folder}/{'cgroup.events' if self._switch == 'cgroup.freeze' else self._switch}")
+        return "FROZEN" in state or "frozen 1" in state
+
+    def thaw(self) -> None:
+        files.write(f"{self.folder}/{self._switch}", self._words[1])
+
+    def close(self) -> None:
+        self.thaw()
+        for pid in files.pids(self.folder):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        files.remove(self.folder)
+
+
+@pytest.fixture
+def frozen() -> Iterator[Freezer]:
+    """Of version 1, where there is one."""
+    made = Freezer(1 if "freezer" in detect().roots else 2)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -172,13 +216,17 @@ async def test_stopped_while_it_waits(short_patience: None, engine: Engine, busy
     await _says(engine, "at last")
 
 
-async def test_late_one_does_nothing(short_patience: None, engine: Engine, busybox: str) -> None:
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+async def test_late_one_does_nothing(short_patience: None, engine: Engine, busybox: str, frozen: Freezer, how: str) -> None:
     """The client is gone when the process that took no order goes on: the container does not start, and could be removed meanwhile."""
     ident = await _create(engine, "sleep", "600")
     await engine.containers.start(await _create(engine, "true"))
     launcher, monitor, _ = await _launcher()
-    for pid in (monitor, launcher):
-        os.kill(pid, signal.SIGSTOP)
+    if how == "frozen":
+        frozen.freeze(monitor, launcher)
+    else:
+        for pid in (monitor, launcher):
+            os.kill(pid, signal.SIGSTOP)
     begun = asyncio.create_task(engine.containers.start(ident))
     await asyncio.sleep(0.3)
     begun.cancel()
@@ -186,6 +234,7 @@ async def test_late_one_does_nothing(short_patience: None, engine: Engine, busyb
     async with asyncio.timeout(30):
         # nobody holds its lock
         await engine.containers.rename(ident, "renamed")
+        frozen.thaw()
         for pid in (monitor, launcher):
             os.kill(pid, signal.SIGCONT)
         await asyncio.sleep(1)
@@ -252,6 +301,88 @@ async def test_monitor_stopped_in_the_middle(
     async with Engine.open(*roots) as engine:
         assert (await engine.containers.inspect(said.strip())).state.running
         await engine.containers.remove(said.strip(), force=True)
+
+
+# frozen with a control group
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_frozen_while_it_waits(short_patience: None, engine: Engine, busybox: str, frozen: Freezer, which: int) -> None:
+    """The launcher, the process that stands by: others are taken, for several starts at a time, and the late one ends with the thaw."""
+    await _says(engine, "first")
+    late = (await _launcher())[which]
+    frozen.freeze(late)
+    assert freezer.is_frozen(late)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(_says(engine, f"after {number}") for number in range(3)))
+    frozen.thaw()
+    assert await asyncio.to_thread(_has_ended, late)
+    await _says(engine, "at last")
+
+
+async def test_frozen_in_the_middle(
+    engine: Engine, busybox: str, roots: tuple[Path, Path], tmp_path: Path, frozen: Freezer
+) -> None:
+    """Each where it is waited for ten seconds, and so all at a time."""
+    await asyncio.gather(
+        *(_monitor_is_frozen(engine, roots, tmp_path / str(version), version) for version in (1, 2)),
+        _first_process_made_ahead_is_frozen(engine),
+        _first_process_is_born_frozen(engine, frozen),
+    )
+
+
+async def _monitor_is_frozen(engine: Engine, roots: tuple[Path, Path], folder: Path, version: int) -> None:
+    """It has the descriptors and makes the container: it is killed, though its group stays frozen, and the start is done anew."""
+    if version == 1 and "freezer" not in detect().roots:
+        return
+    folder.mkdir()
+    group = Freezer(version)
+    try:
+        asked, pid = await _run_until(roots, folder, "monitor.cgroup made")
+        group.freeze(pid)
+        (folder / "fault.go").touch()
+        said, wrong = await asyncio.to_thread(asked.communicate, timeout=90)
+        assert (asked.returncode, wrong) == (0, "")
+        assert await asyncio.to_thread(_has_ended, pid)
+    finally:
+        group.close()
+    assert (await engine.containers.inspect(said.strip())).state.running
+
+
+async def _first_process_made_ahead_is_frozen(engine: Engine) -> None:
+    await _says(engine, "first")
+    _, _, first = await _launcher()
+    group = Freezer(1 if "freezer" in detect().roots else 2)
+    try:
+        group.freeze(first)
+        await asyncio.wait_for(_says(engine, "after it"), 60)
+        group.thaw()
+        assert await asyncio.to_thread(_has_ended, first)
+    finally:
+        group.close()
+
+
+async def _first_process_is_born_frozen(engine: Engine, group: Freezer) -> None:
+    ident = (await engine.containers.create(_in_group(group.path))).id
+    group.freeze()
+    with pytest.raises(MobyError, match=f"the control group {group.path}/{ident} is frozen: thaw it") as failed:
+        await asyncio.wait_for(engine.containers.start(ident), 60)
+    assert "\n" not in str(failed.value) and not os.path.exists(f"{group.folder}/{ident}")
+    group.thaw()
+    await engine.containers.start(ident)
+    await engine.containers.remove(ident, force=True)
+
+
+def _in_group(parent: str) -> ContainerCreate:
+    host = HostConfig(network_mode="none", cgroup_parent=parent)
+    return ContainerCreate(image="busybox", cmd=["sleep", "600"], host_config=host)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return process.has_ended(pid, 20)
+    except ProcessLookupError:
+        return True
 
 
 async def test_container_stopped_as_soon_as_it_runs(busybox: str, roots: tuple[Path, Path], tmp_path: Path) -> None:

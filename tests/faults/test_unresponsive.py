@@ -10,15 +10,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import leaks
+from moby_tui import connect
+from moby_tui.api.client.protocol import Client
 from moby_tui.engine.containers import execs
+from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import process, unix_socket
+from moby_tui.engine.protocol import control
+from moby_tui.engine.runtime.client import attachment, monitor_process
 from moby_tui.engine.runtime.client import monitor as monitor_client
-from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.errors import Conflict, MobyError, Unavailable
 from moby_tui.schema.container import (
     AttachOptions,
@@ -45,9 +50,12 @@ async def stopped(engine: Engine, busybox: str) -> AsyncIterator[str]:
     yield ident
 
 
-async def _start(engine: Engine, script: str = "echo begun; exec sleep 600", **host: object) -> str:
+async def _start(engine: Engine, script: str = "echo begun; exec sleep 600", *, open_stdin: bool = False, **host: object) -> str:
     asked = ContainerCreate(
-        image="busybox", cmd=["sh", "-c", script], host_config=HostConfig(**({"network_mode": "none", "init": True} | host))
+        image="busybox",
+        cmd=["sh", "-c", script],
+        open_stdin=open_stdin,
+        host_config=HostConfig(**({"network_mode": "none", "init": True} | host)),
     )
     ident = (await engine.containers.create(asked)).id
     await engine.containers.start(ident)
@@ -231,7 +239,25 @@ async def test_exec_that_is_not_answered_has_an_exit_code(engine: Engine, stoppe
     assert (seen.running, seen.exit_code) == (False, 126)
 
 
-async def test_exec_over_a_socket_ends_too(engine: Engine, stopped: str, roots: tuple[Path, Path]) -> None:
+async def test_monitor_is_stopped_after_it_has_answered(engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was asked to kill, and never tells of the end: it is asked again, and ended."""
+    ident = await _start(engine)
+    monitor = _monitor(engine, ident)
+    pid = (await engine.containers.inspect(ident)).state.pid
+    ask = Parts.request
+
+    async def answered(*asked: Any) -> None:
+        monkeypatch.setattr(Parts, "request", ask)
+        for victim, number in ((monitor, signal.SIGSTOP), (pid, signal.SIGKILL)):
+            os.kill(victim, number)
+
+    monkeypatch.setattr(Parts, "request", answered)
+    await _quick(engine.containers.remove(ident, force=True))
+    assert _nothing_runs(ident, monitor, pid)
+
+
+async def test_over_the_socket_of_a_daemon(engine: Engine, busybox: str, roots: tuple[Path, Path]) -> None:
+    """All that is asked of monitors which are stopped, at once: it is answered with one line, and works after they go on."""
     at = f"unix://{roots[1]}/s"
     program = [sys.executable, "-m", "moby_tui"]
     where = [f"--data-root={roots[0]}", f"--exec-root={roots[1]}"]
@@ -239,9 +265,108 @@ async def test_exec_over_a_socket_ends_too(engine: Engine, stopped: str, roots: 
     try:
         assert daemon.stdout is not None
         await asyncio.to_thread(daemon.stdout.readline)
-        line = [*program, "-H", at, "exec", stopped, "true"]
-        done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=60)
+        ends = [await _start(engine) for _ in range(3)]
+        ident = await _start(engine, "echo begun; read line; exit 3", open_stdin=True)
+        for one in (*ends, ident):
+            _stop_monitor(engine, one)
+        async with connect(at) as client:
+            waiter = await client.containers.wait(ident)
+            following = asyncio.create_task(_lines(client, ident))
+            await _looks(client, ident)
+            await asyncio.gather(
+                _says_so(*program, "-H", at, "exec", ident, "true", code=126),
+                _says_so(*program, "-H", at, "attach", "--no-stdin", ident, code=1),
+                _is_told(client, ident),
+                client.containers.kill(ends[0]),
+                client.containers.stop(ends[1]),
+                client.containers.remove(ends[2], force=True),
+            )
+            states = {row.id: row.state for row in await client.containers.list(all=True)}
+            assert states == {ends[0]: "exited", ends[1]: "exited", ident: "running"}
+            os.kill(_monitor(engine, ident), signal.SIGCONT)
+            assert not following.done()
+            await client.containers.resize(ident, height=10, width=10)
+            await _looks(client, ident)
+            stream = await client.containers.attach(ident, AttachOptions(stdin=True))
+            stream.send(b"end\n")
+            assert [data async for _, data in stream.output()] == []
+            stream.close()
+            assert (await asyncio.wait_for(waiter.result(), 60)).status_code == 3
+            assert await asyncio.wait_for(following, 60) == [b"begun\n"]
     finally:
         daemon.terminate()
         await asyncio.to_thread(daemon.communicate)
-    assert done.returncode == 126 and "has not answered" in done.stdout + done.stderr, done
+
+
+async def _lines(client: Client, ident: str) -> list[bytes]:
+    return [line async for _, line in client.containers.logs(ident, LogOptions(follow=True))]
+
+
+async def _looks(client: Client, ident: str) -> None:
+    """What needs no monitor."""
+    assert (await client.containers.inspect(ident)).state.running
+    assert [data async for _, data in client.containers.logs(ident, LogOptions())] == [b"begun\n"]
+    assert (await client.containers.top(ident)).processes
+    async for sample in client.containers.stats(ident, stream=False, one_shot=True):
+        assert sample.pids_stats.current
+
+
+async def _is_told(client: Client, ident: str) -> None:
+    """A status of 503, and why."""
+    containers = client.containers
+    attempts: list[Awaitable[object]] = [
+        containers.attach(ident, AttachOptions()),
+        containers.resize(ident, height=10, width=10),
+        containers.kill(ident, signal="TERM"),
+        containers.stop(ident, timeout=-1),
+    ]
+    for failed in await asyncio.gather(*attempts, return_exceptions=True):
+        assert isinstance(failed, Unavailable) and "has not answered for 10 s" in str(failed), failed
+
+
+async def _says_so(*line: str, code: int) -> None:
+    done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=60)
+    said = done.stdout + done.stderr
+    assert (done.returncode, said.count("\n")) == (code, 1) and "has not answered for 10 s" in said, done
+
+
+# whoever asks
+
+
+async def _serve_late(folder: Path, seconds: float) -> bytes:
+    """What a client that is starved gets of a container that it attached to before the start: it says how it attaches so much later."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def called(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        writer.write(attachment.attach_request(AttachOptions()).encode_line() + b"\1")
+        answer = await reader.readline()
+        got.set_result(await reader.read() if answer else b"")
+        writer.close()
+
+    server = await asyncio.start_unix_server(called, sock=unix_socket.listen(str(folder / "late")))
+    try:
+        return await got
+    finally:
+        server.close()
+
+
+async def test_a_starved_client_is_heard(engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attached before the start it misses no output; one that asks a running container is answered, and holds nobody up meanwhile."""
+    monkeypatch.setattr(monitor_client, "ANSWER_SECONDS", 30.0)
+    asked = ContainerCreate(image="busybox", cmd=["echo", "begun"], host_config=HostConfig(network_mode="none"))
+    ident = (await engine.containers.create(asked)).id
+    late = asyncio.create_task(_serve_late(engine.paths.container(ident).attachments, 1.5))
+    running = await _start(engine)
+    reader, writer = await asyncio.open_unix_connection(
+        sock=unix_socket.connect(str(engine.paths.container(running).socket), 5.0)
+    )
+    # served though another, which came first, has not asked yet
+    execution = await engine.containers.exec_create(running, ExecCreate(cmd=["true"]))
+    await engine.containers.exec_start(execution, ExecStart(detach=True))
+    await engine.containers.start(ident)
+    assert b"begun" in await late
+    writer.write(control.Resize(height=1, width=1).encode_line())
+    assert control.Answer.decode(await reader.readline(), "answer").error is None
+    writer.close()

@@ -102,6 +102,16 @@ async def kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: b
 
     Raises ``Conflict`` where it does not run, ``Unavailable`` where a monitor does not answer to another signal.
     """
+    if await _kill(parts, record, signal, by_hand=by_hand):
+        return
+    # a monitor that is stopped after it has answered tells of no end: it is asked again
+    with suppress(Conflict):
+        while not await _kill(parts, record, signal, by_hand=by_hand):
+            pass
+
+
+async def _kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: bool) -> bool:
+    """False where the container has been sent SIGKILL, and has not ended in the time that a monitor has for an answer."""
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise Conflict(f"cannot kill container: {record.name}: container {record.id} is not running")
@@ -114,10 +124,13 @@ async def kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: b
                 raise
             await _end_with_monitor(parts, record, by_hand=by_hand)
         if waiter is not None:
-            await waiter.result()
+            await waiter.result(parts.patience(record))
+    except TimeoutError:
+        return False
     finally:
         if waiter is not None:
             await waiter.close()
+    return True
 
 
 async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: int, *, by_hand: bool) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Callable
+
+#: struct ucred: pid, user, group.
+_CREDENTIALS = struct.Struct("iII")
 
 
 def listen(path: str, backlog: int = 64, kind: int = socket.SOCK_STREAM) -> socket.socket:
@@ -29,6 +33,12 @@ def connect(path: str, timeout: float | None = None, kind: int = socket.SOCK_STR
         connection.close()
         raise
     return connection
+
+
+def listening_process(connection: socket.socket) -> int:
+    """The pid of the process that listened where this socket has connected to (SO_PEERCRED, unix(7)); 0 where it is not in sight."""
+    pid, _, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(pid)
 
 
 def _by_short_name(path: str, call: Callable[[str], None]) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup, Layout, detect, open_cgroup
+from moby_tui.engine.kernel.cgroup import Cgroup, Layout, detect, freezer, open_cgroup
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
@@ -126,8 +126,7 @@ class Standby:
         """Ends it, and removes all that was prepared with it. Raises ``OSError``."""
         os.kill(self.pid, signal.SIGKILL)
         if not processes.has_ended(self.pid, _THAW_SECONDS):
-            # a frozen process of cgroup v1 does not die before it is thawed
-            self.cgroup.thaw()
+            freezer.let_killed_die(self.pid)
         os.waitpid(self.pid, 0)
         self.channel.close()
         for fd in (self.report, self.mounts, self.devpts):

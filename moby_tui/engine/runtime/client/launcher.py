@@ -12,6 +12,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.order import LauncherRequest, Order, UserNamespaceRequest
@@ -45,7 +46,7 @@ class Launcher:
 
     def __init__(self, on_news: Callable[[], None]) -> None:
         self._socket: socket.socket | None = None
-        self._process = -1
+        self._process = self._pid = -1
         self._on_news = on_news
         self._monitors: set[socket.socket] = set()
 
@@ -140,9 +141,9 @@ class Launcher:
     def _connected(self) -> socket.socket:
         """The launcher's socket. The launcher may have been killed by now, also one that was started ahead and is new to us."""
         if self._socket is None:
-            self._socket, pid = launcher.connect()
+            self._socket, self._pid = launcher.connect()
             with suppress(ProcessLookupError):
-                self._process = os.pidfd_open(pid)
+                self._process = os.pidfd_open(self._pid)
         return self._socket
 
     def _end(self) -> None:
@@ -150,6 +151,7 @@ class Launcher:
         if self._process >= 0:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, signal.SIGKILL)
+                freezer.let_killed_die(self._pid)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -203,7 +205,7 @@ async def _answer(connection: socket.socket, monitor: int, name: str) -> int:
 
 
 async def _receive(connection: socket.socket, monitor: int) -> bytes:
-    """What the monitor says. A start may take long; a monitor that is stopped meanwhile is killed. Raises ``Unavailable``."""
+    """What the monitor says. A start may take long; a monitor that is stopped or frozen meanwhile is killed. Raises ``Unavailable``."""
     loop = asyncio.get_running_loop()
     while True:
         try:
@@ -212,10 +214,11 @@ async def _receive(connection: socket.socket, monitor: int) -> bytes:
         except ConnectionError:
             return b""
         except TimeoutError:
-            if processes.is_stopped(monitor):
+            if processes.is_stopped(monitor) or freezer.is_frozen(monitor):
                 break
     with suppress(ProcessLookupError):
         os.kill(monitor, signal.SIGKILL)
+        freezer.let_killed_die(monitor)
     try:
         async with asyncio.timeout(_END_SECONDS):
             return await loop.sock_recv(connection, 65536)

@@ -8,6 +8,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.process import is_running
 from moby_tui.engine.store.locks import is_held
 
@@ -37,6 +38,7 @@ def end(pid: int, lock: str | os.PathLike[str]) -> bool:
         if not removed and not _holds(pid, lock):
             return False
         signal.pidfd_send_signal(process, signal.SIGKILL)
+        freezer.let_killed_die(pid)
         if removed:
             # there is no lock that would tell
             select.select([process], [], [], _DEATH_SECONDS)

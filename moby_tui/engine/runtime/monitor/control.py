@@ -10,7 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from moby_tui.engine.kernel import fault, unix_socket
-from moby_tui.engine.kernel.loop import READ
+from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import freezer
+from moby_tui.engine.kernel.loop import READ, Timer
 from moby_tui.engine.protocol import control as protocol
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.message import MalformedMessage
@@ -18,8 +20,12 @@ from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.monitor import restart
 from moby_tui.engine.runtime.monitor.execution import Execution
 
-#: Whoever attached before the start may be stopped; the start does not wait longer for it.
-_ATTACH_SECONDS = 1.0
+#: How long the rest of a request that has begun is waited for.
+_REQUEST_SECONDS = 1.0
+#: Whoever is connected and has not asked yet may be starved of the processor. Others are served meanwhile; after so long it is let go.
+_SILENT_SECONDS = 10.0
+#: A start waits as long for whoever attached before it, but where that is stopped: so often it is looked.
+_LOOK_SECONDS = 1.0
 #: How soon it is looked again whether a descriptor is free for a connection.
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
@@ -39,6 +45,8 @@ class Control:
         self._loop = monitor.loop
         self._path = monitor.order.paths.socket
         self._listener: socket.socket | None = None
+        #: who is connected and has not asked yet
+        self._silent: dict[socket.socket, Timer] = {}
 
     @property
     def is_open(self) -> bool:
@@ -55,6 +63,8 @@ class Control:
             self._loop.remove(self._listener.fileno())
             self._listener.close()
             _unlink(self._path)
+        for connection in tuple(self._silent):
+            self._let_go(connection)
 
     def _listen(self) -> None:
         _unlink(self._path)
@@ -72,13 +82,14 @@ class Control:
         for name in waiting:
             path = f"{folder}/{name}"
             try:
-                connection = unix_socket.connect(path, _ATTACH_SECONDS)
+                connection = unix_socket.connect(path, _REQUEST_SECONDS)
             except OSError:
                 # whoever waited here is gone
                 _unlink(path)
                 continue
             _unlink(path)
             try:
+                _await_request(connection)
                 self._serve(connection)
             except OSError:
                 connection.close()
@@ -94,11 +105,24 @@ class Control:
             self._loop.watch(self._listener.fileno(), 0, lambda _: None)
             self._loop.call_later(_FULL_SECONDS, self._accept_again)
             return
-        connection.settimeout(_ATTACH_SECONDS)
+        self._silent[connection] = self._loop.call_later(_SILENT_SECONDS, lambda: self._let_go(connection))
+        self._loop.watch(connection.fileno(), READ, lambda _: self._hear(connection))
+
+    def _let_go(self, connection: socket.socket) -> None:
+        self._stop_listening(connection)
+        connection.close()
+
+    def _hear(self, connection: socket.socket) -> None:
+        self._stop_listening(connection)
+        connection.settimeout(_REQUEST_SECONDS)
         try:
             self._serve(connection)
         except OSError:
             connection.close()
+
+    def _stop_listening(self, connection: socket.socket) -> None:
+        self._silent.pop(connection).cancel()
+        self._loop.remove(connection.fileno())
 
     def _accept_again(self) -> None:
         if self._listener is not None and self._listener.fileno() >= 0:
@@ -248,6 +272,17 @@ class Control:
             raise StartFailure("conflict", f"holding {request.name} is not there")
         fault.point("monitor.holding released")
         _done(connection)
+
+
+def _await_request(connection: socket.socket) -> None:
+    """Raises ``TimeoutError`` where whoever waits at the other end is stopped, or says nothing for ten seconds."""
+    waiting = unix_socket.listening_process(connection)
+    for _ in range(int(_SILENT_SECONDS / _LOOK_SECONDS)):
+        if select.select([connection], [], [], _LOOK_SECONDS)[0]:
+            return
+        if processes.is_stopped(waiting) or freezer.is_frozen(waiting):
+            break
+    raise TimeoutError(errno.ETIMEDOUT, "whoever attached before the start has not said how")
 
 
 def _read_line(connection: socket.socket) -> bytes:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.kernel.cgroup import Cgroup, freezer, open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
 from moby_tui.engine.protocol.order import Order
@@ -154,7 +154,7 @@ class Run:
         standby = self._chosen
         if standby is None:
             return False
-        if self._is_held(standby.pid):
+        if processes.is_stopped(standby.pid) or freezer.is_frozen(standby.pid):
             os.kill(standby.pid, signal.SIGKILL)
             return True
         return processes.was_killed_unexecuted(standby.pid)
@@ -168,14 +168,6 @@ class Run:
         self.root, self.devpts, self.pidfd = (_close(fd) for fd in (self.root, self.devpts, self.pidfd))
         self._former, self.stdio = self.stdio, None
         self.root = restart.mount_root(self.order.root, self.joined.get("user", -1), *joining.id_maps(spec))
-
-    def _is_held(self, pid: int) -> bool:
-        """Whether it is stopped, or frozen."""
-        if processes.is_stopped(pid):
-            return True
-        with suppress(OSError):
-            return self.cgroup is not None and self.cgroup.frozen()
-        return False
 
     def _make_streams(self, spec: Spec) -> None:
         order = self.order
@@ -307,10 +299,15 @@ class Run:
             raise StartFailure.of_report(failure, self.command)
 
     def _read_failure(self, report: int) -> bytes:
-        if not select.select([report], [], [], _REPORT_SECONDS)[0] and self._has_lost_standby():
-            # it reports nothing more
-            os.close(report)
-            raise _StandbyLost
+        while not select.select([report], [], [], _REPORT_SECONDS)[0]:
+            if self._has_lost_standby():
+                # it reports nothing more
+                os.close(report)
+                raise _StandbyLost
+            if self._chosen is None and freezer.is_frozen(self.child):
+                raise StartFailure(
+                    "failed", f"the control group {self.order.cgroup} is frozen: thaw it, or the one above it, and start again"
+                )
         _, failure = read_report(report)
         os.close(report)
         fault.point("monitor.executed")
@@ -322,6 +319,7 @@ class Run:
             self.standby.dismiss()
         if self.child:
             os.kill(self.child, signal.SIGKILL)
+            freezer.let_killed_die(self.child)
             os.waitpid(self.child, 0)
             self.child = 0
 

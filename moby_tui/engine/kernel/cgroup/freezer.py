@@ -1,0 +1,54 @@
+"""Processes that are frozen because a control group of theirs is, whoever froze it (freezer-subsystem.rst, cgroup-v2.rst; light imports)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from moby_tui.engine.kernel.cgroup import files
+from moby_tui.engine.kernel.cgroup.layout import Layout, detect
+
+
+def is_frozen(pid: int) -> bool:
+    """Whether the process is in a group that is frozen, or about to be. False where it is gone, or there are no control groups."""
+    with suppress(OSError, ValueError):
+        layout = detect()
+        return _is_frozen_by_v1(pid, layout) or _is_frozen_by_v2(pid, layout)
+    return False
+
+
+def let_killed_die(pid: int) -> None:
+    """For a process that was sent SIGKILL: where a group of version 1 keeps it frozen it would not die before that is thawed, so it is
+    moved out of it. (One that version 2 keeps frozen dies.) Nothing is done where that is refused, or it is not frozen."""
+    with suppress(OSError, ValueError):
+        layout = detect()
+        if _is_frozen_by_v1(pid, layout):
+            files.write(f"{layout.roots['freezer']}/cgroup.procs", pid)
+
+
+def _is_frozen_by_v1(pid: int, layout: Layout) -> bool:
+    tree = layout.roots.get("freezer")
+    path = _path(pid, "freezer") if tree else None
+    if path is None:
+        return False
+    try:
+        return files.read(f"{tree}{path}/freezer.state").strip() != "THAWED"
+    except FileNotFoundError:
+        # the root of all groups has none
+        return False
+
+
+def _is_frozen_by_v2(pid: int, layout: Layout) -> bool:
+    tree = layout.unified
+    path = _path(pid, "") if tree is not None else None
+    return tree is not None and path is not None and files.read_table(f"{tree.mountpoint}{path}/cgroup.events").get("frozen") == 1
+
+
+def _path(pid: int, controller: str) -> str | None:
+    """The group of the process in the tree with this controller, in that of version 2 for an empty one (proc_pid_cgroup(5))."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            _, controllers, path = line.rstrip("\n").split(":", 2)
+            if controller in controllers.split(","):
+                # of one outside of what this process sees it is a path with ".."
+                return None if "/.." in path else path
+    return None
