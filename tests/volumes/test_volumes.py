@@ -225,6 +225,12 @@ async def test_refused_binds(volumes: Volumes, bind: str, text: str) -> None:
         (Mount(type="bind", source="rel", target="/x"), InvalidArgument, "must be absolute"),
         (Mount(type="tmpfs", source="x", target="/x"), InvalidArgument, "source must not be specified"),
         (Mount(type="npipe", source="x", target="/x"), InvalidArgument, "mount type unknown"),
+        (Mount(source="x", target="/x"), InvalidArgument, 'for type "": mount type unknown'),
+        (
+            Mount(type="bind", source="/", target="/x", volume_options=VolumeOptions()),
+            InvalidArgument,
+            "field VolumeOptions must not",
+        ),
         (Mount(type="image", target="/x"), InvalidArgument, "field Source must not be empty"),
         (
             Mount(type="bind", source="/", target="/x", bind_options=BindOptions(read_only_non_recursive=True)),

@@ -22,7 +22,6 @@ GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
 GET /images/{ref:.*}/attestations
-POST /build/cancel
 GET /plugins/privileges
 POST /plugins/pull
 POST /plugins/create

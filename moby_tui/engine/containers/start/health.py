@@ -32,8 +32,9 @@ def on_failure(asked: ContainerCreate) -> str | msgspec.UnsetType:
 
 
 def is_checked(record: ContainerRecord) -> bool:
+    """As with Docker a test of a kind that there is not is none."""
     check = record.config.healthcheck
-    return check is not None and bool(check.test) and check.test != ["NONE"]
+    return bool(check and check.test and check.test[0] in ("CMD", "CMD-SHELL"))
 
 
 def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPaths) -> dict[str, object] | None:
@@ -57,8 +58,9 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
 
 
 def _command(record: ContainerRecord, test: list[str]) -> list[str]:
+    """One without a command fails at each probe, as Docker's does."""
     kind, *words = test
-    return [*(record.config.shell or ["/bin/sh", "-c"]), *words] if kind == "CMD-SHELL" else words
+    return [*(record.config.shell or ["/bin/sh", "-c"]), *words] if kind == "CMD-SHELL" else words or [""]
 
 
 def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:

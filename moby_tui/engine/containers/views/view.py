@@ -130,6 +130,7 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         mounts=_mounts(record),
         app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
         config=record.config,
+        exec_ids=_exec_ids(parts, record, state),
         network_settings=NetworkSettings(
             sandbox_id=record.id if state.alive else "",
             sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
@@ -137,6 +138,16 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
             networks=network.endpoints or _asked_endpoints(record),
         ),
     )
+
+
+def _exec_ids(parts: Parts, record: ContainerRecord, state: State) -> list[str] | None:
+    """As Docker: null where there is none."""
+    if not state.alive or not parts.files(record).execs.exists():
+        return None
+    # few containers have had one
+    from moby_tui.engine.containers import execs
+
+    return execs.unfinished(parts, record, state) or None
 
 
 def _shown(host: HostConfig) -> HostConfig:
@@ -316,7 +327,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
 
 
 def _is_in(parts: Parts, record: ContainerRecord, wanted: str) -> bool:
-    """Whether a container is in a network, or would be when it runs, by the network's name or id in full."""
+    """Whether a container is in a network, or would be when it runs, by the network's name, id or a prefix of it."""
     places = record.networking.endpoints_config if record.networking else None
     names = {record.host_config.network_mode} if places is None else places.keys()
     names = {"bridge" if name in ("", "default") else name for name in names}
@@ -326,7 +337,7 @@ def _is_in(parts: Parts, record: ContainerRecord, wanted: str) -> bool:
         network = parts.networks.find(wanted)
     except MobyError:
         return False
-    return (wanted == network.id and network.name in names) or (wanted == network.name and network.id in names)
+    return not names.isdisjoint((network.name, network.id))
 
 
 def _has_label(labels: dict[str, str], wanted: str) -> bool:

@@ -119,6 +119,7 @@ def _check_modes(modes: list[str]) -> None:
 
 def _mount_request(mount: Mount) -> MountRequest:
     """A mount as ``--mount`` has it."""
+    _check_options(mount)
     request = MountRequest(mount.type, _target(mount.target), source=mount.source, read_only=mount.read_only)
     if mount.type == "bind":
         return _with_bind_options(request, mount)
@@ -131,7 +132,22 @@ def _mount_request(mount: Mount) -> MountRequest:
         return request
     if mount.type == "image":
         return _with_image_options(request, mount)
-    raise InvalidArgument(f"mount type unknown: {mount.type}")
+    raise AssertionError(mount.type)
+
+
+def _check_options(mount: Mount) -> None:
+    """Raises ``InvalidArgument`` for a type that there is not, and options of another, even where they say nothing."""
+    if mount.type not in ("bind", "volume", "tmpfs", "image"):
+        raise InvalidArgument(f'invalid mount config for type "{mount.type}": mount type unknown')
+    for kind, options in (
+        ("bind", mount.bind_options),
+        ("volume", mount.volume_options),
+        ("tmpfs", mount.tmpfs_options),
+        ("image", mount.image_options),
+    ):
+        if options is not None and mount.type != kind:
+            name = f"{kind.capitalize()}Options"
+            raise InvalidArgument(f'invalid mount config for type "{mount.type}": field {name} must not be specified')
 
 
 def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:
