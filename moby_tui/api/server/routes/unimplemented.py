@@ -17,7 +17,6 @@ table = RouteTable()
 _LACKING = """
 POST /session
 POST /grpc
-GET /containers/{ref}/attach/ws
 GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
