@@ -72,6 +72,12 @@ class Unavailable(MobyError):
     status = 503
 
 
+class Unreachable(Unavailable):
+    """A registry, a web server or a repository elsewhere cannot be reached, or breaks off: to dockerd a failure like any other."""
+
+    status = 500
+
+
 class CommandNotFound(MobyError):
     """The container's command does not exist in its file system (shell exit code 127)."""
 
@@ -98,8 +104,12 @@ class StorageReadOnly(MobyError):
     status = 507
 
 
-class ContainerFailed(MobyError):
-    """A command that was run to its end did not end with 0. ``stderr`` is the end of what it wrote there, ``stdout`` all of it."""
+class CommandFailed(MobyError):
+    """A command that was run to its end ended with another code than 0: ``exit_code``."""
+
+
+class ContainerFailed(CommandFailed):
+    """A container that was run to its end did not end with 0. ``stderr`` is the end of what it wrote there, ``stdout`` all of it."""
 
     def __init__(self, container: str, exit_code: int, stdout: bytes, stderr: bytes) -> None:
         last = stderr.decode(errors="replace").strip().rpartition("\n")[2]

@@ -128,7 +128,7 @@ class ImageMountOptions(Wire, kw_only=True):
 class Mount(Wire, kw_only=True):
     """A mount as it is asked for with ``--mount``."""
 
-    type: str = "volume"
+    type: str = ""
     source: str = ""
     target: str = ""
     read_only: bool = False

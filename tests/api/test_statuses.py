@@ -6,18 +6,22 @@ Where it answers 500 for a mistake of the client's, ours is 400.
 from __future__ import annotations
 
 import asyncio
-import io
+import base64
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import images_data
 from api.wire import Answer, ask
 from api.world import Docker
+from moby_tui.engine.archive import limits
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.resources.images.registry import connection
 from moby_tui.schema.container import ContainerCreate, ExecCreate, HostConfig
+from registry import HTPASSWD, running
+from web_server import serving_files
 
 JSON = {"Content-Type": "application/json"}
 NO_NETWORK = HostConfig(network_mode="none")
@@ -57,6 +61,16 @@ NOWHERE = """
 404 DELETE /volumes/nosuch
 204 DELETE /volumes/nosuch?force=1
 404 GET /networks/nosuch
+200 POST /images/nosuch/push?tag=x
+200 POST /images/nosuch/push
+400 POST /images/UPPER/push
+400 POST /images/create?fromImage=127.0.0.1:1/a&tag=b&platform=foobar
+400 POST /images/create?fromImage=127.0.0.1:1/a&tag=b&platform=linux/amd64/a/b
+400 POST /images/create?fromSrc=-&repo=a&platform=foobar
+500 POST /images/create?fromSrc=http://127.0.0.1:1/x.tar&repo=a
+400 POST /images/create?fromSrc=ftp://127.0.0.1:1/x.tar&repo=a
+400 POST /build/cancel
+200 POST /build/cancel?id=nosuch
 200 GET /plugins
 404 GET /plugins/nosuch/json
 404 GET /plugins/a/b:c/json
@@ -87,7 +101,9 @@ NOWHERE = """
 400 GET /v1.99/info
 """
 IN_STATES = {
-    "runs": "304 start|409 unpause|201 exec|400 kill?signal=NOSUCH|409 DELETE|400 wait?condition=foo|409 rename?name=created",
+    "runs": "304 start|409 unpause|201 exec|400 kill?signal=NOSUCH|409 DELETE|400 wait?condition=foo|409 rename?name=created|"
+    "400 attach?detachKeys=foo|400 attach?stream=1&stdout=1&detachKeys=ctrl-|"
+    "404 GET archive?path=/nosuch/|400 GET archive?path=/bin/sh%2F|400 GET archive?path=/bin/sh/x",
     "created": "409 kill|409 pause|409 exec|304 stop|409 resize?h=1&w=1|409 GET top",
     "paused": "409 start|409 pause|409 exec|409 attach?stream=1&stdout=1|409 attach?logs=1&stdout=1|409 DELETE",
     "ended": "409 kill|304 stop|409 pause|409 exec|409 GET top",
@@ -109,6 +125,22 @@ CREATED: list[tuple[int, dict[str, Any]]] = [
     (400, {"CapAdd": ["FOO"]}),
     (400, {"LogConfig": {"Type": "nosuch"}}),
     (400, {"Binds": ["/nosuch:/x", "/tmp:/x"]}),
+    (201, {"Mounts": [{"Type": "bind", "Source": "/tmp", "Target": "/x", "BindOptions": {}}]}),
+    (400, {"Mounts": [{"Type": "bind", "Source": "/tmp", "Target": "/x", "VolumeOptions": {}}]}),
+    (400, {"Mounts": [{"Type": "volume", "Target": "/x", "TmpfsOptions": {}}]}),
+    (400, {"Mounts": [{"Target": "/x"}]}),
+]
+#: What a container may be asked to run, and to be asked how it is: what it then shows.
+SHOWN: list[tuple[dict[str, Any], str, Any]] = [
+    ({"Healthcheck": {"Test": ["true"]}}, "Config.Healthcheck.Test", ["true"]),
+    ({"Healthcheck": {"Test": ["CMD"]}}, "Config.Healthcheck.Test", ["CMD"]),
+    ({"Healthcheck": {"Test": ["CMD-SHELL"]}}, "Config.Healthcheck.Test", ["CMD-SHELL"]),
+    ({"Healthcheck": {"Test": [""]}}, "Config.Healthcheck.Test", [""]),
+    ({"Cmd": [""], "HostConfig": {"NetworkMode": "none"}}, "Path", ""),
+    ({"Cmd": ""}, "Config.Cmd", [""]),
+    ({"HostConfig": {"PidsLimit": -1}}, "HostConfig.PidsLimit", None),
+    ({"HostConfig": {"PidsLimit": 0}}, "HostConfig.PidsLimit", None),
+    ({"HostConfig": {"PidsLimit": 5}}, "HostConfig.PidsLimit", 5),
 ]
 BUILDS = [
     *((200, f"{name}={value}") for name in ("rm", "forcerm", "compress") for value in ("0", "1", "true", "False", "True", "")),
@@ -121,6 +153,8 @@ BUILDS = [
     (400, "securityopt=foo"),
     (400, "t=UPPER"),
     (400, "buildargs=x"),
+    (400, "platform=foobar"),
+    (200, "nosuch=1&outputs=[]"),
 ]
 
 
@@ -139,12 +173,25 @@ async def containers(busybox: str, engine: Engine) -> Engine:
     return engine
 
 
+@pytest.fixture
+async def runs(busybox: str, engine: Engine) -> Engine:
+    """A running one of this name."""
+    asked = ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=NO_NETWORK)
+    await engine.containers.create(asked, name="runs")
+    await engine.containers.start("runs")
+    return engine
+
+
 def _differing(expected: list[tuple[int, str]], answers: list[Answer]) -> list[str]:
     return [
         f"{what}: {answer.status} rather than {status}: {answer.body[:200]!r}"
         for (status, what), answer in zip(expected, answers, strict=True)
         if answer.status != status
     ]
+
+
+def _context(dockerfile: str) -> bytes:
+    return images_data.Tar().add("Dockerfile", data=dockerfile.encode()).bytes()
 
 
 async def test_what_is_nowhere(socket_path: Path) -> None:
@@ -181,6 +228,111 @@ async def test_creates(containers: Engine, socket_path: Path) -> None:
     assert _differing([(status, str(host)) for status, host in CREATED], answers) == []
 
 
+async def test_what_is_accepted_and_shown(runs: Engine, socket_path: Path) -> None:
+    for asked, place, expected in SHOWN:
+        body = json.dumps({"Image": "busybox", "Cmd": ["sleep", "9"], **asked}).encode()
+        made = await ask(socket_path, "POST", "/containers/create", body, JSON)
+        assert made.status == 201, (asked, made.body)
+        seen = (await ask(socket_path, "GET", f"/containers/{made.json()['Id']}/json")).json()
+        for name in place.split("."):
+            seen = seen[name]
+        assert seen == expected, asked
+        if place == "Path":
+            started = await ask(socket_path, "POST", f"/containers/{made.json()['Id']}/start")
+            assert (started.status, started.message) == (400, 'exec: "": executable file not found in $PATH')
+            state = (await ask(socket_path, "GET", f"/containers/{made.json()['Id']}/json")).json()["State"]
+            assert (state["Status"], state["ExitCode"]) == ("created", 127)
+    for limit, shown in ((-1, 0), (7, 7), (0, 0)):
+        await ask(socket_path, "POST", "/containers/runs/update", json.dumps({"PidsLimit": limit}).encode(), JSON)
+        assert (await ask(socket_path, "GET", "/containers/runs/json")).json()["HostConfig"]["PidsLimit"] == shown
+
+
+async def test_tests_of_health_that_cannot_be(busybox: str, engine: Engine, socket_path: Path) -> None:
+    for test, checked in ((["true"], False), (["NONE", "x"], False), ([""], False), (["CMD"], True)):
+        body = json.dumps(
+            {
+                "Image": "busybox",
+                "Cmd": ["sleep", "1000"],
+                "Healthcheck": {"Test": test, "Interval": 10**7},
+                "HostConfig": {"NetworkMode": "none"},
+            }
+        )
+        made = (await ask(socket_path, "POST", "/containers/create", body.encode(), JSON)).json()["Id"]
+        told = engine.events.stream(filters={"container": [made], "event": ["health_status: unhealthy"]})
+        assert (await ask(socket_path, "POST", f"/containers/{made}/start")).status == 204
+        if checked:
+            await asyncio.wait_for(anext(told), 30)
+            [last, *_] = (await ask(socket_path, "GET", f"/containers/{made}/json")).json()["State"]["Health"]["Log"]
+            assert 'exec: "": executable file not found in $PATH' in last["Output"]
+        else:
+            assert "Health" not in (await ask(socket_path, "GET", f"/containers/{made}/json")).json()["State"]
+        await told.aclose()  # type: ignore[attr-defined]
+
+
+async def test_execs_of_a_run(runs: Engine, socket_path: Path) -> None:
+    async def asked(**values: Any) -> Answer:
+        return await ask(
+            socket_path, "POST", "/containers/runs/exec", json.dumps({"Cmd": ["sleep", "1000"], **values}).encode(), JSON
+        )
+
+    async def shown() -> list[str] | None:
+        return (await ask(socket_path, "GET", "/containers/runs/json")).json()["ExecIDs"]  # type: ignore[no-any-return]
+
+    for user, message in (
+        ("nosuch", "unable to find user nosuch: no matching entries in passwd file"),
+        ("0:nosuch", "unable to find group nosuch: no matching entries in group file"),
+    ):
+        refused = await asked(User=user)
+        assert (refused.status, refused.message) == (400, message)
+    assert await shown() is None
+    never, running = (await asked()).json()["Id"], (await asked(User="0:0")).json()["Id"]
+    assert (await ask(socket_path, "POST", f"/exec/{running}/start", b'{"Detach":true}', JSON)).status == 200
+    assert sorted(await shown() or []) == sorted([never, running])
+    seen = (await ask(socket_path, "GET", f"/exec/{running}/json")).json()
+    assert (seen["Running"], seen["OpenStdout"], seen["ProcessConfig"]["user"]) == (True, False, "0:0")
+    assert "user" not in (await ask(socket_path, "GET", f"/exec/{never}/json")).json()["ProcessConfig"]
+    for step in ("stop?t=0", "start"):
+        assert (await ask(socket_path, "POST", f"/containers/runs/{step}")).status == 204
+        assert await shown() is None
+        assert [(await ask(socket_path, "GET", f"/exec/{ident}/json")).status for ident in (never, running)] == [404, 200]
+        assert (await ask(socket_path, "POST", f"/exec/{never}/start", b'{"Detach":true}', JSON)).status == 404
+    assert (await ask(socket_path, "GET", f"/exec/{running}/json")).json()["ExitCode"] == 137
+    assert (await ask(socket_path, "POST", "/containers/runs/restart?t=0")).status == 204
+    state = (await ask(socket_path, "GET", "/containers/runs/json")).json()["State"]
+    assert state["Running"] and "0001" < state["FinishedAt"] < state["StartedAt"]
+
+
+@pytest.mark.parametrize("seconds", [0, 30], ids=["killed", "ends"])
+async def test_what_goes_with_its_end_is_restarted_all_the_same(
+    busybox: str, engine: Engine, socket_path: Path, seconds: int
+) -> None:
+    command = ["sleep", "1000"] if not seconds else ["sh", "-c", "trap exit TERM; while :; do sleep 0.05; done"]
+    host = HostConfig(network_mode="none", auto_remove=True)
+    await engine.containers.create(ContainerCreate(image="busybox", cmd=command, host_config=host), name="goes")
+    assert (await ask(socket_path, "POST", "/containers/goes/start")).status == 204
+    first = (await ask(socket_path, "GET", "/containers/goes/json")).json()["State"]
+    events = engine.events.stream(filters={"container": ["goes"], "event": ["die", "start", "restart", "destroy"]})
+    for _ in range(2):
+        assert (await ask(socket_path, "POST", f"/containers/goes/restart?t={seconds}")).status == 204
+        seen = (await ask(socket_path, "GET", "/containers/goes/json")).json()
+        assert seen["State"]["Running"] and seen["State"]["Pid"] != first["Pid"] and seen["RestartCount"] == 0
+        assert [(await asyncio.wait_for(anext(events), 30)).action for _ in range(3)] == ["die", "start", "restart"]
+    assert (await ask(socket_path, "POST", "/containers/goes/kill")).status == 204
+    assert [(await asyncio.wait_for(anext(events), 30)).action for _ in range(2)] == ["die", "destroy"]
+    await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_lists_by_network_and_past_events(runs: Engine, socket_path: Path) -> None:
+    ident = (await ask(socket_path, "GET", "/networks/none")).json()["Id"]
+    for wanted in ("none", ident, ident[:12]):
+        rows = (await ask(socket_path, "GET", f'/containers/json?all=1&filters={{"network":["{wanted}"]}}')).json()
+        assert len(rows) == 1, wanted
+    until = (await ask(socket_path, "GET", "/info")).json()["SystemTime"]
+    for query in (f"since=0&until={until}", f"until={until}"):
+        events = (await ask(socket_path, "GET", f"/events?{query}".replace("+", "%2B"))).body.splitlines()
+        assert sum(json.loads(event)["Action"] == "create" for event in events) == 1, query
+
+
 async def test_a_container_that_is_missing_does_not_have_docker_pull_the_image(docker: Docker) -> None:
     done = await docker("run", "--rm", "--network", "none", "--volumes-from", "nosuch", "busybox", "true", check=False)
     assert done.status == 125 and "No such container: nosuch" in done.err
@@ -188,14 +340,9 @@ async def test_a_container_that_is_missing_does_not_have_docker_pull_the_image(d
 
 
 async def test_build_parameters(socket_path: Path) -> None:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as context:
-        member = tarfile.TarInfo("Dockerfile")
-        text = b"FROM busybox\nLABEL a=b\n"
-        member.size = len(text)
-        context.addfile(member, io.BytesIO(text))
+    context = _context("FROM busybox\nLABEL a=b\n")
     answers = [
-        await ask(socket_path, "POST", f"/build?{parameter}", buffer.getvalue(), {"Content-Type": "application/x-tar"})
+        await ask(socket_path, "POST", f"/build?{parameter}", context, {"Content-Type": "application/x-tar"})
         for _, parameter in BUILDS
     ]
     assert _differing(BUILDS, answers) == []
@@ -265,3 +412,75 @@ async def test_null_is_an_empty_body(containers: Engine, socket_path: Path) -> N
     assert (await ask(socket_path, "POST", "/containers/runs/update", b"null", JSON)).status == 200
     assert (await ask(socket_path, "POST", "/exec/nosuch/start", b"null", JSON)).status == 404
     assert (await ask(socket_path, "POST", "/containers/create", b"null", JSON)).status == 400
+
+
+async def test_pulls_are_refused_before_they_begin(
+    busybox: str, socket_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.001)
+    wrong = {"X-Registry-Auth": base64.urlsafe_b64encode(b'{"username":"user","password":"wrong"}').decode()}
+    with running(tmp_path / "plain") as plain, running(tmp_path / "guarded", htpasswd=HTPASSWD) as guarded:
+        for status, name, headers in (
+            (404, f"{plain.address}/nosuch&tag=x", None),
+            (404, f"{plain.address}/nosuch", None),
+            (401, f"{guarded.address}/nosuch&tag=x", wrong),
+            (500, "127.0.0.1:1/nosuch&tag=x", None),
+        ):
+            answer = await ask(socket_path, "POST", f"/images/create?fromImage={name}", headers=headers)
+            assert (answer.status, bool(answer.message)) == (status, True), name
+    for path in ("/distribution/127.0.0.1:1/a/json", "/images/search?term=127.0.0.1:1/a"):
+        assert (await ask(socket_path, "GET", path)).status == 500
+    for name in ("nosuch", "127.0.0.1:1/nosuch"):
+        answer = await ask(socket_path, "POST", f"/images/{name}/push?tag=x")
+        first, last = (json.loads(line) for line in answer.body.splitlines())
+        assert first["status"].endswith(f"/{name.rpartition('/')[2]}]")
+        assert last["error"] == f"An image does not exist locally with the tag: {name}:x"
+
+
+async def test_imports_from_a_web_server(socket_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "web"
+    with serving_files(folder) as web:
+        (folder / "root.tar").write_bytes(images_data.Tar().add("file", data=b"far").bytes())
+        (folder / "garbage").write_bytes(b"garbage" * 1000)
+        for source in (f"{web}/root.tar", f"{web}/root.tar".removeprefix("http://")):
+            answer = await ask(socket_path, "POST", f"/images/create?fromSrc={source}&repo=far&tag=1&changes=CMD+x")
+            first, *_, last = (json.loads(line) for line in answer.body.splitlines())
+            assert (answer.status, first["status"]) == (200, f"Downloading from {web}/root.tar")
+            image = (await ask(socket_path, "GET", "/images/far:1/json")).json()
+            assert (image["Id"], image["Config"]["Cmd"]) == (last["status"], ["/bin/sh", "-c", "x"])
+        assert (await ask(socket_path, "POST", f"/images/create?fromSrc={web}/none&repo=unmade")).status == 404
+        assert b'"error"' in (await ask(socket_path, "POST", f"/images/create?fromSrc={web}/garbage&repo=unmade")).body
+        monkeypatch.setenv(limits.MOST_UNPACKED[0], "4000")
+        refused = await ask(socket_path, "POST", f"/images/create?fromSrc={web}/garbage&repo=unmade")
+        assert f"has more than 4000 bytes; set {limits.MOST_UNPACKED[0]} to more" in refused.body.decode()
+        assert (await ask(socket_path, "GET", "/images/unmade/json")).status == 404
+
+
+async def test_what_a_failed_build_is_told_with(socket_path: Path) -> None:
+    async def built(text: str) -> Answer:
+        return await ask(socket_path, "POST", "/build?networkmode=none", _context(text), {"Content-Type": "application/x-tar"})
+
+    for code in (1, 3):
+        last = json.loads((await built(f"FROM busybox\nRUN exit {code}\n")).body.splitlines()[-1])
+        assert last["errorDetail"]["code"] == code
+    last = json.loads((await built("FROM busybox\nCOPY nosuch /\n")).body.splitlines()[-1])
+    assert "code" not in last["errorDetail"]
+    unread = await built("FROM busybox\nFOO bar\n")
+    assert (unread.status, unread.message) == (
+        400,
+        "dockerfile parse error on line 2: unknown instruction: FOO (did you mean FROM?)",
+    )
+
+
+async def test_a_build_is_cancelled_by_its_id(socket_path: Path, engine: Engine) -> None:
+    begun = engine.events.stream(filters={"type": ["container"], "event": ["start"]})
+    text = _context("FROM busybox\nRUN sleep 1000\n")
+    building = asyncio.ensure_future(
+        ask(socket_path, "POST", "/build?networkmode=none&buildid=mine", text, {"Content-Type": "application/x-tar"})
+    )
+    await asyncio.wait_for(anext(begun), 30)
+    await begun.aclose()  # type: ignore[attr-defined]
+    assert (await ask(socket_path, "POST", "/build/cancel?id=other")).status == 200
+    assert (await ask(socket_path, "POST", "/build/cancel?id=mine")).status == 200
+    assert json.loads((await building).body.splitlines()[-1])["error"] == "the build was cancelled"
+    assert await engine.containers.list(all=True) == []

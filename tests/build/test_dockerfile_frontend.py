@@ -19,7 +19,7 @@ from moby_tui.engine.resources.builder.execution import mounts
 from moby_tui.engine.resources.builder.step import StepFailed
 from moby_tui.engine.resources.dockerfile import shell_words
 from moby_tui.engine.resources.dockerfile.parser import parse
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
 
 
 @pytest.fixture(autouse=True)
@@ -262,7 +262,7 @@ async def test_add_fetches_and_verifies(engine: Engine) -> None:
             (f"ADD --checksum=sha256:{'0' * 64} {at}/x /y", MobyError, "digest mismatch"),
             (f"ADD --checksum=md5:1 {at}/x /y", InvalidArgument, "invalid checksum"),
             (f"ADD --checksum={right} Dockerfile /y", InvalidArgument, "anything but one HTTP or Git source"),
-            (f"ADD {at}/gone /y", Unavailable, "answers 404"),
+            (f"ADD {at}/gone /y", NotFound, "answers 404"),
             (f"ADD {at}/ /y/", InvalidArgument, "cannot determine filename"),
         ):
             with pytest.raises(kind, match=said):

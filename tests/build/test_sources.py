@@ -17,7 +17,7 @@ from repository import repository, served
 
 from moby_tui import sync
 from moby_tui.engine.engine import Engine
-from moby_tui.errors import InvalidArgument, MobyError, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.build import BuildOptions
 
 pytestmark = pytest.mark.usefixtures("busybox")
@@ -57,7 +57,7 @@ async def test_a_tar_and_a_dockerfile_behind_http(engine: Engine, web: tuple[str
     assert await run(engine, "t") == (0, "sent\n")
     await fetched(engine, f"{address}/Dockerfile")
     assert await run(engine, "t") == (0, "alone\n")
-    with pytest.raises(Unavailable, match="404"):
+    with pytest.raises(NotFound, match="404"):
         await fetched(engine, f"{address}/none")
     for wrong in ("file:///etc/passwd", "/etc", "ext::sh", "ftp://x/y"):
         with pytest.raises(InvalidArgument, match="neither a repository nor an http"):

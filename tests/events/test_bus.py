@@ -103,6 +103,14 @@ async def test_until_in_the_past_ends_after_the_replay(tmp_path: Path, bus: Even
     assert await rest(bus.stream(since=1, until=end)) == ["a"]
 
 
+async def test_since_the_epoch_and_until_alone_tell_all_that_is_past(tmp_path: Path, bus: EventBus) -> None:
+    Journal(str(tmp_path)).publish("container", "create", "a", {})
+    end = time.time() + 0.01
+    assert await rest(bus.stream(since=0, until=end)) == ["a"]
+    assert await rest(bus.stream(until=end)) == ["a"]
+    assert await rest(bus.stream(until=1)) == []
+
+
 async def test_until_in_the_future_ends_without_an_event(tmp_path: Path, bus: EventBus) -> None:
     stream = bus.stream(until=time.time() + 0.3)
     Journal(str(tmp_path)).publish("container", "create", "a", {})

@@ -249,6 +249,12 @@ async def test_refused_binds(volumes: Volumes, bind: str, text: str) -> None:
             NotFound,
             'create vv: error looking up volume plugin no: plugin "no" not found',
         ),
+        (Mount(source="x", target="/x", type=""), InvalidArgument, 'for type "": mount type unknown'),
+        (
+            Mount(type="bind", source="/", target="/x", volume_options=VolumeOptions()),
+            InvalidArgument,
+            "field VolumeOptions must not",
+        ),
         (Mount(type="image", target="/x"), InvalidArgument, "field Source must not be empty"),
         (
             Mount(type="bind", source="/", target="/x", bind_options=BindOptions(read_only_non_recursive=True)),

@@ -162,7 +162,7 @@ class Images(Protocol):
     def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> Iterator[bytes]: ...
     def import_tar(
         self,
-        archive: AsyncIterator[bytes],
+        archive: AsyncIterator[bytes] | str,
         *,
         reference: str = "",
         message: str = "",
@@ -211,7 +211,9 @@ class Builder(Protocol):
 
 
 class Events(Protocol):
-    def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> Iterator[Event]: ...
+    def stream(
+        self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None
+    ) -> Iterator[Event]: ...
 
 
 class System(Protocol):

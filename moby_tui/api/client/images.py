@@ -134,7 +134,7 @@ class RemoteImages:
 
     def import_tar(
         self,
-        archive: AsyncIterator[bytes],
+        archive: AsyncIterator[bytes] | str,
         *,
         reference: str = "",
         message: str = "",
@@ -143,6 +143,8 @@ class RemoteImages:
     ) -> AsyncIterator[Progress]:
         repo, tag = split(reference) if reference else ("", "")
         query = {"fromSrc": "-", "repo": repo, "tag": tag, "message": message, "changes": changes, "platform": platform}
+        if isinstance(archive, str):
+            return progress(self._session, "/images/create", {**query, "fromSrc": archive})
         return progress(self._session, "/images/create", query, body=archive, headers=TAR)
 
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:

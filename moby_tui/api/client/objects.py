@@ -73,10 +73,12 @@ class RemoteEvents:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> AsyncIterator[Event]:
+    async def stream(
+        self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None
+    ) -> AsyncIterator[Event]:
         query = {
-            "since": f"{since:.9f}" if since else None,
-            "until": f"{until:.9f}" if until else None,
+            "since": None if since is None else f"{since:.9f}",
+            "until": None if until is None else f"{until:.9f}",
             "filters": filters,
         }
         exchange = await self._session.open("GET", "/events", query)

@@ -203,13 +203,16 @@ class Images(Protocol):
 
     def import_tar(
         self,
-        archive: AsyncIterator[bytes],
+        archive: AsyncIterator[bytes] | str,
         *,
         reference: str = "",
         message: str = "",
         changes: builtins.list[str] | None = None,
         platform: str = "",
-    ) -> AsyncIterator[Progress]: ...
+    ) -> AsyncIterator[Progress]:
+        """Makes an image of one layer. ``archive``: a tar of a root file system, or the http(s) address from which the engine fetches it."""
+        ...
+
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect: ...
     async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]: ...
     async def tag(self, ref: str, target: str) -> None: ...
@@ -270,8 +273,11 @@ class Builder(Protocol):
 
 
 class Events(Protocol):
-    def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> AsyncIterator[Event]:
-        """Past events from ``since`` (Unix seconds; 0: none), then live ones until ``until`` (0: for ever); no gap, no repeat."""
+    def stream(
+        self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None
+    ) -> AsyncIterator[Event]:
+        """Past events from ``since`` (Unix seconds), then live ones until ``until`` (None: for ever); no gap, no repeat. Without
+        ``since``: all past ones where there is an ``until``, else none."""
         ...
 
 

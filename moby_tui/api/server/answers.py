@@ -35,20 +35,31 @@ async def lines(
     request: web.BaseRequest, values: AsyncIterator[Any], *, content_type: str = JSON, render: Callable[[Any], bytes]
 ) -> web.StreamResponse:
     """One piece per value, each sent when it comes; the headers go first."""
-    async with _closing(values):
+    async with closing(values):
         response = await begin(request, content_type)
         async for value in values:
             await response.write(render(value))
     return response
 
 
-async def progress(request: web.BaseRequest, steps: AsyncIterator[Progress], *, at_once: bool = False) -> web.StreamResponse:
+def exit_or_status(error: MobyError) -> int:
+    """A failed command's own exit code; else the status, by which one of ours knows the error's kind."""
+    return error.exit_code if error.exit_code > 1 else error.status
+
+
+async def progress(
+    request: web.BaseRequest,
+    steps: AsyncIterator[Progress],
+    *,
+    at_once: bool = False,
+    code: Callable[[MobyError], int] = exit_or_status,
+) -> web.StreamResponse:
     """Pull, push, load, import and build.
 
     A failure before the first step has a status; a later one can only be told in the stream, as is any where the answer begins
-    ``at_once``.
+    ``at_once``. ``code``: what its ``errorDetail`` has.
     """
-    async with _closing(steps):
+    async with closing(steps):
         first = None if at_once else await anext(steps, None)
         response = await begin(request, JSON)
         try:
@@ -57,18 +68,13 @@ async def progress(request: web.BaseRequest, steps: AsyncIterator[Progress], *, 
             async for step in steps:
                 await response.write(_progress_line(step))
         except MobyError as error:
-            await response.write(_progress_line(failure(error)))
+            await response.write(_progress_line(_failure(error, code(error))))
     return response
 
 
-def failure(error: MobyError) -> Progress:
+def _failure(error: MobyError, code: int) -> Progress:
     """The last line of a progress stream that failed: new clients read ``errorDetail``, old ones ``error``."""
-    return Progress(error=error.message, error_detail=ErrorDetail(message=error.message, code=_code(error)))
-
-
-def _code(error: MobyError) -> int:
-    """A failed command's own exit code, which docker build ends with; else the status."""
-    return error.exit_code if error.exit_code > 1 else error.status
+    return Progress(error=error.message, error_detail=ErrorDetail(message=error.message, code=code))
 
 
 def _progress_line(step: Progress) -> bytes:
@@ -79,7 +85,7 @@ async def raw(
     request: web.BaseRequest, pieces: AsyncIterator[bytes], *, content_type: str, headers: dict[str, str] | None = None
 ) -> web.StreamResponse:
     """Bytes as they come. The first piece is awaited before the status is sent, so that a refusal still has its own status."""
-    async with _closing(pieces):
+    async with closing(pieces):
         first = await anext(pieces, b"")
         response = await begin(request, content_type, headers)
         if first:
@@ -89,7 +95,7 @@ async def raw(
     return response
 
 
-def _closing(values: AsyncIterator[Any]) -> Any:
+def closing(values: AsyncIterator[Any]) -> Any:
     """Ends the generator when the client goes away, so that what it holds is let go now and not at some collection."""
     return aclosing(values) if hasattr(values, "aclose") else _Nothing()
 

@@ -79,6 +79,10 @@ class Query:
         value = self._values.get(name, "")
         return parse_timestamp(name, value) if value else 0.0
 
+    def moment(self, name: str) -> float | None:
+        """As ``timestamp``; None where absent."""
+        return self.timestamp(name) if self._values.get(name) else None
+
     def filters(self, known: frozenset[str]) -> Filters:
         """``filters=`` in both of its forms, lists or maps to true; a key that is not ``known`` is refused."""
         value = self._values.get("filters", "")

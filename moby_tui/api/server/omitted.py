@@ -65,6 +65,10 @@ def _of_both(container: Json, version: ApiVersion) -> None:
         _drop(mount, _MOUNT_POINT)
 
 
+def of_exec(execution: Json) -> None:
+    _drop(execution["ProcessConfig"], ("user",))
+
+
 def of_stats(sample: Json) -> None:
     for name, inner in _STATS.items():
         _drop(sample[name], inner)

@@ -20,6 +20,7 @@ from moby_tui.schema.container import (
     ContainerInspect,
     ContainerSummary,
     ContainerUpdate,
+    ExecInspect,
 )
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageInspect, ImageSummary
@@ -113,6 +114,12 @@ def container_summaries(rows: list[ContainerSummary], version: ApiVersion) -> li
     result: list[dict[str, Any]] = [to_builtins(row) for row in rows]
     for row in result:
         omitted.of_summary(row, version)
+    return result
+
+
+def exec_inspect(execution: ExecInspect) -> dict[str, Any]:
+    result: dict[str, Any] = to_builtins(execution)
+    omitted.of_exec(result)
     return result
 
 

@@ -99,6 +99,8 @@ def _check_destination(root: int, path: str) -> None:
     """Raises ``NotFound``, and ``InvalidArgument`` for what is no directory."""
     try:
         fd = open_in_root(root, "/" + path.strip("/"), os.O_PATH)
+    except NotADirectoryError as error:
+        raise InvalidArgument(f"lstat {path}: not a directory") from error
     except OSError as error:
         raise NotFound(f"Could not find the file {path} in the container") from error
     with trees.closing(fd):
@@ -144,7 +146,9 @@ def _opened(root: int, path: str, *, follow: bool = False) -> Iterator[int]:
     try:
         fd = open_in_root(root, absolute, os.O_PATH if follows else _OBJECT)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+        if error.errno == errno.ENOTDIR:
+            raise InvalidArgument(f"lstat {path}: not a directory") from error
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENAMETOOLONG):
             raise NotFound(f"Could not find the file {path} in the container") from error
         if error.errno == errno.EINVAL:
             raise InvalidArgument(f"invalid path {path!r}: {error.strerror}") from error

@@ -35,6 +35,6 @@ async def _stop(parts: Parts, record: ContainerRecord, timeout: int) -> None:
     seconds = timeout if record.config.stop_timeout is None else None
     try:
         with suppress(NotModified):
-            await ending.stop(parts, record, seconds, "", by_hand=False)
+            await ending.stop(parts, record, seconds, "", purpose=ending.AT_SHUTDOWN)
     except (MobyError, OSError) as error:
         log.warning("container %s was not stopped: %s", record.name, error)

@@ -23,6 +23,8 @@ from moby_tui.schema.container import ContainerExit
 if TYPE_CHECKING:
     from moby_tui.engine.events.bus import Subscription
 
+#: What a signal is for (``control.Signal.stop``).
+BY_HAND, AT_SHUTDOWN, TO_RUN_AGAIN = "hand", "shutdown", "again"
 #: The signals that are sent to end a process: whoever sends one does not want it started again.
 _ENDING = frozenset((signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGQUIT))
 #: A monitor that was killed publishes nothing; how often a waiter looks for itself.
@@ -76,7 +78,7 @@ class ExitWait:
         """The answer that needs no waiting, if there is one."""
         gone = not self._parts.files(self._record).data.exists()
         state = State() if gone else self._parts.state(self._record)
-        if state.finished_at > "0002":
+        if state.status == "exited":
             self._last_code = state.exit_code
         if gone or (self._condition == "not-running" and not state.alive and not self._parts.is_orphan(self._record, state)):
             return ContainerExit(status_code=self._last_code)
@@ -97,20 +99,20 @@ def wait(parts: Parts, record: ContainerRecord, condition: str) -> ExitWait:
     return ExitWait(parts, record, condition or "not-running")
 
 
-async def kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: bool = True) -> None:
+async def kill(parts: Parts, record: ContainerRecord, signal: int, *, purpose: str = BY_HAND) -> None:
     """Sends a signal; SIGKILL is waited for, and ends a monitor that does not answer too.
 
     Raises ``Conflict`` where it does not run, ``Unavailable`` where a monitor does not answer to another signal.
     """
-    if await _kill(parts, record, signal, by_hand=by_hand):
+    if await _kill(parts, record, signal, purpose=purpose):
         return
     # a monitor that is stopped after it has answered tells of no end: it is asked again
     with suppress(Conflict):
-        while not await _kill(parts, record, signal, by_hand=by_hand):
+        while not await _kill(parts, record, signal, purpose=purpose):
             pass
 
 
-async def _kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: bool) -> bool:
+async def _kill(parts: Parts, record: ContainerRecord, signal: int, *, purpose: str) -> bool:
     """False where the container has been sent SIGKILL, and has not ended in the time that a monitor has for an answer."""
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
@@ -118,11 +120,11 @@ async def _kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: 
     waiter = wait(parts, record, "not-running") if signal == signals.SIGKILL else None
     try:
         try:
-            await _signal(parts, record, state, signal, by_hand=by_hand)
+            await _signal(parts, record, state, signal, purpose=purpose)
         except Unavailable:
             if waiter is None:
                 raise
-            await _end_with_monitor(parts, record, by_hand=by_hand)
+            await _end_with_monitor(parts, record, purpose=purpose)
         if waiter is not None:
             await waiter.result(parts.patience(record))
     except TimeoutError:
@@ -133,10 +135,9 @@ async def _kill(parts: Parts, record: ContainerRecord, signal: int, *, by_hand: 
     return True
 
 
-async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: int, *, by_hand: bool) -> None:
+async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: int, *, purpose: str) -> None:
     """What ends the container keeps it from being started again; by a daemon that begins, too, if it was done by hand."""
-    ends = signal in _ENDING or signal == parse_signal(record.config.stop_signal or "TERM")
-    purpose = ("hand" if by_hand else "shutdown") if ends else ""
+    ends = signal in _ENDING or signal == parse_signal(record.config.stop_signal or "TERM") or purpose == TO_RUN_AGAIN
     if parts.is_cut_off(record, state) and record.host_config.restart_policy.name in ("", "no"):
         # its monitor waits for it all the same, and tells of its end
         if not monitor_process.send(state.pid, state.pid_started, signal):
@@ -147,14 +148,14 @@ async def _signal(parts: Parts, record: ContainerRecord, state: State, signal: i
         # a frozen process of cgroup v1 does not die before it is thawed
         await parts.request(record, control.Thaw())
     fault.point("kill.asked")
-    await parts.request(record, control.Signal(signal=signal, stop=purpose))
+    await parts.request(record, control.Signal(signal=signal, stop=purpose if ends else ""))
     fault.point("kill.sent")
     if state.status == "restarting":
         return
     parts.event("kill", record, signal=str(signal))
 
 
-async def _end_with_monitor(parts: Parts, record: ContainerRecord, *, by_hand: bool) -> None:
+async def _end_with_monitor(parts: Parts, record: ContainerRecord, *, purpose: str) -> None:
     """Kills a monitor that does not answer, and with it the container, which is not started again for it.
 
     Raises ``Unavailable`` where the monitor does not even die: it waits in the kernel.
@@ -165,18 +166,49 @@ async def _end_with_monitor(parts: Parts, record: ContainerRecord, *, by_hand: b
         _kill_monitor(parts, record, state)
         await parts.until_put_away(record, monitor_client.ANSWER_SECONDS)
         if orphans.needs_settling(parts, record):
-            state.stopped = by_hand
+            state.stopped = purpose == BY_HAND
             await orphans.settle(parts, record, state)
     finally:
         lock.release()
 
 
-async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str, *, by_hand: bool = True) -> None:
+async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str, *, purpose: str = BY_HAND) -> None:
     """Asks the container to end, and kills it after ``timeout`` seconds (negative: never), or at once where its monitor does not answer.
 
     One that was not stopped by hand is started again by the next daemon, as its policy says. Raises ``NotModified`` where it does not
     run, ``Unavailable`` where its monitor does not answer and it is not to be killed.
     """
+    await _stop(parts, record, timeout, signal, purpose=purpose)
+    fault.point("stop.ended")
+    parts.event("stop", record)
+
+
+async def stop_to_run_again(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str) -> None:
+    """As ``stop``; then its monitor starts it again, so that one that goes with its end does not go. Returns when it runs.
+
+    Raises ``Conflict`` where it does not start, and so is gone.
+    """
+    begun = parts.bus.subscribe(filters={"type": ["container"], "container": [record.id], "event": ["start", "destroy"]})
+    try:
+        await _stop(parts, record, timeout, signal, purpose=TO_RUN_AGAIN)
+        await _until_begun(parts, record, begun)
+    finally:
+        begun.close()
+
+
+async def _until_begun(parts: Parts, record: ContainerRecord, begun: Subscription) -> None:
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                async for event in begun:
+                    if event.action == "start":
+                        return
+        state = parts.state(record)
+        if not state.alive or parts.is_orphan(record, state):
+            raise Conflict(f"container {record.name} has ended and did not start again")
+
+
+async def _stop(parts: Parts, record: ContainerRecord, timeout: int | None, signal: str, *, purpose: str) -> None:
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise NotModified(f"container {record.name} is stopped already")
@@ -185,29 +217,27 @@ async def stop(parts: Parts, record: ContainerRecord, timeout: int | None, signa
     seconds = DEFAULT_STOP_SECONDS if seconds is None else seconds
     waiter = wait(parts, record, "not-running")
     try:
-        await _stop(parts, record, state, waiter, number, seconds, by_hand=by_hand)
+        await _end(parts, record, state, waiter, number, seconds, purpose=purpose)
     finally:
         await waiter.close()
-    fault.point("stop.ended")
-    parts.event("stop", record)
 
 
-async def _stop(
-    parts: Parts, record: ContainerRecord, state: State, waiter: ExitWait, signal: int, seconds: float, *, by_hand: bool
+async def _end(
+    parts: Parts, record: ContainerRecord, state: State, waiter: ExitWait, signal: int, seconds: float, *, purpose: str
 ) -> None:
     # it may be ending by itself
     with suppress(Conflict):
         try:
-            await _signal(parts, record, state, signal, by_hand=by_hand)
+            await _signal(parts, record, state, signal, purpose=purpose)
         except Unavailable:
             if seconds < 0:
                 raise
-            await _end_with_monitor(parts, record, by_hand=by_hand)
+            await _end_with_monitor(parts, record, purpose=purpose)
     try:
         await waiter.result(None if seconds < 0 else seconds)
     except TimeoutError:
         with suppress(Conflict):
-            await kill(parts, record, signals.SIGKILL, by_hand=by_hand)
+            await kill(parts, record, signals.SIGKILL, purpose=purpose)
 
 
 async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> None:

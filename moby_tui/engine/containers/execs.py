@@ -19,7 +19,7 @@ from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.state import write_json
+from moby_tui.engine.store.state import State, write_json
 from moby_tui.errors import CommandNotFound, Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
 from moby_tui.schema.stream import Stream
@@ -35,25 +35,29 @@ class ExecRecord(msgspec.Struct):
 
     container: str
     config: ExecCreate
+    #: when the run of the container began that it was asked for in; with that run it goes, unless it was started
+    run: str = ""
 
 
 async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> str:
-    """Raises ``Conflict`` where the container does not run."""
+    """Raises ``Conflict`` where the container does not run, ``InvalidArgument`` for a user that it does not know."""
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
     attachment.parse_detach_keys(config.detach_keys)
-    _check_running(parts, record)
+    state = _check_running(parts, record)
+    if config.user:
+        _resolve_user(parts, record, config)
     ident = os.urandom(32).hex()
     folder = parts.files(record).execs
     folder.mkdir(mode=0o700, exist_ok=True)
     _forget_old(folder)
-    (folder / f"{ident}.json").write_bytes(msgspec.json.encode(ExecRecord(record.id, config)))
+    (folder / f"{ident}.json").write_bytes(msgspec.json.encode(ExecRecord(record.id, config, state.started_at)))
     fault.point("exec.record written")
     parts.event(f"exec_create: {' '.join(config.cmd)}", record, execID=ident)
     return ident
 
 
-def _check_running(parts: Parts, record: ContainerRecord) -> None:
+def _check_running(parts: Parts, record: ContainerRecord) -> State:
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise Conflict(f"container {record.id} is not running")
@@ -62,6 +66,7 @@ def _check_running(parts: Parts, record: ContainerRecord) -> None:
         raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
     if state.status == "paused":
         raise Conflict(f"container {record.name} is paused, unpause the container before exec")
+    return state
 
 
 def _forget_old(folder: Path) -> None:
@@ -79,13 +84,37 @@ def end_all(folder: Path) -> None:
 
 
 def _find(parts: Parts, ident: str) -> tuple[ExecRecord, Path]:
+    """Raises ``NotFound``, also for what was never started in a run that is over."""
     if ident.isalnum():
         # no glob: it keeps what it was asked for
         for container in os.listdir(parts.paths.exec_root / "containers"):
             path = parts.paths.container(container).execs / f"{ident}.json"
-            with suppress(FileNotFoundError, NotADirectoryError):
-                return msgspec.json.decode(path.read_bytes(), type=ExecRecord), path
+            with suppress(FileNotFoundError, NotADirectoryError, NotFound):
+                execution = _read(path)
+                if _read_state(path) is None and _is_over(execution, parts.state(parts.get(execution.container))):
+                    break
+                return execution, path
     raise NotFound(f"No such exec instance: {ident}")
+
+
+def _read(path: Path) -> ExecRecord:
+    return msgspec.json.decode(path.read_bytes(), type=ExecRecord)
+
+
+def _is_over(execution: ExecRecord, state: State) -> bool:
+    """Whether the run is over in which it was asked for."""
+    return not state.alive or execution.run not in ("", state.started_at)
+
+
+def unfinished(parts: Parts, record: ContainerRecord, state: State) -> list[str]:
+    """The execs of a running container that run, or were not started yet."""
+    found = []
+    for path in parts.files(record).execs.glob("*.json"):
+        with suppress(FileNotFoundError):
+            status = _read_state(path)
+            if status["running"] if status is not None else not _is_over(_read(path), state):
+                found.append(path.stem)
+    return found
 
 
 async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
@@ -134,17 +163,21 @@ def _note_failure(path: Path, error: MobyError) -> None:
             write_json(str(state), {"running": False, "pid": 0, "exit_code": code})
 
 
-def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[str, Any]:
-    """The user is looked up in the file system as the container has it now."""
+def _resolve_user(parts: Parts, record: ContainerRecord, config: ExecCreate) -> user.User:
+    """Looked up in the file system as the container has it now. Raises ``InvalidArgument``, ``Conflict`` where it has ended."""
     state = parts.state(record)
     try:
         root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise Conflict(f"container {record.id} is not running") from error
     try:
-        who = user.resolve(root, config.user or record.config.user, record.host_config.group_add or [])
+        return user.resolve(root, config.user or record.config.user, record.host_config.group_add or [])
     finally:
         os.close(root)
+
+
+def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[str, Any]:
+    who = _resolve_user(parts, record, config)
     profile = security.resolve(record.host_config, parts.paths)
     if config.privileged:
         # as docker: every capability, and no AppArmor; the container's seccomp filter and devices stay what they are

@@ -117,9 +117,12 @@ class ContainerService(Runs):
         from moby_tui.engine.containers.start import start as starting
 
         record = self._parts.get(ref)
-        with suppress(NotModified):
-            await ending.stop(self._parts, record, timeout, signal)
-        await starting.start(self._parts, record)
+        if record.host_config.auto_remove and self._parts.state(record).alive:
+            await ending.stop_to_run_again(self._parts, record, timeout, signal)
+        else:
+            with suppress(NotModified):
+                await ending.stop(self._parts, record, timeout, signal)
+            await starting.start(self._parts, record)
         self._parts.event("restart", record)
 
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:

@@ -50,10 +50,11 @@ async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) 
 
 
 def _changed(asked: ContainerUpdate) -> list[str]:
-    """The fields that are to change. Raises ``InvalidArgument`` for one that cannot."""
+    """The fields that are to change; no limit of processes becomes 0. Raises ``InvalidArgument`` for one that cannot."""
     names = [name for name in Resources.__struct_fields__ if getattr(asked, name) not in (None, 0, "", [])]
-    if asked.pids_limit == 0:
-        names.append("pids_limit")
+    if asked.pids_limit is not None and asked.pids_limit <= 0:
+        asked.pids_limit = 0
+        names = [*(name for name in names if name != "pids_limit"), "pids_limit"]
     known = {name for fields in _FIELDS.values() for name in fields}
     for name in names:
         if name not in known:

@@ -41,19 +41,22 @@ class EventBus:
         """
         return self._subscribe(Cursor(self._directory), math.inf, EventFilter(filters))
 
-    def stream(self, *, since: float = 0, until: float = 0, filters: Filters | None = None) -> Subscription:
-        """Past events from ``since`` (Unix seconds; 0: none), then live ones until ``until`` (0: for ever).
+    def stream(self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None) -> Subscription:
+        """Past events from ``since`` (Unix seconds), then live ones until ``until`` (None: for ever). Without ``since``: all past ones
+        where there is an ``until``, else none; so does dockerd.
 
         Without gap or repetition. The position is taken at this call, not at the first iteration.
 
         Raises as ``subscribe`` does, and ``InvalidArgument`` where ``since`` is after ``until``.
         """
-        if until and since > until:
+        if until is not None and since is None:
+            since = 0
+        if since is not None and until is not None and since > until:
             raise InvalidArgument(f"`since` time ({since}) cannot be after `until` time ({until})")
         matching = EventFilter(filters)
         # A float holds Unix time within a quarter of a microsecond: one microsecond further out loses no event.
-        cursor = Cursor(self._directory, since=(math.floor(since * 1e6) - 1) * 1000 if since else None)
-        return self._subscribe(cursor, (math.ceil(until * 1e6) + 1) * 1000 if until else math.inf, matching)
+        cursor = Cursor(self._directory, since=(math.floor(since * 1e6) - 1) * 1000 if since is not None else None)
+        return self._subscribe(cursor, (math.ceil(until * 1e6) + 1) * 1000 if until is not None else math.inf, matching)
 
     def close(self) -> None:
         """Ends every subscription."""

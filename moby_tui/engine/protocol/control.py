@@ -87,7 +87,7 @@ class Resize(Request):
 
 class Signal(Request):
     """A signal for the first process. ``stop`` says what it is for: ``hand`` or ``shutdown`` end the container for good, the first for
-    whoever boots too; None and ``""`` do not."""
+    whoever boots too; behind ``again`` it is started anew, whatever its policy; None and ``""`` say nothing of that."""
 
     OPERATION = "signal"
     WHILE_RESTARTING = True
@@ -98,8 +98,8 @@ class Signal(Request):
     def check(self, where: str) -> None:
         if self.signal not in _SIGNALS:
             raise MalformedMessage(f"{where}: there is no signal {self.signal}")
-        if self.stop not in (None, "", "hand", "shutdown"):
-            raise MalformedMessage(f"{where}: stop: expected hand or shutdown")
+        if self.stop not in (None, "", "hand", "shutdown", "again"):
+            raise MalformedMessage(f"{where}: stop: expected hand, shutdown or again")
 
 
 class Freeze(Request):

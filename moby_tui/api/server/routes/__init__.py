@@ -15,10 +15,14 @@ from moby_tui.api.server.routes import (
     system,
     unimplemented,
     volumes,
+    websocket,
 )
 
 ROUTES: list[Route] = [
     route
-    for module in (system, containers, processes, archive, exec, build, provenance, images, networks, volumes, unimplemented)
+    for module in (
+        *(system, containers, processes, websocket, archive, exec, build, provenance, images, networks, volumes),
+        unimplemented,
+    )
     for route in module.table.routes
 ]

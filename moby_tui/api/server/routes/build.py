@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator
@@ -11,11 +12,11 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
-from moby_tui.api.server.answers import json, progress
+from moby_tui.api.server.answers import closing, empty, json, progress
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.decode import Query
 from moby_tui.api.server.router import RouteTable
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import CommandFailed, InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema import base
 from moby_tui.schema.build import UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions
 from moby_tui.schema.container import HostConfig, Ulimit
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 table = RouteTable()
 
-#: Parameters that change nothing here, whatever they say: no container of a step is kept, the context may be compressed as it likes.
-_WITHOUT_EFFECT = frozenset({"rm", "forcerm", "compress", "buildid", "session"})
-_KNOWN = frozenset(
-    {
-        *("dockerfile", "t", "buildargs", "labels", "target", "nocache", "q", "pull", "remote", "platform", "cachefrom"),
-        *("networkmode", "shmsize", "memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "cpusetcpus", "cpusetmems"),
-        *("cgroupparent", "ulimits", "extrahosts", "parts", "squash", "isolation", "securityopt", "version"),
-    }
-)
 _PIECE = 1 << 18
 _OPTIONS_LIMIT = 32 << 20
 #: Headers that hold logins.
@@ -48,7 +40,9 @@ async def build(call: Call) -> web.StreamResponse:
     options = _options(call)
     context = None if options.remote else call.request.content.iter_any()
     steps = call.client.builder.build(context, options)
-    return await progress(call.request, _only_result(steps) if call.query.flag("q") else steps)
+    if ident := call.query.text("buildid"):
+        steps = _cancellable(steps, ident)
+    return await progress(call.request, _refused_at_once(_only_result(steps) if call.query.flag("q") else steps), code=_step_code)
 
 
 async def _build_in_parts(call: Call) -> web.StreamResponse:
@@ -68,6 +62,25 @@ async def _build_in_parts(call: Call) -> web.StreamResponse:
         if kind in (UPLOADED, UPLOADED_LAYOUT, UPLOADED_CACHE)
     }
     return await progress(call.request, call.client.builder.build(sent, options, uploads))
+
+
+def _step_code(error: MobyError) -> int:
+    """What docker build ends with: the exit code of the step that failed; 0, which is left out, for all else."""
+    return error.exit_code if isinstance(error, CommandFailed) else 0
+
+
+async def _refused_at_once(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
+    """What a Dockerfile that cannot be read is refused for becomes the answer's status, without the lines of it that we would show."""
+    async with closing(steps):
+        held = await anext(steps, None)
+        if held is not None and not (held.stream or "").startswith("Step "):
+            following = await anext(steps, None)
+            yield held
+            held = following
+        if held is not None:
+            yield held
+        async for step in steps:
+            yield step
 
 
 class _Parts:
@@ -100,12 +113,9 @@ class _Parts:
 
 
 def _options(call: Call) -> BuildOptions:
-    """The classic builder's parameters. Raises ``InvalidArgument``, ``NotImplementedYet`` for one that is not known."""
+    """The classic builder's parameters; as with dockerd's, what else there is changes nothing. Raises ``InvalidArgument``."""
     query = call.query
     _check_builder(query)
-    for name, value in call.request.rel_url.query.items():
-        if name not in _KNOWN | _WITHOUT_EFFECT and value:
-            raise NotImplementedYet(f"build parameter {name}={value[:80]}")
     remote = query.text("remote")
     return BuildOptions(
         dockerfile=query.text("dockerfile") or "Dockerfile",
@@ -177,10 +187,56 @@ def _logins(header: str | None) -> dict[str, RegistryAuth]:
 
 async def _only_result(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
     """Quietly: the image's id, as dockerd tells it."""
-    async for step in steps:
-        if step.aux and "ID" in step.aux:
-            yield step
-            yield Progress(stream=f"{step.aux['ID']}\n")
+    async with closing(steps):
+        async for step in steps:
+            if step.aux and "ID" in step.aux:
+                yield step
+                yield Progress(stream=f"{step.aux['ID']}\n")
+
+
+#: Set to end the builds that were given this id.
+_cancels: dict[str, asyncio.Event] = {}
+
+
+async def _cancellable(steps: AsyncIterator[Progress], ident: str) -> AsyncIterator[Progress]:
+    """A build that ``/build/cancel`` can end; raises ``MobyError`` then."""
+    cancelled = asyncio.ensure_future(_cancels.setdefault(ident, asyncio.Event()).wait())
+    try:
+        async with closing(steps):
+            while (step := await _unless(cancelled, steps)) is not None:
+                yield step
+    finally:
+        cancelled.cancel()
+        _cancels.pop(ident, None)
+
+
+async def _unless(cancelled: asyncio.Future[Any], steps: AsyncIterator[Progress]) -> Progress | None:
+    """The next step; None at the end."""
+
+    async def following() -> Progress | None:
+        return await anext(steps, None)
+
+    step = asyncio.ensure_future(following())
+    try:
+        await asyncio.wait({step, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+        if not step.done():
+            raise MobyError("the build was cancelled")
+    finally:
+        if not step.done():
+            step.cancel()
+            await asyncio.wait([step])
+    return step.result()
+
+
+@table.post("/build/cancel", since="1.37")
+async def cancel(call: Call) -> web.StreamResponse:
+    """As with dockerd an id that no build has is no error: it may have ended."""
+    ident = call.query.text("id")
+    if not ident:
+        raise InvalidArgument("build ID not provided")
+    if ident in _cancels:
+        _cancels[ident].set()
+    return empty(200)
 
 
 @table.post("/build/prune", since="1.31")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from moby_tui.api.server import hijack
+from moby_tui.api.server import hijack, shims
 from moby_tui.api.server.answers import empty, json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
@@ -15,9 +15,16 @@ from moby_tui.schema.stream import STDOUT, frame
 table = RouteTable()
 
 
+class _Asked(ExecCreate, kw_only=True):
+    """What a client does not say it does not want."""
+
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+
+
 @table.post("/containers/{ref}/exec")
 async def create(call: Call) -> web.StreamResponse:
-    config = await call.body(ExecCreate)
+    config: ExecCreate = await call.body(_Asked)
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
     if call.version < (1, 42):
@@ -65,4 +72,4 @@ async def resize(call: Call) -> web.StreamResponse:
 
 @table.get("/exec/{ref}/json")
 async def inspect(call: Call) -> web.StreamResponse:
-    return json(await call.client.containers.exec_inspect(call.ref))
+    return json(shims.exec_inspect(await call.client.containers.exec_inspect(call.ref)))

@@ -63,11 +63,10 @@ async def _pull(call: Call) -> web.StreamResponse:
 
 async def _import(call: Call) -> web.StreamResponse:
     query = call.query
-    if query.text("fromSrc") != "-":
-        raise NotImplementedYet("importing from a URL (download it and pipe it to `docker import -`)")
+    source = query.text("fromSrc")
     repo, tag = query.text("repo"), query.text("tag")
     steps = call.client.images.import_tar(
-        call.request.content.iter_any(),
+        call.request.content.iter_any() if source == "-" else source,
         reference=f"{repo}:{tag}" if repo and tag else repo,
         message=query.text("message"),
         changes=query.all("changes"),

@@ -57,10 +57,9 @@ async def _told(output: AsyncIterator[tuple[int, bytes]]) -> AsyncIterator[tuple
         yield SYSTEM_ERROR, f"Error grabbing logs: {error.message}\n".encode()
 
 
-@table.post("/containers/{ref}/attach", abandoned=True)
-async def attach(call: Call) -> web.StreamResponse:
+def attach_options(call: Call) -> AttachOptions:
     query = call.query
-    options = AttachOptions(
+    return AttachOptions(
         stdin=query.flag("stdin"),
         stdout=query.flag("stdout"),
         stderr=query.flag("stderr"),
@@ -68,6 +67,11 @@ async def attach(call: Call) -> web.StreamResponse:
         logs=query.flag("logs"),
         detach_keys=query.text("detachKeys"),
     )
+
+
+@table.post("/containers/{ref}/attach", abandoned=True)
+async def attach(call: Call) -> web.StreamResponse:
+    options = attach_options(call)
     stream = await call.client.containers.attach(call.ref, options)
     try:
         taken = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))

@@ -94,8 +94,8 @@ async def prunable(call: Call) -> web.StreamResponse:
 
 @table.get("/events", lasting=True)
 async def events(call: Call) -> web.StreamResponse:
-    since, until = call.query.timestamp("since"), call.query.timestamp("until")
-    if since and until and since > until:
+    since, until = call.query.moment("since"), call.query.moment("until")
+    if since is not None and until is not None and since > until:
         raise InvalidArgument("`since` time cannot be after `until` time")
     filters = call.query.filters(_EVENT_FILTERS)
     content_type = _event_type(call)

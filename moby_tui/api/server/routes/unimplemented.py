@@ -17,12 +17,10 @@ table = RouteTable()
 _LACKING = """
 POST /session
 POST /grpc
-GET /containers/{ref}/attach/ws
 GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
 GET /images/{ref:.*}/attestations
-POST /build/cancel
 GET /plugins/privileges
 POST /plugins/pull
 POST /plugins/create

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moby_tui.cli import session
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
@@ -83,7 +83,7 @@ async def _save(client: Client, images: list[str], output: str, platforms: list[
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(metavar="file|-", show_default=False)],
+    source: Annotated[str, typer.Argument(metavar="file|URL|-", show_default=False)],
     reference: Annotated[str, typer.Argument(metavar="[REPOSITORY[:TAG]]", show_default=False)] = "",
     change: Annotated[
         list[str] | None, typer.Option("-c", "--change", help="Apply Dockerfile instruction to the created image", metavar="list")
@@ -95,9 +95,10 @@ def import_(
         str, typer.Option("--platform", help="Set platform of the image", metavar="string", show_default=False)
     ] = "",
 ) -> None:
-    """Import the contents from a tarball to create a filesystem image."""
-    if "://" in source:
-        raise NotImplementedYet("import from a URL")
+    """Import the contents from a tarball to create a filesystem image.
+
+    The engine fetches what is at an http(s) address.
+    """
     session.call(lambda client: _import(client, source, reference, change or [], message, platform))
 
 
@@ -105,5 +106,6 @@ async def _import(client: Client, source: str, reference: str, changes: list[str
     from moby_tui.cli.output import progress
     from moby_tui.cli.streams import chunks_of
 
-    steps = client.images.import_tar(chunks_of(source), reference=reference, message=message, changes=changes, platform=platform)
+    archive = source if "://" in source else chunks_of(source)
+    steps = client.images.import_tar(archive, reference=reference, message=message, changes=changes, platform=platform)
     await progress.show(steps)

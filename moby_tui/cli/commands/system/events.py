@@ -42,11 +42,12 @@ def events(
     template = parse(format) if format else None
     if template:
         check_fields(template, Event(type="", action="", actor=EventActor(id="")))
-    start, end, filters = parse_moment(since, now), parse_moment(until, now), parse_filters(filter or [])
+    start, end = (parse_moment(text, now) if text else None for text in (since, until))
+    filters = parse_filters(filter or [])
     session.call(lambda client: _show(client, start, end, filters, template))
 
 
-async def _show(client: Client, since: float, until: float, filters: Filters, template: Template | None) -> None:
+async def _show(client: Client, since: float | None, until: float | None, filters: Filters, template: Template | None) -> None:
     from moby_tui.cli.output.template import render_object
 
     async for event in client.events.stream(since=since, until=until, filters=filters):

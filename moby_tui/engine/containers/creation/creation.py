@@ -54,7 +54,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     if config.stop_signal:
         parse_signal(config.stop_signal)
     command = [*_words(config.entrypoint), *_words(config.cmd)]
-    if not command or not command[0]:
+    if not command:
         raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
     volumes = Resolution([], [], [])
     try:
@@ -205,7 +205,8 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
         host.network_mode = "bridge"
     if host.memory and not host.memory_swap:
         host.memory_swap = host.memory * 2
-    host.pids_limit = host.pids_limit or None
+    # none, in either way of writing it
+    host.pids_limit = host.pids_limit if (host.pids_limit or 0) > 0 else None
     host.shm_size = host.shm_size or 64 * 1024 * 1024
     host.ipc_mode = host.ipc_mode or "private"
     host.cgroupns_mode = host.cgroupns_mode or "private"

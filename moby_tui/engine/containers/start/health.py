@@ -53,5 +53,6 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
 
 
 def _command(record: ContainerRecord, test: list[str]) -> list[str]:
+    """One without a command fails at each probe, as Docker's does."""
     kind, *words = test
-    return [*(record.config.shell or ["/bin/sh", "-c"]), *words] if kind == "CMD-SHELL" else words
+    return [*(record.config.shell or ["/bin/sh", "-c"]), *words] if kind == "CMD-SHELL" else words or [""]

@@ -12,8 +12,9 @@ _decoder = msgspec.json.Decoder(Health)
 
 
 def is_checked(record: ContainerRecord) -> bool:
+    """Whether it has a health check. As with Docker, a test of an unknown kind is none."""
     check = record.config.healthcheck
-    return check is not None and bool(check.test) and check.test != ["NONE"]
+    return bool(check and check.test and check.test[0] in ("CMD", "CMD-SHELL"))
 
 
 def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:

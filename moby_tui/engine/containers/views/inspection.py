@@ -49,6 +49,7 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         mounts=mounts(record),
         app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
         config=record.config,
+        exec_ids=_exec_ids(parts, record, state),
         network_settings=NetworkSettings(
             sandbox_id=record.id if state.alive else "",
             sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
@@ -56,6 +57,16 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
             networks=network.endpoints or asked_endpoints(record),
         ),
     )
+
+
+def _exec_ids(parts: Parts, record: ContainerRecord, state: State) -> list[str] | None:
+    """As with Docker: null where there is none."""
+    if not state.alive or not parts.files(record).execs.exists():
+        return None
+    # few containers have had one
+    from moby_tui.engine.containers import execs
+
+    return execs.unfinished(parts, record, state) or None
 
 
 def _shown(host: HostConfig) -> HostConfig:

@@ -243,7 +243,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
 
 
 def _is_in(parts: Parts, record: ContainerRecord, wanted: str) -> bool:
-    """Whether a container is in a network, or would be when it runs, by the network's name or id in full."""
+    """Whether a container is in a network, or would be when it runs, by the network's name, id or a prefix of it."""
     places = record.networking.endpoints_config if record.networking else None
     names = {record.host_config.network_mode} if places is None else places.keys()
     names = {"bridge" if name in ("", "default") else name for name in names}
@@ -253,7 +253,7 @@ def _is_in(parts: Parts, record: ContainerRecord, wanted: str) -> bool:
         network = parts.networks.find(wanted)
     except MobyError:
         return False
-    return (wanted == network.id and network.name in names) or (wanted == network.name and network.id in names)
+    return not names.isdisjoint((network.name, network.id))
 
 
 def _has_label(labels: dict[str, str], wanted: str) -> bool:

@@ -32,7 +32,7 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import InvalidArgument, MobyError, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, Unreachable
 
 _SCHEMES = ("https", "http", "git", "ssh")
 _SCP = re.compile(r"([A-Za-z0-9_.+-]+@[A-Za-z0-9_.\[\]:-]*[A-Za-z0-9_.\]]):(?!//)(.+)")
@@ -121,7 +121,7 @@ async def checkout(
     """The files of one commit, in a folder of ``scratch`` that is gone with the block.
 
     ``agent`` is the socket of an ssh agent for ssh. Raises ``InvalidArgument`` where the repository has no such ref or folder,
-    ``Unavailable`` where it cannot be fetched, ``MobyError`` where git is not installed. A caller that is cancelled ends git.
+    ``Unreachable`` where it cannot be fetched, ``MobyError`` where git is not installed. A caller that is cancelled ends git.
     """
     folder = scratch / f"git-{os.urandom(8).hex()}"
     await in_thread(folder.mkdir)
@@ -199,7 +199,7 @@ class _Git:
             return InvalidArgument(f"{where} has no ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
         if "transport" in text and "not allowed" in text:
             return InvalidArgument(f"{where} has a submodule of a kind that is not fetched: {text}")
-        return Unavailable(f"{where} cannot be fetched: {text}; check the address, and who may read it")
+        return Unreachable(f"{where} cannot be fetched: {text}; check the address, and who may read it")
 
     def _shown(self) -> str:
         """Without what may be a password."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from moby_tui.engine.resources.images.manager import LocalImage
-from moby_tui.errors import MobyError
+from moby_tui.errors import CommandFailed
 from moby_tui.schema.container import HostConfig
 
 
@@ -55,7 +55,7 @@ class StepRunner(Protocol):
         ...
 
 
-class StepFailed(MobyError):
+class StepFailed(CommandFailed):
     """A RUN command ended with another code than 0, which becomes the build's own."""
 
     def __init__(self, command: list[str], exit_code: int) -> None:

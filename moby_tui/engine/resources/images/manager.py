@@ -194,10 +194,16 @@ class ImageManager:
         """Sends an image to the registry that its name names; ``all_tags``: every tag of the repository that is here; ``platform``: of
         the image's index the one that fits.
 
-        Raises ``NotFound``, ``Unauthorized``, ``Unavailable``; lines as Docker's."""
-        named = self._names.pushed(reference, all_tags=all_tags)
-        wanted = [(name, self._of_platform(record, name.familiar, platform)) for name, record in named]
+        Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, the first behind a line that says where it would go; lines as Docker's."""
+        asked = parse(reference)
+        if asked.digest:
+            raise InvalidArgument("cannot push a digest reference")
+        if all_tags and asked.tag:
+            raise InvalidArgument("tag can't be used with --all-tags/-a")
         report = Report()
+        yield Progress(status=f"The push refers to repository [{asked.domain}/{asked.path}]")
+        named = self._names.pushed(asked, all_tags=all_tags)
+        wanted = [(name, self._of_platform(record, name.familiar, platform)) for name, record in named]
         async with aclosing(report.of(self._transfers.push(wanted, auth, report))) as lines:
             async for line in lines:
                 yield line
@@ -235,14 +241,14 @@ class ImageManager:
 
     async def import_tar(
         self,
-        archive: AsyncIterator[bytes],
+        archive: AsyncIterator[bytes] | str,
         *,
         reference: str = "",
         message: str = "",
         changes: builtins.list[str] | None = None,
         platform: str = "",
     ) -> AsyncIterator[Progress]:
-        """Makes a one-layer image of a root file system's tar; the last line's status is its id."""
+        """The last line's status is the image's id. Raises ``InvalidArgument``, ``NotFound``, ``Unreachable``."""
         target = parse_tag(reference) if reference else None
         config = _new_config(platforms.parse(platform), message, changes or [])
         report = Report()

@@ -87,13 +87,9 @@ class Names:
         reference = self.reference_of(ref)
         yield self.find(ref), reference if reference and reference.tag else None
 
-    def pushed(self, reference: str, *, all_tags: bool) -> list[tuple[Reference, ImageRecord]]:
-        asked = parse(reference)
-        if asked.digest:
-            raise InvalidArgument("cannot push a digest reference")
+    def pushed(self, asked: Reference, *, all_tags: bool) -> list[tuple[Reference, ImageRecord]]:
+        """Raises ``NotFound``."""
         if all_tags:
-            if asked.tag:
-                raise InvalidArgument("tag can't be used with --all-tags/-a")
             keys = [(ident, parse(key)) for ident, names in self._rows.references().items() for key in names]
             tags = [(name, self._rows.get(ident)) for ident, name in keys if name.tag and name.repository == asked.repository]
             found = [(name, record) for name, record in tags if record]

@@ -22,6 +22,33 @@ _ARCHITECTURES = {
     "riscv64": "riscv64",
     "loongarch64": "loong64",
 }
+#: The systems and further architectures that Go knows, as containerd's ``platforms.Parse`` has them.
+_SYSTEMS = frozenset(
+    {
+        *(
+            "aix",
+            "android",
+            "darwin",
+            "dragonfly",
+            "freebsd",
+            "hurd",
+            "illumos",
+            "ios",
+            "js",
+            "linux",
+            "nacl",
+            "netbsd",
+            "openbsd",
+        ),
+        *("plan9", "solaris", "windows", "zos"),
+    }
+)
+_FURTHER_ARCHITECTURES = frozenset(
+    {
+        *("386", "amd64p32", "arm", "armbe", "arm64be", "loong64", "mips", "mipsle", "mips64", "mips64le", "mips64p32"),
+        *("mips64p32le", "ppc", "ppc64", "riscv", "s390", "sparc", "sparc64", "wasm"),
+    }
+)
 _VARIANTS = {"aarch64": "v8", "arm64": "v8", "armv7l": "v7", "armhf": "v7", "armv6l": "v6"}
 #: What a 32-bit ARM machine runs, best first.
 _ARM_VARIANTS = ["v8", "v7", "v6", "v5"]
@@ -41,9 +68,11 @@ def parse(text: str) -> oci.Platform:
         raise InvalidArgument(f"{text!r} is an invalid platform: write it as linux/amd64 or linux/arm/v7")
     here = host()
     if len(parts) == 1:
-        if parts[0] in _ARCHITECTURES:
+        if parts[0] in _ARCHITECTURES or parts[0] in _FURTHER_ARCHITECTURES:
             machine = parts[0]
-            return oci.Platform(os="linux", architecture=_ARCHITECTURES[machine], variant=_VARIANTS.get(machine, ""))
+            return oci.Platform(os="linux", architecture=_ARCHITECTURES.get(machine, machine), variant=_VARIANTS.get(machine, ""))
+        if parts[0] not in _SYSTEMS:
+            raise InvalidArgument(f'"{text[:80]}": unknown operating system or architecture: invalid argument')
         return oci.Platform(os=parts[0], architecture=here.architecture, variant=here.variant)
     system, machine, variant = parts[0], parts[1], parts[2] if len(parts) == 3 else _VARIANTS.get(parts[1], "")
     return oci.Platform(os=system, architecture=_ARCHITECTURES.get(machine, machine), variant=variant)

@@ -131,8 +131,7 @@ def _check_modes(modes: list[str]) -> None:
 
 def _mount_request(mount: Mount) -> MountRequest:
     """A mount as ``--mount`` has it."""
-    if mount.type not in _TYPES:
-        raise _invalid(mount.type, "mount type unknown")
+    _check_options(mount)
     request = MountRequest(mount.type, _target(mount.type, mount.target), source=mount.source, read_only=mount.read_only)
     if mount.type == "bind":
         return _with_bind_options(request, mount)
@@ -144,6 +143,20 @@ def _mount_request(mount: Mount) -> MountRequest:
         request.mode = _tmpfs_mode(mount.tmpfs_options or TmpfsOptions(), mount.read_only)
         return request
     return _with_image_options(request, mount)
+
+
+def _check_options(mount: Mount) -> None:
+    """Raises ``InvalidArgument`` for an unknown type, and for options of another type, even empty ones."""
+    if mount.type not in _TYPES:
+        raise _invalid(mount.type, "mount type unknown")
+    for kind, options in (
+        ("bind", mount.bind_options),
+        ("volume", mount.volume_options),
+        ("tmpfs", mount.tmpfs_options),
+        ("image", mount.image_options),
+    ):
+        if options is not None and mount.type != kind:
+            raise _invalid(mount.type, f"field {kind.capitalize()}Options must not be specified")
 
 
 def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:

@@ -210,7 +210,9 @@ class Control:
         _done(connection)
 
     def _signal(self, connection: socket.socket, request: protocol.Signal) -> None:
-        if request.stop:
+        if request.stop == "again":
+            self._monitor.restarts.wanted = self._monitor.run.pidfd >= 0
+        elif request.stop:
             self._monitor.standing.state.stopped = request.stop == "hand"
             restart.adopt(self._monitor)
         if self._monitor.run.pidfd >= 0:

@@ -20,6 +20,8 @@ class Restarts:
         self.cancelled = False
         #: to be started again whatever the policy: it was unhealthy
         self.demanded = False
+        #: somebody asks for it: as a start by hand it is not counted, nor waited for
+        self.wanted = False
         #: how long to wait before the restart that ``decide`` asked for, in seconds
         self.delay = 0.0
         self._first, self._longest, self._steady = first, longest, steady
@@ -30,6 +32,9 @@ class Restarts:
 
     def decide(self, code: int, ran: float) -> bool:
         """Whether a container that ended with ``code`` after ``ran`` seconds is started again; ``delay`` then says when."""
+        if self.wanted and not self.cancelled:
+            self.wanted, self.count, self.delay = False, 0, 0.0
+            return True
         if self.cancelled or not (self.demanded or self._by_policy(code)):
             return False
         begun = ran >= self._steady or not self.delay

@@ -29,7 +29,9 @@ class Standing:
 
     def created(self, child: int) -> None:
         """From now on whoever finds the container knows its first process."""
-        state = self.state if self.state.status == "restarting" else State(restart_count=self._restarts.count)
+        state = self.state
+        if state.status != "restarting":
+            state = State(restart_count=self._restarts.count, finished_at=state.finished_at)
         state.pid, state.pid_started = child, processes.start_time(child)
         state.monitor, state.boot = os.getpid(), self._order.boot
         self.state = state

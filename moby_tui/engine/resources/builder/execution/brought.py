@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from moby_tui.engine.archive import limits
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.resources.builder.execution import copying
-from moby_tui.engine.resources.images.registry import pace
+from moby_tui.engine.resources.images.registry.web import Download
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.errors import InvalidArgument, MobyError, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError
 
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
-_REDIRECTS = 10
 
 
 class Brought:
@@ -41,9 +38,7 @@ class Brought:
         return self._folder / name
 
     async def fetch(self, url: str, checksum: str, *, to_folder: bool) -> None:
-        """Raises ``InvalidArgument`` for another content than ``checksum`` says, ``Unavailable``."""
-        from aiohttp import ClientError, ClientSession, ClientTimeout, InvalidURL
-
+        """Raises ``InvalidArgument`` for another content than ``checksum`` says, and what ``Download.pieces`` does."""
         if checksum and not _CHECKSUM.fullmatch(checksum):
             raise InvalidArgument(f"invalid checksum {checksum[:80]!r}: write it as sha256:<hex>")
         name = unquote(posix_name(url))
@@ -52,30 +47,14 @@ class Brought:
                 raise InvalidArgument(f"cannot determine filename from url: {url[:200]}")
             name = "download"
         file = self._place(url, name)
-        most = limits.value(limits.MOST_UNPACKED)
         total = hashlib.sha256()
-        patience = limits.value(limits.PATIENCE)
-        timeout = ClientTimeout(total=None, sock_connect=patience, sock_read=patience)
-        try:
-            async with ClientSession(timeout=timeout, trust_env=True) as session:
-                # to follow all redirects, however little of an answer comes again and again
-                async with asyncio.timeout(_REDIRECTS * patience):
-                    answer = await session.get(url, max_redirects=_REDIRECTS)
-                if answer.status != 200:
-                    raise Unavailable(f"{url[:200]} answers {answer.status} {answer.reason}")
-                with file.open("wb") as out, refusals_told():
-                    async for piece in pace.body(answer):
-                        total.update(piece)
-                        out.write(piece)
-                        if out.tell() > most:
-                            raise InvalidArgument(
-                                f"{url[:200]} has more than {most} bytes; set {limits.MOST_UNPACKED[0]} to more if you trust it"
-                            )
-                modified = answer.headers.get("Last-Modified", "")
-        except (InvalidURL, ValueError) as error:
-            raise InvalidArgument(f"{url[:200]} is no address") from error
-        except (ClientError, TimeoutError, ConnectionError) as error:
-            raise Unavailable(f"{url[:200]} cannot be fetched: {error or 'it does not answer'}; check the network") from error
+        download = Download(url)
+        with file.open("wb") as out, refusals_told():
+            async with aclosing(download.pieces()) as pieces:
+                async for piece in pieces:
+                    total.update(piece)
+                    out.write(piece)
+        modified = download.headers.get("Last-Modified", "")
         file.chmod(0o600)
         with suppress(ValueError, TypeError, OverflowError):
             moment = parsedate_to_datetime(modified).timestamp()

@@ -18,7 +18,7 @@ from moby_tui.engine.resources.images.registry.answers import read, registry_err
 from moby_tui.engine.resources.images.registry.authorization import Authorization
 from moby_tui.engine.resources.images.registry.hosts import PUSH, Host, proxy_for
 from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unreachable
 from moby_tui.reference import Reference
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.version import VERSION
@@ -48,7 +48,7 @@ Body = Callable[[], bytes | AsyncIterator[bytes]]
 T = TypeVar("T")
 
 
-class Retry(Unavailable):
+class Retry(Unreachable):
     """Worth another attempt, not before ``after`` seconds."""
 
     def __init__(self, message: str, after: float = 0) -> None:
@@ -128,7 +128,7 @@ class Connection:
                 if not isinstance(told, Retry):
                     raise told from error
                 if failures == _ATTEMPTS or told.after > _LONGEST_WAIT:
-                    raise Unavailable(told.message) from error
+                    raise Unreachable(told.message) from error
                 await asyncio.sleep(max(told.after, _pause(failures)))
 
     def _meaning(self, error: Exception, *, advanced: bool) -> MobyError | None:
@@ -139,10 +139,10 @@ class Connection:
         if isinstance(error, Retry):
             return error
         if isinstance(error, TimeoutError):  # where nothing came at all, once is enough: the patience was long
-            kind = Retry if advanced else Unavailable
+            kind = Retry if advanced else Unreachable
             return kind(f"registry {domain} does not answer; check the network and try again")
         if isinstance(error, ClientConnectorCertificateError | ClientSSLError):
-            return Unavailable(f"registry {domain} cannot be trusted: {error}")
+            return Unreachable(f"registry {domain} cannot be trusted: {error}")
         if isinstance(error, InvalidURL):
             return InvalidArgument(f"registry {domain} has no valid address")
         if isinstance(error, ClientError | ConnectionError):

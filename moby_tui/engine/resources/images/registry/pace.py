@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.archive import limits
-from moby_tui.errors import Unavailable
+from moby_tui.errors import Unreachable
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -21,7 +21,7 @@ def least() -> int:
 async def body(response: ClientResponse) -> AsyncIterator[bytes]:
     """The body as it comes; only the time that it is waited for counts, not what is done with it in between.
 
-    Raises ``Unavailable`` where it is too slow, ``TimeoutError`` where nothing comes at all.
+    Raises ``Unreachable`` where it is too slow, ``TimeoutError`` where nothing comes at all.
     """
     patience, enough = limits.value(limits.PATIENCE), least()
     waited, came = 0.0, 0
@@ -35,7 +35,7 @@ async def body(response: ClientResponse) -> AsyncIterator[bytes]:
         came += len(piece)
         if waited >= patience:
             if came < enough:
-                raise Unavailable(
+                raise Unreachable(
                     f"{response.url.host} sends fewer than {enough} bytes in {patience} seconds; "
                     f"try again, or set {limits.LEAST_RATE[0]} to fewer bytes a second"
                 )

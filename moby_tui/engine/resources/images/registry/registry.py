@@ -22,7 +22,7 @@ from moby_tui.engine.resources.images.registry.download import AHEAD, Download
 from moby_tui.engine.resources.images.registry.hosts import PULL, PUSH, RESOLVE, Host, hosts_of
 from moby_tui.engine.resources.images.registry.upload import Upload
 from moby_tui.engine.resources.images.store.content import Ingest, digest_of
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unreachable
 from moby_tui.reference import Reference
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
@@ -61,7 +61,7 @@ class Fetched:
 class Registry:
     """One repository in one registry. Use as ``async with Registry(reference, auth) as registry``.
 
-    All calls raise ``NotFound``, ``Unauthorized``, ``Unavailable``, and ``MobyError`` for an answer that cannot be."""
+    All calls raise ``NotFound``, ``Unauthorized``, ``Unreachable``, and ``MobyError`` for an answer that cannot be."""
 
     def __init__(
         self,
@@ -241,14 +241,14 @@ class Mirrors:
         """As ``Registry.manifest``; the last host's error is the one that is told."""
         asked = self._registries if which.startswith("sha256:") else self._resolvers or self._registries[-1:]
         for registry in asked[:-1]:
-            with suppress(NotFound, Unauthorized, Unavailable):
+            with suppress(NotFound, Unauthorized, Unreachable):
                 return await registry.manifest(which)
         return await asked[-1].manifest(which)
 
     async def blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
         """As ``Registry.blob``. What one host began another goes on with: content is what its digest says."""
         for registry in self._registries[:-1]:
-            with suppress(NotFound, Unauthorized, Unavailable):
+            with suppress(NotFound, Unauthorized, Unreachable):
                 return await registry.blob(descriptor, ingest, progress)
         try:
             await self._registries[-1].blob(descriptor, ingest, progress)
@@ -274,14 +274,14 @@ class Mirrors:
                     await Download(connection, url, descriptor, ingest, progress, asyncio.Semaphore(AHEAD)).run()
                 ingest.verify(descriptor.digest, descriptor.size)
                 return
-            except (NotFound, Unauthorized, Unavailable, ValueError) as error:
+            except (NotFound, Unauthorized, Unreachable, ValueError) as error:
                 if number == len(urls) - 1:
-                    raise Unavailable(f"layer {descriptor.digest} cannot be had from {url[:200]}: {error}") from error
+                    raise Unreachable(f"layer {descriptor.digest} cannot be had from {url[:200]}: {error}") from error
 
     async def small_blob(self, descriptor: oci.Descriptor, limit: int = MANIFEST_LIMIT) -> bytes:
         """As ``Registry.small_blob``."""
         for registry in self._registries[:-1]:
-            with suppress(NotFound, Unauthorized, Unavailable):
+            with suppress(NotFound, Unauthorized, Unreachable):
                 return await registry.small_blob(descriptor, limit)
         return await self._registries[-1].small_blob(descriptor, limit)
 
@@ -289,7 +289,7 @@ class Mirrors:
         """As ``Registry.referrers``, of all hosts: a mirror may know of some only."""
         found: dict[str, oci.Descriptor] = {}
         for registry in self._registries[:-1]:
-            with suppress(NotFound, Unauthorized, Unavailable):
+            with suppress(NotFound, Unauthorized, Unreachable):
                 found.update({one.digest: one for one in await registry.referrers(digest, artifact_type)})
         found.update({one.digest: one for one in await self._registries[-1].referrers(digest, artifact_type)})
         return [*found.values()]

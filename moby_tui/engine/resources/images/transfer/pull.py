@@ -90,8 +90,9 @@ class Pull:
     async def run(self, platform: str) -> Pulled:
         """Fetches what is missing. Raises ``MobyError``; what came whole stays for the next try, nothing half-made does."""
         reference = self._reference
-        self._report.status(f"Pulling from {_remote_name(reference)}", reference.tag or reference.digest)
+        # what the registry refuses is an error of the request, not of a pull that has begun
         top = await self._registry.manifest(reference.digest or reference.tag)
+        self._report.status(f"Pulling from {_remote_name(reference)}", reference.tag or reference.digest)
         bodies = [top.body]
         document = manifests.read(top.body, top.media_type, reference.familiar)
         if isinstance(document, oci.Index):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,12 +159,17 @@ class Transfers:
                         report.say(Progress(stream=f"Loaded image ID: {record.id}\n"))
 
     async def import_tar(
-        self, archive: AsyncIterator[bytes], target: Reference | None, config: oci.ImageConfig, report: Report
+        self, archive: AsyncIterator[bytes] | str, target: Reference | None, config: oci.ImageConfig, report: Report
     ) -> None:
+        """``archive``: a tar, or the address of one."""
         from moby_tui.engine.resources.images.transfer.load import Loader, receive
 
         async with staging.claim(self._paths.staging, f"import-{os.urandom(8).hex()}") as folder:
-            await receive(archive, folder / "archive")
+            if isinstance(archive, str):
+                async with aclosing(_fetched(archive, report)) as pieces:
+                    await receive(pieces, folder / "archive")
+            else:
+                await receive(archive, folder / "archive")
             with self.arrival():
                 loader = Loader(self._content, self._layers, self._paths.staging)
                 image = await loader.root_file_system(folder / "archive", config)
@@ -195,7 +200,6 @@ class Transfers:
         from moby_tui.engine.resources.images.transfer.push import Push
 
         first = wanted[0][0]
-        report.status(f"The push refers to repository [{first.domain}/{first.path}]")
         sources = self._names.lenders(first)
         lenders = {lender for lenders in sources.values() for lender in lenders} - {first.path}
         # what is being sent is not swept meanwhile
@@ -217,6 +221,22 @@ class Transfers:
                 yield piece
         for image in images:
             self._tell("save", image.record.id, image.record, image.record.id)
+
+
+async def _fetched(address: str, report: Report) -> AsyncGenerator[bytes, None]:
+    """What lies behind an address; one without a scheme is of http, as to dockerd."""
+    from moby_tui.engine.resources.images.registry.web import Download
+
+    address = address if "://" in address else f"http://{address}"
+    download, count, done = Download(address), None, 0
+    async with aclosing(download.pieces()) as pieces:
+        async for piece in pieces:
+            if count is None:
+                report.status(f"Downloading from {address}")
+                count = report.counter("Importing", "", download.size)
+            done += len(piece)
+            count(done)
+            yield piece
 
 
 def _outcome(before: ImageRecord | None, record: ImageRecord, reference: Reference) -> str:

@@ -307,7 +307,9 @@ def _try_each(
     program: Program, command: str, path: str, call: Callable[..., int], arguments: tuple[object, ...], found: Label | None
 ) -> None:
     """Makes the call for each file that the command may stand for, until it succeeds; else fails with what was remembered."""
-    candidates = [command] if "/" in command else [f"{folder or '.'}/{command}" for folder in path.split(":")]
+    # nothing is called "": each folder itself would be tried
+    folders = path.split(":") if command else []
+    candidates = [command] if "/" in command else [f"{folder or '.'}/{command}" for folder in folders]
     forbidden = ctypes.c_int(errno.ENOENT)
 
     def refuse() -> int:
