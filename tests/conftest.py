@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import leaks
 import namespaces
@@ -18,6 +19,10 @@ from bench import image
 
 if TYPE_CHECKING:
     from moby_tui.engine.engine import Engine
+
+# No example has to be done in a given time: the machine may have other things to do.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 #: Only the process that makes the namespaces looks for what is left in them at the end.
 _session = None

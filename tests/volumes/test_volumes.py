@@ -241,15 +241,21 @@ async def test_refused_binds(volumes: Volumes, bind: str, text: str) -> None:
             'invalid mount config for type "npipe": mount type unknown',
         ),
         (Mount(type="bind", target="/x"), InvalidArgument, "field Source must not be empty"),
-        (Mount(source="vv"), InvalidArgument, "field Target must not be empty"),
-        (Mount(source="vv", target="/"), InvalidArgument, 'type "volume": invalid specification: destination can\'t be'),
-        (Mount(source="v", target="/x"), InvalidArgument, "create v: volume name is too short"),
+        (Mount(type="volume", source="vv"), InvalidArgument, "field Target must not be empty"),
         (
-            Mount(source="vv", target="/x", volume_options=VolumeOptions(driver_config=VolumeDriverConfig(name="no"))),
+            Mount(type="volume", source="vv", target="/"),
+            InvalidArgument,
+            'type "volume": invalid specification: destination can\'t be',
+        ),
+        (Mount(type="volume", source="v", target="/x"), InvalidArgument, "create v: volume name is too short"),
+        (
+            Mount(
+                type="volume", source="vv", target="/x", volume_options=VolumeOptions(driver_config=VolumeDriverConfig(name="no"))
+            ),
             NotFound,
             'create vv: error looking up volume plugin no: plugin "no" not found',
         ),
-        (Mount(source="x", target="/x", type=""), InvalidArgument, 'for type "": mount type unknown'),
+        (Mount(source="x", target="/x"), InvalidArgument, 'for type "": mount type unknown'),
         (
             Mount(type="bind", source="/", target="/x", volume_options=VolumeOptions()),
             InvalidArgument,
