@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import namespaces
-from moby_tui.api.server.serve import serving
+from moby_tui.api.client.address import parse_host
+from moby_tui.api.client.http import HttpClient
 from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.kernel.network import netns
 from networks.world import HOST, OUTSIDE, Engine, run, serve
@@ -69,8 +72,20 @@ def listen() -> Iterator[Callable[..., socket.socket]]:
 
 
 @pytest.fixture
-async def served_engine(whole_engine: WholeEngine, tmp_path: Path) -> AsyncIterator[Path]:
-    """The socket of such an engine."""
+def served_engine(roots: tuple[Path, Path], busybox: str, tmp_path: Path) -> Iterator[Path]:
+    """The socket of a daemon that is alone in its network namespace: it chooses subnets that nobody else there has taken."""
     path = tmp_path / "s"
-    async with serving(whole_engine, [f"unix://{path}"]):
-        yield path
+    where = ("--data-root", str(roots[0]), "--exec-root", str(roots[1]), "-H", f"unix://{path}", "-G", "root")
+    alone = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    daemon = subprocess.Popen([*alone, sys.executable, "-m", "moby_tui", "daemon", *where], stdout=subprocess.PIPE, text=True)
+    assert daemon.stdout is not None and str(path) in daemon.stdout.readline()
+    yield path
+    asyncio.run(_remove_containers(path))
+    daemon.terminate()
+    assert daemon.wait(60) == 0
+
+
+async def _remove_containers(path: Path) -> None:
+    async with HttpClient(parse_host(f"unix://{path}")) as client:
+        for container in await client.containers.list(all=True):
+            await client.containers.remove(container.id, force=True, volumes=True)
