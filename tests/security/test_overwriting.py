@@ -110,7 +110,8 @@ async def test_when_our_processes_were_killed(attacker: Attacker, tmp_path: Path
         while "ready" not in await attacker.told(ident):
             await asyncio.sleep(0.05)
     monitor = State.read(str(attacker.engine.paths.container(ident).state)).monitor
-    for pid in [pid for name in victims for pid in named(name) if pid == monitor or _parent(pid) in (os.getpid(), *launchers())]:
+    parents = {os.getpid(), *launchers()}
+    for pid in [pid for name in victims for pid in named(name) if pid == monitor or _parent(pid) in parents]:
         os.kill(pid, signal.SIGKILL)
     check(await asyncio.to_thread(overwriting.wait_for_attempts, tmp_path), before)
 
