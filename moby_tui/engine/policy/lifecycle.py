@@ -1,4 +1,4 @@
-"""Whether a restart policy and a health check may be as they are asked for. The texts are the Docker Engine's where it has one."""
+"""Checks the restart policy and the health check of a request. The error texts are the Docker Engine's where it has one."""
 
 from __future__ import annotations
 

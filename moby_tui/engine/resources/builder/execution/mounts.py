@@ -1,6 +1,6 @@
-"""``RUN --mount``: what is there only while a command runs, and stays out of the layer.
+"""``RUN --mount``: mounts that exist only while a command runs, and are not part of the layer.
 
-https://docs.docker.com/reference/dockerfile/#run---mount. Each mount is made ahead and handed to the container as a descriptor.
+https://docs.docker.com/reference/dockerfile/#run---mount. Each mount is made before the container and passed to its monitor as a descriptor.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from moby_tui.errors import InvalidArgument, NotFound
 if TYPE_CHECKING:
     from moby_tui.engine.resources.builder.graph.workshop import Workshop
 
-#: Where BuildKit puts the scripts of here-documents.
+#: The folder of scripts of here-documents, as in BuildKit.
 SCRIPTS = "/dev/pipes"
-#: Where it puts the sockets of agents, with a number after it.
+#: The path of agents' sockets, as in BuildKit; a number follows.
 _AGENT = "/run/buildkit/ssh_agent."
 _KINDS = {
     "bind": {"from", "source", "target", "rw"},
@@ -50,7 +50,7 @@ _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 @dataclass(frozen=True)
 class RunMount:
-    """One ``--mount``, read."""
+    """The value of one ``--mount``."""
 
     kind: str
     options: dict[str, str]
@@ -120,14 +120,14 @@ def _settled(kind: str, options: dict[str, str], working_dir: str) -> dict[str, 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a step is given: a tree for each destination, and variables. ``content`` tells what went in, for the cache."""
+    """The mounts of a step: a tree for each destination, and variables. ``content`` is their part of the cache's key."""
 
     trees: dict[str, int]
     environment: list[str]
 
 
 async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
-    """What the result depends on: the mounts, and the files of those that bring any. A cache and a secret change nothing."""
+    """The mounts' part of the cache's key: their options, and the files of binds. The content of caches and secrets does not count."""
     total = hashlib.sha256()
     for mount in wanted:
         total.update(repr((mount.kind, sorted(mount.options.items()))).encode())
@@ -140,7 +140,7 @@ async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
 
 @contextmanager
 def _found(mount: RunMount) -> Iterator[None]:
-    """What is not there is told by its name."""
+    """The error for a missing file names the path in the Dockerfile."""
     try:
         yield
     except OSError as error:
@@ -152,7 +152,7 @@ def _found(mount: RunMount) -> Iterator[None]:
 async def prepared(
     shop: Workshop, wanted: list[RunMount], scripts: list[Document], secrets: Mapping[str, bytes]
 ) -> AsyncIterator[Prepared]:
-    """The mounts, until the command has ended. Raises ``InvalidArgument``, ``NotFound`` for a secret or agent that is required."""
+    """Makes the mounts, for the block. Raises ``InvalidArgument``, and ``NotFound`` for a missing secret or agent that is required."""
     result = Prepared({}, [])
     async with AsyncExitStack() as stack:
         for mount in wanted:
@@ -218,7 +218,7 @@ async def _add_agent(stack: AsyncExitStack, shop: Workshop, mount: RunMount, res
 
 
 def _file(stack: AsyncExitStack, folder: Path, data: bytes, mode: int, uid: int, gid: int) -> int:
-    """A mount of a file that is gone with the step."""
+    """A mount of a file that is deleted with the step."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / os.urandom(8).hex()
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -240,7 +240,7 @@ def _read_only(tree: int) -> int:
 
 
 def _bound(root: int, path: bytes) -> int:
-    """A mount of a part of the context or of an image, found without leaving its root."""
+    """A mount of a path of the context or of an image, resolved inside its root."""
     found = open_in_root(root, path or b".", os.O_PATH)
     try:
         try:
@@ -254,7 +254,7 @@ def _bound(root: int, path: bytes) -> int:
 
 
 def _thrown_away(root: int, path: bytes, scratch: Path) -> int:
-    """As ``_bound``, and writable: what is written lies in a folder of the build's own. Blocking."""
+    """As ``_bound``, but writable: changes go to a folder of the build, and are dropped. Blocking."""
     folder = scratch / f"written-{os.urandom(8).hex()}"
     upper, work = folder / "upper", folder / "work"
     for made in (folder, upper, work):
@@ -274,7 +274,7 @@ def _thrown_away(root: int, path: bytes, scratch: Path) -> int:
 
 
 async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
-    """A folder that outlives the build, held as it is to be shared; a new one begins with what ``from`` and ``source`` name."""
+    """A folder that stays after the build, locked according to ``sharing``. A new one is filled from ``from`` and ``source``."""
     if "from" not in mount.options:
         return await in_thread(_cache_folder, shop.caches, mount, None)
     async with shop.source(mount.options["from"]) as root:
@@ -283,7 +283,7 @@ async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
 
 
 def _cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitStack, int]:
-    """Blocking: ``locked`` waits for whoever has it."""
+    """Opens and locks the folder. Blocking: with ``sharing=locked`` waits for other builds."""
     ident = mount.options.get("id") or mount.target
     if base is not None:
         ident += "\0" + copying.digest(base, [mount.source])
@@ -316,7 +316,7 @@ def _cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[Exit
 
 
 def _fill(content: Path, mount: RunMount, base: int | None) -> None:
-    """It appears whole, and of two that are made at the same time one is used."""
+    """Fills a new folder, which gets its name when it is complete. Of two made at the same time, one is used."""
     new = content.with_name(f"new-{os.urandom(8).hex()}")
     new.mkdir()
     try:
