@@ -134,7 +134,7 @@ class ContainerModel:
         if action not in _CHANGES and action != "health_status":
             return Change()
         if (row := self._rows.get(identifier)) and action in _STATES:
-            self._rows[identifier] = self._told(row, action, event)
+            self._rows[identifier] = self._state_after(row, action, event)
         return Change(touched=frozenset({identifier}), stale=frozenset({identifier}))
 
     def _bury(self, identifier: str) -> None:
@@ -145,7 +145,7 @@ class ContainerModel:
     def _known(self, summaries: Iterable[ContainerSummary], now: float) -> dict[str, Container]:
         return {summary.id: self._row(summary, now) for summary in summaries if summary.id not in self._gone}
 
-    def _told(self, row: Container, action: str, event: Event) -> Container:
+    def _state_after(self, row: Container, action: str, event: Event) -> Container:
         since = event.time_nano / 1e9 or float(event.time)
         status = event.actor.attributes.get("exitCode", "") if action == "die" else ""
         since = row.since if action in ("pause", "unpause") else since

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from moby_tui.cli.output.building import View
     from moby_tui.cli.output.delivery import Delivery
     from moby_tui.cli.values.builds import Wanted
-    from moby_tui.schema.build import BuildOptions as Asked
+    from moby_tui.schema.build import BuildOptions as BuildRequest
     from moby_tui.schema.container import HostConfig
     from moby_tui.schema.image import Progress, RegistryAuth
 
@@ -122,7 +122,7 @@ async def _build(client: Client, options: BuildOptions, context: str) -> dict[st
         wanted.append(builds.outputs(["type=image"], push=False)[0])
     references, folders = builds.cache_sources(options.cache_from)
     caches = builds.cache_targets(options.cache_to)
-    asked = _asked(options)
+    asked = _request(options)
     asked.outputs = [each.output for each in wanted]
     asked.cache_from, asked.cache_to = references, [target for target, _ in caches]
     found = sources.gather(asked, context, options.file, pairs("--build-context", options.build_context), folders)
@@ -181,15 +181,15 @@ async def _look_around(client: Client, container: str) -> None:
         await client.containers.kill(container)
 
 
-def _asked(options: BuildOptions) -> Asked:
+def _request(options: BuildOptions) -> BuildRequest:
     from moby_tui.cli.values import builds
     from moby_tui.cli.values.environment import environment, pairs
-    from moby_tui.schema.build import BuildOptions as Asked
+    from moby_tui.schema.build import BuildOptions as BuildRequest
 
     arguments = [entry for entry in environment(options.build_arg, (), os.environ) if "=" in entry]
     if _EPOCH in os.environ:
         arguments.insert(0, f"{_EPOCH}={os.environ[_EPOCH]}")
-    return Asked(
+    return BuildRequest(
         tags=options.tag,
         build_args=pairs("--build-arg", arguments),
         labels=pairs("--label", options.label),

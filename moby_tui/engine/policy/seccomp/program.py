@@ -155,14 +155,14 @@ def _unknown_calls(seccomp: dict[str, Any], architectures: list[int]) -> bytes:
             body = [_instruction(_GREATER_EQUAL, _X32_BIT, if_true=len(body)), *body, *x32]
         body = [_instruction(_LOAD, _OFFSET_NUMBER), *body]
         blocks.append([_instruction(_EQUAL, number, if_false=len(body)), *body])
-    return _joined([[_instruction(_LOAD, _OFFSET_ARCHITECTURE)], *blocks])
+    return _concatenated([[_instruction(_LOAD, _OFFSET_ARCHITECTURE)], *blocks])
 
 
 def _cut_off(newest: int) -> list[bytes]:
     return [_instruction(_GREATER, newest, if_false=1), _instruction(_RETURN, _RET_ERRNO_ENOSYS), _instruction(_JUMP)]
 
 
-def _joined(blocks: list[list[bytes]]) -> bytes:
+def _concatenated(blocks: list[list[bytes]]) -> bytes:
     """Sets every jump to the first instruction after the prologue, where libseccomp's program begins."""
     code = [instruction for block in blocks for instruction in block]
     jump = _instruction(_JUMP)

@@ -73,9 +73,9 @@ class ImageBuilder:
             async with aclosing(job.outputs()) as pieces:
                 async for line in pieces:
                     yield line
-        await self._bound()
+        await self._limit_size()
 
-    async def _bound(self) -> None:
+    async def _limit_size(self) -> None:
         """Now and then removes the steps that were not used for longest, to keep the cache within its part of the disk, as BuildKit does."""
         done = self._paths.cache / "build-bounded"
         with suppress(FileNotFoundError):

@@ -171,10 +171,10 @@ class _Git:
                 await self._run("fetch", "--quiet", "--no-tags", "--depth=1", "origin", ref)
             except MobyError:
                 # a server may refuse a commit that no ref names: then all refs are fetched
-                await self._told(ref, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
-        await self._told(ref, "checkout", "--quiet", "--detach", found, "--")
+                await self._run_for_ref(ref, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
+        await self._run_for_ref(ref, "checkout", "--quiet", "--detach", found, "--")
         if (self._folder / ".gitmodules").is_file():
-            await self._told(ref, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--checkout")
+            await self._run_for_ref(ref, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--checkout")
         return (await self._run("rev-parse", "--verify", "HEAD")).strip()
 
     async def _fetch(self, ref: str) -> None:
@@ -182,26 +182,26 @@ class _Git:
             await self._run("fetch", "--quiet", "--no-tags", "--depth=1", "origin", ref)
         except MobyError as error:
             if "shallow" not in error.message:
-                raise self._because(ref, error) from error
+                raise self._explained(ref, error) from error
             # the "dumb" protocol (gitprotocol-http(5)), plain files on a web server, has no shallow fetch
-            await self._told(ref, "fetch", "--quiet", "--no-tags", "origin", ref)
+            await self._run_for_ref(ref, "fetch", "--quiet", "--no-tags", "origin", ref)
 
-    async def _told(self, ref: str, *arguments: str) -> None:
+    async def _run_for_ref(self, ref: str, *arguments: str) -> None:
         try:
             await self._run(*arguments)
         except MobyError as error:
-            raise self._because(ref, error) from error
+            raise self._explained(ref, error) from error
 
-    def _because(self, ref: str, error: MobyError) -> MobyError:
+    def _explained(self, ref: str, error: MobyError) -> MobyError:
         text = error.message
-        where = self._shown()
+        where = self._without_password()
         if any(said in text for said in ("couldn't find remote ref", "not our ref", "not a tree", "did not match any")):
             return InvalidArgument(f"{where} has no ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
         if "transport" in text and "not allowed" in text:
             return InvalidArgument(f"{where} has a submodule of a kind that is not fetched: {text}")
         return Unreachable(f"{where} cannot be fetched: {text}; check the address, and who may read it")
 
-    def _shown(self) -> str:
+    def _without_password(self) -> str:
         """The address without a password in it."""
         return re.sub(r"://[^/@]*@", "://", self._remote.url)[:200]
 

@@ -69,7 +69,7 @@ class BuiltImage(msgspec.Struct, frozen=True):
         entry = oci.HistoryEntry(
             created=config.created, created_by=created_by, author=config.author, comment=comment, empty_layer=layer is None
         )
-        config.history += [oci.HistoryEntry() for _ in range(_untold_layers(config))]
+        config.history += [oci.HistoryEntry() for _ in range(_layers_without_history(config))]
         config.history.append(entry)
         if layer is not None:
             config.rootfs.diff_ids.append(layer.diff_id)
@@ -84,7 +84,7 @@ def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
     return BuiltImage(record.id, record.config, document.layers)
 
 
-def _untold_layers(config: oci.ImageConfig) -> int:
+def _layers_without_history(config: oci.ImageConfig) -> int:
     """History is optional, but where it is, its lines that are not empty are the layers (OCI image specification, config.md)."""
     return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
 

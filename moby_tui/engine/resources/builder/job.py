@@ -95,7 +95,7 @@ class Job:
                 options.contexts, uploads, sources, Loader(self._content, self._layers, self._paths.staging)
             )
         text = context.dockerfile(options.dockerfile) if options.dockerfile_text is None else options.dockerfile_text
-        with self._shown(text):
+        with self._with_excerpt(text):
             build = Build(text, options)
         ignore = context.ignore(options.dockerfile, options.ignore_text)
         findings = build.findings(lambda name: self._environment(name, found), ignore)
@@ -114,11 +114,11 @@ class Job:
         )
         for text_of in options.platforms or [""]:
             shop = self._workshop(context, found, cache, build.dockerfile.escape, platforms.parse(text_of))
-            with self._shown(text):
+            with self._with_excerpt(text):
                 image = await Build(text, options).run(shop)
             if not image.id:
                 raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
-            self._results.add(await self._finished(image, cache))
+            self._results.add(await self._published(image, cache))
         # the checks know more after a base image was pulled
         if findings := build.findings(lambda name: self._environment(name, found), ignore):
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
@@ -162,7 +162,7 @@ class Job:
             epoch=self._epoch,
         )
 
-    async def _finished(self, image: BuiltImage, cache: BuildCache) -> Result:
+    async def _published(self, image: BuiltImage, cache: BuildCache) -> Result:
         """The image as it is published: with its times, and its labels and annotations."""
         if self._epoch is not None:
             image = at_most(image, self._epoch)
@@ -195,7 +195,7 @@ class Job:
         raise MobyError(f"check complete, {counted(findings)} found: lint violation found for rules: {rules}")
 
     @contextmanager
-    def _shown(self, text: bytes) -> Iterator[None]:
+    def _with_excerpt(self, text: bytes) -> Iterator[None]:
         """For an error in the Dockerfile, reports the lines around it first."""
         try:
             yield

@@ -55,7 +55,7 @@ def prunable(
     found.digests -= staying
     for place in sorted(_files(mounts), key=_moment, reverse=True):
         content = place / "content"
-        with _alone(place) as alone:
+        with _locked(place) as alone:
             size = Meter().of(content) if alone else 0
             if not alone or not content.is_dir():
                 continue
@@ -84,7 +84,7 @@ def forget(folder: Path, steps: Iterable[str]) -> None:
 def empty(folder: Path, mounts: Iterable[str]) -> None:
     """Empties the folders of cache mounts that no build is using. Blocking."""
     for name in mounts:
-        with suppress(FileNotFoundError), _alone(folder / name) as alone:
+        with suppress(FileNotFoundError), _locked(folder / name) as alone:
             if alone:
                 trees.remove(folder / name / "content")
 
@@ -127,7 +127,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[bool]:
+def _locked(place: Path) -> Iterator[bool]:
     """True if no build has the folder locked; within the block none can lock it."""
     lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -388,10 +388,10 @@ class ImageManager:
         return self._removal().measure(digests)
 
     def _removal(self) -> Removal:
-        def told(action: str, record: ImageRecord) -> None:
+        def publish(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 
-        return Removal(self._paths, self._rows, self._content, self.layers, self.used_by, told, self.cached)
+        return Removal(self._paths, self._rows, self._content, self.layers, self.used_by, publish, self.cached)
 
     def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
         self._publish("image", action, identifier, {**describe.labels(record), "name": name})

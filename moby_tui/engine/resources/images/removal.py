@@ -35,12 +35,12 @@ class Prunable(msgspec.Struct, frozen=True):
     digests: set[str]
     size: int
 
-    def told(self) -> ImagesPruned:
+    def answer(self) -> ImagesPruned:
         return ImagesPruned(images_deleted=self.steps or None, space_reclaimed=self.size)
 
 
 class Removal:
-    """``used_by`` gives the containers of an image and whether each runs; ``told`` publishes an event of an image; ``cached`` are the
+    """``used_by`` gives the containers of an image and whether each runs; ``publish`` publishes an event of an image; ``cached`` are the
     layers and blobs that the build cache counts on."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Removal:
         content: ContentStore,
         layers: LayerStore,
         used_by: UsedBy,
-        told: Callable[[str, ImageRecord], None],
+        publish: Callable[[str, ImageRecord], None],
         cached: Callable[[], set[str]],
     ) -> None:
         self._paths = paths
@@ -58,7 +58,7 @@ class Removal:
         self._content = content
         self._layers = layers
         self._used_by = used_by
-        self._told = told
+        self._publish = publish
         self._cached = cached
 
     async def by_reference(self, record: ImageRecord, reference: Reference, *, force: bool) -> list[ImageDeleted]:
@@ -116,7 +116,7 @@ class Removal:
         await self.discard(found.digests)
         if _is_broad(filters):
             await in_thread(partial.collect, self._paths.staging, most=0)
-        return found.told()
+        return found.answer()
 
     async def prunable(self, filters: Filters | None, find: Callable[[str], ImageRecord], gone: Collection[str] = ()) -> Prunable:
         """What ``prune`` would remove now, if the containers ``gone`` were removed."""
@@ -169,7 +169,7 @@ class Removal:
     def _untag(self, record: ImageRecord, references: list[str]) -> list[ImageDeleted]:
         self._rows.untag(references)
         for _ in references:
-            self._told("untag", record)
+            self._publish("untag", record)
         return _untagged(references)
 
     async def _delete(self, record: ImageRecord) -> list[ImageDeleted]:
@@ -180,7 +180,7 @@ class Removal:
     def _unregister(self, record: ImageRecord) -> list[ImageDeleted]:
         """Removes the image's row. The answer lists its layers too, as dockerd's: by chain id, top-most first, those of no other image."""
         self._rows.remove(record)
-        self._told("delete", record)
+        self._publish("delete", record)
         return _deleted(record, _chain_users([record, *self._rows.all()]))
 
     async def sweep(self) -> None:

@@ -141,7 +141,7 @@ def copy(
 
     Raises ``InvalidArgument`` where the destination is in the way, ``StorageFull``.
     """
-    with refusals_told(), told("COPY", destination):
+    with refusals_told(), explained("COPY", destination):
         for path in paths:
             with trees.closing(open_in_root(source, path or b".", os.O_PATH)) as top:
                 status = os.fstat(top)
@@ -201,7 +201,7 @@ def _too_many_links(path: bytes) -> InvalidArgument:
 
 
 @contextmanager
-def told(instruction: str, destination: bytes) -> Iterator[None]:
+def explained(instruction: str, destination: bytes) -> Iterator[None]:
     """The error to raise for an ``OSError``: the Dockerfile's fault (``InvalidArgument``), unless it is one of the disk."""
     try:
         yield

@@ -94,10 +94,10 @@ def read(text: str, working_dir: str) -> RunMount:
     for name in options:
         if name not in _KINDS[kind]:
             raise InvalidArgument(f"unexpected key {name[:40]!r} in --mount=type={kind}{nearest(name, list(_KINDS[kind]))}")
-    return RunMount(kind, _settled(kind, options, working_dir))
+    return RunMount(kind, _completed(kind, options, working_dir))
 
 
-def _settled(kind: str, options: dict[str, str], working_dir: str) -> dict[str, str]:
+def _completed(kind: str, options: dict[str, str], working_dir: str) -> dict[str, str]:
     if kind == "secret":
         ident = options.get("id") or posixpath.basename(options.get("target", ""))
         if not ident:
@@ -133,13 +133,13 @@ async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
         total.update(repr((mount.kind, sorted(mount.options.items()))).encode())
         if mount.kind == "bind":
             async with shop.source(mount.options.get("from", "")) as root:
-                with _found(mount):
+                with _naming_what_is_missing(mount):
                     total.update((await in_thread(copying.digest, root, [mount.source])).encode())
     return total.hexdigest() if wanted else ""
 
 
 @contextmanager
-def _found(mount: RunMount) -> Iterator[None]:
+def _naming_what_is_missing(mount: RunMount) -> Iterator[None]:
     """The error for a missing file names the path in the Dockerfile."""
     try:
         yield
@@ -158,11 +158,11 @@ async def prepared(
         for mount in wanted:
             if mount.kind == "bind":
                 root = await stack.enter_async_context(shop.source(mount.options.get("from", "")))
-                with _found(mount):
+                with _naming_what_is_missing(mount):
                     if mount.flag("rw"):
-                        tree = await in_thread(_thrown_away, root, mount.source, shop.scratch)
+                        tree = await in_thread(_writable_bind, root, mount.source, shop.scratch)
                     else:
-                        tree = await in_thread(_bound, root, mount.source)
+                        tree = await in_thread(_bind, root, mount.source)
                 result.trees[mount.target] = _closing(stack, tree)
             elif mount.kind == "cache":
                 held, tree = await _cache(shop, mount)
@@ -239,7 +239,7 @@ def _read_only(tree: int) -> int:
     return tree
 
 
-def _bound(root: int, path: bytes) -> int:
+def _bind(root: int, path: bytes) -> int:
     """A mount of a path of the context or of an image, resolved inside its root."""
     found = open_in_root(root, path or b".", os.O_PATH)
     try:
@@ -253,8 +253,8 @@ def _bound(root: int, path: bytes) -> int:
         os.close(found)
 
 
-def _thrown_away(root: int, path: bytes, scratch: Path) -> int:
-    """As ``_bound``, but writable: changes go to a folder of the build, and are dropped. Blocking."""
+def _writable_bind(root: int, path: bytes, scratch: Path) -> int:
+    """As ``_bind``, but writable: changes go to a folder of the build, and are dropped. Blocking."""
     folder = scratch / f"written-{os.urandom(8).hex()}"
     upper, work = folder / "upper", folder / "work"
     for made in (folder, upper, work):
@@ -278,7 +278,7 @@ async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
     if "from" not in mount.options:
         return await in_thread(_cache_folder, shop.caches, mount, None)
     async with shop.source(mount.options["from"]) as root:
-        with _found(mount):
+        with _naming_what_is_missing(mount):
             return await in_thread(_cache_folder, shop.caches, mount, root)
 
 

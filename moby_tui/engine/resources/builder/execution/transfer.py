@@ -21,7 +21,7 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
 from moby_tui.engine.resources.builder.execution import agents, copying
-from moby_tui.engine.resources.builder.execution.brought import Brought
+from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.dockerfile import arguments, modes
 from moby_tui.engine.resources.dockerfile.parser import Instruction
@@ -121,7 +121,7 @@ class _Archives:
         """Unpacks them, with the owners and modes of the archive. Raises ``InvalidArgument`` for an archive that leads outside."""
         for path in self.paths:
             with (
-                copying.told("ADD", target),
+                copying.explained("ADD", target),
                 trees.closing(copying.make_directory(root, target, copying.Attributes())) as folder,
                 _opened(self.root, path) as file,
             ):
@@ -157,7 +157,7 @@ class Transfer:
             async def produce() -> Layer | None:
                 if self._flags.get("link") != "true":
                     return await self.shop.layering.change(self.image, copy)
-                return await self.shop.apart(created_by, copy, digest)
+                return await self.shop.linked_layer(created_by, copy, digest)
 
             return await self.shop.advance(self.image, created_by, produce=produce, content=digest)
 
@@ -191,26 +191,26 @@ class Transfer:
     # Sources
 
     async def _sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
-        brought = Brought(self.shop.scratch)
+        new_files = NewFiles(self.shop.scratch)
         for document in self.instruction.documents:
             text = self.expand_text(document.text) if document.expands else document.text
-            brought.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
+            new_files.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
         adds = self.instruction.name == "ADD"
-        repositories = [word for word in words if adds and _is_repository(word) and word not in brought.names]
+        repositories = [word for word in words if adds and _is_repository(word) and word not in new_files.names]
         urls = [word for word in words if adds and _is_url(word) and word not in repositories]
         checksum = self._flags.get("checksum", "")
         if checksum and len(words) + len(repositories) + len(urls) != 2:
             raise InvalidArgument("checksum can't be specified for anything but one HTTP or Git source")
         for url in urls:
-            await brought.fetch(url, checksum, to_folder=self.instruction.value.endswith("/"))
+            await new_files.fetch(url, checksum, to_folder=self.instruction.value.endswith("/"))
         found: list[Source] = []
-        found += self._unpacked(stack, brought) if self._flags.get("unpack") == "true" else [brought]
+        found += self._unpacked(stack, new_files) if self._flags.get("unpack") == "true" else [new_files]
         for repository in repositories:
             found.append(await self._repository(stack, repository, checksum))
-        own = [word for word in words if word not in brought.names and word not in repositories]
-        return [*await self._own(stack, own), *found]
+        own = [word for word in words if word not in new_files.names and word not in repositories]
+        return [*await self._context_sources(stack, own), *found]
 
-    async def _own(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
+    async def _context_sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
         """The files of the context, or of ``--from``."""
         if not words:
             return []
@@ -227,14 +227,14 @@ class Transfer:
         archives = await in_thread(_archives, root, paths) if unpacks else []
         return [_Files(root, [path for path in paths if path not in archives], exclude), _Archives(root, archives)]
 
-    def _unpacked(self, stack: AsyncExitStack, brought: Brought) -> list[Source]:
+    def _unpacked(self, stack: AsyncExitStack, new_files: NewFiles) -> list[Source]:
         """Splits the downloads into archives and other files."""
-        if not brought.paths:
+        if not new_files.paths:
             return []
-        root = brought.open()
+        root = new_files.open()
         stack.callback(os.close, root)
-        archives = _archives(root, brought.paths)
-        return [_Files(root, [path for path in brought.paths if path not in archives]), _Archives(root, archives)]
+        archives = _archives(root, new_files.paths)
+        return [_Files(root, [path for path in new_files.paths if path not in archives]), _Archives(root, archives)]
 
     async def _repository(self, stack: AsyncExitStack, word: str, checksum: str) -> Source:
         if checksum and not _COMMIT.fullmatch(checksum):

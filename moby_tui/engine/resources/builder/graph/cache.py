@@ -53,7 +53,7 @@ class BuildCache:
         """``content`` is the digest of the instruction's source files, if any."""
         return hashlib.sha256("\0".join((parent, created_by, content)).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def alone(self) -> BuildCache:
+    def without_others(self) -> BuildCache:
         """This cache without the caches of other engines."""
         return BuildCache(self._folder, self._layers, self._content)
 

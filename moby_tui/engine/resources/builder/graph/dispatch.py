@@ -174,7 +174,7 @@ class Build:
         known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
         known |= {name: value for name, value in self._request.build_args.items() if name in known}
         for instruction in self._before:
-            with _told(instruction):
+            with _with_line(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
                     name, equals, default = word.partition("=")
                     self._consumed.add(name)
@@ -189,31 +189,31 @@ class Build:
         start = self._starts.get(shop.position, self._total)
         with (
             shop.report.step(self._live(shop, first), self._classic(start, first.text)),
-            _told(first),
-            self._suggesting(first),
+            _with_line(first),
+            self._with_suggestion(first),
         ):
             image = await _base(shop, first, outer)
             below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
         shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
         triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
         inherited = {} if below is None else self._made[below].arguments
-        stage = Stage(shop, _settled(image), self._request.build_args, outer, self._consumed, inherited)
+        stage = Stage(shop, _prepared_base(image), self._request.build_args, outer, self._consumed, inherited)
         if triggers:
             shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
         for trigger in triggers:
-            with _told(first):
+            with _with_line(first):
                 await stage.carry_out(trigger)
         for number, instruction in enumerate(rest, start + 1):
             with (
                 shop.report.step(self._live(shop, instruction), self._classic(number, instruction.text)),
-                _told(instruction),
-                self._suggesting(instruction),
+                _with_line(instruction),
+                self._with_suggestion(instruction),
             ):
                 await stage.carry_out(instruction)
         return stage
 
     @contextmanager
-    def _suggesting(self, instruction: Instruction) -> Iterator[None]:
+    def _with_suggestion(self, instruction: Instruction) -> Iterator[None]:
         """Adds a hint to the error for a missing image: it may be the misspelled name of a stage."""
         try:
             yield
@@ -226,7 +226,7 @@ class Build:
             raise
 
 
-def _settled(image: BuiltImage) -> BuiltImage:
+def _prepared_base(image: BuiltImage) -> BuiltImage:
     """The base image, with a PATH, and without its triggers: they run in this build, not in builds on its result."""
     has_path = any(entry.partition("=")[0] == "PATH" for entry in image.execution.env or ())
     if has_path and not image.execution.on_build:
@@ -291,7 +291,7 @@ def _stage_name(instruction: Instruction) -> str:
 
 
 @contextmanager
-def _told(instruction: Instruction) -> Iterator[None]:
+def _with_line(instruction: Instruction) -> Iterator[None]:
     """Adds the line of the Dockerfile to an error. A failed command is reported in Docker's words."""
     try:
         yield

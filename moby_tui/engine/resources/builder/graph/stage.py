@@ -232,7 +232,7 @@ class Stage:
 
         def make(root: int) -> None:
             attributes = copying.Attributes(*self._owner(root))
-            with copying.told("WORKDIR", name), trees.closing(copying.make_directory(root, name, attributes)):
+            with copying.explained("WORKDIR", name), trees.closing(copying.make_directory(root, name, attributes)):
                 pass
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:

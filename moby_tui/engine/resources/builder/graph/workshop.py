@@ -97,7 +97,7 @@ class Workshop:
     async def base(self, name: str, platform: oci.Platform | None = None) -> BuiltImage:
         """The image that FROM or ``COPY --from`` names: a named context, a stage, an image. Raises ``NotFound``, and the errors of a pull."""
         if name == "scratch":
-            return self._salted(scratch(platform or self.platform))
+            return self._with_inputs_in_key(scratch(platform or self.platform))
         named = self.named.find(name)
         if named is None:
             return await self.stage(name) or await self._image(name, platform)
@@ -106,14 +106,14 @@ class Workshop:
                 f"build context {name[:80]!r} is files and no image: it can be copied from, and no stage built on it"
             )
         if named.image is not None:
-            return self._salted(named.image)
+            return self._with_inputs_in_key(named.image)
         return await self.stage(named.stage or name) or await self._image(named.stage or named.reference, platform)
 
     async def _image(self, name: str, platform: oci.Platform | None) -> BuiltImage:
         wanted = platform or (self.platform if self.asked else None)
-        return self._salted(await self.bases.get(name, wanted, self.report))
+        return self._with_inputs_in_key(await self.bases.get(name, wanted, self.report))
 
-    def _salted(self, image: BuiltImage) -> BuiltImage:
+    def _with_inputs_in_key(self, image: BuiltImage) -> BuiltImage:
         """Adds to the image's key what else the steps on top of it depend on."""
         salt = [f"epoch {self.epoch}"] if self.epoch is not None else []
         salt += [f"network {self.host.network_mode}"] if self.host.network_mode not in ("", "default") else []
@@ -138,7 +138,7 @@ class Workshop:
         async with self.slots:
             step = replace(step, host=self.host)
             try:
-                with _twice(step.trees if self.debug else {}) as (first, second):
+                with _two_copies(step.trees if self.debug else {}) as (first, second):
                     step = replace(step, trees={**step.trees, **first})
                     async with self.steps.run(step, began=began, output=self.output()) as ended:
                         if ended.exit_code and self.debug:
@@ -154,15 +154,15 @@ class Workshop:
                     ) from error
                 raise
 
-    async def apart(self, created_by: str, copy: Callable[[int], None], content: str) -> Layer | None:
+    async def linked_layer(self, created_by: str, copy: Callable[[int], None], content: str) -> Layer | None:
         """The layer of ``COPY --link``: made on top of nothing, and cached independently of the image below."""
 
         async def produce() -> Layer | None:
             return await self.layering.change(nothing, copy)
 
-        nothing = self._salted(scratch(self.platform))
+        nothing = self._with_inputs_in_key(scratch(self.platform))
         # looked up in our cache only: this layer goes on top of local images, on which no imported layer may be
-        own = replace(self, cache=self.cache.alone())
+        own = replace(self, cache=self.cache.without_others())
         made = await own.advance(nothing, created_by, produce=produce, content=content)
         return Layer(made.config.rootfs.diff_ids[-1], made.blobs[-1]) if made.blobs else None
 
@@ -189,7 +189,7 @@ class Workshop:
 
 
 @contextmanager
-def _twice(trees: Mapping[str, int]) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
+def _two_copies(trees: Mapping[str, int]) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
     """Two copies of each mount, for the step and for its debugger: a mount can be attached once only."""
     with ExitStack() as stack:
         first: dict[str, int] = {}

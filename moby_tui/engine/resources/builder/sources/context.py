@@ -14,7 +14,7 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
 from moby_tui.engine.resources.builder.execution import agents, copying
-from moby_tui.engine.resources.builder.execution.brought import Brought
+from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.images.transfer.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
@@ -148,12 +148,12 @@ class Sources:
             return self._stack.enter_context(Context((await self._stack.enter_async_context(checkout)).root))
         if not address.startswith(("http://", "https://")):
             raise InvalidArgument(f"unable to prepare context: {address[:200]!r} is neither a repository nor an http(s) address")
-        brought = Brought(self._folder)
-        await brought.fetch(address, "", to_folder=False)
+        new_files = NewFiles(self._folder)
+        await new_files.fetch(address, "", to_folder=False)
         into = self._place()
         into.mkdir()
         with trees.closing(os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
-            await in_thread(brought.copy, root, b"/file", copying.Attributes())
+            await in_thread(new_files.copy, root, b"/file", copying.Attributes())
         return await self._opened(into / "file")
 
     async def archive(self, pieces: AsyncIterator[bytes]) -> Archive:

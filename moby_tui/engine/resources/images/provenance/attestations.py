@@ -43,7 +43,7 @@ async def find(source: Source, top: str, *, statements: bool, predicate_type: st
     async for listed in _all(source, top):
         if listed.attached.descriptor.media_type == documents.SIMPLE_SIGNING:
             continue
-        told = _told(listed)
+        told = _from_listing(listed)
         if predicate_type and told.predicate_type and predicate_type not in told.predicate_type:
             continue
         if statements or not told.predicate_type:
@@ -85,7 +85,7 @@ def _platform(descriptor: oci.Descriptor) -> str:
     return platforms.text(descriptor.platform) if descriptor.platform else ""
 
 
-def _told(listed: _Listed) -> Attestation:
+def _from_listing(listed: _Listed) -> Attestation:
     """What the manifest says of an attestation, without reading the statement."""
     descriptor = listed.attached.descriptor
     kind = next((descriptor.annotations[name] for name in _PREDICATE_TYPES if descriptor.annotations.get(name)), "")

@@ -157,7 +157,7 @@ class Loader:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
             names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
             found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
-            return self._some([loaded for loaded in found if loaded])
+            return self._this_machine_last([loaded for loaded in found if loaded])
         if described := archive.find("index.json"):
             return await self._oci_layout(archive, described.read("index.json"))
         raise InvalidArgument(
@@ -188,13 +188,13 @@ class Loader:
             members = [archive.blob(layer) for layer in document.layers]
             image = await self._store(config, config_body, members, (document, text))
             loaded.append(Loaded(image, names, descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
-        return self._some(loaded)
+        return self._this_machine_last(loaded)
 
     def _fits(self, config: oci.ImageConfig) -> bool:
         found = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
         return self._wanted is None or platforms.runs(self._wanted, found)
 
-    def _some(self, loaded: list[Loaded]) -> list[Loaded]:
+    def _this_machine_last(self, loaded: list[Loaded]) -> list[Loaded]:
         """Of several images with one name, the one for this machine comes last, so that the name means it."""
         here = platforms.host()
         if not loaded:

@@ -111,13 +111,13 @@ class Pull:
         An index may list further ones (OCI image index, ``manifests``)."""
         chosen = platforms.choose(wanted, index.manifests)
         if chosen is not None:
-            document, body = await self._listed(chosen)
+            document, body = await self._fetch_nested(chosen)
             if isinstance(document, oci.Manifest):
                 return document, [body]
             return await self._inner(document, body, wanted, depth)
         for descriptor in index.manifests:
             if descriptor.media_type in manifests.INDEX_TYPES and descriptor.platform is None:
-                document, body = await self._listed(descriptor)
+                document, body = await self._fetch_nested(descriptor)
                 assert isinstance(document, oci.Index)
                 with suppress(NotFound):
                     return await self._inner(document, body, wanted, depth)
@@ -131,7 +131,7 @@ class Pull:
         document, bodies = await self._choose(index, wanted, depth + 1)
         return document, [body, *bodies]
 
-    async def _listed(self, descriptor: oci.Descriptor) -> tuple[oci.Manifest | oci.Index, bytes]:
+    async def _fetch_nested(self, descriptor: oci.Descriptor) -> tuple[oci.Manifest | oci.Index, bytes]:
         """Fetches a nested index, and checks it against its descriptor. The number is bounded for the whole pull."""
         name = self._reference.familiar
         self._listings += 1
@@ -241,7 +241,7 @@ class Pull:
                 download = asyncio.create_task(
                     self._registry.blob(descriptor, ingest, self._report.counter("Downloading", layer, descriptor.size))
                 )
-                await _both(download, unpacking)
+                await _wait_for_both(download, unpacking)
                 self._report.status("Download complete", layer)
             await asyncio.shield(unpacking)
             await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
@@ -261,7 +261,7 @@ class _Damaged(MobyError):
     """A layer that continued an earlier pull's download has the wrong digest, or cannot be unpacked."""
 
 
-async def _both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> None:
+async def _wait_for_both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> None:
     """Waits for both. A failure of the unpacking ends the download at once; the failure of either is raised."""
     try:
         await asyncio.wait([download, unpacking], return_when=asyncio.FIRST_COMPLETED)

@@ -67,14 +67,14 @@ def apply(chunks: Iterable[bytes], root: int) -> Applied:
                 try:
                     layer.add(entry, reader.data)
                 except OSError as error:
-                    raise _told(entry.name, error) from error
+                    raise _error_for(entry.name, error) from error
             layer.set_directory_times()
         return layer.applied
     finally:
         layer.close()
 
 
-def _told(name: bytes, error: OSError) -> Exception:
+def _error_for(name: bytes, error: OSError) -> Exception:
     """The error to raise for an ``OSError``: the archive's fault (``InvalidArgument``), unless it is one of the disk."""
     if error.errno in _NOT_THE_ARCHIVE:
         return error

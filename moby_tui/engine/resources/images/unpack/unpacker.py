@@ -88,14 +88,14 @@ def _follow(blob: int, size: int, engine: socket.socket) -> Iterator[bytes]:
     """Yields the blob from its file as it grows, until all of it is there."""
     offset = there = 0
     while offset < size:
-        there = max(there, _heard(engine, wait=offset >= there))
+        there = max(there, _latest_count(engine, wait=offset >= there))
         if data := os.pread(blob, min(_CHUNK, there - offset), offset):
             offset += len(data)
             engine.send(COUNT.pack(offset))
             yield data
 
 
-def _heard(engine: socket.socket, *, wait: bool) -> int:
+def _latest_count(engine: socket.socket, *, wait: bool) -> int:
     """The latest number of bytes from the engine; 0 if there is none and ``wait`` is false. Raises ``MobyError`` if the engine hung up."""
     newest = 0
     while True:

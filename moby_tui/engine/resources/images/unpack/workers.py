@@ -52,7 +52,7 @@ class Job:
 
         Raises what ``unpack`` does.
         """
-        while message := await self._heard():
+        while message := await self._next_message():
             if len(message) != COUNT.size:
                 _raise(json.loads(message))
                 return
@@ -60,7 +60,7 @@ class Job:
             self.tell(there())
         raise MobyError("the process that unpacked a layer was killed; is the machine out of memory? Try again")
 
-    async def _heard(self) -> bytes:
+    async def _next_message(self) -> bytes:
         """The next message of the child; empty after its end."""
         try:
             return await asyncio.get_running_loop().sock_recv(self._channel, MAX_MESSAGE)
@@ -70,7 +70,7 @@ class Job:
     async def stop(self) -> None:
         """Stops the child and waits for its end: after that, nothing writes to the layer."""
         self.interrupt()
-        while await self._heard():
+        while await self._next_message():
             continue
 
 

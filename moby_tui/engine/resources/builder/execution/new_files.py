@@ -19,11 +19,11 @@ from moby_tui.errors import InvalidArgument, MobyError
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Brought:
+class NewFiles:
     """The files of one instruction, in a folder of their own; ``names`` are the arguments of the instruction that stand for them."""
 
     def __init__(self, scratch: Path) -> None:
-        self._folder = scratch / f"brought-{os.urandom(8).hex()}"
+        self._folder = scratch / f"new-files-{os.urandom(8).hex()}"
         self.names: set[str] = set()
         self.paths: list[bytes] = []
 
