@@ -95,7 +95,7 @@ LEAVES = {
     "tui": "system.tui",
     "completion": "system.completion",
 }
-#: What Docker has and this engine does not have yet, by the group it is in.
+#: Commands of Docker that this engine does not have yet, by group.
 MISSING: dict[str, frozenset[str]] = {
     "": frozenset(
         {

@@ -9,7 +9,7 @@ from moby_tui.schema.container import ContainerSummary
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 
-#: Events after which the engine's own row says more than the event does.
+#: Events after which the row is fetched from the engine, since it has more than the event.
 _CHANGES = {
     "create",
     "start",
@@ -25,7 +25,7 @@ _CHANGES = {
     "connect",
     "disconnect",
 }
-#: The state that an event tells by itself, shown before the engine's row arrives.
+#: The state after each event, shown until the engine's row arrives.
 _STATES = {"create": "created", "start": "running", "unpause": "running", "pause": "paused", "die": "exited"}
 #: The order of the list: what runs first.
 _ORDER = {"running": 0, "restarting": 0, "paused": 1, "created": 2, "removing": 3, "exited": 3, "dead": 4}
@@ -75,7 +75,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an event means for the list: rows to redraw, and rows to ask the engine for."""
+    """The effect of an event on the list: rows to redraw, and rows to fetch from the engine."""
 
     touched: frozenset[str] = frozenset()
     stale: frozenset[str] = frozenset()

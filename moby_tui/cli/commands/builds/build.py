@@ -100,14 +100,14 @@ def build(options: BuildOptions, context: Annotated[str, typer.Argument(metavar=
 
 
 def _goes_to_output(options: BuildOptions) -> bool:
-    """Whether standard output holds a result, beside which nothing may be said."""
+    """True if a result goes to standard output, where nothing else may be printed then."""
     from moby_tui.cli.values import builds
 
     return any(wanted.destination == "-" for wanted in builds.outputs(options.output, push=options.push))
 
 
 async def _build(client: Client, options: BuildOptions, context: str) -> dict[str, str | int]:
-    """Builds; returns what is told of the result."""
+    """Builds; returns the metadata of the result."""
     from moby_tui.cli import sources
     from moby_tui.cli.output import building
     from moby_tui.cli.values import builds
@@ -128,7 +128,7 @@ async def _build(client: Client, options: BuildOptions, context: str) -> dict[st
     found = sources.gather(asked, context, options.file, pairs("--build-context", options.build_context), folders)
     local = [builds.Wanted(Output(kind="local"), folder) for _, folder in caches]
     steps = client.builder.build(found.context, asked, found.uploads)
-    # what the checks find is the result
+    # with --check the findings are the result
     view = building.view("plain", sys.stdout) if options.check else building.view(kind, sys.stderr)
     try:
         return await _follow(client, steps, view, [*(wanted or [builds.Wanted(Output(kind="image"))]), *local])
@@ -168,7 +168,7 @@ async def _follow(client: Client, steps: AsyncIterator[Progress], view: View, wa
 
 
 async def _look_around(client: Client, container: str) -> None:
-    """A shell in what a failed step has left; the container goes with it."""
+    """Opens a shell on the files that a failed step has left; the container is removed after it."""
     from moby_tui.cli.commands.containers.execute import ExecOptions, request_of, run_attached
 
     print("the step failed: this is its file system, with its mounts and environment; exit ends the build", file=sys.stderr)
@@ -223,7 +223,7 @@ def _annotations(given: list[str]) -> dict[str, str]:
 
 
 def _logins() -> dict[str, RegistryAuth]:
-    """For an engine elsewhere, which cannot see them."""
+    """The stored logins, for an engine on another machine, which cannot read them."""
     if not session.current().host:
         return {}
     from moby_tui import logins
