@@ -56,7 +56,7 @@ class StepRunner(Protocol):
 
 
 class StepFailed(CommandFailed):
-    """A RUN command ended with another code than 0, which becomes the build's own."""
+    """A RUN command has failed. Its exit code becomes that of the build."""
 
     def __init__(self, command: list[str], exit_code: int) -> None:
         super().__init__(f"The command '{' '.join(command)}' returned a non-zero code: {exit_code}")

@@ -19,7 +19,7 @@ from moby_tui.engine.runtime.birth.failure import say
 
 
 def serve(request: UserNamespaceRequest, descriptors: list[int]) -> None:
-    """Answers on the first descriptor with those of the user namespace and of a network namespace in it, or with what went wrong.
+    """Answers on the first descriptor: with descriptors of the user namespace and of a network namespace in it, or with an error.
 
     A second descriptor, if given, is an existing user namespace, which is used instead of a new one.
     """

@@ -26,7 +26,7 @@ _REQUEST_SECONDS = 1.0
 _SILENT_SECONDS = 10.0
 #: A start waits as long for whoever attached before it, but where that is stopped: so often it is looked.
 _LOOK_SECONDS = 1.0
-#: How soon it is looked again whether a descriptor is free for a connection.
+#: The pause before it tries again to accept, when the process is out of descriptors.
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
 
@@ -73,7 +73,7 @@ class Control:
         self._loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
 
     def _call_back(self) -> None:
-        """Attaches those who asked before there was anything to attach to, so that they miss no byte."""
+        """Attaches the clients that asked before the start, so that they miss no byte."""
         folder = self._monitor.order.paths.attachments
         try:
             waiting = os.listdir(folder)

@@ -16,7 +16,7 @@ class Restarts:
         """``first`` and ``longest`` bound the wait, in seconds; after ``steady`` seconds of running it begins anew."""
         policy = policy or RestartPolicy()
         self.policy, self.maximum, self.count = policy.policy, policy.maximum, policy.count
-        #: stopped, by hand or because the daemon ends: it is not started again, whatever the policy
+        #: stopped by hand or by the end of a daemon: no restart, whatever the policy
         self.cancelled = False
         #: was unhealthy: restart, whatever the policy
         self.demanded = False

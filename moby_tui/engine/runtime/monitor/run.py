@@ -301,7 +301,7 @@ class Run:
     def _read_failure(self, report: int) -> bytes:
         while not select.select([report], [], [], _REPORT_SECONDS)[0]:
             if self._has_lost_standby():
-                # it reports nothing more
+                # a killed process reports nothing
                 os.close(report)
                 raise _StandbyLost
             if self._chosen is None and freezer.is_frozen(self.child):

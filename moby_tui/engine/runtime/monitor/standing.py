@@ -28,7 +28,7 @@ class Standing:
         self._journal.publish("container", action, self._order.id, {**self._order.attributes, **attributes})
 
     def created(self, child: int) -> None:
-        """From now on whoever finds the container knows its first process."""
+        """Writes the pid of the first process, before that process is let go."""
         state = self.state
         if state.status != "restarting":
             state = State(restart_count=self._restarts.count, finished_at=state.finished_at)
@@ -67,6 +67,6 @@ class Standing:
         self.publish("die", exitCode=str(state.exit_code), execDuration=str(int(ran)))
 
     def put_away(self) -> None:
-        """Nothing of the run is left: publishes what the order says is then to be told."""
+        """Publishes the events of the run's end (network disconnects, volume unmounts), after everything of the run is removed."""
         for event in self._order.exit_events:
             self._journal.publish(event.type, event.action, event.id, event.attributes)

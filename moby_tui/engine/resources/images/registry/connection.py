@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class Retry(Unreachable):
-    """Worth another attempt, not before ``after`` seconds."""
+    """Raised for a failure that may pass: try again, not before ``after`` seconds."""
 
     def __init__(self, message: str, after: float = 0) -> None:
         super().__init__(message)
@@ -138,7 +138,7 @@ class Connection:
         domain = self._reference.domain
         if isinstance(error, Retry):
             return error
-        if isinstance(error, TimeoutError):  # where nothing came at all, once is enough: the patience was long
+        if isinstance(error, TimeoutError):  # a host that has sent nothing is not tried again: the patience was long
             kind = Retry if advanced else Unreachable
             return kind(f"registry {domain} does not answer; check the network and try again")
         if isinstance(error, ClientConnectorCertificateError | ClientSSLError):
