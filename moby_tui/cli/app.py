@@ -1,4 +1,4 @@
-"""The command line itself: how a command is found, and how each outcome ends the process."""
+"""Runs one command line: finds the command, and turns each outcome into an exit code and a message."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _drop_output() -> None:
-    """Points standard output at nothing, so that the interpreter's last flush does not complain of the reader that left."""
+    """Points standard output at /dev/null, so that the interpreter's last flush does not fail for the closed pipe."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
@@ -76,7 +76,7 @@ def _outcome(argv: Sequence[str]) -> int:
 
 
 def _command(argv: Sequence[str]) -> Callable[[], Any]:
-    """What this command line calls: found without Typer where that is enough."""
+    """The function that this command line calls. Found without Typer if the line is an ordinary one."""
     try:
         return _quick(argv)
     except NotUnderstood:
@@ -92,7 +92,7 @@ def _quick(argv: Sequence[str]) -> Callable[[], Any]:
     if not line.rest or line.rest[0] not in LEAVES:
         raise NotUnderstood
     name, *words = line.rest
-    # `import_module` would import what imports modules
+    # not `import_module`: importlib would have to be imported
     module = f"moby_tui.cli.commands.{LEAVES[name].partition(':')[0]}"
     __import__(module)
     command = declared_in(sys.modules[module], LEAVES[name].partition(":")[2] or name)

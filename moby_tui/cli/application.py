@@ -46,7 +46,7 @@ def root(
     use(options)
 
 
-#: What is wrong with an option; docker has another exit code for it than for a command or an argument.
+#: Errors about options, for which docker has another exit code than for commands and arguments.
 _OF_OPTIONS = frozenset({"BadOptionUsage", "BadParameter", "NoSuchOption"})
 
 
@@ -62,7 +62,7 @@ def call(argv: Sequence[str]) -> Any:
 
 
 def _usage(error: typer.TyperException) -> int:
-    """One line on what is wrong, one on where to read; ``moby`` alone shows its help."""
+    """Prints an error of usage: one line for the error, one that names the help. ``moby`` alone shows its help."""
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return 0

@@ -21,7 +21,7 @@ _PIECE = 1 << 20
 
 
 class Source(NamedTuple):
-    """What of a container is copied. ``name`` is what it is called here unless the destination says otherwise; ``.`` where only the
+    """The source in a container. ``name`` is its name here unless the destination gives another; ``.`` if only the
     contents of a directory are wanted."""
 
     path: str
@@ -29,7 +29,7 @@ class Source(NamedTuple):
 
 
 def source(path: str, link_target: str = "") -> Source:
-    """``link_target`` is where the link at the path leads, where it is to be followed: the copy keeps the link's name."""
+    """``link_target`` is the target of a link at the path, if it is to be followed: the copy keeps the link's name."""
     asked = _normalized(path)
     read = asked
     if link_target:
@@ -77,7 +77,7 @@ def placement(target: str, name: str, *, is_directory: bool) -> tuple[str, str]:
 
 
 def _resolved(target: str) -> str:
-    """Where the links lead that stand at the very end of the path. Raises ``InvalidArgument`` for those that lead in circles."""
+    """Follows links at the end of the path. Raises ``InvalidArgument`` for a loop."""
     path = target
     for _ in range(_MOST_LINKS + 1):
         if not os.path.islink(path.rstrip("/")):
@@ -111,7 +111,7 @@ def _under(name: str) -> Adapt:
 
 
 def _renamed(name: bytes, old: bytes, new: bytes) -> bytes:
-    """The name with its first part, ``old``, replaced. Raises ``InvalidArgument`` where it does not begin with it."""
+    """The name with its first part, ``old``, replaced. Raises ``InvalidArgument`` if it begins with another."""
     name = name.rstrip(b"/")
     if old in (b"", b"."):
         return new + b"/" + name.removeprefix(b"./")

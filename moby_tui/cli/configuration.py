@@ -1,6 +1,6 @@
 """From the options of ``run`` and ``create`` to the body of the API's create call.
 
-Everything an option says is passed on; what the engine does not have yet, its admission refuses by name.
+Every option is passed on; the engine refuses by name those that it does not have yet.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def create_request(options: CreateOptions, image: str, command: list[str], *, de
 
 
 def _ports(options: CreateOptions) -> tuple[dict[str, list[PortBinding] | None], dict[str, dict[str, Any]]]:
-    """What is published, and what is exposed."""
+    """The published ports, and the exposed ones."""
     if not options.publish and not options.expose:
         return {}, {}
     from moby_tui.cli.values import ports
@@ -127,7 +127,7 @@ def _attached(options: CreateOptions, *, detached: bool) -> set[str]:
 
 
 def _health(options: CreateOptions) -> HealthConfig | None:
-    """None where nothing was said of it, so that the image's own check stands."""
+    """None without an option for it, so that the image's own check applies."""
     durations = _durations(
         interval=options.health_interval,
         timeout=options.health_timeout,
@@ -146,7 +146,7 @@ def _health(options: CreateOptions) -> HealthConfig | None:
 
 
 def _durations(**asked: str) -> dict[str, int]:
-    """In nanoseconds, those that were given."""
+    """The given durations, in nanoseconds."""
     given = {name: text for name, text in asked.items() if text}
     if not given:
         return {}

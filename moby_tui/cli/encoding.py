@@ -1,6 +1,6 @@
-"""Bytes that are not UTF-8, on the command line and in what is written.
+"""Bytes that are not UTF-8, on the command line and in output.
 
-Docker's command line sends its words as JSON, in which each such byte becomes U+FFFD; so they do here.
+Docker's command line sends its words as JSON, in which each such byte becomes U+FFFD; moby does the same.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ codecs.register_error("moby-replace", _replace)
 
 
 def make_lossy(stream: TextIO) -> None:
-    """Has a stream replace what its encoding cannot say, rather than fail."""
+    """Makes a stream replace characters that its encoding lacks, rather than fail."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="moby-replace")

@@ -1,11 +1,11 @@
-"""How a command line ends: exit codes of its own, and the way to one from anywhere."""
+"""Exit codes of the command line itself, and an exception that ends it with one."""
 
 from __future__ import annotations
 
-#: Neither the engine nor the container: an option was wrong, or what `run` and `create` were asked for cannot be.
+#: An error of usage: a wrong option, or a request of `run` and `create` that cannot be met.
 USAGE = 125
 INTERRUPTED = 130
-#: 128 and SIGPIPE, as the shell has it for a program that writes to nobody.
+#: 128 and SIGPIPE, as a shell reports a program whose reader has gone.
 BROKEN_PIPE = 141
 
 

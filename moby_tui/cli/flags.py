@@ -89,7 +89,7 @@ def _switched(option: TyperOption, name: str, value: str, word: str) -> list[str
 
 
 def _takes_next(word: str, options: dict[str, TyperOption]) -> bool:
-    """Whether the word after this one is the option's value."""
+    """True if the next word is the option's value."""
     if word.startswith("--"):
         option = options.get(word)
         return option is not None and not option.is_flag

@@ -40,7 +40,7 @@ def require_terminal(*, tty: bool, stdin: bool) -> None:
 
 
 def _signals(client: Client, plan: Foreground) -> AbstractContextManager[None]:
-    """What signals to this process mean while the container has the foreground."""
+    """How signals to this process are handled while the container has the foreground."""
 
     async def resize(height: int, width: int) -> None:
         await client.containers.resize(plan.container, height=height, width=width)
@@ -56,7 +56,7 @@ def _signals(client: Client, plan: Foreground) -> AbstractContextManager[None]:
 async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable[None]]) -> int:
     """Attaches, waits, starts and stays until the container has exited; its exit code, or 0 if the caller left it running.
 
-    The order is what keeps the first byte and the last exit from being missed.
+    Because of this order neither the first byte nor the exit is missed.
     """
     chosen = configured_keys(plan.detach_keys) if plan.tty else plan.detach_keys
     keys = parse_keys(chosen or DEFAULT)
@@ -82,7 +82,7 @@ async def follow(client: Client, plan: Foreground, start: Callable[[], Awaitable
 
 
 async def _resize(client: Client, container: str, size: tuple[int, int]) -> None:
-    """Gives a terminal the caller's size; one that has ended already needs none."""
+    """Gives the container's terminal the caller's size; a container that has ended is no error."""
     try:
         await client.containers.resize(container, height=size[0], width=size[1])
     except MobyError:

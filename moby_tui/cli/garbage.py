@@ -1,4 +1,4 @@
-"""Garbage collection: a command puts it off, what serves for months must not."""
+"""Garbage collection: short commands put it off; a daemon or dashboard, which runs for months, must not."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _INTERPRETERS_OWN = (700, 10, 10)
 
 
 def collect_as_usual() -> None:
-    """Collects garbage as often as an interpreter does by itself: a command puts it off, and what serves for months must not.
+    """Restores CPython's own thresholds, for a process that runs for long.
 
-    What has been imported by then is never garbage, and not looked at again.
+    Objects that exist by then (imported modules) are never garbage, and are not examined again.
     """
     gc.collect()
     gc.freeze()

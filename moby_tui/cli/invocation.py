@@ -31,12 +31,12 @@ def split(argv: Sequence[str]) -> tuple[str, bool]:
 
 
 def starts_many(argv: Sequence[str]) -> bool:
-    """Whether it lives on and may start one container after the other."""
+    """True if the command runs on and may start several containers."""
     return split(argv)[0] in ("build", "daemon", "tui")
 
 
 def starts_containers_here(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether this process will fork containers, and needs the warm launcher."""
+    """True if this process will start containers, and so needs a launcher."""
     command, named_host = split(argv)
     if command == "daemon":
         return True

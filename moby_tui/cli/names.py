@@ -8,7 +8,7 @@ CONTAINER = {
     "commit": "containers.commit",
     "cp": "containers.copy",
     "create": "containers.create",
-    "diff": "containers.look",
+    "diff": "containers.details",
     "exec": "containers.execute",
     "export": "containers.copy",
     "inspect": "inspect:container",
@@ -16,7 +16,7 @@ CONTAINER = {
     "logs": "containers.logs",
     "ls": "containers.ps:ps",
     "pause": "containers.lifecycle",
-    "port": "containers.look",
+    "port": "containers.details",
     "prune": "prune:container",
     "rename": "containers.lifecycle",
     "restart": "containers.lifecycle",
@@ -25,7 +25,7 @@ CONTAINER = {
     "start": "containers.start",
     "stats": "containers.stats",
     "stop": "containers.lifecycle",
-    "top": "containers.look",
+    "top": "containers.details",
     "unpause": "containers.lifecycle",
     "update": "containers.update",
     "wait": "containers.lifecycle",
@@ -95,7 +95,7 @@ LEAVES = {
     "tui": "system.tui",
     "completion": "system.completion",
 }
-#: What Docker has and this engine does not have yet, by the group it is in.
+#: Commands of Docker that this engine does not have yet, by group.
 MISSING: dict[str, frozenset[str]] = {
     "": frozenset(
         {

@@ -18,11 +18,11 @@ FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class NotUnderstood(Exception):
-    """This line is for Typer."""
+    """Raised for a command line that Typer has to parse."""
 
 
 class Line:
-    """What was found on a command line: the chosen options by field, and the words that are none."""
+    """A command line in parts: the options by field, and the words that are no options."""
 
     def __init__(self, options: type[Options], words: Sequence[str], *, interspersed: bool) -> None:
         self.chosen: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class Line:
 
 
 def from_environment(options: type[Options], environment: Mapping[str, str]) -> dict[str, str]:
-    """What the environment chooses; a variable that is set to nothing chooses nothing."""
+    """The options that environment variables set; an empty variable sets none."""
     return {
         field: next(environment[name] for name in option.environment if environment.get(name))
         for field, option in options.declared.items()

@@ -1,4 +1,4 @@
-"""One invocation: which engine it speaks to, and the way from a synchronous command to the asynchronous client."""
+"""One invocation of the command line: its global options, and calls of the asynchronous client from synchronous commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Session:
         self.host, self.data_root, self.exec_root, self.debug = host, data_root, exec_root, debug
         #: folders of hook files
         self.hooks_dirs: list[str] = []
-        #: a file that pulled images are held against
+        #: a policy file that pulled images must satisfy
         self.signature_policy = ""
 
 
@@ -44,7 +44,7 @@ def current() -> Session:
 
 
 def require_root() -> None:
-    """The engine in this process mounts and makes namespaces; a remote one does not ask who we are."""
+    """Raises ``Forbidden`` without root, unless another engine is named: the engine in this process mounts and makes namespaces."""
     if not current().host and os.geteuid() != 0:
         raise Forbidden("moby needs root here: run it with sudo, or point it at a daemon with -H")
 
@@ -72,7 +72,7 @@ def connect() -> AbstractAsyncContextManager[Client]:
 
 
 def login_for(image: str) -> RegistryAuth | None:
-    """The stored login of an image's registry, for an engine elsewhere: it cannot see it. The one in this process looks for itself."""
+    """The stored login of an image's registry, for an engine on another machine; None for the one in this process, which reads it itself."""
     if not current().host:
         return None
     from moby_tui import logins
@@ -83,13 +83,13 @@ def login_for(image: str) -> RegistryAuth | None:
 
 
 def tell(error: MobyError) -> None:
-    """The error, as one line on standard error."""
+    """Prints an error as one line on standard error."""
     sys.stdout.flush()
     print(f"moby: {error.message}", file=sys.stderr)
 
 
 def call_each(refs: Iterable[str], work: Callable[[Client, str], Awaitable[object]], *, show: bool = True) -> int:
-    """The work for each reference in turn. Prints those that succeeded, tells the errors of the others; 1 if there was one."""
+    """Does the work for each reference in turn. Prints references that succeeded, and errors of the others; returns 1 if there was one."""
 
     async def all_of_them(client: Client) -> int:
         status = 0

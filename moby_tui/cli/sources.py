@@ -1,4 +1,4 @@
-"""What a build is made from, as the command line names it: the context, the Dockerfile, named contexts, caches in folders."""
+"""The sources of a build on the command line: the context, the Dockerfile, named contexts, caches in folders."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.build import UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions
 
 _LAYOUT = "oci-layout://"
-#: What the engine fetches, or has, itself.
+#: Prefixes of sources that the engine fetches, or has, itself.
 _ELSEWHERE = ("docker-image://", "target:", "http://", "https://", "git://", "ssh://", "git@", "github.com/")
-#: As the engine's own: no Dockerfile is larger.
+#: The largest Dockerfile, as in the engine.
 _TEXT_LIMIT = 4 << 20
 
 
 @dataclass
 class Sources:
-    """``context`` is what is sent, or None where the engine fetches it; ``uploads`` are what comes along."""
+    """``context`` is the archive to send, or None if the engine fetches it; ``uploads`` are further files to send."""
 
     context: AsyncIterator[bytes] | None
     uploads: dict[str, AsyncIterator[bytes]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ def gather(options: BuildOptions, context: str, dockerfile: str, named: Mapping[
 
 
 def is_address(context: str) -> bool:
-    """Whether the engine fetches it."""
+    """True for an address, which the engine fetches."""
     return context.startswith(("http://", "https://", "git://", "ssh://", "git@", "github.com/"))
 
 

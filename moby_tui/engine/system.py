@@ -163,7 +163,7 @@ class SystemService:
         going: set[str] = set()
         if options.images is not None:
             images = await self._images.prunable(filters=options.images, gone=gone)
-            report.images = images.told()
+            report.images = images.answer()
             removed, going = {record.id for record, _ in images.images}, images.digests
         if options.build is not None:
             report.build = await self._prunable_build(options.build, removed, going)

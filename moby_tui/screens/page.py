@@ -49,7 +49,7 @@ class Page(Screen[None]):
 
     @work(group="actions")
     async def attempt(self, title: str, action: Callable[[], Awaitable[object]], done: str = "") -> None:
-        """Does it beside the event loop's other work; tells how it went."""
+        """Runs an action as a task, and shows its result or error."""
         try:
             await action()
         except NotModified:
@@ -63,7 +63,7 @@ class Page(Screen[None]):
     def attempt_confirmed(
         self, question: str, consequence: str, verb: str, action: Callable[[], Awaitable[object]], done: str = ""
     ) -> None:
-        """The same, after the person has said yes."""
+        """As ``attempt``, after the person has confirmed."""
 
         def answered(yes: bool | None) -> None:
             if yes:

@@ -1,4 +1,4 @@
-"""What is wrong with a template."""
+"""Errors of templates."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class TemplateError(InvalidArgument):
 
 
 class UnknownField(TemplateError):
-    """It names a field that the value's type does not have, whatever the value."""
+    """The template names a field that the value's type does not have."""

@@ -1,4 +1,4 @@
-"""Walks a template's tree over a value. What it takes is bounded: a template may come from a script, and one that never ends is a hang."""
+"""Walks a template's tree over a value. Time and output are bounded: an endless template would hang the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function of a template is, and how its arguments are held against its parameters."""
+"""Functions of templates, and the check of their arguments against their parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moby_tui.templates.values import Missing, type_name
 
 
 class FunctionFailed(Exception):
-    """A function says why it cannot do what it is asked."""
+    """A function has failed; the message says why."""
 
 
 @dataclass(frozen=True)

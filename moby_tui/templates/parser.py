@@ -1,4 +1,4 @@
-"""From the tokens of a template to its tree, and the trees of what it defines."""
+"""Parses the tokens of a template into its tree, and the trees of the templates that it defines."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Parser:
         return self._trees
 
     def _add(self, name: str, nodes: list[Node]) -> None:
-        """Of two definitions the later one holds, unless it is empty."""
+        """Adds a definition. A later one replaces an earlier one of the same name, unless it is empty."""
         blank = all(isinstance(node, Text) and not node.text.strip() for node in nodes)
         if name not in self._trees or not blank:
             self._trees[name] = nodes

@@ -1,4 +1,4 @@
-"""What a template works on: Python's own values, and what Go knows beyond them.
+"""The values of templates: Python's own, and classes for values of Go that Python lacks.
 
 ``None`` is Go's nil in an interface. ``bool``, ``int``, ``float``, ``str``, ``list`` and ``dict`` are what JSON makes of them; the
 classes here say what JSON does not: structs, nil pointers, nil slices and maps, and what a map has for a key that it lacks.

@@ -1,4 +1,4 @@
-"""How a build that is told live looks: BuildKit's plain lines, its JSON, or a view that changes on a terminal."""
+"""Shows the live progress of a build: as BuildKit's plain lines, as its JSON, or as a changing view on a terminal."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Step:
 
 
 class Steps:
-    """What is known of the steps so far."""
+    """The steps so far."""
 
     def __init__(self) -> None:
         self.all: dict[int, Step] = {}
-        #: what belongs to no step and has no end yet
+        #: an unfinished line that belongs to no step
         self._rest = ""
 
     def update(self, line: Progress, said: Callable[[Step | None, float, str], None]) -> Step | None:
@@ -165,7 +165,7 @@ class Raw:
 
 
 class Terminal:
-    """All the steps with their times, and the last that the running ones said."""
+    """All steps with their times, and the last lines of the running ones."""
 
     def __init__(self, out: TextIO) -> None:
         from rich.console import Console
@@ -187,7 +187,7 @@ class Terminal:
             self._console.print(_plain(text))
 
     def pause(self) -> None:
-        """Gives the terminal away, for what follows."""
+        """Ends the changing view, so that others can write to the terminal."""
         self.close()
 
     def close(self) -> None:
@@ -243,7 +243,7 @@ def _moment(seconds: float) -> str:
 
 
 class Quiet:
-    """Nothing but what went wrong."""
+    """Shows errors only."""
 
     def show(self, line: Progress) -> None: ...
     def pause(self) -> None: ...

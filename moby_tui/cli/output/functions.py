@@ -5,7 +5,7 @@ from __future__ import annotations
 from moby_tui.templates.functions import Function, FunctionFailed
 from moby_tui.templates.values import Slice, to_json
 
-#: No line of a table is wider.
+#: The widest line of a table.
 _WIDEST = 16 * 2**20
 
 
@@ -60,7 +60,7 @@ def _heading(text: str, *_: object) -> str:
     return text
 
 
-#: What they are in the line of headings, which shows a column's name whatever is made of its cells.
+#: The functions in the line of headings: each returns the column's name unchanged.
 HEADING_FUNCTIONS: dict[str, Function] = {
     "json": Function(_heading, ("string",)),
     "split": Function(_heading, ("string", "string")),

@@ -13,7 +13,7 @@ _HEADINGS = ("IMAGE", "ID", "DISK USAGE", "CONTENT SIZE", "IN USE")
 
 
 def tree(images: Sequence[ImageSummary], *, whole_ids: bool) -> list[str]:
-    """A line for each image and, below, one for each platform of it; what is not here is told as such."""
+    """A line for each image and, below, one for each platform of it; a platform that is not here is marked."""
     rows: list[tuple[str, ...]] = [_HEADINGS]
     for image in images:
         variants = [one for one in image.manifests or () if one.kind == "image"]

@@ -24,14 +24,14 @@ async def consume(steps: AsyncIterator[Progress]) -> list[Progress]:
 
 
 async def _checked(steps: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
-    """The steps; one that tells of a failure, as a remote engine's may, is raised."""
+    """Yields the steps; raises the error of one that reports a failure, as a remote engine's may."""
     async for step in steps:
         if step.error_detail is not None or step.error:
             raise MobyError(step.error_detail.message if step.error_detail else str(step.error))
         yield step
 
 
-#: A layer's last words.
+#: The last statuses of a layer.
 _DONE = frozenset({"Already exists", "Download complete", "Layer already exists", "Loaded", "Pull complete", "Pushed", "Mounted"})
 
 
@@ -65,7 +65,7 @@ async def _bars(steps: AsyncIterator[Progress], out: TextIO) -> list[Progress]:
     with Bars(*columns, console=console) as bars:
 
         def finish(row: TaskID) -> None:
-            """The bar is full: the last step of a transfer may tell of less than all of it."""
+            """Fills the bar: the last step of a transfer may report less than all of it."""
             total = bars.tasks[bars.task_ids.index(row)].total
             bars.update(row, completed=1 if total is None else total, total=1 if total is None else total)
 
@@ -89,5 +89,5 @@ async def _bars(steps: AsyncIterator[Progress], out: TextIO) -> list[Progress]:
 
 
 def _is_yet_to_begin(step: Progress) -> bool:
-    """Whether a step speaks of a layer that has not begun: on a terminal its bar will tell."""
+    """True for a step about a layer that has not begun; on a terminal its bar shows that."""
     return bool(step.id) and step.status in ("Pulling fs layer", "Waiting")

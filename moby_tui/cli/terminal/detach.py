@@ -39,7 +39,7 @@ def parse_keys(text: str) -> bytes:
 
 
 class DetachFilter:
-    """Watches input for the keys. What could still become them is held back until the next byte tells."""
+    """Watches input for the keys. A prefix of the keys is held back until the next byte decides."""
 
     def __init__(self, keys: bytes) -> None:
         self._keys = keys

@@ -11,7 +11,7 @@ from moby_tui.cli.ending import Leave
 from moby_tui.cli.terminal import raw
 from moby_tui.errors import MobyError
 
-#: Passed on: what asks a process to do something, not what the kernel tells it of its own doing.
+#: Signals that are passed on: requests from others, not those that the kernel sends for the process's own doing.
 _FORWARDED = (
     signal.SIGHUP,
     signal.SIGINT,

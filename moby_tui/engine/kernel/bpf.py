@@ -75,7 +75,7 @@ def _rule(rule: dict[str, object]) -> list[bytes]:
             _instruction(_SKIP_UNLESS_EQUAL if allow else _SKIP_IF_EQUAL, 6, value=0),
         ]
     code += _answer(int(allow))
-    return [_aimed(instruction, len(code) - index - 1) for index, instruction in enumerate(code)]
+    return [_with_target(instruction, len(code) - index - 1) for index, instruction in enumerate(code)]
 
 
 def _numbers(rule: dict[str, object]) -> list[tuple[int, int]]:
@@ -88,7 +88,7 @@ def _instruction(code: int, target: int = 0, source: int = 0, offset: int = 0, v
     return struct.pack("<BBhI", code, source << 4 | target, offset, value & 0xFFFFFFFF)
 
 
-def _aimed(instruction: bytes, to_end: int) -> bytes:
+def _with_target(instruction: bytes, to_end: int) -> bytes:
     """Sets the target of a test's jump: the first instruction after the rule."""
     if instruction[0] not in (_SKIP_UNLESS_EQUAL, _SKIP_IF_EQUAL):
         return instruction

@@ -19,9 +19,9 @@ _file = os.environ.get(VARIABLE, "")
 
 
 def point(name: str) -> None:
-    """A step that has just been done; ``name`` is a literal, so that whoever walks the points finds them all in the source.
+    """Called after a step is done. ``name`` is a literal, so that a test can collect all points from the source.
 
-    Raises ``OSError`` where a test wants one.
+    Raises ``OSError`` if a test asks for one here.
     """
     if _file:
         _pass(name)
@@ -44,7 +44,7 @@ def _pass(name: str) -> None:
             os.rename(_file, f"{_file}.fired")
             _act(plan)
     except FileNotFoundError:
-        # nothing is asked for, or it has been done
+        # the file asks for no fault, or the fault has happened
         return
 
 

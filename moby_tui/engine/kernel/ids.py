@@ -1,4 +1,4 @@
-"""Ids of one user namespace seen from another (user_namespaces(7)), and making files as somebody else (setfsuid(2)).
+"""Translates ids between user namespaces (user_namespaces(7)), and makes files as another user (setfsuid(2)).
 
 A map is a list of ``{"containerID", "hostID", "size"}``, as ``linux.uidMappings`` of the OCI runtime specification has it.
 Light imports: the monitor gives terminals and pipes to the container's ids.
@@ -16,7 +16,7 @@ from moby_tui.engine.kernel import calls
 IdMap = list[dict[str, int]]
 #: What the kernel shows for an id that is not in the map (/proc/sys/kernel/overflowuid).
 NOBODY = 65534
-#: One more than the highest id there is.
+#: The number of ids: one more than the highest.
 ALL = 2**32 - 1
 _VERSION_3 = 0x20080522
 
@@ -30,7 +30,7 @@ class _Data(ctypes.Structure):
 
 
 def to_host(ids: IdMap, ident: int) -> int:
-    """The host's id of a container's; itself where there is no map. Raises ``ValueError`` where it is not mapped."""
+    """The host's id for a container's id; the same id if there is no map. Raises ``ValueError`` for an id that is not mapped."""
     found = _find(ids, ident, "containerID", "hostID")
     if found is None:
         raise ValueError(f"id {ident} is not mapped in the container's user namespace")
@@ -38,7 +38,7 @@ def to_host(ids: IdMap, ident: int) -> int:
 
 
 def to_container(ids: IdMap, ident: int) -> int:
-    """The container's id of a host's; ``NOBODY`` where it is not mapped, as the container itself sees it."""
+    """The container's id for a host's id; ``NOBODY`` for one that is not mapped, as the kernel shows it to the container."""
     found = _find(ids, ident, "hostID", "containerID")
     return NOBODY if found is None else found
 
@@ -53,17 +53,17 @@ def _find(ids: IdMap, ident: int, source: str, target: str) -> int | None:
 
 
 def is_identity(ids: IdMap) -> bool:
-    """Whether every id that is mapped stays what it is."""
+    """True if every mapped id is the same on both sides."""
     return all(row["containerID"] == row["hostID"] for row in ids)
 
 
 def first(ids: IdMap) -> int:
-    """The container's root where it is mapped, else the lowest id that is."""
+    """The container's id 0 if it is mapped, else the lowest id of the container that is."""
     return min((row["containerID"] for row in ids), default=0)
 
 
 def lines(ids: IdMap) -> str:
-    """As /proc/PID/uid_map takes it."""
+    """The map as text for /proc/PID/uid_map."""
     return "".join(f"{row['containerID']} {row['hostID']} {row['size']}\n" for row in ids)
 
 
@@ -81,12 +81,12 @@ class Owners:
         return to_container(self._uids, uid), to_container(self._gids, gid)
 
     def outside(self, uid: int, gid: int) -> tuple[int, int]:
-        """Raises ``ValueError`` where one is not mapped."""
+        """The host's ids for a container's owner. Raises ``ValueError`` for an id that is not mapped."""
         return to_host(self._uids, uid), to_host(self._gids, gid)
 
     @contextmanager
     def making_files(self) -> Iterator[None]:
-        """What this thread makes meanwhile is the container's root's."""
+        """Within the block, files that this thread makes belong to the container's root."""
         if not self._uids:
             yield
             return
@@ -96,13 +96,13 @@ class Owners:
 
 @contextmanager
 def making_files_as(uid: int, gid: int) -> Iterator[None]:
-    """What this thread makes meanwhile belongs to these ids of the host's; its capabilities stay as they were.
+    """Within the block, files that this thread makes belong to these ids of the host. The thread keeps its capabilities.
 
     In an id-mapped file system nobody whose id is not mapped can make anything (EOVERFLOW), root or not.
     """
     header, data = _Header(_VERSION_3, 0), (_Data * 2)()
     calls.setfsgid(gid)
-    # the kernel takes the capabilities over files from whoever ceases to be root
+    # the kernel drops the capabilities over files when the file system id changes from root
     calls.setfsuid(uid)
     try:
         _check(calls.capget(ctypes.byref(header), ctypes.byref(data)))

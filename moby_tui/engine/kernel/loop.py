@@ -31,10 +31,10 @@ class Loop:
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callback] = {}
         self._events: dict[int, int] = {}
-        #: how often was polled, and before which poll each descriptor was registered
+        #: the number of polls so far, and for each descriptor that number when it was registered
         self._polls = 0
         self._since: dict[int, int] = {}
-        #: few at a time: one of a health check, one of a stop
+        #: few at a time: a health check's, a stop's
         self._timers: list[Timer] = []
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
@@ -70,7 +70,7 @@ class Loop:
             poll = self._polls
             for fd, events in ready:
                 callback = self._callbacks.get(fd)
-                # a callback before may have closed it, and what got its number since has not been polled yet
+                # an earlier callback may have closed the descriptor; its number may belong to a new one, for which this event is not
                 if callback is not None and self._since[fd] < poll:
                     callback(events)
             if self._timers:
@@ -78,7 +78,7 @@ class Loop:
         return True
 
     def _patience(self, deadline: float | None) -> float:
-        """Seconds until the deadline or the next timer; -1 where there is neither."""
+        """Seconds until the deadline or the next timer, whichever is first; -1 if there is neither."""
         self._timers = [timer for timer in self._timers if timer.callback is not None]
         moments = [timer.due for timer in self._timers]
         if deadline is not None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_long, c_size_t, c_uint, c_uint64, c_ulong, c_void_p
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # typing costs 5 ms, which every monitor would pay
+if TYPE_CHECKING:  # importing typing takes 5 ms, in every monitor
     from typing import Any
 
 AT_FDCWD = -100
@@ -172,7 +172,7 @@ def fsconfig_create(context: int) -> None:
 
 
 def fsmount(context: int, flags: int = FSMOUNT_CLOEXEC, attributes: int = 0) -> int:
-    """The detached mount of a created context (``attributes``: MOUNT_ATTR_*)."""
+    """Makes a detached mount of the context's superblock (``attributes``: MOUNT_ATTR_*)."""
     return _checked(_fsmount(_SYS_FSMOUNT, context, flags, attributes), "fsmount", context)
 
 

@@ -1,4 +1,4 @@
-"""Namespaces held by descriptor (namespaces(7), setns(2)): those of a running process, and what lies in another's mounts.
+"""Namespaces by descriptor (namespaces(7), setns(2)): opens those of a running process, and copies mounts out of another mount namespace.
 
 Light imports: the monitor joins namespaces too.
 """

@@ -1,4 +1,4 @@
-"""overlayfs from layers, as a mount that is attached nowhere yet (light imports: a monitor that restarts its container mounts it anew).
+"""Mounts layers with overlayfs, as a detached mount (light imports: a monitor mounts it again when it restarts its container).
 
 Kernel, Documentation/filesystems/overlayfs.rst. Since Linux 6.8 each layer is given by itself (``lowerdir+``); before,
 all of them had to fit the one page of mount(2)'s options, so there they are named by short relative paths in a mount namespace that
@@ -18,14 +18,14 @@ from moby_tui.engine.kernel.calls import unshare
 from moby_tui.engine.kernel.ids import making_files_as
 from moby_tui.engine.kernel.path import open_in_root
 
-#: The layers were not made with these features, and a directory renamed in place could not be committed.
+#: Features that are turned off: layers are made without them, and ``commit`` could not read a renamed directory.
 _OPTIONS = ("redirect_dir", "metacopy", "index")
 _CLONE_NEWNS = 0x00020000
-#: A directory that every system has, to mount over where nobody else sees it.
+#: A directory that every system has, to mount over in a mount namespace of our own.
 PLACE = "/dev"
-#: Kernels without ``lowerdir+`` answer so.
+#: How kernels without ``lowerdir+`` answer.
 _NOT_KNOWN = (errno.EINVAL, errno.ENOSYS)
-#: The folder that is written to, and the empty one beside it that overlayfs works in.
+#: ``upperdir``, which takes the changes, and ``workdir``, an empty folder beside it for overlayfs itself.
 Writable = tuple[str, str]
 
 
@@ -33,7 +33,7 @@ def mount(layers: list[str], writable: Writable | None) -> int:
     """A descriptor of a detached mount of ``layers`` (top-most first); read-only where nothing is writable. Raises ``OSError``."""
     if not layers and writable:
         return _clone(writable[0])
-    if len(layers) == 1 and not writable:  # overlayfs wants two layers where none can be written
+    if len(layers) == 1 and not writable:  # overlayfs needs at least two layers if there is no upperdir
         fd = _clone(layers[0])
         kernel.mount_setattr(fd, set=kernel.MOUNT_ATTR_RDONLY)
         return fd
@@ -76,7 +76,7 @@ def _clone(directory: str) -> int:
 
 
 def _mount_each(layers: list[str], writable: Writable | None) -> int:
-    """One parameter per layer. By descriptor's path: names of any length, with colons and commas, are no matter."""
+    """One parameter per layer, as a path below /proc/self/fd: so names may have any length, colons and commas."""
     with ExitStack() as stack:
         context = kernel.fsopen("overlay")
         stack.callback(os.close, context)
@@ -109,7 +109,7 @@ def mount_mapped(layers: list[str], writable: Writable | None, user_namespace: i
 
 
 def _to_cover(layers: list[str], writable: Writable | None) -> set[str]:
-    """Few folders that hold all of it, none within another: a view is not mapped twice."""
+    """The folders to map: each layer is in exactly one of them, and none is inside another, so that nothing is mapped twice."""
     written = {os.path.dirname(writable[0])} if writable else set()
     if not layers:
         return written
@@ -119,7 +119,7 @@ def _to_cover(layers: list[str], writable: Writable | None) -> set[str]:
 
 
 def in_own_namespace(work: Callable[[], int]) -> int:
-    """What ``work`` answers, done where what it mounts is seen by nobody and gone with it. Raises what it does, if that is an ``OSError``."""
+    """Runs ``work`` in a mount namespace of a new thread, which ends with it, and returns its result. Raises its ``OSError``."""
 
     def alone() -> int:
         _enter_own_namespace()
@@ -129,7 +129,7 @@ def in_own_namespace(work: Callable[[], int]) -> int:
 
 
 def _cover_mapped(folder: str, user_namespace: int) -> None:
-    """Lays a mapped view of a folder over it, in this thread's mount namespace."""
+    """Mounts an id-mapped copy of a folder over the folder, in this thread's mount namespace."""
     fd = _clone(folder)
     try:
         kernel.mount_setattr(fd, set=kernel.MOUNT_ATTR_IDMAP, userns_fd=user_namespace)
@@ -139,7 +139,7 @@ def _cover_mapped(folder: str, user_namespace: int) -> None:
 
 
 def _mount_covered(layers: list[str], writable: Writable | None) -> int:
-    """Either way, on a thread that is in a mount namespace of its own already."""
+    """Mounts with the new or the old interface. The calling thread is in a mount namespace of its own already."""
     if writable is None and len(layers) == 1:
         return _clone(layers[0])
     if not layers:
@@ -183,14 +183,14 @@ def _attach(tree: int) -> None:
 
 
 def _enter_own_namespace() -> None:
-    if unshare(_CLONE_NEWNS) != 0:  # parts this thread's working directory from the process's, too
+    if unshare(_CLONE_NEWNS) != 0:  # gives this thread a working directory of its own, too
         raise OSError(ctypes.get_errno(), "unshare a mount namespace")
     kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
 
 
 def _mount_in_own_namespace(layers: list[str], writable: Writable | None) -> int:
     """The options are short because the working directory is /proc/thread-self/fd: a layer is its descriptor's number."""
-    with ExitStack() as stack:  # opened here: overlayfs takes directories of the caller's namespace only
+    with ExitStack() as stack:  # opened after unshare: overlayfs takes directories of the caller's mount namespace only
         options = ["lowerdir=" + ":".join(str(_open(layer, stack)) for layer in layers)]
         if writable:
             options += [f"upperdir={_open(writable[0], stack)}", f"workdir={_open(writable[1], stack)}"]

@@ -99,7 +99,7 @@ def _names(path: bytes) -> list[bytes]:
 
 
 def _enter(parent: int, name: bytes, mode: int, device: int) -> bytes | None:
-    """What the link ``name`` says; None where it is no link, or was made just now; nothing where another process made it just now."""
+    """The target of the link ``name``. None if it is no link, or was made by this call; empty if another process made it meanwhile."""
     try:
         return os.readlink(name, dir_fd=parent)
     except OSError as error:
@@ -118,13 +118,13 @@ def _enter(parent: int, name: bytes, mode: int, device: int) -> bytes | None:
 
 
 def path_in(root: int, found: int) -> str:
-    """The kernel's name of an object below a root, less the root's: a path from ``/``."""
+    """The path of an opened object relative to a root, as the kernel knows it; it begins with ``/``."""
     base, name = os.readlink(f"/proc/self/fd/{root}"), os.readlink(f"/proc/self/fd/{found}")
     return "/" + name.removeprefix(base if name == base or name.startswith(base.rstrip("/") + "/") else "").lstrip("/")
 
 
 def mount_id(fd: int) -> str:
-    """Of which mount an opened object is (proc_pid_fdinfo(5), ``mnt_id``)."""
+    """The id of the mount that an opened object is on (proc_pid_fdinfo(5), ``mnt_id``)."""
     with open(f"/proc/self/fdinfo/{fd}") as file:
         return next(line.split()[1] for line in file if line.startswith("mnt_id:"))
 

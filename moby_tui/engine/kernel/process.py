@@ -31,7 +31,7 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 _SIGCHLD = 17
 _DEAD = (b"Z", b"X")
 _STOPPED = (b"T", b"t")
-#: Of the flags in /proc/PID/stat (the kernel's include/linux/sched.h): it is ending; it has executed no program since it was cloned.
+#: Flags in /proc/PID/stat (the kernel's include/linux/sched.h): the process is ending; it has executed no program since its clone.
 _PF_EXITING, _PF_FORKNOEXEC = 0x04, 0x40
 _SYS_CLONE3 = 435
 _SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine, -1)
@@ -56,7 +56,7 @@ class _CloneArgs(ctypes.Structure):
     )
 
 
-# The interpreter's lock is held across the call (PyDLL): another thread's state must not be copied halfway.
+# PyDLL holds the interpreter's lock during the call, so that no other thread's state is copied halfway.
 _libc_locked = ctypes.PyDLL(None, use_errno=True)
 _clone3 = ctypes.PYFUNCTYPE(c_long, c_long, c_void_p, c_size_t)(("syscall", _libc_locked))
 _clone = ctypes.PYFUNCTYPE(c_long, c_long, c_ulong, c_void_p, c_void_p, c_void_p, c_void_p)(("syscall", _libc_locked))
@@ -80,14 +80,14 @@ class Clone:
     def __call__(self) -> int:
         """The child's pid in the parent, 0 in the child, -errno on failure.
 
-        Only for a single-threaded process: nothing that pthread_atfork would do is done.
+        Only for a single-threaded process: handlers of pthread_atfork do not run.
         """
         pid: int = _clone3(_SYS_CLONE3, self._pointer, self._size)
         return pid if pid >= 0 else -int(_errno_location()[0])
 
 
 def clone_sibling() -> int:
-    """A process with the same parent as the caller (clone(2) with CLONE_PARENT); answers as ``Clone`` does, with the same conditions.
+    """Makes a process with the same parent as the caller (clone(2) with CLONE_PARENT). Returns as ``Clone`` does, under the same conditions.
 
     The older call: a seccomp filter that cannot look into the arguments of clone3 refuses it.
     """
@@ -110,7 +110,7 @@ def set_name(name: str) -> None:
 def set_oom_score(score: int, pid: int | str = "self") -> bool:
     """Sets ``oom_score_adj``, -1000 to 1000 (proc_pid_oom_score_adj(5)); False where the kernel refuses.
 
-    To go below what a process was given takes CAP_SYS_RESOURCE. Who has it and sets a score also sets the least that the process may
+    A lower score than the process began with needs CAP_SYS_RESOURCE. A process with that capability also sets the lowest score that it may
     go back to without it.
     """
     try:
@@ -122,7 +122,7 @@ def set_oom_score(score: int, pid: int | str = "self") -> bool:
 
 
 def lower_oom_score(score: int) -> bool:
-    """Makes this process, and what it will fork, less likely to be killed for want of memory; False where the kernel refuses."""
+    """Makes the OOM killer less likely to choose this process and those that it forks; False if the kernel refuses."""
     with open("/proc/self/oom_score_adj") as file:
         return int(file.read()) <= score or set_oom_score(score)
 
@@ -137,7 +137,7 @@ def start_time(pid: int) -> int:
 
 
 def is_running(pid: int, started: int) -> bool:
-    """Whether that very process lives; a zombie does not."""
+    """True if the process with this pid and start time runs; False for a zombie."""
     fields = _status(pid)
     return bool(fields) and int(fields[19]) == started and fields[0] not in _DEAD
 
@@ -149,7 +149,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def has_ended(pid: int, seconds: float) -> bool:
-    """Whether this process ends, or has ended, within so many seconds. It is not reaped."""
+    """Waits until this process has ended, at most so many seconds; True if it has. It is not reaped."""
     import select
 
     pidfd = os.pidfd_open(pid)
@@ -160,18 +160,18 @@ def has_ended(pid: int, seconds: float) -> bool:
 
 
 def was_killed_unexecuted(pid: int) -> bool:
-    """Whether this child is being ended, or was, by a signal before it executed any program. It is not reaped."""
+    """True if a signal has ended this child, or is ending it, before it executed a program. It is not reaped."""
     fields = _status(pid)
     flags = int(fields[6]) if fields else 0
     if not (flags & _PF_EXITING and flags & _PF_FORKNOEXEC):
         return False
-    # it cannot come back; its descriptors are closed a moment before it can be waited for
+    # it will end; its descriptors are closed a moment before waitpid sees the end
     ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process has this pid now; a zombie does not."""
+    """True if a process with this pid runs; False for a zombie."""
     fields = _status(pid)
     return bool(fields) and fields[0] not in _DEAD
 

@@ -1,6 +1,6 @@
-"""Project quotas: how much may lie in a folder, whoever writes it (quotactl(2), FS_IOC_FSSETXATTR of ioctl_xfs_fsgetxattr(2)).
+"""Project quotas: limit how much a folder may hold, whichever user writes it (quotactl(2), FS_IOC_FSSETXATTR of ioctl_xfs_fsgetxattr(2)).
 
-xfs and ext4 have them where they are mounted with ``prjquota``. A project is a number that files inherit from their folder; it is drawn by
+xfs and ext4 have them where they are mounted with ``prjquota``. A project is a number that files inherit from their folder. It is chosen by
 lot, and taken where the file system knows of no use and no limit for it.
 """
 
@@ -24,7 +24,7 @@ _ATTRIBUTES = struct.Struct("=5I8x")
 _GET_ATTRIBUTES, _SET_ATTRIBUTES = 0x801C581F, 0x401C5820
 _INHERIT = 0x200
 _LOWEST, _HIGHEST = 1 << 20, (1 << 31) - 1
-#: What a file system, or a kernel, without them answers.
+#: Errors of a file system, or a kernel, without project quotas.
 _ABSENT = frozenset(
     (errno.ESRCH, errno.ENOSYS, errno.ENOTSUP, errno.ENOTTY, errno.EINVAL, errno.ENOTBLK, errno.EPERM, errno.ENODEV, errno.ENXIO)
 )
@@ -40,7 +40,7 @@ class NoQuota(Exception):
 
 
 def limit(folders: list[str], size: int) -> None:
-    """What is written in these folders, together, is at most ``size`` bytes. They are empty. Raises ``NoQuota``, ``OSError``."""
+    """Limits what these folders, which are empty, may hold together to ``size`` bytes. Raises ``NoQuota``, ``OSError``."""
     opened = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for folder in folders]
     try:
         project = _draw(opened[0])
@@ -63,7 +63,7 @@ def _draw(folder: int) -> int:
         try:
             hard, soft, blocks, _, _, inodes, *_ = _QUOTA.unpack(_control(folder, _GET, project, bytes(_QUOTA.size)))
         except FileNotFoundError:
-            # xfs keeps nothing of what is not used
+            # xfs forgets a project without files
             return project
         if not (hard or soft or blocks or inodes):
             return project

@@ -9,9 +9,9 @@ _REMOVALS = 100
 
 
 def remove_tree(path: str) -> None:
-    """Removes a folder of ours with all that is in it, never through a link; what another process removes meanwhile is no error.
+    """Removes a folder of ours with all that is in it, never through a link. What another process removes meanwhile is no error.
 
-    Nor is a lock that another makes in it meanwhile: that one finds the container gone, and makes no more.
+    Nor is a lock file that another process makes in it meanwhile: that process then sees that the container is gone.
     """
     for _ in range(_REMOVALS):
         try:

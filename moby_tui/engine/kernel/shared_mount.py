@@ -1,7 +1,7 @@
-"""A file system that stays mounted for as long as somebody, of whatever process, holds its lock (light imports: the last one is a monitor).
+"""A file system that stays mounted while any process holds its lock (light imports: the last holder is usually a monitor).
 
 The lock is a file that is there while there may be something mounted, shared between its users; whoever finds that he would have it alone
-unmounts, and removes it. Who is killed lets go of it with everything else, and leaves both to the next one that looks.
+unmounts, and removes it. A killed process loses its lock; the next process that looks unmounts and removes the file.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def is_mounted(target: str) -> bool:
 
 
 def hold(lock: str, target: str, mount: Callable[[], None]) -> int:
-    """Mounts what is not mounted yet. The descriptor holds it, also as another process's. Blocking; raises what ``mount`` does."""
-    # one mounts; the others wait here and find it mounted
+    """Mounts unless mounted, and returns the lock: a descriptor, which another process may hold too. Blocking; raises what ``mount`` does."""
+    # one process mounts; the others wait here and then find it mounted
     making = os.open(os.path.dirname(target), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(making, fcntl.LOCK_EX)
@@ -65,7 +65,7 @@ def let_go(lock: str, target: str) -> bool:
     except BlockingIOError:
         return False
     except FileNotFoundError:
-        # another one was faster
+        # another process has removed it already
         return True
     finally:
         os.close(held)
@@ -76,7 +76,7 @@ def _unmount(target: str) -> None:
         if is_mounted(target):
             kernel.umount2(target, kernel.MNT_DETACH | kernel.UMOUNT_NOFOLLOW)
     except OSError as error:
-        # unmounted by hand, or with all that was around it
+        # an administrator has unmounted it, alone or with the mount above
         if error.errno not in (errno.EINVAL, errno.ENOENT):
             raise
 

@@ -1,4 +1,4 @@
-"""Trees that a container made: of any depth and size, with any names, and perhaps being changed. No recursion, few descriptors."""
+"""Measures and deletes trees that a container made, of any depth, size and names, even while they change: no recursion, few descriptors."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Meter:
         self._seen: set[tuple[int, int]] = set()
 
     def of(self, path: str | os.PathLike[str], skip: Container[bytes] = ()) -> int:
-        """Bytes of a file or a tree that were not counted before; 0 for what is not there. ``skip``: names in it that are left out.
+        """The bytes of a file or tree, without files that were counted before; 0 if it is missing. ``skip``: names in it that are left out.
 
-        What is deeper than a path can say is left out.
+        Files deeper than the longest path are left out.
         """
         try:
             status = os.lstat(path)
@@ -45,7 +45,7 @@ class Meter:
         return own + self.below(path, skip) if stat.S_ISDIR(status.st_mode) else own
 
     def alone(self, path: str | os.PathLike[str]) -> int:
-        """A file or directory without what is in it; 0 for what is not there."""
+        """The bytes of a file, or of a directory without its entries; 0 if it is missing."""
         try:
             return self._take(os.lstat(path))
         except FileNotFoundError:
@@ -63,7 +63,7 @@ class Meter:
                         name = os.fsencode(entry.name)
                         if directory == b"." and name in skip:
                             continue
-                        with suppress(FileNotFoundError):  # a container is at work in it
+                        with suppress(FileNotFoundError):  # a container is changing it
                             status = entry.stat(follow_symlinks=False)
                             total += self._take(status)
                             if stat.S_ISDIR(status.st_mode):
@@ -82,7 +82,7 @@ class Meter:
 def empty(folder: int) -> None:
     """Deletes everything in a directory that nobody uses any more. A directory below is first moved up, so that none is deep.
 
-    What is mounted in it stays. Raises ``OSError`` (EXDEV where something is); a second process that does the same at the same
+    Mounts in it stay. Raises ``OSError`` (EXDEV if something is mounted); a second process that does the same at the same
     time is no error.
     """
     pending = [name for name in os.listdir(folder) if not _unlink(folder, name)]
@@ -115,7 +115,7 @@ def remove(folder: str | os.PathLike[str]) -> None:
 
 
 def _unlink(directory: int, name: str) -> bool:
-    """Deletes a name unless it is a directory's; returns whether it is gone."""
+    """Deletes an entry unless it is a directory; True if the entry is gone."""
     try:
         os.unlink(name, dir_fd=directory)
     except FileNotFoundError:

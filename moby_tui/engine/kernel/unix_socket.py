@@ -1,4 +1,4 @@
-"""Unix sockets at paths of any length: the kernel's limit of 107 bytes is on the name given to it, not on where it leads (unix(7))."""
+"""Unix sockets at paths of any length: the kernel's limit of 107 bytes (unix(7)) is avoided by a path below /proc/self/fd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may use the API socket. Whoever may, is root on this machine: he can start a privileged container."""
+"""Which users may use the API socket. A user who may is as good as root on this machine: he can start a privileged container."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def group_id(name: str) -> int:
 def check(uid: int, gid: int, socket_group: int) -> None:
     """Lets root, the engine's own user and the members of the socket's group pass. Raises ``Forbidden``.
 
-    ``uid`` and ``gid`` are the caller's as the kernel vouches for them (SO_PEERCRED). The file's mode says the same; this holds also
-    where the socket was passed on or its mode was changed.
+    ``uid`` and ``gid`` are the caller's, from the kernel (SO_PEERCRED). The mode of the socket's file allows the same users. This check also
+    holds if the socket was passed to another process or its mode was changed.
     """
     if uid in (0, os.geteuid()) or socket_group in _groups(uid, gid):
         return

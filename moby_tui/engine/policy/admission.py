@@ -1,6 +1,6 @@
-"""Whether a container may be created as it is asked for. The texts are the Docker Engine's where it has one.
+"""Checks a request to create a container, in the engine. The error texts are the Docker Engine's where it has one.
 
-Mounts, logs, names, signals and the security options are checked by those who read them.
+Mounts, logs, names, signals and security options are checked by the modules that read them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
-#: As Docker, any name that the kernel takes; but it is written into /etc/hosts, where a control character could begin a line.
+#: Any name that the kernel takes, as in Docker, but without control characters: one could begin a new line in /etc/hosts.
 _HOST_NAME = re.compile(r"[^\x00-\x1f\x7f]*")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
 _HOST_NAME_LENGTH = 64
@@ -24,7 +24,7 @@ _GROUP = re.compile(r"[^:\s]+")
 
 
 def check(asked: ContainerCreate) -> list[str]:
-    """The warnings to give with the container; limits that this machine cannot give are taken out of ``asked``.
+    """Returns the warnings for the client. Limits that this machine does not have are taken out of ``asked``.
 
     Raises ``InvalidArgument`` for a value that cannot be, ``NotImplementedYet`` for an option that is not here.
     """
@@ -112,7 +112,7 @@ _IPC = frozenset(
 
 
 def _check_sysctls(host: HostConfig) -> None:
-    """Only what the kernel keeps for each namespace, and only where the container has that namespace for itself."""
+    """Allows sysctls that the kernel keeps per namespace, if the container does not share that namespace."""
     for name in host.sysctls or {}:
         plain = name.replace("/", ".")
         whole = f"sysctl '{name}' is not in a separate kernel namespace: it would change the whole machine"

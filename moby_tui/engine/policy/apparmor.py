@@ -14,7 +14,7 @@ _PROFILES = Path("/sys/kernel/security/apparmor/profiles")
 _PARSER = "apparmor_parser"
 
 #: The seccomp filter refuses AF_ALG (CVE-2026-31431) and AF_VSOCK too, but cannot see the family in socketcall(2) of 32-bit programs.
-#: Otherwise files and network as the mode bits say; signals and ptrace among themselves; no mounts; nothing written to /proc but to
+#: Else: files and network as the mode bits say; signals and ptrace within the profile only; no mounts; nothing written to /proc but to
 #: processes, to ``sys/net`` and to the limits of System V and POSIX messages; nothing to /sys but to control groups.
 _TEXT = """\
 profile moby-default flags=(attach_disconnected,mediate_deleted) {

@@ -36,7 +36,7 @@ class Capabilities(Struct, frozen=True):
 
 
 def held() -> frozenset[str]:
-    """The bounding set of this process: nothing beyond it can be given away."""
+    """The bounding set of this process: the engine can grant no capability beyond it."""
     with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
         bits = next(int(line.split()[1], 16) for line in file if line.startswith("CapBnd:"))
     return frozenset(name for name, number in NUMBERS.items() if bits >> number & 1)

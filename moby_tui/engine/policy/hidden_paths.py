@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Not to be seen: the host's memory, keys, timers, hardware. As Docker 29; /proc/interrupts and thermal_throttle since CVE-2025-31133's
+#: Masked: the host's memory, keys, timers, hardware. As Docker 29; /proc/interrupts and thermal_throttle since CVE-2025-31133's
 #: review, powercap for the PLATYPUS side channel (CVE-2020-8694).
 MASKED_PATHS = (
     "/proc/acpi",
@@ -18,5 +18,5 @@ MASKED_PATHS = (
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )
-#: To be seen only: what they set is the whole machine's.
+#: Read-only: their settings are those of the whole machine.
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")

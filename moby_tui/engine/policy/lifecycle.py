@@ -1,4 +1,4 @@
-"""Whether a restart policy and a health check may be as they are asked for. The texts are the Docker Engine's where it has one."""
+"""Checks the restart policy and the health check of a request. The error texts are the Docker Engine's where it has one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerCreate, RestartPolicy
 
 _LEAST_NANOSECONDS = 1_000_000
-#: Podman's, as an option and as our annotation.
+#: The values of Podman's ``--health-on-failure``, and our annotation that keeps it.
 _ACTIONS = ("none", "kill", "restart", "stop")
 _ANNOTATION = "moby.health-on-failure"
 

@@ -1,6 +1,6 @@
-"""Whether limits can be as they are asked for, and which of them this machine can give. The texts are the Docker Engine's.
+"""Checks the limits of a request, and which of them this machine can enforce. The error texts are the Docker Engine's.
 
-What the kernel cannot limit is taken out of what was asked, with a warning, where the Docker Engine does so; else it is refused.
+A limit that the kernel cannot enforce is taken out of the request with a warning if the Docker Engine does so; else it is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LEAST_MEMORY = 6 * _MEGABYTE
 _NANO = 1_000_000_000
 _CPU_SHARES = (2, 262144)
 _RANGES = re.compile(r"\d{1,6}(?:-\d{1,6})?(?:,\d{1,6}(?:-\d{1,6})?)*")
-#: For each field what the kernel must have for it, and the warning where it has not.
+#: For each field the kernel's feature that it needs, and the warning if the kernel lacks it.
 _NO_CGROUP = "or the cgroup is not mounted."
 _DISCARDED = {
     "pids_limit": ("pids", f"Your kernel does not support PIDs limit capabilities {_NO_CGROUP} PIDs limit discarded."),
@@ -146,7 +146,7 @@ def _check_set(asked: str, what: str, option: str, online: str) -> None:
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
-    """``0-2,5`` as pairs of the first and the last; the numbers between are never written out, for a span may be huge."""
+    """``0-2,5`` as pairs of first and last number. The numbers between are not listed: a range may be huge."""
     pairs = (part.partition("-") for part in text.split(","))
     return [(int(first), int(last or first)) for first, _, last in pairs]
 
@@ -191,7 +191,7 @@ _NOTHING: dict[str, object] = {name: getattr(Resources(), name) for name in _DIS
 
 
 def _is_asked(name: str, value: object) -> bool:
-    """Not to use a thing needs no support. A swappiness of 0 is asked for; the text fields are not numbers."""
+    """True if the field asks for a limit: a value that means "none" needs no support. A swappiness of 0 is a limit."""
     if name == "memory_swappiness":
         return value is not None
     return value not in (None, 0, "", []) and not (isinstance(value, int) and value < 0)
@@ -210,7 +210,7 @@ def _discard_memory(asked: Resources, layout: Layout) -> list[str]:
 
 
 def _discard_windows(asked: Resources) -> list[str]:
-    """Meant for Windows: the Docker Engine says so of the one, and takes no notice of the other."""
+    """Drops limits for Windows: as the Docker Engine, with a warning for one of them, and none for the other."""
     asked.cpu_count = 0
     if not asked.cpu_percent:
         return []

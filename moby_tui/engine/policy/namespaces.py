@@ -1,4 +1,4 @@
-"""Which namespaces a container may be asked to share, and what cannot be asked for beside it. The texts are the Docker Engine's."""
+"""Checks which namespaces a request shares, and which options exclude that. The error texts are the Docker Engine's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _names_container(mode: str) -> bool:
 
 
 def _check_joined_network(asked: ContainerCreate) -> None:
-    """The network, with its names, is the other container's: nothing of it can be set here."""
+    """A container that joins another's network namespace can set neither addresses, ports nor names."""
     host = asked.host_config
     if not _names_container(host.network_mode):
         raise InvalidArgument("invalid network mode: invalid container format container:<name|id>")

@@ -1,4 +1,4 @@
-"""``--storage-opt size=`` and the volume option ``size``: how much may be written, kept by the file system's project quotas."""
+"""``--storage-opt size=`` and the volume option ``size``: limits on disk space, enforced by the file system's project quotas."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parse(text: str) -> int:
 
 
 def limit(folders: list[str | os.PathLike[str]], size: int, *, refusal: str) -> None:
-    """Raises ``InvalidArgument``, which begins with ``refusal``, where the file system has no project quotas in force."""
+    """Limits empty folders to ``size`` bytes together. Raises ``InvalidArgument``, beginning with ``refusal``, without project quotas."""
     try:
         project_quota.limit([os.fspath(folder) for folder in folders], size)
     except project_quota.NoQuota:

@@ -1,6 +1,6 @@
-"""``--userns-remap``: every container in a user namespace, unless it wants the host's (Docker: "Isolate containers with a user namespace").
+"""``--userns-remap``: a container gets a user namespace unless it asks for the host's (Docker: "Isolate containers with user namespaces").
 
-Texts of refusals are those of the Docker Engine.
+The error texts are the Docker Engine's.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from moby_tui.engine.policy import user_namespaces
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HostConfig
 
-#: Whose subordinate ids ``default`` means.
+#: The user whose subordinate ids ``default`` means.
 _DEFAULT_USER = "dockremap"
 
 
@@ -25,7 +25,7 @@ class Remap:
 
 
 def mode(text: str) -> str:
-    """The mode of containers that say nothing of user namespaces: ``text`` is ``default`` or ``USER[:GROUP]``, by name or number, whose
+    """The ``UsernsMode`` of containers that set none: ``text`` is ``default`` or ``USER[:GROUP]``, by name or number, whose
     ids of /etc/subuid and /etc/subgid are meant; empty for the host's namespace. Raises ``InvalidArgument``."""
     if not text:
         return ""
@@ -41,7 +41,7 @@ def mode(text: str) -> str:
 
 
 def choose(remapped: str, host: HostConfig, joined: dict[str, str]) -> str:
-    """The mode of a new container; ``joined``: the containers of whose namespaces it will be. Raises ``InvalidArgument``."""
+    """The ``UsernsMode`` of a new container; ``joined``: the containers whose namespaces it shares. Raises ``InvalidArgument``."""
     if host.privileged:
         raise InvalidArgument(
             "privileged mode is incompatible with user namespaces.  "
@@ -53,7 +53,7 @@ def choose(remapped: str, host: HostConfig, joined: dict[str, str]) -> str:
     others = set(joined.values())
     if len(others) > 1:
         raise InvalidArgument("cannot share the namespaces of several containers when user namespaces are enabled")
-    # what belongs to another user namespace can only be had inside of that
+    # a namespace that belongs to another user namespace can be joined from inside that one only
     return f"container:{others.pop()}" if others else remapped
 
 
@@ -64,7 +64,7 @@ def _default_names() -> tuple[str, str]:
 
 
 def _private(uid_name: str, gid_name: str) -> str:
-    """As ``--subuidname`` is passed on; without names a range that is nobody's."""
+    """The mode that ``--subuidname`` gives too. Without names, the default range, which no user has in /etc/subuid."""
     if uid_name:
         return f"private:subuidname={uid_name},subgidname={gid_name}"
     row = user_namespaces.default_row()

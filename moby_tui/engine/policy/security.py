@@ -1,4 +1,4 @@
-"""A container's security profile: what it may do, whatever its image or its user wants."""
+"""A container's security profile: capabilities, seccomp, AppArmor, masked paths; resolved in the engine at creation and at each start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CPUS = Path("/sys/devices/system/cpu")
 
 class SecurityProfile(Struct, frozen=True):
     """``seccomp`` is the OCI object and ``seccomp_program`` its compiled form, both None when unconfined; ``apparmor_profile``
-    is empty when unconfined. ``missing_capabilities`` were asked for and are not the engine's to give."""
+    is empty when unconfined. ``missing_capabilities`` were asked for, but the engine itself does not have them."""
 
     capabilities: list[str]
     missing_capabilities: list[str]
@@ -49,9 +49,9 @@ class Options(Struct):
 
 
 def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
-    """What this container gets. Compiles the filter if it is a new one.
+    """The profile of this container. Compiles the seccomp filter unless it is cached.
 
-    Raises ``InvalidArgument`` for what cannot be meant, ``NotImplementedYet`` for a label on a kernel with SELinux.
+    Raises ``InvalidArgument`` for a bad option, ``NotImplementedYet`` for a label on a kernel with SELinux.
     """
     options = parse_options(host.security_opt)
     granted = capabilities.resolve(host.cap_add, host.cap_drop, privileged=host.privileged)
@@ -76,7 +76,7 @@ def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
 
 
 def covered_paths(host: HostConfig, options: Options) -> tuple[list[str], list[str]]:
-    """What of /proc and /sys is not to be seen, and what is only to be read."""
+    """The masked and the read-only paths of /proc and /sys."""
     open_paths = host.privileged or options.system_paths
     masked = _covered(_paths(host.masked_paths, _masked_by_default(), none=open_paths), options) + options.mask
     return masked, _covered(_paths(host.readonly_paths, list(READONLY_PATHS), none=open_paths), options)
@@ -130,27 +130,27 @@ def _seccomp(
     if asked == "unconfined" or (asked is None and privileged):
         return None, None
     rules, program = _compiled(None if asked == "builtin" else asked, tuple(granted), paths)
-    # it is of use only where nobody has emptied the cache meanwhile
+    # usable only if the cached file is still there
     return rules, program if program.exists() else cached_program(paths, rules)
 
 
 @lru_cache(maxsize=32)
 def _compiled(asked: str | None, granted: tuple[str, ...], paths: Paths) -> tuple[dict[str, Any], Path]:
-    """The rules and their program: most containers of an engine have the same."""
-    # the profile's text, never a path: the file is the client's, and is read there
+    """The rules and the compiled program, kept in memory: most containers of an engine have the same."""
+    # the profile's text, never a path: the client has read the file
     rules = profile.to_oci(profile.default() if asked is None else profile.parse(asked), list(granted))
     return rules, cached_program(paths, rules)
 
 
 def _paths(asked: list[str] | None, default: list[str], *, none: bool) -> list[str]:
-    """An empty list asks for none; null for the default ones."""
+    """The paths of a request: an empty list means none, null the default ones."""
     if asked is not None:
         return list(asked)
     return [] if none else default
 
 
 def _covered(paths: list[str], options: Options) -> list[str]:
-    """What is left of the paths after ``unmask``."""
+    """The paths that ``unmask`` does not name."""
     return [path for path in paths if not any(fnmatchcase(path, pattern) for pattern in options.unmask)]
 
 

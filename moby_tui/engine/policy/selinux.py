@@ -12,7 +12,7 @@ _PARTS = ("user", "role", "level", "type", "filetype")
 
 
 def check(label: str) -> None:
-    """Raises ``InvalidArgument`` for what is no label, ``NotImplementedYet`` for one that a kernel with SELinux would have to apply."""
+    """Raises ``InvalidArgument`` for a malformed label, ``NotImplementedYet`` for a label if the kernel has SELinux."""
     key, colon, value = label.partition(":")
     if label not in ("disable", "nested") and not (colon and value and key in _PARTS):
         raise InvalidArgument(

@@ -1,6 +1,6 @@
 """The options of Docker that this engine does not have yet. Each is refused by its name, so that none is silently without effect.
 
-A client sends every field; one with its zero value was not asked for.
+A client sends every field; a field with its zero value was not set by the user.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ENDPOINT = {
 
 
 def refuse(asked: ContainerCreate) -> None:
-    """Raises ``NotImplementedYet`` for the first option that was asked for and is not here."""
+    """Raises ``NotImplementedYet`` for the first option that the request sets and this engine lacks."""
     host = asked.host_config
     _refuse_fields(host, _HOST)
     _refuse_networks(asked)

@@ -1,4 +1,4 @@
-"""Which user namespace a container is in: ``HostConfig.UsernsMode``, and the ranges of ids that the machine sets aside for it.
+"""The user namespace of a container: parses ``HostConfig.UsernsMode``, and reads the subordinate ids of /etc/subuid and /etc/subgid.
 
 Modes, in the words of Docker and Podman: empty and ``host`` (the host's own); ``auto[:size=N]`` (a range of its own while it runs);
 ``keep-id`` (a user namespace in which every id is what it is on the host); ``nomap`` (the engine's user itself is not mapped: the
@@ -18,17 +18,17 @@ from moby_tui.engine.store.id_ranges import Span
 from moby_tui.errors import InvalidArgument
 
 _SUBUID, _SUBGID = Path("/etc/subuid"), Path("/etc/subgid")
-#: Whose subordinate ids ``auto`` divides among containers.
+#: The user whose subordinate ids ``auto`` divides among containers.
 _AUTO_USER = "containers"
-#: Where nobody has set any aside: what systemd's list of ids calls unused, below the numbers that older kernels take for negative.
+#: The range if /etc/subuid has none: unused in systemd's list of ids, and below the numbers that older kernels take for negative.
 _DEFAULT: Span = (0x70000000, 0x10000000 - 65536)
-#: Every id that an image ordinarily holds, ``nobody`` among them.
+#: Enough for the ids in ordinary images, ``nobody`` among them.
 _DEFAULT_SIZE = 65536
 _MAX_ROWS = 340
 
 
 class UserNamespace(Struct, frozen=True, kw_only=True):
-    """``kind``: ``host``, ``auto``, ``keep-id``, ``nomap``, ``private`` or ``container``; what each needs beside it."""
+    """``kind``: ``host``, ``auto``, ``keep-id``, ``nomap``, ``private`` or ``container``; the other fields are arguments of some kinds."""
 
     kind: str
     size: int = _DEFAULT_SIZE
@@ -93,7 +93,7 @@ def _row(text: str) -> dict[str, int]:
 
 
 def _check_rows(ids: IdMap) -> None:
-    """What the kernel would refuse with a bare EINVAL."""
+    """Raises ``InvalidArgument`` for maps that the kernel refuses with a bare EINVAL."""
     if len(ids) > _MAX_ROWS:
         raise InvalidArgument(f"an id map has at most {_MAX_ROWS} rows")
     for key in ("containerID", "hostID"):
@@ -116,12 +116,12 @@ def auto_pool() -> list[Span]:
 
 
 def shared_maps(uid_name: str, gid_name: str) -> tuple[IdMap, IdMap]:
-    """All subordinate ids of these users, laid end to end from the container's 0. Raises ``InvalidArgument`` where one has none."""
+    """Maps all subordinate ids of these users, end to end, from the container's 0 on. Raises ``InvalidArgument`` for a user without any."""
     return _laid_out(_SUBUID, uid_name), _laid_out(_SUBGID, gid_name)
 
 
 def root_maps() -> tuple[IdMap, IdMap]:
-    """For ``nomap``: the subordinate ids of root; the last of the default range where root has none."""
+    """For ``nomap``: maps the subordinate ids of root, or ``default_row`` if root has none."""
     default = [default_row()]
     if not _subordinate(_SUBUID, "root") or not _subordinate(_SUBGID, "root"):
         return default, default
@@ -129,7 +129,7 @@ def root_maps() -> tuple[IdMap, IdMap]:
 
 
 def default_row() -> dict[str, int]:
-    """The one range that is kept apart from what ``auto`` divides."""
+    """The range right above the one that ``auto`` divides by default."""
     return {"containerID": 0, "hostID": sum(_DEFAULT), "size": _DEFAULT_SIZE}
 
 
@@ -138,7 +138,7 @@ def has_ids(name: str) -> bool:
 
 
 def identity_maps() -> tuple[IdMap, IdMap]:
-    """For ``keep-id``: every id there is, as it is."""
+    """For ``keep-id``: maps every id to itself."""
     every = [{"containerID": 0, "hostID": 0, "size": ALL}]
     return every, every
 
@@ -155,7 +155,7 @@ def _laid_out(file: Path, name: str) -> IdMap:
 
 
 def _subordinate(file: Path, name: str) -> list[Span]:
-    """subuid(5): ``NAME:FIRST:COUNT``; lines that say something else are passed over, as login tools do."""
+    """subuid(5): ``NAME:FIRST:COUNT``; malformed lines are ignored, as login tools do."""
     try:
         rows = [line.strip().split(":") for line in file.read_text(errors="replace").splitlines()]
     except FileNotFoundError:

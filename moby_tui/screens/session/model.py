@@ -9,7 +9,7 @@ from moby_tui.schema.container import ContainerSummary
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 
-#: Events after which the engine's own row says more than the event does.
+#: Events after which the row is fetched from the engine, since it has more than the event.
 _CHANGES = {
     "create",
     "start",
@@ -25,7 +25,7 @@ _CHANGES = {
     "connect",
     "disconnect",
 }
-#: The state that an event tells by itself, shown before the engine's row arrives.
+#: The state after each event, shown until the engine's row arrives.
 _STATES = {"create": "created", "start": "running", "unpause": "running", "pause": "paused", "die": "exited"}
 #: The order of the list: what runs first.
 _ORDER = {"running": 0, "restarting": 0, "paused": 1, "created": 2, "removing": 3, "exited": 3, "dead": 4}
@@ -75,7 +75,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an event means for the list: rows to redraw, and rows to ask the engine for."""
+    """The effect of an event on the list: rows to redraw, and rows to fetch from the engine."""
 
     touched: frozenset[str] = frozenset()
     stale: frozenset[str] = frozenset()
@@ -134,7 +134,7 @@ class ContainerModel:
         if action not in _CHANGES and action != "health_status":
             return Change()
         if (row := self._rows.get(identifier)) and action in _STATES:
-            self._rows[identifier] = self._told(row, action, event)
+            self._rows[identifier] = self._state_after(row, action, event)
         return Change(touched=frozenset({identifier}), stale=frozenset({identifier}))
 
     def _bury(self, identifier: str) -> None:
@@ -145,7 +145,7 @@ class ContainerModel:
     def _known(self, summaries: Iterable[ContainerSummary], now: float) -> dict[str, Container]:
         return {summary.id: self._row(summary, now) for summary in summaries if summary.id not in self._gone}
 
-    def _told(self, row: Container, action: str, event: Event) -> Container:
+    def _state_after(self, row: Container, action: str, event: Event) -> Container:
         since = event.time_nano / 1e9 or float(event.time)
         status = event.actor.attributes.get("exitCode", "") if action == "die" else ""
         since = row.since if action in ("pause", "unpause") else since

@@ -22,7 +22,7 @@ from moby_tui.screens.session.model import ContainerModel
 
 ClientFactory = Callable[[], AbstractAsyncContextManager[Client]]
 
-#: What a lost or broken engine may raise. A ``ValueError`` is an answer that is not the API's (msgspec's errors are such).
+#: Errors of a lost or broken engine. A ``ValueError`` is a malformed answer (msgspec's errors are ``ValueError``s).
 TROUBLE = (MobyError, OSError, EOFError, ValueError)
 
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0
@@ -36,7 +36,7 @@ GATHER = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How it stands. ``retry`` is seconds until the next try."""
+    """The state of the connection. ``retry`` is seconds until the next try."""
 
     up: bool
     reason: str = ""

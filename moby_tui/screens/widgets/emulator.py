@@ -122,7 +122,7 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
         if unfinished := _UNFINISHED.search(text):
             text = text[: unfinished.start()]
             self._hold(unfinished.group())
-        self._stream.feed(_SEQUENCE.sub(_tame, text))
+        self._stream.feed(_SEQUENCE.sub(_sanitized, text))
 
     def _hold(self, sequence: str) -> None:
         """Keeps a sequence until the rest of it arrives; of one that is too long the rest is thrown away."""
@@ -313,7 +313,7 @@ def _cell(character: str, attributes: tuple[Any, ...]) -> Char:
     return Char(character, *attributes)
 
 
-def _tame(match: re.Match[str]) -> str:
+def _sanitized(match: re.Match[str]) -> str:
     """The sequence as pyte can take it, or nothing."""
     if match["escape"]:
         return match.group()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from moby_tui.cli.output.building import View
     from moby_tui.cli.output.delivery import Delivery
     from moby_tui.cli.values.builds import Wanted
-    from moby_tui.schema.build import BuildOptions as Asked
+    from moby_tui.schema.build import BuildOptions as BuildRequest
     from moby_tui.schema.container import HostConfig
     from moby_tui.schema.image import Progress, RegistryAuth
 
@@ -100,14 +100,14 @@ def build(options: BuildOptions, context: Annotated[str, typer.Argument(metavar=
 
 
 def _goes_to_output(options: BuildOptions) -> bool:
-    """Whether standard output holds a result, beside which nothing may be said."""
+    """True if a result goes to standard output, where nothing else may be printed then."""
     from moby_tui.cli.values import builds
 
     return any(wanted.destination == "-" for wanted in builds.outputs(options.output, push=options.push))
 
 
 async def _build(client: Client, options: BuildOptions, context: str) -> dict[str, str | int]:
-    """Builds; returns what is told of the result."""
+    """Builds; returns the metadata of the result."""
     from moby_tui.cli import sources
     from moby_tui.cli.output import building
     from moby_tui.cli.values import builds
@@ -122,13 +122,13 @@ async def _build(client: Client, options: BuildOptions, context: str) -> dict[st
         wanted.append(builds.outputs(["type=image"], push=False)[0])
     references, folders = builds.cache_sources(options.cache_from)
     caches = builds.cache_targets(options.cache_to)
-    asked = _asked(options)
+    asked = _request(options)
     asked.outputs = [each.output for each in wanted]
     asked.cache_from, asked.cache_to = references, [target for target, _ in caches]
     found = sources.gather(asked, context, options.file, pairs("--build-context", options.build_context), folders)
     local = [builds.Wanted(Output(kind="local"), folder) for _, folder in caches]
     steps = client.builder.build(found.context, asked, found.uploads)
-    # what the checks find is the result
+    # with --check the findings are the result
     view = building.view("plain", sys.stdout) if options.check else building.view(kind, sys.stderr)
     try:
         return await _follow(client, steps, view, [*(wanted or [builds.Wanted(Output(kind="image"))]), *local])
@@ -168,7 +168,7 @@ async def _follow(client: Client, steps: AsyncIterator[Progress], view: View, wa
 
 
 async def _look_around(client: Client, container: str) -> None:
-    """A shell in what a failed step has left; the container goes with it."""
+    """Opens a shell on the files that a failed step has left; the container is removed after it."""
     from moby_tui.cli.commands.containers.execute import ExecOptions, request_of, run_attached
 
     print("the step failed: this is its file system, with its mounts and environment; exit ends the build", file=sys.stderr)
@@ -181,15 +181,15 @@ async def _look_around(client: Client, container: str) -> None:
         await client.containers.kill(container)
 
 
-def _asked(options: BuildOptions) -> Asked:
+def _request(options: BuildOptions) -> BuildRequest:
     from moby_tui.cli.values import builds
     from moby_tui.cli.values.environment import environment, pairs
-    from moby_tui.schema.build import BuildOptions as Asked
+    from moby_tui.schema.build import BuildOptions as BuildRequest
 
     arguments = [entry for entry in environment(options.build_arg, (), os.environ) if "=" in entry]
     if _EPOCH in os.environ:
         arguments.insert(0, f"{_EPOCH}={os.environ[_EPOCH]}")
-    return Asked(
+    return BuildRequest(
         tags=options.tag,
         build_args=pairs("--build-arg", arguments),
         labels=pairs("--label", options.label),
@@ -223,7 +223,7 @@ def _annotations(given: list[str]) -> dict[str, str]:
 
 
 def _logins() -> dict[str, RegistryAuth]:
-    """For an engine elsewhere, which cannot see them."""
+    """The stored logins, for an engine on another machine, which cannot read them."""
     if not session.current().host:
         return {}
     from moby_tui import logins

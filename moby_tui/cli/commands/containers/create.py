@@ -1,4 +1,4 @@
-"""``moby create``, and the part of ``run`` that it is."""
+"""``moby create``, and what it shares with ``run``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 IMAGE = Argument("image", "IMAGE")
 COMMAND = Argument("words", "[COMMAND] [ARG...]", many=True, required=False)
 
-#: What ``run`` and ``create`` end with when it is the engine that refused, not the container that failed.
+#: The exit code of ``run`` and ``create`` if the engine refuses, as opposed to a container that fails.
 EXIT_REFUSED = 125
 
 
@@ -35,7 +35,7 @@ def create(options: CreateOptions, image: str, words: list[str]) -> None:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Gives what the engine refuses the exit code 125; 126 and 127, the command's own, stay."""
+    """Gives errors of the engine the exit code 125; 126 and 127, which are the container's command's, stay."""
     try:
         yield
     except MobyError as error:
@@ -76,7 +76,7 @@ async def create_container(client: Client, options: CreateOptions, request: Cont
 
 
 def _reserve(cidfile: str) -> None:
-    """Takes the file for the id before anything is made. Raises ``InvalidArgument`` where that cannot be."""
+    """Creates the file for the id before the container. Raises ``InvalidArgument`` if it exists or cannot be written."""
     if not cidfile:
         return
     try:

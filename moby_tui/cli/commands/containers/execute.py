@@ -86,7 +86,7 @@ async def run_attached(client: Client, options: ExecOptions, container: str, req
 
 
 async def _exit_code(client: Client, exec_id: str) -> int:
-    """The process's exit code, asked for until it is known: output may end a moment, or long, before the process does."""
+    """Polls for the process's exit code: its output may end a moment, or long, before the process does."""
     import asyncio
 
     pause = 0.01

@@ -52,7 +52,7 @@ async def _run(client: Client, options: RunOptions, request: ContainerCreate) ->
 
 
 async def _remove(client: Client, container: str) -> None:
-    """A container that was to go with its end and was not even started; one that runs goes by itself."""
+    """Removes a container of ``--rm`` that could not be started; one that runs is removed by its monitor."""
     try:
         await client.containers.remove(container, volumes=True)
     except (MobyError, OSError, RuntimeError):

@@ -52,12 +52,12 @@ def search(
 
     filters = parse_filters(filter or [])
     found = session.call(lambda client: client.registry.search(term, limit=limit, filters=filters, auth=session.login_for(term)))
-    rows = [_found(result, truncate=not no_trunc) for result in found]
+    rows = [_result_row(result, truncate=not no_trunc) for result in found]
     for line in formatted(format, _FOUND, ("Name", "Description", "StarCount", "IsOfficial"), rows):
         print(line)
 
 
-def _found(result: SearchResult, *, truncate: bool) -> dict[str, str]:
+def _result_row(result: SearchResult, *, truncate: bool) -> dict[str, str]:
     from moby_tui.cli.output.text import printable, shortened
 
     description = " ".join(result.description.split())

@@ -39,7 +39,7 @@ _HEADER = struct.Struct("=LHHLL")
 _ATTRIBUTE = struct.Struct("=HH")
 _RECEIVE = 1 << 16
 
-#: What is undone already is no failure: no such element, table or file; no such interface.
+#: Errors that mean "undone already": no such element, table or file; no such interface.
 _ABSENT = (errno.ENOENT, errno.ENODEV)
 
 
@@ -162,7 +162,7 @@ def _messages(data: bytes) -> Iterable[tuple[int, int, bytes]]:
 
 
 def _failure(flags: int, body: bytes) -> OSError | None:
-    """The error of an NLMSG_ERROR; None where it is an acknowledgement."""
+    """The error in an NLMSG_ERROR message; None if the message is an acknowledgement."""
     code = -struct.unpack_from("=l", body)[0]
     if not code:
         return None

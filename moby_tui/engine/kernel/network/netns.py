@@ -1,6 +1,6 @@
 """Network namespaces (network_namespaces(7)) held by descriptor.
 
-A namespace belongs to a thread. Whatever enters one does so on a thread made for it, which then ends: a thread that has
+A thread is in one network namespace. To enter another, a thread is made for the purpose and ends afterwards: a thread that has
 changed its namespace must never serve anything else, and the main thread never leaves the host's.
 """
 

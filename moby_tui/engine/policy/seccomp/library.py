@@ -10,7 +10,7 @@ from types import ModuleType
 
 from moby_tui.errors import MobyError
 
-#: Part of the caches' keys: changed with what ``program`` makes.
+#: Part of the cache's keys: raised whenever ``program`` compiles differently.
 REVISION = 3
 
 _NAME = "libseccomp.so.2"

@@ -1,4 +1,4 @@
-"""Profiles in Docker's format, and what they come to for one container: the ``linux.seccomp`` of the OCI runtime specification.
+"""Profiles in Docker's format, and the ``linux.seccomp`` of the OCI runtime specification that each gives for one container.
 
 Docker's format is OCI's with conditions: a rule holds for some architectures, capabilities or kernels only
 (docs.docker.com, "Seccomp security profiles for Docker").
@@ -49,7 +49,7 @@ class Rule(Struct, rename="camel"):
 
 
 class Architecture(Struct, rename="camel"):
-    """A machine, and whose programs it can also run."""
+    """A machine architecture, and the others whose programs it also runs."""
 
     architecture: str
     sub_architectures: list[str] | None = None

@@ -18,12 +18,12 @@ _RET_ERRNO_ENOSYS = 0x00050000 | errno.ENOSYS
 _LOAD, _EQUAL, _GREATER, _GREATER_EQUAL, _JUMP, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x05, 0x06
 _OFFSET_NUMBER, _OFFSET_ARCHITECTURE = 0, 4
 _PERMISSIVE = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
-#: seccomp(2). A profile that does not speak of flags gets the last: programs are not slowed down for being filtered (as runc).
+#: Flags of seccomp(2). A profile that names none gets the last, as with runc: no speculation mitigations, which slow programs down.
 _FLAGS = {"SECCOMP_FILTER_FLAG_TSYNC": 1, "SECCOMP_FILTER_FLAG_LOG": 2, "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4}
 
 
 def compile_loadable(seccomp: dict[str, Any]) -> bytes:
-    """What the plan takes: the flags with which the kernel is to load the filter (four bytes, four unused), then the filter.
+    """The form that the plan loads: the flags for seccomp(2) (four bytes, four unused), then the filter.
 
     Raises ``InvalidArgument`` as ``compile_filter`` does.
     """
@@ -76,7 +76,7 @@ def _export(compiled: Any) -> bytes:
 def _add(compiled: Any, rule: dict[str, Any], default: int) -> None:
     action = _action(str(rule["action"]), rule.get("errnoRet"))
     if action == default:
-        return  # libseccomp refuses a rule that changes nothing
+        return  # libseccomp refuses a rule with the default action
     for name in rule["names"]:
         number = _number(0, name)
         if number is not None:
@@ -128,7 +128,7 @@ def _architectures(seccomp: dict[str, Any]) -> list[int]:
 
 
 def _number(architecture: int, name: str) -> int | None:
-    """A call's number (negative: known, but not on this architecture); None where libseccomp has never heard of it."""
+    """A call's number (negative: known, but not on this architecture); None if libseccomp does not know the call."""
     number = int(library.load().resolve_syscall(architecture, name))
     return None if number == -1 else number
 
@@ -136,7 +136,7 @@ def _number(architecture: int, name: str) -> int | None:
 def _unknown_calls(seccomp: dict[str, Any], architectures: list[int]) -> bytes:
     """A prologue that answers ENOSYS to calls newer than the newest one the profile names.
 
-    The author of the profile did not refuse them, he did not know them, and a C library falls back to the older call on
+    The author of the profile did not know these calls, rather than refuse them, and a C library falls back to the older call on
     ENOSYS only: EPERM from clone3 or faccessat2 breaks programs. (runc: libcontainer/seccomp/patchbpf has the same rule.)
     """
     if seccomp["defaultAction"] in _PERMISSIVE or seccomp.get("defaultErrnoRet") == errno.ENOSYS:
@@ -150,20 +150,20 @@ def _unknown_calls(seccomp: dict[str, Any], architectures: list[int]) -> bytes:
             continue
         body = _cut_off(newest[number])
         if number == arch.X86_64:
-            # both share the architecture's number; a high bit tells the x32 calls
+            # x86-64 and x32 have the same architecture number; a high bit marks the calls of x32
             x32 = _cut_off(newest[arch.X32]) if newest.get(arch.X32, -1) >= 0 else [_instruction(_JUMP)]
             body = [_instruction(_GREATER_EQUAL, _X32_BIT, if_true=len(body)), *body, *x32]
         body = [_instruction(_LOAD, _OFFSET_NUMBER), *body]
         blocks.append([_instruction(_EQUAL, number, if_false=len(body)), *body])
-    return _joined([[_instruction(_LOAD, _OFFSET_ARCHITECTURE)], *blocks])
+    return _concatenated([[_instruction(_LOAD, _OFFSET_ARCHITECTURE)], *blocks])
 
 
 def _cut_off(newest: int) -> list[bytes]:
     return [_instruction(_GREATER, newest, if_false=1), _instruction(_RETURN, _RET_ERRNO_ENOSYS), _instruction(_JUMP)]
 
 
-def _joined(blocks: list[list[bytes]]) -> bytes:
-    """Aims every jump at what follows the prologue, which is libseccomp's program."""
+def _concatenated(blocks: list[list[bytes]]) -> bytes:
+    """Sets every jump to the first instruction after the prologue, where libseccomp's program begins."""
     code = [instruction for block in blocks for instruction in block]
     jump = _instruction(_JUMP)
     return b"".join(

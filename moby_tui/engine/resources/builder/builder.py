@@ -1,4 +1,4 @@
-"""Building images: the client protocol's ``Builder``."""
+"""Builds images: ``Engine.builder``, which is the client protocol's ``Builder``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LEAST_ROOM = 2 << 30
 
 
 class ImageBuilder:
-    """Use from the thread of the event loop. ``steps`` runs what RUN says."""
+    """Use from the thread of the event loop. ``steps`` runs the commands of RUN in containers."""
 
     def __init__(self, paths: Paths, database: Database, images: ImageManager, steps: StepRunner) -> None:
         self._paths = paths
@@ -73,10 +73,10 @@ class ImageBuilder:
             async with aclosing(job.outputs()) as pieces:
                 async for line in pieces:
                     yield line
-        await self._bound()
+        await self._limit_size()
 
-    async def _bound(self) -> None:
-        """As BuildKit does by default: once in a while what was not used for longest goes, so that a part of the disk is taken at most."""
+    async def _limit_size(self) -> None:
+        """Now and then removes the steps that were not used for longest, to keep the cache within its part of the disk, as BuildKit does."""
         done = self._paths.cache / "build-bounded"
         with suppress(FileNotFoundError):
             if staging.age(done) <= _BOUNDED_EVERY:
@@ -85,14 +85,14 @@ class ImageBuilder:
         await self.prune(keep_storage=self.room())
 
     def room(self) -> int:
-        """Bytes that the cache may take, besides what images have."""
+        """The bytes that the cache may take; layers of images do not count."""
         disk = os.statvfs(self._paths.data_root)
         return max(disk.f_blocks * disk.f_frsize // _PART_OF_DISK, _LEAST_ROOM)
 
     async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
-        """Gives the cache's space back; what an image here is made of is kept unless ``all``. Filter: ``until``, as for images.
+        """Removes cached steps; those that a local image is made of are kept unless ``all``. Filter: ``until``, as for images.
 
-        ``keep_storage``: as many bytes may stay, of what was used last.
+        ``keep_storage``: so many bytes of the steps that were used last are kept.
         """
         found = await self.prunable(all=all, filters=filters, keep_storage=keep_storage)
         digests = self._images.unneeded(found.digests)
@@ -105,7 +105,7 @@ class ImageBuilder:
     async def prunable(
         self, *, all: bool = False, filters: Filters | None = None, gone: Collection[str] = (), keep_storage: int = 0
     ) -> pruning.Prunable:
-        """What ``prune`` would take now, once the images ``gone`` are removed."""
+        """What ``prune`` would remove now, if the images ``gone`` were removed."""
         for name in filters or {}:
             if name != "until":
                 raise InvalidArgument(f"invalid filter '{name}'; give until")
@@ -125,7 +125,7 @@ class ImageBuilder:
 
     @contextmanager
     def _arrival(self) -> Iterator[None]:
-        """While layers are made that no image has yet, none is swept; and what the disk refuses is told as ours."""
+        """Around a build: no sweep runs, since the new layers belong to no image yet, and errors of the disk become ``MobyError``."""
         try:
             with staging.shared(self._paths.blobs / "lock"), refusals_told():
                 yield

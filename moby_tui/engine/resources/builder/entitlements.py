@@ -1,4 +1,4 @@
-"""What a build may only do when its caller allows it by name: ``moby build --allow``."""
+"""Entitlements: what a build may do only if its caller allows it by name, with ``moby build --allow``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KNOWN = (HOST_NETWORK, INSECURE)
 
 
 def read(names: Iterable[str]) -> frozenset[str]:
-    """Raises ``InvalidArgument`` for what is none."""
+    """The allowed entitlements. Raises ``InvalidArgument`` for an unknown name."""
     found = frozenset(names)
     for name in sorted(found - set(_KNOWN)):
         raise InvalidArgument(f"unknown entitlement {name[:80]!r}{nearest(name, _KNOWN)}: it is {' or '.join(_KNOWN)}")
@@ -22,6 +22,6 @@ def read(names: Iterable[str]) -> frozenset[str]:
 
 
 def require(allowed: frozenset[str], name: str, asked: str) -> None:
-    """Raises ``Forbidden`` where ``asked``, an instruction's flag, is not allowed."""
+    """Raises ``Forbidden`` if ``asked``, the flag of an instruction, needs an entitlement that is not allowed."""
     if name not in allowed:
         raise Forbidden(f"{asked} is not allowed: {name} is not granted; build with --allow {name}")

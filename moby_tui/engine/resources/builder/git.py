@@ -1,4 +1,4 @@
-"""Repositories: as a build's context, and what ADD takes from one. The installed git(1) fetches them.
+"""Git repositories, as the context of a build and as a source of ADD. The installed git(1) fetches them.
 
 ``parse`` reads ``https://host/path.git#ref:folder``, ``ssh://``, ``git://``, ``git@host:path`` and ``github.com/owner/name``;
 ``is_repository`` tells whether a text is one of these. ``checkout`` fetches the one commit that is wanted, with its submodules, and
@@ -37,11 +37,11 @@ from moby_tui.errors import InvalidArgument, MobyError, Unreachable
 _SCHEMES = ("https", "http", "git", "ssh")
 _SCP = re.compile(r"([A-Za-z0-9_.+-]+@[A-Za-z0-9_.\[\]:-]*[A-Za-z0-9_.\]]):(?!//)(.+)")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-#: What git(1) itself forbids in the name of a ref (git-check-ref-format(1)), and what it would read as an option or a range.
+#: Names of refs that are refused: those that git-check-ref-format(1) forbids, and those that git reads as an option or a range.
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/+]|[/.]$|\.lock$")
-#: The secret whose value is the token for a repository over https; that of one host alone has the host's name after a dot.
+#: The secret with the token for repositories over https. A token for one host only has the host's name after a dot.
 TOKEN = "GIT_AUTH_TOKEN"
-#: Seconds with less than a kilobyte in each, after which a server counts as gone.
+#: After so many seconds with less than a kilobyte each, the transfer fails.
 _PATIENCE = 30
 _PASSED = ("PATH", "LANG", "LC_ALL", *(f"{name}_PROXY" for name in ("HTTP", "HTTPS", "NO", "ALL")))
 _SETTINGS = {
@@ -62,7 +62,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Remote:
-    """A repository; an empty ``ref`` is its default branch. ``folder`` is the part of it that is wanted."""
+    """A repository; an empty ``ref`` is its default branch. ``folder`` is the folder in it to use."""
 
     url: str
     ref: str = ""
@@ -75,14 +75,14 @@ class Remote:
 
 @dataclass(frozen=True)
 class Checkout:
-    """``root`` is a descriptor of the wanted folder, ``commit`` the id of what was checked out."""
+    """``root`` is a descriptor of the folder to use, ``commit`` the id of the commit."""
 
     root: int
     commit: str
 
 
 def is_repository(text: str) -> bool:
-    """Whether an address is one of a repository. One of http(s) is only where its path ends in ``.git``."""
+    """True for the address of a repository. An http(s) address is one only if its path ends in ``.git``."""
     address = text.partition("#")[0]
     if address.startswith(("http://", "https://")):
         return urlsplit(address).path.endswith(".git")
@@ -118,7 +118,7 @@ def parse(text: str) -> Remote:
 async def checkout(
     remote: Remote, scratch: Path, *, secrets: Mapping[str, bytes] | None = None, agent: str = "", keep_git_dir: bool = False
 ) -> AsyncIterator[Checkout]:
-    """The files of one commit, in a folder of ``scratch`` that is gone with the block.
+    """Fetches the files of one commit into a folder of ``scratch``, which is deleted at the end of the block.
 
     ``agent`` is the socket of an ssh agent for ssh. Raises ``InvalidArgument`` where the repository has no such ref or folder,
     ``Unreachable`` where it cannot be fetched, ``MobyError`` where git is not installed. A caller that is cancelled ends git.
@@ -144,7 +144,7 @@ async def checkout(
 
 
 def _without_git_dirs(folder: Path) -> None:
-    """The repository itself, and the notes in submodules of where theirs is."""
+    """Deletes the folder ``.git``, and the files ``.git`` of submodules."""
     staging.delete(folder / ".git")
     for top, directories, names, fd in os.fwalk(folder, follow_symlinks=False):
         del top, directories
@@ -170,11 +170,11 @@ class _Git:
             try:
                 await self._run("fetch", "--quiet", "--no-tags", "--depth=1", "origin", ref)
             except MobyError:
-                # a server need not give what no ref names: then all that it does name is fetched
-                await self._told(ref, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
-        await self._told(ref, "checkout", "--quiet", "--detach", found, "--")
+                # a server may refuse a commit that no ref names: then all refs are fetched
+                await self._run_for_ref(ref, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
+        await self._run_for_ref(ref, "checkout", "--quiet", "--detach", found, "--")
         if (self._folder / ".gitmodules").is_file():
-            await self._told(ref, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--checkout")
+            await self._run_for_ref(ref, "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", "--checkout")
         return (await self._run("rev-parse", "--verify", "HEAD")).strip()
 
     async def _fetch(self, ref: str) -> None:
@@ -182,27 +182,27 @@ class _Git:
             await self._run("fetch", "--quiet", "--no-tags", "--depth=1", "origin", ref)
         except MobyError as error:
             if "shallow" not in error.message:
-                raise self._because(ref, error) from error
-            # plain files behind a web server (gitprotocol-http(5), "dumb") cannot be fetched in part
-            await self._told(ref, "fetch", "--quiet", "--no-tags", "origin", ref)
+                raise self._explained(ref, error) from error
+            # the "dumb" protocol (gitprotocol-http(5)), plain files on a web server, has no shallow fetch
+            await self._run_for_ref(ref, "fetch", "--quiet", "--no-tags", "origin", ref)
 
-    async def _told(self, ref: str, *arguments: str) -> None:
+    async def _run_for_ref(self, ref: str, *arguments: str) -> None:
         try:
             await self._run(*arguments)
         except MobyError as error:
-            raise self._because(ref, error) from error
+            raise self._explained(ref, error) from error
 
-    def _because(self, ref: str, error: MobyError) -> MobyError:
+    def _explained(self, ref: str, error: MobyError) -> MobyError:
         text = error.message
-        where = self._shown()
+        where = self._without_password()
         if any(said in text for said in ("couldn't find remote ref", "not our ref", "not a tree", "did not match any")):
             return InvalidArgument(f"{where} has no ref {ref[:80]!r}: name a branch, a tag or a whole commit id after the #")
         if "transport" in text and "not allowed" in text:
             return InvalidArgument(f"{where} has a submodule of a kind that is not fetched: {text}")
         return Unreachable(f"{where} cannot be fetched: {text}; check the address, and who may read it")
 
-    def _shown(self) -> str:
-        """Without what may be a password."""
+    def _without_password(self) -> str:
+        """The address without a password in it."""
         return re.sub(r"://[^/@]*@", "://", self._remote.url)[:200]
 
     async def _run(self, *arguments: str) -> str:
@@ -227,7 +227,7 @@ class _Git:
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
-                    # git's own children too
+                    # git's children too
                     os.killpg(process.pid, signal.SIGKILL)
                 await asyncio.shield(process.wait())
         if process.returncode:
@@ -236,14 +236,14 @@ class _Git:
 
 
 def _summary(errors: str) -> str:
-    """What git says went wrong, on one line."""
+    """Git's error message, on one line."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     told = [line.partition(": ")[2] for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
     return "; ".join(dict.fromkeys(told or lines[-1:]))[:500] or "git failed"
 
 
 def _environment(remote: Remote, secrets: Mapping[str, bytes], agent: str) -> dict[str, str]:
-    """Nothing of the caller's but the way to the network; the token is not on a command line, where others could read it."""
+    """The environment for git: of the caller's only proxies and the like. The token is not on a command line, where others could read it."""
     given = {name: os.environ[name] for spelled in _PASSED for name in (spelled, spelled.lower()) if name in os.environ}
     batch = f"-o BatchMode=yes -o ConnectTimeout={_PATIENCE}"
     found = given | {
@@ -267,7 +267,7 @@ def _environment(remote: Remote, secrets: Mapping[str, bytes], agent: str) -> di
         host = urlsplit(remote.url).netloc.rpartition("@")[2]
         found |= {
             "GIT_CONFIG_COUNT": "1",
-            # for this host alone: a submodule, or a server that redirects, is not told it
+            # for this host only: neither submodules on other hosts nor redirects get the token
             "GIT_CONFIG_KEY_0": f"http.https://{host}/.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: basic {value}",
         }

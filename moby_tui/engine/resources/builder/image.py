@@ -1,4 +1,4 @@
-"""An image on its way: what each instruction makes of the one before."""
+"""An image between two instructions of a build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 
-#: What an image gets that has no PATH when it is built upon.
+#: The PATH of a base image that sets none.
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -30,7 +30,7 @@ class Layer(msgspec.Struct, frozen=True):
 class BuiltImage(msgspec.Struct, frozen=True):
     """``id`` is the digest of the configuration, or empty for nothing at all (``FROM scratch``); ``blobs`` are the layers, lowest first.
 
-    ``chain`` tells what it was made of and how, and nothing of when or where: equal builds have equal ones on any machine.
+    ``chain`` is a digest of base, instructions and files, without times or places: equal builds have equal ones on any machine.
     """
 
     id: str
@@ -40,7 +40,7 @@ class BuiltImage(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """What the steps on top of it are known by."""
+        """The cache key of this image, from which those of later steps are made."""
         return self.chain or self.id
 
     @property
@@ -60,7 +60,7 @@ class BuiltImage(msgspec.Struct, frozen=True):
         comment: str = "",
         chain: str = "",
     ) -> BuiltImage:
-        """The image that an instruction makes: its change of the configuration, its layer if it has one, its line of history."""
+        """The image after an instruction: with its change of the configuration, its layer if any, and its line of history."""
         config = decode(encode(self.config), oci.ImageConfig)
         execution = config.config = config.config or oci.ExecutionConfig()
         change(config, execution)
@@ -69,7 +69,7 @@ class BuiltImage(msgspec.Struct, frozen=True):
         entry = oci.HistoryEntry(
             created=config.created, created_by=created_by, author=config.author, comment=comment, empty_layer=layer is None
         )
-        config.history += [oci.HistoryEntry() for _ in range(_untold_layers(config))]
+        config.history += [oci.HistoryEntry() for _ in range(_layers_without_history(config))]
         config.history.append(entry)
         if layer is not None:
             config.rootfs.diff_ids.append(layer.diff_id)
@@ -77,20 +77,20 @@ class BuiltImage(msgspec.Struct, frozen=True):
 
 
 def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
-    """An image of the store, to be built upon. Raises ``InvalidArgument`` where its manifest is none of an image."""
+    """An image of the store as a base. Raises ``InvalidArgument`` if its manifest is not that of an image."""
     document = manifests.read(content.read(record.manifest), "", record.id)
     if not isinstance(document, oci.Manifest):
         raise InvalidArgument(f"{record.id} is an index of images, not an image")
     return BuiltImage(record.id, record.config, document.layers)
 
 
-def _untold_layers(config: oci.ImageConfig) -> int:
+def _layers_without_history(config: oci.ImageConfig) -> int:
     """History is optional, but where it is, its lines that are not empty are the layers (OCI image specification, config.md)."""
     return max(len(config.rootfs.diff_ids) - sum(not entry.empty_layer for entry in config.history), 0)
 
 
 def at_most(image: BuiltImage, epoch: int) -> BuiltImage:
-    """The same image, nothing of which is told to be younger than ``epoch``: https://reproducible-builds.org/specs/source-date-epoch/."""
+    """The same image with no time later than ``epoch``: https://reproducible-builds.org/specs/source-date-epoch/."""
     config = decode(encode(image.config), oci.ImageConfig)
     latest = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config.created = latest
@@ -108,7 +108,7 @@ def _seconds(moment: str) -> float:
 
 
 def scratch(platform: oci.Platform | None = None) -> BuiltImage:
-    """The image of nothing, for this machine or another."""
+    """The empty image (``FROM scratch``) for a platform."""
     here = platform or platforms.host()
     config = oci.ImageConfig(
         architecture=here.architecture,

@@ -77,7 +77,7 @@ class Job:
     async def run(
         self, sent: AsyncIterator[bytes] | None, uploads: Mapping[str, AsyncIterator[bytes]], stack: AsyncExitStack
     ) -> None:
-        """Makes what is asked for and registers it; ``outputs`` has what goes to the caller."""
+        """Builds each platform and registers the images; ``outputs`` then yields what goes to the caller."""
         options = self._options
         sources = Sources(
             self._folder,
@@ -95,7 +95,7 @@ class Job:
                 options.contexts, uploads, sources, Loader(self._content, self._layers, self._paths.staging)
             )
         text = context.dockerfile(options.dockerfile) if options.dockerfile_text is None else options.dockerfile_text
-        with self._shown(text):
+        with self._with_excerpt(text):
             build = Build(text, options)
         ignore = context.ignore(options.dockerfile, options.ignore_text)
         findings = build.findings(lambda name: self._environment(name, found), ignore)
@@ -114,12 +114,12 @@ class Job:
         )
         for text_of in options.platforms or [""]:
             shop = self._workshop(context, found, cache, build.dockerfile.escape, platforms.parse(text_of))
-            with self._shown(text):
+            with self._with_excerpt(text):
                 image = await Build(text, options).run(shop)
             if not image.id:
                 raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
-            self._results.add(await self._finished(image, cache))
-        # more can be told where a base image has been pulled
+            self._results.add(await self._published(image, cache))
+        # the checks know more after a base image was pulled
         if findings := build.findings(lambda name: self._environment(name, found), ignore):
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
         with self._narration.step("exporting"):
@@ -162,8 +162,8 @@ class Job:
             epoch=self._epoch,
         )
 
-    async def _finished(self, image: BuiltImage, cache: BuildCache) -> Result:
-        """The image as it is told to others: its times, and what is noted with it."""
+    async def _published(self, image: BuiltImage, cache: BuildCache) -> Result:
+        """The image as it is published: with its times, and its labels and annotations."""
         if self._epoch is not None:
             image = at_most(image, self._epoch)
         annotations = dict(self._options.annotations)
@@ -171,12 +171,12 @@ class Job:
             annotations |= travelling.annotation(travelling.of_image(cache.trail, image))
         known = self._rows.get(image.id)
         if known is not None and not annotations:
-            # what a registry may know it by stays
+            # an image that a registry may have keeps its digest
             return Result(image, known)
         return Result(image, await in_thread(self._layering.record, image, annotations))
 
     def _environment(self, name: str, found: named.NamedContexts) -> set[str] | None:
-        """The variables of an image that is here."""
+        """The variables of a local image."""
         if found.find(name):
             return None
         try:
@@ -186,7 +186,7 @@ class Job:
         return {entry.partition("=")[0] for entry in (config and config.env) or ()}
 
     def _tell_checks(self, findings: list[Finding], text: bytes) -> None:
-        """Raises ``MobyError`` where there is anything."""
+        """Reports the findings of the checks. Raises ``MobyError`` if there are any and the directive says so."""
         if not findings:
             self._narration.say(Progress(stream="Check complete, no warnings found.\n"))
             return
@@ -195,8 +195,8 @@ class Job:
         raise MobyError(f"check complete, {counted(findings)} found: lint violation found for rules: {rules}")
 
     @contextmanager
-    def _shown(self, text: bytes) -> Iterator[None]:
-        """Where something goes wrong in the Dockerfile, its lines are shown before the error is told."""
+    def _with_excerpt(self, text: bytes) -> Iterator[None]:
+        """For an error in the Dockerfile, reports the lines around it first."""
         try:
             yield
         except MobyError as error:

@@ -1,4 +1,4 @@
-"""What a stage of a build says: the classic builder's lines, or each step as it goes."""
+"""The output of a stage: the classic builder's lines, or live progress by step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Tells(Protocol):
 
 
 class Narration:
-    """One for each stage. ``numbers`` are shared by all: each step that is told live has one of its own."""
+    """Each stage has one. ``numbers`` are shared by all: each step of live progress has a number of its own."""
 
     def __init__(self, report: Tells, numbers: Iterator[int], *, live: bool) -> None:
         self._report = report
@@ -27,33 +27,33 @@ class Narration:
         self._cached = False
 
     def of(self, report: Tells) -> Narration:
-        """The same for another stage."""
+        """A narration for another stage of the same build."""
         return Narration(report, self._numbers, live=self.live)
 
     def say(self, line: Progress) -> None:
-        """In either form; live, it belongs to the step that is under way."""
+        """Reports a line in both forms. In live progress it belongs to the current step."""
         if self.live and self._id and line.step is None:
             line = msgspec.structs.replace(line, step=BuildStep(id=self._id))
         self._report.say(line)
 
     def note(self, text: str) -> None:
-        """What only the classic builder says."""
+        """Reports a line of the classic builder only."""
         if not self.live:
             self._report.say(Progress(stream=text))
 
     def tell(self, text: str) -> None:
-        """What is told live alone."""
+        """Reports in live progress only."""
         if self.live:
             self.say(Progress(stream=text))
 
     def cached(self) -> None:
-        """The step under way has been found in the cache."""
+        """Reports that the current step comes from the cache."""
         self._cached = True
         self.note(" ---> Using cache\n")
 
     @contextmanager
     def step(self, name: str, classic: str = "") -> Iterator[None]:
-        """A step from its beginning to its end. Without a ``name`` it is not told live, without ``classic`` not in the other form."""
+        """Reports a step, for the block. Without ``name`` not in live progress, without ``classic`` not in the classic form."""
         if not self.live or not name:
             if classic:
                 self.note(classic)

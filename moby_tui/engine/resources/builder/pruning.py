@@ -1,4 +1,4 @@
-"""Giving the build cache's space back: what instructions made, and the folders of ``RUN --mount=type=cache``."""
+"""Prunes the build cache: cached steps, and the folders of ``RUN --mount=type=cache``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from moby_tui.schema.base import decode
 
 
 class Prunable(msgspec.Struct):
-    """What a prune takes: steps and folders of cache mounts by name, and the layers and blobs that only those steps name."""
+    """What a prune removes: steps and folders of cache mounts by name, and the layers and blobs that only those steps use."""
 
     steps: list[str]
     mounts: list[str]
     digests: set[str]
-    #: of the files and folders themselves
+    #: bytes of the steps' files and of the folders
     size: int
 
 
@@ -55,7 +55,7 @@ def prunable(
     found.digests -= staying
     for place in sorted(_files(mounts), key=_moment, reverse=True):
         content = place / "content"
-        with _alone(place) as alone:
+        with _locked(place) as alone:
             size = Meter().of(content) if alone else 0
             if not alone or not content.is_dir():
                 continue
@@ -68,7 +68,7 @@ def prunable(
 
 
 def _moment(path: Path) -> float:
-    """When it was last used; 0 for what is gone."""
+    """The time of the last use; 0 for a missing file."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def _moment(path: Path) -> float:
 
 
 def forget(folder: Path, steps: Iterable[str]) -> None:
-    """Forgets steps by name. Their layers and blobs are the image store's to discard. Blocking."""
+    """Deletes steps by name. The image store removes their layers and blobs. Blocking."""
     for name in steps:
         (folder / name).unlink(missing_ok=True)
 
@@ -84,7 +84,7 @@ def forget(folder: Path, steps: Iterable[str]) -> None:
 def empty(folder: Path, mounts: Iterable[str]) -> None:
     """Empties the folders of cache mounts that no build is using. Blocking."""
     for name in mounts:
-        with suppress(FileNotFoundError), _alone(folder / name) as alone:
+        with suppress(FileNotFoundError), _locked(folder / name) as alone:
             if alone:
                 trees.remove(folder / name / "content")
 
@@ -116,7 +116,7 @@ def entries(folder: Path) -> Iterator[Entry]:
 
 
 def named(folder: Path) -> set[str]:
-    """The layers and blobs that steps name. Blocking."""
+    """The layers and blobs that cached steps use. Blocking."""
     return set().union(*(entry.digests for entry in entries(folder)))
 
 
@@ -127,8 +127,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[bool]:
-    """Whether nobody holds it; nobody can take it meanwhile."""
+def _locked(place: Path) -> Iterator[bool]:
+    """True if no build has the folder locked; within the block none can lock it."""
     lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

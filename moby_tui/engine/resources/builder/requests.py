@@ -1,4 +1,4 @@
-"""What a caller asks of a build, checked before anything is fetched or made."""
+"""Checks the request for a build, before anything is fetched or made."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moby_tui.reference import Reference, parse, parse_tag
 from moby_tui.schema.build import BuildOptions, Output
 from moby_tui.schema.container import HostConfig
 
-#: Docker's rule for a name in ``--build-arg`` and ``--label`` is none at all; what can be in an environment is ours.
+#: Names of ``--build-arg``: Docker takes any; this engine takes what can be an environment variable.
 _VARIABLE = re.compile(r"[^=\0]+")
 _OUTPUTS = ("image", "registry", "local", "tar", "oci", "docker")
 _CACHES = ("inline", "registry", "local")
 _STORED = ("image", "registry")
-#: What RUN steps may be given for all of a build.
+#: The options of a build that apply to all its RUN steps.
 _HOST = {
     *("network_mode", "extra_hosts", "shm_size", "ulimits", "memory", "memory_swap", "cgroup_parent"),
     *("cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems"),
@@ -86,7 +86,7 @@ def epoch(options: BuildOptions) -> int | None:
 
 
 def tells_its_steps(options: BuildOptions) -> bool:
-    """Whether the image is to be a cache for others; the build argument is how those say it who cannot give ``cache_to``."""
+    """True if the image carries its steps as an inline cache; the build argument is for clients without ``cache_to``."""
     return any(target.kind == "inline" for target in options.cache_to) or options.build_args.get(INLINE_CACHE) == "1"
 
 

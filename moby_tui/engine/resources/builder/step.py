@@ -1,4 +1,4 @@
-"""What the builder asks of the room above: to run a command in an image, and to look a user up in its files."""
+"""What the builder needs of the containers service, as a protocol: run a command in an image, and look up a user in its files."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Step:
     image: LocalImage
     command: list[str]
     environment: list[str]
-    #: what is mounted for this step alone, by destination; the descriptors stay the caller's
+    #: the mounts of this step, by destination; the caller closes the descriptors
     trees: Mapping[str, int] = field(default_factory=dict)
     #: ``default`` (that of ``host``), ``none`` or ``host``
     network: str = "default"
     #: with the rights of a privileged container
     insecure: bool = False
-    #: what every step of the build is given
+    #: options of the build, the same for each of its steps
     host: HostConfig = field(default_factory=HostConfig)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A step that has run. ``upper`` is what it wrote, in overlayfs' form; ``mount_points`` in it are the engine's own doing."""
+    """A finished step. ``upper`` has its changes, in overlayfs' form; ``mount_points`` in it were made by the engine."""
 
     exit_code: int
     upper: Path
@@ -43,11 +43,11 @@ class StepRunner(Protocol):
     def run(
         self, step: Step, *, began: Callable[[str], None], output: Callable[[int, bytes], None]
     ) -> AbstractAsyncContextManager[Ended]:
-        """Runs it to its end; the container goes with the block. ``began`` is told the container's id, ``output`` what it writes."""
+        """Runs a step to its end; the container is removed after the block. ``began`` gets the container's id, ``output`` its output."""
         ...
 
     async def hold(self, step: Step, ended: Ended, began: Callable[[str], None]) -> None:
-        """A container of what a failed step has left, with its mounts and environment, until somebody ends it."""
+        """Runs a container on the files that a failed step has left, with its mounts and environment, until the caller ends it."""
         ...
 
     def owner(self, root: int, text: str) -> tuple[int, int]:
@@ -56,7 +56,7 @@ class StepRunner(Protocol):
 
 
 class StepFailed(CommandFailed):
-    """A RUN command ended with another code than 0, which becomes the build's own."""
+    """A RUN command has failed. Its exit code becomes that of the build."""
 
     def __init__(self, command: list[str], exit_code: int) -> None:
         super().__init__(f"The command '{' '.join(command)}' returned a non-zero code: {exit_code}")

@@ -18,7 +18,7 @@ _HOST_PORT = re.compile(r"\d{1,5}(?:-\d{1,5})?")
 
 
 def listed(value: str) -> list[str] | None:
-    """A JSON list of strings (the exec form), or None for what is no JSON (the shell form).
+    """The items of a JSON list of strings (the exec form), or None for other text (the shell form).
 
     Raises ``InvalidArgument`` for a list of anything else."""
     if not value.startswith("["):
@@ -31,7 +31,7 @@ def listed(value: str) -> list[str] | None:
         raise InvalidArgument("when using JSON array syntax, arrays must be comprised of strings only")
     if any("\0" in item for item in items):
         raise InvalidArgument("a NUL character in a list of arguments")
-    # half of a surrogate pair is no character, and JSON can name one
+    # JSON can name half of a surrogate pair, which is no character
     return [item.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for item in items]
 
 
@@ -79,7 +79,7 @@ def ports(words: list[str]) -> list[str]:
 
 
 def _is_bound(text: str) -> bool:
-    """Whether this is nothing, an address, a port of the host, or both."""
+    """True if this may stand before a container's port: nothing, an address, a port of the host, or both."""
     if not text or _HOST_PORT.fullmatch(text):
         return True
     address, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")

@@ -1,6 +1,6 @@
 """A shell's patterns in substitutions (``${name#pattern}``): ``*`` is any characters, ``?`` any one.
 
-All ways to match are followed at the same time, so that the time a pattern takes is bounded by its length and that of the text: a
+All possible matches are followed at the same time, so that the time is bounded by the length of pattern and text: a
 regular expression's is not, and a Dockerfile is hostile.
 """
 
@@ -12,7 +12,7 @@ _ANY, _MANY = "?", "*"
 
 
 class Glob:
-    """``pieces`` are characters, and whether each stands for itself."""
+    """``pieces`` are characters, each with a flag: True if it is literal."""
 
     def __init__(self, pieces: Sequence[tuple[str, bool]]) -> None:
         self._tokens = [(char, fixed) for piece, fixed in pieces for char in piece]
@@ -70,7 +70,7 @@ class Glob:
         return found
 
     def _closed(self, states: set[int]) -> set[int]:
-        """With those that are reached without a character: a star may be none."""
+        """Adds the positions that are reached without a character: a star may match nothing."""
         pending = list(states)
         while pending:
             state = pending.pop()

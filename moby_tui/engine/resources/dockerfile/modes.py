@@ -12,7 +12,7 @@ _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)")
 _ACTION = re.compile(r"([-+=])([ugo]|[rwxXst]*)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 4, "w": 2, "x": 1}
-#: What ``s`` and ``t`` mean for each of whom they are asked.
+#: The bits of ``s`` and ``t`` for user, group, others and all.
 _SPECIAL = {"u": {"s": 0o4000}, "g": {"s": 0o2000}, "o": {"t": 0o1000}}
 
 
@@ -25,7 +25,7 @@ class Mode:
     actions: tuple[tuple[str, str, str], ...] = ()
 
     def of(self, mode: int, *, directory: bool) -> int:
-        """What becomes of a mode (its lower twelve bits)."""
+        """The new mode for an old one (lower twelve bits)."""
         if self.fixed is not None:
             return self.fixed
         for whom, operator, what in self.actions:
@@ -67,6 +67,6 @@ def _bits(whom: str, what: str, mode: int, *, directory: bool) -> int:
 
 
 def _owned(whom: str, *, directory: bool) -> int:
-    """What ``=`` clears: a directory keeps its set-id bits, as chmod(1) has it."""
+    """The bits that ``=`` clears; a directory keeps its set-id bits, as with chmod(1)."""
     special = 0 if directory and whom != "o" else sum(_SPECIAL[whom].values())
     return 7 << _SHIFT[whom] | special

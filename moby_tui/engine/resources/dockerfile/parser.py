@@ -1,6 +1,6 @@
 """A Dockerfile's text as instructions: directives, comments, continued lines, flags.
 
-Grammar: https://docs.docker.com/reference/dockerfile/. What an instruction's arguments mean is told in ``arguments``.
+Grammar: https://docs.docker.com/reference/dockerfile/. ``arguments`` parses the arguments of instructions.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 _REPEATED = ("mount", "exclude")
 _SWITCHES = ("link", "parents", "keep-git-dir", "unpack")
 _MISSING_FLAGS: dict[str, tuple[str, ...]] = {"RUN": ("device",)}
-#: Far more than an image can have layers: whoever writes as many means to keep the builder busy.
+#: The most instructions, far more than an image can have layers: a longer file is an attack on the builder's time.
 _MOST_INSTRUCTIONS = 5000
-#: Among more names than these none is looked for that is near.
+#: With more names than this no similar one is searched.
 _MOST_NAMES = 500
-#: How many lines before and after the one that is wrong are shown.
+#: How many lines before and after the wrong one an error shows.
 _AROUND = 2
 _WITH_DOCUMENTS = ("RUN", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*")
@@ -85,7 +85,7 @@ class Dockerfile:
 
 @dataclass(frozen=True)
 class _Line:
-    """Continued lines as one."""
+    """A logical line: continued lines joined."""
 
     start: int
     text: str
@@ -110,7 +110,7 @@ def parse(data: bytes) -> Dockerfile:
 
 
 def _check_characters(line: _Line) -> None:
-    """A comment may hold any bytes; what is carried out is text, which an image's configuration can hold."""
+    """Raises ``InvalidArgument`` for an instruction that is no UTF-8: a configuration cannot hold it. Comments may have any bytes."""
     text = "\n".join([line.text, *(document.raw for document in line.documents)])
     if "\0" in text:
         raise wrong(line.start, "a NUL character; save the file as UTF-8")
@@ -119,7 +119,7 @@ def _check_characters(line: _Line) -> None:
 
 
 def parse_trigger(line: int, text: str, escape: str = "\\") -> Instruction:
-    """What an ONBUILD says. Raises ``InvalidArgument``."""
+    """Parses the instruction of an ONBUILD. Raises ``InvalidArgument``."""
     found = _logical_lines(text.strip().split("\n"), escape)
     if len(found) != 1:
         raise wrong(line, "ONBUILD requires one instruction")
@@ -148,7 +148,7 @@ def excerpt(name: str, data: bytes, line: int) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """`` (did you mean X?)``, or nothing where nothing is near."""
+    """`` (did you mean X?)``, or empty if no name is similar."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5) if len(known) <= _MOST_NAMES else []
     return f" (did you mean {near[0]}?)" if near else ""
 
@@ -173,7 +173,7 @@ def _directives(lines: list[str]) -> dict[str, str]:
 def _logical_lines(lines: list[str], escape: str) -> list[_Line]:
     """Joins continued lines. Comments and empty lines between them vanish; two escapes at the end are one, and no continuation.
 
-    What a here-document holds is taken as it is."""
+    The lines of a here-document are not changed."""
     continued = re.compile(rf"(?:^|[^{re.escape(escape)}])({re.escape(escape)}[ \t]*)$")
     joined: list[_Line] = []
     start, parts, comment, empty = 0, list[str](), "", 0
@@ -217,7 +217,7 @@ def _is_list(text: str) -> bool:
     try:
         return listed(text) is not None
     except InvalidArgument:
-        # told when the instruction is carried out
+        # the build reports it when it carries the instruction out
         return True
 
 
@@ -248,7 +248,7 @@ def _instruction(line: _Line, escape: str) -> Instruction:
         raise wrong(line.start, f"{name} requires at least one argument")
     documents = line.documents
     if name == "ONBUILD" and documents:
-        # they are the trigger's
+        # the flags belong to the trigger
         value = "\n".join([value, *(document.raw.removesuffix("\n") for document in documents)])
         documents = []
     text = f"{name} {rest}"

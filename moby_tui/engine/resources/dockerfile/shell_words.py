@@ -17,17 +17,17 @@ _SOMETHING = re.compile(r"\S")
 _NAME_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _DIGITS = frozenset("0123456789")
 _SPECIAL = frozenset("@*#?-$!")
-#: Defaults may hold variables with defaults: more of that than this is an attack on the stack.
+#: The deepest nesting of defaults (``${a:-${b:-c}}``): more is an attack on the stack.
 _DEEPEST = 50
 
 
 def expand(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
-    """One word: quotes are taken away, variables are replaced. Raises ``InvalidArgument`` where it does not end properly."""
+    """Expands one word: removes quotes, replaces variables. Raises ``InvalidArgument`` for an unfinished quote or variable."""
     return "".join(piece for piece, _ in _Cursor(text, variables, escape).pieces())
 
 
 def split(text: str, variables: Mapping[str, str], escape: str = "\\") -> list[str]:
-    """The words of a line: white space parts them, also that of a variable's value, unless it is quoted."""
+    """The words of a line, split at unquoted white space, also at that of a variable's value."""
     words: list[str] = []
     current: str | None = None
     for piece, quoted in _Cursor(text, variables, escape).pieces():
@@ -45,7 +45,7 @@ def split(text: str, variables: Mapping[str, str], escape: str = "\\") -> list[s
 
 
 def undefined(text: str, variables: Mapping[str, str], escape: str = "\\") -> list[str]:
-    """The names that a text uses as if they were set, in their order; ``${x:-word}`` and its like are prepared for the other case."""
+    """The unset variables that a text uses, in order, without those with a default (``${x:-word}`` and the like)."""
     cursor = _Cursor(text, variables, escape)
     cursor.pieces()
     return list(cursor.missing)
@@ -62,7 +62,7 @@ def raw_words(text: str, escape: str = "\\") -> list[str]:
 
 
 def word_end(text: str, start: int, escape: str = "\\") -> int:
-    """Where the word that begins there ends."""
+    """The end of the word that begins at a position."""
     quote, position = "", start
     while position < len(text):
         char = text[position]
@@ -79,7 +79,7 @@ def word_end(text: str, start: int, escape: str = "\\") -> int:
 
 
 def expand_text(text: str, variables: Mapping[str, str], escape: str) -> str:
-    """The variables of a here-document: quotes in it mean nothing, and only a dollar can be escaped."""
+    """Replaces the variables of a here-document, in which quotes have no meaning and only a dollar can be escaped."""
     return "".join(piece for piece, _ in _TextCursor(text, variables, escape).pieces())
 
 
@@ -191,7 +191,7 @@ class _Cursor:
         return (value or "") if present else word
 
     def _cut(self, name: str, operator: str) -> str:
-        """``#`` and ``%`` cut a pattern off the beginning and the end, twice the longest; ``/`` replaces the first, ``//`` all."""
+        """``#`` and ``%`` remove a match at the beginning or the end, doubled the longest one; ``/`` replaces the first match, ``//`` all."""
         twice = self._peek() == operator
         if twice:
             self._position += 1
@@ -240,7 +240,7 @@ class _Cursor:
 
 
 class _TextCursor(_Cursor):
-    """Of a text that is no command."""
+    """A cursor over a here-document."""
 
     def _until(self, stop: str) -> list[tuple[str, bool]]:
         if stop:

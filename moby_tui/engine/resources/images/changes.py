@@ -14,7 +14,7 @@ _PORT = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 
 
 def apply_changes(config: ExecutionConfig, changes: list[str]) -> None:
-    """Carries out what alters the configuration alone: CMD, ENV and the like, as Docker has them. Raises ``InvalidArgument``."""
+    """Applies instructions that alter only the configuration (CMD, ENV and so on, as Docker) to ``config``. Raises ``InvalidArgument``."""
     for change in changes:
         instruction, _, value = change.strip().partition(" ")
         _apply(config, instruction.upper(), value.strip())
@@ -55,7 +55,7 @@ def _apply(config: ExecutionConfig, instruction: str, value: str) -> None:
 
 
 def _health(value: str) -> HealthConfig:
-    """With its flags; few changes come here."""
+    """The health check of ``--change 'HEALTHCHECK …'``, with its flags. The parser is imported here, since few changes need it."""
     from moby_tui.engine.resources.dockerfile import arguments
     from moby_tui.engine.resources.dockerfile.parser import parse_trigger
 
@@ -64,7 +64,7 @@ def _health(value: str) -> HealthConfig:
 
 
 def _command(value: str) -> list[str]:
-    """A JSON list is the command itself; anything else is for the shell."""
+    """A JSON list is the command itself; any other text is run by a shell."""
     listed = _json_list(value)
     return ["/bin/sh", "-c", value] if listed is None else listed
 

@@ -27,7 +27,7 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 def tags(references: list[str]) -> list[str]:
-    """The tags among an image's canonical references, as people write them."""
+    """The tags among an image's canonical references, in their short form (``alpine:3``)."""
     return [parse(reference).familiar for reference in references if "@" not in reference]
 
 
@@ -60,7 +60,7 @@ def summary(record: ImageRecord, references: list[str], containers: int) -> Imag
 
 
 def inspection(record: ImageRecord, references: list[str], config_body: bytes) -> ImageInspect:
-    """The configuration is read from its blob: it holds more than what a container takes from it."""
+    """The answer of ``inspect``. Reads the configuration from its blob, which has more than the database row."""
     config: Any = config_document(config_body).get("config", {})
     return ImageInspect(
         id=record.id,
@@ -79,7 +79,7 @@ def inspection(record: ImageRecord, references: list[str], config_body: bytes) -
 
 
 def history(record: ImageRecord, references: list[str]) -> list[ImageHistory]:
-    """The newest first. Only the top-most step has an id: the others were never images here."""
+    """The steps of ``history``, newest first. Only the first has an id: the others were never images of this engine."""
     sizes = iter(record.layer_sizes)
     steps = [
         ImageHistory(
@@ -150,7 +150,7 @@ def _has_label(own: dict[str, str], wanted: str) -> bool:
 
 
 def named(references: list[str], filters: Filters | None) -> list[str]:
-    """The references that a list's filter asks for: an image is told under those alone."""
+    """The references that match a list's ``reference`` filter. The list shows an image with these only."""
     patterns = (filters or {}).get("reference", [])
     return [reference for reference in references if _fits(reference, patterns)] if patterns else references
 
@@ -164,7 +164,7 @@ def _fits(reference: str, patterns: list[str]) -> bool:
 
 
 def shared(record: ImageRecord, records: list[ImageRecord]) -> int:
-    """Bytes of the layers that another image has too."""
+    """Bytes of the layers that at least one other image uses too."""
     others = {layer for other in records if other.id != record.id for layer in other.config.rootfs.diff_ids}
     sizes = zip(record.config.rootfs.diff_ids, record.layer_sizes, strict=True)
     return sum(size for layer, size in sizes if layer in others)
@@ -186,17 +186,17 @@ def timestamp(text: str) -> float:
 
 
 def now() -> str:
-    """This moment as images tell theirs."""
+    """The current time in the form of an image's ``created``."""
     return rfc3339(time.time())
 
 
 def rfc3339(seconds: float) -> str:
-    """Unix seconds as images tell a moment."""
+    """Unix seconds as RFC 3339 text in UTC."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
 def missing(name: str) -> NotFound:
-    """Docker's text, which scripts look for; it names the tag that was looked for."""
+    """The error for a missing image, in Docker's words, which scripts look for. It names the reference with its tag."""
     try:
         return NotFound(f"No such image: {parse(name).tagged().familiar}")
     except InvalidArgument:

@@ -1,4 +1,4 @@
-"""What each layer of an image adds, changes and deletes, and what of it nobody can see any more.
+"""What each layer of an image adds, changes and deletes, and which of its bytes upper layers hide (wasted space).
 
 All layers are walked at once, directory by directory, so that what is held in memory is one directory of each and not the image.
 """
@@ -18,14 +18,14 @@ from moby_tui.engine.resources.images.store.form import is_opaque
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.schema.exploration import ADDED, CHANGED, DELETED, ExploredLayer, FileChange, ImageExploration, WastedFile
 
-#: How many of the paths that waste most are told.
+#: How many of the most wasteful paths the answer lists.
 _MOST_WASTED = 100
 _DIRECTORY, _WHITEOUT = -1, -2
 
 
 @dataclass(frozen=True)
 class _Directory:
-    """``layers`` that have it; ``cleared``: those that hide what is below them in it."""
+    """A directory: ``layers`` are those that have it, ``cleared`` those that hide the entries of lower layers."""
 
     path: bytes
     layers: list[int]
@@ -34,7 +34,7 @@ class _Directory:
 
 @dataclass
 class _Path:
-    """What happens to a path that is no directory, the lowest layer first: the size it has from there on, or None for none."""
+    """The layers that change a path that is no directory, lowest first: each with the size it gives the file, or None for a deletion."""
 
     path: bytes
     events: list[tuple[int, int | None]] = field(default_factory=list)
@@ -67,7 +67,7 @@ def explore(record: ImageRecord, diffs: list[Path]) -> ImageExploration:
 
 
 def changes(diffs: list[Path], layer: int | None) -> Iterator[FileChange]:
-    """What one layer, or each, does to which path. Blocking."""
+    """Yields the paths that one layer, or each layer, adds, changes or deletes. Blocking."""
     for path in _paths(diffs):
         before: int | None = None
         for index, size in path.events:
@@ -78,7 +78,7 @@ def changes(diffs: list[Path], layer: int | None) -> Iterator[FileChange]:
 
 
 def _account(path: _Path, found: ImageExploration) -> tuple[list[int], list[int]]:
-    """Puts a path to the layers' accounts. Its copies' sizes, a deletion being one more, and those of the hidden ones."""
+    """Adds a path to the sums of its layers. Returns the sizes of all its copies (a deletion counts as another), and of the hidden ones."""
     sizes: list[int] = []
     hidden: list[int] = []
     before: tuple[int, int] | None = None
@@ -126,7 +126,7 @@ def _paths(diffs: list[Path]) -> Iterator[_Path]:
 
 
 def _read(directory: _Directory, roots: list[int], linked: list[set[int]]) -> tuple[dict[bytes, dict[int, int]], frozenset[int]]:
-    """For each name what each layer has there (a size, or what it is), and the layers that hide what is below them."""
+    """Reads one directory in all layers: for each name the entry of each layer, and the layers that hide the entries of lower ones."""
     entries: dict[bytes, dict[int, int]] = {}
     cleared = set(directory.cleared)
     for layer in directory.layers:
@@ -146,7 +146,7 @@ def _what(status: os.stat_result, linked: set[int]) -> int:
     if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
         return _WHITEOUT
     if status.st_nlink > 1:
-        # a file's bytes count under its first name
+        # the bytes of a file with several hard links count once, for the first name
         if status.st_ino in linked:
             return 0
         linked.add(status.st_ino)
@@ -168,5 +168,5 @@ def _events(entries: dict[int, int], cleared: frozenset[int]) -> list[tuple[int,
 
 
 def _text(path: bytes) -> str:
-    """What is no UTF-8 is written out: names come from the image."""
+    """A name as text. Bytes that are no UTF-8 are escaped, since names come from the image."""
     return path.decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""``moby/hello``: the image that ships without being shipped. It is computed, the same to the byte everywhere.
+"""``moby/hello``: a test image that needs no registry. It is computed when it is pulled, with the same bytes on every machine.
 
 Its one file is a static ELF program of two system calls, ``write(1, message, length)`` and ``exit(0)``, put together here from the
 instruction sets' own manuals (Intel SDM volume 2; Arm ARM, A64) and elf(5).

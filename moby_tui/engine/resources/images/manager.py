@@ -1,4 +1,4 @@
-"""The images of one data root: the door through which the engine, and through it every client, uses them."""
+"""The images of one data root: ``ImageManager``, which ``Engine.images`` is. Runs in an engine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
-#: How many lines a thread makes at once.
+#: How many changed paths a thread reads before it passes them to the event loop.
 _BATCH = 500
 Publish = Callable[[str, str, str, dict[str, str]], object]
 
@@ -72,7 +72,7 @@ class ImageManager:
         self._publish = publish
         self._rows = ImageRows(database)
         self._content = ContentStore(paths.blobs)
-        #: of all who make layers in this engine
+        #: the one layer store of this engine
         self.layers = LayerStore(paths.layers, paths.staging)
         self._names = Names(self._rows)
         self._signature_policy: Path | None = None
@@ -80,12 +80,12 @@ class ImageManager:
         self.cached: Callable[[], set[str]] = set
 
     def use_signature_policy(self, path: Path | None) -> None:
-        """What pulled and loaded images are held against: a file that must be there, or (None) the usual one where there is one."""
+        """Sets the policy file that pulled and loaded images must satisfy; it must exist. None: /etc/moby/policy.json if that exists."""
         self._signature_policy = path
 
     @property
     def _transfers(self) -> Transfers:
-        """Imported where it is used: most commands use what is here."""
+        """Pull, push, load and save. Imported on first use, since most commands transfer nothing."""
         from moby_tui.engine.resources.images.transfer.transfer import Transfers
 
         return Transfers(self._paths, self._rows, self._names, self._content, self.layers, self._tell, self._signature_policy)
@@ -98,7 +98,7 @@ class ImageManager:
         return LocalImage(record.id, reference, record.config, self.layers.stack(record.config.rootfs.diff_ids))
 
     async def ensure(self, reference: str, auth: RegistryAuth | None = None, *, platform: str = "") -> LocalImage:
-        """As ``resolve``, after a pull where the image is absent."""
+        """As ``resolve``, but pulls an image that is absent."""
         try:
             return self.resolve(reference)
         except NotFound:
@@ -110,7 +110,7 @@ class ImageManager:
         return self._rows.count()
 
     async def collect_rubbish(self) -> None:
-        """Deletes what dead processes left half-made, and, once in a while, old content that no image uses; mends what a power cut took."""
+        """Deletes what killed processes left half-made and, now and then, content that no image uses; repairs what a power cut damaged."""
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if upkeep.is_staging_used(self._paths):
@@ -129,7 +129,7 @@ class ImageManager:
             await self._removal().sweep()
 
     async def close(self) -> None:
-        """What has been made is written through."""
+        """Writes new layers and blobs to the disk (syncfs), and ends the unpacker."""
         await self.layers.close()
 
     # Images
@@ -143,7 +143,7 @@ class ImageManager:
         shared_size: bool = False,
         manifests: bool = False,
     ) -> builtins.list[ImageSummary]:
-        """Every image, the newest first; there are no intermediate ones that ``all`` would add, and digests always are told."""
+        """Every image, newest first. ``all`` adds nothing, since there are no intermediate images, and digests are always included."""
         describe.check_list_filters(filters)
         dangling = describe.flag(filters, "dangling", None)
         references, records = self._rows.references(), self._rows.all()
@@ -257,7 +257,7 @@ class ImageManager:
                 yield line
 
     def _of_platform(self, record: ImageRecord, name: str, platform: str) -> ImageRecord:
-        """Of an image's index the one for a platform; without one the image itself. Raises ``NotFound``."""
+        """The image of an index for a platform; the image itself without a platform. Raises ``NotFound``."""
         if not platform:
             return record
         from moby_tui.engine.resources.images.variants import of_platform
@@ -282,7 +282,7 @@ class ImageManager:
             return await in_thread(explore, record, self._diffs(record))
 
     async def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
-        """What one layer, or each, does to which path, directory by directory. Raises ``NotFound``."""
+        """Yields the paths that one layer, or each layer, changes, directory by directory. Raises ``NotFound``."""
         from moby_tui.engine.resources.images.explore import changes
 
         record = self._names.find(ref)
@@ -295,9 +295,9 @@ class ImageManager:
                     yield change
 
     async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
-        """Holds an image's signatures, which its registry has, against keys: of the image that is here, else of the registry's.
+        """Verifies an image's signatures, which its registry holds, with keys. The image is the local one, else the registry's.
 
-        Raises ``Forbidden`` where none counts, ``InvalidArgument``, ``NotFound``, ``Unavailable``.
+        Raises ``Forbidden`` if no signature is valid, ``InvalidArgument``, ``NotFound``, ``Unavailable``.
         """
         from moby_tui.engine.resources.images.provenance.verification import verify
         from moby_tui.engine.resources.images.registry.registry import Mirrors
@@ -310,7 +310,7 @@ class ImageManager:
     async def attestations(
         self, ref: str, *, statements: bool = False, predicate_type: str = "", auth: RegistryAuth | None = None
     ) -> builtins.list[Attestation]:
-        """What its registry has that is said about an image: of the image that is here, else of the registry's.
+        """The attestations that an image's registry holds. The image is the local one, else the registry's.
 
         Raises ``NotFound``, ``Unavailable``, ``InvalidArgument`` for a document that cannot be read.
         """
@@ -334,20 +334,20 @@ class ImageManager:
         return self._names.find(ref)
 
     def adopt(self, record: ImageRecord) -> None:
-        """Takes in an image that was made here; nothing where it is there already."""
+        """Registers an image that was made on this machine. Does nothing if it is registered."""
         if self._rows.get(record.id) is None:
             self._rows.put(record, [])
 
     async def fetch(
         self, reference: str, platform: str, auth: RegistryAuth | None, say: Callable[[Progress], None]
     ) -> ImageRecord:
-        """As ``pull``, of a platform that need not be this machine's: what the name means here stays as it is."""
+        """As ``pull``, for any platform. The name keeps meaning the image that it means now."""
         record = await self._transfers.fetch(parse(reference).tagged(), platform, auth, Report())
         say(Progress(status=f"Digest: {record.manifest}"))
         return record
 
     async def admit_archive(self) -> None:
-        """Raises ``Forbidden`` where a policy lets nothing in that no registry vouches for."""
+        """Raises ``Forbidden`` if the signature policy admits no archives: their signatures cannot be checked."""
         await self._transfers.admit_archive()
 
     async def tag(self, ref: str, target: str) -> None:
@@ -370,17 +370,17 @@ class ImageManager:
         return await self._removal().prune(filters, self._names.find)
 
     async def prunable(self, *, filters: Filters | None = None, gone: Collection[str] = ()) -> Prunable:
-        """What ``prune`` would take now, once the containers ``gone`` are removed."""
+        """What ``prune`` would remove now, if the containers ``gone`` were removed."""
         return await self._removal().prunable(filters, self._names.find, gone)
 
     # For builds
 
     def unneeded(self, digests: Collection[str], gone: Collection[str] = ()) -> set[str]:
-        """Those of these layers and blobs that no image has, but for the images ``gone``."""
+        """The layers and blobs among these that no image uses; the images ``gone`` do not count."""
         return self._removal().unneeded(digests, gone)
 
     async def discard(self, digests: Collection[str]) -> None:
-        """Takes away those of these layers and blobs that no image has."""
+        """Deletes the layers and blobs among these that no image uses."""
         await self._removal().discard(digests)
 
     def measure(self, digests: Collection[str]) -> int:
@@ -388,10 +388,10 @@ class ImageManager:
         return self._removal().measure(digests)
 
     def _removal(self) -> Removal:
-        def told(action: str, record: ImageRecord) -> None:
+        def publish(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 
-        return Removal(self._paths, self._rows, self._content, self.layers, self.used_by, told, self.cached)
+        return Removal(self._paths, self._rows, self._content, self.layers, self.used_by, publish, self.cached)
 
     def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
         self._publish("image", action, identifier, {**describe.labels(record), "name": name})

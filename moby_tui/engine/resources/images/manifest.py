@@ -1,6 +1,6 @@
 """Manifests, indexes and image configurations, read strictly.
 
-A document that can be read in two ways is refused (CVE-2021-41190): what it is must be told once, by its media type, and its
+A document that can be read in two ways is refused (CVE-2021-41190): its media type must be given once and without contradiction, and its
 fields must agree.
 """
 
@@ -19,11 +19,11 @@ from moby_tui.schema.base import decode
 INDEX_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX)
 MANIFEST_TYPES = (oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
 _CONFIG_TYPES = (oci.MEDIA_CONFIG, oci.DOCKER_CONFIG)
-#: Layers that are not given away with an image, but fetched from where their owner keeps them (descriptor, ``urls``).
+#: Foreign layers: not kept by the registry, but fetched from the ``urls`` of their descriptor.
 _FOREIGN = ("application/vnd.docker.image.rootfs.foreign.diff.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar")
 _ENCRYPTED = "+encrypted"
 _MOST_LAYERS = 500
-#: A configuration is held in memory and in the database.
+#: The largest configuration: it is kept in memory and in the database.
 CONFIG_LIMIT = 4 << 20
 
 
@@ -59,7 +59,7 @@ def read(body: bytes, media_type: str, name: str) -> oci.Manifest | oci.Index:
 
 
 def is_foreign(layer: oci.Descriptor) -> bool:
-    """Whether a layer is only to be had elsewhere, and is never pushed."""
+    """True for a foreign layer, which is fetched from its ``urls`` and never pushed."""
     return layer.media_type.startswith(_FOREIGN) and bool(layer.urls)
 
 
@@ -110,7 +110,7 @@ def _words(value: Any) -> Any:
 
 
 def without_nulls(value: Any) -> Any:
-    """The same without members that are null: some builders write null for what is absent."""
+    """The document without null members, which some builders write for absent ones."""
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value

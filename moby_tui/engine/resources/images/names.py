@@ -36,11 +36,11 @@ class Names:
             if ids and (record := self._rows.get(ids[0])):
                 return record
         if not _ID_PREFIX.fullmatch(ref):
-            parse(ref)  # what cannot be a name is wrong rather than missing
+            parse(ref)  # InvalidArgument rather than NotFound for text that cannot be a name
         raise describe.missing(ref)
 
     def reference_of(self, ref: str) -> Reference | None:
-        """The reference that ``ref`` writes, if the store has it."""
+        """The canonical reference that ``ref`` stands for, if the store has it."""
         try:
             reference = parse(ref).tagged()
         except InvalidArgument:
@@ -48,7 +48,7 @@ class Names:
         return reference if self._rows.by_reference(reference.key) else None
 
     def elsewhere(self, ref: str) -> Reference:
-        """The name of an image in its registry; an id stands for the first name that the image has. Raises ``NotFound``."""
+        """The name under which a registry has an image; for an id, the image's first name. Raises ``NotFound``."""
         if self.reference_of(ref) is None and _ID_PREFIX.fullmatch(ref):
             names = sorted(map(parse, self._rows.references_of(self.find(ref).id)), key=lambda name: bool(name.digest))
             if not names:
@@ -57,9 +57,9 @@ class Names:
         return parse(ref).tagged()
 
     def digests_of(self, reference: Reference) -> list[str]:
-        """The digests that the image of a name has in its registry, where it is here: those of indexes first; none where it is not.
+        """The registry's digests of a local image, those of indexes first. Empty if the image is not here.
 
-        Raises ``NotFound`` for one that was made here: what the registry has under the name may be another.
+        Raises ``NotFound`` for an image that was made here: the registry may have another under this name.
         """
         record = self._rows.by_reference(reference.key)
         if reference.digest or record is None:
@@ -73,7 +73,7 @@ class Names:
         )
 
     def named(self, ref: str) -> Iterator[tuple[ImageRecord, Reference | None]]:
-        """The images that a name stands for, each with the name that it has there; an id has none."""
+        """The images that a name stands for, each with its full name; with an id, without a name."""
         with suppress(InvalidArgument):
             asked = parse(ref)
             if not asked.tag and not asked.digest:
@@ -103,7 +103,7 @@ class Names:
         return [(wanted, record)]
 
     def lenders(self, target: Reference) -> dict[str, list[str]]:
-        """For each blob the repositories of the registry, this one too, that an image with it was pulled from or pushed to."""
+        """For each blob the repositories of the same registry from or to which an image with this blob was pulled or pushed."""
         found: dict[str, list[str]] = {}
         for ident, keys in self._rows.references().items():
             names = [parse(key) for key in keys]

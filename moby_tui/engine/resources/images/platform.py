@@ -94,7 +94,7 @@ def choose(wanted: oci.Platform, descriptors: list[oci.Descriptor]) -> oci.Descr
 
 
 def _rank(wanted: oci.Platform, found: oci.Platform) -> int | None:
-    """0 fits best."""
+    """How well a platform fits: 0 is best, None does not run."""
     if (wanted.os, wanted.architecture) != (found.os, found.architecture):
         return None
     if wanted.architecture != "arm":
@@ -105,5 +105,5 @@ def _rank(wanted: oci.Platform, found: oci.Platform) -> int | None:
 
 
 def _plain(platform: oci.Platform) -> str:
-    """A variant that says no more than the architecture does is none."""
+    """The platform's variant; empty if it is the default of the architecture."""
     return "" if (platform.architecture, platform.variant) in (("arm64", "v8"), ("amd64", "v1")) else platform.variant

@@ -1,4 +1,4 @@
-"""The lines that pull and load tell, from tasks and threads to one reader (Docker's JSON progress stream)."""
+"""The progress lines of pull and load (Docker's JSON progress stream), from tasks and threads to one reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS_BETWEEN = 0.1
 
 
 class Report:
-    """Where work says how it goes; safe from any thread."""
+    """Takes progress lines from any thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -27,7 +27,7 @@ class Report:
         self.say(Progress(status=status, id=layer))
 
     def counter(self, status: str, layer: str, total: int) -> Callable[[int], None]:
-        """Something to be told how many bytes are done; it speaks at most ten times a second."""
+        """A function that takes the number of bytes done, and reports it at most ten times a second."""
         last = 0.0
 
         def count(current: int) -> None:
@@ -39,7 +39,7 @@ class Report:
         return count
 
     async def of(self, work: Coroutine[Any, Any, None]) -> AsyncGenerator[Progress, None]:
-        """Runs the work and yields what it says; raises its error at the end. Closing this (``aclose``) cancels the work."""
+        """Runs the work and yields its progress lines; raises its error at the end. Closing this (``aclose``) cancels the work."""
         task = asyncio.ensure_future(work)
         task.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._queue.put_nowait, None))
         try:

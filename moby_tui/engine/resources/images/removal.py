@@ -1,4 +1,4 @@
-"""Taking images away: Docker's rules of conflict, prune, and the sweep of what no image uses."""
+"""Removes images: Docker's rules for conflicts, prune, and the sweep of layers and blobs that no image uses."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ UsedBy = Callable[[str], list[tuple[str, bool]]]
 
 
 class Prunable(msgspec.Struct, frozen=True):
-    """What a prune takes: images with their references, what it will say of them, and the layers and blobs that go with it."""
+    """What a prune removes: images with their references, the lines of its answer, and layers and blobs."""
 
     images: list[tuple[ImageRecord, list[str]]]
     steps: list[ImageDeleted]
     digests: set[str]
     size: int
 
-    def told(self) -> ImagesPruned:
+    def answer(self) -> ImagesPruned:
         return ImagesPruned(images_deleted=self.steps or None, space_reclaimed=self.size)
 
 
 class Removal:
-    """``used_by`` names the containers of an image and whether each runs; ``told`` publishes an image's event; ``cached`` are the
+    """``used_by`` gives the containers of an image and whether each runs; ``publish`` publishes an event of an image; ``cached`` are the
     layers and blobs that the build cache counts on."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Removal:
         content: ContentStore,
         layers: LayerStore,
         used_by: UsedBy,
-        told: Callable[[str, ImageRecord], None],
+        publish: Callable[[str, ImageRecord], None],
         cached: Callable[[], set[str]],
     ) -> None:
         self._paths = paths
@@ -58,11 +58,11 @@ class Removal:
         self._content = content
         self._layers = layers
         self._used_by = used_by
-        self._told = told
+        self._publish = publish
         self._cached = cached
 
     async def by_reference(self, record: ImageRecord, reference: Reference, *, force: bool) -> list[ImageDeleted]:
-        """Takes one reference away, and the image with its last. Raises ``Conflict``."""
+        """Removes one reference, and the image with its last one. Raises ``Conflict``."""
         references = self._rows.references_of(record.id)
         gone = _with_its_digests(references, reference)
         last = not set(references) - set(gone)
@@ -78,7 +78,7 @@ class Removal:
         return deleted
 
     async def by_id(self, record: ImageRecord, *, force: bool) -> list[ImageDeleted]:
-        """Takes an image away with all its references. Raises ``Conflict``.
+        """Removes an image with all its references. Raises ``Conflict``.
 
         With ``force`` an image of stopped containers loses its names and stays: they could not be started again without it.
         """
@@ -106,7 +106,7 @@ class Removal:
         return deleted
 
     async def prune(self, filters: Filters | None, find: Callable[[str], ImageRecord]) -> ImagesPruned:
-        """Removes images without a tag (``dangling=false``: all) that no container uses, and what was fetched or made for none."""
+        """Removes images without a tag (``dangling=false``: all) that no container uses, and layers and blobs that belong to no image."""
         from moby_tui.engine.resources.images.store import partial
 
         found = await self.prunable(filters, find)
@@ -116,10 +116,10 @@ class Removal:
         await self.discard(found.digests)
         if _is_broad(filters):
             await in_thread(partial.collect, self._paths.staging, most=0)
-        return found.told()
+        return found.answer()
 
     async def prunable(self, filters: Filters | None, find: Callable[[str], ImageRecord], gone: Collection[str] = ()) -> Prunable:
-        """What ``prune`` would take now, once the containers ``gone`` are removed."""
+        """What ``prune`` would remove now, if the containers ``gone`` were removed."""
         describe.check_prune_filters(filters)
         dangling = True if describe.flag(filters, "dangling", True) else None
         known = self._rows.references()
@@ -139,14 +139,14 @@ class Removal:
         return Prunable(images, steps, digests, await in_thread(measure, digests))
 
     def _unused(self, removed: list[ImageRecord], cached: set[str]) -> set[str]:
-        """The layers and blobs that nothing needs once these images are gone. What the build ``cached`` is its own to give."""
+        """The layers and blobs that nothing needs without these images. Those of the build cache are removed by the build cache only."""
         ids = {record.id for record in removed}
         used = _of([record for record in self._rows.all() if record.id not in ids])
         present = {*self._layers.diff_ids(), *self._content.digests()}
         return (present - used) - cached
 
     def _measure_all(self, digests: Iterable[str]) -> int:
-        """With what has come of downloads that were broken off."""
+        """The bytes of these layers and blobs, and of interrupted downloads."""
         from moby_tui.engine.resources.images.store import partial
 
         meter = Meter()
@@ -158,18 +158,18 @@ class Removal:
         return sum(meter.of(self._layers.folder(digest)) + meter.of(self._content.path(digest)) for digest in digests)
 
     async def discard(self, digests: Collection[str]) -> None:
-        """Takes away those of these layers and blobs that no image has. Where something arrives just now, the next sweep does."""
+        """Deletes the layers and blobs among these that no image uses. If a pull or load is running, the next sweep does it."""
         self._rows.condemn(digests)
         await self.sweep()
 
     def unneeded(self, digests: Collection[str], gone: Collection[str] = ()) -> set[str]:
-        """Those of these layers and blobs that no image has, but for the images ``gone``."""
+        """The layers and blobs among these that no image uses; the images ``gone`` do not count."""
         return set(digests) - _of([record for record in self._rows.all() if record.id not in gone])
 
     def _untag(self, record: ImageRecord, references: list[str]) -> list[ImageDeleted]:
         self._rows.untag(references)
         for _ in references:
-            self._told("untag", record)
+            self._publish("untag", record)
         return _untagged(references)
 
     async def _delete(self, record: ImageRecord) -> list[ImageDeleted]:
@@ -178,15 +178,15 @@ class Removal:
         return deleted
 
     def _unregister(self, record: ImageRecord) -> list[ImageDeleted]:
-        """Tells of its layers too, as dockerd does: by chain id, the top-most first, those that no other image is made of."""
+        """Removes the image's row. The answer lists its layers too, as dockerd's: by chain id, top-most first, those of no other image."""
         self._rows.remove(record)
-        self._told("delete", record)
+        self._publish("delete", record)
         return _deleted(record, _chain_users([record, *self._rows.all()]))
 
     async def sweep(self) -> None:
-        """Deletes layers and blobs that no image has: what is condemned now, the rest once it is old.
+        """Deletes layers and blobs that no image uses: condemned ones now, others when they are old.
 
-        While a pull or load runs anywhere nothing is deleted, for it may count on what is there; the next sweep will.
+        While a pull or load runs in any process nothing is deleted, since it may rely on what is there; the next sweep does it.
         """
         async with staging.claim(self._paths.staging, f"trash-{os.urandom(8).hex()}") as trash:
             with staging.exclusive(self._paths.blobs / "lock") as alone:
@@ -194,7 +194,7 @@ class Removal:
                     self._discard(trash)
 
     def _discard(self, trash: Path) -> None:
-        """Moves what is unused to the trash, a rename each: quick, for others wait."""
+        """Moves unused layers and blobs to the trash, with a rename each: quick, since others wait for the lock."""
         used, condemned = _of(self._rows.all()) | self._cached(), self._rows.condemned()
         for diff_id in set(self._layers.diff_ids()) - used:
             folder = self._layers.folder(diff_id)
@@ -210,7 +210,7 @@ class Removal:
 
 
 def _is_broad(filters: Filters | None) -> bool:
-    """Whether no images are picked out: then what broken-off downloads left goes too."""
+    """True if no filter selects images: then the rest of interrupted downloads is removed too."""
     return not set(filters or {}) - {"dangling"}
 
 
@@ -220,7 +220,7 @@ def _of(records: Iterable[ImageRecord]) -> set[str]:
 
 
 def _deleted(record: ImageRecord, users: Counter[str]) -> list[ImageDeleted]:
-    """What is told of an image that goes; ``users`` counts the images of each chain, and from then on without it."""
+    """The lines of the answer for a removed image. ``users`` counts the images of each chain; this image is subtracted."""
     chains = _chains(record)
     users.subtract(chains)
     return [ImageDeleted(deleted=digest) for digest in (record.id, *(chain for chain in reversed(chains) if users[chain] == 0))]

@@ -27,7 +27,7 @@ def variants(
 def of_platform(
     record: ImageRecord, name: str, wanted: oci.Platform, present: dict[str, ImageRecord], content: ContentStore
 ) -> ImageRecord:
-    """The image itself where it fits, else the one of its index that is here and does. Raises ``NotFound``. Blocking."""
+    """The image itself if it is for the platform, else the local image of the same index that is. Raises ``NotFound``. Blocking."""
     if platforms.runs(wanted, _platform(record)):
         return record
     for descriptor in _index(record, content):
@@ -40,7 +40,7 @@ def of_platform(
 
 
 def _index(record: ImageRecord, content: ContentStore) -> list[oci.Descriptor]:
-    """What the index that lists the image's manifest lists."""
+    """The entries of the index that lists the image's manifest."""
     for digest in record.blobs:
         path = content.path(digest)
         if digest == record.manifest or not path.exists() or path.stat().st_size > manifests.CONFIG_LIMIT:
@@ -51,7 +51,7 @@ def _index(record: ImageRecord, content: ContentStore) -> list[oci.Descriptor]:
         try:
             document = manifests.read(content.read(digest), "", digest)
         except MobyError:
-            continue  # a configuration, or what has the look of JSON
+            continue  # a configuration, or another blob that begins like JSON
         if isinstance(document, oci.Index) and any(item.digest == record.manifest for item in document.manifests):
             return document.manifests
     return []

@@ -1,4 +1,4 @@
-"""The clone of a container's first process, from a monitor that is for a moment where its children are to be (light imports)."""
+"""Clones a container's first process, in the monitor, which enters a pid or time namespace for a moment where needed (light imports)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from moby_tui.engine.runtime.plan.process import joining
 
 
 class Birth:
-    """``told_to`` goes into the program: there the cloned process tells the pid of the one it makes; -1 where it makes none."""
+    """``told_to`` is a pipe for the plan: a cloned process that forks once more writes the second pid to it. -1 if it does not fork."""
 
     def __init__(self, spec: Spec, joined: dict[str, int]) -> None:
         self._spec = spec
@@ -29,7 +29,7 @@ class Birth:
         return pid
 
     def settle(self, pid: int) -> int:
-        """The pid of the process that stays; 0 where what was cloned failed before it had made one, and has reported why."""
+        """The pid of the container's process: of the second one if the first forked, 0 if it failed before (its report says why)."""
         if self._told < 0:
             return pid
         os.close(self.told_to)
@@ -39,9 +39,9 @@ class Birth:
         return int.from_bytes(data, "little")
 
     def _clone_elsewhere(self, clone: processes.Clone) -> int:
-        """Children are born into the pid namespace that is joined, and into a time namespace; we ourselves stay where we are.
+        """Enters the pid and time namespaces for its children (setns and unshare of these two affect children only), clones, and goes back.
 
-        They are not dumpable for one moment, as we are not: those they are born among can see them (CVE-2016-9962).
+        The child is not dumpable, as this process is not: processes of the joined namespace can see it (CVE-2016-9962).
         """
         own = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("pid", "time")}
         pid = -1
@@ -53,14 +53,14 @@ class Birth:
             pid = clone()
             return pid
         finally:
-            # the child has arrived, and could not come back
+            # only the parent goes back: the child is where it belongs
             if pid:
                 for kind, namespace in own.items():
                     namespaces.join(namespace, kind)
                     os.close(namespace)
 
     def _make_time_namespace(self) -> None:
-        """Its offsets are set before the first process is in it (time_namespaces(7))."""
+        """Makes a time namespace. Its offsets must be set before the first process is in it (time_namespaces(7))."""
         if calls.unshare(processes.CLONE_NEWTIME) != 0:
             raise OSError(ctypes.get_errno(), "make a time namespace")
         if offsets := joining.time_offsets(self._spec):

@@ -1,4 +1,4 @@
-"""A start that failed, in words (light imports: it runs in every monitor)."""
+"""The error of a failed start, and its text (light imports: it runs in every monitor)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StartFailure(Exception):
 
     @classmethod
     def of_report(cls, report: bytes, command: str) -> StartFailure:
-        """From what a child reported. The words for a missing command are those that Docker's clients look for."""
+        """From a child's report. The text for a missing command is the one that Docker's clients look for."""
         error, name = int.from_bytes(report[4:8], "little"), report[8:].decode(errors="replace")
         if not error:
             return cls("failed", name or "the process ended before it began")
@@ -53,7 +53,7 @@ def read_report(fd: int, data: bytes = b"") -> tuple[int, bytes]:
 
 
 def say(error: Exception) -> str:
-    """An error on one line, with what it was about."""
+    """An error as one line, with its file or step."""
     if not isinstance(error, OSError) or not error.errno:
         return str(error)
     reason = os.strerror(error.errno).lower()
@@ -64,6 +64,6 @@ def say(error: Exception) -> str:
 
 
 def write_down(folder: str, error: Exception) -> None:
-    """Adds to a container's folder what nobody is there to be told."""
+    """Appends an error to a file in the container's folder, when no engine waits for an answer."""
     with suppress(OSError), open(f"{folder}/monitor.err", "a") as file:
         file.write(f"{now()} {say(error)}\n")

@@ -38,7 +38,7 @@ def of_stage(spec: dict[str, object], stage: str) -> list[Hook]:
 
 
 def check(spec: dict[str, object]) -> None:
-    """Raises ``ValueError`` for a hook that is badly described."""
+    """Raises ``ValueError`` for a malformed hook."""
     for stage in STAGES:
         of_stage(spec, stage)
 
@@ -71,7 +71,7 @@ def _run_one(hook: Hook, stage: str, text: bytes, inside: int) -> None:
         timeout = hook.get("timeout")
         said = _converse(pidfd, feed, output, text, float(timeout) if isinstance(timeout, int) else None)
     except TimeoutError:
-        # with what it started: it leads a session of its own
+        # kill its process group, with what it has started
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise HookFailure(f"{stage} hook {path}: no end after {hook['timeout']} s; it was killed") from None
@@ -105,14 +105,15 @@ def _become(path: str, arguments: list[str], variables: dict[str, str], stdin: i
         os._exit(127)
 
 
-#: Not that of processes: /proc is still the host's then, and what a hook leaves behind must not keep the container from ending.
+#: The namespaces that a hook joins. Not the pid namespace: /proc is the host's then, and a process that a hook leaves would keep the
+#: container from ending.
 _CONTAINER_NAMESPACES = (
     processes.CLONE_NEWNS | processes.CLONE_NEWUTS | processes.CLONE_NEWIPC | processes.CLONE_NEWNET | processes.CLONE_NEWCGROUP
 )
 
 
 def _converse(pidfd: int, feed: int, output: int, text: bytes, timeout: float | None) -> bytes:
-    """Writes the state and collects what the hook says until it ends. Raises ``TimeoutError``. Closes ``feed``."""
+    """Writes the state to the hook, and collects its output until it ends. Raises ``TimeoutError``. Closes ``feed``."""
     deadline = None if timeout is None else time.monotonic() + timeout
     os.set_blocking(feed, False)
     waiting, said = {pidfd: select.POLLIN, output: select.POLLIN, feed: select.POLLOUT}, b""
@@ -140,7 +141,7 @@ def _converse(pidfd: int, feed: int, output: int, text: bytes, timeout: float | 
                     del waiting[pidfd]
         os.set_blocking(output, False)
         try:
-            # what it said last; a grandchild may hold the pipe open, and is not waited for
+            # the last output; a grandchild may hold the pipe open, and is not waited for
             said = (said + os.read(output, _MAX_OUTPUT))[-_MAX_OUTPUT:]
         except BlockingIOError:
             pass
@@ -151,7 +152,7 @@ def _converse(pidfd: int, feed: int, output: int, text: bytes, timeout: float | 
 
 
 def _write_some(fd: int, text: bytes) -> bytes:
-    """What is left to be written; nothing where nobody reads it."""
+    """Writes as much as the pipe takes; returns the rest, empty if the hook has closed its input."""
     try:
         return text[os.write(fd, text) :]
     except BlockingIOError:

@@ -61,7 +61,7 @@ def spawn(module: str, libraries: tuple[str, ...], arguments: list[str], descrip
             done.release()
 
     done.acquire()
-    # threading would have to be imported first, and the new process starts that much later
+    # not ``threading``: its import would delay the launcher's start
     try:
         _thread.start_new_thread(start, ())
     except RuntimeError:  # "can't start new thread": the kernel refused it, as the control group's limit of processes does
@@ -107,13 +107,13 @@ def _command(module: str, libraries: tuple[str, ...], home: list[int], arguments
 
 
 def _open_home() -> list[int]:
-    """Where this thread is: its mount namespace, its root and its working directory."""
+    """Descriptors of this thread's mount namespace, root and working directory."""
     flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
     return [os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC), os.open("/", flags), os.open(".", flags)]
 
 
 def _map(name: str) -> None:
-    """Imports an extension module or loads a shared library; one that is not there will not be used."""
+    """Imports an extension module or loads a shared library; a missing one is skipped, since nothing will use it."""
     try:
         if name.startswith("lib"):
             import ctypes

@@ -1,4 +1,4 @@
-"""A process that stands by to become the first of a container that nobody has asked for yet (light imports: it runs in every monitor).
+"""Makes a container's first process ahead, before its container is known (light imports: it runs in every monitor).
 
 Cloning it, entering control groups and mounting what every container has alike are most of a start. So they are done before the order
 comes: the process waits in its new namespaces, on the stage of ``plan/filesystem/stage.py``. It is then told the configuration, lays out
@@ -37,7 +37,7 @@ _MOST_DESCRIPTORS = 250
 _PATIENCE = struct.pack("ll", 10, 0)
 _THAW_SECONDS = 1.0
 _SPECIAL = 5  # root, network, three streams
-#: A configuration like most, for rehearsals.
+#: A typical configuration, for rehearsals.
 SAMPLE: Spec = {
     "process": {
         "args": ["true"],
@@ -60,7 +60,7 @@ _CLONE_FLAGS = joining.clone_flags(SAMPLE)
 
 
 class Standby:
-    """The process, as its monitor holds it."""
+    """The process made ahead, as the process that forked it (the monitor, later) sees it."""
 
     def __init__(self, pid: int, channel: socket.socket, report: int, cgroup: Cgroup, devpts: int) -> None:
         self.pid = pid
@@ -68,15 +68,15 @@ class Standby:
         self.devpts = devpts
         #: see ``plan/program.py``
         self.report = report
-        #: its mount namespace: held, it is not taken down on the way to the end of its last process, but when there is time
+        #: its mount namespace, held open: so the kernel takes it down when the monitor closes this, not while the last process ends
         self.mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        #: one byte lets it go, once it is told its configuration; its end ends it
+        #: takes the configuration, then one byte, at which the process goes on; closing it ends the process
         self.channel = channel
-        # one that is stopped reads nothing; who sends to it must not wait for it for ever
+        # a stopped process reads nothing: sending to it must time out
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
 
     def fits(self, spec: Spec, cgroup: str) -> bool:
-        """Whether the container wants the namespaces and the parent group that this process has."""
+        """True if the container wants exactly the namespaces and the parent control group that this process has."""
         linux = spec["linux"]
         assert isinstance(linux, dict)
         made = {namespace["type"] for namespace in linux["namespaces"] if "path" not in namespace}
@@ -94,14 +94,14 @@ class Standby:
         )
 
     def name_cgroup(self, path: str, resources: Spec) -> None:
-        """Gives the group the container's name and limits. Raises as ``Cgroup.update`` does."""
+        """Renames the control group to the container's, and sets its limits. Raises as ``Cgroup.update`` does."""
         self.cgroup.rename(path)
         rest = {key: value for key, value in resources.items() if key != "devices" or value != DEVICE_RULES}
         if rest:
             self.cgroup.update(rest)
 
     def prepare(self, spec: Spec, around: Surroundings) -> None:
-        """Has it lay out its plan."""
+        """Sends the configuration and descriptors; the process then compiles its plan."""
         text, seccomp = json.dumps(spec).encode(), around.seccomp
         present = [fd >= 0 for fd in (around.network, around.terminal)]
         streams = [around.terminal] if around.terminal >= 0 else list(around.streams)
@@ -113,17 +113,17 @@ class Standby:
         self.channel.sendall(body + seccomp)
 
     def take_devpts(self) -> int:
-        """The descriptor of its terminals' file system, to be closed by the caller from now on."""
+        """The descriptor of its devpts file system, which the caller closes from now on."""
         devpts, self.devpts = self.devpts, -1
         return devpts
 
     def hand_over(self) -> tuple[int, int]:
-        """The descriptors of its channel and its report, to be closed by the caller from now on."""
+        """The descriptors of its channel and its report, which the caller closes from now on."""
         report, self.report = self.report, -1
         return self.channel.detach(), report
 
     def dismiss(self) -> None:
-        """Ends it, and removes all that was prepared with it. Raises ``OSError``."""
+        """Kills the process, and removes its control group and descriptors. Raises ``OSError``."""
         os.kill(self.pid, signal.SIGKILL)
         if not processes.has_ended(self.pid, _THAW_SECONDS):
             freezer.let_killed_die(self.pid)
@@ -168,7 +168,7 @@ def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
 
 
 def look_ahead(layout: Layout | None) -> Layout | None:
-    """Where control groups are, if a process can be made ahead there; else None."""
+    """``layout`` if control groups there can be renamed, so that a process can be made ahead; else None."""
     return layout if layout is not None and open_cgroup(CGROUP_PARENT, layout).renames else None
 
 
@@ -180,7 +180,7 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
         around = Surroundings()
         around.go = channel.fileno()
         _take_stage(channel, report, cgroup, layout, around)
-        # touches the pages that the real one will touch, which the kernel then need not copy first
+        # writes to the memory pages that the real plan will need, so that the kernel copies them now
         compile_container(json.loads(json.dumps(SAMPLE)), around)
         program = _lay_out(channel, around)
     except (OSError, ValueError) as error:
@@ -192,12 +192,12 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
 
 
 def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout, around: Surroundings) -> None:
-    """Leaves the host's tree, in control groups of its own, and says so. Raises ``OSError``, ``ValueError``."""
+    """Enters control groups of its own, leaves the host's tree for the stage, and reports that. Raises ``OSError``, ``ValueError``."""
     if detect() != layout:
         raise OSError(errno.ESTALE, "the control groups are no longer where they were")
     cgroup.create({"devices": DEVICE_RULES})
     around.devpts = mount_devpts()
-    # the one is closed where it is attached
+    # attaching the stage closes the other descriptor
     devpts = os.dup(around.devpts)
     around.entrances = [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in cgroup.entrances()]
     program = Program()
@@ -212,7 +212,7 @@ def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Lay
 def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
     sizes, descriptors, _, _ = socket.recv_fds(channel, _SIZES.size, _MOST_DESCRIPTORS)
     if len(sizes) < _SIZES.size:
-        # the monitor has ended, or has no use for us
+        # the monitor has ended, or does not use this process
         calls.exit_group(0)
     body_size, seccomp_size = _SIZES.unpack(sizes)
     data = _receive(channel, body_size + seccomp_size)

@@ -19,7 +19,7 @@ _TIOCSPTLCK = 0x40045431
 
 
 def tty_group(gids: IdMap) -> int:
-    """The host's id of the group that terminals belong to; of the lowest one that there is where that is not mapped."""
+    """The host's id of the group ``tty``; if it is not mapped, of the lowest mapped group."""
     try:
         return to_host(gids, _TTY_GROUP)
     except ValueError:
@@ -36,7 +36,7 @@ def mount_devpts(uids: IdMap | None = None, gids: IdMap | None = None) -> int:
         mounts.fsconfig_flag(context, "newinstance")
         group = tty_group(gids or [])
         for key, value in (("ptmxmode", "0666"), ("mode", "0620"), ("gid", str(group))):
-            # older kernels read a signed number; terminals are then their opener's group's
+            # older kernels read a signed number; terminals then get the group of the opener
             if key != "gid" or group <= _HIGHEST_GROUP:
                 mounts.fsconfig_string(context, key, value)
         mounts.fsconfig_create(context)

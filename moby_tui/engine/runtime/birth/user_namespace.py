@@ -1,7 +1,7 @@
-"""Makes the user namespace of a container that is about to start, in a process that the launcher keeps standing by (light imports).
+"""Makes the user namespace of a container before its start, in the stand-by process of the launcher (light imports).
 
-It must be there before the container is: the root file system is mounted with its map, and the network namespace must belong to
-it. Only a single-threaded process can make one, and an engine is none. Source: user_namespaces(7).
+It is made before everything else: the root file system is mounted with its map, and the network namespace must belong to
+it. Only a single-threaded process can make one; an engine has threads. Source: user_namespaces(7).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from moby_tui.engine.runtime.birth.failure import say
 
 
 def serve(request: UserNamespaceRequest, descriptors: list[int]) -> None:
-    """Answers on the first descriptor with those of the user namespace and of a network namespace in it, or with what went wrong.
+    """Answers on the first descriptor: with descriptors of the user namespace and of a network namespace in it, or with an error.
 
-    Where a second descriptor comes along, it is a user namespace that is there already: no other is made.
+    A second descriptor, if given, is an existing user namespace, which is used instead of a new one.
     """
     reply, *joined = descriptors
     with socket.socket(fileno=reply) as connection:
@@ -45,7 +45,7 @@ def make(uids: IdMap, gids: IdMap) -> int:
 
 
 def maps_of(namespace: int) -> tuple[IdMap, IdMap]:
-    """The maps of one that is there already, as they are seen from ours. Raises ``OSError``."""
+    """The maps of an existing user namespace, as seen from this process's. Raises ``OSError``."""
     told, tell = os.pipe2(os.O_CLOEXEC)
     hold, let_go = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -73,7 +73,7 @@ def _read_map(path: str) -> IdMap:
 
 
 def _ask(joined: int, uids: IdMap, gids: IdMap) -> list[int]:
-    """The two descriptors, of a process that is gone when this returns. Raises ``OSError``."""
+    """Gets the two descriptors from a child, which has ended when this returns. Raises ``OSError``."""
     mapped, map_it = os.pipe2(os.O_CLOEXEC)
     told, tell = os.pipe2(os.O_CLOEXEC)
     pid = processes.Clone(0 if joined >= 0 else processes.CLONE_NEWUSER)()
@@ -109,7 +109,7 @@ def _be_inside(joined: int, mapped: int, map_it: int, tell: int) -> None:
 
 
 def _write_maps(pid: int, uids: IdMap, gids: IdMap) -> None:
-    """Where one id is all there is, leaving a group could only widen what a process may read: setgroups is refused (CVE-2014-8989)."""
+    """Writes the maps. With a single id, setgroups is refused: dropping a group could only widen what a process may read (CVE-2014-8989)."""
     if may_not_set_groups(gids):
         _write(f"/proc/{pid}/setgroups", "deny")
     _write(f"/proc/{pid}/uid_map", lines(uids))

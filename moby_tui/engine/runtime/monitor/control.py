@@ -1,4 +1,4 @@
-"""The control socket of a container's monitor: a line of JSON asks, a line answers, then comes the stream if there is one (light imports)."""
+"""The control socket of a container's monitor: a request is a line of JSON, so is the answer; a stream may follow (light imports)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REQUEST_SECONDS = 1.0
 _SILENT_SECONDS = 10.0
 #: A start waits as long for whoever attached before it, but where that is stopped: so often it is looked.
 _LOOK_SECONDS = 1.0
-#: How soon it is looked again whether a descriptor is free for a connection.
+#: The pause before it tries again to accept, when the process is out of descriptors.
 _FULL_SECONDS = 0.1
 _MAX_REQUEST = 4 * 1024 * 1024
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Control:
-    """``open`` and ``close`` it once each; between them whoever asks is served whenever the monitor's loop runs."""
+    """Serves requests whenever the monitor's loop runs, from ``open`` to ``close``; call each once."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
@@ -53,7 +53,7 @@ class Control:
         return self._listener is not None
 
     def open(self) -> None:
-        """The socket, and those who have asked to be attached before there was anything to attach to. Raises ``OSError``."""
+        """Opens the socket, and connects to the clients that attached before the start. Raises ``OSError``."""
         self._listen()
         fault.point("monitor.listening")
         self._call_back()
@@ -73,7 +73,7 @@ class Control:
         self._loop.watch(self._listener.fileno(), READ, lambda _: self._accept())
 
     def _call_back(self) -> None:
-        """Attaches those who asked before there was anything to attach to, so that they miss no byte."""
+        """Attaches the clients that asked before the start, so that they miss no byte."""
         folder = self._monitor.order.paths.attachments
         try:
             waiting = os.listdir(folder)
@@ -84,7 +84,7 @@ class Control:
             try:
                 connection = unix_socket.connect(path, _REQUEST_SECONDS)
             except OSError:
-                # whoever waited here is gone
+                # the client has gone away
                 _unlink(path)
                 continue
             _unlink(path)
@@ -101,7 +101,7 @@ class Control:
         except BlockingIOError:
             return
         except OSError:
-            # no descriptor is left: whoever asks waits until one is, for as long as it wants
+            # out of descriptors: the client waits until one is free
             self._loop.watch(self._listener.fileno(), 0, lambda _: None)
             self._loop.call_later(_FULL_SECONDS, self._accept_again)
             return
@@ -131,11 +131,11 @@ class Control:
     def _serve(self, connection: socket.socket) -> None:
         """Reads one request and carries it out. Only root can connect: the folder is closed to others. Raises ``OSError``.
 
-        Whoever asks may be another version of moby. Whatever it asks, and whatever comes of that, the container lives on.
+        The client may be another version of moby. No request, and no error while carrying it out, ends the container.
         """
         line = _read_line(connection)
         if _has_hung_up(connection):
-            # whoever asked has given up, while this process was stopped
+            # the client has given up, while this process was stopped: do not carry it out
             connection.close()
             return
         try:
@@ -185,7 +185,7 @@ class Control:
         if run.ended:
             raise StartFailure("failed", "the container has ended")
         if monitor.standing.state.status == "paused":
-            # the process would be frozen before it could say that it has begun, and we would wait for it
+            # in a paused container the new process would freeze before its report, for which this process would wait
             raise StartFailure("conflict", f"container {monitor.order.id} is paused, unpause the container before exec")
         record = f"{monitor.order.paths.execs}/{request.id}.state"
         execution = Execution(self._loop, request, record, run.devpts, run.spec, monitor.execution_ended)
@@ -216,7 +216,7 @@ class Control:
             self._monitor.standing.state.stopped = request.stop == "hand"
             restart.adopt(self._monitor)
         if self._monitor.run.pidfd >= 0:
-            # it may have just ended, which is then being recorded
+            # it may have ended just now
             with suppress(ProcessLookupError):
                 self._monitor.run.kill(request.signal)
         _done(connection)
@@ -242,7 +242,7 @@ class Control:
         _done(connection)
 
     def _rename(self, connection: socket.socket, request: protocol.Rename) -> None:
-        """Its events are told under the name that it has by then."""
+        """Sets the name that later events carry."""
         self._monitor.order.attributes["name"] = request.name
         _done(connection)
 
@@ -251,7 +251,7 @@ class Control:
         _done(connection)
 
     def _adopt(self, connection: socket.socket, request: protocol.Adopt) -> None:
-        """Takes over what was made of the container's network: its descriptors come once it has been granted."""
+        """Takes over a holding of the container's network. Its descriptors are sent after the request is granted."""
         if request.name in self._monitor.holdings.names:
             raise StartFailure("conflict", f"holding {request.name} is there already")
         descriptors = _receive_granted(connection, request.count)
@@ -260,7 +260,7 @@ class Control:
         _done(connection)
 
     def _serve_names(self, connection: socket.socket, request: protocol.ServeNames) -> None:
-        """The container has come into its first network that has names; another set of sockets is not needed."""
+        """Takes the sockets for names, when the container is connected to its first user-defined network. More than one set is not needed."""
         descriptors = _receive_granted(connection, request.SOCKETS)
         if self._monitor.names is None:
             self._monitor.serve_names(request.names, descriptors)
@@ -288,10 +288,10 @@ def _await_request(connection: socket.socket) -> None:
 
 
 def _read_line(connection: socket.socket) -> bytes:
-    """Raises ``OSError`` where no whole request comes."""
+    """Reads one line. Raises ``OSError`` if the connection ends before."""
     data = bytearray()
     while b"\n" not in data:
-        # byte-exact: what follows the line is the stream's
+        # not a byte more: what follows the line belongs to the stream
         piece = connection.recv(65536, socket.MSG_PEEK)
         if not piece or len(data) > _MAX_REQUEST:
             raise OSError(errno.EPROTO, "request cut short")
@@ -301,7 +301,7 @@ def _read_line(connection: socket.socket) -> bytes:
 
 
 def _receive_granted(connection: socket.socket, count: int) -> list[int]:
-    """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` where fewer come: whoever asked still has them."""
+    """Grants a request, and takes the descriptors that then come. Raises ``StartFailure`` if fewer come: the client keeps them then."""
     _tell(connection, Answer())
     _, descriptors, _, _ = socket.recv_fds(connection, 1, count)
     if len(descriptors) != count:

@@ -1,4 +1,4 @@
-"""One more process in a running container (``exec``), in the monitor's care (light imports)."""
+"""A process of ``exec`` in a running container, made and watched by the monitor (light imports)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from moby_tui.engine.runtime.monitor.stdio import OutputLog
 
 _DRAIN_SECONDS = 2.0
-#: Between looks at a process that has ended and is kept by whoever traces it.
+#: How often a process is checked that has ended, and that its tracer (ptrace) has not reaped yet.
 _TRACED_SECONDS = 0.5
-#: The report of a process that was killed before it could say anything: the container has ended meanwhile.
+#: The report of a process that was killed before it wrote one: the container has ended meanwhile.
 _GONE = bytes(8) + b"the container has ended"
 
 
@@ -79,7 +79,7 @@ class Execution:
             raise
 
     def start(self, init: int, cgroup: Cgroup, seccomp: bytes, runtime: External | None = None) -> int:
-        """Makes the process, or has ``runtime`` make it, and returns its pid.
+        """Makes the process, with ``runtime`` if given, and returns its pid.
 
         Raises ``StartFailure``; the record then holds the exit code a shell would give."""
         try:
@@ -151,7 +151,7 @@ class Execution:
         return pid
 
     def serve(self, connection: socket.socket | None) -> None:
-        """Lets the streams flow, to ``connection`` if anybody wants them."""
+        """Starts the streams; ``connection``, if given, is attached to them."""
         request = self._request
         self.stdio.start()
         if connection is not None:
@@ -166,7 +166,7 @@ class Execution:
         self._loop.watch(self._pidfd, READ, lambda _: self._finish_unless_traced())
 
     def kill(self) -> None:
-        """Kills it with its session. Its pid is ours to use: nobody else reaps it."""
+        """Kills the process and its session. Its pid is valid: only this monitor reaps it."""
         if self._pid and not self._over:
             os.killpg(self._pid, signal.SIGKILL)
 
@@ -199,7 +199,7 @@ class Execution:
 
     def _give_up(self, code: int) -> None:
         if self._pid:
-            # it runs, and cannot be watched or written down
+            # the process runs, but cannot be watched or recorded
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
         if self._pidfd >= 0:
@@ -214,12 +214,12 @@ class Execution:
         try:
             write_json(self._record, {"running": False, "pid": self._pid, "exit_code": code})
         except OSError:
-            # the container is being removed, or the disk is full: its end stays known through the event
+            # the container is being removed, or the disk is full: only the event tells of the end
             pass
 
 
 def open_entrances(cgroup: Cgroup) -> list[int]:
-    """The files by which a process that we make enters its control groups. Raises ``OSError``."""
+    """Opens the files to which a new process writes to enter the control groups of v1. Raises ``OSError``."""
     opened: list[int] = []
     try:
         for path in cgroup.entrances():

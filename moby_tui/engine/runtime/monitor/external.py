@@ -45,7 +45,7 @@ class External:
         self._log = f"{self._folder}/log.json"
 
     def create(self, spec: Json, root: int, joined: dict[str, int], trees: dict[str, int], stdio: Stdio) -> int:
-        """Has the container made; the pid of its first process, which waits for ``start``. Raises ``StartFailure`` and ``OSError``."""
+        """Runs ``create``; returns the pid of the first process, which waits for ``start``. Raises ``StartFailure`` and ``OSError``."""
         self._clear()
         bundle, state = f"{self._folder}/bundle", f"{self._folder}/state"
         rootfs = f"{bundle}/rootfs"
@@ -57,18 +57,18 @@ class External:
         places = [(root, rootfs), *((tree, points[destination]) for destination, tree in trees.items())]
         self._command = _first_word(spec["process"])
         command = ["create", "--bundle", bundle, "--pid-file", f"{self._folder}/pid"]
-        # what is mounted for the runtime is seen by nobody else, and gone with it
+        # mounted in a mount namespace of the runtime's own, which ends with it
         self._run_with_streams(command, [self._ident], stdio, self._command, lambda: _mount_apart(places))
         fault.point("runtime.created")
         return self._read_pid()
 
     def start(self) -> None:
-        """Lets the first process become the program. Raises ``StartFailure``."""
+        """Runs ``start``: the first process executes the program. Raises ``StartFailure``."""
         self._run(["start", self._ident], program=self._command)
         fault.point("runtime.started")
 
     def execute(self, process: Json, stdio: Stdio) -> int:
-        """One more process in the container; its pid. Raises ``StartFailure`` and ``OSError``."""
+        """Runs ``exec``; returns the pid of the new process. Raises ``StartFailure`` and ``OSError``."""
         path = f"{self._folder}/process.json"
         with open(path, "w") as file:
             json.dump(_of_process(process), file)
@@ -78,7 +78,7 @@ class External:
         return self._read_pid()
 
     def kill(self, number: int) -> None:
-        """A signal for the first process. Raises ``OSError`` where the runtime does not take it."""
+        """Sends a signal to the first process. Raises ``OSError`` if the runtime refuses."""
         self._ask("kill", self._ident, str(number))
 
     def pause(self) -> None:
@@ -88,14 +88,14 @@ class External:
         self._ask("resume", self._ident)
 
     def update(self, resources: Json) -> None:
-        """Other limits, the sections of the OCI ``resources`` that change. Raises ``OSError``."""
+        """Changes limits: ``resources`` has the OCI sections to change. Raises ``OSError``."""
         path = f"{self._folder}/resources.json"
         with open(path, "w") as file:
             json.dump(resources, file)
         self._ask("update", "--resources", path, self._ident)
 
     def delete(self) -> None:
-        """Has all of it put away that the runtime keeps, whatever state it is in. What the runtime cannot, the caller's next step shows."""
+        """Runs ``delete --force``: the runtime removes what it keeps of the container. A failure shows in the caller's next step."""
         if os.path.isdir(f"{self._folder}/state"):
             with suppress(StartFailure):
                 self._run(["delete", "--force", self._ident])
@@ -126,12 +126,12 @@ class External:
     def _run_with_streams(
         self, command: list[str], arguments: list[str], stdio: Stdio, program: str, prepare: Callable[[], None] | None = None
     ) -> None:
-        """Runs what makes a process: that has the streams, or gets a terminal which the runtime opens and sends here."""
+        """Runs ``create`` or ``exec`` with the process's streams; a terminal is opened by the runtime, which sends its master here."""
         if not stdio.tty:
             self._run([*command, *arguments], stdio.child, program, prepare)
             return
         folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        # the name of a socket is short, whatever the folder's is
+        # a short path, since a socket's is limited to 107 bytes
         path = f"/proc/{os.getpid()}/fd/{folder}/console.sock"
         try:
             with unix_socket.listen(path) as listener:
@@ -149,7 +149,7 @@ class External:
         program: str = "",
         prepare: Callable[[], None] | None = None,
     ) -> None:
-        """Runs the runtime to its end. Raises ``StartFailure`` with what it says; ``program`` is what it is to execute, if anything."""
+        """Runs the runtime to its end. Raises ``StartFailure`` with its error text; ``program`` is the container's command, for that text."""
         with suppress(FileNotFoundError):
             os.unlink(self._log)
         command = [self._program, "--root", f"{self._folder}/state", "--log", self._log, "--log-format", "json", *words]
@@ -173,7 +173,7 @@ class External:
 
 
 def _adapted(spec: Json, rootfs: str, joined: dict[str, int], points: dict[str, str]) -> Json:
-    """The configuration with paths in the place of descriptors: whoever reads it is another process."""
+    """The configuration with paths instead of descriptors, for another process."""
     linux, root, mounted = spec["linux"], spec["root"], spec["mounts"]
     assert isinstance(linux, dict) and isinstance(root, dict) and isinstance(mounted, list)
     namespaces = [
@@ -186,7 +186,7 @@ def _adapted(spec: Json, rootfs: str, joined: dict[str, int], points: dict[str, 
 
 
 def _of_process(process: object) -> Json:
-    """Some take a profile without a name for one that is not there."""
+    """Leaves out an empty AppArmor profile, which some runtimes look up."""
     assert isinstance(process, dict)
     return {key: value for key, value in process.items() if key != "apparmorProfile" or value}
 
@@ -197,7 +197,7 @@ def _first_word(process: object) -> str:
 
 
 def _mount_apart(places: list[tuple[int, str]]) -> None:
-    """In a mount namespace of the runtime's own, attaches what was mounted ahead. Only where it is attached is the host's tree cut off
+    """Attaches detached mounts in a mount namespace of the runtime's own. Only the mount they are attached to is cut off
     from this one, so that the shared propagation of a volume elsewhere reaches the host as it was asked for."""
     if calls.unshare(processes.CLONE_NEWNS) < 0:
         raise OSError(calls.errno_now(), "cannot make a mount namespace for the runtime")
@@ -214,9 +214,9 @@ def _mount_of(path: str) -> str:
 
 
 def _become(command: list[str], streams: tuple[int, int, int], output: int, prepare: Callable[[], None] | None) -> None:
-    """In the new process; never returns. What hinders it is written to ``output``.
+    """Executes the runtime, in the new process; never returns. An error is written to ``output``.
 
-    It does not outlive the monitor: whoever finds the container then ends it."""
+    It dies with the monitor; the engine that finds the container then ends it."""
     try:
         os.setsid()
         processes.prctl(processes.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -235,7 +235,7 @@ def _become(command: list[str], streams: tuple[int, int, int], output: int, prep
 
 
 def _await_end(pid: int) -> int | None:
-    """The exit code; None where it had to be killed for taking too long."""
+    """Waits for the exit code; None if the runtime took too long and was killed."""
     pidfd = os.pidfd_open(pid)
     try:
         poll = select.poll()
@@ -250,7 +250,7 @@ def _await_end(pid: int) -> int | None:
 
 
 def _end_all(left: set[int]) -> None:
-    """What a command that failed has left to us. A process that is not reaped keeps its pid namespace, and so its container, from ending."""
+    """Kills and reaps children that a failed command has left to this subreaper: an unreaped process keeps its pid namespace from ending."""
     for pid in left:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -258,7 +258,7 @@ def _end_all(left: set[int]) -> None:
 
 
 def _last_error(log: str) -> str:
-    """What a runtime wrote last to its log of JSON lines."""
+    """The last error in a runtime's log of JSON lines."""
     said = ""
     with suppress(OSError, ValueError), open(log) as file:
         for line in file:
@@ -269,7 +269,7 @@ def _last_error(log: str) -> str:
 
 
 def _kind(text: str, program: str) -> str:
-    """Of a start that failed. Runtimes tell it in words only; these are the ones that Docker looks for, too."""
+    """The kind of a failed start, from the runtime's error text: with the same words that Docker looks for."""
     lower = text.lower()
     if "open executable" in lower:
         return "not_invocable"
@@ -281,7 +281,7 @@ def _kind(text: str, program: str) -> str:
 
 
 def _receive_terminal(listener: socket.socket, name: str) -> int:
-    """The master that the runtime has sent by now."""
+    """Receives the terminal's master from the runtime."""
     listener.setblocking(False)
     try:
         connection, _ = listener.accept()

@@ -1,4 +1,4 @@
-"""One run of a container by another OCI runtime: its processes are that one's work, what is around them stays ours (light imports)."""
+"""One run of a container by another OCI runtime, which makes the processes; streams, log and state are the monitor's (light imports)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ExternalRun(Run):
         try:
             self._runtime.kill(number)
         except OSError:
-            # it has just ended, which the runtime sees before we do
+            # the process has just ended, which the runtime has seen first
             if processes.is_alive(self.child):
                 raise
 

@@ -1,7 +1,7 @@
-"""The control group of the monitors, away from whoever called: what ends or freezes a caller's group, as systemd does to the processes of
-a service that it stops, is not meant for containers (light imports: it runs in every monitor).
+"""The control group of the monitors, apart from that of the caller: what ends or freezes the caller's group, as systemd does to a service,
+must not end containers (light imports: it runs in every monitor).
 
-The last monitor that ends has the group removed; an engine that settles what a killed one left removes it too.
+The last monitor to end removes the group; so does an engine that cleans up after a killed one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _entered: Layout | None = None
 
 
 def find_layout() -> Layout | None:
-    """Where control groups are; None where there are none."""
+    """Where control groups are mounted; None if they are not."""
     try:
         return detect()
     except (OSError, ValueError):
@@ -56,7 +56,7 @@ def fork(layout: Layout | None) -> int:
 
 
 def _enter(entrances: list[str]) -> bool:
-    """Moves this process into the trees of version 1. False where it was not let in: it stays where it was born."""
+    """Moves this process into the trees of version 1. False if the kernel refuses: then it stays in its parent's group."""
     for path in entrances:
         for _ in range(_TRIES):
             try:
@@ -70,14 +70,14 @@ def _enter(entrances: list[str]) -> bool:
 
 
 def leave() -> None:
-    """At the very end of a process that is in the group: the last one has it removed by a process that is outside."""
+    """Called by a process of the group at its very end. If it is the last, it forks a process outside of the group that removes it."""
     if _entered is None or _others(_entered):
         return
     with suppress(OSError):
         ending = os.pidfd_open(os.getpid())
         tree = _entered.unified
         outside = os.open(tree.mountpoint, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if tree is not None else None
-        # a sibling: whoever reaps this process reaps it too
+        # a sibling, which this process's parent reaps
         if processes.Clone(processes.CLONE_PARENT, outside)() == 0:
             _remove_after(ending, _entered)
 
@@ -88,7 +88,7 @@ def _others(layout: Layout) -> bool:
 
 
 def _remove_after(ending: int, layout: Layout) -> None:
-    """In a process of its own; never returns."""
+    """Waits for the end of its maker and removes the group; in a process of its own, never returns."""
     try:
         for tree in layout.legacy:
             files.write(f"{tree.mountpoint}/tasks", 0)
@@ -99,7 +99,7 @@ def _remove_after(ending: int, layout: Layout) -> None:
 
 
 def remove_empty(layout: Layout) -> None:
-    """Removes the group in every tree in which nobody is in it."""
+    """Removes the group in every tree in which it is empty."""
     for tree in layout.trees:
         with suppress(OSError):
             files.remove(f"{tree.mountpoint}{PATH}", patience=0, parent=True)

@@ -1,4 +1,4 @@
-"""A container's health check: a command that is run in it time and again (light imports: it runs in the monitors of those that have one).
+"""A container's health check: its monitor runs a command in it again and again (light imports).
 
 Defaults, counting and texts are Docker's (docs: Dockerfile reference, HEALTHCHECK); what is done to an unhealthy container is
 Podman's ``--health-on-failure``. All times are taken on the monotonic clock: a set clock neither hurries nor delays a probe.
@@ -27,12 +27,12 @@ STARTING, HEALTHY, UNHEALTHY = "starting", "healthy", "unhealthy"
 _KEPT_RESULTS = 5
 _OUTPUT_BYTES = 4096
 _SECOND = 1_000_000_000
-#: The exit code of a probe that did not end by itself, or did not begin.
+#: The exit code of a probe that was killed or could not be started.
 _NO_CODE = -1
 
 
 class Record:
-    """What is known of a container's health: a file beside its state, in the words of the API, replaced after each probe."""
+    """``health.json``: a container's health in the API's form, replaced after each probe."""
 
     def __init__(self, path: str, retries: int) -> None:
         self._path = path
@@ -41,7 +41,7 @@ class Record:
         self.log: list[dict[str, object]] = []
 
     def begin(self) -> None:
-        """A new run: it is starting; the results of the last run are still shown."""
+        """Begins a new run, with status ``starting``; the results of the last run are kept."""
         self.status, self.streak = STARTING, 0
         try:
             with open(self._path) as file:
@@ -51,7 +51,7 @@ class Record:
         self.write()
 
     def judge(self, result: dict[str, object], *, lenient: bool) -> bool:
-        """Takes a result in; returns whether the status is another now. ``lenient``: failures do not count yet."""
+        """Adds a result; returns whether the status has changed. ``lenient``: failures do not count yet (start period)."""
         former = self.status
         self.log = [*self.log, result][-_KEPT_RESULTS:]
         if result["ExitCode"] == 0:
@@ -83,20 +83,20 @@ class HealthCheck:
         self._over = False
 
     def begin(self) -> None:
-        """The container runs: the first probe comes after one interval."""
+        """Called when the container runs: schedules the first probe, after one interval."""
         self._over, self._began = False, time.monotonic()
         self._record.begin()
         self._arm()
 
     def end(self) -> None:
-        """The container has ended: what a probe still says is not heard. As in Docker, what does not run is not healthy."""
+        """Called when the container has ended: ignores a probe that is still running. As in Docker, the status is ``unhealthy`` then."""
         self._over = True
         self.pause()
         self._record.status = UNHEALTHY
         self._record.write()
 
     def pause(self) -> None:
-        """A frozen container is not probed, and a probe that is under way cannot run out of time."""
+        """Stops the timers: a frozen container is not probed, and a running probe does not time out."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -154,7 +154,7 @@ class HealthCheck:
                 self._monitor.loop.call_later(patience, lambda: self._end_impatiently(run))
 
     def _end_impatiently(self, run: float) -> None:
-        """The process has not ended as it was asked to; by now another run may have begun."""
+        """Kills a process that did not end on the stop signal, unless another run has begun by now."""
         if not self._over and self._began == run:
             self._send(signal.SIGKILL)
 
@@ -162,13 +162,13 @@ class HealthCheck:
         try:
             signal.pidfd_send_signal(self._monitor.run.pidfd, number)
         except ProcessLookupError:
-            # it has just ended
+            # the process has just ended
             return
         self._monitor.standing.publish("kill", signal=str(int(number)))
 
 
 class Output:
-    """The beginning of what a probe says, on both streams; the rest is read and dropped."""
+    """The first bytes of a probe's output, of both streams; the rest is read and dropped."""
 
     behind = False
 
@@ -198,7 +198,7 @@ class Probe:
         lenient: bool,
         ended: Callable[[Probe, int, str], None],
     ) -> None:
-        """``timeout`` in nanoseconds is only for the words of its running out."""
+        """``timeout``, in nanoseconds, is for the text of a timeout only."""
         self._monitor = monitor
         self._process = process
         self._timeout = timeout
@@ -232,7 +232,7 @@ class Probe:
         self._execution.serve(None)
 
     def time_out(self) -> None:
-        """Kills the command with all that it started and did not put into a session of its own, so that probes do not pile up."""
+        """Kills the command's process group, so that probes do not pile up."""
         self._timed_out = f"Health check exceeded timeout ({format_duration(self._timeout)})"
         if self._execution is not None:
             self._execution.kill()

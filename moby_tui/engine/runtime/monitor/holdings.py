@@ -1,7 +1,7 @@
-"""What a container's monitor holds of its network: places in networks and published ports, each with the way to undo it (light imports).
+"""The holdings of a container in its monitor: places in networks and published ports, each with its teardown (light imports).
 
-The engine that makes one hands over the locked descriptor of its record and the sockets behind it. From then on this process undoes it:
-when it is asked to, or at the container's end.
+The engine that makes a holding passes the locked descriptor of its record, and its sockets. From then on the monitor undoes it:
+at the request of an engine, or at the container's end.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Holdings:
 
     @property
     def has_sockets(self) -> bool:
-        """Whether a port of the host is taken."""
+        """True if a port of the host is published."""
         return any(len(descriptors) > 1 for _, descriptors in self._held.values())
 
     def release(self, name: str) -> bool:
-        """Undoes one; False where it is not held. Raises ``OSError`` where something of it could not be undone."""
+        """Undoes one holding; False if there is none of this name. Raises ``OSError`` if a step failed."""
         held = self._held.pop(name, None)
         if held is not None:
             _undo(*held)

@@ -1,4 +1,4 @@
-"""The hooks of a container of the engine's own, at each stage of its life (light imports; few containers have any).
+"""Runs the hooks of an engine's container at each stage of its life, in its monitor (light imports; few containers have any).
 
 Specification: opencontainers/runtime-spec 1.2, runtime.md "Lifecycle" and config.md "POSIX-platform Hooks".
 """
@@ -45,7 +45,7 @@ class HookStages:
                 gate.child_is_made()
 
     def until_program(self) -> None:
-        """All that run before the program does. Where the process fails on its way, its report says why. Raises ``StartFailure``."""
+        """Runs the hooks that come before the program. If the first process fails meanwhile, its report says why. Raises ``StartFailure``."""
         try:
             self._run_before_root()
             self._run_inside()
@@ -53,7 +53,7 @@ class HookStages:
             raise StartFailure("failed", str(failure)) from failure
 
     def _run_before_root(self) -> None:
-        """The mounts are there, and the host's tree still is."""
+        """The hooks before the change of root: the container's mounts are there, and the host's tree is still in reach."""
         gate = self._before_root
         if gate is None:
             return
@@ -66,7 +66,7 @@ class HookStages:
         gate.close()
 
     def _run_inside(self) -> None:
-        """Programs of the container's own: they run as an exec of it does, with no more rights."""
+        """The hooks inside the container (startContainer): they run like an exec, with no more rights."""
         gate = self._before_program
         if gate is None:
             return
@@ -77,7 +77,7 @@ class HookStages:
         gate.close()
 
     def after_start(self) -> None:
-        """A failure here is written down; the container runs on, as the specification has it."""
+        """Runs poststart hooks. A failure is written to the container's folder, and the container runs on, as the specification says."""
         self._run_kindly("poststart", "running")
 
     def after_end(self) -> None:
@@ -109,7 +109,7 @@ class _Inside:
         self._code = -1
         self._over = False
         path = str(hook["path"])
-        # the path is what is executed, whatever the first argument says
+        # executes ``path``, whatever the first argument is
         own = {"args": hook.get("args") or [path], "env": hook.get("env") or [], "executable": path, "terminal": False}
         process = spec["process"]
         assert isinstance(process, dict)

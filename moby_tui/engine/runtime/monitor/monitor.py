@@ -30,9 +30,9 @@ from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.runtime.monitor.run import Run
 from moby_tui.engine.runtime.monitor.standing import Standing
 
-#: How long output is waited for after the end: a process that left the container may hold the pipe.
+#: How long the rest of the output is waited for after the end: a process that left the container may hold the pipe.
 _DRAIN_SECONDS = 2.0
-#: How long those who are still reading are waited for.
+#: How long clients may take to read the rest of the output.
 _LINGER_SECONDS = 30.0
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby: Standby | None = None) -> None:
-    """The life of one monitor. The launcher sees ``launcher`` closed when the start is over. ``standby`` is the process made ahead, if any.
+    """The life of one monitor. Closing ``launcher`` tells the launcher that the start is over. ``standby`` is the process made ahead, if any.
 
     ``descriptors`` are those that the order names.
     """
@@ -63,7 +63,7 @@ def run(order: Order, descriptors: list[int], reply: int, launcher: int, standby
         fault.point("monitor.failure put away")
         answer(reply, Answer.refusing(failure.kind, failure.message))
         return
-    # the container is changed no more: whoever wants to stop or remove it may
+    # the start is over: other processes may stop or remove the container
     fault.point("monitor.started")
     os.close(monitor.container_lock)
     fault.point("monitor.lock let go")
@@ -82,7 +82,7 @@ def answer(fd: int, said: Answer) -> None:
 
 
 class Monitor:
-    """The life of a container: its start, its runs and what is between them, its end."""
+    """A container's life: its start, its runs and restarts, its end."""
 
     def __init__(self, order: Order, descriptors: Descriptors, standby: Standby | None) -> None:
         self.order = order
@@ -100,7 +100,7 @@ class Monitor:
         self.run = self._run_of(root, joined, trees, standby)
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
-        #: streams of processes that have ended, whose peers may still be reading
+        #: streams of ended processes, whose clients may still be reading
         self._ended: list[Stdio] = []
         self.health: HealthCheck | None = None
         self.oom: OomWatch | None = None

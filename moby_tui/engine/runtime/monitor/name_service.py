@@ -1,6 +1,6 @@
 """The monitor's half of the name service: it holds its container's sockets and has the name server answer on them (light imports).
 
-The server is one process for all containers of a data root. Whoever finds none starts it; when it is killed, each monitor registers anew.
+The name server is one process for all containers of a data root. A monitor that finds none starts it; after a kill, each registers anew.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class NameService:
         self._connection: socket.socket | None = None
         self._timer: Timer | None = None
         self._wait = _FIRST_SECONDS
-        #: the pid of the server, where this process started one that it has not seen ending
+        #: the pid of a server that this process has started and not reaped
         self._started = 0
 
     def register(self) -> None:
-        """Has the server answer from now on; where there is none yet, or it cannot be had, it is tried again while the loop runs."""
+        """Registers the container's sockets with the server. Starts a server if there is none; retries while the loop runs."""
         self._timer = None
         self._reap()
         if self._is_registered():
@@ -61,7 +61,7 @@ class NameService:
         return True
 
     def _lost(self) -> None:
-        """The server was killed."""
+        """Called when the server's connection breaks: it was killed."""
         self._hang_up()
         self.register()
 
@@ -71,7 +71,7 @@ class NameService:
                 self._started = 0
 
     def _start_server(self) -> None:
-        """In a session of its own, with a lock that it holds for as long as it lives: there is one. Raises ``OSError``."""
+        """Starts the server in a session of its own. It holds a lock while it lives, so that there is only one. Raises ``OSError``."""
         lock = os.open(f"{self._folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

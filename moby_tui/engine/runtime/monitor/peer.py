@@ -1,4 +1,4 @@
-"""Whoever is attached to a process's streams, over a connection in the wire format of ``schema/stream.py`` (light imports)."""
+"""A client that is attached to a process's streams, over a connection in the wire format of ``schema/stream.py`` (light imports)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from moby_tui.engine.kernel.loop import HANG_UP, READ, WRITE, Loop, Timer
 
 STDOUT, STDERR = 1, 2
-#: How long a peer may go on sending, or not close, once it has been sent everything.
+#: How long a peer may keep its connection open after it was sent everything.
 PARTING_SECONDS = 30.0
 _PIECE = 65536
 _AT_ONCE = 256 * 1024
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Peer:
-    """One attached connection: what it still has to be sent, and where its input goes.
+    """One attached connection: a queue of output for it, and the target of its input.
 
-    Whoever asked for it says first how it goes on: ``b"\\1"``, over this connection; ``b"\\0"`` and a descriptor beside it,
-    over that one as soon as this one ends. Until then nothing is sent. So an API server hands its client's connection to
+    The client first sends one byte: ``b"\\1"`` to use this connection; ``b"\\0"``, with a descriptor beside it, to use
+    that one as soon as this one ends. Until then nothing is sent. So an API server passes its client's connection to
     the monitor, and no byte of output passes through it.
     """
 
@@ -52,7 +52,7 @@ class Peer:
         self._events = READ
         self._finishing = False
         self._parting: Timer | None = None
-        #: whether it may have sent something that is not read yet
+        #: True if the connection may have unread input
         self._may_send = stdin
         self._settled = False
         self._next: socket.socket | None = None
@@ -60,7 +60,7 @@ class Peer:
         loop.watch(connection.fileno(), READ, self._settle)
 
     def move(self, stdio: Stdio) -> None:
-        """To the streams of another process."""
+        """Attaches to the streams of another process."""
         self._stdio = stdio
 
     @property
@@ -68,7 +68,7 @@ class Peer:
         return len(self._buffer)
 
     def send(self, stream: int, data: bytes) -> None:
-        """Queues output; what the socket takes at once never sees the queue."""
+        """Sends output; what the socket does not take at once is queued."""
         if not self._wanted[stream]:
             return
         header = b"" if self._raw else _HEADER.pack(stream, len(data))
@@ -82,7 +82,7 @@ class Peer:
         self.watch()
 
     def _try(self, send: Callable[[], int]) -> int:
-        """How much could be sent now."""
+        """Sends as much as the socket takes; returns the number of bytes."""
         try:
             return send()
         except BlockingIOError:
@@ -97,7 +97,7 @@ class Peer:
         self._stdio.caught_up()
 
     def watch(self) -> None:
-        """Waits for what is needed now: input while it is wanted, room while there is something to send."""
+        """Registers with the loop: for input unless the process has too much of it, for room while output is queued."""
         if self._socket.fileno() < 0 or not self._settled:
             return
         wants_input = self._events & READ and not (self._stdin and self._stdio.input_is_full)
@@ -105,7 +105,7 @@ class Peer:
         self._loop.watch(self._socket.fileno(), events, self._ready)
 
     def _settle(self, _events: int) -> None:
-        """Hears how it goes on. Before another connection takes this one's place, it may bring input that was read early."""
+        """Reads the first byte. Before another connection takes this one's place, input may come that the server has read already."""
         while not self._settled and self._socket.fileno() >= 0:
             try:
                 data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE if self._next else 1, 1)
@@ -142,7 +142,7 @@ class Peer:
         if self._socket.fileno() >= 0 and events & ~WRITE:
             self._receive()
         if events & HANG_UP:
-            # it has closed altogether; what it had sent before is still to be read
+            # closed on both sides; what it sent before is still to be read
             while self._socket.fileno() >= 0 and self._events & READ:
                 self._receive()
             self.close()
@@ -162,7 +162,7 @@ class Peer:
         if data and self._stdin:
             self._input(data)
         elif not data:
-            # the other side's half-close: it sends no more, and may still read
+            # half-closed: it sends no more, and may still read
             self._events &= ~READ
             if self._stdin:
                 self._stdio.peer_ended_input()
@@ -191,13 +191,13 @@ class Peer:
         self._stdio.feed(bytes(passed))
 
     def finish(self) -> None:
-        """No more will come: parts as soon as all has been sent."""
+        """Called when no more output comes: closes as soon as all is sent."""
         self._finishing = True
         if not self._buffer:
             self._part()
 
     def _part(self) -> None:
-        """Tells the end, and closes when the peer sends nothing more: input that is dropped until then is not left unread.
+        """Shuts the sending side down, and closes when the peer has sent everything, which is read and dropped.
 
         A socket that is closed with bytes unread resets the connection, and the peer loses what it has not read (unix(7), tcp(7)).
         """

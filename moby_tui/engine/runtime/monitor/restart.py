@@ -1,4 +1,4 @@
-"""The doing of a restart, by the container's own monitor (light imports: it runs in every one)."""
+"""Restarts a container by its policy, in its monitor (light imports: it runs in every monitor)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAILED = 128
 
 
 def again(monitor: Monitor) -> bool:
-    """Waits as long as it was decided, then makes the container anew; False where it was stopped meanwhile, or does not start.
+    """Waits for the delay, then starts the container again. False if it was stopped meanwhile, or does not start.
 
     It keeps its network, its ports and its log; its root is mounted anew and its control group made anew.
     """
@@ -42,7 +42,7 @@ def again(monitor: Monitor) -> bool:
 def mount_root(recipe: RootMount | None, user_namespace: int, uids: ids.IdMap, gids: ids.IdMap) -> int:
     """The container's root as it was at its first start. The maps are those of ``user_namespace``. Raises ``OSError``, and ``ValueError``
     where there is no recipe."""
-    # few containers come here
+    # imported here, since few containers restart
     from moby_tui.engine.kernel import overlay
 
     if recipe is None:
@@ -55,7 +55,7 @@ def mount_root(recipe: RootMount | None, user_namespace: int, uids: ids.IdMap, g
 
 
 def _give_up(monitor: Monitor, code: int, reason: str) -> None:
-    """As Docker: what does not start is not tried again."""
+    """A restart that fails is not tried again, as in Docker."""
     monitor.run.give_up()
     monitor.end_run()
     state = monitor.standing.state
@@ -67,11 +67,11 @@ def _give_up(monitor: Monitor, code: int, reason: str) -> None:
 
 
 def adopt(monitor: Monitor) -> None:
-    """A stop was asked for: what is running is not started again, what waits for its restart has ended."""
+    """Applies a stop: a running container will not restart, and one that waits for its restart ends."""
     monitor.restarts.cancelled = True
     state = monitor.standing.state
     if state.status == "restarting" and not state.pid:
         state.status = "exited"
     if monitor.restarts.policy != "no":
-        # a machine that goes down before the end is not to start it again
+        # written now: if the machine goes down before the end, the daemon must not start it again
         monitor.standing.write()

@@ -1,4 +1,4 @@
-"""Whether, and when, a container that has ended is started again (light imports: it runs in every monitor).
+"""Decides whether and when a container that has ended is started again (light imports: it runs in every monitor).
 
 The policies and the back-off are Docker's (docs: "Start containers automatically"; restart from 100 ms, doubled up to a minute,
 from the beginning again after ten seconds of running). All times are taken on the monotonic clock: a set clock changes nothing.
@@ -16,9 +16,9 @@ class Restarts:
         """``first`` and ``longest`` bound the wait, in seconds; after ``steady`` seconds of running it begins anew."""
         policy = policy or RestartPolicy()
         self.policy, self.maximum, self.count = policy.policy, policy.maximum, policy.count
-        #: stopped, by hand or because the daemon ends: it is not started again, whatever the policy
+        #: stopped by hand or by the end of a daemon: no restart, whatever the policy
         self.cancelled = False
-        #: to be started again whatever the policy: it was unhealthy
+        #: was unhealthy: restart, whatever the policy
         self.demanded = False
         #: somebody asks for it: as a start by hand it is not counted, nor waited for
         self.wanted = False
@@ -27,7 +27,7 @@ class Restarts:
         self._first, self._longest, self._steady = first, longest, steady
 
     def change(self, policy: str, maximum: int) -> None:
-        """Another policy, from now on. The restarts so far still count."""
+        """Changes the policy. The restarts so far still count."""
         self.policy, self.maximum = policy, maximum
 
     def decide(self, code: int, ran: float) -> bool:

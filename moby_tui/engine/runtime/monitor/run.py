@@ -31,7 +31,7 @@ from moby_tui.engine.runtime.plan.filesystem.source import open_binds
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
 
-#: After so long without a report it is looked whether the process made ahead is stopped or frozen.
+#: After so long without a report, checks whether the process made ahead is stopped or frozen.
 _REPORT_SECONDS = 10.0
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ class _StandbyLost(Exception):
 
 
 class Run:
-    """What there is of a container only while it runs. Whoever starts it again gives it another ``root`` and makes the next with it.
+    """What exists of a container only while it runs. A restart sets another ``root`` and calls ``make`` again.
 
     ``root`` is the descriptor of its root mount; ``joined`` are namespaces by kind, ``trees`` mounts by destination; ``standby`` is the
     process made ahead, if any.
@@ -65,9 +65,9 @@ class Run:
         self.standing = standing
         self.root, self.joined, self.trees = root, joined, trees
         self.standby = standby
-        #: the process made ahead that was chosen to be the first
+        #: the process made ahead, if this run uses it as the first process
         self._chosen: Standby | None = None
-        #: the streams of a first process that was killed before it was one: whoever is attached to them moves on
+        #: the streams of a process made ahead that was lost: its attached clients move to the next one's
         self._former: Stdio | None = None
         self.cgroup: Cgroup | None = None
         self.log: ContainerLog | None = None
@@ -88,13 +88,13 @@ class Run:
     # start
 
     def make(self, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
-        """From its root on, until the program runs. Raises ``StartFailure``, ``OSError`` and ``ValueError``.
+        """Makes the run, from the root mount until the program is executed. Raises ``StartFailure``, ``OSError`` and ``ValueError``.
 
-        The one is called before there is anything that the last run may still be putting away, the other when there are streams.
+        ``take_lock`` is called before anything is made that the last run may still be removing, ``open_doors`` when the streams exist.
         """
         spec = self.spec = self._read_bundle()
         if isinstance(linux := spec.get("linux"), dict):
-            # most of it, of no use beside the compiled filter: it is neither sent to the process made ahead nor kept for as long as it runs
+            # the profile is most of the configuration, and not needed beside the compiled filter: neither send it nor keep it in memory
             linux.pop("seccomp", None)
         self._choose_process(spec)
         try:
@@ -105,7 +105,7 @@ class Run:
             if not self._has_lost_standby():
                 raise
         else:
-            # its report is over: it has executed the program, which may be stopped by now, or was killed before
+            # the report has ended: the program was executed (and may be stopped by now), or the process was killed before
             if self._chosen is None or not processes.was_killed_unexecuted(self._chosen.pid):
                 return
         self._throw_away(spec)
@@ -140,7 +140,7 @@ class Run:
         return spec
 
     def _choose_process(self, spec: Spec) -> None:
-        """Ends the process that stands by where it is not the one to use: its terminals go with it."""
+        """Ends the process made ahead if this container cannot use it; its terminals end with it."""
         if self.standby is not None and not self.standby.fits(spec, self.order.cgroup):
             self._dismiss_standby()
 
@@ -150,7 +150,7 @@ class Run:
             self.standby = None
 
     def _has_lost_standby(self) -> bool:
-        """Whether the process made ahead was killed before it executed the program, or is held, and then killed now."""
+        """True if the process made ahead was killed before execve, or is stopped or frozen, in which case it is killed now."""
         standby = self._chosen
         if standby is None:
             return False
@@ -160,7 +160,7 @@ class Run:
         return processes.was_killed_unexecuted(standby.pid)
 
     def _throw_away(self, spec: Spec) -> None:
-        """Removes what was prepared with a process that was killed. Its mounts belong to a namespace that goes: the root is mounted anew."""
+        """Removes what was prepared with a lost process. Its mounts end with its namespace, so the root is mounted anew."""
         standby, self._chosen = self._chosen, None
         assert standby is not None
         standby.dismiss()
@@ -195,7 +195,7 @@ class Run:
             self.stdio.take_over(former)
 
     def _open_devpts(self, uids: IdMap, gids: IdMap) -> int:
-        """Where its terminals are opened."""
+        """The devpts in which the container's terminals are opened."""
         return mount_devpts(uids, gids) if self.standby is None else self.standby.take_devpts()
 
     def _log_has_room(self) -> None:
@@ -203,7 +203,7 @@ class Run:
             self.stdio.caught_up()
 
     def surroundings(self, spec: Spec) -> Surroundings:
-        """What of this process's own the plan has to know."""
+        """What the plan needs of this process: descriptors, namespaces, seccomp filter."""
         assert self.stdio is not None
         around = Surroundings()
         around.root, around.joined, around.devpts = self.root, self.joined, self.devpts
@@ -214,7 +214,7 @@ class Run:
         return around
 
     def _instruct_standby(self, spec: Spec, around: Surroundings) -> Standby | None:
-        """Has the process that stands by lay out its plan, while the rest is made here."""
+        """Sends the configuration to the process made ahead, which compiles its plan while the rest is made here."""
         standby, self.standby = self.standby, None
         if standby is None:
             return None
@@ -237,7 +237,7 @@ class Run:
             self.cgroup.create(resources)
 
     def _clone(self, spec: Spec, around: Surroundings) -> tuple[int, int]:
-        """Makes the first process; returns what lets it go and where it reports."""
+        """Clones the first process; returns the descriptor that lets it go, and that of its report."""
         assert self.cgroup is not None
         around.root_point, around.mask_point = joining.mount_points(spec, self.order.paths.run)
         for folder in (around.root_point, around.mask_point):
@@ -270,20 +270,20 @@ class Run:
         return go, report
 
     def _let_go(self, spec: Spec, go: int) -> None:
-        """The child has been waiting; once it is written down, it may go on."""
+        """Writes the child's pid to the state, then lets the child go on, which has been waiting."""
         assert self.stdio is not None
         try:
             self._reset_oom_score(spec)
             self._write_created()
             with suppress(BrokenPipeError):
-                # it may have found that it cannot be what is asked for: its report says why
+                # the child may have failed before: its report says why
                 os.write(go, b"g")
         finally:
             os.close(go)
         self.stdio.start()
 
     def _reset_oom_score(self, spec: Spec) -> None:
-        """Ours is not the container's. Where to lower it is refused it stays what ours is."""
+        """Sets the container's OOM score, since the child has inherited the monitor's. If the kernel refuses, the monitor's stays."""
         process = spec["process"]
         assert isinstance(process, dict)
         if (score := process.get("oomScoreAdj")) is not None:
@@ -294,14 +294,14 @@ class Run:
         self.standing.created(self.child)
 
     def _await_execution(self, report: int) -> None:
-        """The end of the report is the good news: it closes with execve."""
+        """Waits for the end of the report, which execve closes. Raises ``StartFailure`` if it holds a failure."""
         if failure := self._read_failure(report):
             raise StartFailure.of_report(failure, self.command)
 
     def _read_failure(self, report: int) -> bytes:
         while not select.select([report], [], [], _REPORT_SECONDS)[0]:
             if self._has_lost_standby():
-                # it reports nothing more
+                # a killed process reports nothing
                 os.close(report)
                 raise _StandbyLost
             if self._chosen is None and freezer.is_frozen(self.child):
@@ -314,7 +314,7 @@ class Run:
         return failure
 
     def give_up(self) -> None:
-        """Ends what there is of a container that does not start."""
+        """Kills the processes of a start that failed."""
         if self.standby is not None:
             self.standby.dismiss()
         if self.child:
@@ -339,25 +339,25 @@ class Run:
         self.cgroup.thaw()
 
     def update(self, resources: Spec) -> None:
-        """Other limits, the sections of the OCI ``resources`` that change."""
+        """Changes limits: ``resources`` has the OCI sections to change."""
         assert self.cgroup is not None
         self.cgroup.update(resources)
 
     def execute(self, execution: Execution) -> int:
-        """Starts one more process in it; its pid. Raises ``StartFailure``."""
+        """Starts the process of an exec; returns its pid. Raises ``StartFailure``."""
         assert self.cgroup is not None
         return execution.start(self.pidfd, self.cgroup, self.seccomp)
 
     # end
 
     def reap(self) -> int:
-        """How the first process ended, as ``os.waitstatus_to_exitcode`` gives it."""
+        """Reaps the first process; returns its exit code as ``os.waitstatus_to_exitcode`` does."""
         _, status = os.waitpid(self.standing.state.pid, 0)
         self.child = 0
         return os.waitstatus_to_exitcode(status)
 
     def kill_the_rest(self) -> None:
-        """Without a pid namespace of its own the container's other processes outlive the first (pid_namespaces(7))."""
+        """Kills the container's other processes, which outlive the first if it has no pid namespace of its own (pid_namespaces(7))."""
         if joining.is_own(self.spec, "pid"):
             return
         if self.cgroup is not None and self.cgroup.pids():

@@ -1,4 +1,4 @@
-"""How a container stands, as everybody else sees it: its state file, which its monitor alone writes, and its events (light imports)."""
+"""The state of a container for all other processes: ``state.json``, which its monitor alone writes, and its events (light imports)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moby_tui.engine.store.state import State, now
 
 
 class Standing:
-    """Each method raises ``OSError`` where the state cannot be written. What is published is written first."""
+    """Each method writes the state first, then publishes the event. Raises ``OSError`` if the state cannot be written."""
 
     def __init__(self, order: Order, restarts: Restarts) -> None:
         self._order = order
@@ -28,7 +28,7 @@ class Standing:
         self._journal.publish("container", action, self._order.id, {**self._order.attributes, **attributes})
 
     def created(self, child: int) -> None:
-        """From now on whoever finds the container knows its first process."""
+        """Writes the pid of the first process, before that process is let go."""
         state = self.state
         if state.status != "restarting":
             state = State(restart_count=self._restarts.count, finished_at=state.finished_at)
@@ -56,7 +56,7 @@ class Standing:
         self.publish("oom")
 
     def ended(self, code: int, ran: float) -> None:
-        """``code`` as ``os.waitstatus_to_exitcode`` gives it, ``ran`` in seconds. Whether it is started again is decided here."""
+        """``code`` as ``os.waitstatus_to_exitcode`` gives it, ``ran`` in seconds. Decides whether the container is started again."""
         state = self.state
         state.exit_code = 128 - code if code < 0 else code
         state.status = "restarting" if self._restarts.decide(state.exit_code, ran) else "exited"
@@ -67,6 +67,6 @@ class Standing:
         self.publish("die", exitCode=str(state.exit_code), execDuration=str(int(ran)))
 
     def put_away(self) -> None:
-        """Nothing of the run is left: publishes what the order says is then to be told."""
+        """Publishes the events of the run's end (network disconnects, volume unmounts), after everything of the run is removed."""
         for event in self._order.exit_events:
             self._journal.publish(event.type, event.action, event.id, event.attributes)

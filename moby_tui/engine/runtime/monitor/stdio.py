@@ -1,4 +1,4 @@
-"""The standard streams of one process: made for it, read once, and shared among the log and those who attached.
+"""The standard streams of one process, in its monitor: read once, and copied to the log and to each attached client.
 
 Runs in the monitor: light imports.
 """
@@ -18,9 +18,9 @@ from moby_tui.engine.runtime.monitor.peer import STDERR, STDOUT, Peer
 
 _NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 _PIECE = 65536
-#: A pipe that was found full is made this large: who writes much need not be woken for each bit of it.
+#: A pipe that was full is enlarged to this, so that a process that writes much waits less often.
 _LARGE_PIPE = 1024 * 1024
-#: A peer that is this far behind makes the process wait, as a full pipe would; it may go on when half is read.
+#: If a peer has so many bytes unread, the process waits, as with a full pipe, until half is read.
 _BEHIND = 1024 * 1024
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.EIO)
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Stdio:
-    """A process's terminal or pipes. What it writes goes to ``log`` and to the peers; it waits where one of them is far behind."""
+    """A process's terminal or pipes. Its output goes to ``log`` and to the peers; the process waits if one of them is far behind."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Stdio:
         self._size = (0, 0)
         self.child: tuple[int, int, int] = (-1, -1, -1)
         if tty:
-            # without a file system of terminals, whoever makes the process opens its terminal: see ``take_terminal``
+            # without a devpts, the other runtime opens the terminal: see ``take_terminal``
             if devpts >= 0:
                 self._open_terminal(devpts)
         else:
@@ -79,7 +79,7 @@ class Stdio:
         self.take_terminal(master)
 
     def take_terminal(self, master: int) -> None:
-        """The terminal's master, to be closed by this object from now on."""
+        """Takes the terminal's master, which this object closes from now on."""
         os.set_blocking(master, False)
         if all(self._size):
             terminal.resize(master, *self._size)
@@ -117,7 +117,7 @@ class Stdio:
                 os.fchown(fd, uid, group)
 
     def take_over(self, former: Stdio) -> None:
-        """Whoever is attached to the streams of a process that never ran is attached to these; the former ones are closed."""
+        """Moves the peers of the streams of a process that never ran to these, and closes those."""
         for peer in former.peers:
             peer.move(self)
         self.peers, former.peers = former.peers, []
@@ -125,11 +125,11 @@ class Stdio:
         _close_all({former.terminal, *former.child})
 
     def discard(self) -> None:
-        """There will be no process."""
+        """Closes the process's ends too: there will be no process."""
         _close_all({self.terminal, *self.child, self._stdin, *self._sources})
 
     def start(self) -> None:
-        """The process has its ends; ours alone stay open, and reading begins."""
+        """Called after the process was made: closes its ends, and begins to read."""
         for fd in (self.terminal, *self.child):
             if fd >= 0:
                 os.close(fd)
@@ -147,7 +147,7 @@ class Stdio:
 
     @property
     def ended(self) -> bool:
-        """Whether every writer of the output is gone and all of it was read."""
+        """True if every writer of the output is gone and all of it was read."""
         return not self._sources
 
     def _read(self, fd: int) -> None:
@@ -193,11 +193,11 @@ class Stdio:
             if events:
                 self._loop.watch(fd, events, self._reader(fd))
             else:
-                # a pipe whose writers are gone would report that without end
+                # epoll would report the hang-up of a pipe again and again
                 self._loop.remove(fd)
 
     def caught_up(self) -> None:
-        """A peer or the log has less to do than before."""
+        """Called when a peer or the log has caught up: reads again if none is far behind."""
         if self._paused and not self._behind(_BEHIND // 2):
             self._pause(False)
 
@@ -224,14 +224,14 @@ class Stdio:
         return len(self._input) > _PIECE
 
     def feed(self, data: bytes) -> None:
-        """Input for the process; what its pipe does not take yet waits here."""
+        """Queues input for the process, until its pipe takes it."""
         if self._stdin < 0 or self._input_ended:
             return
         self._input += data
         self._flush_input()
 
     def peer_ended_input(self) -> None:
-        """A peer has no more input. With a terminal, or where others may attach later, that ends nothing."""
+        """Called when a peer has no more input. Closes the process's input, except with a terminal, or if others may attach later."""
         if self._close_with_peer and not self.tty:
             self._input_ended = True
             self._flush_input()
@@ -276,18 +276,18 @@ class Stdio:
                 terminal.resize(fd, rows, columns)
 
     def finish(self) -> None:
-        """Output has ended, or is no longer waited for: peers get the rest and are closed."""
+        """Called when output has ended, or is not waited for any more: sends peers the rest and closes them."""
         for fd in tuple(self._sources):
             self._end_source(fd)
         self._close_input()
-        # nobody reads it any more: peers are not to wait until there is room for more
+        # the process reads no more input: peers must not wait for room
         self._input.clear()
         for peer in tuple(self.peers):
             peer.finish()
 
 
 def _enlarge(pipe: int) -> None:
-    """More than the user may have is no error: it stays as it is (pipe(7))."""
+    """Enlarges a pipe; a refusal (the user's limit, pipe(7)) is no error."""
     try:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _LARGE_PIPE)
     except OSError:

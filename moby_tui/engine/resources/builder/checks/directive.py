@@ -1,4 +1,4 @@
-"""``# check=skip=RULE,RULE;error=true;experimental=RULE``: which findings count, and whether they fail the build.
+"""``# check=skip=RULE,RULE;error=true;experimental=RULE``: which rules are checked, and whether a finding fails the build.
 
 https://docs.docker.com/reference/dockerfile/#check
 """
@@ -20,7 +20,7 @@ _ALL = "all"
 
 @dataclass(frozen=True)
 class Directive:
-    """Names of rules in lower case; ``all`` is each of them."""
+    """Names of rules in lower case; ``all`` means every rule."""
 
     skip: frozenset[str] = frozenset()
     experimental: frozenset[str] = frozenset()

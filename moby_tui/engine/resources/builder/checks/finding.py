@@ -1,4 +1,4 @@
-"""What a check finds in a Dockerfile, and how it is told: https://docs.docker.com/reference/build-checks/."""
+"""A finding of a check in a Dockerfile, and its text for the user: https://docs.docker.com/reference/build-checks/."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from moby_tui.engine.resources.dockerfile.parser import excerpt
 
-#: Rules that are asked for by name only.
+#: Experimental rules, which run only if the directive names them.
 EXPERIMENTAL = frozenset({"CopyIgnoredFile", "InvalidDefinitionDescription"})
 _MOST = 100
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -24,7 +24,7 @@ class Finding:
 
     @property
     def address(self) -> str:
-        """Where the rule is explained."""
+        """The web address of the rule's description."""
         return f"https://docs.docker.com/go/dockerfile/rule/{_WORDS.sub('-', self.rule).lower()}/"
 
 
@@ -32,7 +32,7 @@ Findings = Iterator[Finding]
 
 
 def shown(findings: list[Finding], name: str, text: bytes) -> str:
-    """Each with its line and that line's neighbours; of very many the first."""
+    """The findings as text, each with its line and the lines around it; at most a number of them."""
     each = [
         f"\nWARNING: {found.rule} - {found.address}\n{found.text}\n\n{excerpt(name, text, found.line)}"
         for found in findings[:_MOST]

@@ -21,7 +21,7 @@ _URLS = ("http://", "https://", "git://", "ssh://", "git@")
 
 @dataclass
 class _Scope:
-    """What a stage ends with. ``names`` are the variables that are set; None where nobody can tell what the base image sets."""
+    """A stage at its end. ``names`` are the variables that are set; None if the base image, which is not here, may set others."""
 
     names: set[str] | None
     has_directory: bool = False
@@ -29,7 +29,7 @@ class _Scope:
 
 @dataclass
 class Scopes:
-    """``platform`` are the arguments that need no ARG, ``environment`` tells the variables of an image, if it is here."""
+    """``platform`` are the arguments that need no ARG; ``environment`` gives the variables of an image, if the image is here."""
 
     escape: str
     platform: dict[str, str]
@@ -63,7 +63,7 @@ class Scopes:
             try:
                 found |= dict.fromkeys(shell_words.undefined(text, variables, self.escape))
             except InvalidArgument:
-                # told when it is carried out
+                # the build itself reports it
                 continue
         return list(found)
 
@@ -85,7 +85,7 @@ class Scopes:
     def _stage(self, number: int, stage: list[Instruction], known: dict[str, str]) -> Findings:
         words = stage[0].value.split()
         scope = self._base(self._expanded(words[0], known) or "")
-        # some of them may be set by the image that is not here
+        # the base image, which is not here, may set them
         names = dict.fromkeys(scope.names or (), "")
         for instruction in stage[1:]:
             if scope.names is not None:
@@ -105,7 +105,7 @@ class Scopes:
             self._made[words[2].lower()] = made
 
     def _base(self, name: str) -> _Scope:
-        """What a stage or an image begins with."""
+        """The variables at the start of a stage, from its base."""
         if (made := self._made.get(name.lower())) is not None:
             return _Scope(None if made.names is None else set(made.names), made.has_directory)
         if name == "scratch":
@@ -113,7 +113,7 @@ class Scopes:
         return _Scope(self.environment(name) if name else None)
 
     def _texts(self, instruction: Instruction) -> list[str]:
-        """Those parts of an instruction in which variables are replaced."""
+        """The parts of an instruction in which the builder replaces variables."""
         if instruction.name in ("ADD", "COPY"):
             markers = {document.marker for document in instruction.documents}
             words = [word for word in shell_words.raw_words(instruction.value, self.escape) if word not in markers]
@@ -129,7 +129,7 @@ class Scopes:
         return [instruction.value] if instruction.name in ("ARG", *_EXPANDED) else []
 
     def _left_out(self, instruction: Instruction) -> Findings:
-        """Where the ignore file takes nothing back, for then it is plain what it means."""
+        """The sources that ``.dockerignore`` excludes. Only for files without exceptions (``!``), whose meaning is certain."""
         if self.ignore is None or self.ignore.has_exceptions or instruction.name not in ("ADD", "COPY"):
             return
         markers = {document.marker for document in instruction.documents}
@@ -159,7 +159,7 @@ def _platform(instruction: Instruction, platform: str) -> Findings:
         try:
             parsed = platforms.parse(platform)
         except MobyError:
-            # told when it is carried out
+            # the build itself reports it
             return
         name = "".join(instruction.value.split()[2:3])
         if (

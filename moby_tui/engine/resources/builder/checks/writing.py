@@ -1,4 +1,4 @@
-"""Checks of how a Dockerfile is written, which nothing outside of it can alter."""
+"""Checks of a Dockerfile's text alone, which depend on nothing outside it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def findings(before: list[Instruction], stages: list[list[Instruction]], escape:
 
 
 def _casing(instructions: list[Instruction]) -> Findings:
-    """Those in neither case count for none of them."""
+    """Instructions in mixed case count neither as upper nor as lower."""
     lower = sum(instruction.written.islower() for instruction in instructions)
     upper = sum(instruction.written.isupper() for instruction in instructions)
     right = "lowercase" if lower > upper else "uppercase"
@@ -82,7 +82,7 @@ def _descriptions(instruction: Instruction, escape: str) -> Findings:
 
 
 def _repetitions(stage: list[Instruction]) -> Findings:
-    """The one that has no effect is told."""
+    """Of repeated CMDs, ENTRYPOINTs and the like, reports those without effect."""
     for name in _ONCE:
         for instruction in [instruction for instruction in stage if instruction.name == name][:-1]:
             text = f"Multiple {name} instructions should not be used in the same stage because only the last one will be used"
@@ -90,7 +90,7 @@ def _repetitions(stage: list[Instruction]) -> Findings:
 
 
 def _signals(stage: list[Instruction]) -> Findings:
-    """Unless the stage has chosen its shell: then it is meant."""
+    """The shell form of CMD and ENTRYPOINT, unless the stage has a SHELL, by which the author chose it."""
     for instruction in stage:
         if instruction.name == "SHELL":
             return

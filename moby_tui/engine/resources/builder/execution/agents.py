@@ -1,4 +1,4 @@
-"""SSH agents for ``RUN --mount=type=ssh``: what a step may ask of its caller's agent, or of one that holds the caller's key.
+"""SSH agents for ``RUN --mount=type=ssh``: relays a step's requests to the caller's agent, or to a new one with the caller's keys.
 
 The agent protocol is draft-ietf-sshm-ssh-agent: a length of four bytes, a kind of one, and the rest. A step may list keys and have things
 signed; it may neither add, remove nor lock them.
@@ -18,7 +18,7 @@ from moby_tui.errors import InvalidArgument, MobyError
 _FAILURE = b"\0\0\0\1\5"
 #: SSH_AGENTC_REQUEST_IDENTITIES, SSH_AGENTC_SIGN_REQUEST, SSH_AGENTC_EXTENSION
 _ALLOWED = (11, 13, 27)
-#: OpenSSH's own bound of a message.
+#: The largest message, as in OpenSSH.
 _LONGEST = 256 * 1024
 #: Connections of a step at a time.
 _MOST = 64
@@ -28,9 +28,9 @@ _PATIENCE = 15.0
 
 @asynccontextmanager
 async def opened(places: Sequence[str], folder: Path) -> AsyncIterator[str]:
-    """The socket of an agent: the one that is named, or that of an agent which holds the named keys and ends with the block.
+    """The socket of an agent: the named socket, or that of a new agent with the named keys, which ends with the block.
 
-    ``folder`` is nobody else's to read. Raises ``InvalidArgument`` for what is neither, ``MobyError`` where OpenSSH is not installed.
+    Only root reads ``folder``. Raises ``InvalidArgument`` for a path that is neither, ``MobyError`` without OpenSSH.
     """
     if len(places) == 1 and _is_socket(places[0]):
         yield places[0]
@@ -53,7 +53,7 @@ async def opened(places: Sequence[str], folder: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def forwarded(agent: str, folder: Path, mode: int, owner: tuple[int, int]) -> AsyncIterator[Path]:
-    """A socket that takes what is allowed to an agent, until the end of the block."""
+    """A socket that passes allowed requests on to an agent, until the end of the block."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place = folder / f"ssh-{os.urandom(4).hex()}"
     tasks = set[asyncio.Task[None]]()
@@ -85,7 +85,7 @@ async def forwarded(agent: str, folder: Path, mode: int, owner: tuple[int, int])
 
 
 async def _relay(agent: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One question, one answer, until either side has had enough."""
+    """Passes one request and one answer at a time, until a side closes."""
     with suppress(OSError, asyncio.IncompleteReadError):
         there_reader, there_writer = await asyncio.open_unix_connection(agent)
         try:
@@ -107,7 +107,7 @@ async def _relay(agent: str, reader: asyncio.StreamReader, writer: asyncio.Strea
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes | None:
-    """A whole message; None for what is none."""
+    """Reads one message; None for a malformed one or the end."""
     length = await reader.readexactly(4)
     size = int.from_bytes(length, "big")
     return length + await reader.readexactly(size) if 0 < size <= _LONGEST else None
@@ -139,7 +139,7 @@ async def _add(name: str, key: bytes, agent: Path) -> None:
 
 
 async def _openssh(program: str, *arguments: str, agent: str = "") -> asyncio.subprocess.Process:
-    """Nobody is asked for a passphrase."""
+    """Runs a program of OpenSSH, without a prompt for passphrases."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "SSH_AUTH_SOCK": agent, "SSH_ASKPASS_REQUIRE": "never"}
     try:
         return await asyncio.create_subprocess_exec(
@@ -165,7 +165,7 @@ async def _until_there(place: Path, agent: asyncio.subprocess.Process) -> None:
 
 
 async def _listens(place: Path) -> bool:
-    """The socket is there before it takes anyone."""
+    """True when the agent accepts connections: its socket's file appears a moment earlier."""
     try:
         _, writer = await asyncio.open_unix_connection(place)
     except (FileNotFoundError, ConnectionRefusedError):

@@ -29,13 +29,13 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 #: As many as the kernel follows (path_resolution(7)).
 _MOST_LINKS = 40
 
-#: What leaves nothing out.
+#: Ignore patterns that exclude nothing.
 NOTHING = Ignore("")
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """What copies are given: an owner, and a mode where the source's is not to be kept."""
+    """The attributes of copies: an owner, and a mode if the source's is not kept."""
 
     uid: int = 0
     gid: int = 0
@@ -45,7 +45,7 @@ class Attributes:
 def select(root: int, sources: list[str], *, context: bool, deep: bool = False) -> list[bytes]:
     """The paths in the source tree that these arguments name. A wildcard may name none, with ``deep`` two stars are any folders.
 
-    Raises ``InvalidArgument`` for a name of nothing, also where that is a link which leads nowhere."""
+    Raises ``InvalidArgument`` for a missing file, and for a dangling link."""
     found: list[bytes] = []
     for source in sources:
         parts: list[str] = []
@@ -119,7 +119,7 @@ def parents(root: int, sources: list[str], *, context: bool) -> dict[bytes, byte
 
 
 def digest(root: int, paths: list[bytes], exclude: Ignore = NOTHING) -> str:
-    """What a copy of these would be made of: names, kinds, modes and content; neither times nor owners. Blocking."""
+    """The digest of what would be copied: names, kinds, modes and content; neither times nor owners. Blocking."""
     total = hashlib.sha256()
     for path in paths:
         with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as top:
@@ -141,7 +141,7 @@ def copy(
 
     Raises ``InvalidArgument`` where the destination is in the way, ``StorageFull``.
     """
-    with refusals_told(), told("COPY", destination):
+    with refusals_told(), explained("COPY", destination):
         for path in paths:
             with trees.closing(open_in_root(source, path or b".", os.O_PATH)) as top:
                 status = os.fstat(top)
@@ -189,7 +189,7 @@ def _make_one(folder: int, name: bytes, attributes: Attributes) -> None:
 
 
 def _link(folder: int, name: bytes) -> bytes | None:
-    """What a link says; None for anything else, and for nothing."""
+    """The target of a link; None if there is no link of this name."""
     try:
         return os.readlink(name, dir_fd=folder)
     except OSError:
@@ -201,8 +201,8 @@ def _too_many_links(path: bytes) -> InvalidArgument:
 
 
 @contextmanager
-def told(instruction: str, destination: bytes) -> Iterator[None]:
-    """The kernel's refusals are the Dockerfile's fault, except those of a disk."""
+def explained(instruction: str, destination: bytes) -> Iterator[None]:
+    """The error to raise for an ``OSError``: the Dockerfile's fault (``InvalidArgument``), unless it is one of the disk."""
     try:
         yield
     except OSError as error:
@@ -268,7 +268,7 @@ def _copy_directory(source: int, name: bytes, parent: int, target: int, path: by
 
 
 def _copy_file(source: int, path: bytes, target: int, destination: bytes, attributes: Attributes) -> None:
-    """One file: into the destination if that is a directory, else as it. A link that an argument names is followed in its root."""
+    """Copies one file: into the destination if that is a directory, else under its name. A link in an argument is followed in its root."""
     base = path.rpartition(b"/")[2]
     if destination.endswith(b"/") or _is_directory(target, destination):
         folder, name = destination, base
@@ -283,7 +283,7 @@ def _copy_file(source: int, path: bytes, target: int, destination: bytes, attrib
 
 @contextmanager
 def _folder_of(root: int, path: bytes) -> Iterator[tuple[int, bytes]]:
-    """The directory of what a path leads to, links followed, and its name there."""
+    """Resolves a path, links too: the directory and the last name of the object."""
     for _ in range(_MOST_LINKS):
         folder, _, name = path.rpartition(b"/")
         with trees.closing(open_in_root(root, folder or b".", _DIRECTORY)) as fd:
@@ -299,7 +299,7 @@ def _folder_of(root: int, path: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _behind_links(root: int, destination: bytes) -> bytes:
-    """Where a destination leads that is a link, there or not."""
+    """The path that a destination leads to if it is a link, also a dangling one."""
     path = destination
     for _ in range(_MOST_LINKS):
         above, _, name = path.rpartition(b"/")
@@ -324,7 +324,7 @@ def _is_directory(root: int, path: bytes) -> bool:
 
 
 def _copy_object(source: int, name: bytes, parent: int, target: bytes, attributes: Attributes) -> None:
-    """A pipe or device is made anew and never opened; a socket is nobody's any more, and is left out (as from every layer)."""
+    """A pipe or device is made anew and never opened. A socket, which has no listener any more, is left out, as in every layer."""
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
     if stat.S_ISSOCK(status.st_mode):
         return
@@ -373,7 +373,7 @@ def _digest_object(total: hashlib._Hash, folder: int, name: bytes, relative: byt
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     link = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(status.st_mode) else b""
     kind = stat.S_IFMT(status.st_mode)
-    # of a device its number
+    # and the number of a device
     size = {stat.S_IFREG: status.st_size, stat.S_IFCHR: status.st_rdev, stat.S_IFBLK: status.st_rdev}.get(kind, 0)
     total.update(b"%d %o %d %d %s%s" % (len(relative), status.st_mode, size, len(link), relative, link))
     if stat.S_ISREG(status.st_mode):

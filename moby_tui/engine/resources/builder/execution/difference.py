@@ -1,4 +1,4 @@
-"""What a step changed, as a layer: an overlay's upper folder as a tar in the form of the OCI image specification, layer.md.
+"""Makes a layer of what a step changed: from an overlay's upper folder to a tar as in the OCI image specification, layer.md.
 
 Overlayfs on disk (kernel, Documentation/filesystems/overlayfs.rst): a whiteout is a character device 0:0, an opaque directory has
 ``trusted.overlay.opaque``. In a layer they are the files ``.wh.NAME`` and ``.wh..wh..opq``. The upper folder was written by a
@@ -23,7 +23,7 @@ from moby_tui.errors import InvalidArgument
 
 _WHITEOUT = b".wh."
 _OPAQUE_MARKER = b".wh..wh..opq"
-#: What stands after the last member.
+#: The end of an archive: two zero blocks.
 _END = bytes(2 * tarfile.BLOCKSIZE)
 
 
@@ -33,7 +33,7 @@ def layer(
     """The plain tar, in pieces; nothing at all where nothing changed. Blocking.
 
     ``lowers`` are the layers below, top-most first; ``left_out`` are paths that the engine, not the step, made (mount points);
-    no file is told to have changed after ``latest`` (Unix seconds).
+    no modification time is later than ``latest`` (Unix seconds).
     Raises ``InvalidArgument`` for a name that no layer can hold.
     """
     below = snapshot.mount(lowers, None, None) if lowers else None
@@ -57,10 +57,10 @@ class _Difference:
         self._top = top
         self._below = below
         self._left_out = left_out
-        #: Directories that lead to a mount point: where they were missing, the engine made them too.
+        #: Parents of mount points: if they were missing, the engine made them too.
         self._leading = {path[:at] for path in left_out for at in range(len(path)) if path[at : at + 1] == b"/"}
         self._first_names: dict[tuple[int, int], bytes] = {}
-        #: Directories that are in the upper folder only because of what is below them, told when that is.
+        #: Directories that overlayfs copied up only for an entry below; written when such an entry is written.
         self._held: dict[bytes, bytes] = {}
 
     def members(self) -> Iterator[bytes]:
@@ -74,7 +74,7 @@ class _Difference:
             pending += reversed(below)
 
     def _root(self, fd: int) -> Iterator[bytes]:
-        """The root's owner and mode are told where they are not the usual ones: the uppermost layer's are what a container sees."""
+        """Writes the root directory unless its owner and mode are the usual ones: a container sees those of its uppermost layer."""
         status = os.fstat(fd)
         header = self._header(b"./", status, tarfile.DIRTYPE, fd)
         changed = not self._is_as_below(b".", status, header) if self._below is not None else False
@@ -97,7 +97,7 @@ class _Difference:
             yield _marker(path + b"/" + _OPAQUE_MARKER)
 
     def _content(self, fd: int, folder: bytes) -> Generator[bytes, None, list[bytes]]:
-        """Tells a directory's objects; returns the directories among them."""
+        """Writes the entries of a directory; returns the directories among them."""
         found: list[tuple[bool, bytes, os.stat_result]] = []
         for name in map(os.fsencode, os.listdir(fd)):
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -153,7 +153,7 @@ class _Difference:
             at = path.find(b"/", at + 1)
 
     def _is_as_below(self, path: bytes, status: os.stat_result, header: tarfile.TarInfo) -> bool:
-        """Whether a directory was merely copied up; its time tells nothing, for any change in it changes that."""
+        """True if a directory was copied up without a change. Its time does not count: any change in it changes that."""
         if self._below is None:
             return False
         try:
@@ -192,7 +192,7 @@ def _node_header(
 
 
 def _marker(path: bytes) -> bytes:
-    """A whiteout says nothing but its name."""
+    """A whiteout: an empty file with the name of what it hides."""
     header = tarfile.TarInfo(os.fsdecode(path))
     header.mode = 0o600
     return _encoded(header)
@@ -203,7 +203,7 @@ def _encoded(header: tarfile.TarInfo) -> bytes:
 
 
 def _xattrs(fd: int) -> dict[str, str]:
-    """Capabilities and what users noted, as PAX records; the others are the overlay's or the host's."""
+    """Capabilities and attributes ``user.*``, as PAX records; the others are the overlay's or the host's."""
     path = f"/proc/self/fd/{fd}"
     records: dict[str, str] = {}
     for name in sorted(os.listxattr(path)):

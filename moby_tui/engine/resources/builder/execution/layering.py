@@ -1,4 +1,4 @@
-"""From a changed root file system to a layer in the stores."""
+"""Makes a layer of a changed root file system, and stores it: unpacked in the layer store, packed as a blob."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _FASTEST = 1
 
 
 class Layering:
-    """Nothing half-made outlives a call: it is made in staging."""
+    """Makes layers in staging, so that a failed call leaves nothing."""
 
     def __init__(self, layers: LayerStore, content: ContentStore, staging_folder: Path, *, latest: int | None = None) -> None:
-        """``latest``: no file in a new layer is told to be younger."""
+        """``latest``: the latest modification time in a new layer (Unix seconds), or None."""
         self._layers = layers
         self._content = content
         self._staging = staging_folder
@@ -48,7 +48,7 @@ class Layering:
 
     @contextmanager
     def opened(self, image: BuiltImage) -> Iterator[int]:
-        """The same, blocking."""
+        """As ``mounted``, blocking."""
         root = snapshot.mount(self.stack(image), None, None)
         try:
             yield root
@@ -56,7 +56,7 @@ class Layering:
             os.close(root)
 
     async def change(self, image: BuiltImage, work: Callable[[int], None]) -> Layer | None:
-        """The layer that ``work`` makes: it is given the image's root file system to write to. It runs in a thread."""
+        """Makes a layer of the changes that ``work`` makes to the image's root file system, in a thread."""
         async with staging.claim(self._staging, f"build-{os.urandom(16).hex()}") as folder:
             upper, overlay_work = folder / "upper", folder / "work"
             lowers = self.stack(image)
@@ -84,7 +84,7 @@ class Layering:
             return layer
 
     def record(self, image: BuiltImage, annotations: dict[str, str] | None = None) -> ImageRecord:
-        """Writes what describes the image, whose layers are there, and returns its row. Blocking."""
+        """Writes the configuration and the manifest of an image whose layers are stored, and returns its row. Blocking."""
         body = encode(image.config)
         document = oci.Manifest(
             schema_version=2,
@@ -125,7 +125,7 @@ def _compressed(pieces: Iterator[bytes], compressor: object, update: Callable[[b
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
-    """The root that is seen has the mode and owner of the uppermost folder."""
+    """Gives the upper folder the mode and owner of the root below: overlayfs shows those of the uppermost one."""
     status = layer.stat()
     os.chown(upper, status.st_uid, status.st_gid)
     upper.chmod(stat.S_IMODE(status.st_mode))

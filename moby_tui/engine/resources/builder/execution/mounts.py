@@ -1,6 +1,6 @@
-"""``RUN --mount``: what is there only while a command runs, and stays out of the layer.
+"""``RUN --mount``: mounts that exist only while a command runs, and are not part of the layer.
 
-https://docs.docker.com/reference/dockerfile/#run---mount. Each mount is made ahead and handed to the container as a descriptor.
+https://docs.docker.com/reference/dockerfile/#run---mount. Each mount is made before the container and passed to its monitor as a descriptor.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from moby_tui.errors import InvalidArgument, NotFound
 if TYPE_CHECKING:
     from moby_tui.engine.resources.builder.graph.workshop import Workshop
 
-#: Where BuildKit puts the scripts of here-documents.
+#: The folder of scripts of here-documents, as in BuildKit.
 SCRIPTS = "/dev/pipes"
-#: Where it puts the sockets of agents, with a number after it.
+#: The path of agents' sockets, as in BuildKit; a number follows.
 _AGENT = "/run/buildkit/ssh_agent."
 _KINDS = {
     "bind": {"from", "source", "target", "rw"},
@@ -50,7 +50,7 @@ _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 @dataclass(frozen=True)
 class RunMount:
-    """One ``--mount``, read."""
+    """The value of one ``--mount``."""
 
     kind: str
     options: dict[str, str]
@@ -94,10 +94,10 @@ def read(text: str, working_dir: str) -> RunMount:
     for name in options:
         if name not in _KINDS[kind]:
             raise InvalidArgument(f"unexpected key {name[:40]!r} in --mount=type={kind}{nearest(name, list(_KINDS[kind]))}")
-    return RunMount(kind, _settled(kind, options, working_dir))
+    return RunMount(kind, _completed(kind, options, working_dir))
 
 
-def _settled(kind: str, options: dict[str, str], working_dir: str) -> dict[str, str]:
+def _completed(kind: str, options: dict[str, str], working_dir: str) -> dict[str, str]:
     if kind == "secret":
         ident = options.get("id") or posixpath.basename(options.get("target", ""))
         if not ident:
@@ -120,27 +120,27 @@ def _settled(kind: str, options: dict[str, str], working_dir: str) -> dict[str, 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a step is given: a tree for each destination, and variables. ``content`` tells what went in, for the cache."""
+    """The mounts of a step: a tree for each destination, and variables. ``content`` is their part of the cache's key."""
 
     trees: dict[str, int]
     environment: list[str]
 
 
 async def content_of(shop: Workshop, wanted: list[RunMount]) -> str:
-    """What the result depends on: the mounts, and the files of those that bring any. A cache and a secret change nothing."""
+    """The mounts' part of the cache's key: their options, and the files of binds. The content of caches and secrets does not count."""
     total = hashlib.sha256()
     for mount in wanted:
         total.update(repr((mount.kind, sorted(mount.options.items()))).encode())
         if mount.kind == "bind":
             async with shop.source(mount.options.get("from", "")) as root:
-                with _found(mount):
+                with _naming_what_is_missing(mount):
                     total.update((await in_thread(copying.digest, root, [mount.source])).encode())
     return total.hexdigest() if wanted else ""
 
 
 @contextmanager
-def _found(mount: RunMount) -> Iterator[None]:
-    """What is not there is told by its name."""
+def _naming_what_is_missing(mount: RunMount) -> Iterator[None]:
+    """The error for a missing file names the path in the Dockerfile."""
     try:
         yield
     except OSError as error:
@@ -152,17 +152,17 @@ def _found(mount: RunMount) -> Iterator[None]:
 async def prepared(
     shop: Workshop, wanted: list[RunMount], scripts: list[Document], secrets: Mapping[str, bytes]
 ) -> AsyncIterator[Prepared]:
-    """The mounts, until the command has ended. Raises ``InvalidArgument``, ``NotFound`` for a secret or agent that is required."""
+    """Makes the mounts, for the block. Raises ``InvalidArgument``, and ``NotFound`` for a missing secret or agent that is required."""
     result = Prepared({}, [])
     async with AsyncExitStack() as stack:
         for mount in wanted:
             if mount.kind == "bind":
                 root = await stack.enter_async_context(shop.source(mount.options.get("from", "")))
-                with _found(mount):
+                with _naming_what_is_missing(mount):
                     if mount.flag("rw"):
-                        tree = await in_thread(_thrown_away, root, mount.source, shop.scratch)
+                        tree = await in_thread(_writable_bind, root, mount.source, shop.scratch)
                     else:
-                        tree = await in_thread(_bound, root, mount.source)
+                        tree = await in_thread(_bind, root, mount.source)
                 result.trees[mount.target] = _closing(stack, tree)
             elif mount.kind == "cache":
                 held, tree = await _cache(shop, mount)
@@ -218,7 +218,7 @@ async def _add_agent(stack: AsyncExitStack, shop: Workshop, mount: RunMount, res
 
 
 def _file(stack: AsyncExitStack, folder: Path, data: bytes, mode: int, uid: int, gid: int) -> int:
-    """A mount of a file that is gone with the step."""
+    """A mount of a file that is deleted with the step."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / os.urandom(8).hex()
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -239,8 +239,8 @@ def _read_only(tree: int) -> int:
     return tree
 
 
-def _bound(root: int, path: bytes) -> int:
-    """A mount of a part of the context or of an image, found without leaving its root."""
+def _bind(root: int, path: bytes) -> int:
+    """A mount of a path of the context or of an image, resolved inside its root."""
     found = open_in_root(root, path or b".", os.O_PATH)
     try:
         try:
@@ -253,8 +253,8 @@ def _bound(root: int, path: bytes) -> int:
         os.close(found)
 
 
-def _thrown_away(root: int, path: bytes, scratch: Path) -> int:
-    """As ``_bound``, and writable: what is written lies in a folder of the build's own. Blocking."""
+def _writable_bind(root: int, path: bytes, scratch: Path) -> int:
+    """As ``_bind``, but writable: changes go to a folder of the build, and are dropped. Blocking."""
     folder = scratch / f"written-{os.urandom(8).hex()}"
     upper, work = folder / "upper", folder / "work"
     for made in (folder, upper, work):
@@ -274,16 +274,16 @@ def _thrown_away(root: int, path: bytes, scratch: Path) -> int:
 
 
 async def _cache(shop: Workshop, mount: RunMount) -> tuple[ExitStack, int]:
-    """A folder that outlives the build, held as it is to be shared; a new one begins with what ``from`` and ``source`` name."""
+    """A folder that stays after the build, locked according to ``sharing``. A new one is filled from ``from`` and ``source``."""
     if "from" not in mount.options:
         return await in_thread(_cache_folder, shop.caches, mount, None)
     async with shop.source(mount.options["from"]) as root:
-        with _found(mount):
+        with _naming_what_is_missing(mount):
             return await in_thread(_cache_folder, shop.caches, mount, root)
 
 
 def _cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[ExitStack, int]:
-    """Blocking: ``locked`` waits for whoever has it."""
+    """Opens and locks the folder. Blocking: with ``sharing=locked`` waits for other builds."""
     ident = mount.options.get("id") or mount.target
     if base is not None:
         ident += "\0" + copying.digest(base, [mount.source])
@@ -316,7 +316,7 @@ def _cache_folder(folder: Path, mount: RunMount, base: int | None) -> tuple[Exit
 
 
 def _fill(content: Path, mount: RunMount, base: int | None) -> None:
-    """It appears whole, and of two that are made at the same time one is used."""
+    """Fills a new folder, which gets its name when it is complete. Of two made at the same time, one is used."""
     new = content.with_name(f"new-{os.urandom(8).hex()}")
     new.mkdir()
     try:

@@ -21,7 +21,7 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
 from moby_tui.engine.resources.builder.execution import agents, copying
-from moby_tui.engine.resources.builder.execution.brought import Brought
+from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.dockerfile import arguments, modes
 from moby_tui.engine.resources.dockerfile.parser import Instruction
@@ -36,28 +36,28 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _IDS = re.compile(r"(\d{1,10})(?::(\d{1,10}))?")
-#: The flags that what is made depends on; those of its owner and mode are told apart.
+#: The flags that are part of the cache's key as they are; those of owner and mode are resolved first.
 _TOLD = ("chown", "chmod", "parents", "link", "unpack", "keep-git-dir")
 
 
 class Source(Protocol):
-    """Files to be copied; ``count`` is how many were named."""
+    """Files to be copied; ``count`` is the number of the instruction's arguments."""
 
     @property
     def count(self) -> int: ...
 
     def digest(self) -> str:
-        """Of all that a copy is made of. Blocking."""
+        """The digest of all that would be copied. Blocking."""
         ...
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
-        """Into a root file system. Blocking."""
+        """Copies into a root file system. Blocking."""
         ...
 
 
 @dataclass(frozen=True)
 class _Files:
-    """Of the context, a stage, an image or a repository."""
+    """Files of the context, a stage, an image or a repository."""
 
     root: int
     paths: list[bytes]
@@ -77,7 +77,7 @@ class _Files:
 
 @dataclass(frozen=True)
 class _WithParents:
-    """Files whose folders are kept: ``above`` has for each path those that are."""
+    """Files that are copied with their parents: ``above`` has for each path the folders to keep."""
 
     root: int
     above: dict[bytes, bytes]
@@ -98,14 +98,14 @@ class _WithParents:
             copying.copy(self.root, [path], root, folder + b"/", attributes, self.exclude)
 
     def _own_name(self, path: bytes) -> bytes:
-        """A directory is copied with its name, too; nothing for a file."""
+        """The name under which a directory itself is copied; empty for a file."""
         with trees.closing(open_in_root(self.root, path or b".", os.O_PATH)) as found:
             return path.rpartition(b"/")[2] if stat.S_ISDIR(os.fstat(found).st_mode) else b""
 
 
 @dataclass(frozen=True)
 class _Archives:
-    """What ADD unpacks rather than copy."""
+    """Archives, which ADD unpacks."""
 
     root: int
     paths: list[bytes]
@@ -118,10 +118,10 @@ class _Archives:
         return copying.digest(self.root, self.paths)
 
     def copy(self, root: int, target: bytes, attributes: copying.Attributes) -> None:
-        """Raises ``InvalidArgument`` for an archive that would reach outside. Owners and modes are those in the archive."""
+        """Unpacks them, with the owners and modes of the archive. Raises ``InvalidArgument`` for an archive that leads outside."""
         for path in self.paths:
             with (
-                copying.told("ADD", target),
+                copying.explained("ADD", target),
                 trees.closing(copying.make_directory(root, target, copying.Attributes())) as folder,
                 _opened(self.root, path) as file,
             ):
@@ -157,7 +157,7 @@ class Transfer:
             async def produce() -> Layer | None:
                 if self._flags.get("link") != "true":
                     return await self.shop.layering.change(self.image, copy)
-                return await self.shop.apart(created_by, copy, digest)
+                return await self.shop.linked_layer(created_by, copy, digest)
 
             return await self.shop.advance(self.image, created_by, produce=produce, content=digest)
 
@@ -191,27 +191,27 @@ class Transfer:
     # Sources
 
     async def _sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
-        brought = Brought(self.shop.scratch)
+        new_files = NewFiles(self.shop.scratch)
         for document in self.instruction.documents:
             text = self.expand_text(document.text) if document.expands else document.text
-            brought.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
+            new_files.write(document.marker, document.name, text.encode("utf-8", "surrogateescape"))
         adds = self.instruction.name == "ADD"
-        repositories = [word for word in words if adds and _is_repository(word) and word not in brought.names]
+        repositories = [word for word in words if adds and _is_repository(word) and word not in new_files.names]
         urls = [word for word in words if adds and _is_url(word) and word not in repositories]
         checksum = self._flags.get("checksum", "")
         if checksum and len(words) + len(repositories) + len(urls) != 2:
             raise InvalidArgument("checksum can't be specified for anything but one HTTP or Git source")
         for url in urls:
-            await brought.fetch(url, checksum, to_folder=self.instruction.value.endswith("/"))
+            await new_files.fetch(url, checksum, to_folder=self.instruction.value.endswith("/"))
         found: list[Source] = []
-        found += self._unpacked(stack, brought) if self._flags.get("unpack") == "true" else [brought]
+        found += self._unpacked(stack, new_files) if self._flags.get("unpack") == "true" else [new_files]
         for repository in repositories:
             found.append(await self._repository(stack, repository, checksum))
-        own = [word for word in words if word not in brought.names and word not in repositories]
-        return [*await self._own(stack, own), *found]
+        own = [word for word in words if word not in new_files.names and word not in repositories]
+        return [*await self._context_sources(stack, own), *found]
 
-    async def _own(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
-        """What lies in the context, or in what ``--from`` names."""
+    async def _context_sources(self, stack: AsyncExitStack, words: list[str]) -> list[Source]:
+        """The files of the context, or of ``--from``."""
         if not words:
             return []
         origin = self._flags.get("from", "")
@@ -227,14 +227,14 @@ class Transfer:
         archives = await in_thread(_archives, root, paths) if unpacks else []
         return [_Files(root, [path for path in paths if path not in archives], exclude), _Archives(root, archives)]
 
-    def _unpacked(self, stack: AsyncExitStack, brought: Brought) -> list[Source]:
-        """Those of the fetched files that are archives, and the others."""
-        if not brought.paths:
+    def _unpacked(self, stack: AsyncExitStack, new_files: NewFiles) -> list[Source]:
+        """Splits the downloads into archives and other files."""
+        if not new_files.paths:
             return []
-        root = brought.open()
+        root = new_files.open()
         stack.callback(os.close, root)
-        archives = _archives(root, brought.paths)
-        return [_Files(root, [path for path in brought.paths if path not in archives]), _Archives(root, archives)]
+        archives = _archives(root, new_files.paths)
+        return [_Files(root, [path for path in new_files.paths if path not in archives]), _Archives(root, archives)]
 
     async def _repository(self, stack: AsyncExitStack, word: str, checksum: str) -> Source:
         if checksum and not _COMMIT.fullmatch(checksum):
@@ -259,7 +259,7 @@ class Transfer:
     # The copy
 
     async def _copy(self, sources: list[Source], target: bytes) -> Callable[[int], None]:
-        """What puts the files into a root file system. A layer of its own knows no names: there the image's are looked up first."""
+        """The function that copies into a root file system. With ``--link`` users are looked up in the image: the layer has none."""
         mode = modes.read(self._flags["chmod"]) if "chmod" in self._flags else None
         chown = self._flags.get("chown", "")
         ids = _IDS.fullmatch(chown)
@@ -287,7 +287,7 @@ def _is_repository(word: str) -> bool:
 
 
 def _archives(root: int, paths: list[bytes]) -> list[bytes]:
-    """Those that are archives. A pipe or device is not opened: it might act on that. Blocking."""
+    """The paths that are archives. Pipes and devices are not opened: opening can have effects. Blocking."""
     found = []
     for path in paths:
         with trees.closing(open_in_root(root, path or b".", os.O_PATH)) as there:

@@ -1,7 +1,7 @@
 """The build cache: what an instruction made of which image, as small files ``cache/build/<key>``.
 
-A key tells of what was put in and how (``BuiltImage.chain``), so that it is the same on any machine. The files hold configurations; the
-layers they name are kept for as long as they do (``pruning.held``). An entry whose layers are gone is forgotten when it is met.
+A key is a digest of the inputs and the instructions (``BuiltImage.chain``), the same on any machine. The files hold configurations; the
+layers they name are kept for as long as they do (``pruning.held``). An entry whose layers are gone is deleted when it is looked up.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.schema.base import decode, encode
 
-#: With more entries than this the oldest half goes.
+#: With more entries than this the oldest half is deleted.
 _MOST_ENTRIES = 2000
 
 
 class Elsewhere(Protocol):
-    """A cache that was made by another engine."""
+    """A cache of another engine."""
 
     async def find(self, key: str) -> BuiltImage | None:
-        """What it has, its layers brought here."""
+        """The image of a step, after its layers were fetched; None if the cache lacks it."""
         ...
 
 
 class BuildCache:
-    """Safe in any number of processes: an entry appears by rename, and any of two equal ones is good.
+    """Safe in any number of processes: an entry is renamed into place, and entries with the same key are equal.
 
-    What comes from ``others`` is used and not kept, and neither is what is made on top of it: who reads it trusts them, the next need not.
+    What comes from ``others`` is used but not stored, nor are steps on top of it: this build's caller trusts these caches, the next may not.
     """
 
     def __init__(self, folder: Path, layers: LayerStore, content: ContentStore, others: Iterable[Elsewhere] = ()) -> None:
@@ -44,17 +44,17 @@ class BuildCache:
         self._layers = layers
         self._content = content
         self.others = list(others)
-        #: each step that was looked up or made, in this build
+        #: the steps that this build has found or made, by key
         self.trail: dict[str, BuiltImage] = {}
         self._borrowed: set[str] = set()
 
     @staticmethod
     def key(parent: str, created_by: str, content: str) -> str:
-        """``content`` is the digest of the files that go in, where there are any."""
+        """``content`` is the digest of the instruction's source files, if any."""
         return hashlib.sha256("\0".join((parent, created_by, content)).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def alone(self) -> BuildCache:
-        """The same without the others."""
+    def without_others(self) -> BuildCache:
+        """This cache without the caches of other engines."""
         return BuildCache(self._folder, self._layers, self._content)
 
     async def find(self, key: str) -> BuiltImage | None:
@@ -84,7 +84,7 @@ class BuildCache:
         return image
 
     def put(self, key: str, image: BuiltImage, parent: str) -> None:
-        """``parent`` is the key of what it was made on top of."""
+        """Stores a step. ``parent`` is the key of the step below."""
         self.trail[key] = image
         if parent in self._borrowed:
             self._borrowed.add(key)

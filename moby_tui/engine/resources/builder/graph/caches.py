@@ -1,4 +1,4 @@
-"""``--cache-from``: caches of other engines, found and made ready to be asked."""
+"""``--cache-from``: opens the caches of other engines: in registries, in images, in archives."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def import_caches(
     auth: Callable[[str], RegistryAuth | None],
     narration: Narration,
 ) -> list[Elsewhere]:
-    """One that cannot be had is told of and left out: the build goes on without it."""
+    """Opens the caches. An unavailable one is reported and left out; the build continues without it."""
     found: list[Elsewhere] = []
     for archive in archives:
         steps = await in_thread(travelling.from_archive, archive)
@@ -53,11 +53,11 @@ async def import_caches(
 async def _named(
     reference: Reference, is_whole: Callable[[BuiltImage], bool], stores: Stores, auth: RegistryAuth | None
 ) -> Elsewhere:
-    """Of an image that is here, where it tells of its steps; or of a registry."""
+    """The cache of a local image, if it lists its steps; else of a registry."""
     images, content, layers, folder = stores
 
     async def admit(digests: list[str]) -> None:
-        """The policy has been asked whether a cache is let in at all."""
+        """Does nothing: the signature policy was asked for the cache as a whole."""
 
     async def fetch(image: BuiltImage) -> None:
         from moby_tui.engine.resources.images.transfer.pull import Pull

@@ -1,4 +1,4 @@
-"""A whole Dockerfile: what stands before the first stage, the stages in their order, the one that is wanted."""
+"""Runs a whole Dockerfile: the ARGs before the first stage, the stages that the target needs, their order."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from moby_tui.schema.base import decode, encode
 if TYPE_CHECKING:
     from moby_tui.schema.build import BuildOptions
 
-#: The instructions that are steps where a build is told live; the others take no time.
+#: The instructions that the live progress shows as steps; the others take no time.
 _TOLD = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
-#: Build arguments that need not be consumed: they are for the builder itself.
+#: Build arguments for the builder itself: no warning if no ARG uses them.
 UNTOLD = PROXIES | {
     "SOURCE_DATE_EPOCH",
     "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
@@ -43,7 +43,7 @@ _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Build:
-    """Parsed and checked as far as that goes without carrying anything out."""
+    """A parsed Dockerfile, checked as far as possible before anything is made."""
 
     def __init__(self, text: bytes, request: BuildOptions) -> None:
         """Raises ``InvalidArgument`` with the line that is wrong."""
@@ -64,7 +64,7 @@ class Build:
             raise InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
         self._names = [_stage_name(stage[0]) for stage in self._stages]
         _check_numbers(self._stages)
-        #: also those after the target
+        #: all stages, also those after the target
         self._written = self._stages
         self._stages = self._stages[: self._wanted() + 1]
         self.checks = directive.read(request.build_args.get(directive.ARGUMENT, self.dockerfile.check))
@@ -88,17 +88,17 @@ class Build:
         )
 
     def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
-        """What is not wrong, and yet better otherwise. ``environment`` tells the variables of an image that is here."""
+        """The warnings of the build checks. ``environment`` gives the variables of a local image."""
         escape = self.dockerfile.escape
         scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
         found = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
         return sorted(filter(self.checks.counts, found))
 
     async def run(self, shop: Workshop) -> BuiltImage:
-        """Raises what an instruction can fail with, told with its line."""
+        """Makes the target. Raises the error of an instruction, with its line in the Dockerfile."""
         outer = self._outer_arguments(shop.escape, shop.platform)
         target = len(self._stages) - 1
-        # what a named context stands for is not made
+        # a stage that a named context replaces is not made
         self._names = ["" if name and shop.named.find(name) else name for name in self._names]
         wanted = needed(self._names, self._stages, target, outer, shop.escape)
         self._count(wanted)
@@ -114,12 +114,12 @@ class Build:
         return stage.image
 
     async def _run_stages(self, shop: Workshop, wanted: list[int], outer: dict[str, str]) -> None:
-        """All at once, each waiting for what it needs; told in their order. Raises what the first that fails does."""
+        """Runs stages in parallel; each waits for those that it needs. Output comes in order. Raises the error of the first that fails."""
 
         async def make(number: int) -> BuiltImage:
             turn = self._turns.setdefault(number, Turn(shop.report))
             if number not in wanted or shop.report.live:
-                # a trigger of an image wants it; or each line tells where it belongs
+                # an ONBUILD trigger uses it; or live output, whose lines name their step
                 turn.open()
             anew = shop.anew or (self._names[number] or str(number)) in map(str.lower, self._request.no_cache_filter)
             own = replace(shop, report=shop.report.of(turn), stages=stages, position=number, anew=anew)
@@ -149,7 +149,7 @@ class Build:
             self._total += len(self._stages[number])
         self._total += bool(self._request.labels)
         for number in set(range(len(self._stages))) - set(wanted):
-            # what they would have used is no mistake of the caller's
+            # arguments that the stages not made would have used are no mistake of the caller's
             names = (instruction.value.partition("=")[0] for instruction in self._stages[number] if instruction.name == "ARG")
             self._consumed |= set(names)
 
@@ -160,7 +160,7 @@ class Build:
         return f"Step {number}/{self._total} : {text}\n"
 
     def _live(self, shop: Workshop, instruction: Instruction) -> str:
-        """As BuildKit names a step; nothing for what alters the configuration alone."""
+        """The step's name as BuildKit shows it; empty for instructions that change the configuration only."""
         if instruction.name not in _TOLD:
             return ""
         told = [each for each in self._stages[shop.position] if each.name in _TOLD]
@@ -174,7 +174,7 @@ class Build:
         known = _platform_arguments(target) | {"TARGETSTAGE": self._names[len(self._stages) - 1] or "default"}
         known |= {name: value for name, value in self._request.build_args.items() if name in known}
         for instruction in self._before:
-            with _told(instruction):
+            with _with_line(instruction):
                 for word in shell_words.raw_words(instruction.value, escape):
                     name, equals, default = word.partition("=")
                     self._consumed.add(name)
@@ -189,32 +189,32 @@ class Build:
         start = self._starts.get(shop.position, self._total)
         with (
             shop.report.step(self._live(shop, first), self._classic(start, first.text)),
-            _told(first),
-            self._suggesting(first),
+            _with_line(first),
+            self._with_suggestion(first),
         ):
             image = await _base(shop, first, outer)
             below = find(self._names, _base_name(first, outer, shop.escape), shop.position)
         shop.note(f" ---> {image.short}\n" if image.id else " --->\n")
         triggers = [parse_trigger(first.line, text) for text in image.execution.on_build or ()]
         inherited = {} if below is None else self._made[below].arguments
-        stage = Stage(shop, _settled(image), self._request.build_args, outer, self._consumed, inherited)
+        stage = Stage(shop, _prepared_base(image), self._request.build_args, outer, self._consumed, inherited)
         if triggers:
             shop.note(f"# Executing {len(triggers)} build trigger{'s' if len(triggers) > 1 else ''}\n")
         for trigger in triggers:
-            with _told(first):
+            with _with_line(first):
                 await stage.carry_out(trigger)
         for number, instruction in enumerate(rest, start + 1):
             with (
                 shop.report.step(self._live(shop, instruction), self._classic(number, instruction.text)),
-                _told(instruction),
-                self._suggesting(instruction),
+                _with_line(instruction),
+                self._with_suggestion(instruction),
             ):
                 await stage.carry_out(instruction)
         return stage
 
     @contextmanager
-    def _suggesting(self, instruction: Instruction) -> Iterator[None]:
-        """An image that cannot be had may be a stage whose name is misspelled."""
+    def _with_suggestion(self, instruction: Instruction) -> Iterator[None]:
+        """Adds a hint to the error for a missing image: it may be the misspelled name of a stage."""
         try:
             yield
         except (NotFound, Unauthorized, Unavailable) as error:
@@ -226,8 +226,8 @@ class Build:
             raise
 
 
-def _settled(image: BuiltImage) -> BuiltImage:
-    """With a PATH, and without triggers: they are for whoever builds on this image, not for those who build on the result."""
+def _prepared_base(image: BuiltImage) -> BuiltImage:
+    """The base image, with a PATH, and without its triggers: they run in this build, not in builds on its result."""
     has_path = any(entry.partition("=")[0] == "PATH" for entry in image.execution.env or ())
     if has_path and not image.execution.on_build:
         return image
@@ -240,7 +240,7 @@ def _settled(image: BuiltImage) -> BuiltImage:
 
 
 def _platform_arguments(target: oci.Platform) -> dict[str, str]:
-    """The arguments that are there by themselves."""
+    """The platform arguments (``TARGETARCH`` and so on), which are set without an ARG."""
     return {
         f"{where}{what}": value
         for where, platform in (("TARGET", target), ("BUILD", platforms.host()))
@@ -254,7 +254,7 @@ def _platform_arguments(target: oci.Platform) -> dict[str, str]:
 
 
 def _check_numbers(stages: list[list[Instruction]]) -> None:
-    """A number is a stage's that comes before; it is no image's name."""
+    """Raises ``InvalidArgument`` if ``--from=NUMBER`` names no earlier stage: a number is never an image's name."""
     for number, stage in enumerate(stages):
         for instruction in stage:
             for wanted in sources([instruction]) if instruction.name != "FROM" else ():
@@ -291,13 +291,13 @@ def _stage_name(instruction: Instruction) -> str:
 
 
 @contextmanager
-def _told(instruction: Instruction) -> Iterator[None]:
-    """What goes wrong is told with the line where it does; a command that fails is told as Docker tells it."""
+def _with_line(instruction: Instruction) -> Iterator[None]:
+    """Adds the line of the Dockerfile to an error. A failed command is reported in Docker's words."""
     try:
         yield
     except MobyError as error:
         if error.line:
-            # of another stage, which this one waits for
+            # the error of another stage, for which this one waits
             raise
         error.line = instruction.line
         if isinstance(error, StepFailed):

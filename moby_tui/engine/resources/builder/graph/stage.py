@@ -1,4 +1,4 @@
-"""One stage of a build: an image, and what each instruction makes of it.
+"""One stage of a build: carries out its instructions, one after the other, on an image.
 
 https://docs.docker.com/reference/dockerfile/. The lines of history are those of Docker's classic builder.
 """
@@ -25,7 +25,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 
 _SHELL = ["/bin/sh", "-c"]
-#: Build arguments that need no ARG, and leave no trace in the image.
+#: Build arguments that need no ARG, and are not part of the image's history.
 PROXIES = frozenset(
     name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower())
 )
@@ -74,7 +74,7 @@ class Stage:
         }
 
     async def carry_out(self, instruction: Instruction) -> None:
-        """Raises ``StepFailed``, ``InvalidArgument``, ``NotImplementedYet`` and what a container can fail with."""
+        """Carries out one instruction. Raises ``StepFailed``, ``InvalidArgument``, ``NotImplementedYet``, and what a start raises."""
         await self._handlers[instruction.name](instruction)
 
     # Words
@@ -89,7 +89,7 @@ class Stage:
         found = arguments.pairs(instruction.name, instruction.value, self._shop.escape)
         return [(self._expand(key), self._expand(text)) for key, text in found]
 
-    # Instructions that alter the configuration alone
+    # Instructions that change the configuration only
 
     async def _note(self, text: str, change: Change) -> None:
         self.image = await self._shop.advance(self.image, f"/bin/sh -c #(nop)  {text}", change)
@@ -139,7 +139,7 @@ class Stage:
         await self._note(f"CMD {_quoted(command)}", change)
 
     async def _entrypoint(self, instruction: Instruction) -> None:
-        """The arguments that the base image has are for its own entrypoint."""
+        """Drops the base image's CMD: its arguments are for its own entrypoint."""
         command, keep = self._command(instruction), self._has_command
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -223,16 +223,16 @@ class Stage:
     def _command(self, instruction: Instruction) -> list[str]:
         return arguments.command(instruction.value, self.image.execution.shell or _SHELL) if instruction.value else []
 
-    # Instructions that alter files
+    # Instructions that change files
 
     async def _working_directory(self, instruction: Instruction) -> None:
-        """The directory is made where it is missing, and belongs to the user."""
+        """WORKDIR: makes the directory if it is missing, owned by the user."""
         path = self._below_working_directory(self._expand(instruction.value))
         name = path.strip("/").encode("utf-8", "surrogateescape")
 
         def make(root: int) -> None:
             attributes = copying.Attributes(*self._owner(root))
-            with copying.told("WORKDIR", name), trees.closing(copying.make_directory(root, name, attributes)):
+            with copying.explained("WORKDIR", name), trees.closing(copying.make_directory(root, name, attributes)):
                 pass
 
         def change(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
@@ -246,7 +246,7 @@ class Stage:
         )
 
     def _owner(self, root: int) -> tuple[int, int]:
-        """The ids of the user. A user or a group that the image does not have, maybe not yet, is root's."""
+        """The ids of the stage's user; root's for a user or group that the image does not have, perhaps not yet."""
         text = self.image.execution.user
         name, _, group = text.partition(":")
         for known in (text, name, f":{group}"):
@@ -282,7 +282,7 @@ class Stage:
         self.image = await self._shop.advance(self.image, created_by, produce=produce, content=content)
 
     def _command_and_scripts(self, instruction: Instruction) -> tuple[list[str], list[Document]]:
-        """Of ``RUN <<EOF`` the document is the script; in any other command the shell reads its documents itself."""
+        """With ``RUN <<EOF`` the document is the script; in any other command the shell reads the documents itself."""
         documents, shell = instruction.documents, self.image.execution.shell or _SHELL
         if not documents:
             return self._command(instruction), []

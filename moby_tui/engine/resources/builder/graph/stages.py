@@ -1,4 +1,4 @@
-"""The stages of a build as a graph: only those that the target needs are made, and those that do not need each other at the same time."""
+"""The stages of a build as a graph: only those that the target needs are made, and independent ones in parallel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find(names: list[str], name: str, before: int) -> int | None:
 def needed(
     names: list[str], stages: list[list[Instruction]], target: int, variables: Mapping[str, str], escape: str
 ) -> list[int]:
-    """The stages that the target is made of, itself the last, each after those that it needs."""
+    """The stages that the target needs, in an order in which each comes after its own needs; the target is the last."""
     found, pending = {target}, [target]
     while pending:
         number = pending.pop()
@@ -40,10 +40,10 @@ def _below(names: list[str], stage: list[Instruction], number: int, variables: M
         try:
             name = shell_words.expand(text, variables, escape)
         except InvalidArgument:
-            # it is told when its turn comes
+            # reported when this stage's turn comes
             continue
         if "$" in text and not name:
-            # known only when the stage is made
+            # a variable: known only when the stage is made
             return set(range(number))
         if (other := find(names, name, number)) is not None:
             found.add(other)
@@ -51,7 +51,7 @@ def _below(names: list[str], stage: list[Instruction], number: int, variables: M
 
 
 def sources(stage: list[Instruction]) -> Iterable[str]:
-    """What its instructions begin with or copy from, as it is written."""
+    """The names in FROM and ``--from`` of instructions, as they are written."""
     for instruction in stage:
         if instruction.name == "FROM":
             yield instruction.value.split()[0]
@@ -62,7 +62,7 @@ def sources(stage: list[Instruction]) -> Iterable[str]:
 
 
 class Turn:
-    """What a stage says, held back until it is its turn: lines of two stages are never mixed."""
+    """Holds a stage's output back until its turn, so that lines of two stages are not mixed."""
 
     def __init__(self, report: Tells) -> None:
         self._report = report
@@ -81,7 +81,7 @@ class Turn:
 
 
 class Stages:
-    """Each stage is made once, when it is first wanted. Use ``close`` at the end: it ends what is still being made."""
+    """The stages of a build. Each is made once, when it is first needed. ``close`` cancels those that are still being made."""
 
     def __init__(self, names: list[str], make: Callable[[int], Coroutine[Any, Any, BuiltImage]]) -> None:
         self._names = names
@@ -94,12 +94,12 @@ class Stages:
         return self._tasks[number]
 
     async def image(self, name: str, before: int) -> BuiltImage | None:
-        """What a stage among the first ``before`` has made, waited for; None where none has this name. Raises what it failed with."""
+        """Waits for the stage with this name among the first ``before``, and returns its image; None if there is none. Raises its error."""
         number = find(self._names, name, before)
         return None if number is None else await asyncio.shield(self.begin(number))
 
     async def until(self, number: int) -> int:
-        """Waits until this stage is made, or any has failed; which of them."""
+        """Waits until this stage is made or any stage has failed; returns that stage."""
         while True:
             failed = [each for each, task in self._tasks.items() if task.done() and (task.cancelled() or task.exception())]
             if failed:

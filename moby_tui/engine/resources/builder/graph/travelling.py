@@ -1,4 +1,4 @@
-"""The build cache on its way between engines: which steps were made, and the layers they are made of.
+"""Exported build caches (``--cache-to``, ``--cache-from``): a list of steps, and the layers of their images.
 
 In an image it is an annotation of the manifest (``inline``: the steps of the last stage, whose layers the image has); in a registry or an OCI
 layout it is a manifest of its own, whose configuration lists the steps and whose layers are theirs. The form is this engine's own: BuildKit's
@@ -34,20 +34,20 @@ T = TypeVar("T")
 
 ANNOTATION = "dev.moby.build.cache.v1"
 MEDIA_TYPE = "application/vnd.moby.build.cache.v1+json"
-#: Bytes of the list of steps, unpacked.
+#: The largest list of steps in bytes, decompressed.
 _LIMIT = 64 << 20
-#: Bytes of one that goes into a manifest: registries take four mebibytes of the whole.
+#: The largest list in an annotation: registries accept manifests of four mebibytes.
 _INLINE_LIMIT = 2 << 20
 
 
 class Steps(msgspec.Struct, frozen=True):
-    """What is told: the image that each step made, by its key."""
+    """A list of steps: for each key the image that the step made."""
 
     steps: dict[str, BuiltImage]
 
 
 def of_image(trail: Mapping[str, BuiltImage], image: BuiltImage) -> dict[str, BuiltImage]:
-    """Those of the steps whose layers an image begins with."""
+    """The steps whose layers are the first layers of an image."""
     layers = image.config.rootfs.diff_ids
     return {
         key: step
@@ -58,7 +58,7 @@ def of_image(trail: Mapping[str, BuiltImage], image: BuiltImage) -> dict[str, Bu
 
 
 def annotation(steps: dict[str, BuiltImage]) -> dict[str, str]:
-    """Nothing where there would be too much to say."""
+    """The list as an annotation; None if it is too large."""
     packed = base64.b85encode(zlib.compress(encode(Steps(steps)), 9)).decode()
     return {ANNOTATION: packed} if len(packed) <= _INLINE_LIMIT else {}
 
@@ -76,7 +76,7 @@ def from_annotation(text: str) -> dict[str, BuiltImage]:
 
 
 def read_steps(body: bytes) -> dict[str, BuiltImage]:
-    """Raises ``InvalidArgument`` for what is no list of steps, or one that contradicts itself."""
+    """Parses a list of steps. Raises ``InvalidArgument`` for a malformed one, or one that contradicts itself."""
     try:
         steps = decode(body, Steps).steps
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -89,7 +89,7 @@ def read_steps(body: bytes) -> dict[str, BuiltImage]:
 
 
 def document(steps: dict[str, BuiltImage]) -> tuple[bytes, oci.Manifest]:
-    """The list of steps, and the manifest whose configuration it is."""
+    """The list of steps, and the manifest that has it as its configuration."""
     body = encode(Steps(steps))
     layers = {blob.digest: blob for step in steps.values() for blob in step.blobs}
     config = oci.Descriptor(media_type=MEDIA_TYPE, digest=digest_of(body), size=len(body))
@@ -116,7 +116,7 @@ Fetch = Callable[[BuiltImage], Awaitable[None]]
 
 
 class Travelled:
-    """A cache that was made elsewhere; implements ``cache.Elsewhere``. ``fetch`` brings the layers of an image here."""
+    """An imported cache; implements ``cache.Elsewhere``. ``fetch`` fetches the layers of an image."""
 
     def __init__(self, steps: dict[str, BuiltImage], fetch: Fetch, is_whole: Callable[[BuiltImage], bool]) -> None:
         self._steps = steps
@@ -133,14 +133,14 @@ class Travelled:
                 try:
                     await self._fetch(image)
                 except MobyError:
-                    # it is made here instead
+                    # the step is carried out instead
                     self._steps.pop(key, None)
                     return None
         return image if self._is_whole(image) else None
 
 
 async def from_registry(registry: Registry | Mirrors, which: str, scratch_of: Callable[[], Ingest]) -> dict[str, BuiltImage]:
-    """The steps that a reference tells of. Raises ``NotFound``, ``InvalidArgument`` and what else a registry can answer."""
+    """The steps of a cache in a registry. Raises ``NotFound``, ``InvalidArgument``, and the errors of ``Registry``."""
     body = (await registry.manifest(which)).body
     for _ in range(2):
         index = _read(body, oci.Index) if b'"manifests"' in body else None
@@ -161,7 +161,7 @@ async def from_registry(registry: Registry | Mirrors, which: str, scratch_of: Ca
 
 
 def from_archive(archive: Archive) -> dict[str, BuiltImage]:
-    """Of an OCI layout. Blocking. Raises ``InvalidArgument``."""
+    """The steps of a cache in an OCI layout. Blocking. Raises ``InvalidArgument``."""
     found: dict[str, BuiltImage] = {}
     for descriptor in _read(archive.member("index.json").read("index"), oci.Index).manifests:
         manifest = _read(archive.blob(descriptor).read("manifest"), oci.Manifest)
@@ -176,7 +176,7 @@ def from_archive(archive: Archive) -> dict[str, BuiltImage]:
 
 
 def from_content(content: ContentStore, manifest: str) -> dict[str, BuiltImage]:
-    """Of an image that is here. Blocking."""
+    """The steps of a cache in a local image. Blocking."""
     return _of_manifest(_read(content.read(manifest), oci.Manifest))
 
 
@@ -193,7 +193,7 @@ def _read(body: bytes, kind: type[T]) -> T:
 
 
 async def from_members(archive: Archive, image: BuiltImage, layers: LayerStore, content: ContentStore) -> None:
-    """Brings an image's layers here out of an OCI layout."""
+    """Loads the layers of an image from an OCI layout."""
     for diff_id, blob in zip(image.config.rootfs.diff_ids, image.blobs, strict=True):
         member = archive.blob(blob)
         await layers.make_of(member.file, diff_id)
@@ -205,7 +205,7 @@ async def from_members(archive: Archive, image: BuiltImage, layers: LayerStore, 
 async def publish(
     registry: Registry, which: str, steps: dict[str, BuiltImage], content: ContentStore, staging_write: Callable[[bytes], str]
 ) -> None:
-    """Sends what is missing there, the manifest last."""
+    """Sends the missing blobs, then the manifest."""
     body, manifest = document(steps)
     await in_thread(staging_write, body)
     for blob in (*manifest.layers, manifest.config):

@@ -1,4 +1,4 @@
-"""What one build works with, handed around whole."""
+"""What the stages of one build share: stores, sources, cache, options, progress. Passed to each of them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ Change = Callable[[oci.ImageConfig, oci.ExecutionConfig], None]
 
 
 def unchanged(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
-    """The change of an instruction that alters files alone."""
+    """The change of an instruction that changes files only: none of the configuration."""
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """One for each stage: they share all but ``report``, ``position`` and ``anew``."""
+    """Each stage has one; they share everything but ``report``, ``position`` and ``anew``."""
 
     context: Context
     named: NamedContexts
@@ -47,29 +47,29 @@ class Workshop:
     cache: BuildCache
     steps: StepRunner
     report: Narration
-    #: what is built for, where nothing else is said; unless it was ``asked`` for, an image that is here is taken as it is
+    #: the default platform; unless the caller ``asked`` for one, a local base image is used whatever its platform
     platform: oci.Platform
     asked: bool
-    #: RUN steps at a time
+    #: limits the RUN steps that run at the same time
     slots: asyncio.Semaphore
     host: HostConfig
     escape: str
-    #: what lasts as long as the build, and what nobody else may read, on the machine's memory
+    #: folders of the build: on disk, and for secrets in a tmpfs that only root reads
     scratch: Path
     private: Path
     #: the folders of ``RUN --mount=type=cache``
     caches: Path
     secrets: dict[str, bytes] = field(default_factory=dict)
-    #: the agents and keys that are forwarded, by id, and what is granted (``entitlements``)
+    #: forwarded agents and keys by id, and allowed ``entitlements``
     ssh: dict[str, list[str]] = field(default_factory=dict)
     allowed: frozenset[str] = frozenset()
-    #: what is found in the cache is made all the same
+    #: carry out steps even if the cache has them
     anew: bool = False
-    #: a step that fails is held until its caller has looked at it
+    #: keep a failed step's container until the caller has looked at it
     debug: bool = False
     #: SOURCE_DATE_EPOCH, or None
     epoch: int | None = None
-    #: the stages, and which of them this is the workshop of
+    #: the stages, and the index of this one
     stages: Stages | None = None
     position: int = 0
 
@@ -77,11 +77,11 @@ class Workshop:
         self.report.say(Progress(stream=text))
 
     def note(self, text: str) -> None:
-        """What only the classic builder says."""
+        """Reports a line that only the classic builder has."""
         self.report.note(text)
 
     def output(self) -> Callable[[int, bytes], None]:
-        """Something that tells what a command writes; a character that comes in two pieces is told whole."""
+        """A function that reports a command's output; a character whose bytes come in two pieces is kept whole."""
         decoders = {fd: codecs.getincrementaldecoder("utf-8")("replace") for fd in (1, 2)}
 
         def tell(fd: int, data: bytes) -> None:
@@ -91,13 +91,13 @@ class Workshop:
         return tell
 
     async def stage(self, name: str) -> BuiltImage | None:
-        """What an earlier stage has made, by its name or number."""
+        """The image of an earlier stage, by its name or number."""
         return await self.stages.image(name, self.position) if self.stages is not None else None
 
     async def base(self, name: str, platform: oci.Platform | None = None) -> BuiltImage:
-        """What FROM, or COPY --from, names: a named context, a stage, an image. Raises ``NotFound`` and what else a pull can."""
+        """The image that FROM or ``COPY --from`` names: a named context, a stage, an image. Raises ``NotFound``, and the errors of a pull."""
         if name == "scratch":
-            return self._salted(scratch(platform or self.platform))
+            return self._with_inputs_in_key(scratch(platform or self.platform))
         named = self.named.find(name)
         if named is None:
             return await self.stage(name) or await self._image(name, platform)
@@ -106,15 +106,15 @@ class Workshop:
                 f"build context {name[:80]!r} is files and no image: it can be copied from, and no stage built on it"
             )
         if named.image is not None:
-            return self._salted(named.image)
+            return self._with_inputs_in_key(named.image)
         return await self.stage(named.stage or name) or await self._image(named.stage or named.reference, platform)
 
     async def _image(self, name: str, platform: oci.Platform | None) -> BuiltImage:
         wanted = platform or (self.platform if self.asked else None)
-        return self._salted(await self.bases.get(name, wanted, self.report))
+        return self._with_inputs_in_key(await self.bases.get(name, wanted, self.report))
 
-    def _salted(self, image: BuiltImage) -> BuiltImage:
-        """What else the steps on top of it depend on is in their keys."""
+    def _with_inputs_in_key(self, image: BuiltImage) -> BuiltImage:
+        """Adds to the image's key what else the steps on top of it depend on."""
         salt = [f"epoch {self.epoch}"] if self.epoch is not None else []
         salt += [f"network {self.host.network_mode}"] if self.host.network_mode not in ("", "default") else []
         salt += [f"host {host}" for host in self.host.extra_hosts or ()]
@@ -122,7 +122,7 @@ class Workshop:
 
     @asynccontextmanager
     async def source(self, name: str) -> AsyncIterator[int]:
-        """The root of what COPY takes from: the context, a named one, a stage by name or number, or an image."""
+        """The root of COPY's sources: the context, a named context, a stage by name or number, or an image."""
         named = self.named.find(name)
         if not name:
             yield self.context.root
@@ -134,11 +134,11 @@ class Workshop:
 
     @asynccontextmanager
     async def run(self, step: Step, *, began: Callable[[str], None]) -> AsyncIterator[Ended]:
-        """Runs a step when it is its turn, and tells what it writes."""
+        """Runs a step when the limit allows, and reports its output."""
         async with self.slots:
             step = replace(step, host=self.host)
             try:
-                with _twice(step.trees if self.debug else {}) as (first, second):
+                with _two_copies(step.trees if self.debug else {}) as (first, second):
                     step = replace(step, trees={**step.trees, **first})
                     async with self.steps.run(step, began=began, output=self.output()) as ended:
                         if ended.exit_code and self.debug:
@@ -154,15 +154,15 @@ class Workshop:
                     ) from error
                 raise
 
-    async def apart(self, created_by: str, copy: Callable[[int], None], content: str) -> Layer | None:
-        """A layer that ``copy`` makes on top of nothing, remembered whatever it will lie on."""
+    async def linked_layer(self, created_by: str, copy: Callable[[int], None], content: str) -> Layer | None:
+        """The layer of ``COPY --link``: made on top of nothing, and cached independently of the image below."""
 
         async def produce() -> Layer | None:
             return await self.layering.change(nothing, copy)
 
-        nothing = self._salted(scratch(self.platform))
-        # it is put on images that are this machine's own: nobody else's layer may get there
-        own = replace(self, cache=self.cache.alone())
+        nothing = self._with_inputs_in_key(scratch(self.platform))
+        # looked up in our cache only: this layer goes on top of local images, on which no imported layer may be
+        own = replace(self, cache=self.cache.without_others())
         made = await own.advance(nothing, created_by, produce=produce, content=content)
         return Layer(made.config.rootfs.diff_ids[-1], made.blobs[-1]) if made.blobs else None
 
@@ -174,7 +174,7 @@ class Workshop:
         produce: Callable[[], Awaitable[Layer | None]] | None = None,
         content: str = "",
     ) -> BuiltImage:
-        """The image that an instruction makes of this one: remembered, or made and then remembered."""
+        """The image after an instruction: from the cache, or made and stored there."""
         key = self.cache.key(image.key, created_by, content)
         made = None if self.anew else await self.cache.find(key)
         if made is not None:
@@ -189,8 +189,8 @@ class Workshop:
 
 
 @contextmanager
-def _twice(trees: Mapping[str, int]) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
-    """Each mount for a step, and once more for whoever looks at what it has left: a mount can be put in one place only."""
+def _two_copies(trees: Mapping[str, int]) -> Iterator[tuple[dict[str, int], dict[str, int]]]:
+    """Two copies of each mount, for the step and for its debugger: a mount can be attached once only."""
     with ExitStack() as stack:
         first: dict[str, int] = {}
         second: dict[str, int] = {}

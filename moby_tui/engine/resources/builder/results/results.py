@@ -1,4 +1,4 @@
-"""What becomes of what was built: images in the store, pushes, archives, files, caches."""
+"""The outputs of a build: images in the store, pushes, archives, files, caches."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _END = bytes(1024)
 
 @dataclass(frozen=True)
 class Result:
-    """An image of one platform, in the stores but in no row yet."""
+    """An image of one platform, stored but not registered yet."""
 
     image: BuiltImage
     record: ImageRecord
 
 
 class Results:
-    """All of one build's. ``auth`` finds the caller's login for a reference."""
+    """The results of one build. ``auth`` finds the caller's login for a reference."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Results:
         self._results.append(result)
 
     async def keep(self, trail: Mapping[str, BuiltImage]) -> None:
-        """Puts into the store and pushes what is to be there; tells the ids and names. Raises what a push can."""
+        """Registers and pushes images as the caller asked; reports ids and names. Raises the errors of a push."""
         self._trail = trail
         tags = requests.references(self._options.tags)
         outputs = requests.outputs(self._options)
@@ -93,13 +93,13 @@ class Results:
                 await self._push_cache(parse(cache.reference).tagged(), self._steps(everything=cache.everything))
 
     def _first(self) -> Result:
-        """What a name means here: the image that runs on this machine, where there is one."""
+        """The image that a tag means here: the one for this machine if there is one, else the first."""
         host = platforms.host()
         fitting = (result for result in self._results if platforms.runs(host, _platform(result)))
         return next(fitting, self._results[0])
 
     def _store(self, tags: list[Reference]) -> None:
-        """Each platform's image is registered; those that the tags do not mean are found through the index, or by digest. Blocking."""
+        """Registers the image of each platform. Those that no tag means are found through the index, or by digest. Blocking."""
         index = [self._content.write(encode(self._index()), self._paths.staging)] if len(self._results) > 1 else []
         for result in self._results:
             record, names = result.record, [] if result is self._first() else [tag.at(result.record.manifest).key for tag in tags]
@@ -128,7 +128,7 @@ class Results:
         index = encode(self._index())
         async with Registry(tag, self._auth(tag.familiar), purpose=PUSH) as registry:
             for result in self._results:
-                # each by its digest; the name is the index's
+                # each image by its digest; the tag is that of the index
                 by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
                 await Push(result.record, registry, self._content, {}, Report()).run(by_digest)
             await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
@@ -145,7 +145,7 @@ class Results:
             await travelling.publish(registry, reference.tag, steps, self._content, write)
 
     def _steps(self, *, everything: bool) -> dict[str, BuiltImage]:
-        """Those whose layers are whole here: of a step that was found elsewhere they need not be."""
+        """The steps whose layers are here; those of imported caches need not be."""
         if everything:
             steps = dict(self._trail)
         else:
@@ -155,7 +155,7 @@ class Results:
         return {key: step for key, step in steps.items() if all(self._content.has(blob.digest) for blob in step.blobs)}
 
     def _index(self) -> oci.Index:
-        """Of the platforms; with one alone there is none."""
+        """The index of several platforms; None for one."""
         return oci.Index(
             schema_version=2,
             media_type=oci.MEDIA_INDEX,
@@ -169,7 +169,7 @@ class Results:
         return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest, size=size, platform=_platform(result))
 
     async def outputs(self) -> AsyncGenerator[Progress, None]:
-        """What goes to the caller, in pieces, each with the number of its output; caches come after the outputs."""
+        """Yields the outputs for the caller in pieces, each with the output's number; exported caches come last."""
         if not self._results:
             return
         number = 0
@@ -216,7 +216,7 @@ class Results:
                 yield _END
 
     async def _pieces(self, chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """In larger pieces, each made in a thread."""
+        """Joins pieces to larger ones, each made in a thread."""
 
         def piece() -> bytes:
             data = bytearray()

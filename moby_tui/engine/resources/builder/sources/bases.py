@@ -1,4 +1,4 @@
-"""The images that a build begins with, or copies from: of the store, or pulled for it."""
+"""The base images of a build, and images that it copies from: from the store, or pulled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from moby_tui.schema.image import RegistryAuth
 
 
 class Bases:
-    """For one build: an image is looked for once, and pulled once where ``pull`` asks for it."""
+    """The images of one build. Each is looked up once, and pulled once if ``pull`` asks for it."""
 
     def __init__(self, images: ImageManager, content: ContentStore, auths: Mapping[str, RegistryAuth], *, pull: bool) -> None:
         self._images = images
@@ -31,7 +31,7 @@ class Bases:
         self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get(self, name: str, platform: oci.Platform | None, report: Tells) -> BuiltImage:
-        """Without a ``platform`` what is here, or else this machine's. Raises ``NotFound`` and what else a pull can."""
+        """An image for a platform; without ``platform`` the local one, else the one for this machine. Raises the errors of a pull."""
         key = name, platforms.text(platform) if platform else ""
         async with self._looking[key]:
             if key not in self._found:
@@ -48,7 +48,7 @@ class Bases:
         platform = platform or platforms.host()
         auth = self.auth(name)
         if record is not None or not platforms.runs(platforms.host(), platform):
-            # what the name means here stays as it is
+            # the name keeps meaning the image that it means now
             try:
                 return await self._images.fetch(name, platforms.text(platform), auth, report.say)
             except (NotFound, InvalidArgument) as error:
@@ -63,7 +63,7 @@ class Bases:
         return self._images.record(name)
 
     def auth(self, name: str) -> RegistryAuth | None:
-        """The caller's login for an image's registry; None: the one that this machine has."""
+        """The caller's login for an image's registry; None: use the login stored on this machine."""
         try:
             domain = parse(name).domain
         except InvalidArgument:
@@ -76,5 +76,5 @@ def _platform(record: ImageRecord) -> oci.Platform:
 
 
 def _is_for(record: ImageRecord, platform: oci.Platform) -> bool:
-    """An image that does not say what it is for is for any."""
+    """True if the image is for the platform; one without a platform is for any."""
     return not record.config.architecture or platforms.runs(platform, _platform(record))

@@ -14,25 +14,25 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
 from moby_tui.engine.resources.builder.execution import agents, copying
-from moby_tui.engine.resources.builder.execution.brought import Brought
+from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.images.transfer.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument
 from moby_tui.patterns import Ignore
 
-#: No Dockerfile and no ignore file is larger; they are held in memory.
+#: The largest Dockerfile and ignore file, which are held in memory.
 TEXT_LIMIT = 4 << 20
 _CHUNK = 1 << 20
 _HEAD = 1 << 16
-#: As BuildKit's: the repository itself is a part of the context.
+#: The build argument with which ``.git`` stays in the context, as in BuildKit.
 KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 
 
 class Context:
-    """``root`` is a descriptor of the folder, this object's own: every path in it is resolved below that. Use as a context manager.
+    """``root`` is a descriptor of the folder; every path of the context is resolved inside it. Use as a context manager.
 
-    ``text`` is the Dockerfile where that is all that was given.
+    ``text`` is the Dockerfile if the caller gave only that.
     """
 
     def __init__(self, folder: Path | int, text: bytes | None = None) -> None:
@@ -50,7 +50,7 @@ class Context:
         apply(decompress(_chunks(archive)), self.root)
 
     def dockerfile(self, name: str) -> bytes:
-        """Raises ``InvalidArgument`` where there is none, or it is empty."""
+        """The text of the Dockerfile. Raises ``InvalidArgument`` if it is missing or empty."""
         data = self._read(name) if self.text is None else self.text
         if data is None:
             raise InvalidArgument(f"Cannot locate specified Dockerfile: {name}")
@@ -73,7 +73,7 @@ class Context:
             self._delete_excluded(ignore)
 
     def _read(self, name: str) -> bytes | None:
-        """A small regular file; None where there is nothing. A pipe or device in its place is not waited for."""
+        """The content of a small regular file; None if it is missing. Does not block on a pipe or device."""
         try:
             fd = open_in_root(self.root, name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except (FileNotFoundError, NotADirectoryError):
@@ -106,14 +106,14 @@ class Context:
                             kept.append(path)
                     else:
                         trees.remove_at(fd, name)
-        for path in reversed(kept):  # children after their parents in the list: they go first
+        for path in reversed(kept):  # in reverse: children come after their parents in the list, and are deleted first
             above, _, base = path.rpartition(b"/")
             with suppress(OSError), trees.closing(trees.open_below(self.root, above or b".")) as fd:
                 os.rmdir(base, dir_fd=fd)
 
 
 class Sources:
-    """Where contexts come from; all are in ``folder``, until ``stack`` ends."""
+    """Fetches contexts into ``folder``, where they stay until ``stack`` ends."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Sources:
         *,
         keep_git_dir: bool = False,
     ) -> None:
-        """``secrets`` may have a token for repositories, ``ssh`` an agent's socket or keys; ``private`` is nobody else's to read."""
+        """``secrets`` may have a token for repositories, ``ssh`` an agent's socket or keys; only root reads ``private``."""
         self._folder = folder
         self._stack = stack
         self._ssh = ssh
@@ -134,13 +134,13 @@ class Sources:
         self._keep_git_dir = keep_git_dir
 
     async def sent(self, pieces: AsyncIterator[bytes]) -> Context:
-        """A tar, compressed or not, or a Dockerfile alone. Raises ``InvalidArgument``, ``StorageFull``."""
+        """A context that the caller sends: a tar, compressed or not, or a single Dockerfile. Raises ``InvalidArgument``, ``StorageFull``."""
         file = self._place()
         await receive(pieces, file)
         return await self._opened(file)
 
     async def fetched(self, address: str) -> Context:
-        """A repository, or what lies behind an http(s) address. Raises ``InvalidArgument``, ``Unavailable``."""
+        """A context that is fetched: a repository, or a file at an http(s) address. Raises ``InvalidArgument``, ``Unavailable``."""
         if git.is_repository(address):
             remote = git.parse(address)
             agent = await self._stack.enter_async_context(agents.opened(self._ssh, self._private)) if self._ssh else ""
@@ -148,16 +148,16 @@ class Sources:
             return self._stack.enter_context(Context((await self._stack.enter_async_context(checkout)).root))
         if not address.startswith(("http://", "https://")):
             raise InvalidArgument(f"unable to prepare context: {address[:200]!r} is neither a repository nor an http(s) address")
-        brought = Brought(self._folder)
-        await brought.fetch(address, "", to_folder=False)
+        new_files = NewFiles(self._folder)
+        await new_files.fetch(address, "", to_folder=False)
         into = self._place()
         into.mkdir()
         with trees.closing(os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
-            await in_thread(brought.copy, root, b"/file", copying.Attributes())
+            await in_thread(new_files.copy, root, b"/file", copying.Attributes())
         return await self._opened(into / "file")
 
     async def archive(self, pieces: AsyncIterator[bytes]) -> Archive:
-        """An archive of images, taken apart as it comes."""
+        """An archive of images, read into its members as it arrives."""
         return await take_apart(pieces, self._place())
 
     async def _opened(self, file: Path) -> Context:

@@ -1,4 +1,4 @@
-"""Named contexts: what ``--build-context name=`` puts in the place of an image, a stage or a folder to copy from.
+"""Named contexts: ``--build-context name=…`` replaces an image or a stage, or gives a folder to copy from.
 
 https://docs.docker.com/build/concepts/context/#named-contexts
 """
@@ -26,7 +26,7 @@ _STAGE = "target:"
 
 @dataclass(frozen=True)
 class Named:
-    """One of: files, an image that came along, the name of an image, the name of a stage."""
+    """A named context: files, a sent image, the name of an image, or the name of a stage."""
 
     tree: Context | None = None
     image: BuiltImage | None = None
@@ -35,10 +35,10 @@ class Named:
 
 
 class NamedContexts:
-    """By the names under which a Dockerfile asks for them; an image's counts in any of its spellings."""
+    """The named contexts by their names in the Dockerfile; the name of an image matches in any of its spellings."""
 
     def __init__(self, found: Mapping[str, Named], archives: Iterable[Archive] = ()) -> None:
-        #: caches of other engines that came along, as OCI layouts
+        #: caches that the caller has sent, as OCI layouts
         self.archives = list(archives)
         self._found = {key: named for name, named in found.items() for key in (name.lower(), _canonical(name))}
 
@@ -56,7 +56,7 @@ def _canonical(name: str) -> str:
 async def gather(
     wanted: Mapping[str, str], uploads: Mapping[str, AsyncIterator[bytes]], sources: Sources, loader: Loader
 ) -> NamedContexts:
-    """Each is fetched; what is sent comes in its order. Raises ``InvalidArgument``, ``Unavailable``."""
+    """Fetches the contexts; those that the caller sends come in their order. Raises ``InvalidArgument``, ``Unavailable``."""
     found, archives = {}, []
     for name, source in wanted.items():
         if not name or "\0" in name:
@@ -86,7 +86,7 @@ async def _tree(context: Context) -> Context:
 
 
 async def _layout(name: str, which: str, pieces: AsyncIterator[bytes], sources: Sources, loader: Loader) -> BuiltImage:
-    """The image of an OCI layout that is meant: by its digest, by its tag, or the only one."""
+    """The image of an OCI layout: by digest, by tag, or the only one."""
     images = await loader.images(await sources.archive(pieces))
     chosen = [loaded.image for loaded in images if not which or which in _names_of(loaded.image, loaded.tag)]
     if len({image.digest for image in chosen}) != 1:
@@ -100,5 +100,5 @@ def _names_of(image: Image, tag: str) -> tuple[str, ...]:
 
 
 def built(image: Image) -> BuiltImage:
-    """An image whose layers are here, to be built upon."""
+    """A sent image, whose layers are stored, as a base."""
     return BuiltImage(image.manifest.config.digest, image.config, image.manifest.layers)

@@ -1,6 +1,6 @@
-"""What is attached to a manifest in its registry: by a tag that its digest makes (cosign), or by referring to it (OCI 1.1).
+"""Finds what a registry has attached to a manifest: under a tag made of its digest (cosign), or as a referrer (OCI 1.1).
 
-Registries are hostile: what they list is bounded in number and size, and content is what its digest says.
+Registries are hostile: lists are bounded in number and size, and content is verified against its digest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moby_tui.reference import is_digest
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
 
-#: Of each manifest, and of what refers to one.
+#: The limits for each manifest, and for each list of referrers.
 MOST = 100
 
 
@@ -40,7 +40,7 @@ class Attached:
 
 
 async def by_tag(source: Source, digest: str, suffix: str) -> AsyncIterator[Attached]:
-    """What cosign keeps under ``sha256-<digest>.<suffix>``."""
+    """The blobs that cosign keeps under the tag ``sha256-<digest>.<suffix>``."""
     tag = f"{digest.replace(':', '-')}.{suffix}"
     with suppress(NotFound):
         manifest = read(await source.manifest(tag), tag)
@@ -49,7 +49,7 @@ async def by_tag(source: Source, digest: str, suffix: str) -> AsyncIterator[Atta
 
 
 async def by_reference(source: Source, digest: str) -> AsyncIterator[Attached]:
-    """What refers to the manifest."""
+    """The blobs of the manifest's referrers."""
     for referrer in (await source.referrers(digest))[:MOST]:
         if not is_digest(referrer.digest):
             continue

@@ -1,4 +1,4 @@
-"""What is attested of an image: bills of materials, provenance. It is shown as it is; ``image verify`` is what checks signatures.
+"""The attestations of an image: bills of materials, provenance. They are shown unverified; ``image verify`` checks signatures.
 
 Attached by BuildKit in the image's index (BuildKit, attestation-storage.md), by cosign under tags, or by reference (OCI 1.1).
 """
@@ -22,7 +22,7 @@ from moby_tui.schema.provenance import Attestation
 INDEX, COSIGN, REFERRER = "index", "cosign", "referrer"
 _REFERENCE_TYPE, _REFERENCE_DIGEST = "vnd.docker.reference.type", "vnd.docker.reference.digest"
 _ATTESTATION_MANIFEST = "attestation-manifest"
-#: Where the predicate's type is told without the statement being read: by BuildKit, by cosign, in bundles.
+#: Annotations with the predicate's type, by which the statement need not be read: of BuildKit, of cosign, of bundles.
 _PREDICATE_TYPES = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
 _LARGEST = 32 << 20
 
@@ -43,7 +43,7 @@ async def find(source: Source, top: str, *, statements: bool, predicate_type: st
     async for listed in _all(source, top):
         if listed.attached.descriptor.media_type == documents.SIMPLE_SIGNING:
             continue
-        told = _told(listed)
+        told = _from_listing(listed)
         if predicate_type and told.predicate_type and predicate_type not in told.predicate_type:
             continue
         if statements or not told.predicate_type:
@@ -85,12 +85,12 @@ def _platform(descriptor: oci.Descriptor) -> str:
     return platforms.text(descriptor.platform) if descriptor.platform else ""
 
 
-def _told(listed: _Listed) -> Attestation:
-    """What is known without reading it."""
+def _from_listing(listed: _Listed) -> Attestation:
+    """What the manifest says of an attestation, without reading the statement."""
     descriptor = listed.attached.descriptor
     kind = next((descriptor.annotations[name] for name in _PREDICATE_TYPES if descriptor.annotations.get(name)), "")
     if not kind and not _is_envelope(descriptor) and descriptor.media_type != documents.IN_TOTO:
-        kind = descriptor.media_type  # a document as it is
+        kind = descriptor.media_type  # a bare document, without a statement around it
     return Attestation(
         subject=listed.subject,
         source=listed.source,
@@ -120,7 +120,7 @@ async def _read(source: Source, descriptor: oci.Descriptor, told: Attestation, *
 
 
 def _document(body: bytes) -> Any:
-    """JSON as it is, anything else as text."""
+    """The document: JSON as an object, anything else as text."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What is signed: payloads of "simple signing" and in-toto statements in DSSE envelopes. Read strictly: a document that can be read
+"""Signed documents: payloads of "simple signing", and in-toto statements in DSSE envelopes. Read strictly: a document that can be read
 in two ways is refused.
 
 containers/image, signature format; sigstore, SIGNATURE_SPEC.md and BUNDLE_SPEC.md; secure-systems-lab/dsse, protocol.md.
@@ -20,7 +20,7 @@ DSSE = "application/vnd.dsse.envelope.v1+json"
 #: Sigstore's bundles, all versions
 BUNDLE = "application/vnd.dev.sigstore.bundle"
 _SIGNATURE_TYPE = "cosign container image signature"
-#: The predicate by which ``cosign sign`` says no more than that it signs.
+#: The predicate type of ``cosign sign``: a signature without further statement.
 SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 Json = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Envelope:
-    """What was signed by DSSE, and by whom it may have been."""
+    """A DSSE envelope: the payload, and its signatures, unverified."""
 
     payload_type: str
     payload: bytes

@@ -1,6 +1,6 @@
-"""Public keys in PEM, and what they have signed: ECDSA, Ed25519 and RSA, as cosign makes them (sigstore, SIGNATURE_SPEC.md).
+"""Reads public keys (PEM) and verifies signatures: ECDSA, Ed25519 and RSA, as cosign makes them (sigstore, SIGNATURE_SPEC.md).
 
-``cryptography`` is imported where a key is read, and by nothing else.
+``cryptography`` is imported when a key is read, and nowhere else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class PublicKey:
     _key: Any
 
     def has_signed(self, data: bytes, signature: bytes) -> bool:
-        """Whether the signature (SHA-256 but for Ed25519; RSA with PKCS #1 v1.5) is this key's over this data."""
+        """True if the key made this signature of this data (SHA-256, except Ed25519; RSA with PKCS #1 v1.5)."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
         from cryptography.hazmat.primitives.hashes import SHA256
@@ -40,7 +40,7 @@ class PublicKey:
 
 
 def read(pem: bytes, where: str) -> PublicKey:
-    """Raises ``InvalidArgument`` for what is no public key of a kind that is known; ``where`` it came from is in the text."""
+    """Reads a key. Raises ``InvalidArgument`` for an unknown kind or no key at all; the text names ``where`` it came from."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa

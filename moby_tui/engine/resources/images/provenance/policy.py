@@ -1,7 +1,7 @@
 """Which images may come in: a policy file in the format of podman and skopeo (containers-policy.json(5)).
 
-Known requirements are ``insecureAcceptAnything``, ``reject`` and ``sigstoreSigned`` with keys. A policy that asks for more than can be
-checked here refuses, rather than lets through.
+Known requirements are ``insecureAcceptAnything``, ``reject`` and ``sigstoreSigned`` with keys. A policy with requirements that cannot be
+checked here refuses images, rather than admits them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Requirement:
 
 
 class Policy:
-    """Read once for each transfer, so that a change counts at once."""
+    """A policy file. Read anew for each pull or load, so that a change takes effect at once."""
 
     def __init__(self, path: Path, document: Json) -> None:
         self._path = path
@@ -53,7 +53,7 @@ class Policy:
 
     @classmethod
     def read(cls, path: Path) -> Policy:
-        """Raises ``InvalidArgument`` for one that is not there or cannot be understood. Blocking."""
+        """Reads a policy file. Raises ``InvalidArgument`` if it is missing or malformed. Blocking."""
         try:
             with path.open("rb") as file:
                 body = file.read(_LARGEST + 1)
@@ -67,7 +67,7 @@ class Policy:
         return cls(path, document)
 
     async def admit(self, reference: Reference, digests: list[str], source: Source) -> None:
-        """Lets an image in from a registry, or raises ``Forbidden``. ``digests``: of its index and its manifest; either may be signed."""
+        """Raises ``Forbidden`` unless the policy admits an image of a registry. ``digests``: of index and manifest; either may be signed."""
         for requirement in self._requirements(REGISTRY, [*_scopes(reference)]):
             if requirement.kind == "reject":
                 raise self._refusal(reference.familiar, "images from there are rejected")
@@ -75,7 +75,7 @@ class Policy:
                 await self._require_signature(requirement, reference, digests, source)
 
     def admit_archive(self) -> None:
-        """Lets an archive's images in, or raises ``Forbidden``: signatures of archives cannot be checked."""
+        """Raises ``Forbidden`` unless the policy admits images without a check: signatures of archives cannot be checked."""
         for requirement in self._requirements(ARCHIVE, []):
             if requirement.kind != "insecureAcceptAnything":
                 raise self._refusal("an archive", f"images of {ARCHIVE} are under {requirement.kind}")
@@ -99,7 +99,7 @@ class Policy:
         return Forbidden(f"{what} is refused by signature policy {self._path}: {why}")
 
     def _requirements(self, transport: str, scopes: list[str]) -> list[Requirement]:
-        """Those of the narrowest scope that the policy has. Raises ``InvalidArgument``."""
+        """The requirements for an image: those of the narrowest matching scope. Raises ``InvalidArgument``."""
         there = self._transports.get(transport, {})
         chosen = next((there[scope] for scope in [*scopes, ""] if scope in there), self._default)
         try:
@@ -109,7 +109,7 @@ class Policy:
 
 
 def _scopes(reference: Reference) -> Iterator[str]:
-    """The narrowest first: the whole reference, the repository, each namespace, the host, its domains with a wildcard."""
+    """The scopes that match a reference, narrowest first: the reference, the repository, each namespace, the host, wildcard domains."""
     if reference.tag or reference.digest:
         yield reference.canonical
     name = reference.repository
@@ -171,7 +171,7 @@ def _read_keys(how: str, value: Any, folder: Path) -> Iterator[PublicKey]:
 
 
 def _names(identity: Json, signed: str, image: Reference) -> bool:
-    """Whether the name in a signature is one that the policy takes for the image (containers-policy.json(5), "signedIdentity")."""
+    """True if the policy accepts the name in a signature for this image (containers-policy.json(5), "signedIdentity")."""
     try:
         name = parse(signed)
         match identity["type"]:

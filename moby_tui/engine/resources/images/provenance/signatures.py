@@ -1,7 +1,7 @@
-"""The signatures of an image: found in its registry, and held against keys.
+"""The signatures of an image: read from its registry, and verified with keys.
 
-A signature counts when a given key has made it, it is for this manifest's digest, and what it claims is accepted. Any that does not
-is passed over: whoever can write to the repository can put more there.
+A signature is valid if a given key made it, it is for this manifest's digest, and its claim is accepted. Any other one
+is ignored: anybody who can write to the repository can add signatures.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _LARGEST_PAYLOAD, _LARGEST_BUNDLE = 1 << 16, 1 << 20
 _LONGEST_SIGNATURE = 1 << 13
 _MOST_REASONS = 5
 
-#: Raises ``InvalidArgument`` where what is claimed is not what is wanted.
+#: Raises ``InvalidArgument`` if the claim is not acceptable.
 Accept = Callable[[Claim], None]
 
 
 @dataclass
 class Found:
-    """The signatures that count, and why others did not."""
+    """The valid signatures, and the reasons why others are not."""
 
     signatures: list[Signature] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Found:
 
 
 async def find(source: Source, digest: str, keys: list[PublicKey], accept: Accept, *, bundles: bool) -> Found:
-    """The signatures of a manifest. ``bundles``: Sigstore's, which name no repository, count too."""
+    """The signatures of a manifest. ``bundles``: accept Sigstore's bundles too, which name no repository."""
     found = Found()
     async for attached in _candidates(source, digest, found):
         try:
@@ -58,7 +58,7 @@ async def find(source: Source, digest: str, keys: list[PublicKey], accept: Accep
 
 
 async def _candidates(source: Source, digest: str, found: Found) -> AsyncIterator[Attached]:
-    """A list that cannot be read hides none of the other."""
+    """The signatures to check, from both places. An unreadable list does not hide the other."""
     for listed in (attachments.by_tag(source, digest, "sig"), attachments.by_reference(source, digest)):
         try:
             async for attached in listed:
@@ -72,7 +72,7 @@ async def _candidates(source: Source, digest: str, found: Found) -> AsyncIterato
 async def _check(
     source: Source, attached: Attached, digest: str, keys: list[PublicKey], accept: Accept, *, bundles: bool
 ) -> Signature | None:
-    """The signature, or None for what is none. Raises ``InvalidArgument`` for one that does not count."""
+    """Verifies one signature; None if the blob is no signature. Raises ``InvalidArgument`` if it is not valid."""
     kind = attached.descriptor.media_type
     if kind == documents.SIMPLE_SIGNING:
         key, claim = await _simple(source, attached, keys)

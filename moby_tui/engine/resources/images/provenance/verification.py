@@ -13,9 +13,9 @@ from moby_tui.schema.provenance import Verification, VerifyOptions
 
 
 async def verify(reference: Reference, digests: list[str], source: Source, options: VerifyOptions) -> Verification:
-    """``digests`` are all that the image is known by in its repository: one of them must be signed.
+    """``digests`` are the image's digests in its repository (index and manifest): one of them must be signed.
 
-    Raises ``Forbidden`` where no signature counts, ``InvalidArgument`` for a bad key.
+    Raises ``Forbidden`` if no signature is valid, ``InvalidArgument`` for a bad key.
     """
     if not options.keys:
         raise InvalidArgument("give the public key to verify with (cosign.pub)")

@@ -1,4 +1,4 @@
-"""What registries and their realms answer, read with bounds: whoever sends it may send without end."""
+"""Reads answers of registries and token servers with a limit, since a hostile one may send without end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ERROR_LIMIT = 1 << 16
 
 
 def retry_after(text: str) -> float:
-    """The seconds of a ``Retry-After`` (RFC 9110, 10.2.3), which may also be a date; 0 where it says nothing."""
+    """The seconds of a ``Retry-After`` header (RFC 9110, 10.2.3), which may also be a date; 0 if it is missing or malformed."""
     if re.fullmatch(r"[0-9]{1,9}", text.strip()):
         return float(text)
     if not text:

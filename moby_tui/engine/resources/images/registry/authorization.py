@@ -1,4 +1,4 @@
-"""Who we are to a registry, request by request: basic authorization, or a token from the realm that it names.
+"""Authorization of requests to a registry: basic authorization, or a token from the token server (realm) that the registry names.
 
 https://distribution.github.io/distribution/spec/auth/token/ and .../oauth/. A realm's answers are checked as a registry's are; a login is
 sent to it over TLS only.
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 _CLIENT = "moby"
 _TOKEN_LIMIT = 1 << 20
 _CHALLENGE = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
-#: What an answer with an error status means.
+#: The error for each status of a token server.
 Refusal = Callable[["ClientResponse"], Awaitable[MobyError]]
 
 
 class Authorization:
-    """``header`` is what requests carry, empty for nothing. ``identity``: a token to be kept in the password's place, where one was given."""
+    """``header`` is the value of ``Authorization``, empty for none. ``identity``: an identity token to store, if any."""
 
     def __init__(
         self, reference: Reference, host: Host, auth: RegistryAuth | None, scopes: list[str], *, offline: bool, nobody: bool
@@ -50,7 +50,7 @@ class Authorization:
         self.identity = ""
 
     async def prepare(self) -> None:
-        """Looks for the stored login; a credential helper may take its time."""
+        """Reads the stored login, perhaps from a credential helper, which may be slow."""
         if not self._nobody:
             self._auth = self._auth or await in_thread(find, self._host.domain)
         self.header = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
@@ -61,14 +61,14 @@ class Authorization:
 
     @property
     def renewable(self) -> bool:
-        """A token that was given as it is cannot be had anew."""
+        """False for a token that the caller gave (``registrytoken``): there is no way to renew it."""
         return not self._nobody and not (self._auth and self._auth.registrytoken)
 
     async def renew(self, session: ClientSession, challenges: list[str], tried: str, refusal: Refusal) -> None:
-        """After a request with ``tried`` was refused. Raises ``MobyError``."""
+        """Gets a new token after the registry has refused a request with the header ``tried``. Raises ``MobyError``."""
         async with self._one_at_a_time:
             if self.header != tried:
-                return  # another request has done so meanwhile
+                return  # another request has renewed it meanwhile
             for challenge in challenges:
                 scheme, _, rest = challenge.strip().partition(" ")
                 parameters = {key.lower(): quoted or plain for key, quoted, plain in _CHALLENGE.findall(rest)}
@@ -107,7 +107,7 @@ class Authorization:
         return realm
 
     def _request(self, session: ClientSession, realm: URL, service: dict[str, str], scopes: list[str]) -> Any:
-        """By an identity token the OAuth way, else the older one, which all realms know."""
+        """Asks the token server: with OAuth if there is an identity token, else with GET, which all token servers know."""
         proxy = proxy_for(realm)
         if self._auth and self._auth.identitytoken:
             form = service | {
@@ -130,7 +130,7 @@ def basic(auth: RegistryAuth) -> str:
 
 
 def _sendable(token: object) -> bool:
-    """Whether it is a token that can stand in a header."""
+    """True if the token can be a header's value."""
     return isinstance(token, str) and bool(token) and token.isascii() and token.isprintable()
 
 

@@ -33,14 +33,14 @@ PIECE = 1 << 20
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
-#: A registry that wants to be left alone for longer (``Retry-After``) is believed, and not waited for.
+#: The longest ``Retry-After`` that is waited for; a longer one fails the request.
 _LONGEST_WAIT = 120.0
 _REDIRECTS = 5
-#: A token is asked for, answered and read: as many times the patience.
+#: A token takes a connection, an answer and its body: so many times the patience.
 _TOKEN_PATIENCE = 4
-#: Bytes of what is sent; the host must have taken one such piece before it gets the next.
+#: Bytes of a piece of an upload; the host must take each within the patience.
 _TAKEN_AT_ONCE = 64 << 10
-#: How many requests a registry gets from us at the same time.
+#: How many requests to one registry run at the same time.
 _AT_ONCE = 16
 _RETRIED = frozenset((408, 429, 500, 502, 503, 504))
 
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class Retry(Unreachable):
-    """Worth another attempt, not before ``after`` seconds."""
+    """Raised for a failure that may pass: try again, not before ``after`` seconds."""
 
     def __init__(self, message: str, after: float = 0) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ class Retry(Unreachable):
 
 @dataclass(frozen=True)
 class Answer:
-    """A small answer, whole."""
+    """An answer with its whole body."""
 
     status: int
     headers: dict[str, str]
@@ -66,7 +66,7 @@ class Answer:
 
 
 class Connection:
-    """Speaks to one host for one repository. Use as a context manager; its errors are ``MobyError``."""
+    """Requests to one host for one repository. Use as a context manager; raises ``MobyError``."""
 
     def __init__(
         self,
@@ -79,8 +79,8 @@ class Connection:
         scopes: Iterable[str] = (),
         nobody: bool = False,
     ) -> None:
-        """``patience``: seconds of silence after which the host counts as hanging, if not as the limits say.
-        ``scopes`` is what a token is asked for, whatever the single request needs; empty: what the registry names.
+        """``patience``: seconds of silence after which a request fails; None: as the limits say.
+        ``scopes`` are asked for with each token, whatever the single request needs; empty: what the registry names.
         ``nobody``: no login is used."""
         self._host = host
         self._reference = reference
@@ -132,13 +132,13 @@ class Connection:
                 await asyncio.sleep(max(told.after, _pause(failures)))
 
     def _meaning(self, error: Exception, *, advanced: bool) -> MobyError | None:
-        """What a failure is to the caller; None for what is told as it is."""
+        """The error to raise for a failure; None to raise the failure itself."""
         from aiohttp import ClientConnectorCertificateError, ClientError, ClientSSLError, InvalidURL
 
         domain = self._reference.domain
         if isinstance(error, Retry):
             return error
-        if isinstance(error, TimeoutError):  # where nothing came at all, once is enough: the patience was long
+        if isinstance(error, TimeoutError):  # a host that has sent nothing is not tried again: the patience was long
             kind = Retry if advanced else Unreachable
             return kind(f"registry {domain} does not answer; check the network and try again")
         if isinstance(error, ClientConnectorCertificateError | ClientSSLError):
@@ -161,7 +161,7 @@ class Connection:
         limit: int = 0,
         body: Body | None = None,
     ) -> Answer:
-        """A small answer, tried for again. ``limit``: the most bytes of a body that is wanted; 0 leaves it unread."""
+        """Sends a request, with retries, and returns the answer. ``limit``: the largest body in bytes; 0 leaves the body unread."""
 
         async def once() -> Answer:
             async with self.exchange(method, url, headers, accepted, body) as response:
@@ -174,7 +174,7 @@ class Connection:
     async def exchange(
         self, method: str, url: str, headers: dict[str, str], accepted: tuple[int, ...], body: Body | None = None
     ) -> AsyncIterator[ClientResponse]:
-        """An answer with one of the ``accepted`` statuses, authorized and redirected as needed. ``body`` makes what is sent, each time."""
+        """An answer with one of the ``accepted`` statuses, authorized and redirected as needed. ``body`` makes the content, for each try."""
         tried = self.authorization.header
         response = await self._request(method, url, headers, body)
         try:
@@ -202,7 +202,7 @@ class Connection:
             own = self._host.headers if at.origin() == origin else {}
             if self.authorization.header and at.origin() == origin:
                 own = own | {"Authorization": self.authorization.header}
-            # to connect and to answer, however little of an answer comes again and again
+            # the time to connect and to get the headers, even if bytes of them keep coming
             async with asyncio.timeout(2 * self._patience) as deadline:
                 data = _watched(body(), deadline) if body else None
                 response = await self._session.request(
@@ -216,7 +216,7 @@ class Connection:
         raise MobyError(f"registry {self._reference.domain} redirects in circles; ask its operator")
 
     def join(self, at: str, location: str) -> URL:
-        """Where an answer from ``at`` sends us. Raises ``MobyError`` where that is no address, or not as safe as where we are."""
+        """The target of a redirect from ``at``. Raises ``MobyError`` for a bad address, and for one without TLS if ``at`` has it."""
         from yarl import URL
 
         here = URL(at, encoded=True)
@@ -229,7 +229,7 @@ class Connection:
         return to
 
     async def _refusal(self, response: ClientResponse) -> MobyError:
-        """The error an answer means, with Docker's texts."""
+        """The error for an answer with an error status, in Docker's words."""
         domain, name, which = self._reference.domain, self._reference.familiar_repository, self._reference.familiar
         code, message = await registry_error(response)
         status, said = response.status, message or response.reason
@@ -265,7 +265,7 @@ class Connection:
 
 
 def _watched(body: bytes | AsyncIterator[bytes], deadline: asyncio.Timeout) -> bytes | AsyncIterator[bytes]:
-    """What is sent, which puts the deadline off for as long as the host takes it at the least rate."""
+    """Passes the content on, and extends the deadline while the host takes it at the lowest rate."""
     clock = asyncio.get_running_loop().time
     rate = limits.value(limits.LEAST_RATE)
     when = deadline.when()
@@ -286,7 +286,7 @@ def _watched(body: bytes | AsyncIterator[bytes], deadline: asyncio.Timeout) -> b
 
 
 def _pause(failures: int) -> float:
-    """Longer after each failure, and never the same for all who failed at once."""
+    """The pause before the next try: longer after each failure, with a random part, so that clients do not come back all at once."""
     from random import uniform
 
     return min(_FIRST_PAUSE * 3.0 ** (failures - 1), _LONGEST_PAUSE) * uniform(0.75, 1.25)

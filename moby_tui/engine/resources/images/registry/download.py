@@ -1,4 +1,4 @@
-"""A blob from a registry into an ``Ingest``: it goes on where a connection broke, and fetches several ranges of a large one at once.
+"""Downloads a blob into an ``Ingest``. Continues where a connection broke, and fetches several ranges of a large blob at once.
 
 RFC 9110, section 14 (range requests). Ranges are written in their order, so that what is on disk is always a beginning of the blob;
 those that come too early wait in memory, of all the blobs of a pull together at most ``AHEAD``.
@@ -22,7 +22,7 @@ from moby_tui.schema import oci
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-#: From this size on, what is missing of a blob is asked for in ranges: over a network with latency one connection does not fill the line.
+#: If this much is missing, it is fetched in ranges: one connection does not fill a line with latency.
 _LARGE = 32 << 20
 _RANGE = 4 << 20
 _AT_ONCE = 3
@@ -62,7 +62,7 @@ class Download:
         end = begin + _RANGE if large else size
         headers = {"Range": f"bytes={begin}-{end - 1 if large else ''}"} if begin or large else {}
         async with self._connection.exchange("GET", self._url, headers, (200, 206)) as response:
-            if response.status == 200:  # it knows no ranges: what we have comes again
+            if response.status == 200:  # the host ignores ranges and sends the blob from its start
                 await self._receive(response, begin)
                 return
             self._check_range(response, begin)
@@ -73,7 +73,7 @@ class Download:
             await self._receive_ranges(response, end)
 
     async def _receive_ranges(self, first: ClientResponse, begin: int) -> None:
-        """The first range as it comes, and meanwhile the next ones."""
+        """Writes the first range as it comes, while the next ones are fetched."""
         starts = deque(range(begin, self._descriptor.size, _RANGE))
         coming: deque[asyncio.Task[bytes]] = deque()
         try:
@@ -95,13 +95,13 @@ class Download:
                 self._ahead.release()
 
     async def _ask(self, starts: deque[int], coming: deque[asyncio.Task[bytes]], *, room: bool) -> None:
-        """Asks for further ranges while others leave memory for them; ``room``: waits for it where nothing is coming."""
+        """Requests further ranges as far as memory allows; ``room``: waits for memory if no range is on its way."""
         while starts and len(coming) < _AT_ONCE and (not self._ahead.locked() or (room and not coming)):
             await self._ahead.acquire()
             coming.append(asyncio.ensure_future(self._range(starts.popleft())))
 
     async def _range(self, start: int) -> bytes:
-        """From where the first range was, which may be a storage elsewhere; once more from the registry, where that no longer lets us in."""
+        """Fetches a range from where the first one came, perhaps a storage server; from the registry again if that server refuses by now."""
         try:
             return await self._connection.persist(lambda: self._one_range(self._where, start))
         except MobyError:
@@ -123,7 +123,7 @@ class Download:
         return bytes(body)
 
     def _check_range(self, response: ClientResponse, begin: int) -> None:
-        """Raises ``InvalidArgument`` for a part that is not the one asked for: it would become a hole, or damage."""
+        """Raises ``InvalidArgument`` for another range than the requested one: writing it would corrupt the blob."""
         said = response.headers.get("Content-Range", "")
         match = _CONTENT_RANGE.fullmatch(said.strip())
         if match is None or int(match[1]) != begin:

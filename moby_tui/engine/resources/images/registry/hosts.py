@@ -1,4 +1,4 @@
-"""Where the registry of a name is spoken to: mirrors, other addresses, certificates, per registry.
+"""The hosts of each registry: mirrors, other addresses, certificates.
 
 Read from a folder ``certs.d/HOST`` or ``certs.d/HOST_PORT_``:
 a ``hosts.toml`` as containerd has it (containerd, docs/hosts.md), or, without one,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-#: The first that has a folder for the registry counts.
+#: The first of these with a folder for the registry is used.
 FOLDERS = (Path("/etc/moby/certs.d"), Path("/etc/containerd/certs.d"), Path("/etc/docker/certs.d"))
 PULL, RESOLVE, PUSH = "pull", "resolve", "push"
 _ALL = frozenset((PULL, RESOLVE, PUSH))
@@ -33,19 +33,19 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Host:
-    """``base`` is what a repository's path is put behind: ``https://host/v2``. ``can``: pull, resolve (a tag to a digest), push."""
+    """``base`` comes before a repository's path: ``https://host/v2``. ``can``: pull, resolve (a tag to a digest), push."""
 
     base: str
     domain: str
     can: frozenset[str] = _ALL
     authorities: tuple[Path, ...] = ()
-    #: certificate and key of our own
+    #: the client's certificate and key
     clients: tuple[tuple[Path, Path | None], ...] = ()
     verify: bool = True
     headers: dict[str, str] = field(default_factory=dict)
 
     def tls(self) -> SSLContext | bool:
-        """What a connection is verified with. Raises ``InvalidArgument`` for files that cannot be used. Blocking."""
+        """The TLS context, with the authorities and the client's certificate. Raises ``InvalidArgument`` for unusable files. Blocking."""
         import ssl
 
         if not (self.authorities or self.clients) and self.verify:
@@ -68,12 +68,12 @@ def _load(file: Path, load: Any) -> None:
 
 
 def is_loopback(domain: str) -> bool:
-    """Such a registry is spoken to in plain HTTP where nothing else is said of it, as Docker does."""
+    """True for a registry on this machine, which is reached by plain HTTP unless configured otherwise, as with Docker."""
     return _LOOPBACK.fullmatch(re.sub(r":\d+$", "", domain)) is not None
 
 
 def hosts_of(domain: str) -> list[Host]:
-    """Where to ask, in this order; the registry itself comes last. Raises ``InvalidArgument`` for a file that cannot be understood."""
+    """The hosts to try, in order; the registry itself is the last. Raises ``InvalidArgument`` for a malformed file."""
     folder = _folder(domain)
     if folder is None:
         return [_plain(domain)]
@@ -126,7 +126,7 @@ def _read(file: Path, domain: str) -> list[Host]:
 
 
 def _host(address: object, table: Json, folder: Path, domain: str) -> Host:
-    """One host and what is said of it. Raises ``ValueError``."""
+    """One host of a ``hosts.toml``. Raises ``ValueError``."""
     unknown = set(table) - _KEYS
     if unknown:
         raise ValueError(f"{sorted(unknown)[0]} is not known")

@@ -1,4 +1,4 @@
-"""A body that is sent so slowly that it would never end is given up, however little comes again and again."""
+"""Gives up a body that comes too slowly, even if a few bytes keep coming."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def least() -> int:
-    """Bytes that must come while it is waited as long as the patience lasts."""
+    """The number of bytes that must come within the patience."""
     return limits.value(limits.LEAST_RATE) * limits.value(limits.PATIENCE)
 
 
 async def body(response: ClientResponse) -> AsyncIterator[bytes]:
-    """The body as it comes; only the time that it is waited for counts, not what is done with it in between.
+    """Yields the body as it comes. Only the time spent waiting for it counts, not the time in which the caller uses it.
 
     Raises ``Unreachable`` where it is too slow, ``TimeoutError`` where nothing comes at all.
     """

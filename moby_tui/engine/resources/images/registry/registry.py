@@ -30,20 +30,20 @@ from moby_tui.schema.image import RegistryAuth
 
 __all__ = ["DELETE", "LOGIN", "Fetched", "Mirrors", "Registry"]
 
-#: As containerd and the distribution registry: a manifest is a small thing.
+#: The largest manifest, as in containerd and the distribution registry.
 MANIFEST_LIMIT = 4 << 20
 _LIST_LIMIT = 8 << 20
-#: How many pages of a list are asked for; a registry that names ever more is not believed.
+#: The most pages of a list; a hostile registry may always name a next one.
 _MOST_PAGES = 1000
 _LONGEST_LIST = 32 << 20
-#: Seconds until all pages must have come.
+#: The time for all pages of a list, in seconds.
 _LIST_PATIENCE = 900
 _MANIFEST_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX, oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
 T = TypeVar("T")
 
 
 class _Names(msgspec.Struct):
-    """An answer of ``tags/list`` or ``_catalog``; null is what some registries say for nothing."""
+    """An answer of ``tags/list`` or ``_catalog``; some registries send null for an empty list."""
 
     tags: list[str] | None = None
     repositories: list[str] | None = None
@@ -51,7 +51,7 @@ class _Names(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Fetched:
-    """A manifest or index as it came, with the digest that it really has."""
+    """A manifest or index as the registry sent it, with the digest computed from its bytes."""
 
     media_type: str
     digest: str
@@ -93,11 +93,11 @@ class Registry:
 
     @property
     def secure(self) -> bool:
-        """Whether it is spoken to over TLS."""
+        """True if the connection uses TLS."""
         return self._root.startswith("https:")
 
     async def login(self) -> str:
-        """Asks whether the registry takes the login that was given; an identity token to keep in its place, or nothing."""
+        """Checks the login with the registry. Returns an identity token to store instead of the password, or empty."""
         await self._connection.ask("GET", f"{self._root}/", {}, (200,))
         return self._connection.authorization.identity
 
@@ -143,20 +143,20 @@ class Registry:
         return [tag for page in pages for tag in page]
 
     async def catalog(self) -> list[str]:
-        """All repositories that the registry lets us see; many let nobody."""
+        """All repositories that the registry lists for this login; many registries refuse."""
         pages = [page.repositories or [] async for page in self._pages(f"{self._root}/_catalog", _Names)]
         return [name for page in pages for name in page]
 
     async def referrers(self, digest: str, artifact_type: str = "") -> list[oci.Descriptor]:
         """What refers to a manifest: signatures, bills of materials (OCI distribution 1.1, "Listing Referrers").
 
-        A registry without that interface is asked for the tag in which clients keep the list in its stead."""
+        If the registry lacks that interface, reads the tag in which clients keep the list instead."""
         url = f"{self._base}/referrers/{digest}" + (f"?artifactType={artifact_type}" if artifact_type else "")
         try:
             found = [one async for page in self._pages(url, oci.Index) for one in page.manifests]
         except NotFound:
             found = await self._tagged_referrers(digest)
-        # the registry may have left the filter to us
+        # the registry may have ignored the filter
         return [one for one in found if artifact_type in ("", one.artifact_type)]
 
     async def _tagged_referrers(self, digest: str) -> list[oci.Descriptor]:
@@ -187,7 +187,7 @@ class Registry:
         return answer.status == 200
 
     async def mount_blob(self, digest: str, source: str) -> bool:
-        """Has it taken over from another repository of the same registry; False where that cannot be."""
+        """Makes the registry link the blob from another of its repositories; False if it does not."""
         url = f"{self._base}/blobs/uploads/?mount={digest}&from={source}"
         answer = await self._connection.ask("POST", url, {}, (201, 202))
         if answer.status == 202:
@@ -195,7 +195,7 @@ class Registry:
         return answer.status == 201
 
     async def _abandon(self, location: str) -> None:
-        """Ends an upload that was begun and is not wanted, so that nothing of it is kept; many registries do not let themselves be told."""
+        """Cancels an upload, so that the registry keeps nothing of it. Many registries do not support that."""
         with suppress(MobyError):
             where = str(self._connection.join(f"{self._base}/", location))
             async with self._connection.exchange("DELETE", where, {}, (202, 204)):
@@ -217,7 +217,7 @@ class Registry:
 
 
 class Mirrors:
-    """The same for reading, from several hosts: each is asked in turn until one has what is wanted. Use as ``async with``."""
+    """Reads one repository from several hosts: tries each in turn until one has the content. Use as ``async with``."""
 
     def __init__(self, reference: Reference, auth: RegistryAuth | None = None) -> None:
         """``auth`` is for the registry itself; a mirror has a login of its own, if any."""
@@ -238,7 +238,7 @@ class Mirrors:
         await self._stack.aclose()
 
     async def manifest(self, which: str) -> Fetched:
-        """As ``Registry.manifest``; the last host's error is the one that is told."""
+        """As ``Registry.manifest``; if all hosts fail, raises the error of the last."""
         asked = self._registries if which.startswith("sha256:") else self._resolvers or self._registries[-1:]
         for registry in asked[:-1]:
             with suppress(NotFound, Unauthorized, Unreachable):
@@ -246,7 +246,7 @@ class Mirrors:
         return await asked[-1].manifest(which)
 
     async def blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
-        """As ``Registry.blob``. What one host began another goes on with: content is what its digest says."""
+        """As ``Registry.blob``. A later host continues what an earlier one began; the digest verifies the whole."""
         for registry in self._registries[:-1]:
             with suppress(NotFound, Unauthorized, Unreachable):
                 return await registry.blob(descriptor, ingest, progress)
@@ -258,7 +258,7 @@ class Mirrors:
             await self._foreign_blob(descriptor, ingest, progress)
 
     async def _foreign_blob(self, descriptor: oci.Descriptor, ingest: Ingest, progress: Callable[[int], None]) -> None:
-        """From where the manifest says that its owner keeps it; nobody's login goes there (CVE-2020-15157)."""
+        """Fetches a foreign layer from the ``urls`` of its descriptor, without any login (CVE-2020-15157)."""
         from yarl import URL
 
         secure = self._registries[-1].secure
@@ -286,7 +286,7 @@ class Mirrors:
         return await self._registries[-1].small_blob(descriptor, limit)
 
     async def referrers(self, digest: str, artifact_type: str = "") -> list[oci.Descriptor]:
-        """As ``Registry.referrers``, of all hosts: a mirror may know of some only."""
+        """As ``Registry.referrers``, joined over all hosts: a mirror may know some of them only."""
         found: dict[str, oci.Descriptor] = {}
         for registry in self._registries[:-1]:
             with suppress(NotFound, Unauthorized, Unreachable):

@@ -1,4 +1,4 @@
-"""Registries as people look at them: what there is, what a name stands for, and its deletion. Nothing is pulled."""
+"""``moby registry``: lists and inspects repositories, tags and referrers of a registry, and deletes tags. Pulls nothing."""
 
 from __future__ import annotations
 

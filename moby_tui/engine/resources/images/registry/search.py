@@ -1,4 +1,4 @@
-"""Search: Docker Hub's index, and what other registries have in its place.
+"""``moby search``: in Docker Hub's index, and in other registries.
 
 The interface is Docker's first (``/v1/search?q=TERM&n=LIMIT``), which Docker Hub and some others still have; a registry without it is asked
 for the list of its repositories, as podman does.
@@ -80,13 +80,13 @@ async def _index(host: Host, name: str, limit: int, auth: RegistryAuth | None) -
     try:
         return decode(answer.body, _Answer).results or []
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        if host.base != _HUB:  # some answer any address with a page for people
+        if host.base != _HUB:  # some registries answer any address with a web page
             raise NotFound(f"registry {host.domain} has no search") from error
         raise MobyError(f"registry {host.domain} sends a list that cannot be read: {error}") from error
 
 
 class _Wanted:
-    """What the filters let through. Raises ``InvalidArgument`` for filters that cannot be."""
+    """The filters of a search. Raises ``InvalidArgument`` for bad ones."""
 
     def __init__(self, filters: Filters) -> None:
         unknown = set(filters) - _FILTERS

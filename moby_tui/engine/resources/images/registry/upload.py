@@ -1,4 +1,4 @@
-"""A blob to a registry: in one piece, or, a large one, in chunks that go on where a connection broke.
+"""Uploads a blob: a small one in one piece, a large one in chunks, which continue where a connection broke.
 
 https://github.com/opencontainers/distribution-spec, "Pushing blobs". The registry compares the digest of what has arrived.
 """
@@ -14,16 +14,16 @@ from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError
 from moby_tui.schema import oci
 
-#: What is larger goes in chunks of this size: a connection that breaks costs no more than one.
+#: Larger blobs go in chunks of this size, so that a broken connection costs one chunk at most.
 _CHUNK = 64 << 20
-#: How a registry says that it takes no chunk of this kind: it gets the blob in one piece.
+#: Statuses of a registry that takes no such chunk; it gets the blob in one piece then.
 _NO_CHUNKS = (400, 404, 405, 411, 413, 415, 416, 501)
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 _BINARY = {"Content-Type": "application/octet-stream"}
 
 
 class _NotInChunks(Exception):
-    """The registry wants it in one piece."""
+    """The registry takes no chunks."""
 
 
 class Upload:
@@ -51,7 +51,7 @@ class Upload:
         await self._connection.persist(self._whole)
 
     async def _begin(self) -> str:
-        """Where the blob is to be sent."""
+        """Starts an upload; returns its address."""
         url = f"{self._repository}/blobs/uploads/"
         async with self._connection.exchange("POST", url, {"Content-Length": "0"}, (202,)) as begun:
             return str(self._connection.join(str(begun.url), begun.headers.get("Location", "")))
@@ -60,7 +60,7 @@ class Upload:
         await self._finish(await self._begin(), 0, self._descriptor.size)
 
     async def _finish(self, location: str, begin: int, end: int) -> None:
-        """Sends the last bytes, and says what all of it must be."""
+        """Sends the last bytes and the digest of the whole blob."""
         from yarl import URL
 
         address = URL(location, encoded=True)
@@ -70,7 +70,7 @@ class Upload:
             return
 
     async def _in_chunks(self) -> None:
-        """Goes on where it stands. Raises ``_NotInChunks``."""
+        """Sends the remaining chunks. Raises ``_NotInChunks``."""
         if self._location:
             await self._ask_how_far()
         if not self._location:
@@ -80,10 +80,10 @@ class Upload:
         await self._finish(self._location, self._sent, self._sent)
 
     async def _ask_how_far(self) -> None:
-        """After a break: what has arrived. An upload that the registry no longer knows is begun anew."""
+        """After a broken connection: asks how many bytes have arrived. Starts anew if the registry has forgotten the upload."""
         async with self._connection.exchange("GET", self._location, {}, (204, 400, 404, 416)) as answer:
             reached = _RANGE.fullmatch(answer.headers.get("Range", ""))
-            # "0-0" is what some say for nothing, others for one byte
+            # "0-0" means nothing with some registries, and one byte with others
             if answer.status != 204 or reached is None or not 0 < int(reached[1]) < self._descriptor.size:
                 self._location = ""
                 return

@@ -28,15 +28,15 @@ from moby_tui.errors import MobyError
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.unpack.workers import Unpackers
 
-#: A smaller blob is unpacked before a process for it would have started.
+#: A smaller blob is unpacked in less time than it takes to start the unpacker.
 _WORTH_A_PROCESS = 2 << 20
 _CHUNK = 1 << 18
-#: By then the kernel has written most of it by itself (vm.dirty_expire_centisecs), and several transfers' layers go together.
+#: Seconds until the ``syncfs``: the kernel has written most of it by then (vm.dirty_expire_centisecs), and one call serves several pulls.
 _SECONDS_UNTIL_WRITTEN = 90.0
 
 
 class LayerStore:
-    """``close`` it: what has been made is written through then at the latest."""
+    """The unpacked layers of one engine. ``close`` writes new layers through to the disk, if that is not done yet."""
 
     def __init__(self, layers: Path, staging_folder: Path) -> None:
         self._layers = layers
@@ -48,12 +48,12 @@ class LayerStore:
         return self._layers / hex_of(diff_id)
 
     def has(self, diff_id: str) -> bool:
-        """Whether it is there, and whole: see ``written``."""
+        """True if the layer is there and whole: see ``written``."""
         folder = self.folder(diff_id)
         return folder.exists() and not written.may_be_lost(str(folder))
 
     def lost(self, diff_id: str) -> bool:
-        """Whether it is there and not to be trusted."""
+        """True if the layer is there but may be damaged by a power cut."""
         return written.may_be_lost(str(self.folder(diff_id)))
 
     def size(self, diff_id: str) -> int:
@@ -71,7 +71,7 @@ class LayerStore:
 
     @property
     def _unpackers(self) -> Unpackers:
-        """Imported by those who unpack, not by all who run a container."""
+        """Imported on first use: a command that only runs a container unpacks nothing."""
         if self._workers is None:
             from moby_tui.engine.resources.images.unpack.workers import Unpackers
 
@@ -124,7 +124,7 @@ class LayerStore:
             if self.has(diff_id):
                 return
             if place.exists():
-                place.rename(layer.with_name("lost"))  # goes with the claimed folder
+                place.rename(layer.with_name("lost"))  # removed with the claimed folder
             fault.point("layer.unpacked")
             layer.rename(place)
         written.appeared(str(place))
@@ -133,7 +133,7 @@ class LayerStore:
     # A layer is written through
 
     def write_through_soon(self) -> None:
-        """What has appeared, and what appears until then, goes to the disk behind the caller's back."""
+        """Starts a ``syncfs`` in the background, after a pause, for layers and blobs that have appeared by then."""
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_through_later())
 
@@ -143,12 +143,12 @@ class LayerStore:
             await self._write_through()
 
     async def _write_through(self) -> None:
-        """What cannot be written keeps its mark."""
+        """Writes through; what cannot be written keeps its mark."""
         with suppress(OSError):
             await in_thread(written.write_through)
 
     async def close(self) -> None:
-        """Writes through what is not yet, and lets the unpacker go."""
+        """Writes through what is not written yet, and ends the unpacker."""
         if self._writing:
             self._writing.cancel()
             await settled(self._writing)
@@ -162,7 +162,7 @@ class LayerStore:
     def stack(self, diff_ids: list[str]) -> list[Path]:
         """The directories for overlayfs, top-most first.
 
-        A layer that occurs twice counts where it is highest (all that it holds, it holds again there, and overlayfs refuses a
+        A layer that occurs twice is used at its highest place only (it has the same content there, and overlayfs refuses a
         directory twice); below a layer whose root is opaque nothing can be seen. Raises ``MobyError`` for a layer that is lost.
         """
         seen: set[str] = set()

@@ -1,7 +1,7 @@
-"""The layer of mount points: what every container's root must have to be mounted on, where its image does not.
+"""The layer of mount points: the files and folders that each container needs for its mounts and that its image lacks.
 
 It lies between the image's layers and the container's own, as Docker's "init" layer does, so that nothing of it counts as changed by
-the container: ``diff`` does not show it and ``commit`` does not take it. Containers whose images lack the same share one.
+the container: ``diff`` does not show it and ``commit`` does not take it. Containers whose images lack the same files share one layer.
 
 A link in the image is no place to be mounted on, wherever it leads (``/etc/resolv.conf -> ../run/systemd/resolve/stub-resolv.conf``):
 the layer has a plain file or folder in its place.
@@ -23,7 +23,7 @@ from moby_tui.engine.resources.images.store.form import OPAQUE
 from moby_tui.engine.store.paths import Paths
 
 _FOLDERS = ("proc", "sys", "dev", "etc")
-#: By which programs tell that they are in a container.
+#: The file by which programs recognize a container.
 _MARK = ".dockerenv"
 _FILES = (_MARK, "etc/hostname", "etc/hosts", "etc/resolv.conf")
 _LINKS = {"etc/mtab": "/proc/mounts"}
@@ -31,7 +31,7 @@ _ETC = "etc"
 
 
 class _Missing(msgspec.Struct, frozen=True):
-    """What an image lacks. ``etc`` is the owner, group, mode and time of its own ``/etc``, which must look the same through the layer."""
+    """What an image lacks. ``etc``: owner, group, mode and time of the image's ``/etc``, which the layer must repeat."""
 
     folders: list[str]
     files: list[str]
@@ -58,7 +58,7 @@ def below(paths: Paths, layers: list[Path]) -> list[Path]:
 @lru_cache(maxsize=64)
 def _missing(layers: tuple[Path, ...]) -> _Missing:
     etc = _find(layers, _ETC)
-    # an /etc that leads elsewhere, or has more to it than can be seen from here, is left to the start, which resolves it in the root
+    # an /etc that is a link, or has attributes that the layer cannot repeat, is left to the start, which resolves paths in the root
     plain = etc is None or (stat.S_ISDIR(etc[1].st_mode) and not _has_attributes(etc[0]))
 
     def lacks(path: str, *kinds: Callable[[int], bool]) -> bool:
@@ -78,7 +78,7 @@ def _missing(layers: tuple[Path, ...]) -> _Missing:
 
 
 def _find(layers: tuple[Path, ...], path: str) -> tuple[Path, os.stat_result] | None:
-    """What is seen at a path of at most two names through the layers, by overlayfs' rules; None where there is nothing."""
+    """The file at a path of at most two names in the merged layers, by overlayfs' rules; None if there is none."""
     parent = os.path.dirname(path)
     for layer in layers:
         place = layer / path
@@ -93,7 +93,7 @@ def _find(layers: tuple[Path, ...], path: str) -> tuple[Path, os.stat_result] | 
 
 
 def _hides(folder: Path) -> bool:
-    """Whether nothing of this folder in the layers below is seen."""
+    """True if this path of a layer hides what lower layers have below it: it is no directory, or an opaque one."""
     try:
         return not stat.S_ISDIR(folder.lstat().st_mode) or os.getxattr(folder, OPAQUE) == b"y"
     except OSError:
@@ -123,7 +123,7 @@ def _make(root: Path, missing: _Missing) -> None:
 
 
 def _publish(made: Path, folder: Path) -> None:
-    """Another process may have made the same meanwhile, which is as good."""
+    """Makes the layer appear. If another process has made the same one meanwhile, that one is used."""
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     try:
         made.rename(folder)

@@ -1,4 +1,4 @@
-"""What a power cut may have taken is made anew: blobs and layers that carry the mark of another boot (see ``written``)."""
+"""After a power cut: verifies or makes anew the blobs and layers that carry the mark of an earlier boot (see ``written``)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from moby_tui.schema import oci
 
 
 async def remake_lost(records: Iterable[ImageRecord], content: ContentStore, layers: LayerStore) -> None:
-    """Verifies the blobs and unpacks again the layers that may be lost; to be done once a boot.
+    """Verifies the blobs and unpacks again the layers that may be damaged; called once per boot, by the first engine.
 
-    A layer whose blob is damaged or gone stays lost: its images say so when they are used, and a pull or load mends them.
+    A layer whose blob is damaged or gone stays lost: using its images fails with a message, and a pull or load repairs them.
     """
     for digest in content.digests():
         await in_thread(content.recheck, digest)

@@ -1,4 +1,4 @@
-"""Root file systems from layers: overlayfs, as a mount that is attached nowhere yet (``kernel/overlay.py``)."""
+"""Root file systems from layers: overlayfs, as a detached mount (``kernel/overlay.py``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from moby_tui.engine.kernel import overlay
 from moby_tui.errors import MobyError
 
-#: It is this process or the machine that has no more, and no fault of the file system.
+#: Errors of a process or machine that is out of memory or descriptors; not the file system's fault.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 

@@ -1,6 +1,6 @@
 """The content store: files named by the SHA-256 of what they hold (OCI image layout, folder ``blobs``).
 
-A blob appears, whole, after its digest and size are verified, so what is there can be trusted.
+A blob gets its name after its digest and size are verified, so a blob that is there is whole.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ContentStore:
         return digest
 
     def adopt(self, file: Path, digest: str) -> None:
-        """Takes in a verified file of the same file system, by a second name: the first is staging's to remove.
+        """Gives a verified file of the same file system its name as a blob, with a hard link; the caller's staging removes the other name.
 
         It carries the mark of ``written`` until it is on the disk."""
         with suppress(FileExistsError):
@@ -71,7 +71,7 @@ class ContentStore:
             written.appeared(str(self.path(digest)))
 
     def recheck(self, digest: str) -> None:
-        """Verifies a blob that may not have been on the disk when the machine stopped; one that is damaged goes. Blocking."""
+        """Verifies a blob that may not have been on the disk when the machine stopped; a damaged one is deleted. Blocking."""
         path = self.path(digest)
         if not written.may_be_lost(str(path)):
             return
@@ -101,7 +101,7 @@ class Ingest:
     """
 
     def __init__(self, file: Path, *, keep: bool = False) -> None:
-        """``keep`` leaves what the file holds, to be taken in (``take_in``)."""
+        """``keep`` leaves the file's content, for ``take_in``."""
         self._file = file
         with refusals_told():
             self._fd = os.open(file, os.O_RDWR | os.O_CREAT | (0 if keep else os.O_TRUNC) | os.O_CLOEXEC, 0o600)
@@ -169,12 +169,12 @@ class Ingest:
             store.adopt(self._file, digest)
 
     def fileno(self) -> int:
-        """Of the file that holds what has come, for reading at an offset."""
+        """The descriptor of the file that holds the bytes so far, for reading at an offset."""
         return self._fd
 
     @contextmanager
     def watched(self, grown: Callable[[int], None], failed: Callable[[], None]) -> Iterator[None]:
-        """Tells somebody how much is there, as it grows, or that it failed; from any thread, and neither may wait."""
+        """Within the block, calls back with the number of bytes so far, or on failure; from any thread. The callbacks must not wait."""
         with self._changed:
             self._watcher = (grown, failed)
             grown(self.size)
@@ -189,7 +189,7 @@ class Ingest:
                 self._watcher = None
 
     def follow(self) -> Iterator[bytes]:
-        """What has been written, from the first byte, waiting for more until the transfer ends; raises what made it fail."""
+        """Yields the bytes from the first on, and waits for more until the transfer ends; raises its error."""
         offset = 0
         while True:
             with self._changed:

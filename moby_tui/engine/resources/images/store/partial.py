@@ -1,7 +1,7 @@
-"""What has come of a blob whose download broke: kept for the next pull, which goes on with it.
+"""Interrupted downloads: what has come of a blob is kept, and the next pull continues it.
 
-In staging, as ``partial-<hex of the digest>``: never under a name that content is used by. The process that fetches it holds it
-locked; the lock dies with its holder. What is too old or too much is deleted.
+In staging, as ``partial-<hex of the digest>``: never under the name of a blob. The process that fetches it holds it
+locked; the lock dies with its holder. Files that are too old or too large together are deleted.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from moby_tui.engine.resources.images.store.content import Ingest, hex_of
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, Unavailable
 
-#: As long as containerd lets an unfinished download lie.
+#: Seconds, as containerd keeps an unfinished download.
 _LONGEST_AGE = 24 * 3600.0
 _MOST_BYTES = 10 << 30
-#: Less is asked for again as quickly.
+#: Fewer bytes are not worth keeping: they are downloaded again as quickly.
 _WORTH_KEEPING = 1 << 16
 _POLL_SECONDS = 0.1
 
 
 @dataclass
 class Partial:
-    """A blob that is being fetched. ``resumed``: it began with what an earlier pull had left."""
+    """A blob that is being fetched. ``resumed``: it began with bytes of an earlier pull."""
 
     ingest: Ingest
     resumed: bool
@@ -37,9 +37,9 @@ class Partial:
 
 @asynccontextmanager
 async def claim(folder: Path, digest: str, size: int) -> AsyncIterator[Partial]:
-    """The blob's file, ours alone until the end of the block; waits while another process has it.
+    """Locks the blob's file for this process until the end of the block; waits while another process has it.
 
-    What was there is read and hashed before anything is added. After a transfer that broke it is kept, after any other end it is gone."""
+    What was there is read and hashed before anything is added. The file is kept if the transfer breaks, and deleted after any other end."""
     file = folder / f"{staging.PARTIAL}{hex_of(digest)}"
     while (lock := _try_lock(file)) is None:  # noqa: ASYNC110 - the holder is another process
         await asyncio.sleep(_POLL_SECONDS)
@@ -76,7 +76,7 @@ def collect(folder: Path, *, most: int = _MOST_BYTES, age: float = _LONGEST_AGE)
 
 
 def idle(folder: Path) -> list[Path]:
-    """Those that nobody goes on with just now: what ``collect`` would delete with ``most=0``."""
+    """The files that no process has locked: those that ``collect`` would delete with ``most=0``."""
     found = []
     for file in folder.glob(f"{staging.PARTIAL}*"):
         if (lock := _try_lock(file)) is not None:
@@ -99,7 +99,7 @@ def _try_lock(file: Path) -> int | None:
 
 
 def distrusts(error: MobyError) -> bool:
-    """Whether a failure may come of what an earlier pull had left, rather than of the registry or the disk."""
+    """True if the bytes of an earlier pull may have caused the failure, rather than the registry or the disk."""
     from moby_tui.errors import StorageFull, StorageReadOnly
 
     return not isinstance(error, Unavailable | StorageFull | StorageReadOnly)

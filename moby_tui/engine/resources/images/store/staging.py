@@ -1,6 +1,6 @@
 """Half-made things: each in a folder of its own, locked by the process that makes it; the lock dies with its holder.
 
-What nobody holds locked is rubbish. A folder's name is what is being made, so that two processes never make the same thing.
+A folder that no process has locked is rubbish. Its name says what is being made, so that two processes never make the same thing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from moby_tui.engine.kernel import trees
 from moby_tui.engine.tasks import in_thread
 
 _POLL_SECONDS = 0.1
-#: What begins so is kept though nobody holds it: see ``partial.py``.
+#: Files with this prefix are kept although no process has them locked: see ``partial.py``.
 PARTIAL = "partial-"
 #: The locks on the folders that this process has claimed.
 _held: dict[Path, int] = {}
@@ -25,7 +25,7 @@ _held: dict[Path, int] = {}
 
 @asynccontextmanager
 async def claim(staging: Path, name: str) -> AsyncIterator[Path]:
-    """An empty folder that is ours alone until the end of the block, and then gone; waits while another process has it."""
+    """Makes an empty folder, locked for this process until the end of the block and deleted then; waits while another process has it."""
     folder = staging / name
     while (lock := _try_lock(folder)) is None:  # noqa: ASYNC110 - the holder is another process
         await asyncio.sleep(_POLL_SECONDS)
@@ -45,7 +45,7 @@ def lock_of(path: Path) -> int:
 
 @contextmanager
 def scratch(staging: Path) -> Iterator[Path]:
-    """A folder under a name that nobody else has; blocking."""
+    """As ``claim``, under a random name; blocking."""
     while True:
         folder = staging / f"scratch-{os.urandom(8).hex()}"
         if (lock := _try_lock(folder)) is not None:
@@ -101,7 +101,7 @@ def _release(folder: Path, lock: int) -> None:
 
 
 def delete(path: Path) -> None:
-    """Removes a file or a whole tree, of any depth, without following links; nothing is said about what is gone already."""
+    """Removes a file or a whole tree, of any depth, without following links; a missing one is no error."""
     with suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
             trees.remove(path)
@@ -111,10 +111,10 @@ def delete(path: Path) -> None:
 
 @contextmanager
 def shared(lock_file: Path) -> Iterator[None]:
-    """Holds off ``exclusive`` for as long as the block runs: what is finished but not yet registered is in use."""
+    """Keeps ``exclusive`` off while the block runs, in which layers and blobs are finished but not registered yet."""
     fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH)  # an exclusive holder sweeps for moments only
+        fcntl.flock(fd, fcntl.LOCK_SH)  # an exclusive holder sweeps, which takes moments
         yield
     finally:
         os.close(fd)
@@ -122,7 +122,7 @@ def shared(lock_file: Path) -> Iterator[None]:
 
 @contextmanager
 def exclusive(lock_file: Path) -> Iterator[bool]:
-    """Whether nobody holds the lock shared; while it is true nobody will until the end of the block."""
+    """True if no process holds the lock shared; then none can take it until the end of the block."""
     fd = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -1,6 +1,6 @@
-"""Whether a layer or blob is on the disk, or so far in the kernel's memory only.
+"""Knows whether a layer or blob has been written to the disk, or is in the kernel's page cache only.
 
-To write through takes longer than to unpack, and waits for whatever else is being written, so it is done behind the caller's back
+Writing through takes longer than unpacking, and waits for whatever else is being written, so it is done in the background
 (``LayerStore``). Until then the thing carries a mark, an extended attribute with the id of this boot. The mark is set before the
 thing appears under its name, and taken away when all is on the disk. Linux's file systems keep changes of names and attributes in
 their order (ext4, xfs and btrfs by their journals and transactions), so what is there after a power cut without a mark is whole. What
@@ -28,7 +28,7 @@ _lock = Lock()
 
 
 def mark(target: int | str) -> bool:
-    """Marks what is about to appear, or to change; whether the file system can hold the mark."""
+    """Marks a file or folder before it gets its name or is changed. False if the file system cannot store the mark."""
     try:
         os.setxattr(target, MARK, boot_id().encode())
     except OSError as error:
@@ -39,7 +39,7 @@ def mark(target: int | str) -> bool:
 
 
 def may_be_lost(path: str) -> bool:
-    """Whether the machine has started anew since the thing was made, and it was not known to be on the disk."""
+    """True if the thing carries the mark of an earlier boot: the machine went down before it was known to be on the disk."""
     try:
         return os.getxattr(path, MARK) != boot_id().encode()
     except OSError:
@@ -47,7 +47,7 @@ def may_be_lost(path: str) -> bool:
 
 
 def vouch(path: str) -> None:
-    """Takes the mark away from what was found to be whole."""
+    """Removes the mark from a thing that was verified."""
     try:
         os.removexattr(path, MARK)
     except OSError as error:

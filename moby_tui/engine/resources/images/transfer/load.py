@@ -1,6 +1,6 @@
 """Images from archives: ``docker save`` (docker-archive), OCI layouts, and plain root file systems (``docker import``).
 
-The archive's members are put into numbered files in staging and hashed on the way; no name in it ever becomes a path.
+The archive's members are written to numbered files in staging, and hashed meanwhile; no name in the archive becomes a path.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ class Loaded:
 
     image: Image
     references: list[Reference]
-    #: what an OCI layout calls it, which need be no whole name
+    #: the name annotation of an OCI layout, which may be a bare tag
     tag: str = ""
 
 
 async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
-    """Writes an incoming archive to the disk as it comes. Raises ``StorageFull``."""
+    """Writes an archive to a file as it arrives. Raises ``StorageFull``."""
 
     def write(data: bytes) -> None:
         with refusals_told():
@@ -91,12 +91,12 @@ async def receive(archive: AsyncIterator[bytes], file: Path) -> None:
 
 
 async def take_apart(archive: AsyncIterator[bytes], folder: Path) -> Archive:
-    """An incoming archive, taken apart as it comes. Raises what ``Archive`` does; when cancelled, once nothing is written any more."""
+    """Reads an archive into its members as it arrives. Raises what ``Archive`` does; when cancelled, ends after the last write."""
     return await consume(archive, lambda pieces: Archive(pieces, folder))
 
 
 class Archive:
-    """An archive taken apart, in a claimed folder of staging."""
+    """The members of an archive, as files in a claimed folder of staging."""
 
     def __init__(self, chunks: Iterable[bytes], folder: Path) -> None:
         """Blocking. Raises ``InvalidArgument`` for what is no tar."""
@@ -110,7 +110,7 @@ class Archive:
             name = os.fsdecode(tar.clean(entry.name))
             if entry.type == tar.REGULAR and entry.extents is None:
                 self._members[name] = _store(reader.data(), folder / str(number))
-            elif entry.type in (tar.HARD_LINK, tar.SYMBOLIC_LINK):  # old archives link layers that occur twice
+            elif entry.type in (tar.HARD_LINK, tar.SYMBOLIC_LINK):  # old archives have a link for a layer that occurs twice
                 base = "" if entry.type == tar.HARD_LINK else os.path.dirname(name) + "/"
                 self._links[name] = os.fsdecode(tar.clean(os.fsencode(base) + entry.link))
 
@@ -134,12 +134,12 @@ class Archive:
 
 
 class Loader:
-    """Puts the images of an archive into the stores; to register them is the caller's part."""
+    """Puts the layers and blobs of an archive's images into the stores. The caller registers the images."""
 
     def __init__(
         self, content: ContentStore, layers: LayerStore, staging_folder: Path, wanted: oci.Platform | None = None
     ) -> None:
-        """``wanted`` is the one platform whose images are loaded; None: of an index this machine's, else all."""
+        """``wanted`` is the platform whose images are loaded; None: of an index the image for this machine, else all images."""
         self._wanted = wanted
         self._content = content
         self._layers = layers
@@ -148,7 +148,7 @@ class Loader:
     async def images(self, archive: Archive) -> list[Loaded]:
         """Every image of the archive. Raises ``InvalidArgument`` where it holds none."""
         if archive.find("oci-layout") and (described := archive.find("index.json")):
-            # the form that keeps every digest, where an archive has both
+            # an archive with both forms is read as an OCI layout, which keeps every digest
             return await self._oci_layout(archive, described.read("index.json"))
         if described := archive.find("manifest.json"):
             try:
@@ -157,7 +157,7 @@ class Loader:
                 raise InvalidArgument(f"invalid archive: manifest.json: {error}") from error
             names = [[*map(parse_tag, item.repo_tags or ())] for item in items]
             found = [await self._docker_image(archive, *each) for each in zip(items, names, strict=True)]
-            return self._some([loaded for loaded in found if loaded])
+            return self._this_machine_last([loaded for loaded in found if loaded])
         if described := archive.find("index.json"):
             return await self._oci_layout(archive, described.read("index.json"))
         raise InvalidArgument(
@@ -188,14 +188,14 @@ class Loader:
             members = [archive.blob(layer) for layer in document.layers]
             image = await self._store(config, config_body, members, (document, text))
             loaded.append(Loaded(image, names, descriptor.annotations.get(_NAME_ANNOTATIONS[1], "")))
-        return self._some(loaded)
+        return self._this_machine_last(loaded)
 
     def _fits(self, config: oci.ImageConfig) -> bool:
         found = oci.Platform(os=config.os, architecture=config.architecture, variant=config.variant)
         return self._wanted is None or platforms.runs(self._wanted, found)
 
-    def _some(self, loaded: list[Loaded]) -> list[Loaded]:
-        """Of several with one name the one for this machine comes last: it is what the name means then."""
+    def _this_machine_last(self, loaded: list[Loaded]) -> list[Loaded]:
+        """Of several images with one name, the one for this machine comes last, so that the name means it."""
         here = platforms.host()
         if not loaded:
             raise InvalidArgument(f"the archive holds no image for {platforms.text(self._wanted or here)}")
@@ -231,7 +231,7 @@ class Loader:
         return Image(document, digest_of(body), config)
 
     async def _unpack(self, layers: dict[str, Member]) -> None:
-        """All at once, as many as there are processors for: overlay layers do not need each other."""
+        """Unpacks the layers in parallel, one per processor: they do not depend on each other."""
         async with all_of() as group:
             for diff_id, member in layers.items():
                 group.create_task(self._layers.make_of(member.file, diff_id))
@@ -245,14 +245,14 @@ class Loader:
             self._content.write(body, self._staging)
 
     async def root_file_system(self, file: Path, config: oci.ImageConfig) -> Image:
-        """A one-layer image of a tar as it came, compressed or not; ``config`` is given its diff id."""
+        """Makes a one-layer image of a root file system's tar, compressed or not. Its diff id is added to ``config``."""
         member, diff_id = await in_thread(_root_layer, file)
         config.rootfs = oci.RootFs(diff_ids=[diff_id])
         return await self._store(config, encode(config), [member])
 
 
 def _root_layer(file: Path) -> tuple[Member, str]:
-    """The layer that a root file system is, and its diff id. Blocking."""
+    """Makes the layer of a root file system; returns its descriptor and diff id. Blocking."""
     member = _as_layer(_member(file))
     digest = hashlib.sha256()
     for chunk in decompress(_file_chunks(member.file)):
@@ -261,7 +261,7 @@ def _root_layer(file: Path) -> tuple[Member, str]:
 
 
 def _as_layer(member: Member) -> Member:
-    """Itself where it is compressed as layers may be, else without: no media type says xz or bzip2. Blocking."""
+    """The file itself, or decompressed if it is xz or bzip2, for which layers have no media type. Blocking."""
     with member.file.open("rb") as file:
         if detect(file.read(_HEAD)) in _LAYER_TYPES:
             return member
@@ -275,7 +275,7 @@ def _member(file: Path) -> Member:
 
 
 def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, bytes]:
-    """The manifest that a docker-archive lacks."""
+    """Makes the manifest, which a docker-archive does not have."""
 
     def layer(member: Member) -> oci.Descriptor:
         with member.file.open("rb") as file:
@@ -292,7 +292,7 @@ def _manifest(config_body: bytes, members: list[Member]) -> tuple[oci.Manifest, 
 
 
 def _names(descriptor: oci.Descriptor) -> list[Reference]:
-    """The full name that containerd writes, else the layout's own where it is a name and not a bare tag. Raises ``InvalidArgument``."""
+    """The names of a layout's entry: containerd's full name, else the layout's own unless it is a bare tag. Raises ``InvalidArgument``."""
     for key in _NAME_ANNOTATIONS:
         name = descriptor.annotations.get(key, "")
         if name and ("/" in name or ":" in name):

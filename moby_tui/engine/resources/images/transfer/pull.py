@@ -1,4 +1,4 @@
-"""A pull: from a reference to an unpacked image in the store."""
+"""One pull: resolves a reference, downloads blobs, and unpacks layers into the store."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from moby_tui.schema import oci
 _PARALLEL_DOWNLOADS = 3
 _SHORT_ID = 12
 _PIECE = 1 << 20
-#: How many indexes may stand within one another below the one that was asked for, and how many are looked into.
+#: Limits on nested indexes: their depth below the pulled one, and their number.
 _DEEPEST_INDEX = 2
 _MOST_LISTINGS = 50
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """The image, and the digest that the reference had (of the index where there is one)."""
+    """The image, and the digest that the reference resolved to (of the index if there is one)."""
 
     record: ImageRecord
     digest: str
@@ -42,14 +42,14 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Image:
-    """What describes an image: its manifest, the manifest's digest, its configuration."""
+    """An image's manifest, the manifest's digest, and its configuration."""
 
     manifest: oci.Manifest
     digest: str
     config: oci.ImageConfig
 
     def record(self, further_blobs: list[str], content: ContentStore, layers: LayerStore) -> ImageRecord:
-        """The row of an image whose layers are all there."""
+        """The database row of an image whose layers are all there."""
         sizes = [layers.size(diff_id) for diff_id in self.config.rootfs.diff_ids]
         own = [self.digest, self.manifest.config.digest, *(descriptor.digest for descriptor in self.manifest.layers)]
         return ImageRecord(
@@ -75,8 +75,8 @@ class Pull:
         report: Report,
         admit: Callable[[list[str]], Awaitable[None]],
     ) -> None:
-        """``admit`` is asked before anything of the image is fetched but what describes it, and raises where it may not come in: it
-        is told the digests of its index and its manifest."""
+        """``admit`` is called after the manifest and before any layer is fetched, and raises if the policy refuses the image: it
+        gets the digests of the index and the manifest."""
         self._reference = reference
         self._registry = registry
         self._content = content
@@ -88,7 +88,7 @@ class Pull:
         self._listings = 0
 
     async def run(self, platform: str) -> Pulled:
-        """Fetches what is missing. Raises ``MobyError``; what came whole stays for the next try, nothing half-made does."""
+        """Fetches what is missing. Raises ``MobyError``; complete blobs and layers stay for the next try, incomplete layers do not."""
         reference = self._reference
         # what the registry refuses is an error of the request, not of a pull that has begun
         top = await self._registry.manifest(reference.digest or reference.tag)
@@ -106,18 +106,18 @@ class Pull:
         return await in_thread(self._record, document, config, bodies, top.digest)
 
     async def _choose(self, index: oci.Index, wanted: oci.Platform, depth: int = 0) -> tuple[oci.Manifest, list[bytes]]:
-        """The manifest that fits, and the bodies of what leads to it, its own the last.
+        """The manifest for the platform, and the bodies of the indexes above it, with its own as the last.
 
         An index may list further ones (OCI image index, ``manifests``)."""
         chosen = platforms.choose(wanted, index.manifests)
         if chosen is not None:
-            document, body = await self._listed(chosen)
+            document, body = await self._fetch_nested(chosen)
             if isinstance(document, oci.Manifest):
                 return document, [body]
             return await self._inner(document, body, wanted, depth)
         for descriptor in index.manifests:
             if descriptor.media_type in manifests.INDEX_TYPES and descriptor.platform is None:
-                document, body = await self._listed(descriptor)
+                document, body = await self._fetch_nested(descriptor)
                 assert isinstance(document, oci.Index)
                 with suppress(NotFound):
                     return await self._inner(document, body, wanted, depth)
@@ -131,8 +131,8 @@ class Pull:
         document, bodies = await self._choose(index, wanted, depth + 1)
         return document, [body, *bodies]
 
-    async def _listed(self, descriptor: oci.Descriptor) -> tuple[oci.Manifest | oci.Index, bytes]:
-        """What an index lists, which must be what it says of it. Bounded for the whole pull: an index may list any number."""
+    async def _fetch_nested(self, descriptor: oci.Descriptor) -> tuple[oci.Manifest | oci.Index, bytes]:
+        """Fetches a nested index, and checks it against its descriptor. The number is bounded for the whole pull."""
         name = self._reference.familiar
         self._listings += 1
         if self._listings > _MOST_LISTINGS:
@@ -159,7 +159,7 @@ class Pull:
     # Layers
 
     async def fetch_layers(self, descriptors: list[oci.Descriptor], diff_ids: list[str]) -> None:
-        """All at once, three downloads at a time: overlay layers do not need each other."""
+        """Fetches and unpacks all layers in parallel, with three downloads at a time: they do not depend on each other."""
         wanted = dict(zip(diff_ids, descriptors, strict=True))
         self._check_space([descriptor.size for diff_id, descriptor in wanted.items() if not self._layers.has(diff_id)])
         for descriptor in wanted.values():
@@ -169,12 +169,13 @@ class Pull:
                 for diff_id, descriptor in wanted.items():
                     group.create_task(self._fetch_layer(descriptor, diff_id))
         except StorageFull:
-            await in_thread(partial.collect, self._staging, most=0)  # room is worth more than a second try
+            # the disk is full: free the space rather than keep it for a second try
+            await in_thread(partial.collect, self._staging, most=0)
             raise
         await in_thread(self._layers.adopt_attributes, diff_ids)
 
     def _check_space(self, sizes: list[int]) -> None:
-        """What can never fit is not begun."""
+        """Raises ``StorageFull`` if the image is larger than the free space."""
         status = os.statvfs(self._staging)
         free = status.f_bavail * status.f_frsize
         if sum(sizes) > free:
@@ -184,7 +185,7 @@ class Pull:
             )
 
     async def _fetch_layer(self, descriptor: oci.Descriptor, diff_id: str) -> None:
-        """What an earlier pull had left may have been damaged since: then it is fetched anew, once."""
+        """If the kept bytes of an earlier pull turn out to be damaged, fetches the layer anew, once."""
         layer = _short(descriptor)
         if self._layers.has(diff_id):
             await self._fetch_form(descriptor, diff_id)
@@ -192,7 +193,7 @@ class Pull:
         if self._slots.locked():
             self._report.status("Waiting", layer)
         async with staging.claim(self._staging, self._layers.claim_name(diff_id)) as folder:
-            if self._layers.has(diff_id):  # another process made it while we waited
+            if self._layers.has(diff_id):  # another process has made it while we waited for the claim
                 await self._fetch_form(descriptor, diff_id)
                 return
             try:
@@ -202,7 +203,7 @@ class Pull:
         self._report.status("Pull complete", layer)
 
     async def _fetch_form(self, descriptor: oci.Descriptor, diff_id: str) -> None:
-        """A layer that is there may be so in another compression: push and save need the one that the manifest names."""
+        """Fetches the blob of a layer that is there, if it came in another compression: push and save need the manifest's blob."""
         layer = _short(descriptor)
         if not (self._content.has(descriptor.digest) or manifests.is_foreign(descriptor)):
             async with self._slots, staging.claim(self._staging, f"blob-{_hex(descriptor)}") as folder:
@@ -214,7 +215,7 @@ class Pull:
         self._report.status("Already exists", layer)
 
     async def _make_layer(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, *, fresh: bool) -> None:
-        """Raises ``_Damaged`` where that may be the fault of what was kept, which is gone then; not with ``fresh``."""
+        """Raises ``_Damaged`` if kept bytes of an earlier pull may be the cause, and deletes them; not with ``fresh``."""
         async with partial.claim(self._staging, descriptor.digest, 0 if fresh else descriptor.size) as kept:
             try:
                 await self._download_and_unpack(descriptor, diff_id, folder, kept.ingest)
@@ -224,12 +225,13 @@ class Pull:
                 raise
 
     async def _download_and_unpack(self, descriptor: oci.Descriptor, diff_id: str, folder: Path, ingest: Ingest) -> None:
-        """The unpacking thread follows the download. Neither outlives the other's failure."""
+        """Unpacks while downloading. If one of the two fails, the other is ended."""
         layer = _short(descriptor)
         count = self._report.counter("Extracting", layer, descriptor.size)
 
         def used(done: int) -> None:
-            if ingest.size == descriptor.size:  # while it downloads, that is what is shown
+            # until the download is complete, its progress is shown and not that of the unpacking
+            if ingest.size == descriptor.size:
                 count(done)
 
         unpacking: asyncio.Task[None] | None = None
@@ -239,7 +241,7 @@ class Pull:
                 download = asyncio.create_task(
                     self._registry.blob(descriptor, ingest, self._report.counter("Downloading", layer, descriptor.size))
                 )
-                await _both(download, unpacking)
+                await _wait_for_both(download, unpacking)
                 self._report.status("Download complete", layer)
             await asyncio.shield(unpacking)
             await in_thread(ingest.commit, self._content, descriptor.digest, descriptor.size)
@@ -249,18 +251,18 @@ class Pull:
                 await settled(unpacking)
 
     def _record(self, document: oci.Manifest, config: oci.ImageConfig, bodies: list[bytes], digest: str) -> Pulled:
-        """Blocking: writes what describes the image to the content store. The last of ``bodies`` is the manifest."""
+        """Writes the configuration, the manifest and the indexes to the content store. The last of ``bodies`` is the manifest. Blocking."""
         blobs = [self._content.write(body, self._staging) for body in bodies]
         image = Image(document, blobs[-1], config)
         return Pulled(image.record(blobs, self._content, self._layers), digest)
 
 
 class _Damaged(MobyError):
-    """A layer that was begun by an earlier pull did not come out as it should."""
+    """A layer that continued an earlier pull's download has the wrong digest, or cannot be unpacked."""
 
 
-async def _both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> None:
-    """Waits for the download; a failure of the unpacking ends it at once, and a failure of either is raised."""
+async def _wait_for_both(download: asyncio.Task[None], unpacking: asyncio.Task[None]) -> None:
+    """Waits for both. A failure of the unpacking ends the download at once; the failure of either is raised."""
     try:
         await asyncio.wait([download, unpacking], return_when=asyncio.FIRST_COMPLETED)
         if not download.done():
@@ -296,7 +298,7 @@ def _short(descriptor: oci.Descriptor) -> str:
 
 
 def _verify(blob: Path, diff_id: str) -> None:
-    """Blocking: whether a blob is the layer that it is said to be, without unpacking it."""
+    """Verifies a blob against a diff id without unpacking it. Blocking."""
     digest = hashlib.sha256()
     with blob.open("rb") as file:
         for piece in decompress(iter(lambda: file.read(_PIECE), b"")):

@@ -1,4 +1,4 @@
-"""A push: from an image in the store to a repository in a registry. What is there already is not sent."""
+"""One push: sends an image of the store to a repository. Blobs that the repository has are not sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from moby_tui.schema.image import Progress
 
 _PARALLEL_UPLOADS = 5
 _SHORT_ID = 12
-#: How many repositories are asked to lend a layer before it is sent.
+#: From how many repositories the registry is asked to mount a layer, before it is uploaded.
 _MOST_SOURCES = 3
 
 
@@ -37,7 +37,7 @@ class Push:
         self._slots = asyncio.Semaphore(_PARALLEL_UPLOADS)
 
     async def run(self, reference: Reference) -> str:
-        """Sends what is missing, the manifest last, so that nobody ever sees half an image; its digest. Raises ``MobyError``."""
+        """Sends the missing blobs, then the manifest, so that nobody sees half an image; returns its digest. Raises ``MobyError``."""
         self._path = reference.path
         body = self._content.read(self._record.manifest)
         document = manifests.read(body, "", reference.familiar)
@@ -58,14 +58,14 @@ class Push:
         return self._record.manifest
 
     async def _send(self, descriptor: oci.Descriptor, name: str | None) -> None:
-        """``name`` is what progress is told under; a configuration has none."""
+        """Sends one blob. ``name`` is shown with the progress; a configuration has none."""
         self._say("Preparing", name)
         if manifests.is_foreign(descriptor):
             self._say("Skipped foreign layer", name)
             return
         known = self._sources.get(descriptor.digest, [])
         lenders = [source for source in known if source != self._path][:_MOST_SOURCES]
-        # where it was never sent to, asking whether it is there is a question too many
+        # the repository cannot have it if it was never pushed there: this saves a request
         if lenders and self._path not in known and await self._mount(descriptor, lenders, name):
             return
         if await self._registry.has_blob(descriptor.digest):

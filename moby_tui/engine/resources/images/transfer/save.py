@@ -1,7 +1,7 @@
 """``save``: images as one tar that is an OCI image layout and a ``docker save`` archive at once, as Docker 25 and later write it.
 
 OCI image layout specification, image-layout.md; the other form is ``manifest.json`` (docs.docker.com, image specification v1.2).
-The blobs go in as they are stored, so every digest is kept. Equal images make equal archives: nothing tells the time.
+The blobs go in as they are stored, so every digest is kept. Equal images make equal archives: no member has a current time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from moby_tui.schema.base import encode
 
 _CHUNK = 1 << 20
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-#: What containerd and Docker read an image's name from.
+#: The annotations from which containerd and Docker read an image's name.
 _NAME = "io.containerd.image.name"
 _TAG = "org.opencontainers.image.ref.name"
 
@@ -46,7 +46,7 @@ def archive(images: Iterable[Saved], content: ContentStore) -> Iterator[bytes]:
 
 
 def layout(index: oci.Index, documents: Iterable[bytes], blobs: Iterable[str], content: ContentStore) -> Iterator[bytes]:
-    """The tar of an OCI layout alone: what an index names, some of which (``documents``) is in no store. Blocking."""
+    """The tar of an OCI layout only: the content that an index names; ``documents`` are those that are not in the store. Blocking."""
     yield from _stored(sorted(set(blobs)), content)
     for document in documents:
         yield from _file(_name(digest_of(document)), document)
@@ -79,7 +79,7 @@ def _blobs(images: list[Saved], documents: list[oci.Manifest], content: ContentS
 
 
 def _index(images: list[Saved], documents: list[oci.Manifest], content: ContentStore) -> oci.Index:
-    """One line for each name; an image without one has a line all the same."""
+    """The index: one entry for each name, and one for an image without a name."""
     entries = []
     for image, document in zip(images, documents, strict=True):
         digest, kind = image.record.manifest, document.media_type or oci.MEDIA_MANIFEST
@@ -100,7 +100,7 @@ def names_of(reference: Reference) -> dict[str, str]:
 
 
 def _docker_manifest(images: list[Saved], documents: list[oci.Manifest]) -> list[dict[str, object]]:
-    """Here a name stands once: of several platforms for the first."""
+    """``manifest.json``. Each name occurs once: for several platforms, with the first."""
     told: set[str] = set()
     items: list[dict[str, object]] = []
     for image, document in zip(images, documents, strict=True):

@@ -1,4 +1,4 @@
-"""Images on their way into the store and out of it: pull, push, load, import, save."""
+"""Pull, push, load, import and save, for ``ImageManager``: locks, policy, registration and progress."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Tell = Callable[[str, str, ImageRecord, str], object]
 
 
 class Transfers:
-    """The work behind ``ImageManager``; what it says goes to a ``Report``."""
+    """The transfers of one engine. Progress goes to a ``Report``."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Transfers:
         tell: Tell,
         signature_policy: Path | None,
     ) -> None:
-        """``signature_policy`` is a policy file that must be there; None: the usual one, where there is one."""
+        """``signature_policy`` is a policy file, which must exist; None: /etc/moby/policy.json if that exists."""
         self._paths = paths
         self._rows = rows
         self._names = names
@@ -78,7 +78,7 @@ class Transfers:
             await self.pull(parse(f"{repository.repository}:{tag}"), platform, auth, report)
 
     async def fetch(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> ImageRecord:
-        """As ``pull``, of a platform that need not be this machine's: what the name means here stays as it is."""
+        """As ``pull``, for any platform. The name keeps meaning the image that it means now."""
         with self.arrival():
             record = (await self._pulled(wanted, platform, auth, report)).record
             if self._rows.get(record.id) is None:
@@ -100,14 +100,14 @@ class Transfers:
             return await pull.run(platform)
 
     async def admit_archive(self) -> None:
-        """Raises ``Forbidden`` where a policy lets nothing in that no registry vouches for."""
+        """Raises ``Forbidden`` if the signature policy admits no archives: their signatures cannot be checked."""
         if policy := await in_thread(self._policy):
             policy.admit_archive()
 
     def _policy(self) -> Policy | None:
-        """Which images may come in. Blocking. Without a file nothing is imported for it."""
+        """The signature policy; None without a file, and then nothing is imported for it. Blocking."""
         path = self._signature_policy or DEFAULT_POLICY
-        # a link that leads nowhere is a policy that cannot be read, not none
+        # a dangling link is an unreadable policy, which refuses, and not a missing one
         if self._signature_policy is None and not os.path.lexists(path):
             return None
         from moby_tui.engine.resources.images.provenance.policy import Policy
@@ -115,7 +115,7 @@ class Transfers:
         return Policy.read(path)
 
     async def make_hello(self, report: Report) -> None:
-        """``moby/hello`` comes from nowhere: it is computed."""
+        """Makes ``moby/hello``, which is computed and not pulled."""
         from moby_tui.engine.resources.images import manifest as manifests
         from moby_tui.engine.resources.images.transfer.pull import Image
 
@@ -179,7 +179,7 @@ class Transfers:
 
     @contextmanager
     def arrival(self) -> Iterator[None]:
-        """While content arrives, none is swept; and what the disk refuses is told as ours. Then it is written through."""
+        """Around a pull or load: no sweep runs, errors of the disk become ``MobyError``; at the end new content is written through."""
         try:
             with staging.shared(self._lock), refusals_told():
                 yield
@@ -202,7 +202,7 @@ class Transfers:
         first = wanted[0][0]
         sources = self._names.lenders(first)
         lenders = {lender for lenders in sources.values() for lender in lenders} - {first.path}
-        # what is being sent is not swept meanwhile
+        # no sweep while blobs are sent
         with self.arrival():
             async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:
                 for reference, record in wanted:
@@ -214,7 +214,7 @@ class Transfers:
         """The tar, in pieces."""
         from moby_tui.engine.resources.images.transfer import save
 
-        # what is being saved is not swept meanwhile
+        # no sweep while blobs are saved
         with self.arrival():
             pieces = save.archive(images, self._content)
             while (piece := await in_thread(next, pieces, None)) is not None:

@@ -35,18 +35,18 @@ _FOREIGN_XATTRS = (
 _MOST_LINKS = 40
 #: Directories kept open: archives go through a tree in some order, and come back to a directory after its subdirectories.
 _MOST_OPEN = 64
-#: The disk's trouble or ours, whatever the archive asked for.
+#: Errors of the disk or of this process, not of the archive.
 _NOT_THE_ARCHIVE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-#: What gives the data of the member at hand.
+#: Yields the data of the current member.
 Data = Callable[[], Iterator[memoryview]]
 
 
 class Applied:
-    """What came of it: ``size`` in bytes of the files, and the directories that the layer uses without describing them."""
+    """The result: ``size`` in bytes of the files, and the directories that the layer uses without describing them."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -67,29 +67,29 @@ def apply(chunks: Iterable[bytes], root: int) -> Applied:
                 try:
                     layer.add(entry, reader.data)
                 except OSError as error:
-                    raise _told(entry.name, error) from error
+                    raise _error_for(entry.name, error) from error
             layer.set_directory_times()
         return layer.applied
     finally:
         layer.close()
 
 
-def _told(name: bytes, error: OSError) -> Exception:
-    """The kernel's refusals of what an archive asks for are the archive's fault."""
+def _error_for(name: bytes, error: OSError) -> Exception:
+    """The error to raise for an ``OSError``: the archive's fault (``InvalidArgument``), unless it is one of the disk."""
     if error.errno in _NOT_THE_ARCHIVE:
         return error
     return InvalidArgument(f"cannot unpack {os.fsdecode(name)[:200]!r}: {error.strerror}")
 
 
 class _Layer:
-    """A layer being unpacked. Members are few kinds of objects, made in directories that are opened once for many of them."""
+    """A layer being unpacked. Keeps directories open, since many members are made in the same ones."""
 
     def __init__(self, root: int) -> None:
         self._root = root
         self.applied = Applied()
         self._open: dict[bytes, int] = {}
         self._removed = False
-        #: until all else is unpacked, in memory that the sender makes us take
+        #: times and attributes to set at the end; bounded, since a hostile archive could fill the memory
         self._directory_times: dict[bytes, tuple[int, int]] = {}
         self._most_directories = limits.value(limits.MOST_DIRECTORIES)
 
@@ -140,7 +140,7 @@ class _Layer:
         return fd
 
     def _close_all(self) -> None:
-        """What was removed may have been the way to any of them."""
+        """Closes all cached directories: after a removal their paths may lead elsewhere."""
         self.close()
         self._removed = False
 
@@ -171,7 +171,7 @@ class _Layer:
         return fd
 
     def _imply_directory(self, parent: int, base: bytes, path: bytes) -> int:
-        """A parent that the archive does not describe: root's, 0755, until a lower layer tells better (see ``layers``)."""
+        """Makes a parent that the archive does not describe: root's, 0755, until a lower layer gives its attributes (see ``layers``)."""
         over_whiteout = self._remove(parent, base, path)
         os.mkdir(base, 0o755, dir_fd=parent)
         fd = os.open(base, _OPEN_DIRECTORY, dir_fd=parent)
@@ -186,7 +186,7 @@ class _Layer:
     # Members
 
     def _add_directory(self, parent: int, base: bytes, name: bytes, entry: tar.Entry) -> None:
-        """A directory over a directory changes its attributes; over anything else it takes its place."""
+        """Makes a directory, or changes the attributes of one that is there; anything else there is replaced."""
         over_whiteout = False
         mode = entry.mode & 0o777
         try:
@@ -205,7 +205,7 @@ class _Layer:
 
     def _describe_directory(self, fd: int, name: bytes, entry: tar.Entry) -> None:
         _describe(fd, entry)
-        self._directory_times[name] = entry.times  # at the end: entries in it would change them
+        self._directory_times[name] = entry.times  # set at the end, since new entries change them
         self.applied.implied.discard(name)
         self._check_count()
 
@@ -265,7 +265,7 @@ class _Layer:
         kind = {tar.CHARACTER: stat.S_IFCHR, tar.BLOCK_DEVICE: stat.S_IFBLK, tar.FIFO: stat.S_IFIFO}[entry.type]
         os.mknod(base, kind | 0o600, os.makedev(entry.major, entry.minor), dir_fd=parent)
         os.chown(base, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-        fd = os.open(base, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)  # named, not opened: nothing is driven
+        fd = os.open(base, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)  # by name: opening a device calls its driver
         try:
             if entry.xattrs:
                 _set_xattrs(f"/proc/self/fd/{fd}", entry)
@@ -282,7 +282,7 @@ class _Layer:
         finally:
             os.close(fd)
 
-    # Whiteouts hide what lower layers have, never what this one has, wherever in the archive they stand
+    # Whiteouts hide entries of lower layers, never of this one, at whatever position in the archive they are
 
     def _add_whiteout(self, directory: bytes, marker: bytes) -> None:
         if self._is_no_directory(directory):
@@ -309,7 +309,7 @@ class _Layer:
                     os.close(fd)
 
     def _is_no_directory(self, path: bytes) -> bool:
-        """Whether a file of this layer stands there, or on the way: it hides all that was below (umoci tells of each, nevertheless)."""
+        """True if the path, or a parent of it, is a file of this layer: it hides all that is below (umoci writes whiteouts all the same)."""
         if path in self._open and not self._removed:
             return False
         try:
@@ -320,7 +320,7 @@ class _Layer:
 
     @staticmethod
     def _make_opaque(directory: int) -> None:
-        """Lower content is hidden as a whole; single whiteouts would show as ghosts in it."""
+        """Makes a directory opaque. Single whiteouts in it are removed, since overlayfs would show them."""
         os.setxattr(directory, OPAQUE, b"y")
         with os.scandir(directory) as children:
             whiteouts = [child.name for child in children if is_whiteout(child.stat(follow_symlinks=False))]
@@ -328,7 +328,7 @@ class _Layer:
             os.unlink(name, dir_fd=directory)
 
     def _remove(self, parent: int, base: bytes, name: bytes) -> bool:
-        """Makes the name free; whether it was a whiteout."""
+        """Removes what has this name; True if it was a whiteout."""
         try:
             status = os.stat(base, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
@@ -338,11 +338,11 @@ class _Layer:
             self._forget(name)
         else:
             os.unlink(base, dir_fd=parent)
-        self._removed = True  # the parent that is kept open may have been reached through it
+        self._removed = True  # the path of the cached parent may lead through it
         return is_whiteout(status)
 
     def _forget(self, directory: bytes) -> None:
-        """A removed directory has no times to set and no attributes to inherit."""
+        """Drops what was noted for a removed directory: times, and inheritance of attributes."""
         below = directory + b"/"
         for name in [name for name in self._directory_times if name == directory or name.startswith(below)]:
             del self._directory_times[name]
@@ -350,7 +350,7 @@ class _Layer:
 
     def set_directory_times(self) -> None:
         for name, times in self._directory_times.items():
-            with suppress(FileNotFoundError, NotADirectoryError):  # named through a link that was replaced since
+            with suppress(FileNotFoundError, NotADirectoryError):  # its path led through a link that was replaced meanwhile
                 fd = open_in_root(self._root, name or b".", os.O_RDONLY | os.O_DIRECTORY)
                 try:
                     os.utime(fd, ns=times)
@@ -374,7 +374,7 @@ def _dangling_link(parent: int, base: bytes, path: bytes) -> bytes | None:
 
 
 def _describe(fd: int, entry: tar.Entry) -> None:
-    """Owner, attributes and mode of what was just made; a new file mostly has them already, and to look is cheaper than to set."""
+    """Sets owner, extended attributes and mode of a new object. Compares first: most files have them already, and fstat is cheaper."""
     status = os.fstat(fd)
     if (status.st_uid, status.st_gid) != (entry.uid, entry.gid):
         os.fchown(fd, entry.uid, entry.gid)

@@ -20,7 +20,7 @@ def unpack(chunks: Iterable[bytes], diff_id: str, layer: str, cancelled: Callabl
     """Makes the folder ``layer`` of a layer's blob, compressed or not, and verifies its diff id.
 
     Blocking. ``cancelled`` is asked between pieces. Raises ``MobyError`` for another digest than promised, ``InvalidArgument``
-    for a bad archive, ``StorageFull``; the caller deletes what was made before. The folder carries the mark of ``written``.
+    for a bad archive, ``StorageFull``; the caller deletes the folder then. The folder carries the mark of ``written``.
     """
     with refusals_told():
         os.makedirs(layer, 0o755)

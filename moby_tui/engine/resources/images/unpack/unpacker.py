@@ -1,6 +1,6 @@
 """The unpacker: a process beside the engine that unpacks layers, each in a child of its own, so that several are unpacked at once.
 
-In the engine's threads two layers would fight for the interpreter's lock. This process imports what unpacking needs and nothing else
+In threads of the engine, two layers would compete for the interpreter's lock. This process imports what unpacking needs and nothing else
 (no asyncio, no msgspec, no aiohttp), is single-threaded, and forks for each layer. It ends when its engine does, and so do
 its children: the first time they look at their socket after that.
 
@@ -29,7 +29,7 @@ COMMAND = "__unpacker__"
 COUNT = struct.Struct("<q")
 MAX_MESSAGE = 1 << 16
 _CHUNK = 1 << 18
-#: Of an archive's names and the kernel's words; a message must fit the socket.
+#: The longest part of an error text: a message must fit into one packet of the socket.
 _MOST_TEXT = 4096
 
 
@@ -41,7 +41,7 @@ def main(argument: str) -> None:
 def serve(engine: socket.socket) -> None:
     """Forks a child for each job until the engine is gone."""
     processes.set_name("moby-unpacker")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the children
     os.umask(0)
     _warm()
     while True:
@@ -56,19 +56,19 @@ def serve(engine: socket.socket) -> None:
 
 
 def _warm() -> None:
-    """What every child needs is imported once."""
+    """Imports once what every child needs."""
     from isal import isal_zlib
 
     isal_zlib.decompressobj(wbits=31)
 
 
 def _child(job: dict[str, str | int], blob: int, lock: int, fd: int) -> None:
-    """Never returns. The lock is only held."""
+    """Unpacks one layer, in a child. Never returns. ``lock`` is held until the end of the process."""
     engine = socket.socket(fileno=fd)
     try:
         engine.send(json.dumps(_done(job, blob, engine)).encode())
     except BaseException:
-        os._exit(1)  # the engine is gone, or hears of it by our end
+        os._exit(1)  # the engine is gone, or sees that the socket closes
     os._exit(0)
 
 
@@ -85,18 +85,18 @@ def _done(job: dict[str, str | int], blob: int, engine: socket.socket) -> dict[s
 
 
 def _follow(blob: int, size: int, engine: socket.socket) -> Iterator[bytes]:
-    """The blob as it comes, waiting for more until all is there."""
+    """Yields the blob from its file as it grows, until all of it is there."""
     offset = there = 0
     while offset < size:
-        there = max(there, _heard(engine, wait=offset >= there))
+        there = max(there, _latest_count(engine, wait=offset >= there))
         if data := os.pread(blob, min(_CHUNK, there - offset), offset):
             offset += len(data)
             engine.send(COUNT.pack(offset))
             yield data
 
 
-def _heard(engine: socket.socket, *, wait: bool) -> int:
-    """The newest count of bytes; 0 where there is none and it is not waited for. Raises ``MobyError`` where the engine has hung up."""
+def _latest_count(engine: socket.socket, *, wait: bool) -> int:
+    """The latest number of bytes from the engine; 0 if there is none and ``wait`` is false. Raises ``MobyError`` if the engine hung up."""
     newest = 0
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The engine's side of the unpacker: it is started when a layer worth it comes, and let go soon after the last."""
+"""The engine's side of the unpacker: starts it for the first large layer, and ends it soon after the last."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from moby_tui.errors import MobyError
 if TYPE_CHECKING:
     import subprocess
 
-#: A pull's next layer comes sooner, and finds the unpacker still there.
+#: How long the unpacker stays after a layer: the next one of a pull usually comes sooner.
 _LINGER_SECONDS = 1.0
 
 
 class Job:
-    """A layer being unpacked by a process of its own."""
+    """A layer that a child of the unpacker unpacks."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._told = 0
 
     def tell(self, there: int) -> None:
-        """So many bytes of the blob are there. From any thread; never waits: what cannot be said is said after the next answer."""
+        """Tells the child how many bytes of the blob are there. From any thread; never waits: if the socket is full, ``result`` sends it."""
         if there > self._told:
             try:
                 self._channel.send(COUNT.pack(there), socket.MSG_DONTWAIT)
@@ -43,7 +43,7 @@ class Job:
                 return  # full, or the child is gone, which ``result`` meets
 
     def interrupt(self) -> None:
-        """The child stops; ``result`` raises. From any thread."""
+        """Stops the child; ``result`` raises. From any thread."""
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_WR)
 
@@ -52,7 +52,7 @@ class Job:
 
         Raises what ``unpack`` does.
         """
-        while message := await self._heard():
+        while message := await self._next_message():
             if len(message) != COUNT.size:
                 _raise(json.loads(message))
                 return
@@ -60,17 +60,17 @@ class Job:
             self.tell(there())
         raise MobyError("the process that unpacked a layer was killed; is the machine out of memory? Try again")
 
-    async def _heard(self) -> bytes:
-        """Nothing at the child's end."""
+    async def _next_message(self) -> bytes:
+        """The next message of the child; empty after its end."""
         try:
             return await asyncio.get_running_loop().sock_recv(self._channel, MAX_MESSAGE)
-        except ConnectionError:  # it left what we had said unread
+        except ConnectionError:  # it has ended without reading our last message
             return b""
 
     async def stop(self) -> None:
-        """Returns when the child is gone: nothing writes to the layer any more."""
+        """Stops the child and waits for its end: after that, nothing writes to the layer."""
         self.interrupt()
-        while await self._heard():
+        while await self._next_message():
             continue
 
 
@@ -86,7 +86,7 @@ class Unpackers:
 
     @asynccontextmanager
     async def job(self, blob: int, size: int, diff_id: str, layer: Path) -> AsyncIterator[Job]:
-        """Begins to unpack the blob, open as ``blob``, into ``layer`` in a claimed folder. After the block the child is gone."""
+        """Starts to unpack the file ``blob`` into ``layer``, in a claimed folder. After the block the child has ended."""
         async with self._slots:
             self._users += 1
             try:
@@ -134,7 +134,7 @@ class Unpackers:
             self.close()
 
     def close(self) -> None:
-        """The unpacker ends at once; no job may be running."""
+        """Ends the unpacker at once; no job may be running."""
         if self._leaving:
             self._leaving.cancel()
         if self._socket:

@@ -1,4 +1,4 @@
-"""What a container wrote, cut into lines and handed to a log driver in whole blocks.
+"""Cuts a container's output into lines, and passes them to a log driver in blocks.
 
 Runs in the monitor on the way of every byte of output: it works with the interpreter's own byte operations, line by line
 nowhere. Only the light part of the standard library is imported.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Sink(Protocol):
-        """A log driver. Times are Unix nanoseconds. Nothing that the disk or the network does is raised."""
+        """A log driver. Times are Unix nanoseconds. Errors of the disk or the network are not raised."""
 
         def lines(self, stream: str, text: bytes, when: int) -> None:
             """Whole lines, none longer than ``MAX_PIECE``."""
@@ -38,7 +38,7 @@ class ContainerLog:
 
     @property
     def behind(self) -> bool:
-        """Whether output had better wait."""
+        """True if the driver has so much to write that the container should wait."""
         return False
 
     def write(self, stream: str, data: bytes) -> None:
@@ -54,7 +54,7 @@ class ContainerLog:
         self._carried[stream] = self._pieces(stream, data[end:], when)
 
     def close(self) -> None:
-        """Logs what waits for its newline, and closes the log."""
+        """Logs the unfinished line, if any, and closes the log."""
         for stream, rest in self._carried.items():
             if rest:
                 self._sink.pieces(stream, [rest], time.time_ns())
@@ -69,7 +69,7 @@ class ContainerLog:
             self._sink.lines(stream, self._pieces(stream, line, when) + b"\n", when)
 
     def _pieces(self, stream: str, text: bytes, when: int) -> bytes:
-        """Logs what is too long to wait for its newline; the rest."""
+        """Logs the pieces of a line that is too long; returns the rest."""
         if len(text) <= MAX_PIECE:
             return text
         pieces, begin = [], 0
@@ -82,7 +82,7 @@ class ContainerLog:
 
 
 def _piece_end(text: bytes, begin: int) -> int:
-    """Where a piece of a long line ends: not within a character."""
+    """The end of a piece of a long line, which is not inside a character."""
     last = begin + MAX_PIECE
     end = last
     while end > last - 4 and text[end] & 0xC0 == 0x80:

@@ -1,4 +1,4 @@
-"""From log settings to the driver that carries them out (light imports; a driver is imported where it is used)."""
+"""Opens the log driver for the settings (light imports: a driver is imported when it is used)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def open_sink(path: str, settings: LogSettings) -> Sink:
 
 
 class _Both:
-    """A log that is sent away, and kept here to be read back."""
+    """A remote driver and a local log together, so that the log can be read back (Docker's dual logging)."""
 
     def __init__(self, cache: Sink, remote: Sink) -> None:
         self._sinks = (cache, remote)

@@ -65,7 +65,7 @@ class Journald:
             self._send_large(entry)
 
     def _send_large(self, entry: bytes) -> None:
-        """What no datagram holds goes as a sealed file in memory."""
+        """An entry larger than a datagram is sent as a sealed file in memory (memfd)."""
         import fcntl
 
         memory = os.memfd_create("journal-entry", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)

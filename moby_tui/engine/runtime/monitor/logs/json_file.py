@@ -25,7 +25,7 @@ class JsonFile:
     """Entries in ``path`` and, rotated, in ``path.1`` and so on."""
 
     def __init__(self, path: str, settings: LogSettings) -> None:
-        """Opens the log to append to it. Raises ``OSError`` where even that fails."""
+        """Opens the log for appending. Raises ``OSError``."""
         self._file = RotatedFile(path, max_size=settings.max_size, max_files=settings.max_files, compress=settings.compress)
         self._attributes = f'"attrs":{settings.attributes},'.encode() if settings.attributes else b""
         self._heal()
@@ -54,7 +54,7 @@ class JsonFile:
         return b'%b","stream":"%b",%b"time":"%b"}\n' % (newline, stream.encode(), self._attributes, format_time(when).encode())
 
     def _heal(self) -> None:
-        """Ends a line that a crash cut, so that the next one is whole."""
+        """Adds the newline to a line that a crash has cut, so that the next one is whole."""
         size = self._file.size
         if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
             self._file.put([b"\n"])

@@ -32,7 +32,7 @@ class LocalFile:
     """Records in ``path`` and, rotated, in ``path.1.gz`` and so on."""
 
     def __init__(self, path: str, settings: LogSettings) -> None:
-        """Opens the log to append to it. Raises ``OSError`` where even that fails."""
+        """Opens the log for appending. Raises ``OSError``."""
         head = b"".join(_record(0, settings.attributes.encode(), 0)) if settings.attributes else b""
         self._file = RotatedFile(
             path, max_size=settings.max_size, max_files=settings.max_files, compress=settings.compress, head=head
@@ -58,7 +58,7 @@ class LocalFile:
         self._file.append(_record(flags, text, when), lambda entries, _bound, one: len(entries) if one else 0)
 
     def _heal(self) -> None:
-        """Cuts off a record that a crash cut, so that the next one can be found."""
+        """Removes a record that a crash has left incomplete, so that later ones can be found."""
         fd, size = self._file.fileno(), self._file.size
         if not size or record_before(fd, size) is not None:
             return
@@ -79,7 +79,7 @@ def record_at(fd: int, position: int) -> tuple[int, int, int] | None:
 
 
 def record_before(fd: int, end: int) -> int | None:
-    """Where the record begins that ends at ``end``; None where there is none whole."""
+    """The start of the record that ends at ``end``; None if there is no complete one."""
     tail = os.pread(fd, TAIL.size, end - TAIL.size) if end >= AROUND else b""
     if len(tail) < TAIL.size:
         return None

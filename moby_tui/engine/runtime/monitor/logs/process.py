@@ -1,4 +1,4 @@
-"""A log driver in a process of its own, for one that may be slow without limit: a network, or a disk nobody wants to wait for.
+"""Runs a log driver in a process of its own, for drivers that may be slow without limit: a network, or a slow disk.
 
 The monitor hands blocks of output to it over a pipe and never waits. What the pipe does not take queues up in the monitor: in
 blocking mode the container waits when that is much, in non-blocking mode (``mode=non-blocking``) what comes then is dropped.
@@ -66,7 +66,7 @@ class Apart(ContainerLog):
             self._room()
 
     def close(self) -> None:
-        """Gives the driver the rest and time to send it; what takes longer is lost."""
+        """Passes the rest to the driver and gives it time to send; after that the rest is lost."""
         deadline = time.monotonic() + _CLOSE_SECONDS
         if self._pipe >= 0:
             self._loop.run_until(lambda: not self._queue, _CLOSE_SECONDS)
@@ -89,7 +89,7 @@ class Apart(ContainerLog):
 
 
 def _fork(open_driver: Callable[[], ContainerLog]) -> tuple[int, int]:
-    """The driver's process, once it is ready, and our end of its pipe."""
+    """Forks the driver's process and waits until it is ready; returns its pid and our end of its pipe."""
     source, ours = os.pipe2(os.O_CLOEXEC)
     report, child_report = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -111,7 +111,7 @@ def _fork(open_driver: Callable[[], ContainerLog]) -> tuple[int, int]:
 
 def _serve(source: int, report: int, open_driver: Callable[[], ContainerLog]) -> None:
     """The process: reads until the monitor closes its end, however it ended."""
-    # nothing of the monitor's may live on here: locks, the root, the ends of the container's pipes
+    # close all that is inherited: locks, the root, ends of the container's pipes
     os.dup2(source, 0)
     os.dup2(report, 1)
     os.closerange(3, 65536)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-#: Where entries may be cut: given entries and a bound, the length of those that fit, and of the first one at least if asked for.
+#: Given entries and a limit: the length of the entries that fit, if asked for at least of the first one.
 Cut = Callable[[bytes, int, bool], int]
 _COPY = 256 * 1024
 _GZIP_HEADER = struct.Struct("<4sLBB")
@@ -17,7 +17,7 @@ _UNKNOWN_SYSTEM = 255
 
 
 class RotatedFile:
-    """Nothing that the disk does is raised: what cannot be written is dropped whole, and counted."""
+    """Errors of the disk are not raised: entries that cannot be written are dropped whole, and counted."""
 
     def __init__(self, path: str, *, max_size: int, max_files: int, compress: bool, head: bytes = b"") -> None:
         """Opens the file to append to it; each begins with ``head``. Raises ``OSError`` where even opening fails."""
@@ -95,7 +95,7 @@ class RotatedFile:
         return True
 
     def _shift(self, number: int) -> None:
-        """The file before ``number`` takes its place, compressed or not: what had it goes.
+        """Renames the file before ``number`` to ``number``, compressed or not, and deletes the one that had it.
 
         It goes first: a rename over a file makes ext4 write the renamed one to the disk (``auto_da_alloc``), and these are
         short-lived where a container writes much.
@@ -120,7 +120,7 @@ def _open(path: str, flags: int = 0) -> int:
 
 
 def _begin_compressing(path: str) -> int:
-    """A process that compresses the file, beside the one that goes on writing; its pid, 0 where there can be none."""
+    """Forks a process that compresses the file; returns its pid, or 0 if no process can be made."""
     try:
         pid = os.fork()
     except OSError:
@@ -128,7 +128,7 @@ def _begin_compressing(path: str) -> int:
     if pid == 0:
         status = 1
         try:
-            # locks and ends of pipes that are the parent's must not outlive it here
+            # close inherited locks and ends of pipes
             os.closerange(0, 65536)
             os.nice(10)
             compress_file(path)

@@ -1,4 +1,4 @@
-"""What COPY and ADD put into an image without finding it in a tree: here-documents, and files from the net."""
+"""Files that COPY and ADD do not take from a tree: here-documents, and downloads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from moby_tui.errors import InvalidArgument, MobyError
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Brought:
-    """Files of one instruction, in a folder of their own; ``names`` are the words in the instruction that stand for them."""
+class NewFiles:
+    """The files of one instruction, in a folder of their own; ``names`` are the arguments of the instruction that stand for them."""
 
     def __init__(self, scratch: Path) -> None:
-        self._folder = scratch / f"brought-{os.urandom(8).hex()}"
+        self._folder = scratch / f"new-files-{os.urandom(8).hex()}"
         self.names: set[str] = set()
         self.paths: list[bytes] = []
 
