@@ -13,11 +13,8 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.containers.managers import Managers
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.service import ContainerService
-from moby_tui.engine.containers.start.watching import MonitorWatch
-from moby_tui.engine.events.journal import Journal
 from moby_tui.engine.kernel.process import boot_id
 from moby_tui.engine.resources.images import upkeep
-from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine.store import backup, disk, losses
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
@@ -35,10 +32,13 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.images.registry.repositories import Repositories
     from moby_tui.engine.resources.volumes.manager import VolumeManager
+    from moby_tui.engine.runtime.configuration.runtimes import Runtimes
     from moby_tui.engine.system import SystemService
 
 #: The folder of every hierarchy under which the containers' control groups lie.
 _CGROUP_PARENT = "moby"
+#: An engine that is closed by then, as a command's mostly is, never watches the monitors.
+_WATCH_AFTER_SECONDS = 1.0
 #: What an open engine has of its own beside its managers.
 _SERVICES = ("system", "builder")
 
@@ -51,12 +51,17 @@ class Engine:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self._database: Database | None = None
-        #: the OCI runtimes that its containers can be given to
-        self.runtimes = Runtimes()
         #: folders of hook files, in the format of podman: see ``runtime/configuration/hook_files.py``
         self.hooks_dirs: list[Path] = []
         #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
         self.signature_policy: Path | None = None
+
+    @cached_property
+    def runtimes(self) -> Runtimes:
+        """The OCI runtimes that its containers can be given to."""
+        from moby_tui.engine.runtime.configuration.runtimes import Runtimes
+
+        return Runtimes()
 
     @cached_property
     def remap(self) -> Remap:
@@ -90,18 +95,15 @@ class Engine:
         except OSError as error:
             raise MobyError(f"cannot use data root {self.paths.data_root}: {error.strerror}: {error.filename}") from error
         self._database, unborn = await self._open_database()
-        journal = Journal(str(self.paths.journal))
-        self._managers = Managers(
-            self.paths, self._database, journal.publish, self.signature_policy, lambda: self.containers, self._cached
-        )
+        self._managers = Managers(self.paths, self._database, self.signature_policy, lambda: self.containers, self._cached)
         parts = Parts(
             paths=self.paths,
             store=ContainerStore(self._database),
             managers=self._managers,
-            runtimes=self.runtimes,
+            runtimes=lambda: self.runtimes,
             remap=lambda: self.remap,
             hooks_dirs=self.hooks_dirs,
-            publish=journal.publish,
+            publish=self._managers.publish,
             boot=boot_id(),
             cgroup_parent=_CGROUP_PARENT,
             leaving=set(),
@@ -111,9 +113,14 @@ class Engine:
         if upkeep.is_due(self.paths, self._database):
             await self.images.collect_rubbish()
         await self.containers.settle(unborn)
-        self._watch = MonitorWatch(parts)
-        self._watch.begin()
+        self._watch = asyncio.get_running_loop().create_task(self._watch_monitors())
         return self
+
+    async def _watch_monitors(self) -> None:
+        await asyncio.sleep(_WATCH_AFTER_SECONDS)
+        from moby_tui.engine.containers.start.watching import MonitorWatch
+
+        await MonitorWatch(self._parts).run()
 
     async def _open_database(self) -> tuple[Database, list[str]]:
         """The database, found whole, and the containers that a killed creator left.
@@ -248,7 +255,8 @@ class Engine:
     async def close(self) -> None:
         """Lets go of everything; the containers live on."""
         if self._database is not None:
-            await self._watch.close()
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
             with suppress(MobyError):
                 self._parts.forget_left()
             await self._managers.close()

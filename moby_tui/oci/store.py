@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
+from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.errors import MobyError
 
 VERSION = "1.2.0"

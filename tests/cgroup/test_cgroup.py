@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from moby_tui.engine.kernel.cgroup import Cgroup, detect, files, open_cgroup
+from moby_tui.engine.kernel.cgroup import detect, files, open_cgroup
 from moby_tui.engine.kernel.cgroup.block_io import weight_of_blkio
+from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.v2 import swap_alone, weight_of_shares
 
 LAYOUT = detect()

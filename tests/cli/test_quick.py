@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from moby_tui.cli import tree
-from moby_tui.cli.commands.containers import create, execute, run
+from moby_tui.cli.commands import inspect
+from moby_tui.cli.commands.containers import create, execute, lifecycle, logs, run
 from moby_tui.cli.commands.containers import ps as containers
 from moby_tui.cli.commands.system import version
 from moby_tui.cli.declare import Command
@@ -21,7 +22,10 @@ from moby_tui.cli.global_options import GlobalOptions
 from moby_tui.cli.names import LEAVES
 from moby_tui.cli.quick import NotUnderstood, from_environment, parse
 
-COMMANDS = [run.run, create.create, execute.execute, containers.ps, version.version]
+COMMANDS = [
+    *(run.run, create.create, execute.execute, containers.ps, version.version, logs.logs, inspect.inspect),
+    *(command for command in vars(lifecycle).values() if isinstance(command, Command)),
+]
 Reading = tuple[dict[str, Any], dict[str, Any]]
 
 
@@ -54,7 +58,8 @@ def sample(kind: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_option_in_every_spelling_is_read_as_typer_reads_it(command: Command) -> None:
-    rest = ["one", "two", "-x"] if command.arguments else []
+    rest = [word for argument in command.arguments for word in (["one", "two"] if argument.many else ["one"])]
+    rest += [] if command.interspersed else ["-x"]
     for option in command.options.declared.values():
         word = sample(option.kind)
         for name in (*option.names, *option.negations):
@@ -149,7 +154,15 @@ NEVER = {
     *("rich", "shutil", "tempfile", "textual", "typer", "unittest", "urllib.request", "zipfile"),
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
-MOST = {"run --rm box true": 381, "ps -a": 264, "exec kept true": 301}
+MOST = {
+    "run --rm box true": 376,
+    "ps -a": 250,
+    "exec kept true": 295,
+    "inspect kept": 262,
+    "logs kept": 263,
+    "stop -t 0 kept": 265,
+    "rm -f kept": 267,
+}
 
 
 def _modules(program: str) -> set[str]:

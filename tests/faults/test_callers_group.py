@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.kernel.cgroup import Cgroup, detect, files, open_cgroup
+from moby_tui.engine.kernel.cgroup import detect, files, open_cgroup
+from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.schema.container import ExecCreate, ExecStart
 
 LAYOUT = detect()

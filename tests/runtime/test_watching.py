@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from moby_tui.engine.containers.start import watching
+from moby_tui.engine import engine as engines
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import NotFound
 from moby_tui.schema.event import Event
@@ -24,7 +24,7 @@ _SECONDS = 30
 @pytest.fixture
 async def onlookers(engine: Engine, roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Engine]]:
     """Three engines on the same roots, which watch already."""
-    monkeypatch.setattr(watching, "_BEGIN_SECONDS", 0.0)
+    monkeypatch.setattr(engines, "_WATCH_AFTER_SECONDS", 0.0)
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(Engine.open(*roots)) for _ in range(3)]
 
@@ -98,7 +98,7 @@ async def test_it_was_started_before_whoever_looks_on(
     engine: Engine, busybox: str, cli: Cli, roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ident = await asyncio.to_thread(_run, cli)
-    monkeypatch.setattr(watching, "_BEGIN_SECONDS", 0.0)
+    monkeypatch.setattr(engines, "_WATCH_AFTER_SECONDS", 0.0)
     async with Engine.open(*roots) as late:
         await asyncio.sleep(0.2)
         _kill_monitor(late, ident)

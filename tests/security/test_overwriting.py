@@ -101,7 +101,7 @@ async def test_a_step_of_a_build(attacker: Attacker) -> None:
 async def test_when_our_processes_were_killed(attacker: Attacker, tmp_path: Path, victims: list[str]) -> None:
     """In the host's pid namespace the container's processes live on, until an engine that is open looks: here none does."""
     before = fingerprint()
-    await attacker.engine._watch.close()
+    attacker.engine._watch.cancel()
     host = {"pid_mode": "host", "binds": [f"{tmp_path}:/told"]}
     ident = await attacker.create(overwriting.COMMAND, host=host)
     overwriting.poison(attacker.layer(ident))

@@ -2,75 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
 from moby_tui.cli import session
+from moby_tui.cli.declare import Argument, Options, command, switch, value
 from moby_tui.errors import InvalidArgument, NotFound
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from moby_tui.api.client.protocol import Client
 
-app = typer.Typer()
-
-Format = Annotated[str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)]
-Size = Annotated[bool, typer.Option("-s", "--size", help="Display total file sizes of a container")]
 _TYPES = ("container", "image", "network", "volume")
 
 
-@app.command("inspect")
-def inspect(
-    names: Annotated[list[str], typer.Argument(metavar="NAME|ID...", show_default=False)],
-    format: Format = "",
-    size: Size = False,
-    type: Annotated[
-        str, typer.Option("--type", help="Only inspect objects of the given type", metavar="string", show_default=False)
-    ] = "",
-) -> int:
+class FormatOptions(Options):
+    format: str = value("-f", "--format", help="'json' or a Go template")
+
+
+class ContainerOptions(FormatOptions):
+    size: bool = switch("-s", "--size", help="Display total file sizes of a container")
+
+
+class InspectOptions(ContainerOptions):
+    type: str = value("--type", help="Only inspect objects of the given type")
+
+
+class ImageOptions(FormatOptions):
+    platform: str = value("--platform", help="Inspect a specific platform of the image", metavar="os[/arch[/variant]]")
+
+
+@command("inspect", InspectOptions, Argument("names", "NAME|ID...", many=True))
+def inspect(options: InspectOptions, names: list[str]) -> int:
     """Return low-level information on containers, images, networks and volumes."""
-    if type and type not in _TYPES:
-        raise InvalidArgument(f"invalid value for --type: {type!r}; use {', '.join(_TYPES)}")
-    return _inspect(names, (type,) if type else _TYPES, format, size=size)
+    if options.type and options.type not in _TYPES:
+        raise InvalidArgument(f"invalid value for --type: {options.type!r}; use {', '.join(_TYPES)}")
+    return _inspect(names, (options.type,) if options.type else _TYPES, options.format, size=options.size)
 
 
-@app.command("container")
-def container(
-    names: Annotated[list[str], typer.Argument(metavar="CONTAINER...", show_default=False)],
-    format: Format = "",
-    size: Size = False,
-) -> int:
+@command("container", ContainerOptions, Argument("names", "CONTAINER...", many=True))
+def container(options: ContainerOptions, names: list[str]) -> int:
     """Display detailed information on one or more containers."""
-    return _inspect(names, ("container",), format, size=size)
+    return _inspect(names, ("container",), options.format, size=options.size)
 
 
-@app.command("image")
-def image(
-    names: Annotated[list[str], typer.Argument(metavar="IMAGE...", show_default=False)],
-    format: Format = "",
-    platform: Annotated[
-        str,
-        typer.Option(
-            "--platform", help="Inspect a specific platform of the image", metavar="os[/arch[/variant]]", show_default=False
-        ),
-    ] = "",
-) -> int:
+@command("image", ImageOptions, Argument("names", "IMAGE...", many=True))
+def image(options: ImageOptions, names: list[str]) -> int:
     """Display detailed information on one or more images."""
-    return _inspect(names, ("image",), format, platform=platform)
+    return _inspect(names, ("image",), options.format, platform=options.platform)
 
 
-@app.command("network")
-def network(names: Annotated[list[str], typer.Argument(metavar="NETWORK...", show_default=False)], format: Format = "") -> int:
+@command("network", FormatOptions, Argument("names", "NETWORK...", many=True))
+def network(options: FormatOptions, names: list[str]) -> int:
     """Display detailed information on one or more networks."""
-    return _inspect(names, ("network",), format)
+    return _inspect(names, ("network",), options.format)
 
 
-@app.command("volume")
-def volume(names: Annotated[list[str], typer.Argument(metavar="VOLUME...", show_default=False)], format: Format = "") -> int:
+@command("volume", FormatOptions, Argument("names", "VOLUME...", many=True))
+def volume(options: FormatOptions, names: list[str]) -> int:
     """Display detailed information on one or more volumes."""
-    return _inspect(names, ("volume",), format)
+    return _inspect(names, ("volume",), options.format)
 
 
 def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False, platform: str = "") -> int:

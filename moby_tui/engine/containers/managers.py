@@ -13,6 +13,7 @@ from moby_tui.engine.store.paths import Paths
 if TYPE_CHECKING:
     from moby_tui.engine.containers.service import ContainerService
     from moby_tui.engine.events.bus import EventBus
+    from moby_tui.engine.events.journal import Journal
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.networks.manager import NetworkManager
     from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -28,7 +29,6 @@ class Managers:
         self,
         paths: Paths,
         database: Database,
-        publish: Publish,
         signature_policy: Path | None,
         containers: Callable[[], ContainerService],
         cached: Callable[[], set[str]],
@@ -36,10 +36,19 @@ class Managers:
         """``cached`` are the layers and blobs that the build cache counts on."""
         self._paths = paths
         self._database = database
-        self._publish = publish
         self._signature_policy = signature_policy
         self._containers = containers
         self._cached = cached
+
+    def publish(self, kind: str, action: str, ident: str, attributes: dict[str, str]) -> object:
+        """Tells of an event: see ``Journal.publish``."""
+        return self._journal.publish(kind, action, ident, attributes)
+
+    @cached_property
+    def _journal(self) -> Journal:
+        from moby_tui.engine.events.journal import Journal
+
+        return Journal(str(self._paths.journal))
 
     @cached_property
     def bus(self) -> EventBus:
@@ -51,7 +60,7 @@ class Managers:
     def images(self) -> ImageManager:
         from moby_tui.engine.resources.images.manager import ImageManager
 
-        images = ImageManager(self._paths, self._database, self._publish)
+        images = ImageManager(self._paths, self._database, self.publish)
         images.used_by = self._containers().using_image
         images.cached = self._cached
         images.use_signature_policy(self._signature_policy)
@@ -61,7 +70,7 @@ class Managers:
     def networks(self) -> NetworkManager:
         from moby_tui.engine.resources.networks.manager import NetworkManager
 
-        networks = NetworkManager(self._paths, self._database, self._publish)
+        networks = NetworkManager(self._paths, self._database, self.publish)
         networks.list_containers = self._containers().list
         return networks
 
@@ -69,7 +78,7 @@ class Managers:
     def volumes(self) -> VolumeManager:
         from moby_tui.engine.resources.volumes.manager import VolumeManager
 
-        return VolumeManager(self._paths, self._database, self._publish, self._containers().using_volume)
+        return VolumeManager(self._paths, self._database, self.publish, self._containers().using_volume)
 
     @cached_property
     def launcher(self) -> Launcher:

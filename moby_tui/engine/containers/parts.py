@@ -15,7 +15,6 @@ import msgspec
 from moby_tui.engine.containers.managers import Managers, Publish
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime.client import monitor_process
-from moby_tui.engine.runtime.configuration.runtimes import OURS, Runtimes
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.manager import NetworkManager
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
+    from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 
 #: Waits this many seconds for another process that is changing the same container.
 _LOCK_SECONDS = 60.0
@@ -47,7 +47,7 @@ class Parts(msgspec.Struct, frozen=True):
     paths: Paths
     store: ContainerStore
     managers: Managers
-    runtimes: Runtimes
+    runtimes: Callable[[], Runtimes]
     #: the user namespaces of containers that do not ask for one
     remap: Callable[[], Remap]
     hooks_dirs: list[Path]
@@ -219,6 +219,7 @@ class Parts(msgspec.Struct, frozen=True):
     def patience(self, record: ContainerRecord) -> float:
         """How many seconds the container's monitor may take to answer."""
         from moby_tui.engine.runtime.client import monitor as monitor_client
+        from moby_tui.engine.runtime.configuration.runtimes import OURS
 
         ours = record.host_config.runtime in OURS
         return monitor_client.ANSWER_SECONDS if ours else monitor_client.RUNTIME_SECONDS

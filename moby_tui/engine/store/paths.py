@@ -6,7 +6,6 @@ The data root holds what must survive a reboot, the exec root what must not. Eve
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from pathlib import Path
 
@@ -176,6 +175,8 @@ class Paths(msgspec.Struct, frozen=True):
         """A short name of this data root, for what is named in the kernel (bridges, nft tables); empty for the system's own."""
         if self.data_root == DEFAULT_DATA_ROOT:
             return ""
+        import hashlib
+
         return hashlib.sha256(os.fsencode(self.data_root.resolve())).hexdigest()[:8]
 
     def make(self) -> None:

@@ -2,84 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
 from moby_tui.cli import session
+from moby_tui.cli.declare import Argument, Options, command, switch, value
 from moby_tui.errors import MobyError, NotFound
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
 
-app = typer.Typer()
-
-Refs = Annotated[list[str], typer.Argument(metavar="CONTAINER...", show_default=False)]
-Signal = Annotated[
-    str, typer.Option("-s", "--signal", help="Signal to send to the container", metavar="string", show_default=False)
-]
-Timeout = Annotated[
-    int | None,
-    typer.Option(
-        "-t", "--timeout", "--time", help="Seconds to wait before killing the container", metavar="int", show_default=False
-    ),
-]
+_CONTAINERS = Argument("containers", "CONTAINER...", many=True)
 
 
-@app.command("stop")
-def stop(containers: Refs, signal: Signal = "", timeout: Timeout = None) -> int:
+class SignalOptions(Options):
+    signal: str = value("-s", "--signal", help="Signal to send to the container")
+
+
+class StopOptions(SignalOptions):
+    timeout: int | None = value(
+        "-t", "--timeout", "--time", default=None, metavar="int", help="Seconds to wait before killing the container"
+    )
+
+
+class RemoveOptions(Options):
+    force: bool = switch("-f", "--force", help="Force the removal of a running container (uses SIGKILL)")
+    volumes: bool = switch("-v", "--volumes", help="Remove anonymous volumes associated with the container")
+
+
+@command("stop", StopOptions, _CONTAINERS)
+def stop(options: StopOptions, containers: list[str]) -> int:
     """Stop one or more running containers."""
-    return session.call_each(containers, lambda client, ref: client.containers.stop(ref, timeout=timeout, signal=signal))
+    return session.call_each(
+        containers, lambda client, ref: client.containers.stop(ref, timeout=options.timeout, signal=options.signal)
+    )
 
 
-@app.command("restart")
-def restart(containers: Refs, signal: Signal = "", timeout: Timeout = None) -> int:
+@command("restart", StopOptions, _CONTAINERS)
+def restart(options: StopOptions, containers: list[str]) -> int:
     """Restart one or more containers."""
-    return session.call_each(containers, lambda client, ref: client.containers.restart(ref, timeout=timeout, signal=signal))
+    return session.call_each(
+        containers, lambda client, ref: client.containers.restart(ref, timeout=options.timeout, signal=options.signal)
+    )
 
 
-@app.command("kill")
-def kill(containers: Refs, signal: Signal = "KILL") -> int:
+@command("kill", SignalOptions, _CONTAINERS)
+def kill(options: SignalOptions, containers: list[str]) -> int:
     """Kill one or more running containers."""
-    return session.call_each(containers, lambda client, ref: client.containers.kill(ref, signal=signal))
+    return session.call_each(containers, lambda client, ref: client.containers.kill(ref, signal=options.signal or "KILL"))
 
 
-@app.command("pause")
-def pause(containers: Refs) -> int:
+@command("pause", Options, _CONTAINERS)
+def pause(options: Options, containers: list[str]) -> int:
     """Pause all processes within one or more containers."""
     return session.call_each(containers, lambda client, ref: client.containers.pause(ref))
 
 
-@app.command("unpause")
-def unpause(containers: Refs) -> int:
+@command("unpause", Options, _CONTAINERS)
+def unpause(options: Options, containers: list[str]) -> int:
     """Unpause all processes within one or more containers."""
     return session.call_each(containers, lambda client, ref: client.containers.unpause(ref))
 
 
-@app.command("rename")
-def rename(
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
-    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", show_default=False)],
-) -> None:
+@command("rename", Options, Argument("container", "CONTAINER"), Argument("new_name", "NEW_NAME"))
+def rename(options: Options, container: str, new_name: str) -> None:
     """Rename a container."""
     session.call(lambda client: client.containers.rename(container, new_name))
 
 
-@app.command("rm")
-def rm(
-    containers: Refs,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Force the removal of a running container (uses SIGKILL)")] = False,
-    volumes: Annotated[
-        bool, typer.Option("-v", "--volumes", help="Remove anonymous volumes associated with the container")
-    ] = False,
-) -> int:
+@command("rm", RemoveOptions, _CONTAINERS)
+def rm(options: RemoveOptions, containers: list[str]) -> int:
     """Remove one or more containers."""
 
     async def remove(client: Client, ref: str) -> None:
         try:
-            await client.containers.remove(ref, force=force, volumes=volumes)
+            await client.containers.remove(ref, force=options.force, volumes=options.volumes)
         except NotFound:
-            if not force:
+            if not options.force:
                 raise
         else:
             print(ref, flush=True)
@@ -87,8 +84,8 @@ def rm(
     return session.call_each(containers, remove, show=False)
 
 
-@app.command("wait")
-def wait(containers: Refs) -> int:
+@command("wait", Options, _CONTAINERS)
+def wait(options: Options, containers: list[str]) -> int:
     """Block until one or more containers stop, then print their exit codes."""
 
     async def exit_code(client: Client, ref: str) -> None:

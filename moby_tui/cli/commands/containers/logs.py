@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
 from moby_tui.cli import session
+from moby_tui.cli.declare import Argument, Options, command, switch, value
 from moby_tui.errors import InvalidArgument
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.container import LogOptions
 
-app = typer.Typer()
+
+class LogsOptions(Options):
+    follow: bool = switch("-f", "--follow", help="Follow log output")
+    since: str = value("--since", help='Show logs since a time (2026-01-02T13:23:37Z) or a duration ago ("42m")')
+    until: str = value("--until", help='Show logs before a time (2026-01-02T13:23:37Z) or a duration ago ("42m")')
+    tail: str = value("-n", "--tail", default="all", help="Number of lines to show from the end of the logs")
+    timestamps: bool = switch("-t", "--timestamps", help="Show timestamps")
+    details: bool = switch("--details", help="Show extra details provided to logs")
 
 
-@app.command("logs")
-def logs(
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow log output")] = False,
-    since: Annotated[
-        str,
-        typer.Option(
-            "--since",
-            help='Show logs since a time (2026-01-02T13:23:37Z) or a duration ago ("42m")',
-            show_default=False,
-            metavar="string",
-        ),
-    ] = "",
-    until: Annotated[
-        str,
-        typer.Option(
-            "--until",
-            help='Show logs before a time (2026-01-02T13:23:37Z) or a duration ago ("42m")',
-            show_default=False,
-            metavar="string",
-        ),
-    ] = "",
-    tail: Annotated[
-        str, typer.Option("-n", "--tail", help="Number of lines to show from the end of the logs", metavar="string")
-    ] = "all",
-    timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Show timestamps")] = False,
-    details: Annotated[bool, typer.Option("--details", help="Show extra details provided to logs")] = False,
-) -> None:
+@command("logs", LogsOptions, Argument("container", "CONTAINER"))
+def logs(options: LogsOptions, container: str) -> None:
     """Fetch the logs of a container."""
     import time
 
@@ -51,15 +30,15 @@ def logs(
     from moby_tui.schema.container import LogOptions
 
     now = time.time()
-    options = LogOptions(
-        follow=follow,
-        since=parse_moment(since, now),
-        until=parse_moment(until, now),
-        timestamps=timestamps,
-        details=details,
-        tail=_tail(tail),
+    wanted = LogOptions(
+        follow=options.follow,
+        since=parse_moment(options.since, now),
+        until=parse_moment(options.until, now),
+        timestamps=options.timestamps,
+        details=options.details,
+        tail=_tail(options.tail),
     )
-    session.call(lambda client: _show(client, container, options))
+    session.call(lambda client: _show(client, container, wanted))
 
 
 def _tail(text: str) -> int | None:

@@ -45,11 +45,10 @@ class PsOptions(Options):
 def ps(options: PsOptions) -> None:
     """List containers."""
     from moby_tui.cli.output.table import formatted
-    from moby_tui.cli.values.filters import parse_filters
 
     limit = 1 if options.latest else max(options.last, 0)
     sizes = options.size or ".Size" in options.format
-    filters = parse_filters(options.filter)
+    filters = _filters(options.filter)
     containers = session.call(
         lambda client: client.containers.list(all=options.all or limit > 0, limit=limit, size=sizes, filters=filters)
     )
@@ -58,6 +57,14 @@ def ps(options: PsOptions) -> None:
     only_ids = options.quiet and not options.format
     for line in [row["ID"] for row in rows] if only_ids else formatted(options.format, _HEADINGS, shown, rows):
         print(line)
+
+
+def _filters(given: list[str]) -> dict[str, list[str]]:
+    if not given:
+        return {}
+    from moby_tui.cli.values.filters import parse_filters
+
+    return parse_filters(given)
 
 
 def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str, object]:

@@ -216,7 +216,7 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
         from moby_tui.engine.policy import remap
 
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
-    host.runtime = host.runtime or parts.runtimes.default
+    host.runtime = host.runtime or parts.runtimes().default
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"
     host.restart_policy.name = host.restart_policy.name or "no"
@@ -225,7 +225,7 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
 
 def _check_runtime(parts: Parts, host: HostConfig) -> None:
     """Raises ``InvalidArgument`` where there is no such runtime, ``NotImplementedYet`` for what only the built-in one does here."""
-    if parts.runtimes.resolve(host.runtime) and host.userns_mode not in ("", "host"):
+    if parts.runtimes().resolve(host.runtime) and host.userns_mode not in ("", "host"):
         raise NotImplementedYet(f"option --userns {host.userns_mode} with --runtime {host.runtime}")
 
 

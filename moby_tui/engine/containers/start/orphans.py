@@ -7,16 +7,20 @@ import errno
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views.view import parse_time
+from moby_tui.engine.kernel import cgroup as cgroups
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.cgroup import Cgroup, open_cgroup
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State, now
+
+if TYPE_CHECKING:
+    from moby_tui.engine.kernel.cgroup.group import Cgroup
 
 _KILLED = 137
 
@@ -34,7 +38,7 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     if record.host_config.auto_remove and state.status == "exited":
         return True
     # a monitor that was killed before it wrote anything may have made its cgroup
-    return open_cgroup(parts.cgroup_path(record)).exists()
+    return cgroups.exists(parts.cgroup_path(record))
 
 
 async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
@@ -58,7 +62,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
     A container that goes with its end is removed, unless ``remove`` is false: it is about to be started again.
     """
     files = parts.files(record)
-    cgroup = open_cgroup(parts.cgroup_path(record))
+    cgroup = cgroups.open_cgroup(parts.cgroup_path(record))
     if state.boot in ("", parts.boot) and cgroup.exists():
         await asyncio.to_thread(_end, cgroup)
         fault.point("settle.cgroup ended")

@@ -206,7 +206,7 @@ async def _launch(
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program)
     order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
-    order.runtime = parts.runtimes.resolve(record.host_config.runtime) or None
+    order.runtime = parts.runtimes().resolve(record.host_config.runtime) or None
     order.root = restarting.root(parts, record)
     order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
     if sandbox.name_sockets:

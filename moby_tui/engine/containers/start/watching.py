@@ -12,48 +12,29 @@ import os
 from contextlib import suppress
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import orphans
+from moby_tui.engine.containers.start import orphans, restarting, resuming
 from moby_tui.engine.kernel.inotify import IN_CLOSE_WRITE, IN_IGNORED, IN_Q_OVERFLOW, Inotify
 from moby_tui.errors import MobyError, NotFound
 
 log = logging.getLogger(__name__)
 
-#: An engine that is closed by then, as a command's mostly is, never watches.
-_BEGIN_SECONDS = 1.0
 #: How often it is looked again where somebody else has the container's lock.
 _RETRY_SECONDS = 0.2
 _UNLOCK_SECONDS = 0.02
 
 
 class MonitorWatch:
-    """``begin`` it where an event loop runs, and ``close`` it there."""
+    """One engine's watch; ``run`` it as a task."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._inotify: Inotify | None = None
         self._containers: dict[int, str] = {}
-        self._task: asyncio.Task[None] | None = None
         self._looks: dict[str, asyncio.TimerHandle] = {}
         self._settling: dict[str, asyncio.Task[None]] = {}
 
-    def begin(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def close(self) -> None:
-        tasks = [*self._settling.values(), *([self._task] if self._task else [])]
-        for look in self._looks.values():
-            look.cancel()
-        for task in tasks:
-            task.cancel()
-        self._looks.clear()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._inotify is not None:
-            asyncio.get_running_loop().remove_reader(self._inotify.fileno())
-            self._inotify.close()
-            self._inotify = None
-
-    async def _run(self) -> None:
-        await asyncio.sleep(_BEGIN_SECONDS)
+    async def run(self) -> None:
+        """Watches until it is cancelled."""
         try:
             self._inotify = Inotify()
         except OSError as error:
@@ -68,6 +49,17 @@ class MonitorWatch:
                 self._watch(event.actor.id)
         finally:
             starts.close()
+            await self._close(self._inotify)
+
+    async def _close(self, inotify: Inotify) -> None:
+        asyncio.get_running_loop().remove_reader(inotify.fileno())
+        inotify.close()
+        for look in self._looks.values():
+            look.cancel()
+        tasks = [*self._settling.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _watch_all(self) -> None:
         with suppress(FileNotFoundError):
@@ -124,9 +116,6 @@ class MonitorWatch:
                 record = self._parts.get(ident)
                 settled = await orphans.settle_locked(self._parts, record)
                 if settled is not None:
-                    # few engines come here
-                    from moby_tui.engine.containers.start import restarting, resuming
-
                     if restarting.is_due(record, settled, at_boot=False):
                         await resuming.start_due(self._parts, [record])
                     elif record.host_config.auto_remove:

@@ -6,10 +6,13 @@ import os
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import files
-from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.layout import Layout, detect
 
-__all__ = ["Cgroup", "Layout", "detect", "open_cgroup", "remove_abandoned"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.kernel.cgroup.group import Cgroup
+
+__all__ = ["Layout", "detect", "exists", "open_cgroup", "remove_abandoned"]
 
 
 def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
@@ -18,9 +21,7 @@ def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
     Give ``layout`` if it is known, and it is not looked for again. Raises ``ValueError`` for a path that is not one below the root,
     ``FileNotFoundError`` where no control groups are mounted.
     """
-    parts = path.split("/")
-    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]) or "\0" in path:
-        raise ValueError(f"bad control group path {path!r}: use an absolute path below the root")
+    _check(path)
     layout = layout or detect()
     if layout.version == 2:
         from moby_tui.engine.kernel.cgroup.v2 import UnifiedCgroup
@@ -29,6 +30,18 @@ def open_cgroup(path: str, layout: Layout | None = None) -> Cgroup:
     from moby_tui.engine.kernel.cgroup.v1 import LegacyCgroup
 
     return LegacyCgroup(path, layout)
+
+
+def exists(path: str) -> bool:
+    """Whether any part of the group of this path is there. Raises as ``open_cgroup`` does."""
+    _check(path)
+    return any(os.path.isdir(f"{tree.mountpoint}{path}") for tree in detect().trees)
+
+
+def _check(path: str) -> None:
+    parts = path.split("/")
+    if parts[0] or len(parts) < 2 or any(part in ("", ".", "..") for part in parts[1:]) or "\0" in path:
+        raise ValueError(f"bad control group path {path!r}: use an absolute path below the root")
 
 
 def remove_abandoned(parent: str, prefix: str) -> None:

@@ -17,7 +17,8 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup, Layout, detect, freezer, open_cgroup
+from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
+from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts

@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from moby_tui.engine.kernel.cgroup import Cgroup
+from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.schema.base import ZERO_TIME
 from moby_tui.schema.stats import (
     BlkioEntry,

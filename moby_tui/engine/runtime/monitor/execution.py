@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup
+from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.loop import READ, Loop
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report, say

@@ -11,7 +11,8 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import Cgroup, freezer, open_cgroup
+from moby_tui.engine.kernel.cgroup import freezer, open_cgroup
+from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
 from moby_tui.engine.protocol.order import Order
