@@ -73,7 +73,7 @@ def parse_mount(spec: str) -> Mount:
 
 
 def _parse_mount(fields: list[tuple[str, str, str]]) -> Mount:
-    mount = Mount()
+    mount = Mount(type="volume")
     for key, equals, value in fields:
         if not equals and key not in _BARE:
             raise InvalidArgument(f"invalid field '{key}' must be a key=value pair")
