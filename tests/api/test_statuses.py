@@ -484,3 +484,26 @@ async def test_a_build_is_cancelled_by_its_id(socket_path: Path, engine: Engine)
     assert (await ask(socket_path, "POST", "/build/cancel?id=mine")).status == 200
     assert json.loads((await building).body.splitlines()[-1])["error"] == "the build was cancelled"
     assert await engine.containers.list(all=True) == []
+
+
+async def test_what_a_network_and_a_place_in_it_show(busybox: str, socket_path: Path) -> None:
+    pool = {"Subnet": "2001:db8:7::/64", "Gateway": "2001:db8:7::1"}
+    body = json.dumps({"Name": "six", "IPAM": {"Config": [pool]}}).encode()
+    assert (await ask(socket_path, "POST", "/networks/create", body, JSON)).status == 201
+    network = (await ask(socket_path, "GET", "/networks/six")).json()
+    assert not network["EnableIPv6"] and [pool, *network["IPAM"]["Config"][1:]] == network["IPAM"]["Config"]
+    place = {"MacAddress": "02:42:ac:11:00:02"}
+    asked = {
+        "Image": "busybox",
+        "Cmd": ["true"],
+        "NetworkingConfig": {"EndpointsConfig": {"six": place}},
+        "HostConfig": {"NetworkMode": "six"},
+    }
+    await ask(socket_path, "POST", "/containers/create?name=in", json.dumps(asked).encode(), JSON)
+    for shown in ("02:42:ac:11:00:02", ""):
+        places = (await ask(socket_path, "GET", "/containers/in/json")).json()["NetworkSettings"]["Networks"]
+        assert (places["six"]["MacAddress"], places["six"]["GlobalIPv6Address"]) == (shown, "")
+        assert (await ask(socket_path, "POST", "/containers/in/start")).status == 204
+        assert (await ask(socket_path, "POST", "/containers/in/wait")).json()["StatusCode"] == 0
+    await ask(socket_path, "DELETE", "/containers/in")
+    assert (await ask(socket_path, "DELETE", "/networks/six")).status == 204

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.protocol import control
+from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, HostConfig
 
@@ -90,6 +93,22 @@ async def test_what_a_commit_refuses(engine: Engine, busybox: str) -> None:
     with pytest.raises(NotFound):
         await engine.containers.commit("nobody")
     assert (await engine.containers.inspect(ident)).state.status == "running"
+
+
+async def test_what_ends_meanwhile_is_committed(engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ident = await _container(engine, "touch /made; sleep 60")
+    await _until(engine, ident, "/made")
+    request = Parts.request
+
+    async def ends_first(parts: Parts, record: ContainerRecord, asked: control.Request) -> object:
+        if isinstance(asked, control.Freeze):
+            await engine.containers.kill(ident)
+        return await request(parts, record, asked)
+
+    monkeypatch.setattr(Parts, "request", ends_first)
+    image = await engine.containers.commit(ident, reference="ended")
+    assert (await engine.images.inspect("ended")).id == image
+    assert [change.path async for change in engine.images.layer_files("ended", layer=1)] == ["made"]
 
 
 async def test_commit_without_a_change(engine: Engine, busybox: str) -> None:

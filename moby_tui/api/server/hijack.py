@@ -7,8 +7,10 @@ the end of the process's input, and its output must still arrive (Engine API, "A
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import socket
+import termios
 from contextlib import closing, suppress
 
 from aiohttp import web
@@ -22,6 +24,8 @@ MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 CHUNK = 256 * 1024
 #: Seconds that a client has to close, once the process has ended.
 PARTING = 30.0
+#: How often, and after how many seconds each, it is looked whether a client has read the headers of its stream.
+_LOOKS, _LOOK_AGAIN = 1000, 0.0005
 
 
 class Hijacked(web.StreamResponse):
@@ -73,6 +77,21 @@ class Taken:
             self.writer.transport.resume_reading()  # type: ignore[attr-defined]
         return self._reader
 
+    async def heard(self) -> None:
+        """Until the client has read the headers, or has had the time for it.
+
+        Some clients (docker-py) read headers through a buffer and what follows past it: they lose what comes with the headers. A
+        unix socket tells what its peer has not taken yet (SIOCOUTQ); of TCP the kernel knows less.
+        """
+        connection = self.writer.transport.get_extra_info("socket")
+        if connection is None or connection.family != socket.AF_UNIX:
+            return
+        with suppress(OSError):
+            for _ in range(_LOOKS):
+                if not any(fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))):
+                    return
+                await asyncio.sleep(_LOOK_AGAIN)
+
     def descriptor(self) -> socket.socket | None:
         """A descriptor of its own, to be handed over; None where bytes are still to be written, or are not those on the wire (TLS)."""
         transport = self.writer.transport
@@ -114,6 +133,7 @@ def _head(kind: str, *, upgraded: bool) -> bytes:
 async def pump(stream: Stream, taken: Taken, *, stdin: bool = True) -> None:
     """Joins client and process: hands the connection over to the process's side or, where that cannot be, carries the bytes."""
     try:
+        await taken.heard()
         handed = await _hand_over(stream, taken)
     except BaseException:
         stream.close()
@@ -155,8 +175,9 @@ async def _carry(stream: Stream, taken: Taken, *, stdin: bool) -> None:
 
 async def say(taken: Taken, text: bytes) -> None:
     """Sends ``text`` as all there is, and closes."""
-    taken.writer.write(text)
     try:
+        await taken.heard()
+        taken.writer.write(text)
         await _part(taken.begin(), taken.writer)
     except ConnectionError:
         pass

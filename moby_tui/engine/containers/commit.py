@@ -93,13 +93,20 @@ async def _held_still(parts: Parts, record: ContainerRecord, *, pause: bool) -> 
     if not pause or parts.state(record).status != "running":
         yield
         return
-    await parts.request(record, control.Freeze())
+    try:
+        await parts.request(record, control.Freeze())
+    except Conflict:
+        # it has ended meanwhile, or somebody else has paused it: it holds still
+        yield
+        return
     parts.event("pause", record)
     try:
         yield
     finally:
-        await parts.request(record, control.Thaw())
-        parts.event("unpause", record)
+        # it may have been killed meanwhile
+        with suppress(Conflict):
+            await parts.request(record, control.Thaw())
+            parts.event("unpause", record)
 
 
 def _execution(config: ContainerConfig) -> oci.ExecutionConfig:

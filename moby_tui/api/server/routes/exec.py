@@ -41,26 +41,20 @@ async def start(call: Call) -> web.StreamResponse:
     if options.detach:
         await call.client.containers.exec_start(call.ref, options)
         return empty(200)
+    # what it fails with is told in the stream: Docker's clients read nothing else here
+    taken = hijack.take(call.request, hijack.content_type(call.version, tty=options.tty))
     try:
         stream = await call.client.containers.exec_start(call.ref, options)
     except MobyError as error:
-        await _tell(call, error, tty=options.tty)
+        text = f"{error.message}\r\n".encode()
+        await hijack.say(taken, text if options.tty else frame(STDOUT, text))
         return hijack.Hijacked()
-    assert stream is not None
-    try:
-        taken = hijack.take(call.request, hijack.content_type(call.version, tty=stream.tty))
     except BaseException:
-        stream.close()
+        taken.writer.close()
         raise
+    assert stream is not None
     await hijack.pump(stream, taken)
     return hijack.Hijacked()
-
-
-async def _tell(call: Call, error: MobyError, *, tty: bool) -> None:
-    """Docker's clients read nothing but the stream here: any other status than 101 loses the text."""
-    taken = hijack.take(call.request, hijack.content_type(call.version, tty=tty))
-    text = f"{error.message}\r\n".encode()
-    await hijack.say(taken, text if tty else frame(STDOUT, text))
 
 
 @table.post("/exec/{ref}/resize")

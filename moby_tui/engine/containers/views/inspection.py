@@ -54,7 +54,7 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
             sandbox_id=record.id if state.alive else "",
             sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
             ports=network.ports,
-            networks=network.endpoints or asked_endpoints(record),
+            networks=network.endpoints or asked_endpoints(record, state),
         ),
     )
 

@@ -13,7 +13,7 @@ from moby_tui.engine.containers.network_state import NetworkState, read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
 from moby_tui.engine.containers.views import health
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.state import State, now
+from moby_tui.engine.store.state import ZERO_TIME, State, now
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -81,7 +81,7 @@ def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSum
         status=status_text(state, found.status if found else ""),
         health=HealthSummary(status=found.status, failing_streak=found.failing_streak) if found else HealthSummary(),
         host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
-        network_settings=SummaryNetworkSettings(networks=network.endpoints or asked_endpoints(record)),
+        network_settings=SummaryNetworkSettings(networks=network.endpoints or asked_endpoints(record, state)),
         mounts=mounts(record),
     )
 
@@ -104,7 +104,7 @@ def _mode(mount: MountPoint) -> str:
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 
-def asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
+def asked_endpoints(record: ContainerRecord, state: State) -> dict[str, EndpointSettings]:
     """A container that does not run has places in its networks, and nothing in them; one in another's has none of its own."""
     mode = record.host_config.network_mode
     asked = record.networking.endpoints_config if record.networking else None
@@ -112,8 +112,11 @@ def asked_endpoints(record: ContainerRecord) -> dict[str, EndpointSettings]:
         return {}
     if asked is None:
         return {mode: EndpointSettings()}
-    # as in Docker, the hardware address is shown once the interface has it
-    return {name: msgspec.structs.replace(given or EndpointSettings(), mac_address="") for name, given in asked.items()}
+    places = {name: given or EndpointSettings() for name, given in asked.items()}
+    if state.started_at == ZERO_TIME:
+        return places
+    # as in Docker, the hardware address that was asked for is not shown after a run
+    return {name: msgspec.structs.replace(place, mac_address="") for name, place in places.items()}
 
 
 def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:

@@ -57,7 +57,7 @@ def read(network: Network) -> BridgeOptions:
     _read(options, _SOURCE, _address)
     return BridgeOptions(
         interface=_read(options, _BRIDGE + "name", _interface_name) or f"br-{network.id[:12]}",
-        subnets=tuple(ipaddress.ip_network(pool.subnet, strict=False) for pool in network.ipam.config or [] if pool.subnet),
+        subnets=_subnets(network),
         gateways=_gateways(network),
         modes=_modes(network),
         internal=network.internal,
@@ -69,6 +69,13 @@ def read(network: Network) -> BridgeOptions:
         trusted=tuple(name for name in options.get(_BRIDGE + "trusted_host_interfaces", "").split(":") if name),
         inhibit_ipv4=_boolean(options, _BRIDGE + "inhibit_ipv4", False),
     )
+
+
+def _subnets(network: Network) -> tuple[Subnet, ...]:
+    """Those of the IP versions that the network has: as with dockerd a pool of the other is kept, and not used."""
+    versions = [version for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if enabled]
+    subnets = [ipaddress.ip_network(pool.subnet, strict=False) for pool in network.ipam.config or [] if pool.subnet]
+    return tuple(subnet for subnet in subnets if subnet.version in versions)
 
 
 def _modes(network: Network) -> dict[int, str]:
