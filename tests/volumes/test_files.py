@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import socket
@@ -19,6 +20,7 @@ from moby_tui.api.client.http import HttpClient
 from moby_tui.api.client.protocol import Volumes
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.volume import VolumeCreate
 
@@ -212,3 +214,16 @@ def test_the_command_line(cli: Cli, busybox: str, tmp_path: Path) -> None:
     missing = cli("volume", "import", "none", str(tmp_path / "tar"), check=False)
     assert missing.returncode == 1 and missing.stderr == "moby: get none: no such volume\n"
     assert "clone one" in cli("volume", "cp", "vol:/copy", "third:/x", check=False).stderr
+
+
+async def test_clones_that_were_cut_short_are_swept_and_those_at_work_are_not(engine: Engine, roots: tuple[Path, Path]) -> None:
+    left, busy = (roots[0] / f"volumes/.cloning-{name}" for name in ("left", "busy"))
+    for folder in (left, busy):
+        (folder / "_data").mkdir(parents=True)
+        (folder / "_data/file").touch()
+    with closing(os.open(busy, os.O_RDONLY)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        await engine.volumes.settle()
+        assert busy.exists() and not left.exists()
+    await engine.volumes.settle()
+    assert not busy.exists()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from collections.abc import Iterable
+from contextlib import suppress
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans
