@@ -150,7 +150,7 @@ def test_tmpfs(cli: Cli, busybox: str, arguments: list[str], seen: str) -> None:
     [
         (["--tmpfs", "/t:colour=red"], 'invalid tmpfs option "colour=red"'),
         (["--tmpfs", "/t:bind"], 'invalid tmpfs option "bind"'),
-        (["--mount", "type=tmpfs,target=/t,tmpfs-mode=rwx"], "an octal mode is needed"),
+        (["--mount", "type=tmpfs,target=/t,tmpfs-mode=rwx"], "invalid value for tmpfs-mode: rwx"),
     ],
 )
 def test_tmpfs_refused(cli: Cli, busybox: str, arguments: list[str], why: str) -> None:
