@@ -21,6 +21,7 @@ from moby_tui.api.client.protocol import Volumes
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.trees import closing
+from moby_tui.engine.resources.volumes import driver_options
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.volume import VolumeCreate
 
@@ -227,3 +228,17 @@ async def test_clones_that_were_cut_short_are_swept_and_those_at_work_are_not(en
         assert busy.exists() and not left.exists()
     await engine.volumes.settle()
     assert not busy.exists()
+
+
+async def test_a_clone_is_limited_before_anything_is_copied(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited: list[list[str]] = []
+
+    def limit(options: dict[str, str], data: str) -> None:
+        assert options == {"size": "4m"}
+        limited.append(os.listdir(data))
+
+    monkeypatch.setattr(driver_options, "limit", limit)
+    data = await made(engine.volumes, "vol", driver_opts={"size": "4m"})
+    (data / "file").touch()
+    clone = await engine.volumes.clone("vol", "other")
+    assert limited == [[], []] and clone.options == {"size": "4m"} and os.listdir(clone.mountpoint) == ["file"]

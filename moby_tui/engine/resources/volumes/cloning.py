@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -20,9 +20,10 @@ _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @asynccontextmanager
-async def copied(folder: Path, root: int, name: str) -> AsyncIterator[Path]:
+async def copied(folder: Path, root: int, name: str, limit: Callable[[Path], None]) -> AsyncIterator[Path]:
     """A volume's folder with a copy of what is in the one open as ``root``; what is not taken away from there is deleted.
 
+    ``limit`` is called for the empty folder.
     Raises ``StorageFull``, and ``MobyError`` where what is copied is changed meanwhile.
     """
     made = folder / f"{CLONE}{os.urandom(8).hex()}"
@@ -30,6 +31,8 @@ async def copied(folder: Path, root: int, name: str) -> AsyncIterator[Path]:
     with closing(os.open(made, _OPEN_DIRECTORY)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
+            (made / DATA).mkdir(mode=0o755)
+            limit(made)
             await in_thread(_copy, root, made, name)
             yield made
         finally:
@@ -37,7 +40,6 @@ async def copied(folder: Path, root: int, name: str) -> AsyncIterator[Path]:
 
 
 def _copy(root: int, made: Path, name: str) -> None:
-    (made / DATA).mkdir(mode=0o755)
     try:
         with (
             closing(os.open(".", _OPEN_DIRECTORY, dir_fd=root)) as source,

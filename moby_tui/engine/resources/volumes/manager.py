@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import sqlite3
@@ -169,11 +170,11 @@ class VolumeManager:
         self._check_free(new)
         options = {key: value for key, value in (source.options or {}).items() if key == "size"} or None
         labels = {key: value for key, value in (source.labels or {}).items() if key != ANONYMOUS} or None
-        async with self._opened(name) as root, copied(self._folder, root, name) as copy:
-            self._limit(copy, options or {})
-            async with self._removal():
-                self._check_free(new)
-                return self._create(new, labels, options, made=copy)
+        # a limit counts what is made after it
+        limit = functools.partial(self._limit, options=options or {})
+        async with self._opened(name) as root, copied(self._folder, root, name, limit) as copy, self._removal():
+            self._check_free(new)
+            return self._create(new, labels, options, made=copy)
 
     async def files(self, name: str, path: str = "/") -> AsyncIterator[VolumeFile]:
         """What is in a folder of a volume. Raises ``NotFound``, ``InvalidArgument``."""
@@ -421,7 +422,7 @@ class VolumeManager:
         """The record goes first, and is written anew: one without a row would say that the database is not the right one."""
         from moby_tui.engine.resources.volumes import renaming
 
-        self._unmount(name)
+        self._unmount(name, "rename")
         self._check_free(new)
         self._make_folders(name)
         with renaming.noted(self._folder, name, new):
@@ -464,7 +465,7 @@ class VolumeManager:
 
         Raises ``Conflict`` where a file system is mounted in it that cannot be unmounted: what is on that is nobody's to delete.
         """
-        self._unmount(name)
+        self._unmount(name, "remove")
         with self._database.transaction() as connection:
             if (self._folder / name).exists():
                 (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
@@ -473,15 +474,17 @@ class VolumeManager:
             self._publish("volume", "destroy", name, {"driver": "local"})
         return removed
 
-    def _unmount(self, name: str) -> None:
+    def _unmount(self, name: str, what: str) -> None:
         from moby_tui.engine.kernel import shared_mount
 
         try:
             free = shared_mount.let_go(str(self._locks / name), str(self._folder / name / DATA))
         except OSError as error:
-            raise Conflict(f"remove {name}: cannot unmount it: {error.strerror}") from error
+            raise Conflict(f"{what} {name}: cannot unmount it: {error.strerror}") from error
         if not free:
-            raise Conflict(f"remove {name}: volume is in use: it is mounted for a container that is starting or ending")
+            raise Conflict(
+                f"{what} {name}: volume is in use: it is mounted for a container that is starting or ending, or for a copy"
+            )
 
     def _sweep(self) -> None:
         """Deletes what was removed, also by those who did not live to delete it."""
