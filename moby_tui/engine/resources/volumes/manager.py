@@ -31,6 +31,7 @@ from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPrun
 ANONYMOUS = "com.docker.volume.anonymous"
 #: No volume's name begins with a dot: what is called so is on its way out.
 _REMOVED = ".removed-"
+_RENAMING = ".renaming-"
 
 #: ``(type, action, id, attributes)``, as ``Journal.publish`` takes them.
 Publish = Callable[[str, str, str, dict[str, str]], object]
@@ -425,7 +426,7 @@ class VolumeManager:
         self._unmount(name, "rename")
         self._check_free(new)
         self._make_folders(name)
-        with renaming.noted(self._folder, name, new):
+        with renaming.noted(self._folder / f"{_RENAMING}{os.urandom(8).hex()}", name, new):
             records.drop_volume(self._folder / name)
             fault.point("volumes.rename noted")
             with self._database.transaction() as connection:
@@ -448,17 +449,18 @@ class VolumeManager:
             if volume := self._find(name):
                 records.keep_volume(self._folder / name, msgspec.json.encode(volume))
 
-        renaming.settle(self._folder, lambda name: self._find(name) is not None, keep)
+        renaming.settle(self._folder, self._folder.glob(f"{_RENAMING}*"), lambda name: self._find(name) is not None, keep)
 
     async def settle(self) -> None:
         """Puts right what killed processes left: volumes half renamed, half cloned, half removed, and mounts."""
-        from moby_tui.engine.resources.volumes import cloning, renaming
-
         await self.let_go_unused()
-        if any(name.startswith((renaming.NOTE, cloning.CLONE, _REMOVED)) for name in os.listdir(self._folder)):
-            async with self._removal():
-                self._settle_renames()
-            await asyncio.to_thread(self._sweep)
+        with contextlib.suppress(FileNotFoundError):
+            left = [name for name in os.listdir(self._folder) if name.startswith(".") and name != ".lock"]
+            if any(name.startswith(_RENAMING) for name in left):
+                async with self._removal():
+                    self._settle_renames()
+            if left:
+                await asyncio.to_thread(self._sweep)
 
     def _remove(self, name: str) -> bool:
         """The directory goes aside before the row: after a crash the name never leads to what was removed.

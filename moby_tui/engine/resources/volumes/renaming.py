@@ -6,7 +6,7 @@ While it is done a note lies beside the folders. Whoever finds one that nobody i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,8 +14,6 @@ import msgspec
 
 from moby_tui.engine.resources.volumes.populate import DATA
 from moby_tui.engine.store.records import RECORD
-
-NOTE = ".renaming-"
 
 
 class Note(msgspec.Struct):
@@ -27,10 +25,12 @@ _decoder = msgspec.json.Decoder(Note)
 
 
 @contextmanager
-def noted(folder: Path, old: str, new: str) -> Iterator[None]:
-    """The note lies in the folder of the volumes meanwhile; after an error it stays for ``settle``. Raises ``OSError``."""
-    path = folder / f"{NOTE}{os.urandom(8).hex()}"
-    path.write_bytes(msgspec.json.encode(Note(old, new)))
+def noted(path: Path, old: str, new: str) -> Iterator[None]:
+    """The note lies at the path meanwhile; after an error it stays for ``settle``. Raises ``OSError``."""
+    with path.open("xb") as file:
+        file.write(msgspec.json.encode(Note(old, new)))
+        file.flush()
+        os.fsync(file.fileno())  # a power cut must not keep the renamed folder without what the note says
     yield
     path.unlink()
 
@@ -45,9 +45,9 @@ def _move_back(new: Path, old: Path) -> None:
         new.rename(old)
 
 
-def settle(folder: Path, has_row: Callable[[str], bool], keep: Callable[[str], None]) -> None:
+def settle(folder: Path, notes: Iterable[Path], has_row: Callable[[str], bool], keep: Callable[[str], None]) -> None:
     """Puts folders that were renamed without their row back, and has the records kept. To be called by who has the volumes for himself."""
-    for path in folder.glob(f"{NOTE}*"):
+    for path in notes:
         try:
             note = _decoder.decode(path.read_bytes())
         except msgspec.DecodeError:
