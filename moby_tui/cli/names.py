@@ -56,7 +56,11 @@ NETWORK = {
     "prune": "prune:network",
     "rm": "networks",
 }
-VOLUME = {"create": "volumes", "inspect": "inspect:volume", "ls": "volumes", "prune": "prune:volume", "rm": "volumes"}
+VOLUME = {
+    **dict.fromkeys(("clone", "cp", "create", "export", "import", "ls", "rename", "rm"), "volumes"),
+    "inspect": "inspect:volume",
+    "prune": "prune:volume",
+}
 SYSTEM = {
     "df": "system.disk",
     "events": "system.events",

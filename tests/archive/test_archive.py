@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moby_tui.engine.containers import archive
+from moby_tui.engine.archive import files as archive
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull
 
 CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")
@@ -288,12 +288,10 @@ async def test_no_overwrite_of_a_directory_with_something_else(box: tuple[Path, 
 
 async def test_owners_are_the_archive_s_or_the_container_user_s(box: tuple[Path, int]) -> None:
     root, fd = box
-    (root / "etc").mkdir()
-    (root / "etc/passwd").write_text("web:x:77:88::/:/bin/sh\n")
     data = tar(("file", b"x", {"uid": 5, "gid": 6}), ("link", tarfile.SYMTYPE, {"linkname": "file", "uid": 5, "gid": 6}))
     await archive.put(fd, "/", pieces(data))
     assert [(root / name).lstat().st_uid for name in ("file", "link")] == [5, 5]
-    await archive.put(fd, "/", pieces(data), copy_uid_gid=True, container_user="web")
+    await archive.put(fd, "/", pieces(data), belonging_to=(77, 88))
     assert [((root / n).lstat().st_uid, (root / n).lstat().st_gid) for n in ("file", "link")] == [(77, 88), (77, 88)]
 
 

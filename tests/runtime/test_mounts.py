@@ -106,7 +106,7 @@ def test_an_image_that_is_mounted_is_in_use(cli: Cli, busybox: str) -> None:
     cli("rm", "maker")
     cli("create", "--name", "user", "--mount", "type=image,source=data:1,target=/m", "busybox", "cat", "/m/made")
     seen = json.loads(cli("inspect", "user").stdout)[0]["Mounts"][0]
-    assert (seen["Type"], seen["Source"], seen["Destination"], seen["RW"]) == ("image", "data:1", "/m", False)
+    assert (seen["Type"], seen["Name"], seen["Destination"], seen["RW"]) == ("image", "data:1", "/m", False)
     done = cli("rmi", "data:1", check=False)
     assert done.returncode == 1 and "is using its referenced image" in done.stderr
     assert cli("start", "-a", "user").stdout == "data\n"
@@ -150,7 +150,7 @@ def test_tmpfs(cli: Cli, busybox: str, arguments: list[str], seen: str) -> None:
     [
         (["--tmpfs", "/t:colour=red"], 'invalid tmpfs option "colour=red"'),
         (["--tmpfs", "/t:bind"], 'invalid tmpfs option "bind"'),
-        (["--mount", "type=tmpfs,target=/t,tmpfs-mode=rwx"], "an octal mode is needed"),
+        (["--mount", "type=tmpfs,target=/t,tmpfs-mode=rwx"], "invalid value for tmpfs-mode: rwx"),
     ],
 )
 def test_tmpfs_refused(cli: Cli, busybox: str, arguments: list[str], why: str) -> None:

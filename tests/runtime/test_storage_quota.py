@@ -74,7 +74,9 @@ async def test_a_volume_with_a_size(limited: Box) -> None:
     from moby_tui.schema.volume import VolumeCreate
 
     await limited.engine.volumes.create(VolumeCreate(name="small", driver_opts={"size": "4m"}))
-    done = await limited.run("sh", "-c", _FILL.format("v", "v"), host={"binds": ["small:/v"]})
-    assert "whole" not in done.out, done.err
+    await limited.engine.volumes.clone("small", "other")
+    for name in ("small", "other"):
+        done = await limited.run("sh", "-c", _FILL.format("v", "v"), host={"binds": [f"{name}:/v"]})
+        assert "whole" not in done.out, done.err
     done = await limited.run("sh", "-c", _FILL.format("v", "v"), host={"binds": ["large:/v"]})
     assert "whole" in done.out, done.err

@@ -50,7 +50,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
 
 
 class Stream(Protocol):
@@ -198,6 +198,20 @@ class Volumes(Protocol):
     def inspect(self, name: str) -> Volume: ...
     def remove(self, name: str, *, force: bool = False) -> None: ...
     def prune(self, *, filters: Filters | None = None) -> VolumesPruned: ...
+    def rename(self, name: str, new: str) -> None: ...
+    def clone(self, name: str, new: str) -> Volume: ...
+    def files(self, name: str, path: str = "/") -> Iterator[VolumeFile]: ...
+    def archive_stat(self, name: str, path: str) -> PathStat: ...
+    def archive_get(self, name: str, path: str) -> tuple[PathStat, Iterator[bytes]]: ...
+    def archive_put(
+        self,
+        name: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None: ...
 
 
 class Builder(Protocol):

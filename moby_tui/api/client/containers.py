@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import builtins
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -12,8 +10,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from moby_tui.api.client import lenient
 from moby_tui.api.client.images import split
+from moby_tui.api.client.path_stat import path_stat
 from moby_tui.api.client.transport import Exchange
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError
 from moby_tui.running import Runs
@@ -223,11 +221,11 @@ class RemoteContainers(Runs):
     async def archive_stat(self, ref: str, path: str) -> PathStat:
         exchange = await self._session.open("HEAD", _path(ref, "/archive"), {"path": path})
         await exchange.close()
-        return _path_stat(exchange)
+        return path_stat(exchange.headers)
 
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
         exchange = await self._session.open("GET", _path(ref, "/archive"), {"path": path})
-        return _path_stat(exchange), exchange.pieces()
+        return path_stat(exchange.headers), exchange.pieces()
 
     async def archive_put(
         self,
@@ -288,13 +286,6 @@ class RemoteContainers(Runs):
 
     async def _has_terminal(self, ref: str) -> bool:
         return (await self.inspect(ref)).config.tty
-
-
-def _path_stat(exchange: Exchange) -> PathStat:
-    try:
-        return lenient.decode_foreign(base64.b64decode(exchange.headers["x-docker-container-path-stat"]), PathStat)
-    except (KeyError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError, lenient.Misfit) as error:
-        raise MobyError(f"the engine did not say what the path is: {error}") from None
 
 
 async def _known(value: bool) -> bool:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from moby_tui.api.client.ours import ours
+from moby_tui.api.client.path_stat import path_stat
 from moby_tui.schema.base import Filters
-from moby_tui.schema.container import EndpointSettings
+from moby_tui.schema.container import EndpointSettings, PathStat
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session
@@ -49,6 +50,10 @@ class RemoteNetworks:
         await self._session.send("POST", f"/networks/{quote(ref, safe='')}/disconnect", None, body)
 
 
+def _own_path(volume: str, part: str) -> str:
+    return f"/moby/volumes/{quote(volume, safe='')}/{part}"
+
+
 class RemoteVolumes:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -67,6 +72,47 @@ class RemoteVolumes:
 
     async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
         return await self._session.ask("POST", "/volumes/prune", VolumesPruned, {"filters": filters})
+
+    async def rename(self, name: str, new: str) -> None:
+        with ours("volume rename"):
+            await self._session.send("POST", _own_path(name, "rename"), {"name": new})
+
+    async def clone(self, name: str, new: str) -> Volume:
+        with ours("volume clone"):
+            return await self._session.ask("POST", _own_path(name, "clone"), Volume, {"name": new})
+
+    async def files(self, name: str, path: str = "/") -> AsyncIterator[VolumeFile]:
+        with ours("volume files"):
+            exchange = await self._session.open("GET", _own_path(name, "files"), {"path": path})
+        async with aclosing(self._session.lines(exchange, VolumeFile)) as lines:
+            async for line in lines:
+                yield line
+
+    async def archive_stat(self, name: str, path: str) -> PathStat:
+        with ours("volume cp"):
+            exchange = await self._session.open("HEAD", _own_path(name, "archive"), {"path": path})
+        await exchange.close()
+        return path_stat(exchange.headers)
+
+    async def archive_get(self, name: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
+        with ours("volume cp"):
+            exchange = await self._session.open("GET", _own_path(name, "archive"), {"path": path})
+        return path_stat(exchange.headers), exchange.pieces()
+
+    async def archive_put(
+        self,
+        name: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None:
+        query = {"path": path, "noOverwriteDirNonDir": no_overwrite_dir_non_dir, "copyUIDGID": copy_uid_gid}
+        headers = {"Content-Type": "application/x-tar"}
+        with ours("volume cp"):
+            exchange = await self._session.open("PUT", _own_path(name, "archive"), query, body=archive, headers=headers)
+        await exchange.close()
 
 
 class RemoteEvents:

@@ -49,7 +49,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
 
 if TYPE_CHECKING:
     from moby_tui.schema.build import BuildOptions
@@ -256,6 +256,29 @@ class Volumes(Protocol):
     async def inspect(self, name: str) -> Volume: ...
     async def remove(self, name: str, *, force: bool = False) -> None: ...
     async def prune(self, *, filters: Filters | None = None) -> VolumesPruned: ...
+    async def rename(self, name: str, new: str) -> None:
+        """Of a volume that no container uses. This and what follows is moby's own, not Docker's."""
+        ...
+
+    async def clone(self, name: str, new: str) -> Volume: ...
+    def files(self, name: str, path: str = "/") -> AsyncIterator[VolumeFile]:
+        """What is in a folder of a volume, by name."""
+        ...
+
+    async def archive_stat(self, name: str, path: str) -> PathStat: ...
+    async def archive_get(self, name: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
+        """A tar of a path in a volume, as of one in a container."""
+        ...
+
+    async def archive_put(
+        self,
+        name: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None: ...
 
 
 class Builder(Protocol):

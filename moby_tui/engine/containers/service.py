@@ -337,13 +337,13 @@ class ContainerService(Runs):
         return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
-        from moby_tui.engine.containers import archive
+        from moby_tui.engine.archive import files as archive
 
         async with self._opened(self._parts.get(ref)) as root:
             return await asyncio.to_thread(archive.stat, root, path)
 
     async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
-        from moby_tui.engine.containers import archive
+        from moby_tui.engine.archive import files as archive
 
         record = self._parts.get(ref)
         async with self._opened(record) as root:
@@ -352,7 +352,7 @@ class ContainerService(Runs):
         return found, self._read_archive(record, path)
 
     async def _read_archive(self, record: ContainerRecord, path: str) -> AsyncIterator[bytes]:
-        from moby_tui.engine.containers import archive
+        from moby_tui.engine.archive import files as archive
 
         async with self._opened(record) as root:
             pieces = archive.get(root, path, self._owners(record))
@@ -368,20 +368,20 @@ class ContainerService(Runs):
         no_overwrite_dir_non_dir: bool = False,
         copy_uid_gid: bool = False,
     ) -> None:
-        from moby_tui.engine.containers.archive import check_writable
-        from moby_tui.engine.containers.archive import put as put_archive
+        from moby_tui.engine.archive import files
+        from moby_tui.engine.runtime.configuration import user
 
         record = self._parts.get(ref)
         mounts = {mount.destination: mount.rw for mount in record.mounts if mount.type != "tmpfs"}
         async with self._opened(record) as root:
-            await asyncio.to_thread(check_writable, root, path, mounts, read_only=record.host_config.readonly_rootfs)
-            await put_archive(
+            await asyncio.to_thread(files.check_writable, root, path, mounts, read_only=record.host_config.readonly_rootfs)
+            who = user.resolve(root, record.config.user, []) if copy_uid_gid and record.config.user else None
+            await files.put(
                 root,
                 path,
                 archive,
                 no_overwrite_dir_non_dir=no_overwrite_dir_non_dir,
-                copy_uid_gid=copy_uid_gid,
-                container_user=record.config.user,
+                belonging_to=(who.uid, who.gid) if who else None,
                 owners=self._owners(record),
             )
         self._parts.event("extract-to-dir", record)
@@ -412,7 +412,7 @@ class ContainerService(Runs):
         )
 
     async def export(self, ref: str) -> AsyncIterator[bytes]:
-        from moby_tui.engine.containers import archive
+        from moby_tui.engine.archive import files as archive
 
         record = self._parts.get(ref)
         self._parts.event("export", record)

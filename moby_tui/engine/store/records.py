@@ -83,6 +83,11 @@ def keep_volume(folder: Path, record: bytes) -> None:
         _replace(folder / RECORD, _encode(record))
 
 
+def drop_volume(folder: Path) -> None:
+    """To be done before the folder goes, or gets another name."""
+    (folder / RECORD).unlink(missing_ok=True)
+
+
 def network_path(data_root: Path, network_id: str) -> Path:
     return data_root / "networks" / f"{network_id}.json"
 

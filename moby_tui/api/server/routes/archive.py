@@ -1,4 +1,4 @@
-"""Files in and out of containers: ``docker cp`` and ``docker export``."""
+"""Files in and out of containers: ``docker cp`` and ``docker export``; and, ours, of volumes."""
 
 from __future__ import annotations
 
@@ -45,6 +45,31 @@ async def get(call: Call) -> web.StreamResponse:
 @table.put("/containers/{ref}/archive")
 async def put(call: Call) -> web.StreamResponse:
     await call.client.containers.archive_put(
+        call.ref,
+        _path(call),
+        call.request.content.iter_any(),
+        no_overwrite_dir_non_dir=call.query.flag("noOverwriteDirNonDir"),
+        copy_uid_gid=call.query.flag("copyUIDGID"),
+    )
+    return empty(200)
+
+
+@table.head("/moby/volumes/{ref}/archive")
+async def volume_stat(call: Call) -> web.StreamResponse:
+    response = empty(200)
+    response.headers.update(_stat_header(await call.client.volumes.archive_stat(call.ref, _path(call))))
+    return response
+
+
+@table.get("/moby/volumes/{ref}/archive")
+async def volume_get(call: Call) -> web.StreamResponse:
+    stat, pieces = await call.client.volumes.archive_get(call.ref, _path(call))
+    return await raw(call.request, pieces, content_type=TAR, headers=_stat_header(stat))
+
+
+@table.put("/moby/volumes/{ref}/archive")
+async def volume_put(call: Call) -> web.StreamResponse:
+    await call.client.volumes.archive_put(
         call.ref,
         _path(call),
         call.request.content.iter_any(),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
-from moby_tui.api.server.answers import empty, json
+from moby_tui.api.server.answers import empty, json, raw
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
-from moby_tui.schema.volume import VolumeCreate, VolumeList
+from moby_tui.schema.base import encode
+from moby_tui.schema.volume import VolumeCreate, VolumeFile, VolumeList
 
 table = RouteTable()
 
@@ -42,3 +45,28 @@ async def inspect(call: Call) -> web.StreamResponse:
 async def remove(call: Call) -> web.StreamResponse:
     await call.client.volumes.remove(call.ref, force=call.query.flag("force"))
     return empty()
+
+
+# Ours, not Docker's
+
+
+@table.post("/moby/volumes/{ref}/rename")
+async def rename(call: Call) -> web.StreamResponse:
+    await call.client.volumes.rename(call.ref, call.query.text("name"))
+    return empty()
+
+
+@table.post("/moby/volumes/{ref}/clone", abandoned=True)
+async def clone(call: Call) -> web.StreamResponse:
+    return json(await call.client.volumes.clone(call.ref, call.query.text("name")), 201)
+
+
+@table.get("/moby/volumes/{ref}/files")
+async def files(call: Call) -> web.StreamResponse:
+    lines = _lines(call.client.volumes.files(call.ref, call.query.path("path") or "/"))
+    return await raw(call.request, lines, content_type="application/x-ndjson")
+
+
+async def _lines(found: AsyncIterator[VolumeFile]) -> AsyncIterator[bytes]:
+    async for file in found:
+        yield encode(file) + b"\n"

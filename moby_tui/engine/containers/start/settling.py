@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import orphans
@@ -33,8 +34,8 @@ async def settle_all(parts: Parts) -> None:
             settled = await orphans.settle_locked(parts, record)
             if settled is not None and here and _is_due(record, settled):
                 due.append(record)
-    if _is_any_volume_mounted(parts):
-        await parts.volumes.let_go_unused()
+    if _is_any_volume_left(parts):
+        await parts.volumes.settle()
     if left.is_any(parts.paths.networks):
         await parts.networks.reconcile()
     # after the look: whoever is killed before it has seen all has not looked
@@ -56,12 +57,14 @@ def _is_due(record: ContainerRecord, settled: State) -> bool:
     return restarting.is_due(record, settled, at_boot=False)
 
 
-def _is_any_volume_mounted(parts: Parts) -> bool:
-    """Whether there is a lock of one that is a file system of its own."""
-    try:
-        return bool(os.listdir(parts.paths.mounted_volumes))
-    except FileNotFoundError:
-        return False
+def _is_any_volume_left(parts: Parts) -> bool:
+    """Whether there is a lock of one that is a file system of its own, or something that is on its way beside the volumes."""
+    with suppress(FileNotFoundError):
+        if os.listdir(parts.paths.mounted_volumes):
+            return True
+    with suppress(FileNotFoundError):
+        return any(name.startswith(".") and name != ".lock" for name in os.listdir(parts.paths.volumes))
+    return False
 
 
 def _discard(parts: Parts, name: str) -> None:

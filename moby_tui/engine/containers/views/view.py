@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import posixpath
 import re
 import time
 from collections.abc import Callable, Container
@@ -92,15 +93,25 @@ def _command_line(record: ContainerRecord) -> str:
 
 
 def mounts(record: ContainerRecord) -> list[MountPoint]:
-    """As Docker: what ``--tmpfs`` asks for is in the configuration alone; a volume's mode says that its label is shared, a tmpfs has none."""
+    """As Docker: what ``--tmpfs`` asks for is in the configuration alone; a volume's mode says that its label is shared, a tmpfs and what
+    ``-v`` or the image asks for without a name have none; an image has the name that was asked for."""
     plain = {"/" + target.strip("/") for target in record.host_config.tmpfs or ()}
     shown = [mount for mount in record.mounts if mount.type != "tmpfs" or mount.destination not in plain]
-    return [msgspec.structs.replace(mount, mode=_mode(mount)) for mount in shown]
+    unnamed = {"/" + posixpath.normpath(f"/{target}").strip("/") for target in record.config.volumes or ()}
+    return [_shown_mount(mount, unnamed) for mount in shown]
 
 
-def _mode(mount: MountPoint) -> str:
+def _shown_mount(mount: MountPoint, unnamed: set[str]) -> MountPoint:
+    if mount.type == "image":
+        return msgspec.structs.replace(mount, name=mount.source, source=mount.name, propagation="rprivate")
+    return msgspec.structs.replace(mount, mode=_mode(mount, unnamed))
+
+
+def _mode(mount: MountPoint, unnamed: set[str]) -> str:
     if mount.type == "tmpfs":
         return ""
+    if mount.destination in unnamed:
+        return mount.mode
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 

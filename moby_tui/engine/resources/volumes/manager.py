@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.kernel.trees import Meter, remove
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel.trees import Meter, closing, remove
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate
 from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
 from moby_tui.engine.store import records
@@ -22,12 +25,13 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.base import Filters
-from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumesPruned
+from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, PathStat
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
 
 ANONYMOUS = "com.docker.volume.anonymous"
 #: No volume's name begins with a dot: what is called so is on its way out.
 _REMOVED = ".removed-"
+_RENAMING = ".renaming-"
 
 #: ``(type, action, id, attributes)``, as ``Journal.publish`` takes them.
 Publish = Callable[[str, str, str, dict[str, str]], object]
@@ -138,6 +142,105 @@ class VolumeManager:
             and not set(self._used_by(volume.name)) - set(gone)
         ]
         return VolumesPruned(volumes_deleted=found, space_reclaimed=sum([await self.size(name) for name in found]))
+
+    async def rename(self, name: str, new: str) -> None:
+        """Gives a volume another name. Raises ``NotFound``, ``InvalidArgument``, and ``Conflict`` where it is in use or the name is taken."""
+        check_volume_name(new)
+        async with self._removal():
+            await self.inspect(name)
+            if users := self._used_by(name):
+                raise Conflict(f"rename {name}: volume is in use - [{', '.join(users)}]")
+            self._settle_renames()
+            try:
+                self._rename(name, new)
+            except BaseException:
+                self._settle_renames()
+                raise
+        self._publish("volume", "rename", new, {"driver": "local", "oldName": name})
+
+    async def clone(self, name: str, new: str) -> Volume:
+        """Makes a new volume with the content and labels that another has now; a clone of one that is mounted is a folder like any other.
+
+        It is there once it is whole. Raises ``NotFound``, ``InvalidArgument``, ``Conflict`` where the name is taken, ``StorageFull``, and
+        ``MobyError`` where something is changed in the volume meanwhile.
+        """
+        from moby_tui.engine.resources.volumes.cloning import copied
+
+        check_volume_name(new)
+        source = await self.inspect(name)
+        self._check_free(new)
+        options = {key: value for key, value in (source.options or {}).items() if key == "size"} or None
+        labels = {key: value for key, value in (source.labels or {}).items() if key != ANONYMOUS} or None
+        # a limit counts what is made after it
+        limit = functools.partial(self._limit, options=options or {})
+        async with self._opened(name) as root, copied(self._folder, root, name, limit) as copy, self._removal():
+            self._check_free(new)
+            return self._create(new, labels, options, made=copy)
+
+    async def files(self, name: str, path: str = "/") -> AsyncIterator[VolumeFile]:
+        """What is in a folder of a volume. Raises ``NotFound``, ``InvalidArgument``."""
+        from moby_tui.engine.resources.volumes.listing import listing
+
+        async with self._opened(name) as root:
+            found = listing(root, path)
+            while some := await in_thread(lambda: list(itertools.islice(found, 1000))):
+                for file in some:
+                    yield file
+
+    async def archive_stat(self, name: str, path: str) -> PathStat:
+        """As of a container's path. Raises ``NotFound``."""
+        from moby_tui.engine.archive import files
+
+        async with self._opened(name) as root:
+            return await in_thread(files.stat, root, path, "volume")
+
+    async def archive_get(self, name: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
+        """As of a container's path: a tar of it. Raises ``NotFound``."""
+        return await self.archive_stat(name, path), self._read_archive(name, path)
+
+    async def _read_archive(self, name: str, path: str) -> AsyncIterator[bytes]:
+        from moby_tui.engine.archive import files
+
+        async with self._opened(name) as root:
+            pieces = files.get(root, path, of="volume")
+            while (piece := await in_thread(next, pieces, None)) is not None:
+                yield piece
+
+    async def archive_put(
+        self,
+        name: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None:
+        """Unpacks an archive into a folder of the volume, owners as it says; with ``copy_uid_gid`` all belongs to root, as there is no user.
+
+        Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
+        """
+        from moby_tui.engine.archive import files
+
+        owner = (0, 0) if copy_uid_gid else None
+        async with self._opened(name) as root:
+            await files.put(
+                root, path, archive, no_overwrite_dir_non_dir=no_overwrite_dir_non_dir, belonging_to=owner, of="volume"
+            )
+
+    @contextlib.asynccontextmanager
+    async def _opened(self, name: str) -> AsyncIterator[int]:
+        """The folder of the volume's content, mounted where that takes a mount. Raises ``NotFound``, ``MobyError``."""
+        async with self.guard():
+            volume = await self.inspect(name)
+            self._make_folders(name)
+            held = await self.hold_mounted([MountPoint(type="volume", name=name)])
+        try:
+            with closing(os.open(volume.mountpoint, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)) as root:
+                yield root
+        finally:
+            for fd in held.values():
+                os.close(fd)
+            await self.let_go(held)
 
     # For containers
 
@@ -276,38 +379,95 @@ class VolumeManager:
         data.parent.mkdir(mode=0o701, exist_ok=True)
         data.mkdir(mode=0o755, exist_ok=True)
 
-    def _create(self, name: str, labels: dict[str, str] | None, options: dict[str, str] | None = None) -> Volume:
-        """Makes what is missing of a volume: its row, its directory."""
+    def _create(
+        self, name: str, labels: dict[str, str] | None, options: dict[str, str] | None = None, *, made: Path | None = None
+    ) -> Volume:
+        """Makes what is missing of a volume: its row, its directory, which may have been ``made`` elsewhere."""
         data = self._folder / name / DATA
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         volume = Volume(name=name, mountpoint=str(data), created_at=created, labels=labels, options=options)
         with self._database.transaction() as connection:
             row = (name, msgspec.json.encode(volume))
             inserted = connection.execute("INSERT OR IGNORE INTO volumes (name, record) VALUES (?, ?)", row)
+            if made is not None:
+                if not inserted.rowcount:
+                    raise _taken(name)
+                made.rename(data.parent)
             self._make_folders(name)
-            if inserted.rowcount and options and "size" in options:
-                self._limit(name, options)
+            if inserted.rowcount and options and made is None:
+                self._limit(data.parent, options)
         if inserted.rowcount == 0:
             return self._find(name) or volume
         records.keep_volume(self._folder / name, row[1])
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
 
-    def _limit(self, name: str, options: dict[str, str]) -> None:
+    def _limit(self, folder: Path, options: dict[str, str]) -> None:
+        if "size" not in options:
+            return
         from moby_tui.engine.resources.volumes import driver_options
 
         try:
-            driver_options.limit(options, str(self._folder / name / DATA))
+            driver_options.limit(options, str(folder / DATA))
         except BaseException:
-            remove(self._folder / name)
+            remove(folder)
             raise
+
+    def _check_free(self, name: str) -> None:
+        if self._find(name) is not None:
+            raise _taken(name)
+        if (self._folder / name).exists():
+            raise Conflict(f"in the place of volume {name} lies a folder that no volume has; take another name")
+
+    def _rename(self, name: str, new: str) -> None:
+        """The record goes first, and is written anew: one without a row would say that the database is not the right one."""
+        from moby_tui.engine.resources.volumes import renaming
+
+        self._unmount(name, "rename")
+        self._check_free(new)
+        self._make_folders(name)
+        with renaming.noted(self._folder / f"{_RENAMING}{os.urandom(8).hex()}", name, new):
+            records.drop_volume(self._folder / name)
+            fault.point("volumes.rename noted")
+            with self._database.transaction() as connection:
+                [row] = connection.execute("SELECT record FROM volumes WHERE name = ?", (name,))
+                volume = _volume(row)
+                volume.name, volume.mountpoint = new, str(self._folder / new / DATA)
+                record = msgspec.json.encode(volume)
+                update = "UPDATE OR IGNORE volumes SET name = ?, record = ? WHERE name = ?"
+                if connection.execute(update, (new, record, name)).rowcount == 0:
+                    raise _taken(new)
+                (self._folder / name).rename(self._folder / new)
+                fault.point("volumes.folder renamed")
+            fault.point("volumes.rename committed")
+            records.keep_volume(self._folder / new, record)
+
+    def _settle_renames(self) -> None:
+        from moby_tui.engine.resources.volumes import renaming
+
+        def keep(name: str) -> None:
+            if volume := self._find(name):
+                records.keep_volume(self._folder / name, msgspec.json.encode(volume))
+
+        renaming.settle(self._folder, self._folder.glob(f"{_RENAMING}*"), lambda name: self._find(name) is not None, keep)
+
+    async def settle(self) -> None:
+        """Puts right what killed processes left: volumes half renamed, half cloned, half removed, and mounts."""
+        await self.let_go_unused()
+        with contextlib.suppress(FileNotFoundError):
+            left = [name for name in os.listdir(self._folder) if name.startswith(".") and name != ".lock"]
+            if any(name.startswith(_RENAMING) for name in left):
+                async with self._removal():
+                    self._settle_renames()
+            if left:
+                await asyncio.to_thread(self._sweep)
 
     def _remove(self, name: str) -> bool:
         """The directory goes aside before the row: after a crash the name never leads to what was removed.
 
         Raises ``Conflict`` where a file system is mounted in it that cannot be unmounted: what is on that is nobody's to delete.
         """
-        self._unmount(name)
+        self._unmount(name, "remove")
         with self._database.transaction() as connection:
             if (self._folder / name).exists():
                 (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
@@ -316,21 +476,30 @@ class VolumeManager:
             self._publish("volume", "destroy", name, {"driver": "local"})
         return removed
 
-    def _unmount(self, name: str) -> None:
+    def _unmount(self, name: str, what: str) -> None:
         from moby_tui.engine.kernel import shared_mount
 
         try:
             free = shared_mount.let_go(str(self._locks / name), str(self._folder / name / DATA))
         except OSError as error:
-            raise Conflict(f"remove {name}: cannot unmount it: {error.strerror}") from error
+            raise Conflict(f"{what} {name}: cannot unmount it: {error.strerror}") from error
         if not free:
-            raise Conflict(f"remove {name}: volume is in use: it is mounted for a container that is starting or ending")
+            raise Conflict(
+                f"{what} {name}: volume is in use: it is mounted for a container that is starting or ending, or for a copy"
+            )
 
     def _sweep(self) -> None:
         """Deletes what was removed, also by those who did not live to delete it."""
         for folder in self._folder.glob(f"{_REMOVED}*"):
             with contextlib.suppress(OSError):  # the next sweep meets it again
                 remove(folder)
+        from moby_tui.engine.resources.volumes import cloning
+
+        cloning.sweep(self._folder)
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"a volume {name} is there already; take another name, or remove it")
 
 
 def keep_volumes(database: Database, folder: Path) -> None:

@@ -1,7 +1,9 @@
-"""Files of a container as tar streams: ``docker cp``, ``docker export``.
+"""Files of a container or a volume as tar streams: ``docker cp``, ``docker export``.
 
-The container may be at work in its files and is hostile: every path is resolved by the kernel inside the container's root
+A container may be at work in them and is hostile: every path is resolved by the kernel inside the root of the container, or the volume,
 (openat2(2), RESOLVE_IN_ROOT; CVE-2018-15664), and what is archived is reached from its top without following any link.
+
+``root`` is a descriptor of that root, ``of`` what errors call what it belongs to.
 """
 
 from __future__ import annotations
@@ -11,12 +13,11 @@ import os
 import stat as status_bits
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.path import open_in_root, path_in
-from moby_tui.engine.runtime.configuration import user
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import PathStat
 
@@ -32,33 +33,42 @@ _GO_KINDS = {
 }
 _GO_SPECIAL = {status_bits.S_ISUID: 1 << 23, status_bits.S_ISGID: 1 << 22, status_bits.S_ISVTX: 1 << 20}
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Nanoseconds of the years 1000 and 9999.
+_FIRST, _LAST = -30_610_224_000 * 10**9, 253_402_300_800 * 10**9 - 1
 
-def stat(root: int, path: str) -> PathStat:
+
+def stat(root: int, path: str, of: str = "container") -> PathStat:
     """What is at a path. A symbolic link at its end is itself meant, unless the path ends with ``/`` or ``/.``.
 
-    ``root`` is a descriptor of the container's root. Raises ``NotFound``.
+    Raises ``NotFound``.
     """
-    with _opened(root, path) as fd:
+    with opened(root, path, of) as fd:
         status = os.fstat(fd)
         target = _link_target(root, path, fd) if status_bits.S_ISLNK(status.st_mode) else ""
-    seconds, fraction = divmod(status.st_mtime_ns, 1_000_000_000)
     return PathStat(
         name=_base_name(path) or "/",
         size=status.st_size,
         mode=_go_mode(status.st_mode),
-        mtime=f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z",
+        mtime=moment(status.st_mtime_ns),
         link_target=target,
     )
 
 
-def get(root: int, path: str, owners: Owners | None = None) -> Iterator[bytes]:
+def moment(nanoseconds: int) -> str:
+    """A time of a file as RFC 3339 has it; the nearest that can be written so, whatever a container has set."""
+    seconds, fraction = divmod(min(max(nanoseconds, _FIRST), _LAST), 1_000_000_000)
+    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+
+
+def get(root: int, path: str, owners: Owners | None = None, of: str = "container") -> Iterator[bytes]:
     """An uncompressed tar of a path; its first entry is the path's base name (``.`` where the path ends with it).
 
     ``root`` must stay open until the end; blocking. Raises ``NotFound``, at the first step.
     """
     from moby_tui.engine.archive.pack import pack
 
-    with _opened(root, path) as top:
+    with opened(root, path, of) as top:
         yield from pack(top, _base_name(path), owners.inside if owners else None)
 
 
@@ -68,41 +78,40 @@ async def put(
     pieces: AsyncIterator[bytes],
     *,
     no_overwrite_dir_non_dir: bool = False,
-    copy_uid_gid: bool = False,
-    container_user: str = "",
+    belonging_to: tuple[int, int] | None = None,
     owners: Owners | None = None,
+    of: str = "container",
 ) -> None:
-    """Unpacks an archive (tar, plain or gzip, bzip2, xz, zstd) into an existing directory; ``root`` is the container's root.
+    """Unpacks an archive (tar, plain or gzip, bzip2, xz, zstd) into an existing directory.
 
-    ``no_overwrite_dir_non_dir`` refuses to put a directory in place of something else or the reverse; with ``copy_uid_gid`` all
-    that is made belongs to ``container_user`` (as in ``Config.User``), otherwise to whom the archive says.
+    ``no_overwrite_dir_non_dir`` refuses to put a directory in place of something else or the reverse. All that is made belongs to
+    the user and group ``belonging_to``; where none is given, to whom the archive says.
     Raises ``NotFound``, ``InvalidArgument`` and ``StorageFull``; what was unpacked until then stays.
     """
     from moby_tui.engine.archive.incoming import consume
     from moby_tui.engine.archive.unpack import unpack
 
     known = owners or Owners()
-    who = user.resolve(root, container_user, []) if copy_uid_gid and container_user else None
 
     def owner_of(uid: int, gid: int) -> tuple[int, int]:
-        return known.outside(who.uid, who.gid) if who else known.outside(uid, gid)
+        return known.outside(*(belonging_to or (uid, gid)))
 
     def work(chunks: Iterator[bytes]) -> None:
-        _check_destination(root, path)
+        _check_destination(root, path, of)
         with known.making_files():
             unpack(chunks, root, os.fsencode(path), strict=no_overwrite_dir_non_dir, owner_of=owner_of)
 
     await consume(pieces, work)
 
 
-def _check_destination(root: int, path: str) -> None:
+def _check_destination(root: int, path: str, of: str) -> None:
     """Raises ``NotFound``, and ``InvalidArgument`` for what is no directory."""
     try:
         fd = open_in_root(root, "/" + path.strip("/"), os.O_PATH)
     except NotADirectoryError as error:
         raise InvalidArgument(f"lstat {path}: not a directory") from error
     except OSError as error:
-        raise NotFound(f"Could not find the file {path} in the container") from error
+        raise NotFound(f"Could not find the file {path} in the {of}") from error
     with trees.closing(fd):
         if not status_bits.S_ISDIR(os.fstat(fd).st_mode):
             raise InvalidArgument("extraction point is not a directory")
@@ -114,7 +123,7 @@ def check_writable(root: int, path: str, mounts: dict[str, bool], *, read_only: 
     ``mounts`` says of each destination whether it may be written to; the innermost one that holds the path decides. It is the
     kernel that keeps a mount read-only, whoever changes what lies here meanwhile. Raises ``NotFound`` and ``InvalidArgument``.
     """
-    with _opened(root, path, follow=True) as folder:
+    with opened(root, path, follow=True) as folder:
         if not status_bits.S_ISDIR(os.fstat(folder).st_mode):
             raise InvalidArgument("extraction point is not a directory")
         place = path_in(root, folder)
@@ -134,12 +143,12 @@ def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
     """An uncompressed tar of the whole root, without what is mounted in it. Blocking; ``root`` must stay open until the end."""
     from moby_tui.engine.archive.pack import pack
 
-    with _opened(root, "/") as top:
+    with opened(root, "/") as top:
         yield from pack(top, "", owners.inside if owners else None, device=os.fstat(top).st_dev)
 
 
 @contextmanager
-def _opened(root: int, path: str, *, follow: bool = False) -> Iterator[int]:
+def opened(root: int, path: str, of: str = "container", *, follow: bool = False) -> Iterator[int]:
     """The object that a caller's path means; with ``follow``, or a slash at its end, what a link leads to."""
     absolute = "/" + path.lstrip("/")
     follows = follow or absolute.endswith(("/", "/.", "/.."))
@@ -149,10 +158,10 @@ def _opened(root: int, path: str, *, follow: bool = False) -> Iterator[int]:
         if error.errno == errno.ENOTDIR:
             raise InvalidArgument(f"lstat {path}: not a directory") from error
         if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENAMETOOLONG):
-            raise NotFound(f"Could not find the file {path} in the container") from error
+            raise NotFound(f"Could not find the file {path} in the {of}") from error
         if error.errno == errno.EINVAL:
             raise InvalidArgument(f"invalid path {path!r}: {error.strerror}") from error
-        raise MobyError(f"cannot open {path} in the container: {error.strerror}") from error
+        raise MobyError(f"cannot open {path} in the {of}: {error.strerror}") from error
     try:
         yield fd
     finally:
