@@ -155,10 +155,10 @@ NEVER = {
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
 MOST = {
-    "run --rm box true": 376,
+    "run --rm box true": 377,
     "ps -a": 250,
     "exec kept true": 295,
-    "inspect kept": 262,
+    "inspect kept": 288,
     "logs kept": 263,
     "stop -t 0 kept": 265,
     "rm -f kept": 267,

@@ -8,7 +8,6 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.process import is_running
 from moby_tui.engine.store.locks import is_held
 
@@ -29,6 +28,9 @@ def end(pid: int, lock: str | os.PathLike[str]) -> bool:
     """
     if pid <= 0:
         return False
+    # few monitors are killed
+    from moby_tui.engine.kernel.cgroup import freezer
+
     try:
         process = os.pidfd_open(pid)
     except OSError:
