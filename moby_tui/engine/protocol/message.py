@@ -120,7 +120,7 @@ class Message(metaclass=MessageType):
     # reading
 
     @classmethod
-    def read(cls, values: object, where: str = "") -> Self:
+    def from_values(cls, values: object, where: str = "") -> Self:
         """The message in a decoded JSON value; ``where`` names it in errors. Raises ``MalformedMessage``."""
         where = where or cls.__name__
         if not isinstance(values, dict):
@@ -145,7 +145,7 @@ class Message(metaclass=MessageType):
     @classmethod
     def decode(cls, data: bytes | str, where: str = "") -> Self:
         """The message in JSON text. Raises ``MalformedMessage``, whatever the text is."""
-        return cls.read(decode_json(data, where or cls.__name__), where)
+        return cls.from_values(decode_json(data, where or cls.__name__), where)
 
     def check(self, where: str) -> None:
         """Raises ``MalformedMessage`` where values of the right types make no sense. Subclasses say more."""
@@ -232,7 +232,7 @@ def _compile(kind: str, names: dict[str, Any]) -> Reader:
     if simple is not None:
         return simple
     message: type[Message] = names[kind]
-    return message.read
+    return message.from_values
 
 
 def _list_reader(item: Reader) -> Reader:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from moby_tui.engine.protocol.health import HealthReport
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.schema.container import Health
-
-_decoder = msgspec.json.Decoder(Health)
+from moby_tui.schema.container import Health, HealthLogEntry
 
 
 def is_checked(record: ContainerRecord) -> bool:
@@ -22,10 +20,12 @@ def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
     if not is_checked(record):
         return None
     try:
-        return _decoder.decode(files.health.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        report = HealthReport.decode(files.health.read_bytes())
+    except (OSError, MalformedMessage):
         # none yet, or what a disk made of it: the next probe replaces it
         return None
+    entries = [HealthLogEntry(start=one.start, end=one.end, exit_code=one.exit_code, output=one.output) for one in report.log]
+    return Health(status=report.status, failing_streak=report.streak, log=entries)
 
 
 def status(record: ContainerRecord, files: ContainerPaths) -> str:
