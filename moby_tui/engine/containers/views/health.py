@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from moby_tui.engine.protocol.health import HealthReport
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
@@ -19,6 +18,9 @@ def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
     """What the monitor has found so far; None where nothing is checked, or nothing has been yet."""
     if not is_checked(record):
         return None
+    # few containers come here
+    from moby_tui.engine.protocol.health import HealthReport
+
     try:
         report = HealthReport.decode(files.health.read_bytes())
     except (OSError, MalformedMessage):
