@@ -28,9 +28,3 @@ def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
         return None
     entries = [HealthLogEntry(start=one.start, end=one.end, exit_code=one.exit_code, output=one.output) for one in report.log]
     return Health(status=report.status, failing_streak=report.streak, log=entries)
-
-
-def status(record: ContainerRecord, files: ContainerPaths) -> str:
-    """``starting``, ``healthy``, ``unhealthy`` or ``none``."""
-    found = read(record, files)
-    return found.status if found else "none"
