@@ -9,6 +9,8 @@ import json
 import os
 from typing import Any
 
+from moby_tui.engine.protocol.configuration import Configuration, Part
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.errors import MobyError
 from moby_tui.oci import listening
 
@@ -43,37 +45,40 @@ def read(bundle: str) -> Spec:
             spec = json.load(file)
     except FileNotFoundError:
         raise MobyError(f"JSON specification file {path} not found: name the bundle with --bundle") from None
-    except ValueError as error:
+    except OSError as error:
+        raise MobyError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    except (ValueError, RecursionError) as error:
         raise MobyError(f"{path} is not JSON: {error}") from error
+    check_types(Configuration, spec, "config.json")
     _check_shape(spec)
     _refuse(spec)
     spec["root"]["path"] = os.path.realpath(os.path.join(bundle, spec["root"]["path"]))
     if not os.path.isdir(spec["root"]["path"]):
         raise MobyError(f"invalid rootfs: {spec['root']['path']} is not a directory")
-    resources = spec["linux"].setdefault("resources", {})
+    resources = spec["linux"]["resources"] = spec["linux"].get("resources") or {}
     resources["devices"] = [*(resources.get("devices") or [_DENY_ALL]), *_ALLOWED_DEVICES]
     spec["mounts"] = [_normal_mount(mount, bundle) for mount in spec.get("mounts") or []]
     return spec  # type: ignore[no-any-return]
 
 
-def _check_shape(spec: object) -> None:
-    def of(parent: object, key: str, kind: type) -> Any:
-        value = parent.get(key) if isinstance(parent, dict) else None
-        if value is not None and not isinstance(value, kind):
-            raise MobyError(f"config.json: {key} has the wrong type")
-        return value
+def check_types(part: type[Part], value: object, where: str) -> None:
+    """Raises ``MobyError`` where what is used of this part of a configuration is of another type than the specification says."""
+    try:
+        part.from_values(value, where)
+    except MalformedMessage as error:
+        raise MobyError(str(error)) from error
 
-    if not isinstance(spec, dict):
-        raise MobyError("config.json is not an object")
-    process, root, linux = (of(spec, key, dict) for key in ("process", "root", "linux"))
-    if not root or not of(root, "path", str):
+
+def _check_shape(spec: Spec) -> None:
+    process, root, linux = (spec.get(key) or {} for key in ("process", "root", "linux"))
+    if not root.get("path"):
         raise MobyError("config.json: root.path is missing")
-    if not process or not of(process, "args", list):
+    if not process.get("args"):
         raise MobyError("config.json: process.args must not be empty")
     check_process(process)
     if not str(spec.get("ociVersion", "")).startswith("1."):
         raise MobyError(f"config.json: version {spec.get('ociVersion')!r} of the specification is not supported; this is 1.2.0")
-    kinds = [namespace.get("type") for namespace in of(linux, "namespaces", list) or []]
+    kinds = [namespace["type"] for namespace in linux.get("namespaces") or []]
     if len(set(kinds)) != len(kinds):
         raise MobyError("config.json: a namespace is named twice")
     for kind in kinds:
@@ -91,14 +96,14 @@ def check_process(process: Spec) -> None:
         raise MobyError("SELinux labels are not supported; leave process.selinuxLabel out")
     if any("\0" in str(text) for text in (*process["args"], *(process.get("env") or []))):
         raise MobyError("process.args and process.env must not hold NUL bytes")
-    user = process.setdefault("user", {})
+    user = process["user"] = process.get("user") or {}
     for number in (user.get("uid") or 0, user.get("gid") or 0, *(user.get("additionalGids") or [])):
         if not isinstance(number, int) or not 0 <= number <= _MAX_ID:
             raise MobyError(f"process.user: the id {number!r} is not in range 0-{_MAX_ID}")
 
 
 def _refuse(spec: Spec) -> None:
-    linux = spec.setdefault("linux", {})
+    linux = spec["linux"]
     for key, reason in _REFUSED_LINUX.items():
         if linux.get(key):
             raise MobyError(reason)

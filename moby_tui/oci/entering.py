@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.configuration import Process
 from moby_tui.engine.runtime.birth import hooks, terminal
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
 from moby_tui.engine.runtime.monitor.execution import open_entrances
@@ -65,8 +66,14 @@ def _hand_over(options: Options, master: int) -> None:
 def process_of(own: Spec, options: Options, command: list[str]) -> Spec:
     """The process object: from a file, or the container's own with what the command line changes. Raises ``MobyError``."""
     if options.get("process"):
-        with open(options.get("process")) as file:
-            process: Spec = json.load(file)
+        path = options.get("process")
+        try:
+            with open(path) as file:
+                process: Spec = json.load(file)
+        except OSError as error:
+            raise MobyError(f"--process {path}: {(error.strerror or str(error)).lower()}") from error
+        except (ValueError, RecursionError) as error:
+            raise MobyError(f"--process {path} is not JSON: {error}") from error
     else:
         process = {**own, "args": command, "terminal": "tty" in options}
         process["env"] = [*(own.get("env") or []), *options.lists.get("env", [])]
@@ -75,6 +82,7 @@ def process_of(own: Spec, options: Options, command: list[str]) -> Spec:
         process["capabilities"] = _capabilities(own.get("capabilities") or {}, options.lists.get("cap", []))
         process["noNewPrivileges"] = "no-new-privs" in options or bool(own.get("noNewPrivileges"))
         process["apparmorProfile"] = options.get("apparmor") or own.get("apparmorProfile", "")
+    bundles.check_types(Process, process, "process")
     if not process.get("args"):
         raise MobyError("exec needs a command, or --process with a file that names one")
     bundles.check_process(process)

@@ -15,7 +15,7 @@ from moby_tui.engine.engine import Engine
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store.state import State
 from moby_tui.errors import MobyError, Unavailable
-from moby_tui.schema.container import ContainerCreate, ExecCreate, HostConfig, RestartPolicy
+from moby_tui.schema.container import ContainerCreate, ExecCreate, ExecStart, HostConfig, RestartPolicy
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Roots = tuple[Path, Path]
@@ -54,6 +54,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "huge pid": _changed(pid=1 << 70),
     "no status": _changed(status="dancing"),
     "no time": _changed(started_at="yesterday"),
+    "a later version": _changed(version=2),
     "no day": _changed(started_at="2024-99-99T00:00:00.000000000Z", finished_at="0000-00-00T99:00:00.000000000Z"),
 }
 
@@ -94,6 +95,26 @@ async def test_state_of_a_newer_monitor(engine: Engine, busybox: str) -> None:
     _changed(colour="blue", more=[1])(engine.paths.container(ident).state)
     found = (await engine.containers.inspect(ident)).state
     assert (found.status, found.error) == ("running", "")
+
+
+async def test_damaged_state_of_an_exec(engine: Engine, busybox: str) -> None:
+    """It says so in one line; others are made, looked at and ended with the container."""
+    ident = await _start(engine)
+    damages = [damage for name, damage in DAMAGES.items() if name in ("cut", "list", "types", "a later version")]
+    execs = [await engine.containers.exec_create(ident, ExecCreate(cmd=["sleep", "600"])) for _ in range(len(damages) + 1)]
+    for execution in execs:
+        await engine.containers.exec_start(execution, ExecStart(detach=True))
+    *damaged, whole = execs
+    for execution, damage in zip(damaged, damages, strict=True):
+        damage(engine.paths.container(ident).execs / f"{execution}.state")
+        with pytest.raises(Unavailable, match=f"^state of exec {execution}: [^\n]+$"):
+            await engine.containers.exec_inspect(execution)
+    assert (await engine.containers.exec_inspect(whole)).running
+    assert await engine.containers.exec_create(ident, ExecCreate(cmd=["true"]))
+    os.kill(State.read(str(engine.paths.container(ident).state)).monitor, 9)
+    await engine._parts.until_put_away(engine._parts.get(ident))
+    await engine.containers.start(ident)
+    assert not (await engine.containers.exec_inspect(whole)).running
 
 
 @pytest.mark.parametrize("how", ["stop", "kill", "remove"])

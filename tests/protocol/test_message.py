@@ -37,7 +37,7 @@ def test_a_message_is_read_back_as_it_was_written() -> None:
 
 
 def test_keys_that_this_version_does_not_know_are_ignored() -> None:
-    assert Inner.read({"name": "a", "later": {"x": 1}}) == Inner(name="a")
+    assert Inner.from_values({"name": "a", "later": {"x": 1}}) == Inner(name="a")
 
 
 def test_defaults_are_not_shared() -> None:
@@ -62,12 +62,12 @@ def test_defaults_are_not_shared() -> None:
 )
 def test_what_is_wrong_is_named(values: object, text: str) -> None:
     with pytest.raises(MalformedMessage, match=text):
-        Outer.read(values)
+        Outer.from_values(values)
 
 
 def test_a_later_version_is_refused_by_name() -> None:
     with pytest.raises(ForeignVersion, match="a later moby"):
-        Outer.read({"id": "a", "inner": {"name": "b"}, "version": 3})
+        Outer.from_values({"id": "a", "inner": {"name": "b"}, "version": 3})
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[" * 200_000, b"1" * 10_000, b"nul"])

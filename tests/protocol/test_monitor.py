@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import select
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +17,8 @@ from messages import JSON, REQUESTS
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import unix_socket
+from moby_tui.engine.protocol.control import Rename
+from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.schema.container import ContainerCreate, HostConfig
 
 _PROCESS = {"args": ["true"], "user": {"uid": 0, "gid": 0}}
@@ -109,6 +113,19 @@ async def test_limits_that_are_none_end_no_monitor(control: Path, resources: dic
 @pytest.mark.parametrize("piece", [b"", b'{"op": "freeze"', b"x" * 1000])
 async def test_a_request_cut_short_is_hung_up_on(control: Path, piece: bytes) -> None:
     assert _ask(control, piece) is None
+
+
+async def test_a_request_goes_out_before_the_engine_does_anything_else(control: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The monitor hangs up on who says nothing for a second: an engine that was busy for longer took the container to have ended."""
+    connect = asyncio.open_unix_connection
+
+    async def connect_late(*, sock: socket.socket, limit: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        # until there is an answer, or it has hung up
+        select.select([sock], [], [], _SECONDS)
+        return await connect(sock=sock, limit=limit)
+
+    monkeypatch.setattr(asyncio, "open_unix_connection", connect_late)
+    await monitor_client.request(control, _SECONDS, Rename(name="other"))
 
 
 _settings = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

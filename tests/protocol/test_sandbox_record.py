@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from messages import spoiled
 
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.network import SandboxRecord, TeardownStep
 from moby_tui.engine.resources.networks.sandbox import Folders
+from moby_tui.errors import Conflict
 
 _RECORD = SandboxRecord(
     teardown=[TeardownStep(netlink=0, data="00ff"), TeardownStep(unlink="/a"), TeardownStep(rmdir="/b"), TeardownStep(close=1)],
@@ -21,7 +23,7 @@ _RECORD = SandboxRecord(
 @given(spoiled(_RECORD.values()))
 def test_a_record_is_read_or_refused(values: object) -> None:
     try:
-        record = SandboxRecord.read(values)
+        record = SandboxRecord.from_values(values)
     except MalformedMessage as error:
         assert "\n" not in str(error)
         return
@@ -34,7 +36,6 @@ def test_a_record_of_an_earlier_version_is_undone_and_a_damaged_one_goes(tmp_pat
     records = {
         # as moby wrote them before they were a class
         "earlier": json.dumps({"teardown": [{"unlink": str(gone)}], "published": {}}),
-        "later": json.dumps({"version": 2, "teardown": []}),
         "torn": '{"teardown": [{"unl',
         "empty": "",
         "list": "[]",
@@ -50,3 +51,14 @@ def test_a_record_of_an_earlier_version_is_undone_and_a_damaged_one_goes(tmp_pat
     assert folders.published() == {}
     assert not gone.exists()
     assert not (tmp_path / "sandboxes/container").exists()
+
+
+def test_a_record_of_a_later_version_is_left_to_that_one(tmp_path: Path) -> None:
+    path = tmp_path / "sandboxes/container/ports"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"version": 2, "teardown": []}))
+    folders = Folders(tmp_path)
+    assert folders.published() == {}
+    with pytest.raises(Conflict, match="version 2 was written by a later moby"):
+        folders.claim("container", "ports")
+    assert path.exists()

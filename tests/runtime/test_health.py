@@ -16,6 +16,7 @@ from history import actions
 import images_data
 from moby_tui.engine.containers.start import health
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.protocol.health import ProbeResult
 from moby_tui.engine.runtime.monitor.health import Record, format_duration
 from moby_tui.engine.store.state import State
 from moby_tui.errors import InvalidArgument
@@ -49,8 +50,8 @@ async def until_health(box: Box, ident: str, status: str) -> Health:
 # counting
 
 
-def result(code: int) -> dict[str, object]:
-    return {"Start": "", "End": "", "ExitCode": code, "Output": str(code)}
+def result(code: int) -> ProbeResult:
+    return ProbeResult(start="", end="", exit_code=code, output=str(code))
 
 
 def test_counting(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_counting(tmp_path: Path) -> None:
         ("unhealthy", 4, False),
         ("healthy", 0, True),
     ]
-    assert [entry["ExitCode"] for entry in record.log] == [1, 1, 1, 1, 0]
+    assert [entry.exit_code for entry in record.log] == [1, 1, 1, 1, 0]
 
 
 def test_failures_while_it_starts_do_not_count(tmp_path: Path) -> None:
@@ -91,9 +92,10 @@ def test_results_of_the_last_run_are_shown_in_the_next(tmp_path: Path) -> None:
     record = Record(path, retries=1)
     record.begin()
     assert (record.status, record.streak, len(record.log)) == ("starting", 0, 1)
-    Path(path).write_text("{")
-    record.begin()
-    assert record.log == []
+    for damaged in ("{", "[]", '{"Log": 5}', '{"Log": [{"ExitCode": "0"}]}', '{"Status": "splendid"}'):
+        Path(path).write_text(damaged)
+        record.begin()
+        assert record.log == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import suppress
@@ -15,12 +14,14 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import capabilities, security
 from moby_tui.engine.protocol import control
+from moby_tui.engine.protocol.execution import ExecutionState
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.state import State, write_json
-from moby_tui.errors import CommandNotFound, Conflict, InvalidArgument, MobyError, NotFound
+from moby_tui.engine.store.state import State, write_message
+from moby_tui.errors import CommandNotFound, Conflict, InvalidArgument, MobyError, NotFound, Unavailable
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
 from moby_tui.schema.stream import Stream
 
@@ -71,7 +72,7 @@ def _check_running(parts: Parts, record: ContainerRecord) -> State:
 
 def _forget_old(folder: Path) -> None:
     for state in folder.glob("*.state"):
-        if time.time() - state.stat().st_mtime > _KEPT_SECONDS and not json.loads(state.read_text())["running"]:
+        if time.time() - state.stat().st_mtime > _KEPT_SECONDS and not _runs(state):
             state.with_suffix(".json").unlink(missing_ok=True)
             state.unlink()
 
@@ -79,8 +80,16 @@ def _forget_old(folder: Path) -> None:
 def end_all(folder: Path) -> None:
     """Writes down that the execs in ``folder`` were killed, with the container whose monitor would have written it."""
     for state in folder.glob("*.state"):
-        if json.loads(state.read_text())["running"]:
-            write_json(str(state), {"running": False, "pid": 0, "exit_code": _KILLED})
+        if _runs(state):
+            write_message(str(state), ExecutionState(exit_code=_KILLED))
+
+
+def _runs(state: Path) -> bool:
+    """Of one whose file is damaged it is not known, and it is left as it is told."""
+    try:
+        return ExecutionState.decode(state.read_bytes()).running
+    except MalformedMessage:
+        return False
 
 
 def _find(parts: Parts, ident: str) -> tuple[ExecRecord, Path]:
@@ -110,9 +119,10 @@ def unfinished(parts: Parts, record: ContainerRecord, state: State) -> list[str]
     """The execs of a running container that run, or were not started yet."""
     found = []
     for path in parts.files(record).execs.glob("*.json"):
-        with suppress(FileNotFoundError):
+        # of one whose file is damaged it is not known
+        with suppress(FileNotFoundError, Unavailable):
             status = _read_state(path)
-            if status["running"] if status is not None else not _is_over(_read(path), state):
+            if status.running if status is not None else not _is_over(_read(path), state):
                 found.append(path.stem)
     return found
 
@@ -160,7 +170,7 @@ def _note_failure(path: Path, error: MobyError) -> None:
     if not state.exists():
         code = 127 if isinstance(error, CommandNotFound) else 126
         with suppress(OSError):
-            write_json(str(state), {"running": False, "pid": 0, "exit_code": code})
+            write_message(str(state), ExecutionState(exit_code=code))
 
 
 def _resolve_user(parts: Parts, record: ContainerRecord, config: ExecCreate) -> user.User:
@@ -186,23 +196,25 @@ def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[
     return spec.exec_process(record, spec.Identity(who, profile), config)
 
 
-def _read_state(path: Path) -> dict[str, Any] | None:
+def _read_state(path: Path) -> ExecutionState | None:
+    """None where it has not begun. Raises ``Unavailable`` where its file is damaged, or a later moby's."""
     try:
-        state: dict[str, Any] = json.loads(path.with_suffix(".state").read_text())
+        return ExecutionState.decode(path.with_suffix(".state").read_bytes(), f"state of exec {path.stem}")
     except FileNotFoundError:
         return None
-    return state
+    except MalformedMessage as error:
+        raise Unavailable(str(error)) from error
 
 
 def inspect(parts: Parts, ident: str) -> ExecInspect:
     execution, path = _find(parts, ident)
     config = execution.config
-    state = _read_state(path) or {"running": False, "pid": 0, "exit_code": None}
+    state = _read_state(path) or ExecutionState()
     command = config.cmd or [""]
     return ExecInspect(
         id=ident,
-        running=state["running"],
-        exit_code=state["exit_code"],
+        running=state.running,
+        exit_code=state.exit_code,
         process_config=ExecProcess(
             tty=config.tty, entrypoint=command[0], arguments=command[1:], privileged=config.privileged, user=config.user
         ),
@@ -210,7 +222,7 @@ def inspect(parts: Parts, ident: str) -> ExecInspect:
         open_stdout=config.attach_stdout,
         open_stderr=config.attach_stderr,
         container_id=execution.container,
-        pid=state["pid"],
+        pid=state.pid,
     )
 
 
@@ -218,10 +230,11 @@ async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
     """One that has not started yet, or has ended, has no window; clients resize too early and too late."""
     execution, path = _find(parts, ident)
     state = _read_state(path)
-    if state is None or not state["running"]:
+    if state is None or not state.running:
         return
     try:
         await parts.request(parts.get(execution.container), control.Resize(exec=ident, height=height, width=width))
     except MobyError:
-        if (_read_state(path) or {}).get("running"):
+        state = _read_state(path)
+        if state is not None and state.running:
             raise

@@ -189,7 +189,7 @@ def read_request(data: bytes) -> Request:
     request = _REQUESTS.get(name) if isinstance(name, str) else None
     if request is None:
         raise MalformedMessage(f"unknown request {name!r:.80}")
-    return request.read(values, f"request {name}")
+    return request.from_values(values, f"request {name}")
 
 
 def check_process(process: Json, where: str) -> None:

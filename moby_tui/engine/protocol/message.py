@@ -88,7 +88,8 @@ class MessageType(type):
 
 @dataclass_transform(kw_only_default=True, eq_default=True)
 class Message(metaclass=MessageType):
-    """A message. Subclasses annotate their fields and may set ``VERSION`` (written where it is not 1) and ``KEYS`` (field to JSON key).
+    """A message. Subclasses annotate their fields and may set ``VERSION`` and ``KEYS`` (field to JSON key). A version is written where it is
+    not 1; 0 is that of a form that others define, which carries none.
 
     Field types: ``str``, ``int``, ``bool``, ``float``, ``object`` (any JSON value), a message class, ``list[T]``, ``dict[str, T]``
     and ``T | None``. A field with no default must be there.
@@ -120,13 +121,13 @@ class Message(metaclass=MessageType):
     # reading
 
     @classmethod
-    def read(cls, values: object, where: str = "") -> Self:
+    def from_values(cls, values: object, where: str = "") -> Self:
         """The message in a decoded JSON value; ``where`` names it in errors. Raises ``MalformedMessage``."""
         where = where or cls.__name__
         if not isinstance(values, dict):
             raise MalformedMessage(f"{where}: expected an object, got {describe_type(values)}")
-        version = values.get(_VERSION_KEY, 1)
-        if type(version) is not int or version < 1:
+        version = values.get(_VERSION_KEY, 1) if cls.VERSION else 0
+        if cls.VERSION and (type(version) is not int or version < 1):
             raise MalformedMessage(f"{where}: version is not a number")
         if version > cls.VERSION:
             raise ForeignVersion(f"{where}: version {version} was written by a later moby; this one reads up to {cls.VERSION}")
@@ -145,7 +146,7 @@ class Message(metaclass=MessageType):
     @classmethod
     def decode(cls, data: bytes | str, where: str = "") -> Self:
         """The message in JSON text. Raises ``MalformedMessage``, whatever the text is."""
-        return cls.read(decode_json(data, where or cls.__name__), where)
+        return cls.from_values(decode_json(data, where or cls.__name__), where)
 
     def check(self, where: str) -> None:
         """Raises ``MalformedMessage`` where values of the right types make no sense. Subclasses say more."""
@@ -158,7 +159,7 @@ class Message(metaclass=MessageType):
 
     def values(self) -> Json:
         """The JSON object, without fields that are None."""
-        written: Json = {} if self.VERSION == 1 else {_VERSION_KEY: self.VERSION}
+        written: Json = {} if self.VERSION <= 1 else {_VERSION_KEY: self.VERSION}
         for field in self.FIELDS:
             value = getattr(self, field.name)
             if value is not None:
@@ -232,7 +233,7 @@ def _compile(kind: str, names: dict[str, Any]) -> Reader:
     if simple is not None:
         return simple
     message: type[Message] = names[kind]
-    return message.read
+    return message.from_values
 
 
 def _list_reader(item: Reader) -> Reader:

@@ -38,6 +38,22 @@ class Holding(Message):
     teardown: list[TeardownStep]
 
 
+class ZoneEntry(Message):
+    """What a container is called on one network, written by an engine for the name server. ``names`` are lower case; the first is its own."""
+
+    network: str
+    names: list[str]
+    addresses: list[str]
+
+
+class NameRegistration(Message):
+    """What a monitor tells the name server of its container, whose two sockets go along; the fields are as in ``NameService``."""
+
+    container: str
+    servers: list[str] = []
+    forwards: bool = False
+
+
 class NameService(Message):
     """How a monitor has its container's questions for names answered.
 

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 
 from moby_tui.engine.kernel import fault
+from moby_tui.engine.protocol.message import MalformedMessage, Message
 
 #: Written by no one: what a state file says that cannot be read (a disk that lost what was written).
 DAMAGED = "damaged"
@@ -24,42 +25,35 @@ _STATUSES = ("created", "running", "paused", "restarting", "exited")
 _MOST = 1 << 63
 
 
-class State:
+class State(Message):
     """``status``: created, running, paused, restarting, exited.
 
     ``pid`` and ``pid_started`` together name a process for good; ``boot`` a boot.
     """
 
-    def __init__(
-        self,
-        *,
-        status: str = "created",
-        pid: int = 0,
-        pid_started: int = 0,
-        monitor: int = 0,
-        boot: str = "",
-        started_at: str = ZERO_TIME,
-        finished_at: str = ZERO_TIME,
-        exit_code: int = 0,
-        oom_killed: bool = False,
-        error: str = "",
-        restart_count: int = 0,
-        stopped: bool = False,
-    ) -> None:
-        self.status = status
-        self.pid = pid
-        self.pid_started = pid_started
-        self.monitor = monitor
-        self.boot = boot
-        self.started_at = started_at
-        self.finished_at = finished_at
-        self.exit_code = exit_code
-        self.oom_killed = oom_killed
-        self.error = error
-        #: how often it was started again since somebody started it
-        self.restart_count = restart_count
-        #: whether somebody asked for its end
-        self.stopped = stopped
+    status: str = "created"
+    pid: int = 0
+    pid_started: int = 0
+    monitor: int = 0
+    boot: str = ""
+    started_at: str = ZERO_TIME
+    finished_at: str = ZERO_TIME
+    exit_code: int = 0
+    oom_killed: bool = False
+    error: str = ""
+    #: how often it was started again since somebody started it
+    restart_count: int = 0
+    #: whether somebody asked for its end
+    stopped: bool = False
+
+    def check(self, where: str) -> None:
+        """Whether a monitor could have written it."""
+        if self.status not in _STATUSES:
+            raise MalformedMessage(f"{where}: there is no status {self.status!r:.80}")
+        if not _is_time(self.started_at) or not _is_time(self.finished_at):
+            raise MalformedMessage(f"{where}: expected times as a monitor writes them")
+        if any(not 0 <= number < _MOST for number in (self.pid, self.pid_started, self.monitor, self.restart_count)):
+            raise MalformedMessage(f"{where}: expected pids and counts")
 
     @property
     def alive(self) -> bool:
@@ -73,36 +67,19 @@ class State:
         the disk first (its option ``auto_da_alloc``), for which a start would wait.
         """
         stamp = time.time_ns()
-        data = json.dumps({_FIRST: stamp, **self.__dict__, _LAST: stamp}).encode().ljust(_SECTOR)
+        data = json.dumps({_FIRST: stamp, **self.values(), _LAST: stamp}).encode().ljust(_SECTOR)
         if len(data) > _SECTOR or not _write_over(path, data, longest=_SECTOR):
             _replace(path, data)
 
     @classmethod
     def read(cls, path: str) -> State:
         """The state; that of a new container where there is no file yet. A file that is damaged has the status ``damaged``."""
-        new = cls()
         try:
-            values = _read_whole(path)
+            return cls.from_values(_read_whole(path), path)
         except FileNotFoundError:
-            return new
+            return cls()
         except (ValueError, RecursionError, OSError):
             return cls(status=DAMAGED)
-        if not isinstance(values, dict):
-            return cls(status=DAMAGED)
-        # what a newer moby has beside that is its own
-        known = {name: values[name] for name in new.__dict__ if name in values}
-        if any(type(new.__dict__[name]) is not type(value) for name, value in known.items()) or not _makes_sense(known):
-            return cls(status=DAMAGED)
-        return cls(**known)
-
-
-def _makes_sense(values: dict[str, object]) -> bool:
-    """Whether what has the right types could have been written by a monitor."""
-    return (
-        values.get("status") in _STATUSES
-        and all(_is_time(str(values.get(name, ZERO_TIME))) for name in ("started_at", "finished_at"))
-        and all(0 <= int(str(values.get(name, 0))) < _MOST for name in ("pid", "pid_started", "monitor", "restart_count"))
-    )
 
 
 def _is_time(text: str) -> bool:
@@ -128,9 +105,9 @@ def _read_whole(path: str) -> object:
     raise ValueError(f"{path} is damaged")
 
 
-def write_json(path: str, value: object) -> None:
-    """Replaces a file with the JSON of a value, atomically. Raises ``OSError``."""
-    _replace(path, json.dumps(value).encode())
+def write_message(path: str, message: Message) -> None:
+    """Replaces a file with a message, atomically. Raises ``OSError``."""
+    _replace(path, message.encode())
 
 
 def _replace(path: str, data: bytes) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.schema.container import Health
-
-_decoder = msgspec.json.Decoder(Health)
+from moby_tui.schema.container import Health, HealthLogEntry
 
 
 def is_checked(record: ContainerRecord) -> bool:
@@ -21,14 +18,13 @@ def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
     """What the monitor has found so far; None where nothing is checked, or nothing has been yet."""
     if not is_checked(record):
         return None
+    # few containers come here
+    from moby_tui.engine.protocol.health import HealthReport
+
     try:
-        return _decoder.decode(files.health.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        report = HealthReport.decode(files.health.read_bytes())
+    except (OSError, MalformedMessage):
         # none yet, or what a disk made of it: the next probe replaces it
         return None
-
-
-def status(record: ContainerRecord, files: ContainerPaths) -> str:
-    """``starting``, ``healthy``, ``unhealthy`` or ``none``."""
-    found = read(record, files)
-    return found.status if found else "none"
+    entries = [HealthLogEntry(start=one.start, end=one.end, exit_code=one.exit_code, output=one.output) for one in report.log]
+    return Health(status=report.status, failing_streak=report.streak, log=entries)

@@ -12,7 +12,6 @@ import msgspec
 
 from moby_tui.engine.containers.network_state import NetworkState, read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
-from moby_tui.engine.containers.views import health
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME, State, now
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
@@ -20,6 +19,7 @@ from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     ContainerSummary,
     EndpointSettings,
+    Health,
     HealthSummary,
     MountPoint,
     Port,
@@ -68,7 +68,7 @@ def check_settled(record: ContainerRecord, state: State) -> None:
 
 def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSummary:
     network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
-    found = health.read(record, parts.files(record))
+    found = _read_health(parts, record)
     return ContainerSummary(
         id=record.id,
         names=[f"/{record.name}"],
@@ -148,6 +148,15 @@ def _ports(record: ContainerRecord, network: NetworkState) -> list[Port]:
                 )
             )
     return ports
+
+
+def _read_health(parts: Parts, record: ContainerRecord) -> Health | None:
+    if record.config.healthcheck is None:
+        return None
+    # few containers have a check
+    from moby_tui.engine.containers.views import health
+
+    return health.read(record, parts.files(record))
 
 
 def status_text(state: State, health: str = "") -> str:
@@ -237,7 +246,7 @@ def matches(parts: Parts, record: ContainerRecord, state: State, filters: Filter
         "ancestor": lambda value: _descends(parts, record, value),
         "network": lambda value: _is_in(parts, record, value),
         "volume": lambda value: any(value in (mount.name, mount.destination, mount.source) for mount in record.mounts),
-        "health": lambda value: value == health.status(record, parts.files(record)),
+        "health": lambda value: value == (found.status if (found := _read_health(parts, record)) else "none"),
         "is-task": lambda value: value.lower() in ("false", "f", "0"),
         "expose": lambda value: _has_port(
             {*(record.config.exposed_ports or {}), *(record.host_config.port_bindings or {})}, value

@@ -16,11 +16,11 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.kernel.network.netlink import run_teardown
-from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.message import ForeignVersion, MalformedMessage
 from moby_tui.engine.protocol.network import SandboxRecord, TeardownStep
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.resources.networks.leases import Leases
-from moby_tui.errors import Unavailable
+from moby_tui.errors import Conflict, Unavailable
 from moby_tui.schema.container import EndpointSettings, PortBinding
 
 #: How long a start waits for the monitor of the container's last run to finish its teardown, in seconds.
@@ -149,7 +149,7 @@ class Folders:
     def claim(self, container_id: str, name: str) -> Holding:
         """A new holding with an empty record. Undoes what a killed monitor left of it, and waits for one that is just ending.
 
-        Raises ``Unavailable`` where that one does not end.
+        Raises ``Unavailable`` where that one does not end, ``Conflict`` where only a later moby can undo it.
         """
         path = self._sandboxes / container_id / name
         deadline = time.monotonic() + _PATIENCE
@@ -160,7 +160,12 @@ class Folders:
             if (descriptor := left.lock(path, os.O_CREAT | os.O_EXCL)) is not None:
                 return Holding(name=name, path=path, descriptor=descriptor)
             if (descriptor := left.lock(path)) is not None:
-                _undo(path, descriptor)
+                try:
+                    _undo(path, descriptor)
+                except ForeignVersion as error:
+                    raise Conflict(
+                        f"what is left of the network of container {container_id[:12]}: {error}; use that one"
+                    ) from error
                 self.free_leases()
             else:
                 time.sleep(0.005)
@@ -171,7 +176,8 @@ class Folders:
         for path in self._records():
             descriptor = left.lock(path)
             if descriptor is not None:
-                with suppress(OSError):  # what could not be undone keeps its record for the next time
+                # what could not be undone, or not by this version, keeps its record for the next time
+                with suppress(OSError, ForeignVersion):
                     _undo(path, descriptor)
         self.free_leases()
 
@@ -201,10 +207,17 @@ class Folders:
 
 
 def _undo(path: Path, descriptor: int) -> None:
-    """Carries out a dead holding's teardown; a half-written one has nothing behind it yet."""
+    """Carries out a dead holding's teardown; a half-written one has nothing behind it yet.
+
+    Raises ``OSError``, and ``ForeignVersion``: a later moby's record is left for that one.
+    """
     try:
-        with suppress(MalformedMessage):
-            run_teardown(SandboxRecord.decode(path.read_bytes()).teardown)
+        try:
+            run_teardown(SandboxRecord.decode(path.read_bytes(), "record").teardown)
+        except ForeignVersion:
+            raise
+        except MalformedMessage:
+            pass
         path.unlink(missing_ok=True)
         with suppress(OSError):  # the container has other holdings
             path.parent.rmdir()

@@ -95,7 +95,7 @@ class Launcher:
 
     async def make_user_namespace(self, uids: IdMap, gids: IdMap, *joined: int) -> tuple[int, int]:
         """Descriptors of a new user namespace with these maps, or of the one that is given, and of a network namespace in it."""
-        request = UserNamespaceRequest.read({"uids": uids, "gids": gids})
+        request = UserNamespaceRequest.from_values({"uids": uids, "gids": gids})
         message = LauncherRequest(userns=request).encode()
         ours, _ = await self._give(message, list(joined))
         with ours:

@@ -74,8 +74,11 @@ async def _open(path: Path, message: Request, patience: float) -> tuple[asyncio.
     """A connection on which the request has been granted. What is not answered in time is not carried out later: we have hung up by then."""
     try:
         async with asyncio.timeout(patience):
-            reader, writer = await _connect(path)
-            return await _granted(reader, writer, message)
+            connection, line = await _connect(path), message.encode_line()
+            # at once: a monitor waits a second for a request, and this loop may have much to do before it comes here again
+            sent = _send_now(connection, line)
+            reader, writer = await asyncio.open_unix_connection(sock=connection, limit=STREAM_LIMIT)
+            return await _granted(reader, writer, line[sent:])
     except TimeoutError as error:
         raise Unavailable(
             f"the monitor of the container has not answered for {patience:g} s: "
@@ -83,23 +86,31 @@ async def _open(path: Path, message: Request, patience: float) -> tuple[asyncio.
         ) from error
 
 
-async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(path: Path) -> socket.socket:
     while True:
         try:
-            connection = unix_socket.connect(str(path), 0.0)
-            break
+            return unix_socket.connect(str(path), 0.0)
         except BlockingIOError:
             # as many wait already as the kernel lets wait (unix(7))
             await asyncio.sleep(_RETRY_SECONDS)
         except (FileNotFoundError, ConnectionError) as error:
             raise Conflict("the container is not running") from error
-    return await asyncio.open_unix_connection(sock=connection, limit=STREAM_LIMIT)
+
+
+def _send_now(connection: socket.socket, line: bytes) -> int:
+    """How much of it the kernel has taken. That the monitor has hung up is met when its answer is read."""
+    try:
+        return connection.send(line)
+    except OSError:
+        return 0
 
 
 async def _granted(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: Request
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rest: bytes
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    writer.write(message.encode_line())
+    """Sends the rest of the request, and reads the answer."""
+    if rest:
+        writer.write(rest)
     try:
         line = await reader.readline()
         if not line:

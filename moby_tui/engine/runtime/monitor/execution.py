@@ -12,13 +12,14 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.loop import READ, Loop
 from moby_tui.engine.protocol.control import Execute
+from moby_tui.engine.protocol.execution import ExecutionState
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report, say
 from moby_tui.engine.runtime.monitor.stdio import Stdio
 from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.exec import compile_exec
 from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.engine.runtime.plan.program import Program
-from moby_tui.engine.store.state import write_json
+from moby_tui.engine.store.state import write_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Execution:
         self._pid = pid
         self._pidfd = os.pidfd_open(pid)
         if self._record:
-            write_json(self._record, {"running": True, "pid": pid, "exit_code": None})
+            write_message(self._record, ExecutionState(running=True, pid=pid))
         return pid
 
     def serve(self, connection: socket.socket | None) -> None:
@@ -212,7 +213,7 @@ class Execution:
         if not self._record:
             return
         try:
-            write_json(self._record, {"running": False, "pid": self._pid, "exit_code": code})
+            write_message(self._record, ExecutionState(pid=self._pid, exit_code=code))
         except OSError:
             # the container is being removed, or the disk is full: only the event tells of the end
             pass

@@ -6,7 +6,6 @@ Podman's ``--health-on-failure``. All times are taken on the monotonic clock: a 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -14,16 +13,17 @@ from collections.abc import Callable
 
 from moby_tui.engine.kernel.loop import Timer
 from moby_tui.engine.protocol.control import Execute
+from moby_tui.engine.protocol.health import HEALTHY, STARTING, UNHEALTHY, HealthReport, ProbeResult
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.order import HealthSettings
 from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.execution import Execution
-from moby_tui.engine.store.state import now, write_json
+from moby_tui.engine.store.state import now, write_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.monitor.monitor import Monitor
 
-STARTING, HEALTHY, UNHEALTHY = "starting", "healthy", "unhealthy"
 _KEPT_RESULTS = 5
 _OUTPUT_BYTES = 4096
 _SECOND = 1_000_000_000
@@ -38,23 +38,24 @@ class Record:
         self._path = path
         self._retries = retries
         self.status, self.streak = STARTING, 0
-        self.log: list[dict[str, object]] = []
+        self.log: list[ProbeResult] = []
 
     def begin(self) -> None:
         """Begins a new run, with status ``starting``; the results of the last run are kept."""
         self.status, self.streak = STARTING, 0
         try:
-            with open(self._path) as file:
-                self.log = json.load(file)["Log"]
-        except (FileNotFoundError, ValueError, KeyError):
+            with open(self._path, "rb") as file:
+                self.log = HealthReport.decode(file.read()).log
+        except (OSError, MalformedMessage):
+            # none yet, or what a disk made of it
             self.log = []
         self.write()
 
-    def judge(self, result: dict[str, object], *, lenient: bool) -> bool:
+    def judge(self, result: ProbeResult, *, lenient: bool) -> bool:
         """Adds a result; returns whether the status has changed. ``lenient``: failures do not count yet (start period)."""
         former = self.status
         self.log = [*self.log, result][-_KEPT_RESULTS:]
-        if result["ExitCode"] == 0:
+        if result.exit_code == 0:
             self.status, self.streak = HEALTHY, 0
         elif not (lenient and self.status == STARTING):
             self.streak += 1
@@ -64,7 +65,7 @@ class Record:
 
     def write(self) -> None:
         try:
-            write_json(self._path, {"Status": self.status, "FailingStreak": self.streak, "Log": self.log})
+            write_message(self._path, HealthReport(status=self.status, streak=self.streak, log=self.log))
         except OSError:
             # the container is being removed, or the disk is full: the next probe tries again
             pass
@@ -129,7 +130,7 @@ class HealthCheck:
         self._probe = None
         if self._over:
             return
-        result: dict[str, object] = {"Start": probe.began, "End": now(), "ExitCode": code, "Output": output}
+        result = ProbeResult(start=probe.began, end=now(), exit_code=code, output=output)
         changed = self._record.judge(result, lenient=probe.lenient)
         self._record.write()
         if changed:

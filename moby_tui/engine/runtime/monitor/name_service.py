@@ -6,7 +6,6 @@ The name server is one process for all containers of a data root. A monitor that
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 from contextlib import suppress
@@ -26,7 +25,10 @@ class NameService:
     def __init__(self, loop: Loop, settings: protocol.NameService, descriptors: list[int]) -> None:
         self._loop = loop
         self._folder, self._program = settings.folder, settings.program
-        self._message = json.dumps({key: getattr(settings, key) for key in ("container", "servers", "forwards")}).encode()
+        registration = protocol.NameRegistration(
+            container=settings.container, servers=settings.servers, forwards=settings.forwards
+        )
+        self._message = registration.encode()
         self._descriptors = descriptors
         self._connection: socket.socket | None = None
         self._timer: Timer | None = None

@@ -4,15 +4,14 @@ In threads of the engine, two layers would compete for the interpreter's lock. T
 (no asyncio, no msgspec, no aiohttp), is single-threaded, and forks for each layer. It ends when its engine does, and so do
 its children: the first time they look at their socket after that.
 
-A job is one message on the unpacker's socket, ``{"diff_id": ..., "layer": ...}``, with three descriptors: the blob's file, the lock on
-the staging folder (held until the child is gone, so that nobody sweeps under it), and the job's own socket. On that the engine says how
-many bytes of the blob are there so far, eight bytes a message, the last being its size; the child answers how many it has used, and at
-the end ``{}`` or what went wrong. The engine's end closed is an order to stop.
+A job is one ``UnpackRequest`` on the unpacker's socket, with three descriptors: the blob's file, the lock on the staging folder (held
+until the child is gone, so that nobody sweeps under it), and the job's own socket. On that the engine says how many bytes of the blob
+are there so far, eight bytes a message, the last being its size; the child answers how many it has used, and at the end with an
+``UnpackResult``. The engine's end closed is an order to stop.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -22,15 +21,14 @@ from collections.abc import Iterator
 
 from moby_tui import errors
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.unpacking import MOST_BYTES, MOST_TEXT, UnpackRequest, UnpackResult
 from moby_tui.engine.resources.images.unpack.unpack import unpack
 
 #: How the frozen program, which has no ``-m``, is told to be an unpacker.
 COMMAND = "__unpacker__"
 COUNT = struct.Struct("<q")
-MAX_MESSAGE = 1 << 16
 _CHUNK = 1 << 18
-#: The longest part of an error text: a message must fit into one packet of the socket.
-_MOST_TEXT = 4096
 
 
 def main(argument: str) -> None:
@@ -45,12 +43,12 @@ def serve(engine: socket.socket) -> None:
     os.umask(0)
     _warm()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(engine, MAX_MESSAGE, 3)
+        message, descriptors, _, _ = socket.recv_fds(engine, MOST_BYTES, 3)
         if not message:
             return
-        if os.fork() == 0:
+        if len(descriptors) == 3 and os.fork() == 0:
             engine.close()
-            _child(json.loads(message), *descriptors)
+            _child(message, *descriptors)
         for fd in descriptors:
             os.close(fd)
 
@@ -62,26 +60,29 @@ def _warm() -> None:
     isal_zlib.decompressobj(wbits=31)
 
 
-def _child(job: dict[str, str | int], blob: int, lock: int, fd: int) -> None:
+def _child(message: bytes, blob: int, lock: int, fd: int) -> None:
     """Unpacks one layer, in a child. Never returns. ``lock`` is held until the end of the process."""
     engine = socket.socket(fileno=fd)
     try:
-        engine.send(json.dumps(_done(job, blob, engine)).encode())
+        engine.send(_done(message, blob, engine).encode())
     except BaseException:
         os._exit(1)  # the engine is gone, or sees that the socket closes
     os._exit(0)
 
 
-def _done(job: dict[str, str | int], blob: int, engine: socket.socket) -> dict[str, str | int]:
+def _done(message: bytes, blob: int, engine: socket.socket) -> UnpackResult:
     try:
-        unpack(_follow(blob, int(job["size"]), engine), str(job["diff_id"]), str(job["layer"]))
+        job = UnpackRequest.decode(message, "request to the unpacker")
+        unpack(_follow(blob, job.size, engine), job.diff_id, job.layer)
     except errors.MobyError as error:
-        return {"error": type(error).__name__, "text": error.message[:_MOST_TEXT]}
+        return UnpackResult(error=type(error).__name__, text=error.message[:MOST_TEXT])
     except OSError as error:
-        return {"errno": error.errno or 0, "text": str(error)[:_MOST_TEXT]}
+        return UnpackResult(errno=error.errno or 0, text=str(error)[:MOST_TEXT])
+    except MalformedMessage as error:
+        return UnpackResult(error="MobyError", text=str(error)[:MOST_TEXT])
     except Exception as error:
-        return {"error": "MobyError", "text": f"unpacking failed: {type(error).__name__}: {error}"[:_MOST_TEXT]}
-    return {}
+        return UnpackResult(error="MobyError", text=f"unpacking failed: {type(error).__name__}: {error}"[:MOST_TEXT])
+    return UnpackResult()
 
 
 def _follow(blob: int, size: int, engine: socket.socket) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import sys
@@ -13,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moby_tui import errors
+from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.unpacking import MOST_BYTES, UnpackRequest, UnpackResult
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.unpack import unpacker
-from moby_tui.engine.resources.images.unpack.unpacker import COMMAND, COUNT, MAX_MESSAGE
+from moby_tui.engine.resources.images.unpack.unpacker import COMMAND, COUNT
 from moby_tui.engine.tasks import settled
 from moby_tui.errors import MobyError
 
@@ -54,7 +55,7 @@ class Job:
         """
         while message := await self._next_message():
             if len(message) != COUNT.size:
-                _raise(json.loads(message))
+                _raise(message)
                 return
             used(COUNT.unpack(message)[0])
             self.tell(there())
@@ -63,8 +64,11 @@ class Job:
     async def _next_message(self) -> bytes:
         """The next message of the child; empty after its end."""
         try:
-            return await asyncio.get_running_loop().sock_recv(self._channel, MAX_MESSAGE)
-        except ConnectionError:  # it has ended without reading our last message
+            return await asyncio.get_running_loop().sock_recv(self._channel, MOST_BYTES)
+        except ConnectionError:
+            # it left what we had said unread; the kernel says so once, before it gives what the child said last
+            with suppress(OSError):
+                return self._channel.recv(MOST_BYTES)
             return b""
 
     async def stop(self) -> None:
@@ -94,7 +98,7 @@ class Unpackers:
                 with ours:
                     ours.setblocking(False)
                     with theirs:
-                        message = json.dumps({"diff_id": diff_id, "layer": str(layer), "size": size}).encode()
+                        message = UnpackRequest(diff_id=diff_id, layer=str(layer), size=size).encode()
                         descriptors = [blob, staging.lock_of(layer), theirs.fileno()]
                         socket.send_fds(self._connected(), [message], descriptors)
                     job = Job(ours)
@@ -144,9 +148,14 @@ class Unpackers:
         self._socket = self._process = self._leaving = None
 
 
-def _raise(answer: dict[str, str | int]) -> None:
-    text = str(answer.get("text", ""))
-    if "errno" in answer:
-        raise OSError(int(answer["errno"]), text)
-    if "error" in answer:
-        raise getattr(errors, str(answer["error"]))(text)
+def _raise(message: bytes) -> None:
+    """What a child says that has failed. Raises ``MobyError``, also where it says nothing that is understood, and ``OSError``."""
+    try:
+        result = UnpackResult.decode(message, "answer of the unpacker")
+    except MalformedMessage as error:
+        raise MobyError(str(error)) from error
+    if result.errno is not None:
+        raise OSError(result.errno, result.text)
+    if result.error is not None:
+        kind = getattr(errors, result.error, MobyError)
+        raise (kind if isinstance(kind, type) and issubclass(kind, MobyError) else MobyError)(result.text)

@@ -7,16 +7,18 @@ is visible at the next question, whichever process made it.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
+import stat
 import sys
 from contextlib import suppress
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.kernel.loop import HANG_UP, READ, Loop
+from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.network import NameRegistration
 from moby_tui.engine.resources.networks.names import answers
 from moby_tui.engine.resources.networks.names.forwarding import Forwarder
 from moby_tui.engine.resources.networks.names.zone import Zones
@@ -79,16 +81,14 @@ class Server:
         self.loop.remove(connection.fileno())
         try:
             data, descriptors, _, _ = socket.recv_fds(connection, _MOST_MESSAGE, 2)
-            asked = json.loads(data)
-            client = Client(
-                self,
-                connection,
-                str(asked["container"]),
-                [str(s) for s in asked["servers"]],
-                bool(asked["forwards"]),
-                descriptors,
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError:
+            connection.close()
+            return
+        try:
+            client = Client(self, connection, NameRegistration.decode(data), _check_sockets(descriptors))
+        except MalformedMessage:
+            for fd in descriptors:
+                os.close(fd)
             connection.close()
             return
         self._clients.add(client)
@@ -100,6 +100,12 @@ class Server:
             self._leave_if_idle()
 
 
+def _check_sockets(descriptors: list[int]) -> tuple[int, int]:
+    if len(descriptors) != 2 or not all(stat.S_ISSOCK(os.fstat(fd).st_mode) for fd in descriptors):
+        raise MalformedMessage("registration: expected two sockets")
+    return descriptors[0], descriptors[1]
+
+
 class Client:
     """One container's sockets."""
 
@@ -107,15 +113,13 @@ class Client:
         self,
         server: Server,
         connection: socket.socket,
-        container: str,
-        servers: list[str],
-        forwards: bool,
-        descriptors: list[int],
+        asked: NameRegistration,
+        descriptors: tuple[int, int],
     ) -> None:
         self._server = server
         self._connection = connection
-        self._container = container
-        self._servers = servers if forwards else []
+        self._container = asked.container
+        self._servers = asked.servers if asked.forwards else []
         self._datagrams, self._listener = (socket.socket(fileno=fd) for fd in descriptors)
         self._streams: set[Conversation] = set()
         self._remembered: dict[bytes, bytes] = {}

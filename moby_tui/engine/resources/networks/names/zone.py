@@ -6,11 +6,12 @@ An engine writes a file before the container can be reached and names it in the 
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from moby_tui.engine.protocol.network import ZoneEntry
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -37,8 +38,8 @@ def write(
     path = path_of(folder, network_id, container_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{container_id}.{os.getpid()}")
-    value = {"network": network, "names": [name.lower() for name in names], "addresses": [str(address) for address in addresses]}
-    temporary.write_text(json.dumps(value))
+    lower, plain = [name.lower() for name in names], [str(address) for address in addresses]
+    temporary.write_bytes(ZoneEntry(network=network, names=lower, addresses=plain).encode())
     temporary.replace(path)
 
 
@@ -52,11 +53,10 @@ def remove(folder: Path, network_id: str) -> None:
 def read(path: str) -> Entry | None:
     """An entry; None where the file is gone or is no entry."""
     try:
-        with open(path) as file:
-            value = json.load(file)
-        addresses = [ipaddress.ip_address(text) for text in value["addresses"]]
-        return Entry(str(value["network"]), [str(name) for name in value["names"]], addresses)
-    except (OSError, ValueError, KeyError, TypeError):
+        with open(path, "rb") as file:
+            entry = ZoneEntry.decode(file.read())
+        return Entry(entry.network, entry.names, [ipaddress.ip_address(text) for text in entry.addresses])
+    except (OSError, ValueError):
         return None
 
 
