@@ -34,8 +34,10 @@ PAUSES = (0.05, 0.5)
 PATIENCE = 90.0
 #: What is killed: one of these at a time, and the daemon now and then.
 VICTIMS = ("moby-launcher", "moby-standby", "moby-monitor")
-#: Seconds that a daemon lives, so that clients of it get something done.
-DAEMON_SECONDS = 12.0
+#: So many commands end between the kills of two monitors: else no container would live long enough for an exec.
+SPARED = 6
+#: Seconds that a daemon lives at the least, and commands that end in the meantime: so its clients get something done.
+DAEMON_SECONDS, DAEMON_COMMANDS = 12.0, 12
 _CONTAINER = re.compile(r"/containers/([0-9a-f]{64})(?:/|$)")
 
 
@@ -63,10 +65,16 @@ class Loop:
     known: set[str] = field(default_factory=set)
     daemon_is_down: bool = False
     number: int = 0
+    #: no monitor is killed before so many commands were judged
+    spared_until: int = 0
 
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "MOBY_DATA_ROOT": f"{self.base}/d", "MOBY_EXEC_ROOT": f"{self.base}/r"}
+
+    @property
+    def judged(self) -> int:
+        return self.done.total() + self.excused.total() + len(self.faults)
 
     @property
     def address(self) -> str:
@@ -209,19 +217,24 @@ async def kill(loop: Loop, until: float) -> None:
     while time.monotonic() < until:
         await asyncio.sleep(loop.random.uniform(*PAUSES))
         name = loop.random.choice(VICTIMS)
-        if not (pids := _named(name)):
+        if not (pids := _named(name)) or (name == "moby-monitor" and loop.judged < loop.spared_until):
             continue
         pid = loop.random.choice(pids)
         container = _container(pid) if name == "moby-monitor" else ""
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             loop.kills.append(Kill(name, time.monotonic(), container))
+            if name == "moby-monitor":
+                loop.spared_until = loop.judged + SPARED
 
 
 async def kill_daemon(loop: Loop, until: float) -> None:
     """Kills the daemon and starts it again."""
     while time.monotonic() + DAEMON_SECONDS < until:
+        enough = loop.judged + DAEMON_COMMANDS
         await asyncio.sleep(DAEMON_SECONDS)
+        while loop.judged < enough and time.monotonic() < until:  # noqa: ASYNC110 - a look now and then is enough
+            await asyncio.sleep(PAUSES[0])
         assert loop.daemon is not None
         loop.daemon_is_down = True
         loop.daemon.kill()

@@ -69,6 +69,7 @@ def roots() -> Iterator[tuple[Path, Path]]:
     finally:
         del os.environ[leaks.ROOT]
         leaks.sweep_test(base, clean=found == [])
+        leaks.reap_adopted()
     if found:
         pytest.fail("left behind: " + "; ".join(found))
 

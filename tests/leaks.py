@@ -28,6 +28,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 #: What the engine makes under /var/lib/moby: the machine's own containers may start meanwhile.
 SYSTEM_ROOTS = (Path("/var/lib/moby"), Path("/run/moby"))
 SYSTEM_NETWORK = frozenset({"nft table moby", "interface moby0"})
+#: Of these none is started by a test itself, but launchers.
+OURS = frozenset({"moby-launcher", "moby-standby", "moby-monitor", "moby-names"})
 PATIENCE = 5.0
 _ID = re.compile(rb"\b[0-9a-f]{64}\b")
 
@@ -61,6 +63,18 @@ def sweep_test(base: Path, *, clean: bool = False) -> None:
     for point in reversed(_mounts_below(base)):
         subprocess.run(["umount", "--lazy", point], check=False)
     shutil.rmtree(base)
+
+
+def reap_adopted() -> None:
+    """Reaps those of our processes that this one has adopted, and that have ended: else thousands of a session's would be left, and every
+    look at all processes take long. The launchers that this process has started are reaped by the next one's start."""
+    from moby_tui.engine.runtime.launcher import launcher
+
+    pids = {int(word) for task in Path("/proc/self/task").iterdir() for word in (task / "children").read_text().split()}
+    for pid in pids.difference(launcher._spawned):
+        with contextlib.suppress(OSError):
+            if (Path(f"/proc/{pid}") / "comm").read_text().strip() in OURS:
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _remove_network(base: Path) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from box import Box
 
 from moby_tui.engine.engine import Engine
+from moby_tui.engine.kernel import removal
+from moby_tui.engine.store.state import STATE_FILE, State, now
 from moby_tui.schema.container import ContainerCreate, HostConfig
 
 GOING = HostConfig(network_mode="none", auto_remove=True)
@@ -35,3 +42,36 @@ async def test_an_engine_that_closes_leaves_no_row(roots: tuple[Path, Path], bus
         await wait.result()
         assert _rows(roots[0]) == 1
     assert _rows(roots[0]) == 0
+
+
+async def test_a_monitor_is_killed_while_it_removes(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the container's folder the state is left, which tells that it had ended: whoever waits for its removal carries it out."""
+    made = await box.engine.containers.create(ContainerCreate(image=box.image, cmd=["true"], host_config=GOING))
+    wait = await box.engine.containers.wait(made.id, condition="removed")
+    files = box.engine.paths.container(made.id)
+    State(status="exited", exit_code=3, started_at=now(), finished_at=now()).write(str(files.state))
+    # as the one that is killed leaves it: nobody holds it
+    files.run.mkdir(parents=True, exist_ok=True)
+    files.monitor_lock.touch()
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(removal.os, "unlink", _killed_at_the_state)
+        removal.remove_tree(str(files.data), STATE_FILE)
+    assert os.listdir(files.data) == [STATE_FILE]
+    assert (await asyncio.wait_for(wait.result(), 60)).status_code == 3
+    assert not files.data.exists()
+    # killed a moment later, where nothing is left but the folder
+    made = await box.engine.containers.create(ContainerCreate(image=box.image, cmd=["true"], host_config=GOING))
+    wait = await box.engine.containers.wait(made.id, condition="removed")
+    files = box.engine.paths.container(made.id)
+    files.run.mkdir(parents=True, exist_ok=True)
+    files.monitor_lock.touch()
+    removal.remove_tree(str(files.data))
+    files.data.mkdir()
+    await asyncio.wait_for(wait.result(), 60)
+    assert not files.data.exists()
+
+
+def _killed_at_the_state(path: str, unlink: Callable[[str], None] = os.unlink) -> None:
+    if path.endswith(STATE_FILE):
+        raise KeyboardInterrupt
+    unlink(path)

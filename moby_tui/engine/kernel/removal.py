@@ -8,14 +8,15 @@ import os
 _REMOVALS = 100
 
 
-def remove_tree(path: str) -> None:
+def remove_tree(path: str, last: str = "") -> None:
     """Removes a folder of ours with all that is in it, never through a link. What another process removes meanwhile is no error.
 
-    Nor is a lock file that another process makes in it meanwhile: that process then sees that the container is gone.
+    Nor is a lock file that another process makes in it meanwhile: that process then sees that the container is gone. The file named
+    ``last`` is removed after all others: where whoever removes is killed, it still says what the folder was.
     """
     for _ in range(_REMOVALS):
         try:
-            for entry in list(os.scandir(path)):
+            for entry in sorted(os.scandir(path), key=lambda entry: entry.name == last):
                 _remove(entry)
             os.rmdir(path)
         except FileNotFoundError:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.store.state import STATE_FILE
+
 DEFAULT_DATA_ROOT = Path("/var/lib/moby")
 DEFAULT_EXEC_ROOT = Path("/run/moby")
 
@@ -37,7 +39,7 @@ class ContainerPaths(msgspec.Struct, frozen=True):
     @property
     def state(self) -> Path:
         """What is so now; the monitor alone replaces it, atomically."""
-        return self.data / "state.json"
+        return self.data / STATE_FILE
 
     @property
     def health(self) -> Path:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.protocol.message import MalformedMessage, Message
 
+#: Its name in a container's folder. Where the folder is removed it goes last.
+STATE_FILE = "state.json"
 #: Written by no one: what a state file says that cannot be read (a disk that lost what was written).
 DAMAGED = "damaged"
 #: What a disk writes whole or not at all.

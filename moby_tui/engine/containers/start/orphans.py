@@ -16,8 +16,10 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
+from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.state import State, now
+from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.state import STATE_FILE, State, now
 
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Cgroup
@@ -35,10 +37,15 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
     files = parts.files(record)
     if state.alive or not files.monitor_lock.exists() or monitor_process.is_alive(files.monitor_lock):
         return False
-    if record.host_config.auto_remove and state.status == "exited":
+    if record.host_config.auto_remove and (state.status == "exited" or _is_partly_removed(files)):
         return True
     # a monitor that was killed before it wrote anything may have made its cgroup
     return cgroups.exists(parts.cgroup_path(record))
+
+
+def _is_partly_removed(files: ContainerPaths) -> bool:
+    """Whether the folder stands there without the container's record: whoever removed it was killed meanwhile."""
+    return files.data.exists() and not any((files.data / name).exists() for name in (records.RECORD, records.UNCOMMITTED))
 
 
 async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
@@ -125,4 +132,4 @@ def _end(cgroup: Cgroup) -> None:
 
 def remove_files(*folders: Path) -> None:
     for folder in folders:
-        remove_tree(str(folder))
+        remove_tree(str(folder), STATE_FILE)

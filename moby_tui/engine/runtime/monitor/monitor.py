@@ -29,6 +29,7 @@ from moby_tui.engine.runtime.monitor.holdings import Holdings
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.runtime.monitor.run import Run
 from moby_tui.engine.runtime.monitor.standing import Standing
+from moby_tui.engine.store.state import STATE_FILE
 
 #: How long the rest of the output is waited for after the end: a process that left the container may hold the pipe.
 _DRAIN_SECONDS = 2.0
@@ -311,7 +312,7 @@ class Monitor:
         self.standing.put_away()
         if self.order.auto_remove:
             fault.point("monitor.exit told")
-            remove_tree(self.order.paths.data)
+            remove_tree(self.order.paths.data, STATE_FILE)
             fault.point("monitor.data removed")
             remove_tree(self.order.paths.run)
             fault.point("monitor.run removed")
