@@ -507,3 +507,18 @@ async def test_what_a_network_and_a_place_in_it_show(busybox: str, socket_path: 
         assert (await ask(socket_path, "POST", "/containers/in/wait")).json()["StatusCode"] == 0
     await ask(socket_path, "DELETE", "/containers/in")
     assert (await ask(socket_path, "DELETE", "/networks/six")).status == 204
+
+
+async def test_what_was_and_what_comes_of_a_container_that_does_not_run(busybox: str, engine: Engine, socket_path: Path) -> None:
+    asked = ContainerCreate(image="busybox", cmd=["echo", "said"], host_config=NO_NETWORK)
+    await engine.containers.create(asked, name="later")
+    attached = engine.events.stream(filters={"event": ["attach"]})
+    said = b"\1\0\0\0\0\0\0\5said\n"
+    for times in (1, 2):
+        path = "/containers/later/attach?logs=1&stream=1&stdout=1"
+        attach = asyncio.ensure_future(ask(socket_path, "POST", path, headers={"Upgrade": "tcp", "Connection": "Upgrade"}))
+        await asyncio.wait_for(anext(attached), 30)
+        assert not attach.done()
+        assert (await ask(socket_path, "POST", "/containers/later/start")).status == 204
+        assert (await attach).body.count(said) >= times
+    await attached.aclose()  # type: ignore[attr-defined]

@@ -257,8 +257,11 @@ class ContainerService(Runs):
 
     async def _attach_with_history(self, record: ContainerRecord, options: AttachOptions) -> Stream:
         """What was written so far, then, if asked for, what is written from now on."""
-        alive = view.current_state(self._parts, record).alive
-        live = await self._attach_live(record, options) if options.stream and alive else None
+        status = view.current_state(self._parts, record).status
+        live = await self._attach_live(record, options) if options.stream else None
+        if live is not None and status == "created":
+            # it has written nothing yet
+            return live
         from moby_tui.engine.containers import logs
         from moby_tui.engine.containers.views.history import history_stream
 
