@@ -114,6 +114,7 @@ class Engine:
             await self.images.collect_rubbish()
         await self.containers.settle(unborn)
         self._watch = asyncio.get_running_loop().create_task(self._watch_monitors())
+        self._managers.firewall_watch.begin()
         return self
 
     async def _watch_monitors(self) -> None:

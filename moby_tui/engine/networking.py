@@ -18,6 +18,7 @@ class NetworkService:
         self._manager = parts.networks
 
     async def list(self, *, filters: Filters | None = None) -> builtins.list[Network]:
+        await self._parts.managers.firewall_watch.look_once()
         return await self._manager.list(filters=filters)
 
     async def inspect(self, ref: str) -> Network:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.events.journal import Journal
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.networks.manager import NetworkManager
+    from moby_tui.engine.resources.networks.upkeep.firewall_watch import FirewallWatch
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
 
@@ -75,6 +76,12 @@ class Managers:
         return networks
 
     @cached_property
+    def firewall_watch(self) -> FirewallWatch:
+        from moby_tui.engine.resources.networks.upkeep.firewall_watch import FirewallWatch
+
+        return FirewallWatch(self._paths.networks, lambda: self.networks)
+
+    @cached_property
     def volumes(self) -> VolumeManager:
         from moby_tui.engine.resources.volumes.manager import VolumeManager
 
@@ -100,5 +107,7 @@ class Managers:
             self.launcher.close()
         if "images" in made:
             await self.images.close()
+        if "firewall_watch" in made:
+            await self.firewall_watch.close()
         if "networks" in made:
             self.networks.close()

@@ -12,7 +12,17 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from moby_tui.engine.kernel.network.netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, attribute, message, nested, text
+from moby_tui.engine.kernel.network.netlink import (
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    attribute,
+    attributes,
+    each_attribute,
+    message,
+    nested,
+    text,
+)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,10 +42,11 @@ STATUS_DNAT = 0x20
 _SUBSYSTEM = 10
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _NEWTABLE, _DELTABLE, _NEWCHAIN, _GETCHAIN, _DELCHAIN = 0, 2, 3, 4, 5
-_NEWRULE, _DELRULE, _NEWSET, _DELSET, _NEWSETELEM, _GETSETELEM, _DELSETELEM = 6, 8, 9, 11, 12, 13, 14
+_NEWRULE, _GETRULE, _DELRULE, _NEWSET, _DELSET, _NEWSETELEM, _GETSETELEM, _DELSETELEM = 6, 7, 8, 9, 11, 12, 13, 14
+_GETTABLE = 1
 
 # Attributes, by the names of the kernel's header.
-_TABLE_NAME = 1
+_TABLE_NAME, _TABLE_FLAGS = 1, 2
 _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY, _CHAIN_TYPE = 1, 3, 4, 5, 7
 _HOOK_NUMBER, _HOOK_PRIORITY = 1, 2
 _RULE_TABLE, _RULE_CHAIN, _RULE_EXPRESSIONS = 1, 2, 4
@@ -116,7 +127,12 @@ class Table:
     # the table
 
     def create(self) -> bytes:
-        return self._message(_NEWTABLE, NLM_F_CREATE, text(_TABLE_NAME, self.name))
+        """One that is there stays, and is put to work where it was dormant."""
+        return self._message(_NEWTABLE, NLM_F_CREATE, text(_TABLE_NAME, self.name), _number(_TABLE_FLAGS, 0))
+
+    def get(self) -> bytes:
+        """Asks for the table, outside of a transaction; answered with ENOENT where there is none. ``is_dormant`` reads the answer."""
+        return self._message(_GETTABLE, 0, text(_TABLE_NAME, self.name))
 
     def delete(self) -> bytes:
         """With everything in it."""
@@ -149,6 +165,10 @@ class Table:
         """A rule at the end of a chain; each expression is one or more of those below."""
         names = text(_RULE_TABLE, self.name), text(_RULE_CHAIN, chain)
         return self._message(_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, *names, nested(_RULE_EXPRESSIONS, *expressions))
+
+    def list_rules(self) -> bytes:
+        """Asks for the rules of the table, outside of a transaction; ``rule_of`` reads the answers."""
+        return self._message(_GETRULE, NLM_F_DUMP, text(_RULE_TABLE, self.name))
 
     def flush_chain(self, chain: str) -> bytes:
         """Deletes the chain's rules."""
@@ -196,6 +216,10 @@ class Table:
     def add_subnets(self, name: str, subnets: Iterable[Subnet]) -> bytes:
         """Answered with EEXIST where one overlaps what is there."""
         return self._elements(_NEWSETELEM, NLM_F_CREATE, name, _intervals(subnets))
+
+    def list_elements(self, name: str) -> bytes:
+        """Asks for the elements of a set or map, outside of a transaction; answered with ENOENT where there is none."""
+        return self._message(_GETSETELEM, NLM_F_DUMP, text(_ELEMENTS_TABLE, self.name), text(_ELEMENTS_SET, name))
 
     def delete_keys(self, name: str, keys: Iterable[bytes]) -> bytes:
         """Answered with ENOENT where a key is not there."""
@@ -301,10 +325,38 @@ class Table:
 
 def chain_of(answer: bytes) -> tuple[str, str]:
     """Table and chain in the body of an answer to ``Table.list_chains``."""
-    from moby_tui.engine.kernel.network.netlink import attributes
-
     found = attributes(answer[4:])
     return found.get(_CHAIN_TABLE, b"")[:-1].decode(), found.get(_CHAIN_NAME, b"")[:-1].decode()
+
+
+def base_of(answer: bytes) -> tuple[bytes, bytes, bytes]:
+    """Type, hook and policy in the body of an answer about a chain, as the kernel has them; empty where it is no base chain."""
+    found = attributes(answer[4:])
+    return found.get(_CHAIN_TYPE, b""), found.get(_CHAIN_HOOK, b""), found.get(_CHAIN_POLICY, b"")
+
+
+def rule_of(answer: bytes) -> tuple[str, bytes]:
+    """Chain and expressions, as the kernel encodes them, in the body of an answer to ``Table.list_rules``."""
+    found = attributes(answer[4:])
+    return found.get(_RULE_CHAIN, b"")[:-1].decode(errors="replace"), found.get(_RULE_EXPRESSIONS, b"")
+
+
+def is_dormant(answer: bytes) -> bool:
+    """Whether the table that an answer to ``Table.get`` is about is switched off."""
+    return attributes(answer[4:]).get(_TABLE_FLAGS, bytes(4)) != bytes(4)
+
+
+def elements_of(body: bytes) -> list[tuple[str, bytes]]:
+    """The set, and key, value and flags, of each element in an answer to ``Table.list_elements``, or in a message that adds some."""
+    found = attributes(body[4:])
+    name = found.get(_ELEMENTS_SET, b"")[:-1].decode(errors="replace")
+    return [(name, _element_of(item)) for _, item in each_attribute(found.get(_ELEMENTS, b""))]
+
+
+def _element_of(item: bytes) -> bytes:
+    parts = attributes(item)
+    key, value = (attributes(parts.get(part, b"")).get(_DATA_VALUE, b"") for part in (_ELEMENT_KEY, _ELEMENT_DATA))
+    return b"".join((key, value, parts.get(_ELEMENT_FLAGS, b"").replace(bytes(4), b"")))
 
 
 def name_key(*names: str) -> bytes:

@@ -24,6 +24,7 @@ from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.firewall import Firewall
+from moby_tui.engine.resources.networks.upkeep import seen
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
@@ -70,8 +71,10 @@ class NetworkManager:
         self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
         self._folders = Folders(paths.networks)
         self._pool = NamespacePool()
-        firewall = Firewall(instance)
-        self._bridges = BridgeDriver(firewall, self._folders.lock, self._bridge_networks, self._folders.published)
+        firewall = Firewall(instance, seen.note(paths.networks))
+        self._bridges = BridgeDriver(
+            firewall, self._folders.lock, self._bridge_networks, self._folders.published, self._folders.publishing
+        )
         self._attaching = Attaching(self._folders, firewall, self._driver)
         self.list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None = None
 
@@ -314,6 +317,14 @@ class NetworkManager:
         from moby_tui.engine.resources.networks.pools import read_pools
 
         self._pools = read_pools(texts)
+
+    def mend(self) -> None:
+        """Puts the nftables tables right where another program changed them. Blocks; what cannot be done is logged."""
+        try:
+            if self._folders.is_anybody_in():
+                self._bridges.mend()
+        except (MobyError, OSError) as error:
+            log.warning("the nftables tables could not be looked at: %s", getattr(error, "strerror", None) or error)
 
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import logging
 import os
 import socket
 import struct
@@ -22,8 +23,11 @@ from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.resources.networks.firewall import Firewall
+from moby_tui.engine.resources.networks.upkeep.mending import Mending
 from moby_tui.errors import Forbidden, MobyError
 from moby_tui.schema.network import NOTE, Network
+
+log = logging.getLogger(__name__)
 
 _ETHERNET_MTU = 1500
 _SIOCGIFMTU = 0x8921
@@ -35,7 +39,8 @@ _FOUND = f"{NOTE}bridge_found"
 
 
 class BridgeDriver:
-    """All bridges of one engine. ``networks`` and ``published`` tell what the firewall's tables hold when they are made anew."""
+    """All bridges of one engine. ``networks`` and ``published`` tell what the firewall's tables hold when they are made anew, ``records``
+    what they ought to hold now."""
 
     name: ClassVar[str] = "bridge"
     has_addresses: ClassVar[bool] = True
@@ -46,11 +51,13 @@ class BridgeDriver:
         lock: Path,
         networks: Callable[[], Iterable[Network]],
         published: Callable[[], dict[int, list[bytes]]],
+        records: Callable[[], dict[int, list[bytes]]],
     ) -> None:
         self._firewall = firewall
         self._lock = lock
         self._networks = networks
         self._published = published
+        self._mending = Mending(firewall, self._present, self._versions, records)
 
     def check(self, network: Network) -> None:
         options = bridge_options.read(network)
@@ -88,16 +95,31 @@ class BridgeDriver:
             send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
 
     def restore(self, networks: Iterable[Network]) -> None:
-        """Makes the bridges after a reboot, and the tables (with the ports in use) also after somebody flushed them."""
+        """Makes the bridges after a reboot, and the tables (with the ports in use) also after somebody changed them."""
         missing = [options for options in map(bridge_options.read, networks) if not exists(options.interface)]
-        if not missing and all(self._firewall.is_built(version) for version in self._versions()):
+        if missing:
+            with self._locked():
+                for options in missing:
+                    self._make_interface(options)
+                self._build_missing_tables()
+                for options in missing:
+                    self._firewall.add(options)
+        self.mend()
+
+    def mend(self) -> None:
+        """Puts the tables right where somebody else changed them, and says so. Without a bridge here there is nothing to put right.
+
+        Raises ``OSError``.
+        """
+        if self._firewall.seen.is_current() or not self._present() or not self._mending.look():
             return
         with self._locked():
-            for options in missing:
-                self._make_interface(options)
-            self._build_missing_tables()
-            for options in missing:
-                self._firewall.add(options)
+            for text in self._mending.mend():
+                log.warning("%s: another program changed it, and it was put right", text)
+
+    def wrong(self) -> list[str]:
+        """What is not as it ought to be in the tables, in words. Raises ``OSError``."""
+        return [*self._mending.wrong().values()] if self._present() else []
 
     def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
         return [TeardownStep(netlink=NETLINK_ROUTE, data=rtnetlink.delete_link(veth_of(endpoint)).hex())]
@@ -139,11 +161,13 @@ class BridgeDriver:
                 write_sysctl("ipv6/conf/all/forwarding", "1")
 
     def _build_missing_tables(self) -> None:
-        networks = [bridge_options.read(network) for network in self._networks()]
-        there = [options for options in networks if exists(options.interface)]
         for version in self._versions():
             if not self._firewall.is_built(version):
-                self._firewall.build(version, there, self._published().get(version, []))
+                self._firewall.build(version, self._present(), self._published().get(version, []))
+
+    def _present(self) -> list[BridgeOptions]:
+        """The networks whose bridges are here."""
+        return [options for options in map(bridge_options.read, self._networks()) if exists(options.interface)]
 
     def _versions(self) -> list[int]:
         """IPv6 has a table once a network has it."""

@@ -1,0 +1,90 @@
+"""Watching the nftables tables: an engine that stays open puts right at once what another program changes in ours.
+
+The kernel tells a netlink socket of every transaction (netlink(7), NFNLGRP_NFTABLES). Those of other engines and of monitors are told too;
+what a look costs then is in ``mending``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.kernel.network.generation import CHANGES
+from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, subscribe
+from moby_tui.engine.resources.networks.upkeep import seen
+from moby_tui.engine.tasks import in_thread
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.manager import NetworkManager
+
+log = logging.getLogger(__name__)
+
+#: An engine that is closed by then, as a command's mostly is, never watches.
+_BEGIN_SECONDS = 1.0
+#: Changes come in bursts, and are looked at together.
+_GATHER_SECONDS = 0.2
+_RECEIVE = 1 << 16
+
+
+class FirewallWatch:
+    """``begin`` it where an event loop runs, and ``close`` it there. ``networks`` is the folder of the engine's records; ``manager`` is
+    asked for where there is something to look at."""
+
+    def __init__(self, networks: Path, manager: Callable[[], NetworkManager]) -> None:
+        self._networks = networks
+        self._manager = manager
+        self._looked = False
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def look_once(self) -> None:
+        """Whoever lists looks, unless it was done before: from then on this engine is told."""
+        if not self._looked:
+            await self._look()
+
+    async def _look(self) -> None:
+        self._looked = True
+        if seen.is_due(self._networks):
+            await in_thread(self._manager().mend)
+
+    async def _run(self) -> None:
+        await asyncio.sleep(_BEGIN_SECONDS)
+        try:
+            link = subscribe(NETLINK_NETFILTER, CHANGES)
+        except OSError as error:
+            log.warning("changes of the nftables tables will be noticed late: %s", (error.strerror or "").lower())
+            return
+        loop = asyncio.get_running_loop()
+        with link:
+            loop.add_reader(link.fileno(), self._read, link)
+            try:
+                while True:
+                    # first for what happened before there was a socket
+                    await self._look()
+                    await self._changed.wait()
+                    await asyncio.sleep(_GATHER_SECONDS)
+                    self._changed.clear()
+            finally:
+                loop.remove_reader(link.fileno())
+
+    def _read(self, link: socket.socket) -> None:
+        self._changed.set()
+        try:
+            while link.recv(_RECEIVE, socket.MSG_DONTWAIT):
+                pass
+        except BlockingIOError:
+            pass
+        except OSError as error:  # ENOBUFS: more than the socket holds, which is a change too
+            log.debug("events of nftables were lost: %s", error)
