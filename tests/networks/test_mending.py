@@ -59,7 +59,7 @@ async def test_flushed_elements_are_put_right_by_the_next_start(engine, listen, 
 async def test_the_users_chain_comes_first_and_is_never_touched(engine, listen, outside):
     container = await engine.start(ports={"80/tcp": [PortBinding(host_port="28080")], "81/tcp": [PortBinding(host_port="28081")]})
     closed, still_open = listen(container.netns_fd, 80), listen(container.netns_fd, 81)
-    run(f"nft add rule ip {engine.name} user ct original proto-dst 28080 counter drop")
+    run(f"nft add rule ip {engine.name} user meta l4proto tcp ct original proto-dst 28080 counter drop")
     run(f"nft flush map ip {engine.name} published; nft flush chain ip {engine.name} inbound")
     engine.manager.mend()
     assert reaches(outside, HOST, 28081, still_open) == OUTSIDE
