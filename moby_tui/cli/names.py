@@ -51,6 +51,7 @@ NETWORK = {
     "connect": "networks",
     "create": "networks",
     "disconnect": "networks",
+    "exposure": "traffic",
     "inspect": "inspect:network",
     "ls": "networks",
     "prune": "prune:network",

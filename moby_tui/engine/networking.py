@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.tasks import in_thread
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
+from moby_tui.schema.traffic import Exposure
 
 
 class NetworkService:
@@ -32,6 +34,11 @@ class NetworkService:
 
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
         return await self._manager.prune(filters=filters)
+
+    async def exposure(self) -> builtins.list[Exposure]:
+        from moby_tui.engine.containers.views.exposure import exposures
+
+        return await in_thread(exposures, self._parts)
 
     async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
         from moby_tui.engine.containers import connections

@@ -16,6 +16,7 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class RemoteNetworks:
     async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
         body = NetworkDisconnect(container=container, force=force)
         await self._session.send("POST", f"/networks/{quote(ref, safe='')}/disconnect", None, body)
+
+    async def exposure(self) -> builtins.list[Exposure]:
+        with ours("network exposure"):
+            return await self._session.get("/moby/networks/exposure", builtins.list[Exposure])
 
 
 def _own_path(volume: str, part: str) -> str:

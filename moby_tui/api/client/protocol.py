@@ -49,6 +49,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
 
 if TYPE_CHECKING:
@@ -248,6 +249,9 @@ class Networks(Protocol):
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned: ...
     async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None: ...
     async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None: ...
+    async def exposure(self) -> builtins.list[Exposure]:
+        """Which ports of the running containers are reachable from outside of the host, and why."""
+        ...
 
 
 class Volumes(Protocol):

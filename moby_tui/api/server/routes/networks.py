@@ -46,6 +46,12 @@ async def disconnect(call: Call) -> web.StreamResponse:
     return empty(200)
 
 
+@table.get("/moby/networks/exposure")
+async def exposure(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    return json(await call.client.networks.exposure())
+
+
 @table.get("/networks/{ref:.+}")
 async def inspect(call: Call) -> web.StreamResponse:
     _check_boolean("verbose", call.query.text("verbose"))
