@@ -51,6 +51,7 @@ NETWORK = {
     "connect": "networks",
     "create": "networks",
     "disconnect": "networks",
+    "doctor": "traffic",
     "exposure": "traffic",
     "inspect": "inspect:network",
     "ls": "networks",

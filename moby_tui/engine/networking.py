@@ -6,10 +6,11 @@ import builtins
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
-from moby_tui.schema.traffic import Exposure
+from moby_tui.schema.traffic import Exposure, Finding
 
 
 class NetworkService:
@@ -39,6 +40,13 @@ class NetworkService:
         from moby_tui.engine.containers.views.exposure import exposures
 
         return await in_thread(exposures, self._parts)
+
+    async def examine(self) -> builtins.list[Finding]:
+        """Raises ``MobyError`` where the kernel does not let one look."""
+        try:
+            return await in_thread(self._manager.examine)
+        except OSError as error:
+            raise MobyError(f"cannot look at the host's networks: {(error.strerror or str(error)).lower()}") from error
 
     async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
         from moby_tui.engine.containers import connections

@@ -50,6 +50,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure, Finding
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
 
@@ -192,6 +193,7 @@ class Networks(Protocol):
     def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None: ...
     def disconnect(self, ref: str, container: str, *, force: bool = False) -> None: ...
     def exposure(self) -> builtins.list[Exposure]: ...
+    def examine(self) -> builtins.list[Finding]: ...
 
 
 class Volumes(Protocol):

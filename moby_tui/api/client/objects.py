@@ -16,6 +16,7 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure, Finding
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
@@ -53,6 +54,10 @@ class RemoteNetworks:
     async def exposure(self) -> builtins.list[Exposure]:
         with ours("network exposure"):
             return await self._session.get("/moby/networks/exposure", builtins.list[Exposure])
+
+    async def examine(self) -> builtins.list[Finding]:
+        with ours("network doctor"):
+            return await self._session.get("/moby/networks/doctor", builtins.list[Finding])
 
 
 def _own_path(volume: str, part: str) -> str:

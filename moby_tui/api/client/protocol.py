@@ -49,6 +49,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure, Finding
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
 
@@ -251,6 +252,10 @@ class Networks(Protocol):
     async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None: ...
     async def exposure(self) -> builtins.list[Exposure]:
         """Which ports of the running containers are reachable from outside of the host, and why."""
+        ...
+
+    async def examine(self) -> builtins.list[Finding]:
+        """What blocks or breaks the traffic of the networks, and what to do about it. Nothing is changed."""
         ...
 
 

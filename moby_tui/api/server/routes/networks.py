@@ -52,6 +52,12 @@ async def exposure(call: Call) -> web.StreamResponse:
     return json(await call.client.networks.exposure())
 
 
+@table.get("/moby/networks/doctor")
+async def doctor(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    return json(await call.client.networks.examine())
+
+
 @table.get("/networks/{ref:.+}")
 async def inspect(call: Call) -> web.StreamResponse:
     _check_boolean("verbose", call.query.text("verbose"))

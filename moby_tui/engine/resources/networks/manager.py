@@ -40,6 +40,7 @@ from moby_tui.schema.network import IpamPool, Network, NetworkContainer, Network
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.pools import Pool
+    from moby_tui.schema.traffic import Finding
 
 log = logging.getLogger(__name__)
 
@@ -325,6 +326,16 @@ class NetworkManager:
                 self._bridges.mend()
         except (MobyError, OSError) as error:
             log.warning("the nftables tables could not be looked at: %s", getattr(error, "strerror", None) or error)
+
+    def examine(self) -> builtins.list[Finding]:
+        """What blocks or breaks the traffic of the networks on this host. Blocks. Raises ``OSError``."""
+        from moby_tui.engine.resources.networks.upkeep.doctor import Ward, examine
+
+        networks = store.load(self._database)
+        members = {network.id: self._folders.members(network.id) for network in networks}
+        used = any(members.values())
+        ward = Ward(networks=networks, members=members, table=self._bridges.table, tables=self._bridges.wrong() if used else [])
+        return examine(ward)
 
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""

@@ -30,7 +30,7 @@ from moby_tui.schema.network import NOTE, Network
 log = logging.getLogger(__name__)
 
 _ETHERNET_MTU = 1500
-_SIOCGIFMTU = 0x8921
+_SIOCGIFMTU, _SIOCGIFFLAGS, _IFF_UP = 0x8921, 0x8913, 0x1
 _SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 0x3
 _SYSCTL = Path("/proc/sys/net")
 _NAME = "com.docker.network.bridge.name"
@@ -54,10 +54,11 @@ class BridgeDriver:
         records: Callable[[], dict[int, list[bytes]]],
     ) -> None:
         self._firewall = firewall
+        self.table = firewall.name
         self._lock = lock
         self._networks = networks
         self._published = published
-        self._mending = Mending(firewall, self._present, self._versions, records)
+        self._mending = Mending(firewall, self._present, self._all, self._versions, records)
 
     def check(self, network: Network) -> None:
         options = bridge_options.read(network)
@@ -167,7 +168,10 @@ class BridgeDriver:
 
     def _present(self) -> list[BridgeOptions]:
         """The networks whose bridges are here."""
-        return [options for options in map(bridge_options.read, self._networks()) if exists(options.interface)]
+        return [options for options in self._all() if exists(options.interface)]
+
+    def _all(self) -> list[BridgeOptions]:
+        return [bridge_options.read(network) for network in self._networks()]
 
     def _versions(self) -> list[int]:
         """IPv6 has a table once a network has it."""
@@ -238,6 +242,13 @@ def exists(interface: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_up(interface: str) -> bool:
+    """Whether it was brought up (netdevice(7)). Raises ``OSError`` where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("=16sH22x", interface.encode(), 0))
+    return bool(struct.unpack_from("=H", answer, 16)[0] & _IFF_UP)
 
 
 def is_bridge(interface: str) -> bool:

@@ -26,18 +26,22 @@ Elements = frozenset[tuple[str, bytes]]
 
 
 class Mending:
-    """The tables of one engine. ``networks`` are those whose bridges are here, ``versions`` the IP versions that have a table;
-    ``published`` has for each of these the messages that publish ports."""
+    """The tables of one engine. ``networks`` are those whose bridges are here, of ``every_network``.
+
+    ``versions`` are the IP versions that have a table; ``published`` has for each of these the messages that publish ports.
+    """
 
     def __init__(
         self,
         firewall: Firewall,
         networks: Callable[[], list[BridgeOptions]],
+        every_network: Callable[[], list[BridgeOptions]],
         versions: Callable[[], Iterable[int]],
         published: Callable[[], dict[int, list[bytes]]],
     ) -> None:
         self._firewall = firewall
         self._networks = networks
+        self._every_network = every_network
         self._versions = versions
         self._published = published
 
@@ -82,4 +86,8 @@ class Mending:
     def _differing(self, version: int) -> Elements:
         """What is there and should not be, or the other way around. The kernel is asked first: a record precedes its elements."""
         there = self._firewall.elements(version)
-        return there ^ self._firewall.wanted(version, self._networks(), self._published().get(version, []))
+        published = self._published().get(version, [])
+        needed = self._firewall.wanted(version, self._networks(), published)
+        # a bridge that is gone just now is no reason to take away what it is in the table
+        allowed = self._firewall.wanted(version, self._every_network(), published)
+        return (needed - there) | (there - allowed)
