@@ -57,6 +57,7 @@ NETWORK = {
     "ls": "networks",
     "prune": "prune:network",
     "rm": "networks",
+    "shape": "traffic",
 }
 VOLUME = {
     **dict.fromkeys(("clone", "cp", "create", "export", "import", "ls", "rename", "rm"), "volumes"),

@@ -10,7 +10,7 @@ from moby_tui.errors import MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
-from moby_tui.schema.traffic import Exposure, Finding
+from moby_tui.schema.traffic import Exposure, Finding, Shape
 
 
 class NetworkService:
@@ -47,6 +47,16 @@ class NetworkService:
             return await in_thread(self._manager.examine)
         except OSError as error:
             raise MobyError(f"cannot look at the host's networks: {(error.strerror or str(error)).lower()}") from error
+
+    async def shapes(self, container: str) -> builtins.list[Shape]:
+        from moby_tui.engine.containers import shaping
+
+        return shaping.shapes(self._parts, container)
+
+    async def shape(self, container: str, shape: Shape) -> None:
+        from moby_tui.engine.containers import shaping
+
+        await shaping.shape(self._parts, container, shape)
 
     async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
         from moby_tui.engine.containers import connections

@@ -44,3 +44,15 @@ class Finding(Wire, kw_only=True):
     message: str
     advice: str
     severity: str = "error"
+
+
+class Shape(Wire, kw_only=True):
+    """How what a container sends into a network is treated: ``delay`` and ``jitter`` in microseconds, ``loss`` in percent, ``rate`` in bits
+    per second; 0: not at all. In a request without a network each of the container's is meant, and ``interface`` is not read."""
+
+    network: str = ""
+    interface: str = ""
+    delay: int = 0
+    jitter: int = 0
+    loss: float = 0.0
+    rate: int = 0

@@ -50,6 +50,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure, Finding, Shape
 from moby_tui.schema.traffic import Exposure, Finding
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
@@ -194,6 +195,8 @@ class Networks(Protocol):
     def disconnect(self, ref: str, container: str, *, force: bool = False) -> None: ...
     def exposure(self) -> builtins.list[Exposure]: ...
     def examine(self) -> builtins.list[Finding]: ...
+    def shapes(self, container: str) -> builtins.list[Shape]: ...
+    def shape(self, container: str, shape: Shape) -> None: ...
 
 
 class Volumes(Protocol):

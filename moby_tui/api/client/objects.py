@@ -16,6 +16,7 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure, Finding, Shape
 from moby_tui.schema.traffic import Exposure, Finding
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
@@ -58,6 +59,14 @@ class RemoteNetworks:
     async def examine(self) -> builtins.list[Finding]:
         with ours("network doctor"):
             return await self._session.get("/moby/networks/doctor", builtins.list[Finding])
+
+    async def shapes(self, container: str) -> builtins.list[Shape]:
+        with ours("network shape"):
+            return await self._session.get(f"/moby/containers/{quote(container, safe='')}/shape", builtins.list[Shape])
+
+    async def shape(self, container: str, shape: Shape) -> None:
+        with ours("network shape"):
+            await self._session.send("POST", f"/moby/containers/{quote(container, safe='')}/shape", None, shape)
 
 
 def _own_path(volume: str, part: str) -> str:

@@ -49,6 +49,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure, Finding, Shape
 from moby_tui.schema.traffic import Exposure, Finding
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
@@ -256,6 +257,14 @@ class Networks(Protocol):
 
     async def examine(self) -> builtins.list[Finding]:
         """What blocks or breaks the traffic of the networks, and what to do about it. Nothing is changed."""
+        ...
+
+    async def shapes(self, container: str) -> builtins.list[Shape]:
+        """For each network of a running container how what it sends there is treated."""
+        ...
+
+    async def shape(self, container: str, shape: Shape) -> None:
+        """Delays, loses or limits what a running container sends into a network, or into each; for as long as it runs."""
         ...
 
 

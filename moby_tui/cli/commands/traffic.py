@@ -1,4 +1,4 @@
-"""What passes between networks and the world: ``network exposure`` and ``doctor``."""
+"""What passes between networks and the world: ``network exposure``, ``doctor`` and ``shape``."""
 
 from __future__ import annotations
 
@@ -72,3 +72,76 @@ def doctor(format: Annotated[str, typer.Option("--format", help="'json' or a Go 
     for line in lines:
         print(line)
     return int(any(one.severity == "error" for one in found))
+
+
+@app.command("shape")
+def shape(
+    container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
+    network: Annotated[
+        str, typer.Option("--network", help="Only what is sent into this network  [default: each]", metavar="string")
+    ] = "",
+    delay: Annotated[str, typer.Option("--delay", help="Delay each packet (50ms)", metavar="time")] = "",
+    jitter: Annotated[str, typer.Option("--jitter", help="Vary the delay by so much (10ms)", metavar="time")] = "",
+    loss: Annotated[str, typer.Option("--loss", help="Lose so many packets (1%)", metavar="percent")] = "",
+    rate: Annotated[str, typer.Option("--rate", help="Send no faster (10mbit)", metavar="rate")] = "",
+    clear: Annotated[bool, typer.Option("--clear", help="Undo it")] = False,
+    format: _Format = "",
+) -> None:
+    """Delay, lose or limit what a running container sends, or show how it is treated.
+
+    It replaces what was asked for before, and ends with the container. Times are in us, ms, s; rates in bit, kbit, mbit,
+    gbit, or bytes: bps, kbps, mbps, gbps.
+
+    Examples:
+
+      moby network shape --delay 50ms --jitter 10ms --loss 1% web
+
+      moby network shape --network front --rate 10mbit web
+
+      moby network shape web
+
+      moby network shape --clear web
+    """
+    from moby_tui.cli.values.shapes import parse_percentage, parse_rate, parse_time
+    from moby_tui.errors import InvalidArgument
+    from moby_tui.schema.traffic import Shape
+
+    asks = any((delay, jitter, loss, rate))
+    if asks and clear:
+        raise InvalidArgument("--clear undoes it all: give it alone, or say what is wanted")
+    if not asks and not clear:
+        _show_shapes(container, network, format)
+        return
+    wanted = Shape(
+        network=network,
+        delay=parse_time("--delay", delay or "0us"),
+        jitter=parse_time("--jitter", jitter or "0us"),
+        loss=parse_percentage(loss or "0"),
+        rate=parse_rate(rate or "0bit"),
+    )
+    session.call(lambda client: client.networks.shape(container, wanted))
+
+
+def _show_shapes(container: str, network: str, format: str) -> None:
+    from moby_tui.cli.output.table import formatted
+    from moby_tui.cli.values.shapes import rate_text, time_text
+    from moby_tui.errors import NotFound
+
+    found = session.call(lambda client: client.networks.shapes(container))
+    shown = [one for one in found if network in ("", one.network)]
+    if not shown:
+        raise NotFound(f"container {container} is not connected to network {network}")
+    rows = [
+        {
+            "Network": one.network,
+            "Interface": one.interface,
+            "Delay": time_text(one.delay),
+            "Jitter": time_text(one.jitter),
+            "Loss": f"{one.loss:g}%" if one.loss else "-",
+            "Rate": rate_text(one.rate),
+        }
+        for one in shown
+    ]
+    headings = {field: field.upper() for field in rows[0]}
+    for line in formatted(format, headings, tuple(headings), rows):
+        print(line)

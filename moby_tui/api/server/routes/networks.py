@@ -9,6 +9,7 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.network import NetworkConnect, NetworkCreate, NetworkDisconnect
+from moby_tui.schema.traffic import Shape
 
 table = RouteTable()
 
@@ -56,6 +57,19 @@ async def exposure(call: Call) -> web.StreamResponse:
 async def doctor(call: Call) -> web.StreamResponse:
     """Ours, not Docker's."""
     return json(await call.client.networks.examine())
+
+
+@table.get("/moby/containers/{ref}/shape")
+async def shapes(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    return json(await call.client.networks.shapes(call.ref))
+
+
+@table.post("/moby/containers/{ref}/shape")
+async def shape(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    await call.client.networks.shape(call.ref, await call.body(Shape))
+    return empty()
 
 
 @table.get("/networks/{ref:.+}")
