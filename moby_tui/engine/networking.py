@@ -21,7 +21,7 @@ class NetworkService:
         self._manager = parts.networks
 
     async def list(self, *, filters: Filters | None = None) -> builtins.list[Network]:
-        await self._parts.managers.firewall_watch.look_once()
+        await self._parts.managers.mend_networks()
         return await self._manager.list(filters=filters)
 
     async def inspect(self, ref: str) -> Network:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moby_tui.engine.resources.networks import left
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.events.journal import Journal
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.networks.manager import NetworkManager
-    from moby_tui.engine.resources.networks.upkeep.firewall_watch import FirewallWatch
+    from moby_tui.engine.resources.networks.operation.firewall_watch import FirewallWatch
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
 
@@ -75,9 +76,14 @@ class Managers:
         networks.list_containers = self._containers().list
         return networks
 
+    async def mend_networks(self) -> None:
+        """Whoever lists has our nftables tables looked at, where a container is in a network."""
+        if left.files(left.sandboxes(self._paths.networks)):
+            await self.firewall_watch.look_once()
+
     @cached_property
     def firewall_watch(self) -> FirewallWatch:
-        from moby_tui.engine.resources.networks.upkeep.firewall_watch import FirewallWatch
+        from moby_tui.engine.resources.networks.operation.firewall_watch import FirewallWatch
 
         return FirewallWatch(self._paths.networks, lambda: self.networks)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from moby_tui.engine.containers.connections import changing, open_namespace
-from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.network_state import NetworkState, read_network, write_network
+from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
-from moby_tui.engine.resources.networks.upkeep import shaping
+from moby_tui.engine.resources.networks.operation import shaping
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict, InvalidArgument, NotFound

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
 
-from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.network_state import NetworkState, read_network
+from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.network.listening import Listener, listeners, sockets

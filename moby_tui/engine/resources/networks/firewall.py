@@ -32,7 +32,7 @@ from moby_tui.engine.kernel.network import nftables as nft
 from moby_tui.engine.kernel.network.generation import generation
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, messages, open_socket, request, send
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
-from moby_tui.engine.resources.networks.upkeep.seen import Seen
+from moby_tui.engine.resources.networks.seen import Seen
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

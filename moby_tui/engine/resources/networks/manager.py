@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moby_tui.engine.protocol.network import NameService
-from moby_tui.engine.resources.networks import bridge_options, endpoints, files
+from moby_tui.engine.resources.networks import bridge_options, endpoints, files, seen
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.firewall import Firewall
-from moby_tui.engine.resources.networks.upkeep import seen
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import port_requests
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
@@ -329,7 +328,7 @@ class NetworkManager:
 
     def examine(self) -> builtins.list[Finding]:
         """What blocks or breaks the traffic of the networks on this host. Blocks. Raises ``OSError``."""
-        from moby_tui.engine.resources.networks.upkeep.doctor import Ward, examine
+        from moby_tui.engine.resources.networks.operation.doctor import Ward, examine
 
         networks = store.load(self._database)
         members = {network.id: self._folders.members(network.id) for network in networks}

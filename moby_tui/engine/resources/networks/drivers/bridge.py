@@ -23,7 +23,7 @@ from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.resources.networks.firewall import Firewall
-from moby_tui.engine.resources.networks.upkeep.mending import Mending
+from moby_tui.engine.resources.networks.mending import Mending
 from moby_tui.errors import Forbidden, MobyError
 from moby_tui.schema.network import NOTE, Network
 

@@ -11,30 +11,32 @@ import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from moby_tui.engine.kernel.network.generation import CHANGES
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, subscribe
-from moby_tui.engine.resources.networks.upkeep import seen
+from moby_tui.engine.resources.networks import seen
 from moby_tui.engine.tasks import in_thread
-
-if TYPE_CHECKING:
-    from moby_tui.engine.resources.networks.manager import NetworkManager
 
 log = logging.getLogger(__name__)
 
-#: An engine that is closed by then, as a command's mostly is, never watches.
-_BEGIN_SECONDS = 1.0
 #: Changes come in bursts, and are looked at together.
 _GATHER_SECONDS = 0.2
 _RECEIVE = 1 << 16
+
+
+class Mender(Protocol):
+    """The network manager."""
+
+    def mend(self) -> None:
+        """Puts the tables right. Blocks, and raises nothing."""
 
 
 class FirewallWatch:
     """``begin`` it where an event loop runs, and ``close`` it there. ``networks`` is the folder of the engine's records; ``manager`` is
     asked for where there is something to look at."""
 
-    def __init__(self, networks: Path, manager: Callable[[], NetworkManager]) -> None:
+    def __init__(self, networks: Path, manager: Callable[[], Mender]) -> None:
         self._networks = networks
         self._manager = manager
         self._looked = False
@@ -60,7 +62,6 @@ class FirewallWatch:
             await in_thread(self._manager().mend)
 
     async def _run(self) -> None:
-        await asyncio.sleep(_BEGIN_SECONDS)
         try:
             link = subscribe(NETLINK_NETFILTER, CHANGES)
         except OSError as error:
