@@ -261,11 +261,8 @@ class Engine:
         """Lets go of everything; the containers live on."""
         if self._database is not None:
             self._watch.cancel()
+            self._later.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-
-    def _watch_firewall(self) -> None:
-        self._managers.firewall_watch.begin()
-
             with suppress(MobyError):
                 self._parts.forget_left()
             await self._managers.close()

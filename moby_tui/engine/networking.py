@@ -5,8 +5,6 @@ from __future__ import annotations
 import builtins
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
@@ -39,14 +37,10 @@ class NetworkService:
     async def exposure(self) -> builtins.list[Exposure]:
         from moby_tui.engine.containers.views.exposure import exposures
 
-        return await in_thread(exposures, self._parts)
+        return await exposures(self._parts)
 
     async def examine(self) -> builtins.list[Finding]:
-        """Raises ``MobyError`` where the kernel does not let one look."""
-        try:
-            return await in_thread(self._manager.examine)
-        except OSError as error:
-            raise MobyError(f"cannot look at the host's networks: {(error.strerror or str(error)).lower()}") from error
+        return await self._manager.examine()
 
     async def shapes(self, container: str) -> builtins.list[Shape]:
         from moby_tui.engine.containers import shaping

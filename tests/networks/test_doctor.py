@@ -22,13 +22,13 @@ def no_other_tables() -> Iterator[None]:
         run(f"nft delete table {table} 2>/dev/null || true")
 
 
-def told(engine) -> list[str]:
-    return [f"{one.severity}: {one.about}: {one.message}; {one.advice}" for one in engine.manager.examine()]
+async def told(engine) -> list[str]:
+    return [f"{one.severity}: {one.about}: {one.message}; {one.advice}" for one in await engine.manager.examine()]
 
 
 async def test_nothing_is_found_on_a_sound_host(engine):
     await engine.start()
-    assert told(engine) == []
+    assert await told(engine) == []
 
 
 async def test_forwarding_that_is_off(engine, listen, outside):
@@ -37,7 +37,7 @@ async def test_forwarding_that_is_off(engine, listen, outside):
     run("sysctl -w net.ipv4.ip_forward=0")
     try:
         assert is_unreachable(container.netns_fd, OUTSIDE, 80)
-        (line,) = told(engine)
+        (line,) = await told(engine)
         assert (
             line.startswith("error: forwarding: net.ipv4.ip_forward is 0: nothing passes")
             and "sysctl -w net.ipv4.ip_forward=1" in line
@@ -79,23 +79,23 @@ async def test_another_firewall_that_drops(engine, listen, outside, no_other_tab
     world = listen(outside, 80)
     run(rules)
     assert is_unreachable(container.netns_fd, OUTSIDE, 80)
-    (line,) = told(engine)
+    (line,) = await told(engine)
     chain = "chain filter_FORWARD of table inet firewalld" if who == "firewalld" else "chain FORWARD of table ip filter"
     assert line.startswith(f"error: firewall: {chain} {how} what goes to and from {engine.name}; ")
     assert advice.format(b=engine.name) in line
     if who in ("somebody", "docker"):
         run(line.partition("; ")[2])
         assert reaches(container.netns_fd, OUTSIDE, 80, world) == HOST
-        assert told(engine) == []
+        assert await told(engine) == []
 
 
 async def test_a_table_of_ours_that_was_changed(engine):
     await engine.start()
     run(f"nft flush chain ip {engine.name} postrouting")
-    (line,) = told(engine)
+    (line,) = await told(engine)
     assert line.startswith(f"error: table: the nftables table {engine.name} (IPv4) is missing or has other rules than it should")
     engine.manager.mend()
-    assert told(engine) == []
+    assert await told(engine) == []
 
 
 async def test_links_routes_and_parameters(engine, outside, monkeypatch):
@@ -115,7 +115,7 @@ async def test_links_routes_and_parameters(engine, outside, monkeypatch):
     )
     run("ip route add 10.93.0.128/25 dev outside0 || true")
     monkeypatch.setattr(files, "host_servers", list)
-    found = told(engine)
+    found = await told(engine)
     assert [line.split(": ")[:2] for line in found if "rp_filter" not in line] == [
         ["error", about] for about in ("link", "subnet", "br_netfilter", "loopback", "resolvers")
     ]
@@ -123,9 +123,9 @@ async def test_links_routes_and_parameters(engine, outside, monkeypatch):
     assert "subnet 10.93.0.0/24 of network shy overlaps the host's route to 10.93.0.128/25 by outside0" in found[1]
     assert "warning: rp_filter: rp_filter of shy0 is strict" in found[5]
     run("ip link set outside0 down")
-    assert "error: link: interface outside0, which network wire is on, is down; ip link set outside0 up" in told(engine)
+    assert "error: link: interface outside0, which network wire is on, is down; ip link set outside0 up" in await told(engine)
     run("ip link delete shy0; ip link set outside0 up; sysctl -w net.bridge.bridge-nf-call-iptables=1")
-    assert "bridge shy0 of network shy is gone: 1 of its containers are cut off" in told(engine)[0]
+    assert "bridge shy0 of network shy is gone: 1 of its containers are cut off" in (await told(engine))[0]
 
 
 async def test_the_command_line_and_the_api(served_engine, whole_engine, cli, no_other_tables):

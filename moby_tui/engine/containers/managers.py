@@ -41,6 +41,7 @@ class Managers:
         self._signature_policy = signature_policy
         self._containers = containers
         self._cached = cached
+        self._looked = False
 
     def publish(self, kind: str, action: str, ident: str, attributes: dict[str, str]) -> object:
         """Tells of an event: see ``Journal.publish``."""
@@ -77,9 +78,16 @@ class Managers:
         return networks
 
     async def mend_networks(self) -> None:
-        """Whoever lists has our nftables tables looked at, where a container is in a network."""
-        if left.files(left.sandboxes(self._paths.networks)):
-            await self.firewall_watch.look_once()
+        """Whoever lists first has our nftables tables put right, where some table was changed and a container is in a network."""
+        if self._looked or not left.files(left.sandboxes(self._paths.networks)):
+            return
+        self._looked = True
+        from moby_tui.engine.resources.networks import seen
+
+        if seen.is_due(self._paths.networks):
+            from moby_tui.engine.tasks import in_thread
+
+            await in_thread(self.networks.mend)
 
     @cached_property
     def firewall_watch(self) -> FirewallWatch:

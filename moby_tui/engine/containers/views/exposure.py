@@ -18,6 +18,7 @@ from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.endpoints import Place, gateway_of
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.state import State
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError
 from moby_tui.schema.traffic import HOST, ON_THE_WIRE, PUBLISHED, ROUTED, TRUSTED, UNPROTECTED, Exposure
 
@@ -25,8 +26,13 @@ _SHARED = "container:"
 _SUBLINKS = ("macvlan", "ipvlan")
 
 
-def exposures(parts: Parts) -> list[Exposure]:
-    """All of them, by container and port. Blocks: it reads the tables of sockets of each container."""
+async def exposures(parts: Parts) -> list[Exposure]:
+    """All of them, by container and port."""
+    return await in_thread(_exposures, parts)
+
+
+def _exposures(parts: Parts) -> list[Exposure]:
+    """It reads the tables of sockets of each container."""
     found: list[Exposure] = []
     for record in parts.list():
         state = view.current_state(parts, record)

@@ -38,6 +38,7 @@ from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBi
 from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.operation.doctor import Ward
     from moby_tui.engine.resources.networks.pools import Pool
     from moby_tui.schema.traffic import Finding
 
@@ -326,15 +327,22 @@ class NetworkManager:
         except (MobyError, OSError) as error:
             log.warning("the nftables tables could not be looked at: %s", getattr(error, "strerror", None) or error)
 
-    def examine(self) -> builtins.list[Finding]:
-        """What blocks or breaks the traffic of the networks on this host. Blocks. Raises ``OSError``."""
-        from moby_tui.engine.resources.networks.operation.doctor import Ward, examine
+    async def examine(self) -> builtins.list[Finding]:
+        """What blocks or breaks the traffic of the networks on this host. Raises ``MobyError`` where the kernel does not let one look."""
+        from moby_tui.engine.resources.networks.operation.doctor import examine
+
+        try:
+            return await in_thread(lambda: examine(self._ward()))
+        except OSError as error:
+            raise MobyError(f"cannot look at the host's networks: {(error.strerror or str(error)).lower()}") from error
+
+    def _ward(self) -> Ward:
+        from moby_tui.engine.resources.networks.operation.doctor import Ward
 
         networks = store.load(self._database)
         members = {network.id: self._folders.members(network.id) for network in networks}
-        used = any(members.values())
-        ward = Ward(networks=networks, members=members, table=self._bridges.table, tables=self._bridges.wrong() if used else [])
-        return examine(ward)
+        wrong = self._bridges.wrong() if any(members.values()) else []
+        return Ward(networks=networks, members=members, table=self._bridges.table, tables=wrong)
 
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""

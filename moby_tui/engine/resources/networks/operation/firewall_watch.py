@@ -39,7 +39,6 @@ class FirewallWatch:
     def __init__(self, networks: Path, manager: Callable[[], Mender]) -> None:
         self._networks = networks
         self._manager = manager
-        self._looked = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -51,13 +50,7 @@ class FirewallWatch:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def look_once(self) -> None:
-        """Whoever lists looks, unless it was done before: from then on this engine is told."""
-        if not self._looked:
-            await self._look()
-
     async def _look(self) -> None:
-        self._looked = True
         if seen.is_due(self._networks):
             await in_thread(self._manager().mend)
 
