@@ -126,7 +126,6 @@ class Engine:
     def _watch_firewall(self) -> None:
         self._managers.firewall_watch.begin()
 
-
     async def _open_database(self) -> tuple[Database, list[str]]:
         """The database, found whole, and the containers that a killed creator left.
 
@@ -237,7 +236,8 @@ class Engine:
 
     def use_address_pools(self, texts: Sequence[str]) -> None:
         """Has networks without a subnet of their own be given one of these: ``base=10.10.0.0/16,size=24``. Raises ``InvalidArgument``."""
-        self._managers.networks.use_pools(texts)
+        pools = self._managers.networks.use_pools(texts)
+        self.system.address_pools = [(str(pool.base), pool.size) for pool in pools]
 
     @cached_property
     def builder(self) -> ImageBuilder:

@@ -22,7 +22,8 @@ class NetworkService:
         await self._parts.managers.mend_networks()
         return await self._manager.list(filters=filters)
 
-    async def inspect(self, ref: str) -> Network:
+    async def inspect(self, ref: str, *, verbose: bool = False) -> Network:
+        """``verbose`` adds the services of a cluster, of which there are none here."""
         return await self._manager.inspect(ref)
 
     async def create(self, config: NetworkCreate) -> NetworkCreated:

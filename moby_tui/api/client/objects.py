@@ -17,8 +17,6 @@ from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.traffic import Exposure, Finding, Shape
-from moby_tui.schema.traffic import Exposure, Finding
-from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
@@ -32,8 +30,8 @@ class RemoteNetworks:
     async def list(self, *, filters: Filters | None = None) -> builtins.list[Network]:
         return await self._session.get("/networks", builtins.list[Network], {"filters": filters})
 
-    async def inspect(self, ref: str) -> Network:
-        return await self._session.get(f"/networks/{quote(ref, safe='')}", Network)
+    async def inspect(self, ref: str, *, verbose: bool = False) -> Network:
+        return await self._session.get(f"/networks/{quote(ref, safe='')}", Network, {"verbose": verbose or None})
 
     async def create(self, config: NetworkCreate) -> NetworkCreated:
         return await self._session.ask("POST", "/networks/create", NetworkCreated, None, config)

@@ -310,14 +310,16 @@ class NetworkManager:
         """Publishes that a container was connected or disconnected."""
         self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
-    def use_pools(self, texts: Iterable[str]) -> None:
+    def use_pools(self, texts: Iterable[str]) -> builtins.list[Pool]:
         """What networks without a subnet of their own are given one of, as ``--default-address-pool`` has it; none: Docker's own choice.
 
-        Raises ``InvalidArgument``.
+        Returns them in the order given. Raises ``InvalidArgument``.
         """
-        from moby_tui.engine.resources.networks.pools import read_pools
+        from moby_tui.engine.resources.networks.pools import lowest_first, read_pools
 
-        self._pools = read_pools(texts)
+        given = read_pools(texts)
+        self._pools = lowest_first(given)
+        return given
 
     def mend(self) -> None:
         """Puts the nftables tables right where another program changed them. Blocks; what cannot be done is logged."""
