@@ -55,6 +55,35 @@ async def test_a_bridge_that_was_there_stays_when_its_network_goes(engine):
     assert "mine0" not in run("ip link")
 
 
+async def test_a_bridge_that_was_there_keeps_its_own_addresses_and_loses_the_networks(engine):
+    def addresses() -> list[str]:
+        return [
+            f"{a['local']}/{a['prefixlen']}"
+            for a in json.loads(run("ip -j addr show mine0"))[0]["addr_info"]
+            if a["scope"] != "link"
+        ]
+
+    run("ip link add mine0 type bridge; ip addr add 10.55.0.1/24 dev mine0; ip link set mine0 up")
+    options = {"com.docker.network.bridge.name": "mine0"}
+    own = ["10.55.0.1/24"]
+    try:
+        for ipam, gateways in (
+            (pool("10.91.0.0/24"), ["10.91.0.1/24"]),
+            (pool("10.55.0.0/24", gateway="10.55.0.9"), ["10.55.0.9/24"]),
+            (pool("10.55.0.0/24"), []),
+        ):
+            await make(engine, "front", options=dict(options), ipam=ipam)
+            assert addresses() == own + gateways
+            await engine.manager.remove("front")
+            assert addresses() == own
+        await make(engine, "front", options=dict(options), ipam=pool("fd00:55::/64"), enable_ipv6=True)
+        assert "fd00:55::1/64" in addresses()
+        await engine.manager.remove("front")
+        assert addresses() == own
+    finally:
+        run("ip link delete mine0")
+
+
 async def test_a_bridge_that_was_there_stays_when_its_network_cannot_be_made(engine, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "refused")

@@ -36,6 +36,8 @@ _SYSCTL = Path("/proc/sys/net")
 _NAME = "com.docker.network.bridge.name"
 #: Noted in a network's row: its bridge was there before it, and is not ours to delete.
 _FOUND = f"{NOTE}bridge_found"
+#: Noted too: the addresses that such a bridge was given, which go with the network.
+_GIVEN = f"{NOTE}bridge_given"
 
 
 class BridgeDriver:
@@ -75,7 +77,9 @@ class BridgeDriver:
         options = bridge_options.read(network)
         with self._locked():
             try:
-                self._make_interface(options)
+                given = self._make_interface(options)
+                if network.options.get(_FOUND) == "true":
+                    network.options[_GIVEN] = " ".join(map(str, given))
                 fault.point("network.bridge made")
                 self._build_missing_tables()
                 self._firewall.add(options)
@@ -91,6 +95,7 @@ class BridgeDriver:
     def _delete(self, network: Network, options: BridgeOptions) -> None:
         self._firewall.remove(options)
         if network.options.get(_FOUND) == "true":
+            _take_back(options.interface, network.options.get(_GIVEN, ""))
             return
         with _ignoring(errno.ENODEV):
             send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
@@ -136,8 +141,8 @@ class BridgeDriver:
             # The outer end comes up last: with a peer that is up the bridge forwards to it at once, not at some later notice.
             request(link, rtnetlink.set_port_up(veth, socket.if_nametoindex(name)))
 
-    def _make_interface(self, options: BridgeOptions) -> None:
-        """The bridge with the gateways' addresses, up. What is there already is left so."""
+    def _make_interface(self, options: BridgeOptions) -> list[Interface]:
+        """The bridge with the gateways' addresses, up. What is there already is left so; returns the addresses that were not."""
         from moby_tui.engine.resources.networks import host  # once for each bridge and boot
 
         own = _own_addresses(options)
@@ -150,9 +155,11 @@ class BridgeDriver:
             has_ipv6 = any(address.version == 6 for address in own)
             write_sysctl(f"ipv6/conf/{options.interface}/disable_ipv6", "0" if has_ipv6 else "1")
             write_sysctl(f"ipv4/conf/{options.interface}/route_localnet", "1")
+            given = []
             for address in own:
                 with _ignoring(errno.EEXIST):
                     request(link, rtnetlink.new_address(index, address))
+                    given.append(address)
             request(link, rtnetlink.set_up(index))
         if not options.icc:
             _filter_within_bridges()
@@ -160,6 +167,7 @@ class BridgeDriver:
             write_sysctl("ipv4/ip_forward", "1")
             if has_ipv6:
                 write_sysctl("ipv6/conf/all/forwarding", "1")
+        return given
 
     def _build_missing_tables(self) -> None:
         for version in self._versions():
@@ -195,6 +203,15 @@ def _ignoring(*numbers: int) -> Iterator[None]:
     except OSError as error:
         if error.errno not in numbers:
             raise
+
+
+def _take_back(interface: str, given: str) -> None:
+    """Takes addresses from a user's own bridge; what is gone already is no error."""
+    with open_socket(NETLINK_ROUTE) as link:
+        for text in given.split():
+            if exists(interface):
+                with _ignoring(errno.EADDRNOTAVAIL, errno.ENODEV):
+                    request(link, rtnetlink.delete_address(socket.if_nametoindex(interface), ip_interface(text)))
 
 
 def veth_of(endpoint: Endpoint) -> str:
