@@ -85,7 +85,7 @@ _DESTINATION_PORT = 2
 _CT_STATE, _CT_STATUS = 0, 2
 _FIB_ADDRTYPE, _FIB_DADDR, _RTN_LOCAL = 3, 2, 2
 _EQUAL, _NOT_EQUAL = 0, 1
-_DNAT = 1
+_SNAT, _DNAT = 0, 1
 _IFNAMSIZ = 16
 
 
@@ -200,6 +200,13 @@ class Table:
         value = (self.family.address_type, _INET_SERVICE), 4 * self.family.words + 4
         return self._new_set(name, key, length, flags=_SET_MAP, value=value)
 
+    def new_source_map(self, name: str) -> bytes:
+        """A map from subnets, none of which overlap, to an address."""
+        value = (self.family.address_type,), 4 * self.family.words
+        return self._new_set(
+            name, (self.family.address_type,), 4 * self.family.words, flags=_SET_INTERVAL | _SET_MAP, value=value
+        )
+
     def delete_set(self, name: str) -> bytes:
         """Answered with EBUSY while a rule looks into it."""
         return self._message(_DELSET, 0, text(_SET_TABLE, self.name), text(_SET_NAME, name))
@@ -216,6 +223,10 @@ class Table:
     def add_subnets(self, name: str, subnets: Iterable[Subnet]) -> bytes:
         """Answered with EEXIST where one overlaps what is there."""
         return self._elements(_NEWSETELEM, NLM_F_CREATE, name, _intervals(subnets))
+
+    def add_sources(self, name: str, address: Address, subnets: Iterable[Subnet]) -> bytes:
+        """Maps subnets to an address. Answered with EEXIST where one overlaps what is there."""
+        return self._elements(_NEWSETELEM, NLM_F_CREATE, name, _intervals(subnets, address.packed))
 
     def list_elements(self, name: str) -> bytes:
         """Asks for the elements of a set or map, outside of a transaction; answered with ENOENT where there is none."""
@@ -280,6 +291,16 @@ class Table:
             self._destination(by_address=by_address)
             + _expression("lookup", text(_LOOKUP_SET, name), _number(_LOOKUP_SOURCE, _REG_1), _number(_LOOKUP_TARGET, _REG_1))
             + self._nat()
+        )
+
+    def translate_source_by_map(self, name: str) -> bytes:
+        """Source NAT to what a map of subnets has for the source address; where it has nothing, the rule does not match."""
+        return (
+            _payload(_REG_1, _NETWORK_HEADER, self.family.source, 4 * self.family.words)
+            + _expression("lookup", text(_LOOKUP_SET, name), _number(_LOOKUP_SOURCE, _REG_1), _number(_LOOKUP_TARGET, _REG_1))
+            + _expression(
+                "nat", _number(_NAT_KIND, _SNAT), _number(_NAT_FAMILY, self.family.number), _number(_NAT_ADDRESS, _REG_1)
+            )
         )
 
     def translate_to(self, address: Address, port: int) -> bytes:
@@ -439,11 +460,12 @@ def _key(key: bytes) -> bytes:
     return nested(_ELEMENT_KEY, attribute(_DATA_VALUE, key))
 
 
-def _intervals(subnets: Iterable[Subnet]) -> list[bytes]:
-    """The first address of each subnet, and behind its last one the mark of an end."""
+def _intervals(subnets: Iterable[Subnet], value: bytes = b"") -> list[bytes]:
+    """The first address of each subnet, with the value in a map, and behind its last one the mark of an end."""
     items = []
+    data = nested(_ELEMENT_DATA, attribute(_DATA_VALUE, value)) if value else b""
     for subnet in subnets:
-        items.append(_key(subnet.network_address.packed))
+        items.append(_key(subnet.network_address.packed) + data)
         after = int(subnet.broadcast_address) + 1
         if after < 1 << subnet.max_prefixlen:
             end = after.to_bytes(subnet.max_prefixlen // 8, "big")

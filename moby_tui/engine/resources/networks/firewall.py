@@ -13,8 +13,8 @@ The chains, in the order in which a packet meets them:
 * ``forward`` -> ``user``, ``inbound``: first the user's own rules, which are never touched here; then into a bridge goes only what was
   published, was asked for, comes from an interface that is admitted (the bridge itself, unless ``enable_icc`` is false), or is for
   a network that is open to direct routing. An internal network is left and entered by nobody.
-* ``postrouting``: masquerades what leaves a bridge's subnet, and what would otherwise be answered past this host: published
-  ports reached from 127.0.0.1 or from the same bridge (hairpin).
+* ``postrouting``: gives what leaves a bridge's subnet the address of ``host_ipv4``, or masquerades it; and masquerades what would otherwise
+  be answered past this host: published ports reached from 127.0.0.1 or from the same bridge (hairpin).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socke
 
 _ANY, _BY_ADDRESS, _ROUTED = "published", "published-at", "published-routed"
 _BRIDGES, _ADMITTED, _INTERNAL, _OPEN, _MASQUERADED = "bridges", "admitted", "internal", "open", "masqueraded"
+_SOURCES = "sources"
 _LOOPBACK = {4: ipaddress.ip_network("127.0.0.0/8"), 6: ipaddress.ip_network("::1/128")}
 USER_CHAIN = "user"
 _MARK = "ruleset-"
@@ -215,6 +216,7 @@ def _sets(table: nft.Table) -> dict[str, bytes]:
         _INTERNAL: table.new_name_set(_INTERNAL),
         _OPEN: table.new_name_set(_OPEN),
         _MASQUERADED: table.new_subnet_set(_MASQUERADED),
+        _SOURCES: table.new_source_map(_SOURCES),
         _ROUTED: table.new_port_set(_ROUTED),
         _ANY: table.new_port_map(_ANY, by_address=False),
         _BY_ADDRESS: table.new_port_map(_BY_ADDRESS, by_address=True),
@@ -261,6 +263,7 @@ def _rules(table: nft.Table, version: int) -> list[bytes]:
         table.new_rule("inbound", nft.output_interface_in_set(_OPEN), nft.verdict(nft.ACCEPT)),
         table.new_rule("inbound", table.destination_in_port_set(_ROUTED), nft.verdict(nft.ACCEPT)),
         table.new_rule("inbound", nft.verdict(nft.DROP)),
+        table.new_rule("postrouting", outward, table.translate_source_by_map(_SOURCES)),
         table.new_rule("postrouting", outward, from_ours, nft.masquerade()),
         table.new_rule("postrouting", to_bridge, dnat, from_ours, nft.masquerade()),
         table.new_rule("postrouting", to_bridge, dnat, table.source_in(loopback), nft.masquerade()),
@@ -281,6 +284,8 @@ def _membership(table: nft.Table, version: int, network: BridgeOptions, *, add: 
     subnets = [subnet for subnet in network.subnets if subnet.version == version]
     if subnets and network.masquerades(version):
         parts.append((table.add_subnets if add else table.delete_subnets)(_MASQUERADED, subnets))
+        if source := network.sources.get(version):
+            parts.append(table.add_sources(_SOURCES, source, subnets) if add else table.delete_subnets(_SOURCES, subnets))
     return parts
 
 
