@@ -128,15 +128,15 @@ async def test_links_routes_and_parameters(engine, outside, monkeypatch):
     assert "bridge shy0 of network shy is gone: 1 of its containers are cut off" in (await told(engine))[0]
 
 
-async def test_the_command_line_and_the_api(served_engine, whole_engine, cli, no_other_tables):
+async def test_the_command_line_and_the_api(door, whole_engine, cli, no_other_tables):
     await whole_engine.networks.create(NetworkCreate(name="front"))
-    command = ("-H", f"unix://{served_engine}", "network", "doctor")
+    command = ("-H", f"unix://{door}", "network", "doctor")
     found = (await asyncio.to_thread(cli, *command, check=False)).stdout
     assert "firewall" not in found
     run(DROPPING)
     done = await asyncio.to_thread(cli, *command, check=False)
     assert done.returncode == 1 and "error: firewall: chain FORWARD of table ip filter has the policy drop" in done.stdout
-    async with connect(f"unix://{served_engine}") as client:
+    async with connect(f"unix://{door}") as client:
         assert "firewall" in [one.about for one in await client.networks.examine()]
     lines = (await asyncio.to_thread(cli, *command, "--format", "json", check=False)).stdout.splitlines()
     assert "firewall" in [json.loads(line)["About"] for line in lines]

@@ -40,7 +40,7 @@ def told(found: list[Exposure]) -> list[tuple[str, int, int, str]]:
     return [(one.address, one.port, one.container_port, one.reason) for one in found]
 
 
-async def test_what_is_told_is_reachable_and_why(engine, outside, served_engine, cli):
+async def test_what_is_told_is_reachable_and_why(engine, outside, door, cli):
     option = "com.docker.network.bridge.gateway_mode_ipv4"
     for name, mode in (("routed", "routed"), ("open", "nat-unprotected")):
         await engine.networks.create(NetworkCreate(name=name, options={option: mode}))
@@ -70,9 +70,9 @@ async def test_what_is_told_is_reachable_and_why(engine, outside, served_engine,
             run(f"ip route add {reached}/32 via {HOST}", outside)
         dial(outside, reached, one.port).close()
     assert is_unreachable(outside, HOST, 28082)
-    async with connect(f"unix://{served_engine}") as client:
+    async with connect(f"unix://{door}") as client:
         assert await client.networks.exposure() == found
-    command = ["-H", f"unix://{served_engine}", "network", "exposure"]
+    command = ["-H", f"unix://{door}", "network", "exposure"]
     lines = (await asyncio.to_thread(cli, *command, "--format", "json")).stdout.splitlines()
     assert [json.loads(line)["Explanation"] for line in lines[:2]] == [
         "published on every address of the host",

@@ -50,7 +50,7 @@ def send(interface: str) -> None:
             client.sendto(bytes(_SIZE), (HOST, 9))
 
 
-async def test_a_rate_is_the_kernels_and_ends_with_clear_and_with_the_container(engine, outside, served_engine):
+async def test_a_rate_is_the_kernels_and_ends_with_clear_and_with_the_container(engine, outside, door):
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web", "front")
     await engine.networks.connect("bridge", web)
@@ -61,7 +61,7 @@ async def test_a_rate_is_the_kernels_and_ends_with_clear_and_with_the_container(
         Shape(network="front", interface="eth0", rate=1_000_000),
         Shape(network="bridge", interface="eth1"),
     ]
-    async with connect(f"unix://{served_engine}") as client:
+    async with connect(f"unix://{door}") as client:
         await client.networks.shape("web", Shape(rate=2_000_000))
         assert [one.rate for one in await client.networks.shapes("web")] == [2_000_000, 2_000_000]
         assert await flood(engine, web, "eth1") > 0
@@ -110,9 +110,9 @@ async def test_what_cannot_be_shaped_is_told(engine):
         await engine.networks.shape(web, Shape(rate=10_000))
 
 
-async def test_the_command_line(engine, served_engine, cli):
+async def test_the_command_line(engine, door, cli):
     await start(engine, "web", "bridge")
-    command = ("-H", f"unix://{served_engine}", "network", "shape", "web")
+    command = ("-H", f"unix://{door}", "network", "shape", "web")
     await asyncio.to_thread(cli, *command, "--rate", "1.5mbit")
     shown = (await asyncio.to_thread(cli, *command)).stdout.splitlines()
     assert [line.split() for line in shown] == [
