@@ -52,7 +52,10 @@ LIGHT_LIBRARY = {
     *("ssl", "threading", "traceback", "zlib"),
 }
 #: Modules of these folders that only an engine imports.
-OF_THE_ENGINE = {"kernel/inotify.py", "kernel/network/netns.py", "kernel/network/nftables.py", "kernel/network/rtnetlink.py"}
+OF_THE_ENGINE = {
+    "kernel/inotify.py",
+    *(f"kernel/network/{name}.py" for name in ("listening", "netns", "nftables", "rtnetlink", "ruleset")),
+}
 
 
 def _section(heading: str) -> str:

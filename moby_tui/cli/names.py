@@ -51,10 +51,13 @@ NETWORK = {
     "connect": "networks",
     "create": "networks",
     "disconnect": "networks",
+    "doctor": "traffic",
+    "exposure": "traffic",
     "inspect": "inspect:network",
     "ls": "networks",
     "prune": "prune:network",
     "rm": "networks",
+    "shape": "traffic",
 }
 VOLUME = {
     **dict.fromkeys(("clone", "cp", "create", "export", "import", "ls", "rename", "rm"), "volumes"),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: The folder of every hierarchy under which the containers' control groups lie.
 _CGROUP_PARENT = "moby"
-#: An engine that is closed by then, as a command's mostly is, never watches the monitors.
+#: An engine that is closed by then, as a command's mostly is, never watches monitors and firewall.
 _WATCH_AFTER_SECONDS = 1.0
 #: What an open engine has of its own beside its managers.
 _SERVICES = ("system", "builder")
@@ -114,6 +114,7 @@ class Engine:
             await self.images.collect_rubbish()
         await self.containers.settle(unborn)
         self._watch = asyncio.get_running_loop().create_task(self._watch_monitors())
+        self._later = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, self._watch_firewall)
         return self
 
     async def _watch_monitors(self) -> None:
@@ -121,6 +122,9 @@ class Engine:
         from moby_tui.engine.containers.start.watching import MonitorWatch
 
         await MonitorWatch(self._parts).run()
+
+    def _watch_firewall(self) -> None:
+        self._managers.firewall_watch.begin()
 
     async def _open_database(self) -> tuple[Database, list[str]]:
         """The database, found whole, and the containers that a killed creator left.
@@ -232,7 +236,8 @@ class Engine:
 
     def use_address_pools(self, texts: Sequence[str]) -> None:
         """Has networks without a subnet of their own be given one of these: ``base=10.10.0.0/16,size=24``. Raises ``InvalidArgument``."""
-        self._managers.networks.use_pools(texts)
+        pools = self._managers.networks.use_pools(texts)
+        self.system.address_pools = [(str(pool.base), pool.size) for pool in pools]
 
     @cached_property
     def builder(self) -> ImageBuilder:
@@ -256,6 +261,7 @@ class Engine:
         """Lets go of everything; the containers live on."""
         if self._database is not None:
             self._watch.cancel()
+            self._later.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
             with suppress(MobyError):
                 self._parts.forget_left()

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from moby_tui.engine.containers.service import ContainerService
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import detect
@@ -23,7 +25,17 @@ from moby_tui.engine.store.state import now
 from moby_tui.logins import domain_of
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import BuildPruned, RegistryAuth
-from moby_tui.schema.system import DataRoot, DiskUsage, Info, Login, PruneOptions, PruneReport, Version, VersionComponent
+from moby_tui.schema.system import (
+    AddressPool,
+    DataRoot,
+    DiskUsage,
+    Info,
+    Login,
+    PruneOptions,
+    PruneReport,
+    Version,
+    VersionComponent,
+)
 from moby_tui.schema.volume import VolumeUsage
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
@@ -63,6 +75,8 @@ class SystemService:
         self._builder = builder
         #: whether the containers live on when the daemon that says so ends
         self.live_restore = True
+        #: base and prefix length of the pools that networks get their subnets of, where they are not Docker's own
+        self.address_pools: list[tuple[str, int]] = []
 
     def protect_daemon(self) -> None:
         """Closes this process to containers in its pid namespace, and makes it less likely to be killed for want of memory.
@@ -105,6 +119,7 @@ class SystemService:
             live_restore_enabled=self.live_restore,
             runtimes={name: {"path": path or "in-process"} for name, path in self._runtimes.all().items()},
             default_runtime=self._runtimes.default,
+            default_address_pools=[AddressPool(base=base, size=size) for base, size in self.address_pools] or UNSET,
             security_options=[
                 "name=seccomp,profile=builtin",
                 *(["name=userns"] if self._remap.mode else []),

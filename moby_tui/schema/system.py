@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from moby_tui.schema.base import Filters, Wire
 from moby_tui.schema.container import ContainersPruned, ContainerSummary
@@ -42,6 +42,13 @@ class Plugins(Wire, kw_only=True):
     network: list[str] = field(default_factory=lambda: ["bridge", "host", "null"])
     authorization: list[str] | None = None
     log: list[str] = field(default_factory=lambda: ["journald", "json-file", "local", "none", "syslog"])
+
+
+class AddressPool(Wire, kw_only=True):
+    """A range that networks get their subnets of, each of prefix length ``size``."""
+
+    base: str
+    size: int
 
 
 class Swarm(Wire, kw_only=True):
@@ -102,6 +109,8 @@ class Info(Wire, kw_only=True):
     server_version: str = ""
     runtimes: dict[str, dict[str, str]] = field(default_factory=dict)
     default_runtime: str = "moby"
+    #: only where the daemon was given some
+    default_address_pools: list[AddressPool] | UnsetType = UNSET
     swarm: Swarm = field(default_factory=Swarm)
     live_restore_enabled: bool = True
     isolation: str = ""

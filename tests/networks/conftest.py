@@ -17,6 +17,7 @@ import pytest
 import namespaces
 from moby_tui.api.client.address import parse_host
 from moby_tui.api.client.http import HttpClient
+from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.kernel.network import netns
 from networks.world import HOST, OUTSIDE, Engine, run, serve
@@ -83,6 +84,14 @@ def served_engine(roots: tuple[Path, Path], busybox: str, tmp_path: Path) -> Ite
     asyncio.run(_remove_containers(path))
     daemon.terminate()
     assert daemon.wait(60) == 0
+
+
+@pytest.fixture
+async def door(whole_engine: WholeEngine, tmp_path: Path) -> AsyncIterator[Path]:
+    """The socket of ``whole_engine``."""
+    path = tmp_path / "door"
+    async with serving(whole_engine, [f"unix://{path}"]):
+        yield path
 
 
 async def _remove_containers(path: Path) -> None:

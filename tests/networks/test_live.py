@@ -13,6 +13,7 @@ from moby_tui.engine.store.state import State
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, EndpointSettings, ExecCreate, ExecStart, HostConfig, NetworkingConfig
 from moby_tui.schema.network import NetworkCreate
+from moby_tui.schema.stats import NetworkStats
 
 
 @pytest.fixture
@@ -167,3 +168,34 @@ async def test_containers_are_listed_by_every_network_that_they_are_in(engine):
     assert await listed("none") == await listed("nosuch") == await listed(ident[:12]) == []
     await engine.networks.disconnect("front", web)
     assert await listed("front") == []
+
+
+async def test_statistics_have_an_entry_for_each_network_and_none_for_what_the_container_makes(engine):
+    """As dockerd 28.5.2 tells them, also to a container in the same namespace."""
+    for name in ("front", "back"):
+        await engine.networks.create(NetworkCreate(name=name))
+    admin = HostConfig(network_mode="front", cap_add=["NET_ADMIN"])
+    web = (await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=admin))).id
+    await engine.containers.start(web)
+    await engine.networks.connect("back", web)
+    await engine.networks.connect("bridge", web)
+    await inside(engine, web, "ip", "link", "add", "br7", "type", "bridge")
+    beside = await start(engine, "beside", f"container:{web}")
+    before = await counters(engine, web)
+    assert list(before) == list(await counters(engine, beside)) == ["eth0", "eth1", "eth2"]
+    gateway = (await engine.containers.inspect(web)).network_settings.networks["back"].gateway
+    assert "3 packets received" in await inside(engine, web, "ping", "-c", "3", "-i", "0.1", gateway)
+    after = await counters(engine, web)
+    assert (
+        after["eth1"].tx_packets >= before["eth1"].tx_packets + 3 and after["eth1"].rx_bytes >= before["eth1"].rx_bytes + 3 * 98
+    )
+    assert after["eth2"].tx_packets < before["eth2"].tx_packets + 3
+    await engine.networks.disconnect("back", web)
+    assert list(await counters(engine, web)) == ["eth0", "eth2"]
+    assert await counters(engine, await start(engine, "alone", "none")) == {}
+
+
+async def counters(engine: Engine, container: str) -> dict[str, NetworkStats]:
+    async for sample in engine.containers.stats(container, stream=False, one_shot=True):
+        return sample.networks or {}
+    raise AssertionError("no sample")

@@ -55,6 +55,35 @@ async def test_a_bridge_that_was_there_stays_when_its_network_goes(engine):
     assert "mine0" not in run("ip link")
 
 
+async def test_a_bridge_that_was_there_keeps_its_own_addresses_and_loses_the_networks(engine):
+    def addresses() -> list[str]:
+        return [
+            f"{a['local']}/{a['prefixlen']}"
+            for a in json.loads(run("ip -j addr show mine0"))[0]["addr_info"]
+            if a["scope"] != "link"
+        ]
+
+    run("ip link add mine0 type bridge; ip addr add 10.55.0.1/24 dev mine0; ip link set mine0 up")
+    options = {"com.docker.network.bridge.name": "mine0"}
+    own = ["10.55.0.1/24"]
+    try:
+        for ipam, gateways in (
+            (pool("10.91.0.0/24"), ["10.91.0.1/24"]),
+            (pool("10.55.0.0/24", gateway="10.55.0.9"), ["10.55.0.9/24"]),
+            (pool("10.55.0.0/24"), []),
+        ):
+            await make(engine, "front", options=dict(options), ipam=ipam)
+            assert addresses() == own + gateways
+            await engine.manager.remove("front")
+            assert addresses() == own
+        await make(engine, "front", options=dict(options), ipam=pool("fd00:55::/64"), enable_ipv6=True)
+        assert "fd00:55::1/64" in addresses()
+        await engine.manager.remove("front")
+        assert addresses() == own
+    finally:
+        run("ip link delete mine0")
+
+
 async def test_a_bridge_that_was_there_stays_when_its_network_cannot_be_made(engine, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "refused")
@@ -145,6 +174,25 @@ async def test_a_container_leaves_by_masquerade(engine, listen, outside):
     assert reaches(container.netns_fd, "10.77.0.2", 80, listen(outside, 80)) == "10.77.0.1"
 
 
+async def test_a_container_leaves_with_the_address_that_its_network_says(engine, listen, outside):
+    run("ip addr add 10.77.0.9/32 dev outside0; ip addr add fd77::9/128 dev outside0 nodad")
+    given = {"com.docker.network.host_ipv4": "10.77.0.9"}
+    await make(engine, "front", options=given, ipam=pool("10.91.0.0/24"))
+    await make(engine, "beside", options=given, ipam=pool("10.91.1.0/24"))
+    await make(engine, "other", ipam=pool("10.91.2.0/24"))
+    server = listen(outside, 80)
+    for network, source in (("front", "10.77.0.9"), ("beside", "10.77.0.9"), ("other", "10.77.0.1")):
+        assert reaches((await engine.start(network)).netns_fd, "10.77.0.2", 80, server) == source
+    engine.manager.mend()
+    await engine.start("other", container_id="ab" * 32)
+    assert "10.91.0.0/24 : 10.77.0.9" in engine.ruleset().replace("10.91.0.0-10.91.0.255", "10.91.0.0/24")
+    await make(engine, "six", enable_ipv6=True, options={"com.docker.network.host_ipv6": "fd77::9"})
+    assert "fd77::9" in run(f"nft list table ip6 {engine.name}")
+    assert engine.manager._bridges.wrong() == []
+    await engine.manager.remove("six")
+    assert "fd77::9" not in run(f"nft list table ip6 {engine.name}")
+
+
 async def test_published_ports_lead_into_a_network_of_ones_own(engine, listen, outside):
     await make(engine, "front")
     container = await engine.start("front", ports={"80/tcp": [PortBinding(host_port="28080")]})
@@ -232,6 +280,10 @@ async def test_a_network_in_use_stays(engine):
         ({"options": {"com.docker.network.bridge.enable_icc": "perhaps"}}, "enable_icc"),
         ({"options": {"com.docker.network.driver.mtu": "many"}}, "mtu"),
         ({"options": {"com.docker.network.host_ipv4": "here"}}, "failed to parse com.docker.network.host_ipv4 value: here"),
+        (
+            {"options": {"com.docker.network.host_ipv4": "fd00::1"}},
+            "host_ipv4 value: fd00::1 .expected an IPv4 address of this host",
+        ),
         ({"options": {"com.docker.network.bridge.gateway_mode_ipv4": "open"}}, "gateway mode"),
         ({"driver": "host"}, "only one instance of"),
         ({"driver": "nosuch"}, 'plugin "nosuch" not found'),

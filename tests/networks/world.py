@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import secrets
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from moby_tui.engine.kernel.network import netns
@@ -73,6 +75,15 @@ def is_unreachable(namespace: int | None, host: str, port: int) -> bool:
     except OSError:
         return True
     return False
+
+
+async def until(condition: Callable[[], object], tries: int = 400) -> None:
+    """Waits for what comes by itself."""
+    for _ in range(tries):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come")
 
 
 class Engine:

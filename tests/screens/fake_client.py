@@ -195,7 +195,7 @@ class FakeNetworks:
         ipam = Ipam(config=[IpamPool(subnet="172.17.0.0/16", gateway="172.17.0.1")])
         return [Network(name="bridge", id="1" * 64, ipam=ipam), Network(name="host", id="2" * 64, driver="host")]
 
-    async def inspect(self, ref: str) -> Network:
+    async def inspect(self, ref: str, *, verbose: bool = False) -> Network:
         return next(one for one in await self.list() if one.id == ref)
 
 

@@ -16,6 +16,7 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.traffic import Exposure, Finding, Shape
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class RemoteNetworks:
     async def list(self, *, filters: Filters | None = None) -> builtins.list[Network]:
         return await self._session.get("/networks", builtins.list[Network], {"filters": filters})
 
-    async def inspect(self, ref: str) -> Network:
-        return await self._session.get(f"/networks/{quote(ref, safe='')}", Network)
+    async def inspect(self, ref: str, *, verbose: bool = False) -> Network:
+        return await self._session.get(f"/networks/{quote(ref, safe='')}", Network, {"verbose": verbose or None})
 
     async def create(self, config: NetworkCreate) -> NetworkCreated:
         return await self._session.ask("POST", "/networks/create", NetworkCreated, None, config)
@@ -48,6 +49,22 @@ class RemoteNetworks:
     async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
         body = NetworkDisconnect(container=container, force=force)
         await self._session.send("POST", f"/networks/{quote(ref, safe='')}/disconnect", None, body)
+
+    async def exposure(self) -> builtins.list[Exposure]:
+        with ours("network exposure"):
+            return await self._session.get("/moby/networks/exposure", builtins.list[Exposure])
+
+    async def examine(self) -> builtins.list[Finding]:
+        with ours("network doctor"):
+            return await self._session.get("/moby/networks/doctor", builtins.list[Finding])
+
+    async def shapes(self, container: str) -> builtins.list[Shape]:
+        with ours("network shape"):
+            return await self._session.get(f"/moby/containers/{quote(container, safe='')}/shape", builtins.list[Shape])
+
+    async def shape(self, container: str, shape: Shape) -> None:
+        with ours("network shape"):
+            await self._session.send("POST", f"/moby/containers/{quote(container, safe='')}/shape", None, shape)
 
 
 def _own_path(volume: str, part: str) -> str:

@@ -32,6 +32,10 @@ class ImageOptions(FormatOptions):
     platform: str = value("--platform", help="Inspect a specific platform of the image", metavar="os[/arch[/variant]]")
 
 
+class NetworkOptions(FormatOptions):
+    verbose: bool = switch("-v", "--verbose", help="Verbose output for diagnostics: an engine in a cluster tells its services")
+
+
 @command("inspect", InspectOptions, Argument("names", "NAME|ID...", many=True))
 def inspect(options: InspectOptions, names: list[str]) -> int:
     """Return low-level information on containers, images, networks and volumes."""
@@ -52,10 +56,10 @@ def image(options: ImageOptions, names: list[str]) -> int:
     return _inspect(names, ("image",), options.format, platform=options.platform)
 
 
-@command("network", FormatOptions, Argument("names", "NETWORK...", many=True))
-def network(options: FormatOptions, names: list[str]) -> int:
+@command("network", NetworkOptions, Argument("names", "NETWORK...", many=True))
+def network(options: NetworkOptions, names: list[str]) -> int:
     """Display detailed information on one or more networks."""
-    return _inspect(names, ("network",), options.format)
+    return _inspect(names, ("network",), options.format, verbose=options.verbose)
 
 
 @command("volume", FormatOptions, Argument("names", "VOLUME...", many=True))
@@ -64,7 +68,9 @@ def volume(options: FormatOptions, names: list[str]) -> int:
     return _inspect(names, ("volume",), options.format)
 
 
-def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False, platform: str = "") -> int:
+def _inspect(
+    names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False, platform: str = "", verbose: bool = False
+) -> int:
     """Shows what was found, then tells what was not; 1 in that case."""
     from moby_tui.cli.output.objects import show_list
 
@@ -78,7 +84,7 @@ def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: b
     async def find_all(client: Client) -> None:
         for name in names:
             try:
-                found.append(await _find(client, name, types, size=size, platform=platform))
+                found.append(await _find(client, name, types, size=size, platform=platform, verbose=verbose))
             except NotFound as error:
                 missing.append(error)
 
@@ -90,7 +96,7 @@ def _inspect(names: Sequence[str], types: Sequence[str], format: str, *, size: b
     return 1 if missing else 0
 
 
-async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, platform: str) -> Any:
+async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, platform: str, verbose: bool) -> Any:
     for type in types:
         try:
             match type:
@@ -99,7 +105,7 @@ async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, 
                 case "image":
                     return await client.images.inspect(name, platform=platform)
                 case "network":
-                    return await client.networks.inspect(name)
+                    return await client.networks.inspect(name, verbose=verbose)
                 case _:
                     return await client.volumes.inspect(name)
         except NotFound:

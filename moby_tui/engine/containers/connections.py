@@ -36,7 +36,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
     record = parts.get(container)
     _check_connects(network, record)
     endpoints.check(Place(network, settings))
-    async with _changing(parts, record) as record:
+    async with changing(parts, record) as record:
         places = _places(record)
         if network.name in places:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
@@ -44,7 +44,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
         if not view.current_state(parts, record).alive:
             _keep(parts, record, places)
             return
-        with _namespace(parts, record) as namespace:
+        with open_namespace(parts, record) as namespace:
             given = await _connect_running(parts, record, network, settings, namespace)
             fault.point("connect.made")
             _keep(parts, record, places)
@@ -63,7 +63,7 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         raise
     if record.host_config.network_mode == "host":
         raise Forbidden("container cannot be disconnected from host network or connected to host network")
-    async with _changing(parts, record) as record:
+    async with changing(parts, record) as record:
         places = _places(record)
         running = view.current_state(parts, record).alive
         given = read_network(parts.files(record)) if running else NetworkState({}, {})
@@ -74,13 +74,13 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         fault.point("disconnect.undone")
         _keep(parts, record, {name: place for name, place in places.items() if name != network.name})
         if running:
-            with suppress(Conflict), _namespace(parts, record) as namespace:
+            with suppress(Conflict), open_namespace(parts, record) as namespace:
                 await _settle_inside(parts, record, given, namespace)
             parts.networks.tell("disconnect", network, record.id)
 
 
 @asynccontextmanager
-async def _changing(parts: Parts, record: ContainerRecord) -> AsyncIterator[ContainerRecord]:
+async def changing(parts: Parts, record: ContainerRecord) -> AsyncIterator[ContainerRecord]:
     """Holds the container's lock; the record as it is then."""
     lock = await parts.acquire(record)
     try:
@@ -178,13 +178,14 @@ async def _disconnect_running(
     await _remove_interface(parts, record, given.interfaces.get(network.name, ""))
     given.endpoints.pop(network.name, None)
     given.interfaces.pop(network.name, None)
+    given.shapes.pop(network.name, None)
     write_network(parts.files(record), given)
 
 
 async def _remove_interface(parts: Parts, record: ContainerRecord, interface: str) -> None:
     """A wire to a bridge is gone by now; an interface on one of the host's is the container's own, and goes here."""
     if interface:
-        with suppress(Conflict), _namespace(parts, record) as namespace:
+        with suppress(Conflict), open_namespace(parts, record) as namespace:
             await parts.networks.remove_interface(namespace, interface)
 
 
@@ -215,7 +216,7 @@ def _rewrite(path: Path, text: str) -> None:
         file.truncate()
 
 
-class _namespace:
+class open_namespace:
     """The network namespace of a running container, open. Raises ``Conflict`` where it has just ended."""
 
     def __init__(self, parts: Parts, record: ContainerRecord) -> None:

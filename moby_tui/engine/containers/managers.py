@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moby_tui.engine.resources.networks import left
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.events.journal import Journal
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.networks.manager import NetworkManager
+    from moby_tui.engine.resources.networks.operation.firewall_watch import FirewallWatch
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
 
@@ -39,6 +41,7 @@ class Managers:
         self._signature_policy = signature_policy
         self._containers = containers
         self._cached = cached
+        self._looked = False
 
     def publish(self, kind: str, action: str, ident: str, attributes: dict[str, str]) -> object:
         """Tells of an event: see ``Journal.publish``."""
@@ -74,6 +77,24 @@ class Managers:
         networks.list_containers = self._containers().list
         return networks
 
+    async def mend_networks(self) -> None:
+        """Whoever lists first has our nftables tables put right, where some table was changed and a container is in a network."""
+        if self._looked or not left.files(left.sandboxes(self._paths.networks)):
+            return
+        self._looked = True
+        from moby_tui.engine.resources.networks import seen
+
+        if seen.is_due(self._paths.networks):
+            from moby_tui.engine.tasks import in_thread
+
+            await in_thread(self.networks.mend)
+
+    @cached_property
+    def firewall_watch(self) -> FirewallWatch:
+        from moby_tui.engine.resources.networks.operation.firewall_watch import FirewallWatch
+
+        return FirewallWatch(self._paths.networks, lambda: self.networks)
+
     @cached_property
     def volumes(self) -> VolumeManager:
         from moby_tui.engine.resources.volumes.manager import VolumeManager
@@ -100,5 +121,7 @@ class Managers:
             self.launcher.close()
         if "images" in made:
             await self.images.close()
+        if "firewall_watch" in made:
+            await self.firewall_watch.close()
         if "networks" in made:
             self.networks.close()

@@ -8,6 +8,7 @@ import msgspec
 
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.schema.container import EndpointSettings, PortBinding
+from moby_tui.schema.traffic import Shape
 
 
 class NetworkState(msgspec.Struct):
@@ -17,6 +18,8 @@ class NetworkState(msgspec.Struct):
     ports: dict[str, list[PortBinding] | None]
     #: for each network the name of the container's interface
     interfaces: dict[str, str] = {}
+    #: for each network that is shaped, how
+    shapes: dict[str, Shape] = {}
 
 
 def write_network(files: ContainerPaths, network: NetworkState) -> None:

@@ -63,6 +63,7 @@ class ContainerService(Runs):
         view.check_filters(filters)
         for name in (*filters.get("since", []), *filters.get("before", [])):
             self._parts.get(name)
+        await self._parts.managers.mend_networks()
         everything = all or limit > 0 or "status" in filters or "exited" in filters
         rows: list[ContainerSummary] = []
         for record in self._parts.list():

@@ -9,6 +9,7 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.network import NetworkConnect, NetworkCreate, NetworkDisconnect
+from moby_tui.schema.traffic import Shape
 
 table = RouteTable()
 
@@ -44,6 +45,31 @@ async def disconnect(call: Call) -> web.StreamResponse:
     asked = await call.body(NetworkDisconnect)
     await call.client.networks.disconnect(call.ref, asked.container, force=asked.force)
     return empty(200)
+
+
+@table.get("/moby/networks/exposure")
+async def exposure(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    return json(await call.client.networks.exposure())
+
+
+@table.get("/moby/networks/doctor")
+async def doctor(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    return json(await call.client.networks.examine())
+
+
+@table.get("/moby/containers/{ref}/shape")
+async def shapes(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    return json(await call.client.networks.shapes(call.ref))
+
+
+@table.post("/moby/containers/{ref}/shape")
+async def shape(call: Call) -> web.StreamResponse:
+    """Ours, not Docker's."""
+    await call.client.networks.shape(call.ref, await call.body(Shape))
+    return empty()
 
 
 @table.get("/networks/{ref:.+}")

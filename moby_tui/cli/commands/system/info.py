@@ -67,4 +67,11 @@ def _facts(info: Info) -> list[tuple[str, Any]]:
         ("Docker Root Dir", info.docker_root_dir),
         ("Runtimes", " ".join(sorted(info.runtimes))),
         ("Live Restore Enabled", str(info.live_restore_enabled).lower()),
+        *_address_pools(info),
     ]
+
+
+def _address_pools(info: Info) -> list[tuple[str, object]]:
+    """As docker has them; nothing where the daemon was given none."""
+    pools = info.default_address_pools or []
+    return [("Default Address Pools", ""), *(("  Base", f"{pool.base}, Size: {pool.size}") for pool in pools)] if pools else []

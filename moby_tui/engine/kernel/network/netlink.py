@@ -13,7 +13,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from moby_tui.engine.protocol.network import TeardownStep
 
@@ -31,6 +31,7 @@ _NLMSG_DONE = 3
 _NLA_F_NESTED = 0x8000
 _NLA_TYPE_MASK = 0x3FFF
 _SOL_NETLINK = 270
+_NETLINK_ADD_MEMBERSHIP = 1
 _NETLINK_CAP_ACK = 10
 _NETLINK_EXT_ACK = 11
 _NLM_F_ACK_TLVS = 0x200
@@ -66,13 +67,16 @@ def text(kind: int, value: str) -> bytes:
 
 def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes of an answer by their type; of a repeated one the last."""
-    found: dict[int, bytes] = {}
+    return dict(each_attribute(data))
+
+
+def each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and payload of each attribute, in their order."""
     offset = 0
     while offset + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
-        found[kind & _NLA_TYPE_MASK] = data[offset + _ATTRIBUTE.size : offset + length]
+        yield kind & _NLA_TYPE_MASK, data[offset + _ATTRIBUTE.size : offset + length]
         offset += max((length + 3) & ~3, _ATTRIBUTE.size)
-    return found
 
 
 def open_socket(protocol: int) -> socket.socket:
@@ -82,6 +86,17 @@ def open_socket(protocol: int) -> socket.socket:
         link.bind((0, 0))
         link.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         link.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def subscribe(protocol: int, group: int) -> socket.socket:
+    """A netlink socket that is told of what a multicast group is told. Raises ``OSError``."""
+    link = open_socket(protocol)
+    try:
+        link.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
     except BaseException:
         link.close()
         raise
@@ -101,7 +116,7 @@ def request(link: socket.socket, data: bytes) -> list[bytes]:
             received = link.recv(_RECEIVE, socket.MSG_DONTWAIT)
         except BlockingIOError:
             break
-        for kind, flags, body in _messages(received):
+        for kind, flags, body in messages(received):
             if kind == _NLMSG_ERROR:
                 failure = failure or _failure(flags, body)
             elif kind != _NLMSG_DONE:
@@ -153,12 +168,13 @@ def _remove_empty(folder: str) -> None:
             raise
 
 
-def _messages(data: bytes) -> Iterable[tuple[int, int, bytes]]:
+def messages(data: bytes) -> Iterable[tuple[int, int, bytes]]:
+    """Type, flags and body of each message in a piece of bytes."""
     offset = 0
     while offset + _HEADER.size <= len(data):
         length, kind, flags, _, _ = _HEADER.unpack_from(data, offset)
         yield kind, flags, data[offset + _HEADER.size : offset + length]
-        offset += (length + 3) & ~3
+        offset += max((length + 3) & ~3, _HEADER.size)
 
 
 def _failure(flags: int, body: bytes) -> OSError | None:

@@ -12,7 +12,17 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from moby_tui.engine.kernel.network.netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, attribute, message, nested, text
+from moby_tui.engine.kernel.network.netlink import (
+    NLM_F_APPEND,
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    attribute,
+    attributes,
+    each_attribute,
+    message,
+    nested,
+    text,
+)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,10 +42,11 @@ STATUS_DNAT = 0x20
 _SUBSYSTEM = 10
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _NEWTABLE, _DELTABLE, _NEWCHAIN, _GETCHAIN, _DELCHAIN = 0, 2, 3, 4, 5
-_NEWRULE, _DELRULE, _NEWSET, _DELSET, _NEWSETELEM, _GETSETELEM, _DELSETELEM = 6, 8, 9, 11, 12, 13, 14
+_NEWRULE, _GETRULE, _DELRULE, _NEWSET, _DELSET, _NEWSETELEM, _GETSETELEM, _DELSETELEM = 6, 7, 8, 9, 11, 12, 13, 14
+_GETTABLE = 1
 
 # Attributes, by the names of the kernel's header.
-_TABLE_NAME = 1
+_TABLE_NAME, _TABLE_FLAGS = 1, 2
 _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY, _CHAIN_TYPE = 1, 3, 4, 5, 7
 _HOOK_NUMBER, _HOOK_PRIORITY = 1, 2
 _RULE_TABLE, _RULE_CHAIN, _RULE_EXPRESSIONS = 1, 2, 4
@@ -74,7 +85,7 @@ _DESTINATION_PORT = 2
 _CT_STATE, _CT_STATUS = 0, 2
 _FIB_ADDRTYPE, _FIB_DADDR, _RTN_LOCAL = 3, 2, 2
 _EQUAL, _NOT_EQUAL = 0, 1
-_DNAT = 1
+_SNAT, _DNAT = 0, 1
 _IFNAMSIZ = 16
 
 
@@ -116,7 +127,12 @@ class Table:
     # the table
 
     def create(self) -> bytes:
-        return self._message(_NEWTABLE, NLM_F_CREATE, text(_TABLE_NAME, self.name))
+        """One that is there stays, and is put to work where it was dormant."""
+        return self._message(_NEWTABLE, NLM_F_CREATE, text(_TABLE_NAME, self.name), _number(_TABLE_FLAGS, 0))
+
+    def get(self) -> bytes:
+        """Asks for the table, outside of a transaction; answered with ENOENT where there is none. ``is_dormant`` reads the answer."""
+        return self._message(_GETTABLE, 0, text(_TABLE_NAME, self.name))
 
     def delete(self) -> bytes:
         """With everything in it."""
@@ -150,6 +166,10 @@ class Table:
         names = text(_RULE_TABLE, self.name), text(_RULE_CHAIN, chain)
         return self._message(_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, *names, nested(_RULE_EXPRESSIONS, *expressions))
 
+    def list_rules(self) -> bytes:
+        """Asks for the rules of the table, outside of a transaction; ``rule_of`` reads the answers."""
+        return self._message(_GETRULE, NLM_F_DUMP, text(_RULE_TABLE, self.name))
+
     def flush_chain(self, chain: str) -> bytes:
         """Deletes the chain's rules."""
         return self._message(_DELRULE, 0, text(_RULE_TABLE, self.name), text(_RULE_CHAIN, chain))
@@ -180,6 +200,13 @@ class Table:
         value = (self.family.address_type, _INET_SERVICE), 4 * self.family.words + 4
         return self._new_set(name, key, length, flags=_SET_MAP, value=value)
 
+    def new_source_map(self, name: str) -> bytes:
+        """A map from subnets, none of which overlap, to an address."""
+        value = (self.family.address_type,), 4 * self.family.words
+        return self._new_set(
+            name, (self.family.address_type,), 4 * self.family.words, flags=_SET_INTERVAL | _SET_MAP, value=value
+        )
+
     def delete_set(self, name: str) -> bytes:
         """Answered with EBUSY while a rule looks into it."""
         return self._message(_DELSET, 0, text(_SET_TABLE, self.name), text(_SET_NAME, name))
@@ -196,6 +223,14 @@ class Table:
     def add_subnets(self, name: str, subnets: Iterable[Subnet]) -> bytes:
         """Answered with EEXIST where one overlaps what is there."""
         return self._elements(_NEWSETELEM, NLM_F_CREATE, name, _intervals(subnets))
+
+    def add_sources(self, name: str, address: Address, subnets: Iterable[Subnet]) -> bytes:
+        """Maps subnets to an address. Answered with EEXIST where one overlaps what is there."""
+        return self._elements(_NEWSETELEM, NLM_F_CREATE, name, _intervals(subnets, address.packed))
+
+    def list_elements(self, name: str) -> bytes:
+        """Asks for the elements of a set or map, outside of a transaction; answered with ENOENT where there is none."""
+        return self._message(_GETSETELEM, NLM_F_DUMP, text(_ELEMENTS_TABLE, self.name), text(_ELEMENTS_SET, name))
 
     def delete_keys(self, name: str, keys: Iterable[bytes]) -> bytes:
         """Answered with ENOENT where a key is not there."""
@@ -258,6 +293,16 @@ class Table:
             + self._nat()
         )
 
+    def translate_source_by_map(self, name: str) -> bytes:
+        """Source NAT to what a map of subnets has for the source address; where it has nothing, the rule does not match."""
+        return (
+            _payload(_REG_1, _NETWORK_HEADER, self.family.source, 4 * self.family.words)
+            + _expression("lookup", text(_LOOKUP_SET, name), _number(_LOOKUP_SOURCE, _REG_1), _number(_LOOKUP_TARGET, _REG_1))
+            + _expression(
+                "nat", _number(_NAT_KIND, _SNAT), _number(_NAT_FAMILY, self.family.number), _number(_NAT_ADDRESS, _REG_1)
+            )
+        )
+
     def translate_to(self, address: Address, port: int) -> bytes:
         """Destination NAT to one address and port."""
         return _immediate(_REG_1, address.packed) + _immediate(_REG32 + self.family.words, struct.pack("!H", port)) + self._nat()
@@ -301,10 +346,38 @@ class Table:
 
 def chain_of(answer: bytes) -> tuple[str, str]:
     """Table and chain in the body of an answer to ``Table.list_chains``."""
-    from moby_tui.engine.kernel.network.netlink import attributes
-
     found = attributes(answer[4:])
     return found.get(_CHAIN_TABLE, b"")[:-1].decode(), found.get(_CHAIN_NAME, b"")[:-1].decode()
+
+
+def base_of(answer: bytes) -> tuple[bytes, bytes, bytes]:
+    """Type, hook and policy in the body of an answer about a chain, as the kernel has them; empty where it is no base chain."""
+    found = attributes(answer[4:])
+    return found.get(_CHAIN_TYPE, b""), found.get(_CHAIN_HOOK, b""), found.get(_CHAIN_POLICY, b"")
+
+
+def rule_of(answer: bytes) -> tuple[str, bytes]:
+    """Chain and expressions, as the kernel encodes them, in the body of an answer to ``Table.list_rules``."""
+    found = attributes(answer[4:])
+    return found.get(_RULE_CHAIN, b"")[:-1].decode(errors="replace"), found.get(_RULE_EXPRESSIONS, b"")
+
+
+def is_dormant(answer: bytes) -> bool:
+    """Whether the table that an answer to ``Table.get`` is about is switched off."""
+    return attributes(answer[4:]).get(_TABLE_FLAGS, bytes(4)) != bytes(4)
+
+
+def elements_of(body: bytes) -> list[tuple[str, bytes]]:
+    """The set, and key, value and flags, of each element in an answer to ``Table.list_elements``, or in a message that adds some."""
+    found = attributes(body[4:])
+    name = found.get(_ELEMENTS_SET, b"")[:-1].decode(errors="replace")
+    return [(name, _element_of(item)) for _, item in each_attribute(found.get(_ELEMENTS, b""))]
+
+
+def _element_of(item: bytes) -> bytes:
+    parts = attributes(item)
+    key, value = (attributes(parts.get(part, b"")).get(_DATA_VALUE, b"") for part in (_ELEMENT_KEY, _ELEMENT_DATA))
+    return b"".join((key, value, parts.get(_ELEMENT_FLAGS, b"").replace(bytes(4), b"")))
 
 
 def name_key(*names: str) -> bytes:
@@ -387,11 +460,12 @@ def _key(key: bytes) -> bytes:
     return nested(_ELEMENT_KEY, attribute(_DATA_VALUE, key))
 
 
-def _intervals(subnets: Iterable[Subnet]) -> list[bytes]:
-    """The first address of each subnet, and behind its last one the mark of an end."""
+def _intervals(subnets: Iterable[Subnet], value: bytes = b"") -> list[bytes]:
+    """The first address of each subnet, with the value in a map, and behind its last one the mark of an end."""
     items = []
+    data = nested(_ELEMENT_DATA, attribute(_DATA_VALUE, value)) if value else b""
     for subnet in subnets:
-        items.append(_key(subnet.network_address.packed))
+        items.append(_key(subnet.network_address.packed) + data)
         after = int(subnet.broadcast_address) + 1
         if after < 1 << subnet.max_prefixlen:
             end = after.to_bytes(subnet.max_prefixlen // 8, "big")

@@ -27,7 +27,7 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOOPBACK = 1
 
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR = 16, 17, 18, 20
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 18, 20, 21
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
 _IFF_UP = 0x1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
@@ -119,6 +119,13 @@ def new_address(index: int, address: Interface, *, scope_link: bool = False) -> 
         parts.append(attribute(_IFA_FLAGS, struct.pack("=L", _IFA_F_NODAD)))
     header = _IFADDR.pack(family, address.network.prefixlen, 0, scope, index)
     return message(_RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, header, *parts)
+
+
+def delete_address(index: int, address: Interface) -> bytes:
+    """Takes an address from an interface. Answered with EADDRNOTAVAIL where it does not have it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    parts = [attribute(_IFA_LOCAL, address.ip.packed), attribute(_IFA_ADDRESS, address.ip.packed)]
+    return message(_RTM_DELADDR, 0, _IFADDR.pack(family, address.network.prefixlen, 0, 0, index), *parts)
 
 
 def new_default_route(index: int, gateway: Address | None, *, version: int = 4) -> bytes:

@@ -16,7 +16,7 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _BRIDGE = "com.docker.network.bridge."
 _MTU = "com.docker.network.driver.mtu"
-_SOURCE = "com.docker.network.host_ipv4"
+_SOURCE = "com.docker.network.host_ipv"
 _PREFIX = "com.docker.network.container_iface_prefix"
 _MODES = ("nat", "nat-unprotected", "routed", "isolated")
 _NAME = re.compile(r"[^\s/:]{1,15}")
@@ -42,6 +42,8 @@ class BridgeOptions(msgspec.Struct, kw_only=True, frozen=True):
     trusted: tuple[str, ...] = ()
     #: the bridge itself gets no IPv4 address
     inhibit_ipv4: bool = False
+    #: for an IP version the host's address that what leaves bears; without one it is that of the interface by which it leaves
+    sources: dict[int, Address] = {}
 
     def mode(self, version: int) -> str:
         return self.modes.get(version, "nat")
@@ -53,8 +55,6 @@ class BridgeOptions(msgspec.Struct, kw_only=True, frozen=True):
 def read(network: Network) -> BridgeOptions:
     """The options of a network. Raises ``InvalidArgument`` with the option's name."""
     options = network.options
-    # checked, and not used: what leaves bears the address of the interface that it leaves by
-    _read(options, _SOURCE, _address)
     return BridgeOptions(
         interface=_read(options, _BRIDGE + "name", _interface_name) or f"br-{network.id[:12]}",
         subnets=_subnets(network),
@@ -68,6 +68,7 @@ def read(network: Network) -> BridgeOptions:
         prefix=_read(options, _PREFIX, _interface_name) or "eth",
         trusted=tuple(name for name in options.get(_BRIDGE + "trusted_host_interfaces", "").split(":") if name),
         inhibit_ipv4=_boolean(options, _BRIDGE + "inhibit_ipv4", False),
+        sources=_sources(options),
     )
 
 
@@ -76,6 +77,18 @@ def _subnets(network: Network) -> tuple[Subnet, ...]:
     versions = [version for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if enabled]
     subnets = [ipaddress.ip_network(pool.subnet, strict=False) for pool in network.ipam.config or [] if pool.subnet]
     return tuple(subnet for subnet in subnets if subnet.version in versions)
+
+
+def _sources(options: dict[str, str]) -> dict[int, Address]:
+    sources: dict[int, Address] = {}
+    for version in (4, 6):
+        key = f"{_SOURCE}{version}"
+        if text := _read(options, key, _address):
+            address = ipaddress.ip_address(text)
+            if address.version != version or address.is_unspecified:
+                raise _unreadable(key, text, f"expected an IPv{version} address of this host")
+            sources[version] = address
+    return sources
 
 
 def _modes(network: Network) -> dict[int, str]:

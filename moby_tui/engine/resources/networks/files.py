@@ -24,7 +24,7 @@ _RESOLV_CONF = Path("/etc/resolv.conf")
 #: Where systemd-resolved tells the servers behind its stub on 127.0.0.53 (systemd-resolved.service(8)).
 _RESOLVED = Path("/run/systemd/resolve/resolv.conf")
 #: Docker's choice where the host has no server that a container could reach.
-_PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"]
+PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"]
 
 
 def hosts(extra: str, names: str = "", addresses: Sequence[str] = ()) -> str:
@@ -75,7 +75,7 @@ def resolv_conf(
     settings = list(options or _words(lines, "options"))
     return (
         _HEADER
-        + "".join(f"nameserver {server}\n" for server in chosen or _PUBLIC_SERVERS)
+        + "".join(f"nameserver {server}\n" for server in chosen or PUBLIC_SERVERS)
         + (f"search {' '.join(domains)}\n" if domains else "")
         + (f"options {' '.join(settings)}\n" if settings else "")
         + f"\n# Based on host file: '{_RESOLV_CONF}' (legacy)\n"
@@ -94,10 +94,14 @@ def _has_ndots(settings: Sequence[str]) -> bool:
     return any(setting.startswith("ndots:") for setting in settings)
 
 
+def host_servers() -> list[str]:
+    """The servers that the host asks."""
+    return [server for server in _words(_read(_RESOLV_CONF).splitlines(), "nameserver") if _is_address(server)]
+
+
 def forwarders(servers: Sequence[str]) -> list[str]:
     """Whom the name service asks: the servers that were asked for, else the host's, which it can reach though they be on its loopback."""
-    lines = _read(_RESOLV_CONF).splitlines()
-    return list(servers) or [server for server in _words(lines, "nameserver") if _is_address(server)] or _PUBLIC_SERVERS
+    return list(servers) or host_servers() or PUBLIC_SERVERS
 
 
 def served_resolv_conf(servers: Sequence[str], search: Sequence[str], options: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ The chains, in the order in which a packet meets them:
 * ``forward`` -> ``user``, ``inbound``: first the user's own rules, which are never touched here; then into a bridge goes only what was
   published, was asked for, comes from an interface that is admitted (the bridge itself, unless ``enable_icc`` is false), or is for
   a network that is open to direct routing. An internal network is left and entered by nobody.
-* ``postrouting``: masquerades what leaves a bridge's subnet, and what would otherwise be answered past this host: published
-  ports reached from 127.0.0.1 or from the same bridge (hairpin).
+* ``postrouting``: gives what leaves a bridge's subnet the address of ``host_ipv4``, or masquerades it; and masquerades what would otherwise
+  be answered past this host: published ports reached from 127.0.0.1 or from the same bridge (hairpin).
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.kernel.network import nftables as nft
-from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, open_socket, request, send
+from moby_tui.engine.kernel.network.generation import generation
+from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, messages, open_socket, request, send
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
+from moby_tui.engine.resources.networks.seen import Seen
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -39,6 +41,7 @@ PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socke
 
 _ANY, _BY_ADDRESS, _ROUTED = "published", "published-at", "published-routed"
 _BRIDGES, _ADMITTED, _INTERNAL, _OPEN, _MASQUERADED = "bridges", "admitted", "internal", "open", "masqueraded"
+_SOURCES = "sources"
 _LOOPBACK = {4: ipaddress.ip_network("127.0.0.0/8"), 6: ipaddress.ip_network("::1/128")}
 USER_CHAIN = "user"
 _MARK = "ruleset-"
@@ -73,18 +76,40 @@ class Publication(msgspec.Struct, frozen=True):
 
 
 class Firewall:
-    """The tables of one engine."""
+    """The tables of one engine. ``seen`` is when they were last found right."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, seen: Seen) -> None:
+        self.name = table
+        self.seen = seen
         self._tables = {version: nft.Table(family, table) for version, family in VERSIONS.items()}
 
     def is_built(self, version: int) -> bool:
-        """Whether the table stands, with just these rules: an empty chain bears the name of their digest. Raises ``OSError``."""
-        try:
-            send(NETLINK_NETFILTER, self._tables[version].get_chain(_mark(self._tables[version], version)))
-        except FileNotFoundError:
-            return False
+        """Whether the table stands, with just these rules: an empty chain bears the name of their digest. Raises ``OSError``.
+
+        The digest is of what we ask for and of what the kernel tells of it, so that neither another version's table passes for this
+        one's, nor one that somebody else changed.
+        """
+        table = self._tables[version]
+        with open_socket(NETLINK_NETFILTER) as link:
+            try:
+                request(link, table.get_chain(_mark(table, version, _standing(link, table))))
+            except FileNotFoundError:
+                return False
         return True
+
+    def elements(self, version: int) -> frozenset[tuple[str, bytes]]:
+        """What the sets and maps of a table hold. Raises ``OSError``; ENOENT where one is not there."""
+        table = self._tables[version]
+        with open_socket(NETLINK_NETFILTER) as link:
+            answers = [answer for name in _sets(table) for answer in request(link, table.list_elements(name))]
+        return frozenset(element for answer in answers for element in nft.elements_of(answer))
+
+    def wanted(self, version: int, networks: Iterable[BridgeOptions], published: Iterable[bytes]) -> frozenset[tuple[str, bytes]]:
+        """What they hold for these networks and these messages that publish ports."""
+        table = self._tables[version]
+        parts = [part for network in networks for part in _membership(table, version, network, add=True)]
+        bodies = [body for part in (*parts, *published) for _, _, body in messages(part)]
+        return frozenset(element for body in bodies for element in nft.elements_of(body))
 
     def build(self, version: int, networks: Iterable[BridgeOptions], published: Iterable[bytes]) -> None:
         """Makes the table anew in one transaction, with what the networks and the messages that publish ports put into it.
@@ -94,8 +119,11 @@ class Firewall:
         table = self._tables[version]
         marks = [chain for name, chain in self._chains(table) if name == table.name and chain.startswith(_MARK)]
         members = [part for network in networks for part in _membership(table, version, network, add=True)]
-        messages = (*_clear(table, marks), *_rules(table, version), table.new_chain(_mark(table, version)), *members, *published)
-        send(NETLINK_NETFILTER, nft.batch(*messages))
+        with open_socket(NETLINK_NETFILTER) as link:
+            # by itself: a dormant table cannot wake and lose its chains in one transaction
+            request(link, nft.batch(table.create()))
+            request(link, nft.batch(*_clear(table, marks), *_rules(table, version), *members, *published))
+            request(link, nft.batch(table.new_chain(_mark(table, version, _standing(link, table)))))
 
     def add(self, network: BridgeOptions) -> None:
         """Lets a network in. The tables must be built. Raises ``OSError``."""
@@ -112,7 +140,7 @@ class Firewall:
 
     def publishing(self, publications: list[Publication]) -> dict[int, list[bytes]]:
         """For each IP version the messages that publish ports, to be sent in a batch."""
-        messages: dict[int, list[bytes]] = {}
+        parts: dict[int, list[bytes]] = {}
         for version, name, members in _by_set(publications):
             table = self._tables[version]
             if name == _ROUTED:
@@ -120,8 +148,8 @@ class Firewall:
             else:
                 values = [(p.key(table), table.port_value(p.container, p.container_port)) for p in members]
                 part = table.add_pairs(name, values)
-            messages.setdefault(version, []).append(part)
-        return messages
+            parts.setdefault(version, []).append(part)
+        return parts
 
     def withdrawing(self, publications: list[Publication]) -> bytes:
         """The batch that undoes ``publishing``."""
@@ -131,9 +159,14 @@ class Firewall:
         )
 
     def publish(self, publications: list[Publication]) -> None:
-        """Publishes ports whose sockets the caller holds. Raises ``OSError``; EEXIST or EBUSY where a map has others."""
-        for messages in self.publishing(publications).values():
-            send(NETLINK_NETFILTER, nft.batch(*messages))
+        """Publishes ports whose sockets and record the caller holds. Raises ``OSError``; EEXIST or EBUSY where a map has others."""
+        batches = [nft.batch(*parts) for parts in self.publishing(publications).values()]
+        before = generation()
+        for batch in batches:
+            send(NETLINK_NETFILTER, batch)
+        # nobody else changed anything meanwhile: what was right is right
+        if self.seen.read() == before and generation() == before + len(batches):
+            self.seen.write(before + len(batches))
         for publication in publications:
             if publication.protocol == "udp":
                 _forget_flows(publication)
@@ -163,9 +196,17 @@ _CHAINS = {
 }
 
 
-def _mark(table: nft.Table, version: int) -> str:
+def _mark(table: nft.Table, version: int, standing: bytes) -> str:
     rules = b"".join(_rules(nft.Table(table.family.number, ""), version))
-    return f"{_MARK}{hashlib.sha256(rules).hexdigest()[:12]}"
+    return f"{_MARK}{hashlib.sha256(rules + standing).hexdigest()[:12]}"
+
+
+def _standing(link: socket.socket, table: nft.Table) -> bytes:
+    """What the kernel tells of our chains and rules, the user's apart. Raises ``OSError``; ENOENT where a chain is not there."""
+    dormant = [nft.is_dormant(answer) for answer in request(link, table.get())]
+    bases = [nft.base_of(answer) for answer in request(link, b"".join(map(table.get_chain, _CHAINS)))]
+    rules = [rule for rule in map(nft.rule_of, request(link, table.list_rules())) if rule[0] != USER_CHAIN]
+    return repr((dormant, bases, rules)).encode()
 
 
 def _sets(table: nft.Table) -> dict[str, bytes]:
@@ -175,6 +216,7 @@ def _sets(table: nft.Table) -> dict[str, bytes]:
         _INTERNAL: table.new_name_set(_INTERNAL),
         _OPEN: table.new_name_set(_OPEN),
         _MASQUERADED: table.new_subnet_set(_MASQUERADED),
+        _SOURCES: table.new_source_map(_SOURCES),
         _ROUTED: table.new_port_set(_ROUTED),
         _ANY: table.new_port_map(_ANY, by_address=False),
         _BY_ADDRESS: table.new_port_map(_BY_ADDRESS, by_address=True),
@@ -221,6 +263,7 @@ def _rules(table: nft.Table, version: int) -> list[bytes]:
         table.new_rule("inbound", nft.output_interface_in_set(_OPEN), nft.verdict(nft.ACCEPT)),
         table.new_rule("inbound", table.destination_in_port_set(_ROUTED), nft.verdict(nft.ACCEPT)),
         table.new_rule("inbound", nft.verdict(nft.DROP)),
+        table.new_rule("postrouting", outward, table.translate_source_by_map(_SOURCES)),
         table.new_rule("postrouting", outward, from_ours, nft.masquerade()),
         table.new_rule("postrouting", to_bridge, dnat, from_ours, nft.masquerade()),
         table.new_rule("postrouting", to_bridge, dnat, table.source_in(loopback), nft.masquerade()),
@@ -237,11 +280,13 @@ def _membership(table: nft.Table, version: int, network: BridgeOptions, *, add: 
         _INTERNAL: [nft.name_key(name)] if network.internal else [],
         _OPEN: [nft.name_key(name)] if network.mode(version) == "nat-unprotected" else [],
     }
-    messages = [(table.add_keys if add else table.delete_keys)(which, members) for which, members in keys.items() if members]
+    parts = [(table.add_keys if add else table.delete_keys)(which, members) for which, members in keys.items() if members]
     subnets = [subnet for subnet in network.subnets if subnet.version == version]
     if subnets and network.masquerades(version):
-        messages.append((table.add_subnets if add else table.delete_subnets)(_MASQUERADED, subnets))
-    return messages
+        parts.append((table.add_subnets if add else table.delete_subnets)(_MASQUERADED, subnets))
+        if source := network.sources.get(version):
+            parts.append(table.add_sources(_SOURCES, source, subnets) if add else table.delete_subnets(_SOURCES, subnets))
+    return parts
 
 
 def _forget_flows(publication: Publication) -> None:

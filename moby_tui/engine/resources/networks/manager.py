@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moby_tui.engine.protocol.network import NameService
-from moby_tui.engine.resources.networks import bridge_options, endpoints, files
+from moby_tui.engine.resources.networks import bridge_options, endpoints, files, seen
 from moby_tui.engine.resources.networks.attaching import Attaching
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
@@ -38,7 +38,9 @@ from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBi
 from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.operation.doctor import Ward
     from moby_tui.engine.resources.networks.pools import Pool
+    from moby_tui.schema.traffic import Finding
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +72,10 @@ class NetworkManager:
         self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
         self._folders = Folders(paths.networks)
         self._pool = NamespacePool()
-        firewall = Firewall(instance)
-        self._bridges = BridgeDriver(firewall, self._folders.lock, self._bridge_networks, self._folders.published)
+        firewall = Firewall(instance, seen.note(paths.networks))
+        self._bridges = BridgeDriver(
+            firewall, self._folders.lock, self._bridge_networks, self._folders.published, self._folders.publishing
+        )
         self._attaching = Attaching(self._folders, firewall, self._driver)
         self.list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None = None
 
@@ -306,14 +310,41 @@ class NetworkManager:
         """Publishes that a container was connected or disconnected."""
         self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
-    def use_pools(self, texts: Iterable[str]) -> None:
+    def use_pools(self, texts: Iterable[str]) -> builtins.list[Pool]:
         """What networks without a subnet of their own are given one of, as ``--default-address-pool`` has it; none: Docker's own choice.
 
-        Raises ``InvalidArgument``.
+        Returns them in the order given. Raises ``InvalidArgument``.
         """
-        from moby_tui.engine.resources.networks.pools import read_pools
+        from moby_tui.engine.resources.networks.pools import lowest_first, read_pools
 
-        self._pools = read_pools(texts)
+        given = read_pools(texts)
+        self._pools = lowest_first(given)
+        return given
+
+    def mend(self) -> None:
+        """Puts the nftables tables right where another program changed them. Blocks; what cannot be done is logged."""
+        try:
+            if self._folders.is_anybody_in():
+                self._bridges.mend()
+        except (MobyError, OSError) as error:
+            log.warning("the nftables tables could not be looked at: %s", getattr(error, "strerror", None) or error)
+
+    async def examine(self) -> builtins.list[Finding]:
+        """What blocks or breaks the traffic of the networks on this host. Raises ``MobyError`` where the kernel does not let one look."""
+        from moby_tui.engine.resources.networks.operation.doctor import examine
+
+        try:
+            return await in_thread(lambda: examine(self._ward()))
+        except OSError as error:
+            raise MobyError(f"cannot look at the host's networks: {(error.strerror or str(error)).lower()}") from error
+
+    def _ward(self) -> Ward:
+        from moby_tui.engine.resources.networks.operation.doctor import Ward
+
+        networks = store.load(self._database)
+        members = {network.id: self._folders.members(network.id) for network in networks}
+        wrong = self._bridges.wrong() if any(members.values()) else []
+        return Ward(networks=networks, members=members, table=self._bridges.table, tables=wrong)
 
     def make_ready(self) -> None:
         """A start is over: what the next one can be spared is done now."""

@@ -27,8 +27,12 @@ _ULA_BITS, _SUBNET_SIZE = 48, 64
 
 
 def read_pools(texts: Iterable[str]) -> list[Pool]:
-    """The values of ``--default-address-pool``, lowest address first, as dockerd takes them. Raises ``InvalidArgument``."""
-    pools = [_read_pool(text) for text in texts]
+    """The values of ``--default-address-pool``, in their order. Raises ``InvalidArgument``."""
+    return [_read_pool(text) for text in texts]
+
+
+def lowest_first(pools: Iterable[Pool]) -> list[Pool]:
+    """In the order in which dockerd takes them."""
     return sorted(pools, key=lambda pool: (pool.base.version, int(pool.base.network_address), pool.base.prefixlen))
 
 

@@ -184,12 +184,20 @@ class Folders:
     def published(self) -> dict[int, list[bytes]]:
         """For each IP version the messages that publish the ports of every holding; those that are dead are undone first."""
         self.reconcile()
+        return self.publishing()
+
+    def publishing(self) -> dict[int, list[bytes]]:
+        """As ``published``, and with those that are dead: what they published is there until they are undone."""
         messages: dict[int, list[bytes]] = {}
         for path in self._records():
             with suppress(OSError, MalformedMessage):
                 for version, data in SandboxRecord.decode(path.read_bytes()).published.items():
                     messages.setdefault(int(version), []).append(bytes.fromhex(data))
         return messages
+
+    def is_anybody_in(self) -> bool:
+        """Whether a container is in any network."""
+        return bool(left.files(self._sandboxes))
 
     def members(self, network_id: str) -> list[str]:
         """The ids of the containers that are in a network."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import logging
 import os
 import socket
 import struct
@@ -22,20 +23,26 @@ from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
 from moby_tui.engine.resources.networks.firewall import Firewall
+from moby_tui.engine.resources.networks.mending import Mending
 from moby_tui.errors import Forbidden, MobyError
 from moby_tui.schema.network import NOTE, Network
 
+log = logging.getLogger(__name__)
+
 _ETHERNET_MTU = 1500
-_SIOCGIFMTU = 0x8921
+_SIOCGIFMTU, _SIOCGIFFLAGS, _IFF_UP = 0x8921, 0x8913, 0x1
 _SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 0x3
 _SYSCTL = Path("/proc/sys/net")
 _NAME = "com.docker.network.bridge.name"
 #: Noted in a network's row: its bridge was there before it, and is not ours to delete.
 _FOUND = f"{NOTE}bridge_found"
+#: Noted too: the addresses that such a bridge was given, which go with the network.
+_GIVEN = f"{NOTE}bridge_given"
 
 
 class BridgeDriver:
-    """All bridges of one engine. ``networks`` and ``published`` tell what the firewall's tables hold when they are made anew."""
+    """All bridges of one engine. ``networks`` and ``published`` tell what the firewall's tables hold when they are made anew, ``records``
+    what they ought to hold now."""
 
     name: ClassVar[str] = "bridge"
     has_addresses: ClassVar[bool] = True
@@ -46,11 +53,14 @@ class BridgeDriver:
         lock: Path,
         networks: Callable[[], Iterable[Network]],
         published: Callable[[], dict[int, list[bytes]]],
+        records: Callable[[], dict[int, list[bytes]]],
     ) -> None:
         self._firewall = firewall
+        self.table = firewall.name
         self._lock = lock
         self._networks = networks
         self._published = published
+        self._mending = Mending(firewall, self._present, self._all, self._versions, records)
 
     def check(self, network: Network) -> None:
         options = bridge_options.read(network)
@@ -67,7 +77,9 @@ class BridgeDriver:
         options = bridge_options.read(network)
         with self._locked():
             try:
-                self._make_interface(options)
+                given = self._make_interface(options)
+                if network.options.get(_FOUND) == "true":
+                    network.options[_GIVEN] = " ".join(map(str, given))
                 fault.point("network.bridge made")
                 self._build_missing_tables()
                 self._firewall.add(options)
@@ -83,21 +95,37 @@ class BridgeDriver:
     def _delete(self, network: Network, options: BridgeOptions) -> None:
         self._firewall.remove(options)
         if network.options.get(_FOUND) == "true":
+            _take_back(options.interface, network.options.get(_GIVEN, ""))
             return
         with _ignoring(errno.ENODEV):
             send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
 
     def restore(self, networks: Iterable[Network]) -> None:
-        """Makes the bridges after a reboot, and the tables (with the ports in use) also after somebody flushed them."""
+        """Makes the bridges after a reboot, and the tables (with the ports in use) also after somebody changed them."""
         missing = [options for options in map(bridge_options.read, networks) if not exists(options.interface)]
-        if not missing and all(self._firewall.is_built(version) for version in self._versions()):
+        if missing:
+            with self._locked():
+                for options in missing:
+                    self._make_interface(options)
+                self._build_missing_tables()
+                for options in missing:
+                    self._firewall.add(options)
+        self.mend()
+
+    def mend(self) -> None:
+        """Puts the tables right where somebody else changed them, and says so. Without a bridge here there is nothing to put right.
+
+        Raises ``OSError``.
+        """
+        if self._firewall.seen.is_current() or not self._present() or not self._mending.look():
             return
         with self._locked():
-            for options in missing:
-                self._make_interface(options)
-            self._build_missing_tables()
-            for options in missing:
-                self._firewall.add(options)
+            for text in self._mending.mend():
+                log.warning("%s: another program changed it, and it was put right", text)
+
+    def wrong(self) -> list[str]:
+        """What is not as it ought to be in the tables, in words. Raises ``OSError``."""
+        return [*self._mending.wrong().values()] if self._present() else []
 
     def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
         return [TeardownStep(netlink=NETLINK_ROUTE, data=rtnetlink.delete_link(veth_of(endpoint)).hex())]
@@ -113,8 +141,8 @@ class BridgeDriver:
             # The outer end comes up last: with a peer that is up the bridge forwards to it at once, not at some later notice.
             request(link, rtnetlink.set_port_up(veth, socket.if_nametoindex(name)))
 
-    def _make_interface(self, options: BridgeOptions) -> None:
-        """The bridge with the gateways' addresses, up. What is there already is left so."""
+    def _make_interface(self, options: BridgeOptions) -> list[Interface]:
+        """The bridge with the gateways' addresses, up. What is there already is left so; returns the addresses that were not."""
         from moby_tui.engine.resources.networks import host  # once for each bridge and boot
 
         own = _own_addresses(options)
@@ -127,9 +155,11 @@ class BridgeDriver:
             has_ipv6 = any(address.version == 6 for address in own)
             write_sysctl(f"ipv6/conf/{options.interface}/disable_ipv6", "0" if has_ipv6 else "1")
             write_sysctl(f"ipv4/conf/{options.interface}/route_localnet", "1")
+            given = []
             for address in own:
                 with _ignoring(errno.EEXIST):
                     request(link, rtnetlink.new_address(index, address))
+                    given.append(address)
             request(link, rtnetlink.set_up(index))
         if not options.icc:
             _filter_within_bridges()
@@ -137,13 +167,19 @@ class BridgeDriver:
             write_sysctl("ipv4/ip_forward", "1")
             if has_ipv6:
                 write_sysctl("ipv6/conf/all/forwarding", "1")
+        return given
 
     def _build_missing_tables(self) -> None:
-        networks = [bridge_options.read(network) for network in self._networks()]
-        there = [options for options in networks if exists(options.interface)]
         for version in self._versions():
             if not self._firewall.is_built(version):
-                self._firewall.build(version, there, self._published().get(version, []))
+                self._firewall.build(version, self._present(), self._published().get(version, []))
+
+    def _present(self) -> list[BridgeOptions]:
+        """The networks whose bridges are here."""
+        return [options for options in self._all() if exists(options.interface)]
+
+    def _all(self) -> list[BridgeOptions]:
+        return [bridge_options.read(network) for network in self._networks()]
 
     def _versions(self) -> list[int]:
         """IPv6 has a table once a network has it."""
@@ -167,6 +203,15 @@ def _ignoring(*numbers: int) -> Iterator[None]:
     except OSError as error:
         if error.errno not in numbers:
             raise
+
+
+def _take_back(interface: str, given: str) -> None:
+    """Takes addresses from a user's own bridge; what is gone already is no error."""
+    with open_socket(NETLINK_ROUTE) as link:
+        for text in given.split():
+            if exists(interface):
+                with _ignoring(errno.EADDRNOTAVAIL, errno.ENODEV):
+                    request(link, rtnetlink.delete_address(socket.if_nametoindex(interface), ip_interface(text)))
 
 
 def veth_of(endpoint: Endpoint) -> str:
@@ -214,6 +259,13 @@ def exists(interface: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_up(interface: str) -> bool:
+    """Whether it was brought up (netdevice(7)). Raises ``OSError`` where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("=16sH22x", interface.encode(), 0))
+    return bool(struct.unpack_from("=H", answer, 16)[0] & _IFF_UP)
 
 
 def is_bridge(interface: str) -> bool:

@@ -1,0 +1,66 @@
+"""How what a running container sends is delayed, lost and limited, network by network; for as long as it runs."""
+
+from __future__ import annotations
+
+from moby_tui.engine.containers.connections import changing, open_namespace
+from moby_tui.engine.containers.network_state import NetworkState, read_network, write_network
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.views import view
+from moby_tui.engine.resources.networks.operation import shaping
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import Conflict, InvalidArgument, NotFound
+from moby_tui.schema.traffic import Shape
+
+
+def shapes(parts: Parts, container: str) -> list[Shape]:
+    """For each network of a running container how it is shaped. Raises ``NotFound``, ``Conflict``, ``InvalidArgument``."""
+    given = _given(parts, parts.get(container))
+    return [_of(given, network) for network in given.interfaces]
+
+
+async def shape(parts: Parts, container: str, asked: Shape) -> None:
+    """Shapes one network of a running container, or each where none is named; what asks for nothing undoes it.
+
+    Raises ``NotFound``, ``Conflict`` where it does not run, ``InvalidArgument``, ``MobyError`` where the kernel cannot.
+    """
+    shaping.check(asked)
+    async with changing(parts, parts.get(container)) as record:
+        given = _given(parts, record)
+        if asked.network and asked.network not in given.interfaces:
+            raise NotFound(f"container {record.name} is not connected to network {asked.network}")
+        with open_namespace(parts, record) as namespace:
+            for network in [asked.network] if asked.network else [*given.interfaces]:
+                before = _of(given, network)
+                wanted = Shape(
+                    network=network,
+                    interface=before.interface,
+                    delay=asked.delay,
+                    jitter=asked.jitter,
+                    loss=asked.loss,
+                    rate=asked.rate,
+                )
+                await in_thread(shaping.apply, namespace, before.interface, wanted, before)
+                given.shapes[network] = wanted
+                write_network(parts.files(record), given)
+
+
+def _given(parts: Parts, record: ContainerRecord) -> NetworkState:
+    if not view.current_state(parts, record).alive:
+        raise Conflict(f"container {record.id} is not running")
+    mode = record.host_config.network_mode
+    if mode.startswith("container:"):
+        raise InvalidArgument(
+            f"container {record.name} is in the network of {mode.removeprefix('container:')[:12]}: shape that one"
+        )
+    given = read_network(parts.files(record))
+    if not given.interfaces:
+        raise InvalidArgument(f"container {record.name} has no interface of its own that could be shaped (network {mode})")
+    return given
+
+
+def _of(given: NetworkState, network: str) -> Shape:
+    interface = given.interfaces[network]
+    found = given.shapes.get(network)
+    # connected anew meanwhile: the interface is another one
+    return found if found is not None else Shape(network=network, interface=interface)
