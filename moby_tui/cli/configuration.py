@@ -108,7 +108,10 @@ def _networks(options: CreateOptions) -> tuple[str, dict[str, EndpointSettings |
         return "", {}
     from moby_tui.cli.values import networks
 
-    return networks.networks(options.network, **shared)
+    mode, endpoints = networks.networks(options.network, **shared)
+    if options.link:
+        networks.link(mode, endpoints, options.link)
+    return mode, endpoints
 
 
 def _one(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Takes the steps of ``dockerd_cases`` against a socket, and puts what comes back into a form that two engines can share.
 
-``python -m networks.dockerd_steps SOCKET`` in this folder's parent writes anew what dockerd says, into ``dockerd_28_5.json``.
+``python -m networks.dockerd_steps SOCKET [links]`` in this folder's parent writes anew what a fresh dockerd with the image ``busybox`` says,
+into ``dockerd_28_5.json`` or ``dockerd_28_5_links.json``.
 """
 
 from __future__ import annotations
@@ -13,9 +14,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from networks.dockerd_cases import BRIDGE, STEPS, Step
+from networks import dockerd_cases, dockerd_link_cases
+from networks.dockerd_cases import BRIDGE, Step
 
-RECORDED = Path(__file__).with_name("dockerd_28_5.json")
+_HERE = Path(__file__).parent
+#: The groups of steps, each taken by an engine with nothing else in it, and where its answers are recorded.
+GROUPS = {
+    "networks": (dockerd_cases.STEPS, _HERE / "dockerd_28_5.json"),
+    "links": (dockerd_link_cases.STEPS, _HERE / "dockerd_28_5_links.json"),
+}
 _ID = re.compile(r"\b[0-9a-f]{12}(?:[0-9a-f]{52})?\b")
 _MAC = re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b")
 _LINK_LOCAL = re.compile(r"fe80::[0-9a-f:]+")
@@ -37,7 +44,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def take(path: Path, steps: list[Step] = STEPS) -> dict[str, Any]:
+def take(path: Path, steps: list[Step]) -> dict[str, Any]:
     """Every step's answer, by its name."""
     return {step.name: _shared(_answer(path, step)) for step in steps}
 
@@ -52,6 +59,11 @@ def _answer(path: Path, step: Step) -> Any:
         value = text
     if step.path.endswith("#networks") and status == 200:
         value = {key: value["NetworkSettings"][key] for key in _SHOWN}
+    if step.path.endswith("#links") and status == 200:
+        networks = value["NetworkSettings"]["Networks"] or {}
+        value = {"host": value["HostConfig"]["Links"], "networks": {name: place["Links"] for name, place in networks.items()}}
+    if step.path.endswith("#container-names") and status == 200:
+        value = [sorted(container["Names"]) for container in value]
     if step.path.endswith("#names") and status == 200:
         value = sorted(network["Name"] for network in value)
     if isinstance(value, dict) and value.get("NetworksDeleted"):
@@ -107,4 +119,5 @@ def _shared(value: Any, key: str = "") -> Any:
 
 
 if __name__ == "__main__":
-    RECORDED.write_text(json.dumps(take(Path(sys.argv[1])), indent=1, sort_keys=True) + "\n")
+    taken, recorded = GROUPS[sys.argv[2] if len(sys.argv) > 2 else "networks"]
+    recorded.write_text(json.dumps(take(Path(sys.argv[1]), taken), indent=1, sort_keys=True) + "\n")

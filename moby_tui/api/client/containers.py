@@ -139,6 +139,9 @@ class RemoteContainers(Runs):
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         await self._session.send("DELETE", _path(ref), {"force": force, "v": volumes})
 
+    async def remove_link(self, name: str) -> None:
+        await self._session.send("DELETE", f"/containers/{quote(name.strip('/'))}", {"link": True})
+
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
         return await self._session.ask("POST", "/containers/prune", ContainersPruned, {"filters": filters})
 

@@ -132,10 +132,11 @@ async def update(call: Call) -> web.StreamResponse:
     return json(await call.client.containers.update(call.ref, changes))
 
 
-@table.delete("/containers/{ref}")
+@table.delete("/containers/{ref:.+}")
 async def remove(call: Call) -> web.StreamResponse:
     if call.query.flag("link"):
-        raise InvalidArgument("links cannot be removed: this engine has no legacy links; remove the container instead")
+        await call.client.containers.remove_link(call.ref)
+        return empty()
     await call.client.containers.remove(call.ref, force=call.query.flag("force"), volumes=call.query.flag("v"))
     return empty()
 

@@ -118,7 +118,7 @@ class Attaching:
             fault.point("network.record written")
             if names:
                 addresses = [address.ip for address in endpoint.addresses]
-                zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+                zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses, endpoints.links_of(place))
                 fault.point("network.names written")
             driver.attach(network, endpoint, namespace)
             fault.point("network.wired")

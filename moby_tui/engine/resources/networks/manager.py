@@ -191,11 +191,12 @@ class NetworkManager:
         dns_search: Sequence[str] = (),
         dns_options: Sequence[str] = (),
         extra_hosts: Sequence[str] = (),
+        linked_hosts: str = "",
         create: Callable[[], int] | None = None,
     ) -> Sandbox:
         """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``, ``asked`` what it asks of its
-        places by the networks' names or ids, None where the mode's is the only one; ``create`` makes the namespace, or hands over one
-        that is there.
+        places by the networks' names or ids, None where the mode's is the only one; ``linked_hosts`` are the lines of those that it
+        links to; ``create`` makes the namespace, or hands over one that is there.
 
         Raises ``MobyError`` where a port is taken or no address is free, ``InvalidArgument`` for what the network does not
         have, and ``NotFound`` for an unknown one; nothing is left behind then. Costs a few milliseconds.
@@ -225,7 +226,7 @@ class NetworkManager:
             for place in places:
                 endpoints.check(place)
             wanted, unpublished = port_requests(ports or {}, exposed, publish_all, _host_binding(places))
-            extra = files.extra_hosts(extra_hosts, _gateway(places))
+            extra = files.extra_hosts(extra_hosts, _gateway(places)) + linked_hosts
             prepared, made = await _attached(lambda: self._attaching.attach(called, places, wanted, namespace))
             prepared.ports |= dict.fromkeys(unpublished)
             names = files.host_names(hostname, domainname)
@@ -264,7 +265,8 @@ class NetworkManager:
             from moby_tui.engine.resources.networks.names import zone
 
             addresses = [ip_address(text) for text in (given.ip_address, given.global_ipv6_address) if text]
-            zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+            links = endpoints.links_of(Place(network, given))
+            zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses, links)
         return names
 
     def name_service(self, container_id: str, servers: Sequence[str]) -> NameService:

@@ -86,6 +86,8 @@ def port_settings(bound: Iterable[BoundPort]) -> dict[str, list[PortBinding] | N
 
 def _request(port: str, binding: PortBinding, host: str) -> PortRequest:
     number, protocol = _parse_port(port)
+    if protocol == "sctp":
+        raise NotImplementedYet(f"publishing an SCTP port ({port})")
     address = _parse_host(binding.host_ip or host)
     return PortRequest(_name(number, protocol), protocol, number, address, _parse_range(binding.host_port))
 
@@ -97,8 +99,6 @@ def _name(number: int, protocol: str) -> str:
 def _parse_port(port: str) -> tuple[int, str]:
     match = _PORT.fullmatch(port.lower())
     number, protocol = (int(match[1]), match[2] or "tcp") if match else (0, "")
-    if protocol == "sctp":
-        raise NotImplementedYet(f"publishing or exposing an SCTP port ({port})")
     if protocol not in PROTOCOLS or not 0 < number < 65536:
         raise InvalidArgument(f"invalid container port {port!r}; write it as 80/tcp or 53/udp")
     return number, protocol
