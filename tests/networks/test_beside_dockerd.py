@@ -13,8 +13,6 @@ from networks import dockerd_steps
 
 #: Where this engine means to answer otherwise, and why.
 OTHERWISE = {
-    "container inspect four": "a port is not published over IPv6 yet",
-    "container inspect four again": "a port is not published over IPv6 yet",
     "container baddns": "what can never start is refused when it is made",
     "start baddns": "it was refused",
     "container baddns goes": "it was refused",
@@ -24,6 +22,20 @@ OTHERWISE = {
     "create driver overlay": "there are no clusters here",
     "create named 'container:x'": "no container could be put into it",
     "connect at a wrong hardware address": "the line says how to write one",
+    "container noport": "the line says how to write one",
+    "container toobig": "the line says what can be",
+    **{
+        f"{step} star": "dockerd publishes on all addresses what names no address"
+        for step in ("container", "start", "ports of", "row of")
+    },
+    **{f"{step} scoped": "as above" for step in ("start", "ports of", "row of")},
+    "start bracketed": "as above",
+    "ports of only-four": "dockerd leaves out what its proxy could forward; here it is",
+    "row of only-four": "as above",
+    "row of within": "what is exposed is shown also where nothing can be published",
+    **{f"start {name}": "the line says which port" for name in ("range", "full-range", "same-twice", "both-and-four")},
+    **{f"start {name}": "the same in other words" for name in ("elsewhere", "elsewhere-four", "taken-one")},
+    "start stream": "the line says what to do",
     "container toomany": "the user's mistake is no failure of the server",
     "container empty": "the user's mistake is no failure of the server",
     "connect with a bad link": "the user's mistake is no failure of the server",

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from moby_tui.api.client.images import split
+from moby_tui.api.client.ours import ours
 from moby_tui.api.client.path_stat import path_stat
 from moby_tui.api.client.transport import Exchange
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError
@@ -35,6 +36,8 @@ from moby_tui.schema.container import (
     LogOptions,
     PathChange,
     PathStat,
+    PortChanges,
+    PortsChanged,
     Top,
 )
 from moby_tui.schema.stats import Stats
@@ -138,6 +141,10 @@ class RemoteContainers(Runs):
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         await self._session.send("DELETE", _path(ref), {"force": force, "v": volumes})
+
+    async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        with ours("changing published ports"):
+            return await self._session.ask("POST", f"/moby{_path(ref, '/ports')}", PortsChanged, None, changes)
 
     async def remove_link(self, name: str) -> None:
         await self._session.send("DELETE", f"/containers/{quote(name.strip('/'))}", {"link": True})

@@ -36,6 +36,8 @@ from moby_tui.schema.container import (
     LogOptions,
     PathChange,
     PathStat,
+    PortChanges,
+    PortsChanged,
     Top,
 )
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
@@ -177,6 +179,11 @@ class ContainerService(Runs):
         from moby_tui.engine.containers import update as updating
 
         return await updating.update(self._parts, self._parts.get(ref), changes)
+
+    async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        from moby_tui.engine.containers import ports
+
+        return await ports.change(self._parts, self._parts.get(ref), changes)
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         from moby_tui.engine.containers import ending

@@ -10,7 +10,7 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
-from moby_tui.schema.container import ContainerCreate, ContainerExit, ContainerUpdate, WaitError
+from moby_tui.schema.container import ContainerCreate, ContainerExit, ContainerUpdate, PortChanges, WaitError
 
 table = RouteTable()
 
@@ -130,6 +130,11 @@ async def rename(call: Call) -> web.StreamResponse:
 async def update(call: Call) -> web.StreamResponse:
     changes = shims.container_update(await call.body(ContainerUpdate), call.version)
     return json(await call.client.containers.update(call.ref, changes))
+
+
+@table.post("/moby/containers/{ref}/ports")
+async def change_ports(call: Call) -> web.StreamResponse:
+    return json(await call.client.containers.change_ports(call.ref, await call.body(PortChanges)))
 
 
 @table.delete("/containers/{ref:.+}")

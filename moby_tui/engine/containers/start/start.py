@@ -328,7 +328,7 @@ def _order(
             console_size=host.console_size or [0, 0],
         ),
         auto_remove=host.auto_remove,
-        holdings=[Holding(name=holding.name, teardown=holding.teardown) for holding in sandbox.holdings],
+        holdings=[Holding(name=made.name, teardown=made.teardown, forwards=made.forwards) for made in sandbox.holdings],
         exit_events=_exit_events(parts, record, sandbox),
     )
 

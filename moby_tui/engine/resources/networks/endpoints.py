@@ -156,6 +156,14 @@ def settings(place: Place, endpoint: Endpoint, names: list[str]) -> EndpointSett
     )
 
 
+def of_settings(container_id: str, given: EndpointSettings) -> Endpoint:
+    """The endpoint that a running container was given, as far as its addresses go."""
+    four = [f"{given.ip_address}/{given.ip_prefix_len}"] if given.ip_address else []
+    six = [f"{given.global_ipv6_address}/{given.global_ipv6_prefix_len}"] if given.global_ipv6_address else []
+    addresses = [ipaddress.ip_interface(text) for text in (*four, *six)]
+    return Endpoint(container_id=container_id, id=given.endpoint_id, interface="", mac=b"", addresses=addresses)
+
+
 def names_of(place: Place, called: Called) -> list[str]:
     """What the container is called on a user-defined network: its name, its aliases, its short id and its host name."""
     if not is_user_defined(place.network):
