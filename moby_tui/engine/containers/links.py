@@ -15,7 +15,6 @@ import msgspec
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.resources.networks import files, links
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
@@ -119,6 +118,11 @@ def linked(parts: Parts, record: ContainerRecord) -> list[Linked]:
     return [_linked(parts, record, link) for link in of(record)]
 
 
+def _runs(parts: Parts, record: ContainerRecord) -> bool:
+    state = parts.state(record)
+    return state.alive and not parts.is_orphan(record, state)
+
+
 def reachable(parts: Parts, record: ContainerRecord) -> list[Linked]:
     """As ``linked``, without those that do not run: what an exec is told."""
     found = []
@@ -131,7 +135,7 @@ def reachable(parts: Parts, record: ContainerRecord) -> list[Linked]:
 def _linked(parts: Parts, linking: ContainerRecord, link: links.Link) -> Linked:
     try:
         record = parts.get(link.name)
-        running = view.current_state(parts, record).alive
+        running = _runs(parts, record)
     except NotFound:
         running = False
     if not running:
@@ -215,7 +219,7 @@ async def remove(parts: Parts, name: str) -> None:
 
 def _rewrite_hosts(parts: Parts, linking: ContainerRecord, alias: str, lines: str) -> None:
     """In the file of a running container, where it lies: it is bound into the container. One that has just gone has none."""
-    if linking.host_config.network_mode != _BRIDGE or not view.current_state(parts, linking).alive:
+    if linking.host_config.network_mode != _BRIDGE or not _runs(parts, linking):
         return
     with suppress(OSError), parts.files(linking).hosts.open("r+") as file:
         text = files.with_linked(file.read(), alias, lines)
