@@ -11,7 +11,6 @@ from urllib.parse import quote
 import msgspec
 
 from moby_tui.api.client.images import split
-from moby_tui.api.client.ours import ours
 from moby_tui.api.client.path_stat import path_stat
 from moby_tui.api.client.transport import Exchange
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, MobyError
@@ -143,6 +142,8 @@ class RemoteContainers(Runs):
         await self._session.send("DELETE", _path(ref), {"force": force, "v": volumes})
 
     async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        from moby_tui.api.client.ours import ours  # few commands come here
+
         with ours("changing published ports"):
             return await self._session.ask("POST", f"/moby{_path(ref, '/ports')}", PortsChanged, None, changes)
 
