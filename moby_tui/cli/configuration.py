@@ -24,6 +24,7 @@ from moby_tui.schema.container import (
     LogConfig,
     NetworkingConfig,
     PortBinding,
+    PortChanges,
     RestartPolicy,
     Ulimit,
 )
@@ -108,7 +109,10 @@ def _networks(options: CreateOptions) -> tuple[str, dict[str, EndpointSettings |
         return "", {}
     from moby_tui.cli.values import networks
 
-    return networks.networks(options.network, **shared)
+    mode, endpoints = networks.networks(options.network, **shared)
+    if options.link:
+        networks.link(mode, endpoints, options.link)
+    return mode, endpoints
 
 
 def _one(text: str) -> list[str]:
@@ -295,6 +299,15 @@ def update_request(options: UpdateOptions) -> ContainerUpdate:
     """The change that was asked for. Raises ``InvalidArgument``."""
     restart = _restart(options.restart, auto_remove=False) if options.restart else RestartPolicy()
     return ContainerUpdate(restart_policy=restart, **_limits(options))
+
+
+def port_changes(options: UpdateOptions) -> PortChanges | None:
+    """The ports that are to be published and withdrawn; None where there are none. Raises ``InvalidArgument``."""
+    if not options.publish_add and not options.publish_rm:
+        return None
+    from moby_tui.cli.values import ports
+
+    return PortChanges(publish=ports.port_bindings(options.publish_add), withdraw=options.publish_rm)
 
 
 def _restart(text: str, *, auto_remove: bool) -> RestartPolicy:

@@ -166,3 +166,5 @@ class UpdateOptions(LimitOptions):
     """All options of ``update``."""
 
     restart: str = value("--restart", help="Restart policy to apply when a container exits")
+    publish_add: list[str] = many("--publish-add", help="Publish one more port to the host, also while the container runs")
+    publish_rm: list[str] = many("--publish-rm", help="Withdraw a port of the host (8080, 53/udp)")

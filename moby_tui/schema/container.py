@@ -262,6 +262,19 @@ class ContainerUpdate(Resources, kw_only=True):
     restart_policy: RestartPolicy = field(default_factory=RestartPolicy)
 
 
+class PortChanges(Wire, kw_only=True):
+    """Ours, not Docker's: ports to publish, as ``HostConfig.PortBindings`` has them, and host ports to withdraw (``8080``, ``53/udp``)."""
+
+    publish: dict[str, list[PortBinding] | None] = field(default_factory=dict)
+    withdraw: list[str] = field(default_factory=list)
+
+
+class PortsChanged(Wire, kw_only=True):
+    """What is published then; nothing where the container does not run."""
+
+    ports: dict[str, list[PortBinding] | None] = field(default_factory=dict)
+
+
 class ContainerUpdated(Wire, kw_only=True):
     warnings: list[str] = field(default_factory=list)
 

@@ -26,6 +26,7 @@ from moby_tui.schema.container import (
     ExecStart,
     HostConfig,
     PortBinding,
+    PortChanges,
     RestartPolicy,
 )
 from moby_tui.schema.network import NetworkCreate
@@ -158,12 +159,18 @@ class Life:
         ident = await self.create("sleep", "60", published=True, mode="front")
         if ident is not None:
             await self.start(ident)
+            await self.step("publish", self.containers.change_ports(ident, self._moved()))
             await self.step("network connect", self.networks.connect("back", ident))
             await self.step("network disconnect", self.networks.disconnect("back", ident))
             await self.step("network connect again", self.networks.connect("back", ident))
             await self.step("remove", self.containers.remove(ident, force=True))
         for name in ("front", "back"):
             await self.step("network remove", self.networks.remove(name))
+
+    def _moved(self) -> PortChanges:
+        """The published port, to lead to another one of the container."""
+        again = PortBinding(host_ip="127.0.0.1", host_port=str(self._port))
+        return PortChanges(publish={"81/tcp": [again]}, withdraw=[str(self._port)])
 
     async def failing(self) -> None:
         """A container that does not start."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import socket
+import struct
+from ipaddress import ip_address
 
 import pytest
 
+from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.schema.container import PortBinding
 from networks.world import HOST, OUTSIDE, address, dial, is_unreachable, make_socket, reaches, run
@@ -130,3 +134,40 @@ async def test_none_is_alone_and_host_is_the_host(engine):
     host = await engine.start("host")
     assert host.netns_fd is None and host.keep_fds == [] and host.teardown == []
     assert list(alone.endpoints) == ["none"] and list(host.endpoints) == ["host"]
+
+
+async def test_the_firewall_leads_sctp(engine, outside):
+    """With packets made by hand, as few kernels have SCTP: the socket that keeps the port is not to be had here."""
+    container = await engine.start()
+    publication = Publication("sctp", ip_address("0.0.0.0"), 28090, ip_address(address(container)), 80)
+    firewall = Firewall(engine.name)
+    firewall.publish([publication])
+    with make_raw(container.netns_fd) as server, make_raw(outside) as client:
+        client.sendto(first_of_sctp(28090), (HOST, 0))
+        packet, peer = server.recvfrom(1000)
+    header = packet[(packet[0] & 15) * 4 :]
+    assert peer[0] == OUTSIDE and struct.unpack_from("!HH", header) == (40000, 80)
+    firewall.drop([publication])
+    assert engine.elements() == []
+
+
+def make_raw(namespace: int) -> socket.socket:
+    made = netns.call(namespace, lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_SCTP))
+    made.settimeout(3)
+    return made
+
+
+def first_of_sctp(port: int) -> bytes:
+    """The packet that begins an association, from port 40000 (rfc 9260): INIT, with its checksum."""
+    chunk = struct.pack("!BBHIIHHI", 1, 0, 20, 7, 65536, 1, 1, 7)
+    head = struct.pack("!HHI", 40000, port, 0)
+    return head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
+
+
+def crc32c(data: bytes) -> int:
+    rest = 0xFFFFFFFF
+    for byte in data:
+        rest ^= byte
+        for _ in range(8):
+            rest = rest >> 1 ^ (0x82F63B78 if rest & 1 else 0)
+    return rest ^ 0xFFFFFFFF

@@ -15,7 +15,7 @@ import pytest
 
 from moby_tui.engine.kernel.network.netlink import run_teardown
 from moby_tui.engine.runtime.client import stats as statistics
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet
+from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
 from networks.world import Engine, address, reaches, run
 
@@ -98,8 +98,8 @@ async def test_ranges_and_ports_of_the_kernels_choice(engine, listen):
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"ports": {"80/sctp": None}}, NotImplementedYet),
-        ({"ports": {"80/tcp": [PortBinding(host_ip="::1")]}}, NotImplementedYet),
+        ({"ports": {"80/sctp": [PortBinding(host_ip="::")]}}, InvalidArgument),
+        ({"ports": {"80/tcp": [PortBinding(host_ip="2001:db8::77", host_port="80")]}}, MobyError),
         ({"ports": {"0/tcp": None}}, InvalidArgument),
         ({"ports": {"80/tcp": [PortBinding(host_port="70000")]}}, InvalidArgument),
         ({"ports": {"80/tcp": [PortBinding(host_port="90-80")]}}, InvalidArgument),

@@ -13,7 +13,6 @@ from moby_tui.schema.base import decode
 from moby_tui.schema.container import (
     ContainerCreate,
     DeviceMapping,
-    EndpointSettings,
     HealthConfig,
     HostConfig,
     PortBinding,
@@ -155,7 +154,7 @@ def test_an_image_is_needed() -> None:
 @pytest.mark.parametrize(
     ("host", "option"),
     [
-        ({"links": ["a:b"]}, "--link"),
+        ({"cgroup": "other"}, "--cgroup"),
     ],
 )
 def test_what_is_not_here_yet_is_refused_by_its_name(host: dict[str, Any], option: str) -> None:
@@ -194,4 +193,3 @@ def test_ports_of_the_host_network_are_told_about() -> None:
 def test_the_tables_name_fields_that_exist() -> None:
     fields = set(HostConfig.__struct_fields__)
     assert set(unsupported._HOST) <= fields
-    assert set(unsupported._ENDPOINT) <= set(EndpointSettings.__struct_fields__)

@@ -35,7 +35,7 @@ async def test_name_in_use_leaves_nothing_half_made(box: Box, roots: tuple[Path,
 @pytest.mark.parametrize(
     ("host", "config", "option"),
     [
-        ({"links": ["other:alias"]}, {}, "--link"),
+        ({"cgroup": "other"}, {}, "--cgroup"),
     ],
 )
 async def test_what_is_not_there_yet_is_named(box: Box, host: dict[str, object], config: dict[str, object], option: str) -> None:

@@ -35,6 +35,8 @@ from moby_tui.schema.container import (
     LogOptions,
     PathChange,
     PathStat,
+    PortChanges,
+    PortsChanged,
     Top,
 )
 from moby_tui.schema.stats import Stats
@@ -138,6 +140,15 @@ class RemoteContainers(Runs):
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         await self._session.send("DELETE", _path(ref), {"force": force, "v": volumes})
+
+    async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        from moby_tui.api.client.ours import ours  # few commands come here
+
+        with ours("changing published ports"):
+            return await self._session.ask("POST", f"/moby{_path(ref, '/ports')}", PortsChanged, None, changes)
+
+    async def remove_link(self, name: str) -> None:
+        await self._session.send("DELETE", f"/containers/{quote(name.strip('/'))}", {"link": True})
 
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
         return await self._session.ask("POST", "/containers/prune", ContainersPruned, {"filters": filters})

@@ -29,6 +29,8 @@ from moby_tui.schema.container import (
     LogOptions,
     PathChange,
     PathStat,
+    PortChanges,
+    PortsChanged,
     Top,
 )
 from moby_tui.schema.event import Event
@@ -111,6 +113,14 @@ class Containers(Protocol):
         ...
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None: ...
+    async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        """Publishes and withdraws ports, at once where the container runs. Not in the Docker Engine API."""
+        ...
+
+    async def remove_link(self, name: str) -> None:
+        """Undoes a link of the default bridge, by the name that it gives: ``LINKING/ALIAS``."""
+        ...
+
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned: ...
 
     async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:

@@ -111,3 +111,10 @@ def networks(specs: Sequence[str], **shared: Sequence[str]) -> tuple[str, dict[s
             first = endpoints[mode] = endpoints.get(mode) or EndpointSettings()
             _set(first, key.replace("_", "-"), value)
     return mode, {name: endpoint for name, endpoint in endpoints.items() if endpoint is not None or len(endpoints) > 1}
+
+
+def link(mode: str, endpoints: dict[str, EndpointSettings | None], links: Sequence[str]) -> None:
+    """Has ``--link`` be asked of the container's first network, where that is one of users; the default one has them of the container."""
+    if mode not in ("", "default", "bridge", "host", "none") and not mode.startswith("container:"):
+        first = endpoints[mode] = endpoints.get(mode) or EndpointSettings()
+        first.links = [*links]

@@ -18,6 +18,7 @@ from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.endpoints import Called, Place
+from moby_tui.engine.resources.networks.sandbox import Holding
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
@@ -117,15 +118,11 @@ async def _connect_running(
     called = Called(record.id, record.name, record.config.hostname)
     made = await parts.networks.connect(network.id, called, namespace, asked)
     fault.point("connect.wired")
-    holding = made.holding
     try:
-        patience = parts.patience(record)
-        request = control.Adopt(name=holding.name, teardown=holding.teardown, count=len(holding.descriptors))
-        await monitor_client.hand_over(files_of.socket, patience, holding.descriptors, request)
+        await hand_over(parts, record, made.holding)
     except BaseException:
-        holding.release()
+        made.holding.release()
         raise
-    holding.close()
     fault.point("connect.handed over")
     names = endpoints.names_of(made.place, called)
     given = read_network(files_of)
@@ -135,6 +132,14 @@ async def _connect_running(
     given.interfaces[network.name] = made.endpoint.interface
     write_network(files_of, given)
     return given
+
+
+async def hand_over(parts: Parts, record: ContainerRecord, holding: Holding) -> None:
+    """Has the monitor keep and undo what was made for its container. Raises ``MobyError``; the holding is still the caller's then."""
+    descriptors = holding.descriptors
+    request = control.Adopt(name=holding.name, teardown=holding.teardown, count=len(descriptors), forwards=holding.forwards)
+    await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), descriptors, request)
+    holding.close()
 
 
 async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) -> None:

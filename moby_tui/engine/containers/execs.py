@@ -193,6 +193,10 @@ def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[
         # as docker: every capability, and no AppArmor; the container's seccomp filter and devices stay what they are
         every = capabilities.resolve([], [], privileged=True).granted
         profile = msgspec.structs.replace(profile, capabilities=every, apparmor_profile="")
+    if record.host_config.links:
+        from moby_tui.engine.containers import links  # few containers have any
+
+        record = links.with_environment(record, links.reachable(parts, record))
     return spec.exec_process(record, spec.Identity(who, profile), config)
 
 

@@ -36,6 +36,8 @@ from moby_tui.schema.container import (
     LogOptions,
     PathChange,
     PathStat,
+    PortChanges,
+    PortsChanged,
     Top,
 )
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
@@ -66,10 +68,12 @@ class ContainerService(Runs):
         await self._parts.managers.mend_networks()
         everything = all or limit > 0 or "status" in filters or "exited" in filters
         rows: list[ContainerSummary] = []
-        for record in self._parts.list():
+        records = self._parts.list()
+        linked = _link_names(records)
+        for record in records:
             state = view.current_state(self._parts, record)
             if (everything or state.alive) and view.matches(self._parts, record, state, filters):
-                row = view.summary(self._parts, record, state)
+                row = view.summary(self._parts, record, state, linked.get(record.id, ()))
                 if size:
                     row.size_rw, row.size_root_fs = await self._sizes(record)
                 rows.append(row)
@@ -177,10 +181,20 @@ class ContainerService(Runs):
 
         return await updating.update(self._parts, self._parts.get(ref), changes)
 
+    async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        from moby_tui.engine.containers import ports
+
+        return await ports.change(self._parts, self._parts.get(ref), changes)
+
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
         from moby_tui.engine.containers import ending
 
         await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)
+
+    async def remove_link(self, name: str) -> None:
+        from moby_tui.engine.containers import links
+
+        await links.remove(self._parts, name)
 
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
         """Removes those that do not run. Filters: label, label!, until."""
@@ -474,6 +488,15 @@ class ContainerService(Runs):
             for record in self._parts.list()
             if any(mount.type == "volume" and mount.name == name for mount in record.mounts)
         ]
+
+
+def _link_names(records: builtins.list[ContainerRecord]) -> dict[str, builtins.list[str]]:
+    """For each container's id, what those that link to it call it."""
+    if not any(record.host_config.links for record in records):
+        return {}
+    from moby_tui.engine.containers import links
+
+    return links.names(records)
 
 
 def _disk_use(folder: str) -> int:

@@ -125,17 +125,22 @@ def _check_sysctls(host: HostConfig) -> None:
             _require(plain == "kernel.domainname" and host.uts_mode != "host", whole)
 
 
-def _check_network(asked: ContainerCreate) -> None:
-    host = asked.host_config
-    _require(host.uts_mode != "host" or not asked.hostname, "conflicting options: hostname and the UTS mode")
+def check_ports(asked: ContainerCreate) -> None:
+    """What is to be exposed and published. Raises ``InvalidArgument``."""
     for port in asked.exposed_ports or {}:
         _check_port(port, "invalid exposed port")
-    for port, bindings in (host.port_bindings or {}).items():
+    for port, bindings in (asked.host_config.port_bindings or {}).items():
         _check_port(port, "invalid port")
         for binding in bindings or []:
             _require(not binding.host_ip or _is_address(binding.host_ip), f"invalid host IP address: {binding.host_ip}")
             if binding.host_port:
                 _check_port(binding.host_port, "invalid published port", least=0)
+
+
+def _check_network(asked: ContainerCreate) -> None:
+    host = asked.host_config
+    _require(host.uts_mode != "host" or not asked.hostname, "conflicting options: hostname and the UTS mode")
+    check_ports(asked)
     for server in host.dns or []:
         _require(_is_address(server), f"invalid DNS server {server!r}: give an IP address")
     for entry in host.extra_hosts or []:

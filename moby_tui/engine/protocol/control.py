@@ -6,7 +6,7 @@ One line of JSON asks, one line answers; behind the answer to ``attach`` and ``e
 from __future__ import annotations
 
 from moby_tui.engine.protocol.message import Json, MalformedMessage, Message, decode_json, describe_type
-from moby_tui.engine.protocol.network import NameService, TeardownStep
+from moby_tui.engine.protocol.network import Forward, NameService, TeardownStep
 
 _OPERATION = "op"
 _BYTE = range(256)
@@ -151,6 +151,7 @@ class Adopt(Request):
     name: str
     teardown: list[TeardownStep]
     count: int
+    forwards: list[Forward] = []
 
     def check(self, where: str) -> None:
         if not 0 < self.count <= _MOST_DESCRIPTORS:

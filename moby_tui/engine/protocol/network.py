@@ -31,19 +31,38 @@ class TeardownStep(Message):
             raise MalformedMessage(f"{where}: data is not hexadecimal")
 
 
+class Forward(Message):
+    """What the monitor does with what reaches a socket of a published port: connections (``tcp``) or datagrams (``udp``) go to a port of
+    the container. ``position`` is the socket's among the descriptors of its holding."""
+
+    position: int
+    protocol: str
+    address: str
+    port: int
+
+    def check(self, where: str) -> None:
+        if self.position < 1 or self.protocol not in ("tcp", "udp") or not 0 < self.port < 65536:
+            raise MalformedMessage(f"{where}: expected a position, tcp or udp, and a port")
+
+
 class Holding(Message):
     """One thing that was made of a container's network: a place in a network, or its published ports."""
 
     name: str
     teardown: list[TeardownStep]
+    forwards: list[Forward] = []
 
 
 class ZoneEntry(Message):
-    """What a container is called on one network, written by an engine for the name server. ``names`` are lower case; the first is its own."""
+    """What a container is called on one network, written by an engine for the name server. ``names`` are lower case; the first is its own.
+
+    ``links``: what it calls others there, from each alias to a name on the network, in lower case; an engine from before links wrote none.
+    """
 
     network: str
     names: list[str]
     addresses: list[str]
+    links: dict[str, str] = {}
 
 
 class NameRegistration(Message):
@@ -71,12 +90,21 @@ class NameService(Message):
             raise MalformedMessage(f"{where}: program is empty")
 
 
+class HostPort(Message):
+    """A port of the host that is published, at all of its ``hosts``, which are addresses."""
+
+    protocol: str
+    port: int
+    hosts: list[str]
+
+
 class SandboxRecord(Message):
-    """What is written to disk of one container's network: how to undo it, and by IP version, ``4`` or ``6``, the messages
-    (hexadecimal) that publish its ports again."""
+    """What is written to disk of one container's network: how to undo it, and of a published ``port`` by IP version, ``4`` or ``6``, the
+    messages (hexadecimal) that publish it again."""
 
     teardown: list[TeardownStep]
     published: dict[str, str] = {}
+    port: HostPort | None = None
 
     def check(self, where: str) -> None:
         for version, messages in self.published.items():

@@ -37,6 +37,11 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         return self.data / "work"
 
     @property
+    def linked(self) -> Path:
+        """There once another container has been created with a link to this one."""
+        return self.data / "linked"
+
+    @property
     def state(self) -> Path:
         """What is so now; the monitor alone replaces it, atomically."""
         return self.data / STATE_FILE

@@ -169,8 +169,9 @@ class ContainerModel:
 
 
 def _name(summary: ContainerSummary) -> str:
-    """The shortest name: the others are those of links (``/web/db``)."""
-    return min((name.lstrip("/") for name in summary.names), key=len, default="") or text.short_id(summary.id)
+    """The container's own name: those with a slash within are those of links (``/web/db``)."""
+    names = (name.removeprefix("/") for name in summary.names)
+    return next((name for name in names if name and "/" not in name), "") or text.short_id(summary.id)
 
 
 def _image(reference: str) -> str:

@@ -10,7 +10,7 @@ from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
-from moby_tui.schema.container import ContainerCreate, ContainerExit, ContainerUpdate, WaitError
+from moby_tui.schema.container import ContainerCreate, ContainerExit, ContainerUpdate, PortChanges, WaitError
 
 table = RouteTable()
 
@@ -132,10 +132,16 @@ async def update(call: Call) -> web.StreamResponse:
     return json(await call.client.containers.update(call.ref, changes))
 
 
-@table.delete("/containers/{ref}")
+@table.post("/moby/containers/{ref}/ports")
+async def change_ports(call: Call) -> web.StreamResponse:
+    return json(await call.client.containers.change_ports(call.ref, await call.body(PortChanges)))
+
+
+@table.delete("/containers/{ref:.+}")
 async def remove(call: Call) -> web.StreamResponse:
     if call.query.flag("link"):
-        raise InvalidArgument("links cannot be removed: this engine has no legacy links; remove the container instead")
+        await call.client.containers.remove_link(call.ref)
+        return empty()
     await call.client.containers.remove(call.ref, force=call.query.flag("force"), volumes=call.query.flag("v"))
     return empty()
 

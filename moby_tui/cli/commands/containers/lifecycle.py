@@ -26,6 +26,7 @@ class StopOptions(SignalOptions):
 class RemoveOptions(Options):
     force: bool = switch("-f", "--force", help="Force the removal of a running container (uses SIGKILL)")
     volumes: bool = switch("-v", "--volumes", help="Remove anonymous volumes associated with the container")
+    link: bool = switch("-l", "--link", help="Remove the specified link")
 
 
 @command("stop", StopOptions, _CONTAINERS)
@@ -70,11 +71,14 @@ def rename(options: Options, container: str, new_name: str) -> None:
 
 @command("rm", RemoveOptions, _CONTAINERS)
 def rm(options: RemoveOptions, containers: list[str]) -> int:
-    """Remove one or more containers."""
+    """Remove one or more containers, or links to containers (LINKING/ALIAS)."""
 
     async def remove(client: Client, ref: str) -> None:
         try:
-            await client.containers.remove(ref, force=options.force, volumes=options.volumes)
+            if options.link:
+                await client.containers.remove_link(ref)
+            else:
+                await client.containers.remove(ref, force=options.force, volumes=options.volumes)
         except NotFound:
             if not options.force:
                 raise

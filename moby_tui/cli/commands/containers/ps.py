@@ -72,7 +72,8 @@ def _row(container: ContainerSummary, *, truncate: bool, now: float) -> dict[str
     from moby_tui.cli.values.moments import local_text
     from moby_tui.cli.values.units import human_duration, human_size
 
-    names = [name.removeprefix("/") for name in container.names]
+    # as docker, those that come of links (/web/db) where nothing is cut
+    names = [name for name in (full.removeprefix("/") for full in container.names) if not (truncate and "/" in name)]
     mounts = [mount.name or mount.source for mount in container.mounts]
     own, root = container.size_rw or 0, container.size_root_fs or 0
     return {

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 def update(options: UpdateOptions, containers: list[str]) -> int:
     """Update configuration of one or more containers."""
     from moby_tui.cli import session
-    from moby_tui.cli.configuration import update_request
+    from moby_tui.cli.configuration import port_changes, update_request
+    from moby_tui.schema.container import ContainerUpdate
 
-    request = update_request(options)
+    request, changes = update_request(options), port_changes(options)
+    others = request != ContainerUpdate()
 
     async def change(client: Client, ref: str) -> None:
+        if changes is not None:
+            await client.containers.change_ports(ref, changes)
+            if not others:
+                return
         for warning in (await client.containers.update(ref, request)).warnings:
             print(f"WARNING: {warning}", file=sys.stderr)
 

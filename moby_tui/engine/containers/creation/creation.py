@@ -67,6 +67,12 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                     mount.name = parts.images.resolve(mount.source).id
             taken = {mount.destination for mount in volumes.mounts}
             await _fill(parts, volumes.populated, image.layers)
+            host, networking = _settle_host(parts, asked), _networking(asked)
+            if host.links:
+                # few containers have any
+                from moby_tui.engine.containers import links
+
+                networking = links.settle(parts, host, networking)
             record = ContainerRecord(
                 id=ident,
                 name=name.removeprefix("/"),
@@ -77,8 +83,8 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 path=command[0],
                 args=command[1:],
                 config=config,
-                host_config=_settle_host(parts, asked),
-                networking=_networking(asked),
+                host_config=host,
+                networking=networking,
                 mounts=[mount for path, mount in shared.items() if path not in taken] + volumes.mounts,
                 anonymous_volumes=volumes.anonymous,
                 warnings=warnings,

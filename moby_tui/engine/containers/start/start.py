@@ -100,25 +100,37 @@ async def _prepare_and_start(
     parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, restarts: int, trees: Mapping[str, int]
 ) -> None:
     record = isolations.with_names(parts, record)
+    linked_hosts = ""
+    if record.host_config.links:
+        from moby_tui.engine.containers import links  # few containers have any
+
+        found = links.linked(parts, record)
+        record, linked_hosts = links.with_environment(record, found), links.host_lines(found)
     isolation = await isolations.prepare(parts, record)
     isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
     try:
         isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
         fault.point("start.volumes mounted")
-        await _start_isolated(parts, record, files, lock, isolation, restarts)
+        await _start_isolated(parts, record, files, lock, isolation, restarts, linked_hosts)
     finally:
         isolation.close()
         await parts.volumes.let_go(isolation.volumes)
 
 
 async def _start_isolated(
-    parts: Parts, record: ContainerRecord, files: ContainerPaths, lock: FileLock, isolation: Isolation, restarts: int
+    parts: Parts,
+    record: ContainerRecord,
+    files: ContainerPaths,
+    lock: FileLock,
+    isolation: Isolation,
+    restarts: int,
+    linked_hosts: str,
 ) -> None:
     # a failure from here on leaves nothing: the mount goes with its descriptor
     root = _mount_root(parts, record, files, isolation)
     try:
         fault.point("start.root mounted")
-        sandbox = await _prepare_network(parts, record, isolation)
+        sandbox = await _prepare_network(parts, record, isolation, linked_hosts)
         try:
             fault.point("start.network made")
             await _launch(parts, record, files, lock, root, sandbox, isolation, restarts)
@@ -126,9 +138,19 @@ async def _start_isolated(
             await parts.networks.release(sandbox)
             raise
         sandbox.close()
+        _tell_linking(parts, record, files, sandbox)
         parts.networks.make_ready()
     finally:
         os.close(root)
+
+
+def _tell_linking(parts: Parts, record: ContainerRecord, files: ContainerPaths, sandbox: Sandbox) -> None:
+    """Those that link to the container find it at its new address."""
+    place = sandbox.endpoints.get("bridge")
+    if place is not None and files.linked.exists():
+        from moby_tui.engine.containers import links
+
+        links.tell(parts, record, place)
 
 
 def _mount_root(parts: Parts, record: ContainerRecord, files: ContainerPaths, isolation: Isolation) -> int:
@@ -148,7 +170,7 @@ async def _settle_killed(parts: Parts, record: ContainerRecord, files: Container
     return state.alive
 
 
-async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Isolation) -> Sandbox:
+async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Isolation, linked_hosts: str) -> Sandbox:
     host, config = record.host_config, record.config
     if "network" in isolation.joined:
         return Sandbox(netns_fd=isolation.joined.pop("network"))
@@ -168,6 +190,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
         dns_search=host.dns_search or [],
         dns_options=host.dns_options or [],
         extra_hosts=host.extra_hosts or [],
+        linked_hosts=linked_hosts,
         create=isolation.take_network if isolation.network >= 0 else None,
     )
 
@@ -305,7 +328,7 @@ def _order(
             console_size=host.console_size or [0, 0],
         ),
         auto_remove=host.auto_remove,
-        holdings=[Holding(name=holding.name, teardown=holding.teardown) for holding in sandbox.holdings],
+        holdings=[Holding(name=made.name, teardown=made.teardown, forwards=made.forwards) for made in sandbox.holdings],
         exit_events=_exit_events(parts, record, sandbox),
     )
 

@@ -45,7 +45,7 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         log_path=str(files.log) if record.host_config.log_config.type == "json-file" else "",
         name=f"/{record.name}",
         restart_count=state.restart_count,
-        host_config=_shown(record.host_config),
+        host_config=_shown(parts, record),
         mounts=mounts(record),
         app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
         config=record.config,
@@ -69,12 +69,17 @@ def _exec_ids(parts: Parts, record: ContainerRecord, state: State) -> list[str] 
     return execs.unfinished(parts, record, state) or None
 
 
-def _shown(host: HostConfig) -> HostConfig:
+def _shown(parts: Parts, record: ContainerRecord) -> HostConfig:
     """With what the security options come to. A privileged container's paths are open, which null says."""
+    host = record.host_config
     masked, read_only = security.covered_paths(host, security.parse_options(host.security_opt))
     shown = msgspec.structs.replace(host, console_size=host.console_size or [0, 0])
     if not host.privileged:
         shown.masked_paths, shown.readonly_paths = masked, read_only
+    if host.links:
+        from moby_tui.engine.containers import links  # few containers have any
+
+        shown.links = links.shown(parts, record)
     return shown
 
 

@@ -6,7 +6,7 @@ import datetime
 import posixpath
 import re
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 
 import msgspec
 
@@ -66,12 +66,13 @@ def check_settled(record: ContainerRecord, state: State) -> None:
         raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
 
 
-def summary(parts: Parts, record: ContainerRecord, state: State) -> ContainerSummary:
+def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterable[str] = ()) -> ContainerSummary:
+    """``linked``: what others call it that link to it."""
     network = read_network(parts.files(record)) if state.alive else NetworkState({}, {})
     found = _read_health(parts, record)
     return ContainerSummary(
         id=record.id,
-        names=[f"/{record.name}"],
+        names=[f"/{record.name}", *linked],
         image=record.image,
         image_id=record.image_id,
         command=_command_line(record),

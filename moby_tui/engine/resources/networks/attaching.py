@@ -6,24 +6,32 @@ import errno
 import socket
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import NamedTuple
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, send
 from moby_tui.engine.kernel.network.rtnetlink import delete_link
-from moby_tui.engine.protocol.network import TeardownStep
+from moby_tui.engine.protocol.network import Forward, HostPort, TeardownStep
 from moby_tui.engine.resources.networks import bridge_options, endpoints
 from moby_tui.engine.resources.networks.drivers.bridge import lead_out
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.firewall import Firewall, Publication
-from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_ports, port_settings
-from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
+from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_port, port_settings
+from moby_tui.engine.resources.networks.sandbox import PORTS, Folders, Holding, Sandbox
 from moby_tui.errors import MobyError
 from moby_tui.schema.network import Network
 
-#: The record of a container's published ports.
-PORTS = "ports"
+#: Closes the socket, which stands behind the record: only then may the port be found free.
+_CLOSING = TeardownStep(close=1)
+
+
+class Published(NamedTuple):
+    """A port that is taken, and the holding that has it."""
+
+    holding: Holding
+    port: BoundPort
 
 
 class Attaching:
@@ -43,12 +51,12 @@ class Attaching:
         """
         sandbox = Sandbox()
         try:
-            bound = self._take_ports(sandbox, called.id, ports)
+            bound = self._take_ports(sandbox, called, ports)
             self._restore([place.network for place in places])
             sandbox.netns_fd = create()
             fault.point("network.namespace made")
             made = self._attach_all(sandbox, called, places)
-            self._publish(sandbox, places, made, bound)
+            self._publish(places, made, bound)
             if any(endpoints.is_user_defined(place.network) for place in places):
                 # not for containers of the default network, which has no names
                 from moby_tui.engine.resources.networks.names import sockets
@@ -64,18 +72,13 @@ class Attaching:
             raise
         return sandbox, made
 
-    def _take_ports(self, sandbox: Sandbox, container_id: str, wanted: list[PortRequest]) -> list[BoundPort]:
-        if not wanted:
-            return []
-        holding = self._folders.claim(container_id, PORTS)
-        sandbox.holdings.append(holding)
-        fault.point("network.ports claimed")
-        holding.write([])
-        bound = bind_ports(wanted)
-        fault.point("network.ports bound")
-        holding.sockets = [port.socket.detach() for port in bound]
-        holding.write(_closing(bound))
-        sandbox.ports = port_settings(bound)
+    def _take_ports(self, sandbox: Sandbox, called: Called, wanted: list[PortRequest]) -> list[Published]:
+        bound: list[Published] = []
+        for number, request in enumerate(wanted):
+            holding = self._folders.claim(called.id, f"{PORTS}-{number}" if number else PORTS)
+            sandbox.holdings.append(holding)
+            bound.append(_take_port(holding, called, request))
+        sandbox.ports = port_settings(published.port for published in bound)
         return bound
 
     def _restore(self, networks: Sequence[Network]) -> None:
@@ -118,7 +121,7 @@ class Attaching:
             fault.point("network.record written")
             if names:
                 addresses = [address.ip for address in endpoint.addresses]
-                zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+                zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses, endpoints.links_of(place))
                 fault.point("network.names written")
             driver.attach(network, endpoint, namespace)
             fault.point("network.wired")
@@ -158,33 +161,56 @@ class Attaching:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot change the container's default route: {reason}") from error
 
-    def _publish(self, sandbox: Sandbox, places: Sequence[Place], made: list[Endpoint], bound: list[BoundPort]) -> None:
+    def _publish(self, places: Sequence[Place], made: list[Endpoint], bound: list[Published]) -> None:
         """The ports lead to the container's address in the network of its default route, as in Docker."""
-        if not bound:
-            return
         network, endpoint = next(
             ((place.network, endpoint) for place, endpoint in zip(places, made, strict=True) if endpoint.is_gateway), (None, None)
         )
-        if network is None or endpoint is None or network.driver != "bridge":
-            return
-        holding = sandbox.holdings[0]
-        publications = self.publications(network, endpoint, bound)
-        withdrawing = (
-            [TeardownStep(netlink=NETLINK_NETFILTER, data=self._firewall.withdrawing(publications).hex())] if publications else []
-        )
-        holding.write([*withdrawing, *_closing(bound)], self._firewall.publishing(publications))
-        self._publish_over(publications)
+        if bound and network is not None and endpoint is not None and network.driver == "bridge":
+            self._lead(network, endpoint, bound)
+
+    def _lead(self, network: Network, endpoint: Endpoint, bound: list[Published]) -> None:
+        """Has the ports lead to an endpoint of a bridge network."""
+        everything: list[Publication] = []
+        for holding, port in bound:
+            publications = self.publications(network, endpoint, port)
+            withdrawing = (
+                [TeardownStep(netlink=NETLINK_NETFILTER, data=self._firewall.withdrawing(publications).hex())]
+                if publications
+                else []
+            )
+            holding.write([*withdrawing, _CLOSING], self._firewall.publishing(publications), _told(port))
+            holding.forwards = _forwards(endpoint, port)
+            everything += publications
+        self._publish_over(everything)
         fault.point("network.published")
 
-    def publications(self, network: Network, endpoint: Endpoint, bound: list[BoundPort]) -> list[Publication]:
-        """How the bound ports lead to an endpoint of a bridge network."""
+    def publish_live(self, called: Called, network: Network, endpoint: Endpoint, wanted: list[PortRequest]) -> list[Published]:
+        """More ports of a container that runs, all of them or none. Raises ``MobyError``."""
+        bound: list[Published] = []
+        numbers = (number for number in count(1) if f"{PORTS}-{number}" not in self._folders.bound(called.id))
+        try:
+            self._restore([network])
+            for request in wanted:
+                bound.append(_take_port(self._folders.claim(called.id, f"{PORTS}-{next(numbers)}"), called, request))
+            self._lead(network, endpoint, bound)
+        except BaseException as error:
+            for holding, _ in bound:
+                holding.release()
+            if isinstance(error, OSError):
+                raise MobyError(f"cannot publish ports of the container: {(error.strerror or str(error)).lower()}") from error
+            raise
+        return bound
+
+    def publications(self, network: Network, endpoint: Endpoint, port: BoundPort) -> list[Publication]:
+        """How a bound port leads to an endpoint of a bridge network."""
         options = bridge_options.read(network)
         publications = []
-        for port in bound:
-            address = endpoint.address(port.host.version)
-            if address is not None:
-                host = None if options.mode(address.version) == "routed" else port.host
-                publications.append(Publication(port.protocol, host, port.host_port, address.ip, port.container_port))
+        for host in port.hosts:
+            address = endpoint.address(host.version)
+            if address is not None and not _is_loopback_of_ipv6(host):
+                to = None if options.mode(address.version) == "routed" else host
+                publications.append(Publication(port.protocol, to, port.host_port, address.ip, port.container_port))
         return publications
 
     def _publish_over(self, publications: list[Publication]) -> None:
@@ -199,6 +225,44 @@ class Attaching:
             self._firewall.publish(publications)
 
 
-def _closing(bound: list[BoundPort]) -> list[TeardownStep]:
-    """Closes the sockets, which stand behind the record: only then may the ports be found free."""
-    return [TeardownStep(close=position) for position in range(1, len(bound) + 1)]
+def _take_port(holding: Holding, called: Called, request: PortRequest) -> Published:
+    """Nothing is left of it where this raises."""
+    try:
+        fault.point("network.ports claimed")
+        holding.write([])
+        port = _bind_for(called, request)
+        fault.point("network.ports bound")
+        holding.sockets = [port.socket.detach()]
+        holding.write([_CLOSING], port=_told(port))
+    except BaseException:
+        holding.release()
+        raise
+    return Published(holding, port)
+
+
+def _told(port: BoundPort) -> HostPort:
+    """What the record says of a port."""
+    return HostPort(protocol=port.protocol, port=port.host_port, hosts=[str(host) for host in port.hosts])
+
+
+def _bind_for(called: Called, request: PortRequest) -> BoundPort:
+    """As ``bind_port``; its errors say, in Docker's words, whose port it is."""
+    try:
+        return bind_port(request)
+    except MobyError as error:
+        text = "failed to set up container networking: driver failed programming external connectivity on endpoint"
+        raise type(error)(f"{text} {called.name or called.id[:12]}: {error}") from error
+
+
+def _is_loopback_of_ipv6(host: Address) -> bool:
+    """Its packets cannot leave the host, however they are translated: IPv6 has nothing like ``route_localnet``."""
+    return host.version == 6 and host.is_loopback
+
+
+def _forwards(endpoint: Endpoint, port: BoundPort) -> list[Forward]:
+    """What the firewall cannot translate: from [::1], and from one IP version to a container that has the other alone."""
+    last = port.hosts[-1]
+    address = endpoint.address(last.version) or endpoint.address(10 - last.version)
+    if address is None or port.protocol == "sctp" or (last.version == 4 and address.version == 4):
+        return []
+    return [Forward(position=1, protocol=port.protocol, address=str(address.ip), port=port.container_port)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
 from moby_tui.engine.resources.networks.leases import Leases
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import IpamPool, Network
 
@@ -46,8 +46,7 @@ def gateway_of(places: Iterable[Place]) -> Place | None:
 
 def check(place: Place) -> None:
     """Raises ``InvalidArgument`` with all that the network cannot give. The texts are the Docker Engine's."""
-    if place.asked.links:
-        raise NotImplementedYet("linking containers (--link)")
+    links_of(place)
     if place.asked.mac_address:
         parse_mac(place.asked.mac_address)
     if faults := _faults(place):
@@ -157,11 +156,28 @@ def settings(place: Place, endpoint: Endpoint, names: list[str]) -> EndpointSett
     )
 
 
+def of_settings(container_id: str, given: EndpointSettings) -> Endpoint:
+    """The endpoint that a running container was given, as far as its addresses go."""
+    four = [f"{given.ip_address}/{given.ip_prefix_len}"] if given.ip_address else []
+    six = [f"{given.global_ipv6_address}/{given.global_ipv6_prefix_len}"] if given.global_ipv6_address else []
+    addresses = [ipaddress.ip_interface(text) for text in (*four, *six)]
+    return Endpoint(container_id=container_id, id=given.endpoint_id, interface="", mac=b"", addresses=addresses)
+
+
 def names_of(place: Place, called: Called) -> list[str]:
     """What the container is called on a user-defined network: its name, its aliases, its short id and its host name."""
     if not is_user_defined(place.network):
         return []
     return list(dict.fromkeys(n for n in (called.name, *(place.asked.aliases or []), called.id[:12], called.hostname) if n))
+
+
+def links_of(place: Place) -> dict[str, str]:
+    """What the container calls others on a user-defined network: from each alias to the name there. Raises ``InvalidArgument``."""
+    if not place.asked.links:
+        return {}
+    from moby_tui.engine.resources.networks import links  # few containers have any
+
+    return links.aliases(place.asked.links)
 
 
 def parse_mac(value: str) -> bytes:

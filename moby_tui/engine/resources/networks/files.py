@@ -38,6 +38,15 @@ def with_own_names(text: str, names: str, addresses: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in others) + _own_lines(names, addresses)
 
 
+def with_linked(text: str, alias: str, lines: str) -> str:
+    """A hosts file in which a linked container has other lines, or none, where it had its own."""
+    rows = text.splitlines(keepends=True)
+    old = [number for number, row in enumerate(rows) if row.partition("\t")[2].split(maxsplit=1)[:1] == [alias]]
+    rest = [row for number, row in enumerate(rows) if number not in old]
+    place = old[0] if old else len(rest)
+    return "".join([*rest[:place], lines, *rest[place:]])
+
+
 def _own_lines(names: str, addresses: Sequence[str]) -> str:
     return "".join(f"{address}\t{names}\n" for address in addresses if names)
 

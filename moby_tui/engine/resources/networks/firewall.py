@@ -9,7 +9,8 @@ The chains, in the order in which a packet meets them:
 * ``guard``: drops what comes *from* a bridge with a loopback address. A bridge needs ``route_localnet``, so that
   127.0.0.1:PORT reaches a container; without this chain it would let a container reach the host's loopback (CVE-2020-8558).
 * ``prerouting``, ``output`` -> ``publish``: destination NAT for packets to an address of this host, by the maps. Loopback
-  addresses count only for packets made here: else a neighbour on the wire reached ports published on 127.0.0.1 alone.
+  addresses count only for packets made here: else a neighbour on the wire reached ports published on 127.0.0.1 alone. Packets for
+  [::1] are left alone: IPv6 cannot lead them to a bridge.
 * ``forward`` -> ``user``, ``inbound``: first the user's own rules, which are never touched here; then into a bridge goes only what was
   published, was asked for, comes from an interface that is admitted (the bridge itself, unless ``enable_icc`` is false), or is for
   a network that is open to direct routing. An internal network is left and entered by nobody.
@@ -243,6 +244,8 @@ def _rules(table: nft.Table, version: int) -> list[bytes]:
     from_bridge, to_bridge = nft.input_interface_in_set(_BRIDGES), nft.output_interface_in_set(_BRIDGES)
     outward, from_ours = nft.output_interface_in_set(_BRIDGES, negate=True), table.source_in_set(_MASQUERADED)
     loopback = _LOOPBACK[version]
+    # packets for [::1] cannot be led away; they reach the socket that keeps the port, see ``ports``
+    from_here = [table.destination_in(loopback, negate=True)] if version == 6 else []
     return [
         *_sets(table).values(),
         table.new_chain(USER_CHAIN),
@@ -252,7 +255,7 @@ def _rules(table: nft.Table, version: int) -> list[bytes]:
         table.new_rule("publish", table.translate_by_map(_BY_ADDRESS, by_address=True)),
         table.new_rule("publish", table.translate_by_map(_ANY, by_address=False)),
         table.new_rule("prerouting", table.destination_in(loopback, negate=True), nft.to_local_address(), nft.jump("publish")),
-        table.new_rule("output", nft.to_local_address(), nft.jump("publish")),
+        table.new_rule("output", *from_here, nft.to_local_address(), nft.jump("publish")),
         table.new_rule("forward", nft.jump(USER_CHAIN)),
         table.new_rule("forward", nft.interfaces_in_set(_ADMITTED), nft.verdict(nft.ACCEPT)),
         table.new_rule("forward", nft.input_interface_in_set(_INTERNAL), nft.verdict(nft.DROP)),

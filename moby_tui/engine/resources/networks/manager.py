@@ -13,19 +13,19 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_interface
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from moby_tui.engine.protocol.network import NameService
+from moby_tui.engine.protocol.network import HostPort, NameService
 from moby_tui.engine.resources.networks import bridge_options, endpoints, files, seen
-from moby_tui.engine.resources.networks.attaching import Attaching
+from moby_tui.engine.resources.networks.attaching import Attaching, Published
 from moby_tui.engine.resources.networks.drivers.bridge import BridgeDriver, set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Driver, Endpoint, Subnet
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.resources.networks.pool import NamespacePool
-from moby_tui.engine.resources.networks.ports import port_requests
+from moby_tui.engine.resources.networks.ports import PortRequest, PortTaken, port_requests, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store import networks as store
 from moby_tui.engine.store import records
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 LOOPBACK = IPv4Address("127.0.0.1")
 #: How long the monitors of containers that have ended are waited for, and between looks.
 _ENDING_SECONDS, _LOOK_SECONDS = 10.0, 0.01
@@ -195,11 +196,12 @@ class NetworkManager:
         dns_search: Sequence[str] = (),
         dns_options: Sequence[str] = (),
         extra_hosts: Sequence[str] = (),
+        linked_hosts: str = "",
         create: Callable[[], int] | None = None,
     ) -> Sandbox:
         """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``, ``asked`` what it asks of its
-        places by the networks' names or ids, None where the mode's is the only one; ``create`` makes the namespace, or hands over one
-        that is there.
+        places by the networks' names or ids, None where the mode's is the only one; ``linked_hosts`` are the lines of those that it
+        links to; ``create`` makes the namespace, or hands over one that is there.
 
         Raises ``MobyError`` where a port is taken or no address is free, ``InvalidArgument`` for what the network does not
         have, and ``NotFound`` for an unknown one; nothing is left behind then. Costs a few milliseconds.
@@ -228,9 +230,9 @@ class NetworkManager:
         else:
             for place in places:
                 endpoints.check(place)
-            wanted, unpublished = port_requests(ports or {}, exposed, publish_all, _host_binding(places))
-            extra = files.extra_hosts(extra_hosts, _gateway(places))
-            prepared, made = await _attached(lambda: self._attaching.attach(called, places, wanted, namespace))
+            wanted, unpublished = _ports(places, ports or {}, exposed, publish_all=publish_all)
+            extra = files.extra_hosts(extra_hosts, _gateway(places)) + linked_hosts
+            prepared, made = await self._attach(called, places, wanted, namespace)
             prepared.ports |= dict.fromkeys(unpublished)
             names = files.host_names(hostname, domainname)
             addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
@@ -243,12 +245,63 @@ class NetworkManager:
             self.tell("connect", place.network, container_id)
         return prepared
 
+    async def _attach(
+        self, called: Called, places: Sequence[Place], ports: builtins.list[PortRequest], namespace: Callable[[], int]
+    ) -> tuple[Sandbox, builtins.list[Endpoint]]:
+        return await self._patiently(lambda: _attached(lambda: self._attaching.attach(called, places, ports, namespace)))
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Ports of containers that have just ended are waited for: their monitors give them back, and may have by the time of a look."""
+        deadline = time.monotonic() + _ENDING_SECONDS
+        is_last = False
+        while True:
+            try:
+                return await work()
+            except PortTaken:
+                if is_last or time.monotonic() > deadline:
+                    raise
+            is_last = not await self._is_giving_back()
+            if not is_last:
+                await self.reconcile()
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _is_giving_back(self) -> bool:
+        """Whether there are published ports of a container that does not run, be it the last run of the one that starts."""
+        holders = set(self._folders.publishers())
+        running = await self.list_containers() if holders and self.list_containers else []
+        return self.list_containers is not None and bool(holders - {container.id for container in running})
+
     async def connect(self, ref: str, called: Called, namespace: int, asked: EndpointSettings) -> Connection:
         """One more place for a container that runs; its holding is the caller's. Raises ``NotFound``, ``InvalidArgument``, ``MobyError``."""
         place = Place(await self._settled(self._find_for(ref)), asked)
         endpoints.check(place)
         holding, endpoint = await in_thread(lambda: self._attaching.attach_live(called, place, namespace))
         return Connection(place=place, holding=holding, endpoint=endpoint)
+
+    def bound(self, container_id: str) -> dict[str, HostPort | None]:
+        """The published ports of a running container, by the names of their holdings."""
+        return self._folders.bound(container_id)
+
+    async def publish(
+        self, called: Called, given: Mapping[str, EndpointSettings], asked: Mapping[str, Sequence[PortBinding] | None]
+    ) -> tuple[builtins.list[Holding], dict[str, builtins.list[PortBinding] | None]]:
+        """Publishes ports of a running container at the place of its default route; their holdings are the caller's.
+
+        Raises ``InvalidArgument`` where that is no bridge network, and ``MobyError``.
+        """
+        places = [Place(self._find(settings.network_id), settings) for settings in given.values()]
+        place = endpoints.gateway_of(places)
+        if place is None or place.network.driver != "bridge":
+            raise InvalidArgument("no port can be published: the container's default route leads through no bridge network")
+        wanted, _ = _ports(places, asked, (), publish_all=False)
+        endpoint = endpoints.of_settings(called.id, place.asked)
+        made = await self._patiently(lambda: in_thread(lambda: self._live(called, place, endpoint, wanted)))
+        return [published.holding for published in made], port_settings(published.port for published in made)
+
+    def _live(
+        self, called: Called, place: Place, endpoint: Endpoint, wanted: builtins.list[PortRequest]
+    ) -> builtins.list[Published]:
+        return self._attaching.publish_live(called, place.network, endpoint, wanted)
 
     async def lead_out(
         self, namespace: int, places: Sequence[Place], given: Mapping[str, EndpointSettings], interfaces: Mapping[str, str]
@@ -268,7 +321,8 @@ class NetworkManager:
             from moby_tui.engine.resources.networks.names import zone
 
             addresses = [ip_address(text) for text in (given.ip_address, given.global_ipv6_address) if text]
-            zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses)
+            links = endpoints.links_of(Place(network, given))
+            zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses, links)
         return names
 
     def name_service(self, container_id: str, servers: Sequence[str]) -> NameService:
@@ -472,10 +526,16 @@ def _gateway(places: Sequence[Place]) -> IPv4Address | None:
     return next((address for address in found if isinstance(address, IPv4Address)), None)
 
 
-def _host_binding(places: Sequence[Place]) -> str:
-    """Where ports are published that name no address of the host: as the network of the default route has it."""
+def _ports(
+    places: Sequence[Place], asked: Mapping[str, Sequence[PortBinding] | None], exposed: Sequence[str], *, publish_all: bool
+) -> tuple[list[PortRequest], list[str]]:
+    """What is published, and what is exposed only, by the network of the default route; as in Docker nothing where that is no bridge."""
     place = endpoints.gateway_of(places)
-    return bridge_options.read(place.network).host_binding if place and place.network.driver == "bridge" else ""
+    if place is None or place.network.driver != "bridge":
+        return [], []
+    network = place.network
+    versions = [version for version, has in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if has]
+    return port_requests(asked, exposed, publish_all, bridge_options.read(network).host_binding, versions)
 
 
 async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:

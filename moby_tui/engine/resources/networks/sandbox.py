@@ -17,7 +17,7 @@ import msgspec
 
 from moby_tui.engine.kernel.network.netlink import run_teardown
 from moby_tui.engine.protocol.message import ForeignVersion, MalformedMessage
-from moby_tui.engine.protocol.network import SandboxRecord, TeardownStep
+from moby_tui.engine.protocol.network import Forward, HostPort, SandboxRecord, TeardownStep
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.errors import Conflict, Unavailable
@@ -25,6 +25,9 @@ from moby_tui.schema.container import EndpointSettings, PortBinding
 
 #: How long a start waits for the monitor of the container's last run to finish its teardown, in seconds.
 _PATIENCE = 10.0
+
+#: What the records of a container's published ports are called; those of its networks have the first digits of their ids.
+PORTS = "ports"
 
 Teardown = list[TeardownStep]
 
@@ -40,16 +43,19 @@ class Holding(msgspec.Struct, kw_only=True):
     descriptor: int
     sockets: list[int] = msgspec.field(default_factory=list)
     teardown: Teardown = msgspec.field(default_factory=list)
+    #: for sockets whose traffic the firewall cannot translate
+    forwards: list[Forward] = msgspec.field(default_factory=list)
 
     @property
     def descriptors(self) -> list[int]:
         return [self.descriptor, *self.sockets]
 
-    def write(self, teardown: Teardown, published: dict[int, list[bytes]] | None = None) -> None:
-        """Must precede what it tells how to undo. ``published`` are the messages that publish ports, for each IP version."""
+    def write(self, teardown: Teardown, published: dict[int, list[bytes]] | None = None, port: HostPort | None = None) -> None:
+        """Must precede what it tells how to undo. ``published`` are the messages that publish a port, for each IP version; ``port`` says
+        which one."""
         self.teardown = [*teardown, TeardownStep(unlink=str(self.path)), TeardownStep(rmdir=str(self.path.parent))]
         messages = {str(version): b"".join(parts).hex() for version, parts in (published or {}).items()}
-        os.pwrite(self.descriptor, SandboxRecord(teardown=self.teardown, published=messages).encode(), 0)
+        os.pwrite(self.descriptor, SandboxRecord(teardown=self.teardown, published=messages, port=port).encode(), 0)
 
     def release(self) -> None:
         """Undoes it. Raises ``OSError`` where something of it could not be undone."""
@@ -202,6 +208,19 @@ class Folders:
     def members(self, network_id: str) -> list[str]:
         """The ids of the containers that are in a network."""
         return [path.parent.name for path in self._records() if path.name == network_id[:12]]
+
+    def bound(self, container_id: str) -> dict[str, HostPort | None]:
+        """The published ports of a container, by the names of their records; None where nothing is bound yet."""
+        found: dict[str, HostPort | None] = {}
+        for path in left.files(self._sandboxes / container_id):
+            if path.name.startswith(PORTS):
+                with suppress(OSError, MalformedMessage):
+                    found[path.name] = SandboxRecord.decode(path.read_bytes()).port
+        return found
+
+    def publishers(self) -> list[str]:
+        """The ids of the containers that have published ports."""
+        return [path.parent.name for path in self._records() if path.name.startswith(PORTS)]
 
     def _records(self) -> Iterator[Path]:
         return left.records(self._sandboxes)

@@ -255,7 +255,7 @@ class Control:
         if request.name in self._monitor.holdings.names:
             raise StartFailure("conflict", f"holding {request.name} is there already")
         descriptors = _receive_granted(connection, request.count)
-        self._monitor.holdings.add(request.name, request.teardown, descriptors)
+        self._monitor.holdings.add(request.name, request.teardown, descriptors, request.forwards)
         fault.point("monitor.holding adopted")
         _done(connection)
 

@@ -9,10 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from moby_tui.engine.kernel.loop import Loop
 from moby_tui.engine.kernel.network import netlink
 from moby_tui.engine.protocol.descriptors import Descriptors
-from moby_tui.engine.protocol.network import Holding, TeardownStep
+from moby_tui.engine.protocol.network import Forward, Holding, TeardownStep
 from moby_tui.engine.protocol.order import HOLDING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.runtime.monitor.forwarding import Forwarder
 
 Teardown = list[TeardownStep]
 
@@ -20,16 +25,23 @@ Teardown = list[TeardownStep]
 class Holdings:
     """``handed`` are those that were made for the start, with their ``descriptors``, which are taken out."""
 
-    def __init__(self, handed: Iterable[Holding], descriptors: Descriptors) -> None:
+    def __init__(self, loop: Loop, handed: Iterable[Holding], descriptors: Descriptors) -> None:
+        self._loop = loop
         self._held: dict[str, tuple[Teardown, list[int]]] = {}
+        self._forwarders: dict[str, Forwarder] = {}
         for holding in handed:
-            self.add(holding.name, holding.teardown, descriptors.take_all(HOLDING + holding.name))
+            self.add(holding.name, holding.teardown, descriptors.take_all(HOLDING + holding.name), holding.forwards)
 
-    def add(self, name: str, teardown: Teardown, descriptors: list[int]) -> None:
+    def add(self, name: str, teardown: Teardown, descriptors: list[int], forwards: list[Forward]) -> None:
         """Takes one over. Raises ``ValueError`` where the name is held already."""
         if name in self._held:
             raise ValueError(f"holding {name} is there already")
         self._held[name] = teardown, descriptors
+        if forwards:
+            # only published ports have any
+            from moby_tui.engine.runtime.monitor.forwarding import Forwarder
+
+            self._forwarders[name] = Forwarder(self._loop, forwards, descriptors)
 
     @property
     def names(self) -> list[str]:
@@ -44,6 +56,7 @@ class Holdings:
         """Undoes one holding; False if there is none of this name. Raises ``OSError`` if a step failed."""
         held = self._held.pop(name, None)
         if held is not None:
+            self._stop_forwarding(name)
             _undo(*held)
         return held is not None
 
@@ -51,13 +64,20 @@ class Holdings:
         """Undoes all of them, the last made first. Raises the first ``OSError`` once each has been tried."""
         failure: OSError | None = None
         while self._held:
-            _, held = self._held.popitem()
+            name, held = self._held.popitem()
+            self._stop_forwarding(name)
             try:
                 _undo(*held)
             except OSError as error:
                 failure = failure or error
         if failure is not None:
             raise failure
+
+    def _stop_forwarding(self, name: str) -> None:
+        """Before the sockets are closed: the ports are free when the holding is undone."""
+        forwarder = self._forwarders.pop(name, None)
+        if forwarder is not None:
+            forwarder.close()
 
 
 def _undo(teardown: Teardown, descriptors: list[int]) -> None:

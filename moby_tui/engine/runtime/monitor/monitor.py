@@ -92,7 +92,7 @@ class Monitor:
         self.standing = Standing(order, self.restarts)
         root, self.container_lock = descriptors.take(ROOT), descriptors.take(LOCK)
         joined, trees = descriptors.take_below(NAMESPACE), descriptors.take_below(TREE)
-        self.holdings = Holdings(order.holdings, descriptors)
+        self.holdings = Holdings(self.loop, order.holdings, descriptors)
         self.names: NameService | None = None
         if order.names is not None:
             self.serve_names(order.names, descriptors.take_all(NAMES))

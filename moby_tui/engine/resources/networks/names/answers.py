@@ -35,13 +35,16 @@ def parse(data: bytes) -> DNSRecord:
     return record
 
 
-def answer(question: DNSRecord, entries: Sequence[Entry]) -> DNSRecord | None:
-    """The answer from what the networks know; None where they do not know the name, which is then others' to answer."""
+def answer(question: DNSRecord, entries: Sequence[Entry], own: Sequence[Entry] = ()) -> DNSRecord | None:
+    """The answer from what the networks know; None where they do not know the name, which is then others' to answer.
+
+    ``own`` are the entries of the container that asks: its links count for it alone.
+    """
     name = str(question.q.qname).lower().removesuffix(".")
     kind = QTYPE.get(question.q.qtype)
     if kind == "PTR":
         return _reverse(question, name, entries)
-    found = _addresses(name, entries)
+    found = _linked(name, entries, own) or _addresses(name, entries, own)
     if not found:
         return None
     reply = _reply(question)
@@ -91,11 +94,31 @@ def _reply(question: DNSRecord) -> DNSRecord:
     return DNSRecord(header, q=question.q)
 
 
-def _addresses(name: str, entries: Sequence[Entry]) -> list[Address]:
-    """By a name, or by a name and the network behind it."""
-    found = [address for entry in entries if name in entry.names for address in entry.addresses]
+def _linked(name: str, entries: Sequence[Entry], own: Sequence[Entry]) -> list[Address]:
+    """By an alias of the container that asks, or by one and the network behind it."""
+    first, _, last = name.rpartition(".")
+    for place in own:
+        target = place.links.get(name) or (place.links.get(first) if place.network.lower() == last else None)
+        found = [a for entry in entries if entry.network == place.network and target in entry.names for a in entry.addresses]
+        if found:
+            return found
+    return []
+
+
+def _addresses(name: str, entries: Sequence[Entry], own: Sequence[Entry]) -> list[Address]:
+    """By a name, or by a name and the network behind it; one that the container uses as an alias on a network means nobody else there."""
+    found = [a for entry in entries if name in entry.names and not _is_alias(name, entry, own) for a in entry.addresses]
     first, _, network = name.rpartition(".")
-    return found or [a for entry in entries if entry.network.lower() == network and first in entry.names for a in entry.addresses]
+    return found or [
+        a
+        for entry in entries
+        if entry.network.lower() == network and first in entry.names and not _is_alias(first, entry, own)
+        for a in entry.addresses
+    ]
+
+
+def _is_alias(name: str, entry: Entry, own: Sequence[Entry]) -> bool:
+    return any(name in place.links and place.network == entry.network for place in own)
 
 
 def _reverse(question: DNSRecord, name: str, entries: Sequence[Entry]) -> DNSRecord | None:

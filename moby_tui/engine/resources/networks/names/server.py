@@ -177,7 +177,7 @@ class Client:
             question = answers.parse(data)
         except answers.Malformed:
             return answers.refusal(data, "FORMERR")
-        reply = answers.answer(question, zones.seen_by(self._container))
+        reply = answers.answer(question, zones.seen_by(self._container), zones.own(self._container))
         if reply is None:
             return None
         if stream:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from moby_tui.engine.protocol.network import ZoneEntry
@@ -17,14 +17,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Entry:
-    """One container on one network. ``names`` are lower case; the first is the container's own."""
+    """One container on one network. ``names`` are lower case; the first is the container's own. ``links`` are what it calls others there:
+    from each alias to a name on the network, in lower case."""
 
-    __slots__ = ("addresses", "names", "network")
+    __slots__ = ("addresses", "links", "names", "network")
 
-    def __init__(self, network: str, names: list[str], addresses: list[Address]) -> None:
+    def __init__(self, network: str, names: list[str], addresses: list[Address], links: dict[str, str] | None = None) -> None:
         self.network = network
         self.names = names
         self.addresses = addresses
+        self.links = links or {}
 
 
 def path_of(folder: Path, network_id: str, container_id: str) -> Path:
@@ -32,14 +34,21 @@ def path_of(folder: Path, network_id: str, container_id: str) -> Path:
 
 
 def write(
-    folder: Path, network_id: str, container_id: str, network: str, names: Iterable[str], addresses: Iterable[Address]
+    folder: Path,
+    network_id: str,
+    container_id: str,
+    network: str,
+    names: Iterable[str],
+    addresses: Iterable[Address],
+    links: Mapping[str, str] | None = None,
 ) -> None:
     """What the container is called on the network from now on. Raises ``OSError``."""
     path = path_of(folder, network_id, container_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{container_id}.{os.getpid()}")
     lower, plain = [name.lower() for name in names], [str(address) for address in addresses]
-    temporary.write_bytes(ZoneEntry(network=network, names=lower, addresses=plain).encode())
+    lower_links = {alias.lower(): name.lower() for alias, name in (links or {}).items()}
+    temporary.write_bytes(ZoneEntry(network=network, names=lower, addresses=plain, links=lower_links).encode())
     temporary.replace(path)
 
 
@@ -55,7 +64,7 @@ def read(path: str) -> Entry | None:
     try:
         with open(path, "rb") as file:
             entry = ZoneEntry.decode(file.read())
-        return Entry(entry.network, entry.names, [ipaddress.ip_address(text) for text in entry.addresses])
+        return Entry(entry.network, entry.names, [ipaddress.ip_address(text) for text in entry.addresses], entry.links)
     except (OSError, ValueError):
         return None
 
@@ -100,6 +109,10 @@ class Zones:
     def seen_by(self, container_id: str) -> list[Entry]:
         """The entries of all networks that the container is in."""
         return [entry for entries in self._entries.values() if container_id in entries for entry in entries.values()]
+
+    def own(self, container_id: str) -> list[Entry]:
+        """The container's own entries, one on each network that it is in."""
+        return [entries[container_id] for entries in self._entries.values() if container_id in entries]
 
 
 def _changed_at(path: str) -> int:

@@ -1,0 +1,211 @@
+"""Published ports of a container that is there already: added and withdrawn, also while it runs.
+
+As with networks (``connections``), what was made for a running container is handed to its monitor, and undone by it when it is asked to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import NamedTuple
+
+import msgspec
+
+from moby_tui.engine.containers.connections import changing, hand_over
+from moby_tui.engine.containers.network_state import NetworkState, read_network, write_network
+from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.containers.views import view
+from moby_tui.engine.kernel import fault
+from moby_tui.engine.policy import admission
+from moby_tui.engine.protocol import control
+from moby_tui.engine.protocol.network import HostPort
+from moby_tui.engine.resources.networks.endpoints import Called
+from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.errors import Conflict, InvalidArgument, NotFound
+from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding, PortChanges, PortsChanged
+
+_WITHDRAWN = re.compile(r"(?:(?P<host>[0-9.]+|\[[0-9a-fA-F:.]+\]):)?(?P<port>\d{1,5})(?:/(?P<protocol>tcp|udp|sctp))?")
+
+Bindings = dict[str, list[PortBinding] | None]
+
+
+class _Unwanted(NamedTuple):
+    """A host port that is to be withdrawn; ``host`` is empty where it is so on whichever address, and on all where it is published on all."""
+
+    text: str
+    host: str
+    port: int
+    protocol: str
+
+    def is_meant(self, protocol: str, port: int, hosts: list[str]) -> bool:
+        return (protocol, port) == (self.protocol, self.port) and (not self.host or hosts == [self.host])
+
+
+async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> PortsChanged:
+    """Withdraws ports, then publishes others; where these cannot be had, what was withdrawn is published again.
+
+    Raises ``InvalidArgument``, ``NotFound`` for a port that is not published, and what a start raises where a port is taken.
+    """
+    unwanted = [_read(text) for text in asked.withdraw]
+    _check(record, asked.publish)
+    async with changing(parts, record) as record:
+        running = view.current_state(parts, record).alive
+        given = read_network(parts.files(record)) if running else NetworkState({}, {})
+        kept = _without(record, given, unwanted)
+        withdrawn = await _withdraw(parts, record, unwanted) if running else []
+        try:
+            if running:
+                await _publish(parts, record, asked.publish)
+        except BaseException:
+            if withdrawn:
+                await _publish(parts, record, _again(given, withdrawn))
+            raise
+        _keep(parts, record, kept, asked.publish)
+    attributes = {"publishAdd": _summary(asked.publish), "publishRemove": ",".join(asked.withdraw)}
+    parts.event("update", record, **{name: value for name, value in attributes.items() if value})
+    return PortsChanged(ports=read_network(parts.files(record)).ports if running else {})
+
+
+def _read(text: str) -> _Unwanted:
+    match = _WITHDRAWN.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) < 65536:
+        raise InvalidArgument(f"invalid port {text!r} to withdraw; write the host's port as 8080, 53/udp or 127.0.0.1:8080")
+    try:
+        host = str(ip_address(match["host"].strip("[]"))) if match["host"] else ""
+    except ValueError:
+        raise InvalidArgument(f"invalid address in {text!r}; give an IP address") from None
+    return _Unwanted(text, host, int(match["port"]), match["protocol"] or "tcp")
+
+
+def _check(record: ContainerRecord, publish: Bindings) -> None:
+    """Raises ``InvalidArgument``."""
+    mode = record.host_config.network_mode
+    if mode in ("host", "none") or mode.startswith("container:"):
+        raise InvalidArgument(
+            f"ports of container {record.name} cannot be changed: it has no network of its own (--network {mode})"
+        )
+    admission.check_ports(ContainerCreate(host_config=HostConfig(port_bindings=publish)))
+
+
+# ---- withdrawing
+
+
+def _without(record: ContainerRecord, given: NetworkState, unwanted: list[_Unwanted]) -> Bindings:
+    """What the container's record asks for without the ports that are to go. Raises ``NotFound``."""
+    kept = {name: [*(bindings or [PortBinding()])] for name, bindings in (record.host_config.port_bindings or {}).items()}
+    for one in unwanted:
+        if not any(_drop(kept, given, name, one) for name in kept):
+            if record.host_config.publish_all_ports:
+                raise InvalidArgument(f"port {one.text} of container {record.name} is published by --publish-all")
+            raise NotFound(f"container {record.name} does not publish port {one.text}")
+    return {name: bindings for name, bindings in kept.items() if bindings}
+
+
+def _drop(kept: Mapping[str, list[PortBinding]], given: NetworkState, name: str, one: _Unwanted) -> bool:
+    """Takes away the binding that the host port is of: one that names it, else the first that left its choice to us."""
+    if name.partition("/")[2] not in (one.protocol, "" if one.protocol == "tcp" else one.protocol):
+        return False
+    own = name if "/" in name else f"{name}/tcp"
+    is_chosen = any(_is_bound(binding, one) for binding in given.ports.get(own) or [])
+    exact = [binding for binding in kept[name] if binding.host_port == str(one.port) and _is_at(binding, one)]
+    open_ = [binding for binding in kept[name] if is_chosen and binding.host_port != str(one.port) and _is_at(binding, one)]
+    for binding in [*exact, *[b for b in open_ if b.host_port in ("", "0") or "-" in b.host_port]][:1]:
+        kept[name].remove(binding)
+        return True
+    return False
+
+
+def _is_at(binding: PortBinding, one: _Unwanted) -> bool:
+    return not one.host or one.host == binding.host_ip
+
+
+def _is_bound(binding: PortBinding, one: _Unwanted) -> bool:
+    return binding.host_port == str(one.port) and (not one.host or one.host == binding.host_ip)
+
+
+async def _withdraw(parts: Parts, record: ContainerRecord, unwanted: list[_Unwanted]) -> list[HostPort]:
+    """Has the monitor give the ports back; what their records said of them."""
+    withdrawn = []
+    for name, told in parts.networks.bound(record.id).items():
+        if told and any(one.is_meant(told.protocol, told.port, told.hosts) for one in unwanted):
+            try:
+                await parts.request(record, control.Release(name=name))
+            except Conflict:
+                # the monitor does not hold it: what nobody holds is undone here
+                await parts.networks.reconcile()
+            withdrawn.append(told)
+            fault.point("ports.withdrawn")
+    given = read_network(parts.files(record))
+    for name, bindings in given.ports.items():
+        left = [binding for binding in bindings or [] if not any(_is_of(name, binding, told) for told in withdrawn)]
+        given.ports[name] = left or None
+    write_network(parts.files(record), given)
+    return withdrawn
+
+
+def _is_of(name: str, binding: PortBinding, told: HostPort) -> bool:
+    at = (name.partition("/")[2], binding.host_port)
+    return at == (told.protocol, str(told.port)) and binding.host_ip in told.hosts
+
+
+def _again(given: NetworkState, withdrawn: list[HostPort]) -> Bindings:
+    """What was withdrawn, as it is to be published once more."""
+    again: Bindings = {}
+    for told in withdrawn:
+        host = "" if len(told.hosts) > 1 else told.hosts[0]
+        for name, bindings in given.ports.items():
+            if any(_is_of(name, binding, told) for binding in bindings or []):
+                again[name] = [*(again.get(name) or []), PortBinding(host_ip=host, host_port=str(told.port))]
+    return again
+
+
+# ---- publishing
+
+
+async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings) -> None:
+    """Publishes ports of a running container and hands them to its monitor, all of them or none. Raises ``MobyError``."""
+    if not asked:
+        return
+    files = parts.files(record)
+    given = read_network(files)
+    published, settings = await parts.networks.publish(
+        Called(record.id, record.name, record.config.hostname), given.endpoints, asked
+    )
+    handed = []
+    try:
+        while published:
+            await hand_over(parts, record, published[0])
+            handed.append(published.pop(0).name)
+            fault.point("ports.handed over")
+    except BaseException:
+        for holding in published:
+            holding.release()
+        for name in handed:
+            with suppress(Conflict):
+                await parts.request(record, control.Release(name=name))
+        raise
+    for name, bindings in settings.items():
+        given.ports[name] = [*(given.ports.get(name) or []), *(bindings or [])]
+    write_network(files, given)
+
+
+def _keep(parts: Parts, record: ContainerRecord, kept: Bindings, publish: Bindings) -> None:
+    """What the next start publishes. As ``run -p`` does, a published port is an exposed one."""
+    bindings = {name: [*(own or [])] for name, own in kept.items()}
+    for name, more in publish.items():
+        bindings[name] = [*bindings.get(name, []), *(more or [PortBinding()])]
+    host = msgspec.structs.replace(record.host_config, port_bindings={**bindings} or None)
+    exposed = {**(record.config.exposed_ports or {}), **{name: {} for name in publish}}
+    record.host_config, record.config = host, msgspec.structs.replace(record.config, exposed_ports=exposed or None)
+    parts.store.update(record)
+
+
+def _summary(publish: Bindings) -> str:
+    """``0.0.0.0:8080->80/tcp`` as far as it was asked for."""
+    return ",".join(
+        f"{f'[{b.host_ip}]' if ':' in b.host_ip else b.host_ip}:{b.host_port}->{name}"
+        for name, bindings in publish.items()
+        for b in bindings or [PortBinding()]
+    )

@@ -1,0 +1,93 @@
+"""Links between containers (``--link NAME[:ALIAS]``): how one is written, and what the linking container sees of the linked one.
+
+Docker's reference: "Legacy container links". The names of the variables and what they hold are the Docker Engine's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from moby_tui.errors import InvalidArgument
+
+#: What stands in /etc/hosts as one name, and in an environment as part of a variable's.
+_ALIAS = re.compile(r"[^\s/=\0]+")
+#: What belongs to the linked container's own life, and is not told.
+_UNTOLD = ("HOME", "PATH")
+
+
+class Link(NamedTuple):
+    """``name`` is the linked container's name or id, ``alias`` what the linking one calls it."""
+
+    name: str
+    alias: str
+
+
+def parse(text: str) -> Link:
+    """``NAME``, ``NAME:ALIAS``, and as inspect shows it ``/NAME:/LINKING/ALIAS``. Raises ``InvalidArgument``."""
+    if not text:
+        raise InvalidArgument("empty string specified for links")
+    name, colon, alias = text.partition(":")
+    if ":" in alias:
+        raise InvalidArgument(f"bad format for links: {text}")
+    if name.startswith("/"):
+        name, alias = name[1:], alias.rpartition("/")[2]
+    alias = alias if colon else name
+    if not name or not _ALIAS.fullmatch(alias):
+        raise InvalidArgument(f"bad format for links: {text}; write it as NAME or NAME:ALIAS")
+    return Link(name, alias)
+
+
+def aliases(links: Sequence[str]) -> dict[str, str]:
+    """What a container calls others on one network of users: from each alias to the name there. Raises ``InvalidArgument``."""
+    return {link.alias: link.name for link in map(parse, links)}
+
+
+def environment(linking: str, alias: str, address: str, exposed: Iterable[str], env: Iterable[str]) -> list[str]:
+    """The variables by which a container knows one that it links to.
+
+    ``linking`` is the linking container's name; ``exposed`` are the linked one's ports (``80/tcp``), ``env`` its environment.
+    """
+    prefix = alias.upper().replace("-", "_")
+    ports = sorted((protocol != "tcp", protocol, int(port)) for port, _, protocol in (text.partition("/") for text in exposed))
+    told: list[str] = []
+    if ports:
+        _, protocol, port = ports[0]
+        told.append(f"{prefix}_PORT={protocol}://{address}:{port}")
+    for protocol, first, last in _runs([(protocol, port) for _, protocol, port in ports]):
+        told += _range_variables(f"{prefix}_PORT_{first}_{protocol.upper()}", protocol, address, first, last)
+    for _, protocol, port in ports:
+        told += _port_variables(f"{prefix}_PORT_{port}_{protocol.upper()}", protocol, address, port)
+    told.append(f"{prefix}_NAME=/{linking}/{alias}")
+    pairs = [entry.partition("=") for entry in env]
+    return told + [f"{prefix}_ENV_{name}={value}" for name, equals, value in pairs if equals and name not in _UNTOLD]
+
+
+def _port_variables(name: str, protocol: str, address: str, port: int) -> list[str]:
+    return [f"{name}={protocol}://{address}:{port}", f"{name}_ADDR={address}", f"{name}_PORT={port}", f"{name}_PROTO={protocol}"]
+
+
+def _range_variables(name: str, protocol: str, address: str, first: int, last: int) -> list[str]:
+    return [
+        f"{name}_START={protocol}://{address}:{first}",
+        f"{name}_END={protocol}://{address}:{last}",
+        f"{name}_PORT_START={first}",
+        f"{name}_PORT_END={last}",
+    ]
+
+
+def _runs(ports: list[tuple[str, int]]) -> list[tuple[str, int, int]]:
+    """Two or more ports of one protocol in a row, as the first and the last."""
+    runs = []
+    for _, group in groupby(enumerate(ports), key=lambda item: (item[1][0], item[1][1] - item[0])):
+        members = [port for _, port in group]
+        if len(members) > 1:
+            runs.append((members[0][0], members[0][1], members[-1][1]))
+    return runs
+
+
+def host_names(alias: str, hostname: str, name: str) -> str:
+    """What a linked container is called in the linking one's /etc/hosts."""
+    return " ".join(dict.fromkeys(part for part in (alias, hostname, name) if part))
