@@ -123,7 +123,7 @@ def cp(
     follow_link: Annotated[bool, typer.Option("-L", "--follow-link", help="Always follow symbol link in SRC_PATH")] = False,
 ) -> None:
     """Copy files/folders between a volume and the local filesystem ('-' is a tar archive on STDIN or STDOUT)."""
-    from moby_tui.cli.copying import copy_in, copy_out, split
+    from moby_tui.cli.files.copying import copy_in, copy_out, split
 
     (from_volume, from_path), (to_volume, to_path) = split(source), split(target)
     if from_volume and to_volume:

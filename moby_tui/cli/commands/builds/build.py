@@ -108,7 +108,7 @@ def _goes_to_output(options: BuildOptions) -> bool:
 
 async def _build(client: Client, options: BuildOptions, context: str) -> dict[str, str | int]:
     """Builds; returns the metadata of the result."""
-    from moby_tui.cli import sources
+    from moby_tui.cli.files import sources
     from moby_tui.cli.output import building
     from moby_tui.cli.values import builds
     from moby_tui.cli.values.environment import pairs

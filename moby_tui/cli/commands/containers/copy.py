@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moby_tui.cli import session
-from moby_tui.cli.copying import copy_in, copy_out, split
+from moby_tui.cli.files.copying import copy_in, copy_out, split
 from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:

@@ -40,8 +40,8 @@ def split(text: str) -> tuple[str, str]:
 
 async def copy_out(there: Archives, ref: str, path: str, target: str, *, follow: bool, owners: bool) -> None:
     """Copies a path out of it to a local one; ``-`` is standard output."""
-    from moby_tui.cli.archive import extract, placement
-    from moby_tui.cli.archive import source as source_of
+    from moby_tui.cli.files.archive import extract, placement
+    from moby_tui.cli.files.archive import source as source_of
     from moby_tui.cli.streams import write_archive
 
     source = source_of(path)
@@ -58,7 +58,7 @@ async def copy_out(there: Archives, ref: str, path: str, target: str, *, follow:
 
 async def copy_in(there: Archives, source: str, ref: str, path: str, *, follow: bool, owners: bool) -> None:
     """Copies a local path, or the archive on standard input, into it."""
-    from moby_tui.cli.archive import tree
+    from moby_tui.cli.files.archive import tree
     from moby_tui.cli.streams import chunks_of
 
     if source == "-":

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from moby_tui.cli.context import add_context
+from moby_tui.cli.files.context import add_context
 from moby_tui.cli.streams import chunks_of, packed
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.build import UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions
