@@ -162,7 +162,7 @@ def test_links_as_sources(cli: Cli, box: str, tmp_path: Path, follow: tuple[str,
         ("/d", "blocked", "cannot overwrite non-directory"),
         ("/d/sub/.", "blocked", "cannot overwrite directory"),
         ("/d/none", "there", "Could not find"),
-        ("/d/file-644/", "there", "Could not find"),
+        ("/d/file-644/", "there", "not a directory"),
     ],
 )
 def test_where_it_goes(cli: Cli, box: str, tmp_path: Path, source: str, target: str, made: str) -> None:
