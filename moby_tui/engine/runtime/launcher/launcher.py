@@ -92,6 +92,7 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
     # those that are not used here are there for the processes that are forked
     from moby_tui.engine.runtime.birth import user_namespace  # noqa: F401
     from moby_tui.engine.runtime.launcher import rehearsal
+    from moby_tui.engine.runtime.monitor import forwarding  # noqa: F401
     from moby_tui.engine.runtime.monitor import group as monitor_group
 
     _leave_terminal()

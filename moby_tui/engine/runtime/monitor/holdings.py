@@ -38,7 +38,7 @@ class Holdings:
             raise ValueError(f"holding {name} is there already")
         self._held[name] = teardown, descriptors
         if forwards:
-            # only published ports have any
+            # only published ports have any; the launcher has imported it for all monitors
             from moby_tui.engine.runtime.monitor.forwarding import Forwarder
 
             self._forwarders[name] = Forwarder(self._loop, forwards, descriptors)
