@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import stat
 import sys
@@ -11,6 +10,7 @@ import termios
 import tty
 
 from moby_tui.engine.kernel.path import open_in_root
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.runtime.birth import terminal
 from moby_tui.errors import MobyError
 
@@ -76,7 +76,7 @@ class Relay:
         """The master reports an error when nobody has the other end open any more."""
         sources = [self._master, 0]
         while True:
-            ready = select.select(sources, [], [])[0]
+            ready = wait_readable(*sources)
             if 0 in ready:
                 data = os.read(0, _PIECE)
                 if not data:

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.configuration import Process
 from moby_tui.engine.runtime.birth import hooks, terminal
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
@@ -184,7 +185,6 @@ def run_hooks(container: Container, config: Spec, found: list[hooks.Hook]) -> No
 
 def _see_through(hook: hooks.Hook, pid: int, feed: int, text: bytes) -> None:
     """Gives a hook the state and waits for its end. Raises ``HookFailure``."""
-    import select
 
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
@@ -194,7 +194,7 @@ def _see_through(hook: hooks.Hook, pid: int, feed: int, text: bytes) -> None:
         pass
     os.close(feed)
     pidfd, timeout = os.pidfd_open(pid), hook.get("timeout")
-    ended = select.select([pidfd], [], [], float(timeout) if isinstance(timeout, int) else None)[0]
+    ended = wait_readable(pidfd, seconds=float(timeout) if isinstance(timeout, int) else None)
     if not ended:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     os.close(pidfd)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.oci.console import Relay
 
 #: What a terminal or a shell sends to us and means for the container.
@@ -28,7 +28,7 @@ def wait(pid: int, master: int) -> int:
     if relay is not None:
         with relay:
             relay.until_end()
-    select.select([pidfd], [], [])
+    wait_readable(pidfd)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os.close(pidfd)
     return 128 - code if code < 0 else code

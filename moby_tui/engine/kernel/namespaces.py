@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import select
 import stat
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.readiness import wait_readable
 
 #: For each kind, in the words of the OCI runtime specification: its clone flag, and its file under /proc/PID/ns.
 KINDS = {
@@ -39,7 +39,7 @@ def open_of(pid: int, started: int, kinds: list[str]) -> list[int]:
     pidfd = os.pidfd_open(pid)
     try:
         opened = [os.open(f"/proc/{pid}/ns/{KINDS[kind][1]}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
-        if processes.start_time(pid) != started or select.select([pidfd], [], [], 0)[0]:
+        if processes.start_time(pid) != started or wait_readable(pidfd, seconds=0):
             raise ProcessLookupError(f"process {pid} has ended")
     except FileNotFoundError as error:
         close(opened)

@@ -150,11 +150,11 @@ def is_stopped(pid: int) -> bool:
 
 def has_ended(pid: int, seconds: float) -> bool:
     """Waits until this process has ended, at most so many seconds; True if it has. It is not reaped."""
-    import select
+    from moby_tui.engine.kernel.readiness import wait_readable
 
     pidfd = os.pidfd_open(pid)
     try:
-        return bool(select.select([pidfd], [], [], seconds)[0])
+        return bool(wait_readable(pidfd, seconds=seconds))
     finally:
         os.close(pidfd)
 

@@ -149,6 +149,22 @@ def run_teardown(steps: Iterable[TeardownStep], descriptors: Sequence[int] = ())
         raise failure
 
 
+def join_batches(batches: Iterable[bytes]) -> bytes:
+    """One transaction of nfnetlink that does what these do, in their order (each one of ``nftables.batch``)."""
+    first, *others = (list(split(batch)) for batch in batches)
+    begin, *changes, end = first
+    return b"".join((begin, *changes, *(change for batch in others for change in batch[1:-1]), end))
+
+
+def split(data: bytes) -> Iterable[bytes]:
+    """Each message in a piece of bytes, whole."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        size = max((_HEADER.unpack_from(data, offset)[0] + 3) & ~3, _HEADER.size)
+        yield data[offset : offset + size]
+        offset += size
+
+
 def _undo(step: TeardownStep, descriptors: Sequence[int]) -> None:
     if step.netlink is not None:
         send(step.netlink, bytes.fromhex(step.data or ""))

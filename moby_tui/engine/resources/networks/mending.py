@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: What is just being published, or withdrawn, differs from its record for less than this.
 _CONFIRM_SECONDS = 0.05
+#: While records of published ports come and go it is looked again, so often; a container with hundreds of ports takes a while to end.
+_LOOKS = 10
 #: Containers start and end while a table is made anew: it is looked at again, and made again, so often.
 _TRIES = 5
 
@@ -48,8 +50,8 @@ class Mending:
     def look(self) -> dict[int, str]:
         """As ``wrong``; where nothing is, that is noted."""
         before = generation()
-        found = self.wrong()
-        if not found:
+        found, is_settled = self._find()
+        if not found and is_settled:
             self._firewall.seen.write(before)
         return found
 
@@ -70,24 +72,38 @@ class Mending:
 
     def wrong(self) -> dict[int, str]:
         """For each IP version whose table is not what it ought to be, what is wrong with it. Raises ``OSError``."""
-        found = {version: self._wrong(version) for version in self._versions()}
-        return {version: text for version, text in found.items() if text}
+        return self._find()[0]
 
-    def _wrong(self, version: int) -> str:
+    def _find(self) -> tuple[dict[int, str], bool]:
+        """As ``wrong``; False where a container was starting or ending all the time, so that it cannot be told."""
+        found = {version: self._wrong(version) for version in self._versions()}
+        return {version: text for version, text in found.items() if text}, None not in found.values()
+
+    def _wrong(self, version: int) -> str | None:
+        """Empty where nothing is wrong, None where that cannot be told now."""
         if not self._firewall.is_built(version):
             return f"the nftables table {self._firewall.name} (IPv{version}) is missing or has other rules than it should"
-        if before := self._differing(version):
+        before, published = self._differing(version)
+        for _ in range(_LOOKS):
+            if not before:
+                return ""
             time.sleep(_CONFIRM_SECONDS)
-            if changed := before & self._differing(version):
+            earlier, published_earlier = before, published
+            before, published = self._differing(version)
+            changed = earlier & before
+            if changed and published == published_earlier:
                 sets = ", ".join(sorted({name for name, _ in changed}))
                 return f"the nftables table {self._firewall.name} (IPv{version}) has other elements than it should ({sets})"
-        return ""
+        return None
 
-    def _differing(self, version: int) -> Elements:
-        """What is there and should not be, or the other way around. The kernel is asked first: a record precedes its elements."""
+    def _differing(self, version: int) -> tuple[Elements, list[bytes]]:
+        """What is there and should not be, or the other way around; and the messages that publish ports by the records.
+
+        The kernel is asked first: a record precedes its elements.
+        """
         there = self._firewall.elements(version)
         published = self._published().get(version, [])
         needed = self._firewall.wanted(version, self._networks(), published)
         # a bridge that is gone just now is no reason to take away what it is in the table
         allowed = self._firewall.wanted(version, self._every_network(), published)
-        return (needed - there) | (there - allowed)
+        return (needed - there) | (there - allowed), sorted(published)

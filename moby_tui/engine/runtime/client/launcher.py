@@ -127,7 +127,7 @@ class Launcher:
             elif taken:
                 with suppress(ConnectionError):
                     # what has died since is seen when its answer is read
-                    socket.send_fds(ours, [b"d"], descriptors)
+                    _send_descriptors(ours, descriptors)
                 return ours, taken
             ours.close()
             if self._socket is asked:
@@ -178,6 +178,14 @@ def _offer(asked: socket.socket, message: bytes, reply: socket.socket) -> bool:
     except OSError:
         return False
     return True
+
+
+def _send_descriptors(connection: socket.socket, descriptors: list[int]) -> None:
+    """A container with hundreds of published ports has more of them than the kernel takes with one message."""
+    while len(descriptors) > launcher.MAX_DESCRIPTORS:
+        socket.send_fds(connection, [launcher.MORE], descriptors[: launcher.MAX_DESCRIPTORS])
+        descriptors = descriptors[launcher.MAX_DESCRIPTORS :]
+    socket.send_fds(connection, [launcher.LAST], descriptors)
 
 
 async def _taken_by(ours: socket.socket) -> int | None:

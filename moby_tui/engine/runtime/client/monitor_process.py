@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +29,7 @@ def end(pid: int, lock: str | os.PathLike[str]) -> bool:
         return False
     # few monitors are killed
     from moby_tui.engine.kernel.cgroup import freezer
+    from moby_tui.engine.kernel.readiness import wait_readable
 
     try:
         process = os.pidfd_open(pid)
@@ -43,7 +43,7 @@ def end(pid: int, lock: str | os.PathLike[str]) -> bool:
         freezer.let_killed_die(pid)
         if removed:
             # there is no lock that would tell
-            select.select([process], [], [], _DEATH_SECONDS)
+            wait_readable(process, seconds=_DEATH_SECONDS)
     except ProcessLookupError:
         return False
     finally:

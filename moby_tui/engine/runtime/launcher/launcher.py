@@ -13,6 +13,7 @@ import socket
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.order import LauncherRequest, Order
@@ -22,7 +23,10 @@ from moby_tui.engine.runtime.birth import host_program
 _OOM_SCORE = -998
 #: The longest order that is sent as it is; of a longer one only the file that it is in.
 MAX_ORDER = 65536
-_MAX_DESCRIPTORS = 250
+#: Of one message on a socket; the kernel takes 253 (unix(7), SCM_MAX_FD).
+MAX_DESCRIPTORS = 250
+#: What stands beside descriptors that the engine gives: whether others follow.
+MORE, LAST = b"m", b"d"
 _PAUSE_SECONDS = 0.02
 _TAKEN, _ENGINE_GONE = b"t", b"e"
 
@@ -114,8 +118,6 @@ def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
 
     So the fork, and all that is alike, is done before it is needed, and costs the start nothing.
     """
-    import select
-
     from moby_tui.engine.runtime.monitor import group as monitor_group
 
     told, tell = os.pipe2(os.O_CLOEXEC)
@@ -129,7 +131,7 @@ def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
         if os.read(told, 1) == _ENGINE_GONE:
             return False
         # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
-        select.select([engine.fileno(), told], [], [], _PAUSE_SECONDS)
+        wait_readable(engine.fileno(), told, seconds=_PAUSE_SECONDS)
         return True
     finally:
         os.close(told)
@@ -182,11 +184,15 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
 
 def _take_descriptors(reply: int) -> list[int] | None:
     """What the engine gives once it has heard that its order was taken; None where it no longer waits: nothing is to be done then."""
+    descriptors: list[int] = []
+    given = MORE
     with socket.socket(fileno=os.dup(reply)) as connection:
-        try:
-            given, descriptors, _, _ = socket.recv_fds(connection, 1, _MAX_DESCRIPTORS)
-        except ConnectionError:
-            return None
+        while given == MORE:
+            try:
+                given, some, _, _ = socket.recv_fds(connection, 1, MAX_DESCRIPTORS)
+            except ConnectionError:
+                return None
+            descriptors += some
     for fd in descriptors:
         os.set_inheritable(fd, False)
     return descriptors if given else None

@@ -13,6 +13,7 @@ from moby_tui.engine.kernel import fault, unix_socket
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.loop import READ, Timer
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol import control as protocol
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.message import MalformedMessage
@@ -280,7 +281,7 @@ def _await_request(connection: socket.socket) -> None:
     """Raises ``TimeoutError`` where whoever waits at the other end is stopped, or says nothing for ten seconds."""
     waiting = unix_socket.listening_process(connection)
     for _ in range(int(_SILENT_SECONDS / _LOOK_SECONDS)):
-        if select.select([connection], [], [], _LOOK_SECONDS)[0]:
+        if wait_readable(connection.fileno(), seconds=_LOOK_SECONDS):
             return
         if processes.is_stopped(waiting) or freezer.is_frozen(waiting):
             break

@@ -7,11 +7,11 @@ The last monitor to end removes the group; so does an engine that cleans up afte
 from __future__ import annotations
 
 import os
-import select
 from contextlib import suppress
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Layout, detect, files, open_cgroup
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT
 
 PATH = f"{CGROUP_PARENT}/monitors"
@@ -92,7 +92,7 @@ def _remove_after(ending: int, layout: Layout) -> None:
     try:
         for tree in layout.legacy:
             files.write(f"{tree.mountpoint}/tasks", 0)
-        select.select([ending], [], [], _PATIENCE_SECONDS)
+        wait_readable(ending, seconds=_PATIENCE_SECONDS)
         remove_empty(layout)
     finally:
         os._exit(0)

@@ -63,15 +63,30 @@ class Holdings:
     def release_all(self) -> None:
         """Undoes all of them, the last made first. Raises the first ``OSError`` once each has been tried."""
         failure: OSError | None = None
+        is_done = self._change_firewall_at_once()
         while self._held:
-            name, held = self._held.popitem()
+            name, (teardown, descriptors) = self._held.popitem()
             self._stop_forwarding(name)
+            if is_done:
+                teardown = [step for step in teardown if step.netlink != netlink.NETLINK_NETFILTER]
             try:
-                _undo(*held)
+                _undo(teardown, descriptors)
             except OSError as error:
                 failure = failure or error
         if failure is not None:
             raise failure
+
+    def _change_firewall_at_once(self) -> bool:
+        """True if one transaction has undone all that stands in the firewall: the kernel lets every transaction wait some milliseconds."""
+        steps = [step for teardown, _ in self._held.values() for step in teardown if step.netlink == netlink.NETLINK_NETFILTER]
+        if len(steps) < 2:
+            return False
+        try:
+            netlink.send(netlink.NETLINK_NETFILTER, netlink.join_batches(bytes.fromhex(step.data or "") for step in steps))
+        except OSError:
+            # nothing of it has been done: one of them may have been undone before, which is met when they are undone one by one
+            return False
+        return True
 
     def _stop_forwarding(self, name: str) -> None:
         """Before the sockets are closed: the ports are free when the holding is undone."""

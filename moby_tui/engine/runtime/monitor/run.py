@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from moby_tui.engine.kernel.cgroup import freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.order import Order
 from moby_tui.engine.runtime.birth.clone import Birth
 from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
@@ -300,7 +300,7 @@ class Run:
             raise StartFailure.of_report(failure, self.command)
 
     def _read_failure(self, report: int) -> bytes:
-        while not select.select([report], [], [], _REPORT_SECONDS)[0]:
+        while not wait_readable(report, seconds=_REPORT_SECONDS):
             if self._has_lost_standby():
                 # a killed process reports nothing
                 os.close(report)

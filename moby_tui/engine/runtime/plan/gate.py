@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import select
 
 from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.runtime.plan.program import Program
 
 
@@ -40,7 +40,7 @@ class Gate:
 
     def arrived(self, timeout: float | None = None) -> bool:
         """Waits until the child has come here; False where it has ended before. Raises ``TimeoutError`` (seconds)."""
-        if timeout is not None and not select.select([self._arrived], [], [], timeout)[0]:
+        if timeout is not None and not wait_readable(self._arrived, seconds=timeout):
             raise TimeoutError("the container is not ready in time")
         return os.read(self._arrived, 1) != b""
 
