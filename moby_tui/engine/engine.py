@@ -113,18 +113,22 @@ class Engine:
         if upkeep.is_due(self.paths, self._database):
             await self.images.collect_rubbish()
         await self.containers.settle(unborn)
-        self._watch = asyncio.get_running_loop().create_task(self._watch_monitors())
-        self._later = asyncio.get_running_loop().call_later(_WATCH_AFTER_SECONDS, self._watch_firewall)
+        self._watch = asyncio.get_running_loop().create_task(self._keep_watch())
         return self
 
-    async def _watch_monitors(self) -> None:
-        await asyncio.sleep(_WATCH_AFTER_SECONDS)
-        from moby_tui.engine.containers.start.watching import MonitorWatch
+    async def _keep_watch(self) -> None:
+        """An engine that stays open sees monitors that are killed, and what other programs change in our nftables tables."""
+        while True:
+            await asyncio.sleep(_WATCH_AFTER_SECONDS)
+            try:
+                from moby_tui.engine.containers.start.watching import MonitorWatch
 
-        await MonitorWatch(self._parts).run()
-
-    def _watch_firewall(self) -> None:
-        self._managers.firewall_watch.begin()
+                self._managers.firewall_watch.begin()
+            except OSError:
+                # this process has no descriptor left to read the modules with
+                continue
+            await MonitorWatch(self._parts).run()
+            return
 
     async def _open_database(self) -> tuple[Database, list[str]]:
         """The database, found whole, and the containers that a killed creator left.
@@ -261,7 +265,6 @@ class Engine:
         """Lets go of everything; the containers live on."""
         if self._database is not None:
             self._watch.cancel()
-            self._later.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
             with suppress(MobyError):
                 self._parts.forget_left()
