@@ -30,7 +30,9 @@ def test_the_hardware_address(box: Cli, cli: Cli) -> None:
     assert box("--network", "bridge", "--mac-address", "02:00:00:aa:bb:01", *look).stdout == "02:00:00:aa:bb:01\n"
     assert box("--network", "name=bridge,mac-address=02:00:00:aa:bb:02", *look).stdout == "02:00:00:aa:bb:02\n"
     cli("create", "--name", "made", "--mac-address", "02:00:00:aa:bb:03", "busybox", "true")
-    assert json.loads(cli("inspect", "made").stdout)[0]["NetworkSettings"]["Networks"]["bridge"]["MacAddress"] == "02:00:00:aa:bb:03"
+    assert (
+        json.loads(cli("inspect", "made").stdout)[0]["NetworkSettings"]["Networks"]["bridge"]["MacAddress"] == "02:00:00:aa:bb:03"
+    )
     cli("start", "-a", "made")
     cli("rm", "made")
     for address, why in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -13,8 +14,11 @@ from typing import Any
 import pytest
 
 from moby_tui.engine import engine as engines
+from moby_tui.engine.containers.start import restarting
 from moby_tui.engine.engine import Engine
-from moby_tui.errors import NotFound
+from moby_tui.engine.kernel import fault
+from moby_tui.errors import MobyError, NotFound
+from moby_tui.schema.container import ContainerCreate, HostConfig, RestartPolicy
 from moby_tui.schema.event import Event
 
 Cli = Callable[..., Any]
@@ -82,6 +86,23 @@ async def test_it_is_started_again(onlookers: list[Engine], busybox: str, cli: C
     await onlookers[0].containers.remove(ident, force=True)
     actions = [event.action for event in await _events(onlookers[0], ident, "destroy")]
     assert actions.count("start") == 3
+
+
+async def test_it_had_begun_when_its_monitor_was_killed(
+    engine: Engine, busybox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start fails, and the container has run: its policy counts for that end, as for any other."""
+    plan = tmp_path / "fault"
+    plan.write_text(json.dumps({"point": "monitor.running written", "action": "kill"}))
+    monkeypatch.setenv(fault.VARIABLE, str(plan))
+    host = HostConfig(network_mode="none", restart_policy=RestartPolicy(name="always"))
+    asked = ContainerCreate(image="busybox", cmd=["sleep", "600"], host_config=host)
+    ident = (await engine.containers.create(asked)).id
+    with pytest.raises(MobyError, match="died while starting"):
+        await engine.containers.start(ident)
+    state = engine._parts.state(engine._parts.get(ident))
+    assert (state.status, state.exit_code) == ("exited", 137)
+    assert restarting.is_due(engine._parts.get(ident), state, at_boot=False)
 
 
 async def test_it_is_removed_that_goes_with_its_end(onlookers: list[Engine], busybox: str, cli: Cli) -> None:

@@ -78,17 +78,21 @@ def _check_stays(parts: Parts, record: ContainerRecord, state: State) -> None:
 async def _start(parts: Parts, record: ContainerRecord, lock: FileLock, restarts: int, trees: Mapping[str, int]) -> None:
     files = parts.files(record)
     waiting = attachment.waiting(files.attachments)
+    has_begun = False
     try:
         try:
             await _prepare_and_start(parts, record, files, lock, restarts, trees)
         except MonitorKilled:
             # whoever was attached to it by then has lost its stream, and would not see what another one says
-            if attachment.waiting(files.attachments) != waiting or await _settle_killed(parts, record, files, remove=False):
+            if attachment.waiting(files.attachments) != waiting:
+                raise
+            has_begun = await _settle_killed(parts, record, files, remove=False)
+            if has_begun:
                 raise
             await _prepare_and_start(parts, record, files, lock, restarts, trees)
     except (MobyError, OSError, RuntimeError) as error:
         # the last: no thread can be started
-        if not await _settle_killed(parts, record, files):
+        if not (has_begun or await _settle_killed(parts, record, files)):
             _record_failure(files, error)
         attachment.dismiss(files.attachments)
         if record.host_config.auto_remove and files.data.exists():
