@@ -49,10 +49,10 @@ def test_short_form_is_read_only_all_the_way(cli: Cli, busybox: str, folder: Pat
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ("bind-recursive=writable", "ReadOnlyNonRecursive but not ReadOnly"),
-        ("bind-recursive=readonly", "ReadOnlyForceRecursive but not ReadOnly"),
-        ("readonly,bind-recursive=readonly", "requires propagation rprivate"),
-        ("bind-recursive=sometimes", "use enabled, disabled, writable or readonly"),
+        ("bind-recursive=writable", "option 'bind-recursive=writable' requires 'readonly' to be specified"),
+        ("bind-recursive=readonly", "option 'bind-recursive=readonly' requires 'readonly' to be specified"),
+        ("readonly,bind-recursive=readonly", "requires 'bind-propagation=rprivate' to be specified"),
+        ("bind-recursive=sometimes", "invalid value for bind-recursive: sometimes"),
     ],
 )
 def test_refused(cli: Cli, busybox: str, folder: Path, options: str, why: str) -> None:
