@@ -25,6 +25,7 @@ OF_EVERY_CONTAINER = (
     "moby_tui.engine.runtime.monitor.external_run",
     "moby_tui.engine.runtime.monitor.health",
     "moby_tui.engine.runtime.monitor.hook_stages",
+    "moby_tui.engine.runtime.monitor.secrets",
 )
 HEAVY = {
     *("aiohttp", "backports", "h11", "isal", "msgspec", "pydantic", "pyroute2", "pyte", "rich", "textual", "typer"),

@@ -96,6 +96,14 @@ def _mounts(options: CreateOptions) -> dict[str, Any]:
     return {"mounts": [mounts.parse_mount(spec) for spec in options.mount] or None, "tmpfs": mounts.tmpfs(options.tmpfs) or None}
 
 
+def _secrets(options: CreateOptions) -> dict[str, Any]:
+    if not options.secret:
+        return {}
+    from moby_tui.cli.values import secrets
+
+    return {"secrets": [secrets.reference(spec) for spec in options.secret]}
+
+
 def _networks(options: CreateOptions) -> tuple[str, dict[str, EndpointSettings | None]]:
     """The network mode, and what is asked of each network."""
     shared = {
@@ -178,6 +186,7 @@ def _host_config(options: CreateOptions) -> HostConfig:
         volumes_from=options.volumes_from or None,
         readonly_rootfs=options.read_only,
         shm_size=_size(options.shm_size),
+        **_secrets(options),
         storage_opt=environment.pairs("--storage-opt", options.storage_opt) or None,
         # network
         publish_all_ports=options.publish_all,

@@ -64,6 +64,7 @@ VOLUME = {
     "inspect": "inspect:volume",
     "prune": "prune:volume",
 }
+SECRET = {**dict.fromkeys(("create", "ls", "rm"), "secrets"), "inspect": "inspect:secret"}
 SYSTEM = {
     "df": "system.disk",
     "events": "system.events",
@@ -78,6 +79,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
     "image": ("Manage images", IMAGE),
     "network": ("Manage networks", NETWORK),
     "volume": ("Manage volumes", VOLUME),
+    "secret": ("Manage secrets", SECRET),
     "system": ("Manage the engine", SYSTEM),
     "registry": (
         "Look at registries",
@@ -107,7 +109,7 @@ MISSING: dict[str, frozenset[str]] = {
     "": frozenset(
         {
             *("bake", "buildx", "checkpoint", "compose", "config", "context", "manifest", "node", "plugin"),
-            *("secret", "service", "stack", "swarm", "trust"),
+            *("service", "stack", "swarm", "trust"),
         }
     ),
     "system": frozenset({"dial-stdio"}),

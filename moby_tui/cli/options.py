@@ -71,6 +71,11 @@ class StorageOptions(Options):
     volumes_from: list[str] = many("--volumes-from", help="Mount volumes from the specified container(s)")
     read_only: bool = switch("--read-only", help="Mount the container's root filesystem as read only")
     shm_size: str = value("--shm-size", metavar="bytes", help="Size of /dev/shm")
+    secret: list[str] = many(
+        "--secret",
+        metavar="secret[,opt=...]",
+        help="Give the container a secret: NAME[,target=NAME|PATH][,uid=UID][,gid=GID][,mode=MODE] (default /run/secrets/NAME)",
+    )
     storage_opt: list[str] = many("--storage-opt", help="Storage driver options for the container")
 
 

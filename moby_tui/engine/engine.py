@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.builder.builder import ImageBuilder
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.images.registry.repositories import Repositories
+    from moby_tui.engine.resources.secrets.manager import SecretManager
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.configuration.runtimes import Runtimes
     from moby_tui.engine.system import SystemService
@@ -213,6 +214,10 @@ class Engine:
     @property
     def volumes(self) -> VolumeManager:
         return self._managers.volumes
+
+    @property
+    def secrets(self) -> SecretManager:
+        return self._managers.secrets
 
     @cached_property
     def system(self) -> SystemService:

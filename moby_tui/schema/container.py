@@ -173,6 +173,17 @@ class Resources(Wire, kw_only=True):
     io_maximum_bandwidth: int = field(default=0, name="IOMaximumBandwidth")
 
 
+class SecretReference(Wire, kw_only=True):
+    """Ours, not Docker's: a secret that a container is given. ``source`` is its name or id, ``target`` a path or a name in /run/secrets."""
+
+    source: str = ""
+    id: str = field(default="", name="ID")
+    target: str = ""
+    uid: int = field(default=0, name="UID")
+    gid: int = field(default=0, name="GID")
+    mode: int = 0o444
+
+
 class HostConfig(Resources, kw_only=True):
     """What the host grants: the half that no image may preset."""
 
@@ -217,6 +228,7 @@ class HostConfig(Resources, kw_only=True):
     readonly_paths: list[str] | None = None
     init: bool | None = None
     umask: str = ""
+    secrets: list[SecretReference] | None = None
 
 
 class EndpointIpamConfig(Wire, kw_only=True, omit_defaults=True):

@@ -48,6 +48,7 @@ from moby_tui.schema.image import (
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
 from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
+from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.traffic import Exposure, Finding, Shape
@@ -219,6 +220,13 @@ class Volumes(Protocol):
     ) -> None: ...
 
 
+class Secrets(Protocol):
+    def list(self, *, filters: Filters | None = None) -> list[Secret]: ...
+    def create(self, config: SecretCreate) -> SecretCreated: ...
+    def inspect(self, ref: str) -> Secret: ...
+    def remove(self, ref: str) -> None: ...
+
+
 class Builder(Protocol):
     def build(
         self,
@@ -268,6 +276,8 @@ class Client(Protocol):
     def networks(self) -> Networks: ...
     @property
     def volumes(self) -> Volumes: ...
+    @property
+    def secrets(self) -> Secrets: ...
     @property
     def builder(self) -> Builder: ...
     @property

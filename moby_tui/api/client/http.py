@@ -20,7 +20,7 @@ from moby_tui.api.client.builds import RemoteBuilder
 from moby_tui.api.client.containers import RemoteContainers
 from moby_tui.api.client.failure import error_of
 from moby_tui.api.client.images import RemoteImages
-from moby_tui.api.client.objects import RemoteEvents, RemoteNetworks, RemoteSystem, RemoteVolumes
+from moby_tui.api.client.objects import RemoteEvents, RemoteNetworks, RemoteSecrets, RemoteSystem, RemoteVolumes
 from moby_tui.api.client.registries import RemoteRegistry
 from moby_tui.api.client.transport import Body, Exchange
 from moby_tui.errors import InvalidArgument, MobyError
@@ -186,6 +186,7 @@ class HttpClient:
         self.images = RemoteImages(session)
         self.networks = RemoteNetworks(session)
         self.volumes = RemoteVolumes(session)
+        self.secrets = RemoteSecrets(session)
         self.builder = RemoteBuilder(session)
         self.registry = RemoteRegistry(session)
         self.events = RemoteEvents(session)

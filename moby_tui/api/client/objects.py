@@ -15,6 +15,7 @@ from moby_tui.schema.container import EndpointSettings, PathStat
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned
+from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.traffic import Exposure, Finding, Shape
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
@@ -130,6 +131,27 @@ class RemoteVolumes:
         with ours("volume cp"):
             exchange = await self._session.open("PUT", _own_path(name, "archive"), query, body=archive, headers=headers)
         await exchange.close()
+
+
+class RemoteSecrets:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def list(self, *, filters: Filters | None = None) -> builtins.list[Secret]:
+        with ours("secret ls"):
+            return await self._session.get("/moby/secrets", builtins.list[Secret], {"filters": filters})
+
+    async def create(self, config: SecretCreate) -> SecretCreated:
+        with ours("secret create"):
+            return await self._session.ask("POST", "/moby/secrets/create", SecretCreated, None, config)
+
+    async def inspect(self, ref: str) -> Secret:
+        with ours("secret inspect"):
+            return await self._session.get(f"/moby/secrets/{quote(ref, safe='')}", Secret)
+
+    async def remove(self, ref: str) -> None:
+        with ours("secret rm"):
+            await self._session.send("DELETE", f"/moby/secrets/{quote(ref, safe='')}")
 
 
 class RemoteEvents:

@@ -48,6 +48,7 @@ from moby_tui.schema.image import (
 )
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
 from moby_tui.schema.oci import Descriptor
+from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
@@ -307,6 +308,15 @@ class Volumes(Protocol):
     ) -> None: ...
 
 
+class Secrets(Protocol):
+    """Moby's own: Docker's engine has secrets for a swarm's services alone. ``ref`` is a name, an id or the beginning of one."""
+
+    async def list(self, *, filters: Filters | None = None) -> list[Secret]: ...
+    async def create(self, config: SecretCreate) -> SecretCreated: ...
+    async def inspect(self, ref: str) -> Secret: ...
+    async def remove(self, ref: str) -> None: ...
+
+
 class Builder(Protocol):
     def build(
         self,
@@ -385,6 +395,8 @@ class Client(Protocol):
     def networks(self) -> Networks: ...
     @property
     def volumes(self) -> Volumes: ...
+    @property
+    def secrets(self) -> Secrets: ...
     @property
     def builder(self) -> Builder: ...
     @property

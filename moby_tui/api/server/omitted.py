@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 _CONFIG = ("ArgsEscaped", "ExposedPorts", "Healthcheck", "MacAddress", "NetworkDisabled", "Shell", "StopSignal", "StopTimeout")
 _HEALTHCHECK = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
-_HOST = ("Annotations", "Init", "Mounts", "Runtime", "StorageOpt", "Sysctls", "Tmpfs", "Umask")
+_HOST = ("Annotations", "Init", "Mounts", "Runtime", "Secrets", "StorageOpt", "Sysctls", "Tmpfs", "Umask")
 _MOUNT = ("BindOptions", "Consistency", "ImageOptions", "ReadOnly", "Source", "TmpfsOptions", "VolumeOptions")
 _MOUNT_OPTIONS = {
     "BindOptions": ("Propagation", "NonRecursive", "CreateMountpoint", "ReadOnlyNonRecursive", "ReadOnlyForceRecursive"),

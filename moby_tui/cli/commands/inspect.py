@@ -68,6 +68,12 @@ def volume(options: FormatOptions, names: list[str]) -> int:
     return _inspect(names, ("volume",), options.format)
 
 
+@command("secret", FormatOptions, Argument("names", "SECRET...", many=True))
+def secret(options: FormatOptions, names: list[str]) -> int:
+    """Display detailed information on one or more secrets, but for what they hold."""
+    return _inspect(names, ("secret",), options.format)
+
+
 def _inspect(
     names: Sequence[str], types: Sequence[str], format: str, *, size: bool = False, platform: str = "", verbose: bool = False
 ) -> int:
@@ -106,6 +112,8 @@ async def _find(client: Client, name: str, types: Sequence[str], *, size: bool, 
                     return await client.images.inspect(name, platform=platform)
                 case "network":
                     return await client.networks.inspect(name, verbose=verbose)
+                case "secret":
+                    return await client.secrets.inspect(name)
                 case _:
                     return await client.volumes.inspect(name)
         except NotFound:

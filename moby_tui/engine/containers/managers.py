@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.networks.manager import NetworkManager
     from moby_tui.engine.resources.networks.operation.firewall_watch import FirewallWatch
+    from moby_tui.engine.resources.secrets.manager import SecretManager
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
 
@@ -25,7 +26,7 @@ Publish = Callable[[str, str, str, dict[str, str]], object]
 
 
 class Managers:
-    """The managers of images, networks and volumes, the event bus, and the launcher of one open engine."""
+    """The managers of images, networks, volumes and secrets, the event bus, and the launcher of one open engine."""
 
     def __init__(
         self,
@@ -100,6 +101,12 @@ class Managers:
         from moby_tui.engine.resources.volumes.manager import VolumeManager
 
         return VolumeManager(self._paths, self._database, self.publish, self._containers().using_volume)
+
+    @cached_property
+    def secrets(self) -> SecretManager:
+        from moby_tui.engine.resources.secrets.manager import SecretManager
+
+        return SecretManager(self._paths.secrets, self.publish, self._containers().using_secret)
 
     @cached_property
     def launcher(self) -> Launcher:

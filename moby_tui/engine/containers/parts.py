@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.protocol.control import Request
     from moby_tui.engine.resources.images.manager import ImageManager
     from moby_tui.engine.resources.networks.manager import NetworkManager
+    from moby_tui.engine.resources.secrets.manager import SecretManager
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
     from moby_tui.engine.runtime.configuration.runtimes import Runtimes
@@ -70,6 +71,10 @@ class Parts(msgspec.Struct, frozen=True):
     @property
     def volumes(self) -> VolumeManager:
         return self.managers.volumes
+
+    @property
+    def secrets(self) -> SecretManager:
+        return self.managers.secrets
 
     @property
     def launcher(self) -> Launcher:

@@ -489,6 +489,12 @@ class ContainerService(Runs):
             if any(mount.type == "volume" and mount.name == name for mount in record.mounts)
         ]
 
+    def using_secret(self, ident: str) -> builtins.list[str]:
+        """The names of the containers that refer to a secret, whether or not they run."""
+        return [
+            record.name for record in self._parts.list() if any(secret.id == ident for secret in record.host_config.secrets or ())
+        ]
+
 
 def _link_names(records: builtins.list[ContainerRecord]) -> dict[str, builtins.list[str]]:
     """For each container's id, what those that link to it call it."""

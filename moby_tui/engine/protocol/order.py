@@ -11,10 +11,19 @@ from moby_tui.engine.protocol.network import Holding, NameService, TeardownStep
 ROOT, LOCK = "root", "lock"
 #: With what follows them: the kind of a namespace that is joined, and the destination of a mount that was made ahead.
 NAMESPACE, TREE = "namespace:", "tree:"
+#: With the path of a secret in the container: a file in memory that holds it and has its owner and mode.
+SECRET = "secret:"
+#: Where secrets are, as in Docker's services; those elsewhere are mounts of their own.
+SECRETS_FOLDER = "/run/secrets"
 #: With the name of a holding: the record and the sockets of a part of the network.
 HOLDING = "holding:"
 #: The two sockets on which names are asked for; and what is only to be held open until the container has ended.
 NAMES, KEEP = "names", "keep"
+
+
+def secret_mount(path: str) -> str:
+    """The destination of the mount in which the secret at ``path`` in the container lies."""
+    return SECRETS_FOLDER if path.startswith(f"{SECRETS_FOLDER}/") else path
 
 
 class Paths(Message):

@@ -142,6 +142,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data_root / "volumes"
 
     @property
+    def secrets(self) -> Path:
+        """Encrypted, with their key beside them: see ``resources/secrets/store.py``."""
+        return self.data_root / "secrets"
+
+    @property
     def journal(self) -> Path:
         return self.data_root / "events"
 

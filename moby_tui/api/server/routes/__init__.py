@@ -12,6 +12,7 @@ from moby_tui.api.server.routes import (
     networks,
     processes,
     provenance,
+    secrets,
     system,
     unimplemented,
     volumes,
@@ -21,7 +22,7 @@ from moby_tui.api.server.routes import (
 ROUTES: list[Route] = [
     route
     for module in (
-        *(system, containers, processes, websocket, archive, exec, build, provenance, images, networks, volumes),
+        *(system, containers, processes, websocket, archive, exec, build, provenance, images, networks, volumes, secrets),
         unimplemented,
     )
     for route in module.table.routes

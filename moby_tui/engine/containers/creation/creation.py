@@ -6,6 +6,7 @@ import os
 import posixpath
 import stat
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
         raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
     volumes = Resolution([], [], [])
     try:
-        async with parts.volumes.guard():
+        async with parts.volumes.guard(), parts.secrets.guard() if asked.host_config.secrets else nullcontext():
             shared = inherited(parts, asked.host_config.volumes_from or [])
             own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
             volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
@@ -68,6 +69,8 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
             taken = {mount.destination for mount in volumes.mounts}
             await _fill(parts, volumes.populated, image.layers)
             host, networking = _settle_host(parts, asked), _networking(asked)
+            if host.secrets:
+                host.secrets = parts.secrets.settle(host.secrets, taken | shared.keys())
             if host.links:
                 # few containers have any
                 from moby_tui.engine.containers import links

@@ -34,6 +34,7 @@ from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
 
 _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
@@ -113,6 +114,9 @@ async def _prepare_and_start(
     isolation = await isolations.prepare(parts, record)
     isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
     try:
+        if secrets := record.host_config.secrets:
+            # few containers have any
+            isolation.secrets = await in_thread(parts.secrets.open, secrets, isolation.uids, isolation.gids)
         isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
         fault.point("start.volumes mounted")
         await _start_isolated(parts, record, files, lock, isolation, restarts, linked_hosts)
@@ -254,6 +258,8 @@ def _descriptors(root: int, lock: FileLock, joined: dict[str, int], sandbox: San
         descriptors.add(protocol.NAMESPACE + kind, namespace)
     for destination, tree in isolation.trees.items():
         descriptors.add(protocol.TREE + destination, tree)
+    for path, content in isolation.secrets.items():
+        descriptors.add(protocol.SECRET + path, content)
     for holding in sandbox.holdings:
         for descriptor in holding.descriptors:
             descriptors.add(protocol.HOLDING + holding.name, descriptor)

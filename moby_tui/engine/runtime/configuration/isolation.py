@@ -26,6 +26,8 @@ class Isolation(msgspec.Struct, kw_only=True):
     #: mounts that were made ahead, by destination, and what they are a copy of
     trees: dict[str, int] = {}
     sources: dict[str, str] = {}
+    #: what its secrets hold, as files in memory, by their paths in the container
+    secrets: dict[str, int] = {}
     #: what only has to stay open while the container runs
     kept: list[int] = []
     #: where volumes were mounted for it, and what keeps them so
@@ -64,11 +66,18 @@ class Isolation(msgspec.Struct, kw_only=True):
                 raise InvalidArgument(f"{what} {ident} is not mapped in the container's user namespace: map more ids") from None
 
     def close(self) -> None:
-        for fd in (*self.joined.values(), *self.trees.values(), *self.kept, *self.volumes.values(), self.network):
+        for fd in (
+            *self.joined.values(),
+            *self.trees.values(),
+            *self.kept,
+            *self.volumes.values(),
+            *self.secrets.values(),
+            self.network,
+        ):
             if fd >= 0:
                 with suppress(OSError):
                     os.close(fd)
-        self.joined, self.trees, self.kept, self.network = {}, {}, [], -1
+        self.joined, self.trees, self.kept, self.secrets, self.network = {}, {}, [], {}, -1
 
 
 def namespaces(host: HostConfig, isolation: Isolation, *, has_network: bool) -> list[Json]:

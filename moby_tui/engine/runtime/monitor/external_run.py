@@ -44,7 +44,7 @@ class ExternalRun(Run):
         self.cgroup = open_cgroup(self.order.cgroup)
         open_doors()
         assert self.stdio is not None
-        trees = dict(self.trees)
+        trees = self.trees | self.secret_trees(spec)
         open_own_sources(spec, trees, self.joined.get("user", -1))
         self.child = self._runtime.create(spec, self.root, self.joined, trees, self.stdio)
         for destination in trees.keys() - self.trees.keys():

@@ -65,6 +65,8 @@ class Run:
         self.loop = loop
         self.standing = standing
         self.root, self.joined, self.trees = root, joined, trees
+        #: by their paths in the container: see ``order.SECRET``
+        self.secrets: dict[str, int] = {}
         self.standby = standby
         #: the process made ahead, if this run uses it as the first process
         self._chosen: Standby | None = None
@@ -211,8 +213,18 @@ class Run:
         around.network = self.joined.get("network", -1)
         around.terminal, around.streams = self.stdio.terminal, self.stdio.child
         around.seccomp = self.seccomp
+        self.trees |= self.secret_trees(spec)
         around.binds = open_binds(spec, self.trees, self.joined.get("user", -1))
         return around
+
+    def secret_trees(self, spec: Spec) -> dict[str, int]:
+        """This run's mounts of its secrets, by destination. Raises ``OSError``."""
+        if not self.secrets:
+            return {}
+        # few containers have any
+        from moby_tui.engine.runtime.monitor import secrets
+
+        return secrets.mount_trees(self.secrets, *joining.id_maps(spec))
 
     def _instruct_standby(self, spec: Spec, around: Surroundings) -> Standby | None:
         """Sends the configuration to the process made ahead, which compiles its plan while the rest is made here."""
@@ -379,9 +391,9 @@ class Run:
 
     def close_shared(self) -> None:
         """Lets go of what each of its runs has used: there is no next one."""
-        for fd in (*self.joined.values(), *self.trees.values()):
+        for fd in (*self.joined.values(), *self.trees.values(), *self.secrets.values()):
             os.close(fd)
-        self.joined, self.trees = {}, {}
+        self.joined, self.trees, self.secrets = {}, {}, {}
 
     def remove_cgroup(self) -> None:
         """The last of it. Raises ``OSError``."""
