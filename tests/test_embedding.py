@@ -116,7 +116,9 @@ def shape(method: Any) -> list[tuple[str, Any, Any, str]]:
     return [(p.name, p.kind, p.default, str(p.annotation)) for p in inspect.signature(method).parameters.values()]
 
 
-@pytest.mark.parametrize("part", ["Containers", "Images", "Networks", "Volumes", "Builder", "Events", "System", "ExitWait"])
+@pytest.mark.parametrize(
+    "part", ["Containers", "Images", "Networks", "Volumes", "Secrets", "Builder", "Events", "System", "ExitWait"]
+)
 def test_the_types_of_both_faces_say_the_same(part: str) -> None:
     first, second = getattr(protocol, part), getattr(blocking, part)
     names = {name for name in vars(first) if not name.startswith("_")}

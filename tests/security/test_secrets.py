@@ -237,6 +237,6 @@ async def test_through_the_api(engine: Engine, busybox: str, tmp_path: Path, roo
         await remote.containers.remove("holder")
         await remote.secrets.remove(made.id)
         with pytest.raises(InvalidArgument) as refused:
-            await remote._session.send("POST", "/moby/secrets/create", None, {"Name": "a", "Data": MARK.decode()})  # type: ignore[attr-defined]
+            await remote.secrets._session.send("POST", "/moby/secrets/create", None, {"Name": "a", "Data": MARK.decode()})
         assert MARK.decode() not in str(refused.value)
     assert _holding(roots) == []

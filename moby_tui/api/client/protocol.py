@@ -48,7 +48,6 @@ from moby_tui.schema.image import (
 )
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
 from moby_tui.schema.oci import Descriptor
-from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from moby_tui.schema.build import BuildOptions
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
+    from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 
 
 class ExitWait(Protocol):

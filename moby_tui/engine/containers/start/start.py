@@ -34,7 +34,6 @@ from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.state import State
-from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
 
 _EXIT_CODES: dict[type[Exception], int] = {CommandNotFound: 127, CommandNotInvocable: 126}
@@ -115,7 +114,8 @@ async def _prepare_and_start(
     isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
     try:
         if secrets := record.host_config.secrets:
-            # few containers have any
+            from moby_tui.engine.tasks import in_thread  # few containers have any
+
             isolation.secrets = await in_thread(parts.secrets.open, secrets, isolation.uids, isolation.gids)
         isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
         fault.point("start.volumes mounted")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from moby_tui.engine.policy.security import SecurityProfile
-from moby_tui.engine.protocol.order import secret_mount
 from moby_tui.engine.runtime import init
 from moby_tui.engine.runtime.configuration import devices as device_list
 from moby_tui.engine.runtime.configuration import isolation, resources
@@ -176,11 +175,14 @@ def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) 
     taken = {mount.destination for mount in record.mounts}
     mounts = [mount for mount in mounts if mount["destination"] not in taken]
     mounts += own_files(record, paths) + asked_mounts(record, identity.images, identity.modes)
-    return mounts + _secret_mounts([secret.target for secret in host.secrets or ()])
+    return mounts + _secret_mounts([secret.target for secret in host.secrets]) if host.secrets else mounts
 
 
 def _secret_mounts(targets: list[str]) -> list[Json]:
     """Those that the monitor makes of what it is handed; nothing can be found at the source."""
+    # few containers have any
+    from moby_tui.engine.protocol.order import secret_mount
+
     return [
         {"destination": destination, "type": "bind", "source": "/proc/self/fd/secrets", "options": ["bind", "rprivate", "ro"]}
         for destination in dict.fromkeys(map(secret_mount, targets))
