@@ -116,7 +116,7 @@ async def _prepare_and_start(
         if secrets := record.host_config.secrets:
             from moby_tui.engine.tasks import in_thread  # few containers have any
 
-            isolation.secrets = await in_thread(parts.secrets.open, secrets, isolation.uids, isolation.gids)
+            await in_thread(parts.secrets.open, secrets, isolation.uids, isolation.gids, isolation.secrets)
         isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
         fault.point("start.volumes mounted")
         await _start_isolated(parts, record, files, lock, isolation, restarts, linked_hosts)

@@ -91,24 +91,18 @@ class SecretManager:
         requests.check_together(found, mounted)
         return found
 
-    def open(self, references: builtins.list[SecretReference], uids: IdMap, gids: IdMap) -> dict[str, int]:
-        """For each target a file in memory (memfd_create(2)) that holds the secret and has the owner and mode that it is to have.
+    def open(self, references: builtins.list[SecretReference], uids: IdMap, gids: IdMap, opened: dict[str, int]) -> None:
+        """Puts a file in memory (memfd_create(2)) into ``opened`` for each target: it holds the secret, with the owner and mode asked for.
 
-        The maps are those of the container's user namespace. The descriptors are the caller's. Raises ``NotFound``,
-        ``InvalidArgument`` for an owner without an id on the host, ``MobyError`` where it cannot be decrypted.
+        The maps are those of the container's user namespace. The descriptors are the caller's, also those of a call that fails.
+        Blocking. Raises ``NotFound``, ``InvalidArgument`` for an owner without an id on the host, ``MobyError`` where it cannot
+        be decrypted.
         """
-        opened: dict[str, int] = {}
-        try:
-            for reference in references:
-                data = self._store.data(reference.id)
-                owner = _owner(reference, uids, gids)
-                opened[reference.target] = os.memfd_create("secret", os.MFD_CLOEXEC)
-                _fill(opened[reference.target], data, owner, reference.mode)
-        except BaseException:
-            for fd in opened.values():
-                os.close(fd)
-            raise
-        return opened
+        for reference in references:
+            data = self._store.data(reference.id)
+            owner = _owner(reference, uids, gids)
+            opened[reference.target] = os.memfd_create("secret", os.MFD_CLOEXEC)
+            _fill(opened[reference.target], data, owner, reference.mode)
 
 
 def _owner(reference: SecretReference, uids: IdMap, gids: IdMap) -> tuple[int, int]:

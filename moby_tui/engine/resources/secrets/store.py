@@ -57,7 +57,10 @@ class SecretStore:
 
     def all(self) -> list[Secret]:
         """By name. Raises ``MobyError`` for a file that is damaged."""
-        found = [self._read(ident).shown for ident in self._ids()]
+        found: list[Secret] = []
+        for ident in self._ids():
+            with suppress(NotFound):  # removed meanwhile
+                found.append(self._read(ident).shown)
         return sorted(found, key=lambda secret: secret.spec.name)
 
     def add(self, secret: Secret, data: bytes) -> None:
