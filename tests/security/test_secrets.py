@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -240,3 +241,20 @@ async def test_through_the_api(engine: Engine, busybox: str, tmp_path: Path, roo
             await remote.secrets._session.send("POST", "/moby/secrets/create", None, {"Name": "a", "Data": MARK.decode()})
         assert MARK.decode() not in str(refused.value)
     assert _holding(roots) == []
+
+
+async def test_an_engine_without_secrets_is_not_asked_for_a_container(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
+        known = b"/_ping" in asked[-1]
+        body = b"OK" if known else b'{"message":"page not found"}'
+        writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (b"200 OK" if known else b"404 Not Found", len(body)) + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, tmp_path / "s"), HttpClient(Address(path=f"{tmp_path}/s")) as remote:
+        with pytest.raises(MobyError, match="option --secret needs moby at the other end"):
+            await remote.containers.create(_asking("true", SecretReference(source="token")))
+    assert not any(b"/containers/create" in line for line in asked)

@@ -96,6 +96,12 @@ class RemoteContainers(Runs):
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
         query = {"name": name, "platform": platform}
+        if config.host_config.secrets:
+            from moby_tui.api.client.ours import ours  # few commands come here
+
+            # another engine would leave them out without a word
+            with ours("option --secret"):
+                await self._session.send("GET", "/moby/secrets", {"filters": {"name": ["-"]}})
         return await self._session.ask("POST", "/containers/create", ContainerCreated, query, config)
 
     async def inspect(self, ref: str, *, size: bool = False) -> ContainerInspect:
