@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -124,6 +125,25 @@ async def test_a_restart_by_the_monitor_has_them_too(engine: Engine, busybox: st
     await ended.result()
     seen = b"".join([line async for _, line in engine.containers.logs(ident, LogOptions(follow=True))])
     assert seen.split() == [b"%d" % len(PAYLOAD)] * 6
+    assert _holding(roots) == []
+
+
+@pytest.mark.skipif(not shutil.which("runc"), reason="runc is not installed")
+async def test_another_runtime_is_given_them_too(engine: Engine, busybox: str, roots: tuple[Path, Path]) -> None:
+    await engine.secrets.create(SecretCreate(name="token", data=PAYLOAD))
+    asked = _asking(
+        "wc -c < /run/secrets/token; wc -c < /a; exit 3",
+        SecretReference(source="token"),
+        SecretReference(source="token", target="/a"),
+        restart_policy=RestartPolicy(name="on-failure", maximum_retry_count=1),
+        runtime="runc",
+    )
+    ident = (await engine.containers.create(asked)).id
+    ended = await engine.containers.wait(ident, condition="next-exit")
+    await engine.containers.start(ident)
+    await ended.result()
+    seen = b"".join([line async for _, line in engine.containers.logs(ident, LogOptions(follow=True))])
+    assert seen.split() == [b"%d" % len(PAYLOAD)] * 4
     assert _holding(roots) == []
 
 

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -50,8 +51,10 @@ class External:
         bundle, state = f"{self._folder}/bundle", f"{self._folder}/state"
         rootfs = f"{bundle}/rootfs"
         points = {destination: f"{bundle}/tree-{number}" for number, destination in enumerate(trees)}
-        for folder in (rootfs, state, *points.values()):
+        for folder in (rootfs, state):
             os.makedirs(folder, mode=0o700)
+        for destination, tree in trees.items():
+            _make_point(points[destination], tree)
         with open(f"{bundle}/config.json", "w") as file:
             json.dump(_adapted(spec, rootfs, joined, points), file)
         places = [(root, rootfs), *((tree, points[destination]) for destination, tree in trees.items())]
@@ -170,6 +173,14 @@ class External:
         kind = _kind(how, program)
         what = f'exec: "{program}": ' if kind != "failed" and program not in how else ""
         raise StartFailure(kind, f"{self._name} {words[0]}: {what}{how}")
+
+
+def _make_point(path: str, tree: int) -> None:
+    """A directory is mounted on a directory, and a file on a file."""
+    if stat.S_ISDIR(os.fstat(tree).st_mode):
+        os.mkdir(path, 0o700)
+    else:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _adapted(spec: Json, rootfs: str, joined: dict[str, int], points: dict[str, str]) -> Json:
