@@ -301,7 +301,8 @@ def test_a_file_system_that_cannot_be_mounted_says_why(cli: Cli, busybox: str) -
 def test_another_runtime_is_given_what_only_this_engine_can_mount(cli: Cli, volume: str) -> None:
     part = f"type=volume,source={volume},target=/m,volume-subpath=a/b"
     image = "type=image,source=busybox,target=/i,image-subpath=bin"
-    script = "cat /m/file; test -x /i/busybox && echo image; touch /i/x 2>/dev/null || echo read-only"
+    single = f"type=volume,source={volume},target=/f,volume-subpath=a/b/file"
+    script = "cat /m/file /f; test -x /i/busybox && echo image; touch /i/x 2>/dev/null || echo read-only"
     for _ in range(2):
-        done = run(cli, "--runtime", "runc", "--mount", part, "--mount", image, "busybox", "sh", "-c", script)
-        assert done.stdout.split() == ["in", "image", "read-only"]
+        done = run(cli, "--runtime", "runc", "--mount", part, "--mount", single, "--mount", image, "busybox", "sh", "-c", script)
+        assert done.stdout.split() == ["in", "in", "image", "read-only"]
