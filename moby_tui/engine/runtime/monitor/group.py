@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Layout, detect, files, open_cgroup
-from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT
 
 PATH = f"{CGROUP_PARENT}/monitors"
@@ -89,6 +88,9 @@ def _others(layout: Layout) -> bool:
 
 def _remove_after(ending: int, layout: Layout) -> None:
     """Waits for the end of its maker and removes the group; in a process of its own, never returns."""
+    # engines import this module too
+    from moby_tui.engine.kernel.readiness import wait_readable
+
     try:
         for tree in layout.legacy:
             files.write(f"{tree.mountpoint}/tasks", 0)
