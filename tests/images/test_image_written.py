@@ -59,6 +59,10 @@ class Disk:
         fcntl.ioctl(fd, _GOING_DOWN, struct.pack("I", how))
         os.close(fd)
         self.unmount()
+        # the stopped file system lives on in mount namespaces that others made meanwhile, and would be mounted again
+        again = self._file.with_name("again.img")
+        subprocess.run(["cp", "--sparse=always", str(self._file), str(again)], check=True)
+        again.rename(self._file)
         self.mount()
 
 

@@ -174,6 +174,9 @@ _RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[Heal
 @_RELAXED
 @given(_MEMBERS)
 @example([("symlink", "a", "..", False), ("file", "a/secret", "", False)])
+@example(
+    [("directory", "b", "", False), ("symlink", "a", "b", False), ("directory", "a/c", "", False), ("symlink", "b", "b", False)]
+)
 def test_no_archive_reaches_out(root: Path, members: list[tuple[str, str, str, bool]]) -> None:
     tar = Tar()
     for kind, name, target, absolute in members:

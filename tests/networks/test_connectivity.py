@@ -11,6 +11,7 @@ import pytest
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 from moby_tui.engine.resources.networks.sandbox import Sandbox
+from moby_tui.engine.resources.networks.seen import note
 from moby_tui.schema.container import PortBinding
 from networks.world import HOST, OUTSIDE, address, dial, is_unreachable, make_socket, reaches, run
 
@@ -136,11 +137,11 @@ async def test_none_is_alone_and_host_is_the_host(engine):
     assert list(alone.endpoints) == ["none"] and list(host.endpoints) == ["host"]
 
 
-async def test_the_firewall_leads_sctp(engine, outside):
+async def test_the_firewall_leads_sctp(engine, outside, tmp_path):
     """With packets made by hand, as few kernels have SCTP: the socket that keeps the port is not to be had here."""
     container = await engine.start()
     publication = Publication("sctp", ip_address("0.0.0.0"), 28090, ip_address(address(container)), 80)
-    firewall = Firewall(engine.name)
+    firewall = Firewall(engine.name, note(tmp_path))
     firewall.publish([publication])
     with make_raw(container.netns_fd) as server, make_raw(outside) as client:
         client.sendto(first_of_sctp(28090), (HOST, 0))

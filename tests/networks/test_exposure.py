@@ -58,8 +58,11 @@ async def test_what_is_told_is_reachable_and_why(engine, outside, door, cli):
     found = await engine.networks.exposure()
     assert told(found) == [
         ("0.0.0.0", 28080, 80, "published"),
+        ("::", 28080, 80, "published"),
         (HOST, 28081, 80, "published"),
         (at["/b-routed"], 80, 80, "gateway_mode routed"),
+        # only IPv4 is routed
+        ("::", 28083, 80, "published"),
         (at["/c-open"], 90, 90, "nat-unprotected"),
         (at["/d-trusting"], 91, 91, "trusted interface"),
         ("::", 28085, 28085, "host network"),
@@ -76,10 +79,10 @@ async def test_what_is_told_is_reachable_and_why(engine, outside, door, cli):
     lines = (await asyncio.to_thread(cli, *command, "--format", "json")).stdout.splitlines()
     assert [json.loads(line)["Explanation"] for line in lines[:2]] == [
         "published on every address of the host",
-        "published on this address of the host",
+        "published on every address of the host",
     ]
     shown = (await asyncio.to_thread(cli, *command)).stdout.splitlines()
-    assert shown[0].split() == ["ADDRESS", "PORT", "PROTOCOL", "CONTAINER", "TO", "NETWORK", "WHY"] and len(shown) == 7
+    assert shown[0].split() == ["ADDRESS", "PORT", "PROTOCOL", "CONTAINER", "TO", "NETWORK", "WHY"] and len(shown) == 9
 
 
 async def test_a_container_on_the_wire_is_told_with_whatever_it_listens_on(engine, outside):

@@ -380,8 +380,11 @@ class NetworkManager:
         try:
             if self._folders.is_anybody_in():
                 self._bridges.mend()
-        except (MobyError, OSError) as error:
-            log.warning("the nftables tables could not be looked at: %s", getattr(error, "strerror", None) or error)
+        except MobyError as error:
+            # of the database or the records: whatever is done with the engine tells of it
+            log.debug("the nftables tables were not looked at: %s", error)
+        except OSError as error:
+            log.warning("the nftables tables could not be looked at: %s", error.strerror or error)
 
     async def examine(self) -> builtins.list[Finding]:
         """What blocks or breaks the traffic of the networks on this host. Raises ``MobyError`` where the kernel does not let one look."""

@@ -13,7 +13,6 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 
 from moby_tui.engine.archive import limits, tar
 from moby_tui.engine.kernel import trees
@@ -350,12 +349,17 @@ class _Layer:
 
     def set_directory_times(self) -> None:
         for name, times in self._directory_times.items():
-            with suppress(FileNotFoundError, NotADirectoryError):  # its path led through a link that was replaced meanwhile
+            try:
                 fd = open_in_root(self._root, name or b".", os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.utime(fd, ns=times)
-                finally:
-                    os.close(fd)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    # its path led through a link that was replaced meanwhile
+                    continue
+                raise
+            try:
+                os.utime(fd, ns=times)
+            finally:
+                os.close(fd)
 
 
 def _dangling_link(parent: int, base: bytes, path: bytes) -> bytes | None:
