@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ import pytest
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import mount as kernel
-from moby_tui.engine.plugins import connection, discovery, volume_driver, volume_mounts
+from moby_tui.engine.plugins import connection, discovery, volume_driver
 from moby_tui.engine.plugins.discovery import Address
 from moby_tui.engine.plugins.failure import NotFound as NoPlugin
 from moby_tui.engine.plugins.failure import PluginFailure
@@ -149,6 +150,9 @@ async def test_a_plugin_that_refuses_or_is_not_there(engine: Engine, plugin: Plu
     await engine.volumes.create(VolumeCreate(name="v1", driver="shelf"))
     with pytest.raises(MobyError, match=r"^remove v1: held$"):
         await engine.volumes.remove("v1")
+    with pytest.raises(MobyError, match=r"^remove v1: held$"):
+        await engine.volumes.remove("v1", force=True)
+    assert (await engine.volumes.create(VolumeCreate(name="v1", driver="shelf"))).created_at == "0001-01-01T00:00:00Z"
     plugin.lie(List=None)
     monkeypatch.setattr(volume_driver, "SHORT", 0.2)
     listed = await engine.volumes.listed()
@@ -164,7 +168,9 @@ async def test_a_plugin_that_refuses_or_is_not_there(engine: Engine, plugin: Plu
 async def test_a_container_has_it_mounted_from_its_start_to_its_end(engine: Engine, busybox: str, plugin: Plugin) -> None:
     made = await engine.containers.create(asked("sh", "-c", "echo one >> /x/file; echo; exec sleep 1000"), name="box")
     assert made.id
-    assert [call for call in plugin.calls("Create", "Mount") if call[0] == "Create"] == [("Create", {"Name": "data", "Opts": {}})]
+    assert [call for call in plugin.calls("Create", "Mount") if call[0] == "Create"] == [
+        ("Create", {"Name": "data", "Opts": None})
+    ]
     plugin.calls()
     file = plugin.folder / "volumes/data/file"
     for count in (1, 2):
@@ -322,20 +328,20 @@ def test_the_next_engine_unmounts_what_killed_processes_left(
     assert plugin.calls("Mount", "Unmount") == [("Unmount", mounted)] and not list(records.iterdir())
 
 
-async def test_a_plugin_that_is_starting_is_waited_for(sockets: Path, tmp_path: Path) -> None:
-    """Its socket is there, and nobody accepts yet."""
+@pytest.mark.parametrize("bound", [False, True])
+async def test_a_plugin_that_is_starting_is_waited_for(sockets: Path, tmp_path: Path, bound: bool) -> None:
+    """Its socket is not there yet, or is and nobody accepts."""
     path = sockets / "late.sock"
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(path))
+    if bound:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
     plugins: list[Plugin] = []
     starting = asyncio.get_running_loop().call_later(0.2, lambda: plugins.append(Plugin("late", sockets, tmp_path / "late")))
     try:
         driver = volume_driver.VolumeDriver("late")
-        await asyncio.to_thread(driver.activate, 30)
+        await asyncio.to_thread(functools.partial(driver.activate, 30, expected=not bound))
         assert plugins[0].calls("Plugin.Activate")
     finally:
         starting.cancel()
         for plugin in plugins:
             plugin.end()
-    path.touch()
-    assert volume_mounts.left(str(tmp_path / "no")) == []

@@ -36,17 +36,20 @@ class VolumeDriver:
         self._active = False
         self._scope = ""
 
-    def activate(self, patience: float, seconds: float = SHORT) -> None:
-        """Greets the plug-in, once. Raises ``NotFound`` if it is no volume driver."""
+    def activate(self, patience: float, seconds: float = SHORT, *, expected: bool = False) -> None:
+        """Greets the plug-in, once. Raises ``NotFound`` if it is no volume driver.
+
+        ``expected``: it has volumes of ours, so it is waited for also while there is no socket and no specification of it.
+        """
         if self._active:
             return
-        implemented = self._post("Plugin.Activate", b"", patience, seconds).get("Implements")
+        implemented = self._post("Plugin.Activate", b"", patience, seconds, expected=expected).get("Implements")
         if not isinstance(implemented, list) or "VolumeDriver" not in implemented:
             raise NotFound(f'plugin "{self.name}" does not implement VolumeDriver')
         self._active = True
 
     def create(self, name: str, options: dict[str, str]) -> None:
-        self._call("Create", {"Name": name, "Opts": options}, LONG)
+        self._call("Create", {"Name": name, "Opts": options or None}, LONG)
 
     def remove(self, name: str) -> None:
         self._call("Remove", {"Name": name}, SHORT)
@@ -94,9 +97,9 @@ class VolumeDriver:
             raise Refused(_line(error) if isinstance(error, str) else f"VolumeDriver.{method}: Err is not a string")
         return answer
 
-    def _post(self, method: str, body: bytes, patience: float, seconds: float) -> Json:
+    def _post(self, method: str, body: bytes, patience: float, seconds: float, *, expected: bool = False) -> Json:
         try:
-            status, content = self._patiently(method, body, patience, seconds)
+            status, content = self._patiently(method, body, patience, seconds, expected)
         except NotFound:
             raise
         except PluginFailure as error:
@@ -111,13 +114,14 @@ class VolumeDriver:
             raise Malformed(f"{method}: plug-in {self.name} did not answer with an object")
         return answer
 
-    def _patiently(self, method: str, body: bytes, patience: float, seconds: float) -> tuple[int, bytes]:
+    def _patiently(self, method: str, body: bytes, patience: float, seconds: float, expected: bool) -> tuple[int, bytes]:
         """Tries again after 1, 2, 4, ... seconds, as dockerd, while nobody listens."""
+        awaited = (NotListening, NotFound) if expected else (NotListening,)
         begin, pause = time.monotonic(), 1.0
         while True:
             try:
                 return connection.post(discovery.find(self.name), method, body, seconds)
-            except NotListening:
+            except awaited:
                 if time.monotonic() - begin + pause >= patience:
                     raise
             time.sleep(pause)

@@ -11,6 +11,7 @@ import os
 import time
 
 from moby_tui.engine.kernel import fault
+from moby_tui.engine.plugins import volume_driver
 from moby_tui.engine.plugins.failure import Malformed, NotFound, NotListening, PluginFailure, Refused
 from moby_tui.engine.plugins.volume_driver import VolumeDriver
 from moby_tui.engine.protocol.message import MalformedMessage
@@ -33,6 +34,7 @@ def hold(folder: str, driver: VolumeDriver, volume: str) -> tuple[str, int, str]
         os.write(fd, PluginMount(plugin=driver.name, volume=volume).encode())
         fault.point("volumes.plugin asked")
         try:
+            driver.activate(volume_driver.PATIENCE, expected=True)
             mountpoint = driver.mount(volume, ident)
         except (NotFound, NotListening, Refused):
             os.unlink(path)
@@ -71,14 +73,6 @@ def let_go(path: str, *, looking: bool = False) -> bool:
         return False
     finally:
         os.close(fd)
-
-
-def left(folder: str) -> list[str]:
-    """The paths of all records."""
-    try:
-        return [os.path.join(folder, name) for name in os.listdir(folder)]
-    except FileNotFoundError:
-        return []
 
 
 def _begin(path: str) -> int:

@@ -172,13 +172,20 @@ class VolumeManager:
         return volume
 
     async def remove(self, name: str, *, force: bool = False) -> None:
-        """Deletes a volume and its data. Raises ``NotFound`` unless ``force``, ``Conflict`` while a container has it mounted."""
-        volume = self._find(name) or await self._find_at_plugins(name)
+        """Deletes a volume and its data. Raises ``NotFound`` unless ``force``, ``Conflict`` while a container has it mounted.
+
+        With ``force`` a volume is forgotten also if its plug-in refuses, whose text is raised nevertheless, as by dockerd.
+        """
+        volume, refusal = self._find(name) or await self._find_at_plugins(name), None
         if volume is not None and volume.driver != "local":
             self._check_unused(name)
             # without the lock: nobody waits for a plug-in that does not answer
-            with contextlib.suppress(*([MobyError] if force else [])):
+            try:
                 await in_thread(self._plugins.remove, volume.driver, name)
+            except MobyError as error:
+                if not force:
+                    raise
+                refusal = None if isinstance(error, NotFound) else error
         async with self._removal():
             volume = self._find(name) or volume
             if volume is None:
@@ -188,6 +195,8 @@ class VolumeManager:
             self._check_unused(name)
             self._remove(name, volume.driver)
         await asyncio.to_thread(self._sweep)
+        if refusal is not None:
+            raise refusal
 
     def _check_unused(self, name: str) -> None:
         if users := self._used_by(name):

@@ -16,6 +16,7 @@ from moby_tui.engine.plugins.failure import PluginFailure
 from moby_tui.engine.plugins.volume_driver import Found, VolumeDriver
 from moby_tui.engine.resources.volumes.requests import is_volume_name
 from moby_tui.errors import MobyError, NotFound
+from moby_tui.schema.base import ZERO_TIME
 from moby_tui.schema.volume import Volume
 
 Volumes = list[Volume]
@@ -102,7 +103,7 @@ class PluginVolumes:
             name=found.name,
             driver=plugin.name,
             mountpoint=found.mountpoint,
-            created_at=found.created_at,
+            created_at=found.created_at or ZERO_TIME,
             scope=plugin.scope(),
             status=_encodable(found.status),
         )
