@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+from moby_tui.api.client.address import Address as ClientAddress
+from moby_tui.api.client.http import HttpClient
+from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.plugins import connection, discovery, volume_driver
@@ -25,7 +28,7 @@ from moby_tui.engine.plugins.discovery import Address
 from moby_tui.engine.plugins.failure import NotFound as NoPlugin
 from moby_tui.engine.plugins.failure import PluginFailure
 from moby_tui.errors import Conflict, MobyError, NotFound
-from moby_tui.schema.container import ContainerCreate, HostConfig
+from moby_tui.schema.container import ContainerCreate, HostConfig, Mount, VolumeDriverConfig, VolumeOptions
 from moby_tui.schema.volume import VolumeCreate
 
 SERVER = Path(__file__).with_name("plugin_server.py")
@@ -192,6 +195,27 @@ async def test_a_container_has_it_mounted_from_its_start_to_its_end(engine: Engi
     await engine.containers.remove("other", force=True, volumes=True)
     await engine.volumes.close()
     assert [asked["Name"] for _, asked in plugin.calls("Remove")] == [created["Name"]]
+
+
+async def test_the_same_through_the_api(engine: Engine, busybox: str, plugin: Plugin, tmp_path: Path) -> None:
+    path = tmp_path / "docker.sock"
+    options = VolumeOptions(driver_config=VolumeDriverConfig(name="shelf", options={"k": "v"}), no_copy=True)
+    mount = Mount(type="volume", source="data", target="/x", volume_options=options)
+    async with serving(engine, [f"unix://{path}"]), HttpClient(ClientAddress(path=str(path))) as remote:
+        host = HostConfig(mounts=[mount], network_mode="none")
+        made = await remote.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=host))
+        assert plugin.calls("Create", "Mount") == [("Create", {"Name": "data", "Opts": {"k": "v"}})]
+        await remote.containers.start(made.id)
+        assert len(plugin.calls("Mount")) == 1
+        await remote.containers.restart(made.id, timeout=0)
+        await remote.containers.remove(made.id, force=True)
+        assert [method for method, _ in plugin.calls("Mount", "Unmount")] == ["Unmount", "Mount", "Unmount"]
+        told = await remote.volumes.inspect("data")
+        assert (told.status, told.scope, told.options) == ({"colour": "green"}, "global", {"k": "v"})
+        plugin.lie(List={"Err": "tired"})
+        listed = await remote.volumes.listed()
+        assert [volume.name for volume in listed.volumes] == ["data"] and listed.warnings == ["list shelf: tired"]
+        await remote.volumes.remove("data")
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,9 @@ async def _prepare_and_start(
             from moby_tui.engine.tasks import in_thread  # few containers have any
 
             await in_thread(parts.secrets.open, secrets, isolation.uids, isolation.gids, isolation.secrets)
+        if any(mount.type == "volume" and mount.driver != "local" for mount in record.mounts):
+            # a plug-in that does not count its mounts has to hear first that the last run has ended
+            await parts.until_put_away(record)
         held = await parts.volumes.hold_mounted(record.mounts)
         isolation.volumes, isolation.plugin_mounts = held.locks, held.records
         fault.point("start.volumes mounted")
