@@ -91,8 +91,9 @@ def plugin(sockets: Path, tmp_path: Path) -> Iterator[Plugin]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    while not true():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.05)
 
 
 def asked(*command: str, bind: str = "data:/x", driver: str = "shelf", **host: Any) -> ContainerCreate:
@@ -247,6 +248,20 @@ async def test_lies_about_a_mount_leave_nothing_half_made(
             await engine.volumes.let_go_unused()
             assert [method for method, _ in plugin.calls("Unmount")] == ["Unmount"]
         assert os.listdir(engine.paths.plugin_mounts) == []
+
+
+async def test_a_plugin_that_hangs_holds_up_nothing_else(engine: Engine, plugin: Plugin) -> None:
+    plugin.lie(List=None)
+    # more than the threads that all work of an engine shares
+    asking = [asyncio.create_task(engine.volumes.listed()) for _ in range(40)]
+    calls = plugin.folder / "calls"
+    await until(lambda: calls.exists() and calls.read_text().count("List") == len(asking))
+    assert await asyncio.to_thread(lambda: 7) == 7
+    assert (await engine.volumes.create(VolumeCreate(name="own"))).driver == "local"
+    assert not any(task.done() for task in asking)
+    plugin.end()
+    for listed in await asyncio.gather(*asking):
+        assert listed.warnings is not None and listed.warnings[0].startswith("list shelf: VolumeDriver.List: plug-in shelf")
 
 
 def test_what_a_plugin_may_send(tmp_path: Path) -> None:

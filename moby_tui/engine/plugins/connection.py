@@ -5,6 +5,8 @@ The monitor makes such requests too, and must not pay for an HTTP library. RFC 9
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import time
 
@@ -15,6 +17,8 @@ MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 #: Bytes of an answer: of its head, and of its body.
 _LARGEST_HEAD = 64 << 10
 LARGEST_BODY = 8 << 20
+#: Seconds between two tries to connect to a socket whose queue is full.
+_QUEUE_STEP = 0.02
 
 
 def post(address: Address, method: str, body: bytes, seconds: float) -> tuple[int, bytes]:
@@ -46,16 +50,26 @@ def _connect(address: Address, deadline: float) -> socket.socket:
         if address.port:
             connection = socket.create_connection((address.host, address.port), timeout=_left(deadline))
         else:
-            connection = socket.socket(socket.AF_UNIX)
-            try:
-                connection.settimeout(_left(deadline))
-                connection.connect(address.host)
-            except BaseException:
-                connection.close()
-                raise
+            connection = _connect_unix(address.host, deadline)
         return connection if address.tls is None else _secured(connection, address)
     except OSError as error:
         raise NotListening(f"plug-in {address.name}: dial {family} {address}: connect: {_reason(error)}") from error
+
+
+def _connect_unix(path: str, deadline: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        while True:
+            connection.settimeout(_left(deadline))
+            try:
+                connection.connect(path)
+                return connection
+            except BlockingIOError:
+                # its queue is full, of which no event tells (unix(7))
+                time.sleep(_QUEUE_STEP)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _secured(connection: socket.socket, address: Address) -> socket.socket:
@@ -78,7 +92,7 @@ def _secured(connection: socket.socket, address: Address) -> socket.socket:
 def _left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
     return left
 
 

@@ -23,7 +23,7 @@ from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
-from moby_tui.engine.tasks import in_thread
+from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, PathStat
@@ -122,7 +122,7 @@ class VolumeManager:
 
     async def _with_those_of_plugins(self, ours: Volumes, drivers: Names) -> tuple[Volumes, Names]:
         """A plug-in that answers says which of its volumes there are; labels and options are in our rows."""
-        answers = await asyncio.gather(*(in_thread(self._plugins.list, driver) for driver in drivers))
+        answers = await asyncio.gather(*(in_own_thread(self._plugins.list, driver) for driver in drivers))
         answered = {driver for driver, (_, warning) in zip(drivers, answers, strict=True) if not warning}
         found = {volume.name: volume for volume in ours if volume.driver not in answered}
         rows = {volume.name: volume for volume in ours}
@@ -148,7 +148,7 @@ class VolumeManager:
             if volume.driver != "local":
                 return volume
         elif config.driver not in ("", "local"):
-            made = await in_thread(self._plugins.create, config.driver, name, options or {})
+            made = await in_own_thread(self._plugins.create, config.driver, name, options or {})
             return self._adopt(made, labels, options)
         elif not config.driver and config.name and (found := await self._find_at_plugins(name)):
             return self._adopt(found, labels, None)
@@ -165,7 +165,7 @@ class VolumeManager:
         if volume is None:
             volume = await self._find_at_plugins(name)
         elif volume.driver != "local":
-            told = await in_thread(self._plugins.get, volume.driver, name)
+            told = await in_own_thread(self._plugins.get, volume.driver, name)
             volume = told and _as_told(volume, told)
         if volume is None:
             raise NotFound(f"get {name}: no such volume")
@@ -181,7 +181,7 @@ class VolumeManager:
             self._check_unused(name)
             # without the lock: nobody waits for a plug-in that does not answer
             try:
-                await in_thread(self._plugins.remove, volume.driver, name)
+                await in_own_thread(self._plugins.remove, volume.driver, name)
             except MobyError as error:
                 if not force:
                     raise
@@ -377,7 +377,7 @@ class VolumeManager:
             for name in {mount.name for mount in mounts if mount.type == "volume"}:
                 volume = self._find(name)
                 if volume is not None and volume.driver != "local":
-                    await in_thread(self._hold_by_plugin, volume, held)
+                    await in_own_thread(self._hold_by_plugin, volume, held)
                 elif volume is not None and volume.options and volume.options.get("type"):
                     await in_thread(self._hold, volume, volume.options, held)
         except BaseException:
@@ -411,7 +411,7 @@ class VolumeManager:
             from moby_tui.engine.plugins import volume_mounts
 
             with contextlib.suppress(OSError):  # the next who looks tries again
-                await in_thread(functools.partial(volume_mounts.let_go, record, looking=looking))
+                await in_own_thread(volume_mounts.let_go, record, looking=looking)
 
     async def _let_go(self, mountpoints: Iterable[str]) -> None:
         for mountpoint in mountpoints:
@@ -477,7 +477,7 @@ class VolumeManager:
     async def close(self) -> None:
         """Waits for plug-ins that are removing anonymous volumes."""
         while self._removing:
-            await in_thread(self._removing.pop().join)
+            await in_own_thread(self._removing.pop().join)
 
     async def size(self, name: str) -> int:
         """Bytes that a volume takes on disk; a file with several names counts once."""
@@ -518,7 +518,7 @@ class VolumeManager:
         """The volume of a plug-in that has no row here: it was made elsewhere."""
         from moby_tui.engine.plugins import discovery
 
-        return await in_thread(self._plugins.find, name) if discovery.names() else None
+        return await in_own_thread(self._plugins.find, name) if discovery.names() else None
 
     def _adopt(self, volume: Volume, labels: dict[str, str] | None, options: dict[str, str] | None) -> Volume:
         """Writes the row of a volume that a plug-in has. What a plug-in says of it is asked anew each time, and not kept."""
