@@ -143,6 +143,12 @@ async def test_a_plugin_that_refuses_or_is_not_there(engine: Engine, plugin: Plu
     for name in ("no", "../shelf", "."):
         with pytest.raises(NotFound, match=text if name == "no" else "not found"):
             await engine.volumes.create(VolumeCreate(name="v1", driver=name))
+    plugin.lie(Get={"Volume": {"Name": "../../v0"}})
+    assert (await engine.volumes.create(VolumeCreate(name="v0", driver="shelf"))).name == "v0"
+    assert [(await engine.volumes.inspect(name)).name for name in ("v0", "v00")] == ["v0", "v00"]
+    plugin.lie()
+    with pytest.raises(MobyError, match=r"^remove v0: volume v0 is unknown$"):
+        await engine.volumes.remove("v0", force=True)
     plugin.lie(Create={"Err": "no room\nleft"})
     with pytest.raises(MobyError, match=r"^create v1: no room left$"):
         await engine.volumes.create(VolumeCreate(name="v1", driver="shelf"))
@@ -321,7 +327,7 @@ def test_where_plugins_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert discovery.names() == ["a", "bad", "deep", "worse"]
     assert str(discovery.find("a")) == "/run/a.sock"
     deep = discovery.find("deep")
-    assert str(deep) == "::1:80" and deep.tls is not None and not deep.tls.verify and deep.tls.certificate == "/c"
+    assert str(deep) == "[::1]:80" and deep.tls is not None and not deep.tls.verify and deep.tls.certificate == "/c"
     for name in ("bad", "worse"):
         with pytest.raises(PluginFailure, match=f"plug-in {name}: .* names no address"):
             discovery.find(name)

@@ -14,6 +14,8 @@ from moby_tui.engine.plugins.discovery import Address
 from moby_tui.engine.plugins.failure import NotListening, PluginFailure
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
+#: The host of a unix socket, as dockerd calls it.
+_LOCAL = "plugin.moby.localhost"
 #: Bytes of an answer: of its head, and of its body.
 _LARGEST_HEAD = 64 << 10
 LARGEST_BODY = 8 << 20
@@ -29,7 +31,7 @@ def post(address: Address, method: str, body: bytes, seconds: float) -> tuple[in
     deadline = time.monotonic() + seconds
     connection = _connect(address, deadline)
     try:
-        head = f"POST /{method} HTTP/1.1\r\nHost: {address.name if not address.port else address}\r\nUser-Agent: moby\r\n"
+        head = f"POST /{method} HTTP/1.1\r\nHost: {address if address.port else _LOCAL}\r\nUser-Agent: moby\r\n"
         head += f"Accept: {MEDIA_TYPE}\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         connection.settimeout(_left(deadline))
         connection.sendall(head.encode() + body)

@@ -34,7 +34,8 @@ class Address:
         self.name, self.host, self.port, self.tls = name, host, port, tls
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}" if self.port else self.host
+        host = f"[{self.host}]" if ":" in self.host and self.port else self.host
+        return f"{host}:{self.port}" if self.port else host
 
 
 def find(name: str) -> Address:

@@ -234,9 +234,10 @@ class VolumeManager:
     async def rename(self, name: str, new: str) -> None:
         """Gives a volume another name. Raises ``NotFound``, ``InvalidArgument``, and ``Conflict`` where it is in use or the name is taken."""
         check_volume_name(new)
+        if (await self.inspect(name)).driver != "local":
+            raise InvalidArgument(f"rename {name}: only volumes of the driver local can have another name")
         async with self._removal():
-            if (await self.inspect(name)).driver != "local":
-                raise InvalidArgument(f"rename {name}: only volumes of the driver local can have another name")
+            await self.inspect(name)
             if users := self._used_by(name):
                 raise Conflict(f"rename {name}: volume is in use - [{', '.join(users)}]")
             self._settle_renames()

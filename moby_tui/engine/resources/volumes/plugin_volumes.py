@@ -52,8 +52,9 @@ class PluginVolumes:
             plugin = self._driver(driver)
             try:
                 if found := plugin.get(name, patience=0):
+                    found.name = name
                     return self._volume(plugin, found)
-            except PluginFailure:
+            except (PluginFailure, UnicodeEncodeError):
                 continue
         return None
 
@@ -90,10 +91,14 @@ class PluginVolumes:
     @staticmethod
     def _get(plugin: VolumeDriver, name: str) -> Found | None:
         try:
-            return plugin.get(name)
+            found = plugin.get(name)
         except failure.Refused:
             # what plug-ins say of a volume that they do not have
             return None
+        if found is not None:
+            # whatever it calls itself: the name becomes a folder's
+            found.name = name
+        return found
 
     @staticmethod
     def _volume(plugin: VolumeDriver, found: Found) -> Volume:
