@@ -36,7 +36,7 @@ from moby_tui.schema.system import (
     Version,
     VersionComponent,
 )
-from moby_tui.schema.volume import VolumeUsage
+from moby_tui.schema.volume import Volume, VolumeUsage
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
 if TYPE_CHECKING:
@@ -146,7 +146,11 @@ class SystemService:
         """Walks the data root: sizes are bytes on disk, of a container all that it keeps, of an image its layers and blobs."""
         from moby_tui.engine.disk_usage import Survey
 
-        images, containers, volumes = await self._images.list(), await self._containers.list(all=True), await self._volumes.list()
+        images, containers, volumes = (
+            await self._images.list(),
+            await self._containers.list(all=True),
+            await self._local_volumes(),
+        )
         survey = await asyncio.to_thread(Survey, self._paths, self._images.records())
         for image in images:
             image.size, image.shared_size = survey.images.get(image.id, (0, 0))
@@ -164,6 +168,10 @@ class SystemService:
             build_cache=survey.build_cache,
             moby=DataRoot(parts=survey.parts),
         )
+
+    async def _local_volumes(self) -> list[Volume]:
+        """Those whose files are here: what a plug-in keeps takes none of our disk."""
+        return await self._volumes.list(filters={"driver": ["local"]})
 
     async def prunable(self, options: PruneOptions) -> PruneReport:
         """What the prunes of these kinds would take, in Docker's order: each knows what those before it take."""

@@ -18,7 +18,29 @@ T = TypeVar("T")
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """As ``asyncio.to_thread``; when cancelled it raises ``CancelledError`` only after the thread has ended."""
-    task = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    return await _to_its_end(asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs)))
+
+
+async def in_own_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same in a thread of its own, for what another program can hold up: the few threads that all share stay free."""
+    import threading
+
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            loop.call_soon_threadsafe(future.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(future.set_result, result)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await _to_its_end(future)
+
+
+async def _to_its_end(task: asyncio.Future[T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

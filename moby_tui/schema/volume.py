@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import UNSET, UnsetType, field
 
 from moby_tui.schema.base import Wire
@@ -22,6 +24,8 @@ class Volume(Wire, kw_only=True):
     labels: dict[str, str] | None = None
     options: dict[str, str] | None = None
     scope: str = "local"
+    #: what its plug-in says of it
+    status: dict[str, Any] | UnsetType | None = UNSET
     #: only in the report of disk use
     usage_data: VolumeUsage | UnsetType | None = UNSET
 

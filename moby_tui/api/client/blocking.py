@@ -54,7 +54,7 @@ from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.traffic import Exposure, Finding, Shape
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
 
 class Stream(Protocol):
@@ -204,6 +204,7 @@ class Networks(Protocol):
 
 class Volumes(Protocol):
     def list(self, *, filters: Filters | None = None) -> list[Volume]: ...
+    def listed(self, *, filters: Filters | None = None) -> VolumeList: ...
     def create(self, config: VolumeCreate) -> Volume: ...
     def inspect(self, name: str) -> Volume: ...
     def remove(self, name: str, *, force: bool = False) -> None: ...

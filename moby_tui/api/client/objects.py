@@ -77,7 +77,10 @@ class RemoteVolumes:
         self._session = session
 
     async def list(self, *, filters: Filters | None = None) -> builtins.list[Volume]:
-        return (await self._session.get("/volumes", VolumeList, {"filters": filters})).volumes
+        return (await self.listed(filters=filters)).volumes
+
+    async def listed(self, *, filters: Filters | None = None) -> VolumeList:
+        return await self._session.get("/volumes", VolumeList, {"filters": filters})
 
     async def create(self, config: VolumeCreate) -> Volume:
         return await self._session.ask("POST", "/volumes/create", Volume, None, config)

@@ -52,7 +52,7 @@ from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.traffic import Exposure, Finding, Shape
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
     from moby_tui.schema.build import BuildOptions
@@ -279,6 +279,10 @@ class Networks(Protocol):
 
 class Volumes(Protocol):
     async def list(self, *, filters: Filters | None = None) -> list[Volume]: ...
+    async def listed(self, *, filters: Filters | None = None) -> VolumeList:
+        """The same with warnings of plug-ins that do not say what they have."""
+        ...
+
     async def create(self, config: VolumeCreate) -> Volume: ...
     async def inspect(self, name: str) -> Volume: ...
     async def remove(self, name: str, *, force: bool = False) -> None: ...

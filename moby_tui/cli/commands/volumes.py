@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,7 +44,9 @@ def ls(
     from moby_tui.cli.values.filters import parse_filters
 
     filters = parse_filters(filter or [])
-    volumes = session.call(lambda client: client.volumes.list(filters=filters))
+    listed = session.call(lambda client: client.volumes.listed(filters=filters))
+    for warning in listed.warnings or ():
+        print(f"WARNING: {warning}", file=sys.stderr)
     sizes = session.call(_sizes) if size else {}
     rows = [
         {
@@ -56,7 +59,7 @@ def ls(
             "Label": volume.labels or {},
             "Labels": ",".join(f"{key}={value}" for key, value in sorted((volume.labels or {}).items())),
         }
-        for volume in sorted(volumes, key=lambda volume: volume.name)
+        for volume in sorted(listed.volumes, key=lambda volume: volume.name)
     ]
     columns = ("Driver", "Name", "Size") if size else ("Driver", "Name")
     for line in [row["Name"] for row in rows] if quiet and not format else formatted(format, _HEADINGS, columns, rows):

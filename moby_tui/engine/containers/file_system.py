@@ -7,6 +7,8 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 
+import msgspec
+
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import isolation
 from moby_tui.engine.containers.views import view
@@ -57,18 +59,21 @@ async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> Asyn
 @asynccontextmanager
 async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths, *, mounts: bool) -> AsyncIterator[int]:
     roots = [snapshot.mount(parts.layers(record), files.upper, files.work)]
-    held: dict[str, int] = {}
+    held = None
     try:
         if mounts:
             held = await parts.volumes.hold_mounted(record.mounts)
+            record = msgspec.structs.replace(record, mounts=held.with_places(record.mounts))
             asked = _mounts(parts, record)
             # a caller that is cancelled meanwhile must not leave the copy open
             await in_thread(lambda: roots.append(_with_mounts(record, asked, roots[0])))
         yield roots[-1]
     finally:
-        for fd in (*roots, *held.values()):
+        for fd in roots:
             os.close(fd)
-        await parts.volumes.let_go(held)
+        if held is not None:
+            held.close()
+            await parts.volumes.let_go(held)
 
 
 def _mounts(parts: Parts, record: ContainerRecord) -> list[spec.Json]:

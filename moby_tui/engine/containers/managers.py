@@ -130,5 +130,7 @@ class Managers:
             await self.images.close()
         if "firewall_watch" in made:
             await self.firewall_watch.close()
+        if "volumes" in made:
+            await self.volumes.close()
         if "networks" in made:
             self.networks.close()

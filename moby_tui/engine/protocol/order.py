@@ -124,6 +124,8 @@ class Order(Message):
     runtime: str | None = None
     #: where volumes are mounted that are unmounted when their last container has ended, and the locks that tell
     volumes: dict[str, str] = {}
+    #: the records of volumes that plug-ins have mounted for it, and unmount when it has ended
+    plugin_mounts: list[str] = []
     #: None where it is in no network that has names
     names: NameService | None = None
     #: what the descriptors are that are handed over once the order was taken, in their order

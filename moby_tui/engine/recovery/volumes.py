@@ -38,8 +38,9 @@ def find(sources: Sources, found: Found) -> None:
             volume = Volume(name=name, mountpoint="", created_at=made, labels={ANONYMOUS: ""} if name in anonymous else None)
             if name not in anonymous:
                 found.remarks.append(f"volume {name}: its record is lost; its content is there, labels and options are not")
-        volume.mountpoint = str(folder / DATA)
-        (folder / DATA).mkdir(mode=0o755, exist_ok=True)
+        if volume.driver == "local":
+            volume.mountpoint = str(folder / DATA)
+            (folder / DATA).mkdir(mode=0o755, exist_ok=True)
         found.volumes[name] = volume
 
 

@@ -175,6 +175,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.exec_root / "volumes"
 
     @property
+    def plugin_mounts(self) -> Path:
+        """A record for each volume that a plug-in has mounted: see ``plugins/volume_mounts.py``."""
+        return self.exec_root / "plugin-mounts"
+
+    @property
     def id_ranges(self) -> Path:
         """The ranges of ids that running containers hold: see ``store/id_ranges.py``."""
         return self.exec_root / "ids"

@@ -10,7 +10,7 @@ from moby_tui.api.server.answers import empty, json, raw
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
 from moby_tui.schema.base import encode
-from moby_tui.schema.volume import VolumeCreate, VolumeFile, VolumeList
+from moby_tui.schema.volume import VolumeCreate, VolumeFile
 
 table = RouteTable()
 
@@ -20,7 +20,7 @@ _PRUNE_FILTERS = frozenset({"all", "label", "label!"})
 
 @table.get("/volumes")
 async def list_(call: Call) -> web.StreamResponse:
-    return json(VolumeList(volumes=await call.client.volumes.list(filters=call.query.filters(_FILTERS))))
+    return json(await call.client.volumes.listed(filters=call.query.filters(_FILTERS)))
 
 
 @table.post("/volumes/create")

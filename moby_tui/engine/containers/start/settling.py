@@ -58,10 +58,12 @@ def _is_due(record: ContainerRecord, settled: State) -> bool:
 
 
 def _is_any_volume_left(parts: Parts) -> bool:
-    """Whether there is a lock of one that is a file system of its own, or something that is on its way beside the volumes."""
-    with suppress(FileNotFoundError):
-        if os.listdir(parts.paths.mounted_volumes):
-            return True
+    """Whether there is a lock of one that is a file system of its own, a record of one that a plug-in has mounted, or something that is on
+    its way beside the volumes."""
+    for folder in (parts.paths.mounted_volumes, parts.paths.plugin_mounts):
+        with suppress(FileNotFoundError):
+            if os.listdir(folder):
+                return True
     with suppress(FileNotFoundError):
         return any(name.startswith(".") and name != ".lock" for name in os.listdir(parts.paths.volumes))
     return False

@@ -112,17 +112,25 @@ async def _prepare_and_start(
         record, linked_hosts = links.with_environment(record, found), links.host_lines(found)
     isolation = await isolations.prepare(parts, record)
     isolation.trees |= {destination: os.dup(tree) for destination, tree in trees.items()}
+    held = None
     try:
         if secrets := record.host_config.secrets:
             from moby_tui.engine.tasks import in_thread  # few containers have any
 
             await in_thread(parts.secrets.open, secrets, isolation.uids, isolation.gids, isolation.secrets)
-        isolation.volumes = await parts.volumes.hold_mounted(record.mounts)
+        if any(mount.type == "volume" and mount.driver != "local" for mount in record.mounts):
+            # a plug-in that does not count its mounts has to hear first that the last run has ended
+            await parts.until_put_away(record)
+        held = await parts.volumes.hold_mounted(record.mounts)
+        isolation.volumes, isolation.plugin_mounts = held.locks, held.records
         fault.point("start.volumes mounted")
+        if held.places:
+            record = msgspec.structs.replace(record, mounts=held.with_places(record.mounts))
         await _start_isolated(parts, record, files, lock, isolation, restarts, linked_hosts)
     finally:
         isolation.close()
-        await parts.volumes.let_go(isolation.volumes)
+        if held is not None:
+            await parts.volumes.let_go(held)
 
 
 async def _start_isolated(
@@ -237,6 +245,7 @@ async def _launch(
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program)
     order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
+    order.plugin_mounts = [*isolation.plugin_mounts]
     order.runtime = parts.runtimes().resolve(record.host_config.runtime) or None
     order.root = restarting.root(parts, record)
     order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
@@ -265,7 +274,7 @@ def _descriptors(root: int, lock: FileLock, joined: dict[str, int], sandbox: San
             descriptors.add(protocol.HOLDING + holding.name, descriptor)
     for descriptor in sandbox.name_sockets:
         descriptors.add(protocol.NAMES, descriptor)
-    for descriptor in (*isolation.kept, *isolation.volumes.values()):
+    for descriptor in (*isolation.kept, *isolation.volumes.values(), *isolation.plugin_mounts.values()):
         descriptors.add(protocol.KEEP, descriptor)
     return descriptors
 

@@ -37,6 +37,10 @@ class VolumeFilter:
             and (self._dangling is None or used(volume.name) is not self._dangling)
         )
 
+    def takes_driver(self, driver: str) -> bool:
+        """False if no volume of this driver can have been asked for."""
+        return driver in self._filters.get("driver", (driver,))
+
     def _truth(self, key: str) -> bool | None:
         values = {_TRUTH.get(value) for value in self._filters.get(key, ())}
         if None in values or len(values) > 1:

@@ -11,22 +11,28 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter, closing, remove
-from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate
-from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_driver, check_volume_name, mount_requests
+from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
+from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_name, mount_requests
 from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
-from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
+from moby_tui.engine.tasks import in_own_thread, in_thread
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotImplementedYet
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, PathStat
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumesPruned
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
+
+if TYPE_CHECKING:
+    from threading import Thread
+
+    from moby_tui.engine.resources.volumes.plugin_volumes import PluginVolumes
 
 ANONYMOUS = "com.docker.volume.anonymous"
 #: No volume's name begins with a dot: what is called so is on its way out.
@@ -50,6 +56,31 @@ class Resolution(msgspec.Struct):
     populated: Mounts
 
 
+class Held(msgspec.Struct):
+    """Volumes that are mounted while descriptors are open, which another process may hold too.
+
+    ``locks`` are those of file systems of their own, by the place where each is mounted; ``records`` those of what plug-ins have mounted,
+    by their paths; ``places`` says for names of volumes of plug-ins where they are mounted.
+    """
+
+    locks: dict[str, int] = {}
+    records: dict[str, int] = {}
+    places: dict[str, str] = {}
+
+    def close(self) -> None:
+        for fd in (*self.locks.values(), *self.records.values()):
+            os.close(fd)
+
+    def with_places(self, mounts: Mounts) -> Mounts:
+        """The mounts with the places where plug-ins have mounted them."""
+        return [
+            msgspec.structs.replace(mount, source=self.places[mount.name])
+            if mount.type == "volume" and mount.name in self.places
+            else mount
+            for mount in mounts
+        ]
+
+
 class VolumeManager:
     """The ``Volumes`` of the client protocol, and what a container's creation needs of them."""
 
@@ -57,9 +88,11 @@ class VolumeManager:
         """``used_by`` names the containers, running or not, that have a volume mounted."""
         self._folder = paths.volumes
         self._locks = paths.mounted_volumes
+        self._plugin_mounts = paths.plugin_mounts
         self._database = database
         self._publish = publish
         self._used_by = used_by
+        self._removing: list[Thread] = []
 
     def guard(self) -> FileLock:
         """To be held from ``resolve`` until the container is in the store: no volume is removed meanwhile, by any process."""
@@ -73,10 +106,31 @@ class VolumeManager:
 
     async def list(self, *, filters: Filters | None = None) -> list[Volume]:
         """The volumes by name. Filters: dangling, driver, label, name. Raises ``InvalidArgument`` for others."""
+        return (await self.listed(filters=filters)).volumes
+
+    async def listed(self, *, filters: Filters | None = None) -> VolumeList:
+        """The same with a warning for each plug-in that does not say what it has."""
+        from moby_tui.engine.plugins import discovery
         from moby_tui.engine.resources.volumes.filters import VolumeFilter
 
         wanted = VolumeFilter(filters, frozenset(("dangling", "driver", "label", "name")))
-        return [volume for volume in self._all() if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
+        volumes, warnings = self._all(), Names()
+        if drivers := [name for name in discovery.names() if wanted.takes_driver(name)]:
+            volumes, warnings = await self._with_those_of_plugins(volumes, drivers)
+        found = [volume for volume in volumes if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
+        return VolumeList(volumes=found, warnings=warnings or None)
+
+    async def _with_those_of_plugins(self, ours: Volumes, drivers: Names) -> tuple[Volumes, Names]:
+        """A plug-in that answers says which of its volumes there are; labels and options are in our rows."""
+        answers = await asyncio.gather(*(in_own_thread(self._plugins.list, driver) for driver in drivers))
+        answered = {driver for driver, (_, warning) in zip(drivers, answers, strict=True) if not warning}
+        found = {volume.name: volume for volume in ours if volume.driver not in answered}
+        rows = {volume.name: volume for volume in ours}
+        for volume in itertools.chain.from_iterable(volumes for volumes, _ in answers):
+            row = rows.get(volume.name)
+            if row is None or row.driver == volume.driver:
+                found[volume.name] = volume if row is None else _as_told(row, volume)
+        return [found[name] for name in sorted(found)], [warning for _, warning in answers if warning]
 
     async def create(self, config: VolumeCreate) -> Volume:
         """Makes a volume; one that is there already is returned as it is. Without a name it is anonymous.
@@ -86,9 +140,18 @@ class VolumeManager:
         name, labels = config.name, config.labels
         if not name:
             name, labels = os.urandom(32).hex(), {**(labels or {}), ANONYMOUS: ""}
-        check_volume_driver(name, config.driver)
         check_volume_name(name)
         options = config.driver_opts or None
+        if (volume := self._find(name)) is not None:
+            if config.driver not in ("", volume.driver):
+                raise Conflict(f"create {name}: driver '{volume.driver}' already has volume '{name}': volume name must be unique")
+            if volume.driver != "local":
+                return volume
+        elif config.driver not in ("", "local"):
+            made = await in_own_thread(self._plugins.create, config.driver, name, options or {})
+            return self._adopt(made, labels, options)
+        elif not config.driver and config.name and (found := await self._find_at_plugins(name)):
+            return self._adopt(found, labels, None)
         if options:
             # few volumes have any
             from moby_tui.engine.resources.volumes import driver_options
@@ -100,20 +163,44 @@ class VolumeManager:
         """Raises ``NotFound``."""
         volume = self._find(name)
         if volume is None:
+            volume = await self._find_at_plugins(name)
+        elif volume.driver != "local":
+            told = await in_own_thread(self._plugins.get, volume.driver, name)
+            volume = told and _as_told(volume, told)
+        if volume is None:
             raise NotFound(f"get {name}: no such volume")
         return volume
 
     async def remove(self, name: str, *, force: bool = False) -> None:
-        """Deletes a volume and its data. Raises ``NotFound`` unless ``force``, ``Conflict`` while a container has it mounted."""
+        """Deletes a volume and its data. Raises ``NotFound`` unless ``force``, ``Conflict`` while a container has it mounted.
+
+        With ``force`` a volume is forgotten also if its plug-in refuses, whose text is raised nevertheless, as by dockerd.
+        """
+        volume, refusal = self._find(name) or await self._find_at_plugins(name), None
+        if volume is not None and volume.driver != "local":
+            self._check_unused(name)
+            # without the lock: nobody waits for a plug-in that does not answer
+            try:
+                await in_own_thread(self._plugins.remove, volume.driver, name)
+            except MobyError as error:
+                if not force:
+                    raise
+                refusal = None if isinstance(error, NotFound) else error
         async with self._removal():
-            if self._find(name) is None:
+            volume = self._find(name) or volume
+            if volume is None:
                 if force:
                     return
                 raise NotFound(f"get {name}: no such volume")
-            if users := self._used_by(name):
-                raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
-            self._remove(name)
+            self._check_unused(name)
+            self._remove(name, volume.driver)
         await asyncio.to_thread(self._sweep)
+        if refusal is not None:
+            raise refusal
+
+    def _check_unused(self, name: str) -> None:
+        if users := self._used_by(name):
+            raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
 
     async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
         """Removes the anonymous volumes that no container uses; with the filter ``all`` named ones too. Also: label, label!.
@@ -136,7 +223,8 @@ class VolumeManager:
         found = [
             volume.name
             for volume in self._all()
-            if not volume.options  # what is on a file system of its own is not this engine's to delete
+            if volume.driver == "local"
+            and not volume.options  # what is on a file system of its own is not this engine's to delete
             and (wanted.all or ANONYMOUS in (volume.labels or {}))
             and wanted.matches(volume, lambda _name: False)
             and not set(self._used_by(volume.name)) - set(gone)
@@ -146,6 +234,8 @@ class VolumeManager:
     async def rename(self, name: str, new: str) -> None:
         """Gives a volume another name. Raises ``NotFound``, ``InvalidArgument``, and ``Conflict`` where it is in use or the name is taken."""
         check_volume_name(new)
+        if (await self.inspect(name)).driver != "local":
+            raise InvalidArgument(f"rename {name}: only volumes of the driver local can have another name")
         async with self._removal():
             await self.inspect(name)
             if users := self._used_by(name):
@@ -232,14 +322,16 @@ class VolumeManager:
         """The folder of the volume's content, mounted where that takes a mount. Raises ``NotFound``, ``MobyError``."""
         async with self.guard():
             volume = await self.inspect(name)
-            self._make_folders(name)
+            if volume.driver == "local":
+                self._make_folders(name)
+            elif self._find(name) is None:
+                self._adopt(volume, None, None)
             held = await self.hold_mounted([MountPoint(type="volume", name=name)])
         try:
-            with closing(os.open(volume.mountpoint, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)) as root:
+            with closing(_open_folder(held.places.get(name, volume.mountpoint))) as root:
                 yield root
         finally:
-            for fd in held.values():
-                os.close(fd)
+            held.close()
             await self.let_go(held)
 
     # For containers
@@ -269,44 +361,60 @@ class VolumeManager:
             name=request.source, driver=request.driver, labels=request.labels or None, driver_opts=request.driver_options
         )
         volume = await self.create(asked)
-        mount = _mount_point(request, volume.mountpoint, volume.name)
+        mount = _mount_point(request, volume.mountpoint, volume.name, volume.driver)
         resolution.mounts.append(mount)
         if not request.source:
             resolution.anonymous.append(volume.name)
         if request.copy:
             resolution.populated.append(mount)
 
-    async def hold_mounted(self, mounts: Mounts) -> dict[str, int]:
-        """Mounts those volumes that are file systems of their own. For each its place, and a descriptor that keeps it mounted.
+    async def hold_mounted(self, mounts: Mounts) -> Held:
+        """Mounts those volumes that are file systems of their own, and has plug-ins mount theirs.
 
         Raises ``MobyError``; nothing is held then.
         """
-        held: dict[str, int] = {}
+        held = Held()
         try:
             for name in {mount.name for mount in mounts if mount.type == "volume"}:
                 volume = self._find(name)
-                if volume is not None and volume.options and volume.options.get("type"):
+                if volume is not None and volume.driver != "local":
+                    await in_own_thread(self._hold_by_plugin, volume, held)
+                elif volume is not None and volume.options and volume.options.get("type"):
                     await in_thread(self._hold, volume, volume.options, held)
         except BaseException:
-            for fd in held.values():
-                os.close(fd)
+            held.close()
             await self.let_go(held)
             raise
         return held
 
-    def _hold(self, volume: Volume, options: dict[str, str], held: dict[str, int]) -> None:
+    def _hold_by_plugin(self, volume: Volume, held: Held) -> None:
+        path, fd, place = self._plugins.hold(volume)
+        held.records[path], held.places[volume.name] = fd, place
+
+    def _hold(self, volume: Volume, options: dict[str, str], held: Held) -> None:
         """Notes in ``held`` what a caller that was cancelled meanwhile has to let go of."""
         from moby_tui.engine.kernel import shared_mount
         from moby_tui.engine.resources.volumes import driver_options
 
         self._make_folders(volume.name)
         self._locks.mkdir(mode=0o700, exist_ok=True)
-        held[volume.mountpoint] = shared_mount.hold(
+        held.locks[volume.mountpoint] = shared_mount.hold(
             self.lock_of(volume.mountpoint), volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint)
         )
 
-    async def let_go(self, mountpoints: Iterable[str]) -> None:
-        """Unmounts those that nobody holds any more."""
+    async def let_go(self, held: Held) -> None:
+        """Unmounts those that nobody holds any more. The caller has closed its descriptors."""
+        await self._let_go(held.locks)
+        await self._let_plugins_unmount(held.records, looking=False)
+
+    async def _let_plugins_unmount(self, records: Iterable[str], *, looking: bool) -> None:
+        for record in records:
+            from moby_tui.engine.plugins import volume_mounts
+
+            with contextlib.suppress(OSError):  # the next who looks tries again
+                await in_own_thread(volume_mounts.let_go, record, looking=looking)
+
+    async def _let_go(self, mountpoints: Iterable[str]) -> None:
         for mountpoint in mountpoints:
             from moby_tui.engine.kernel import shared_mount
 
@@ -316,7 +424,10 @@ class VolumeManager:
     async def let_go_unused(self) -> None:
         """The same for all of them: whoever mounted one may have been killed."""
         with contextlib.suppress(FileNotFoundError):
-            await self.let_go(str(self._folder / name / DATA) for name in os.listdir(self._locks))
+            await self._let_go(str(self._folder / name / DATA) for name in os.listdir(self._locks))
+        with contextlib.suppress(FileNotFoundError):
+            records = (str(self._plugin_mounts / name) for name in os.listdir(self._plugin_mounts))
+            await self._let_plugins_unmount(records, looking=True)
 
     def lock_of(self, mountpoint: str) -> str:
         """The lock of a volume that is mounted there."""
@@ -328,23 +439,46 @@ class VolumeManager:
         To be called for each of ``Resolution.populated`` before there is a container. Returns whether it copied. A caller that is
         cancelled waits for the copying to end. Raises ``StorageFull`` or ``MobyError``.
         """
-        self._create(name, None)  # its directory may be missing where a removal was cut short
+        volume = self._find(name)
+        if volume is None or volume.driver == "local":
+            self._create(name, None)  # its directory may be missing where a removal was cut short
         if not is_there(rootfs, destination):
             return False
         held = await self.hold_mounted([MountPoint(type="volume", name=name)])
         try:
+            if name in held.places:
+                place = Path(held.places[name])
+                return await in_thread(populate_folder, name, place, rootfs, destination, subpath)
             return await in_thread(populate, self._folder / name, rootfs, destination, subpath)
         finally:
-            for fd in held.values():
-                os.close(fd)
+            held.close()
             await self.let_go(held)
 
     def remove_anonymous(self, names: Names) -> None:
-        """Removes those of a removed container's own volumes that no other container has mounted by name."""
+        """Removes those of a removed container's own volumes that no other container has mounted by name.
+
+        A plug-in is asked by a thread that ``close`` waits for; what it does not remove it still lists.
+        """
         for name in names:
             if not self._used_by(name):
-                self._remove(name)
+                volume = self._find(name)
+                driver = volume.driver if volume is not None else "local"
+                if self._remove(name, driver) and driver != "local":
+                    import threading
+
+                    thread = threading.Thread(target=self._remove_at_plugin, args=(driver, name))
+                    thread.start()
+                    self._removing.append(thread)
         self._sweep()
+
+    def _remove_at_plugin(self, driver: str, name: str) -> None:
+        with contextlib.suppress(MobyError):
+            self._plugins.remove(driver, name)
+
+    async def close(self) -> None:
+        """Waits for plug-ins that are removing anonymous volumes."""
+        while self._removing:
+            await in_own_thread(self._removing.pop().join)
 
     async def size(self, name: str) -> int:
         """Bytes that a volume takes on disk; a file with several names counts once."""
@@ -373,6 +507,34 @@ class VolumeManager:
     def _find(self, name: str) -> Volume | None:
         rows = self._database.query("SELECT record FROM volumes WHERE name = ?", name)
         return _volume(rows[0]) if rows else None
+
+    @functools.cached_property
+    def _plugins(self) -> PluginVolumes:
+        # few engines use any
+        from moby_tui.engine.resources.volumes.plugin_volumes import PluginVolumes
+
+        return PluginVolumes(self._plugin_mounts)
+
+    async def _find_at_plugins(self, name: str) -> Volume | None:
+        """The volume of a plug-in that has no row here: it was made elsewhere."""
+        from moby_tui.engine.plugins import discovery
+
+        return await in_own_thread(self._plugins.find, name) if discovery.names() else None
+
+    def _adopt(self, volume: Volume, labels: dict[str, str] | None, options: dict[str, str] | None) -> Volume:
+        """Writes the row of a volume that a plug-in has. What a plug-in says of it is asked anew each time, and not kept."""
+        volume.labels, volume.options = labels, options
+        row = msgspec.json.encode(msgspec.structs.replace(volume, status=msgspec.UNSET))
+        with self._database.transaction() as connection:
+            insert = "INSERT OR IGNORE INTO volumes (name, record) VALUES (?, ?)"
+            inserted = connection.execute(insert, (volume.name, row)).rowcount
+        if not inserted:
+            return self._find(volume.name) or volume
+        with contextlib.suppress(OSError):
+            (self._folder / volume.name).mkdir(mode=0o701, exist_ok=True)
+        records.keep_volume(self._folder / volume.name, row)
+        self._publish("volume", "create", volume.name, {"driver": volume.driver})
+        return volume
 
     def _make_folders(self, name: str) -> None:
         data = self._folder / name / DATA
@@ -462,7 +624,7 @@ class VolumeManager:
             if left:
                 await asyncio.to_thread(self._sweep)
 
-    def _remove(self, name: str) -> bool:
+    def _remove(self, name: str, driver: str = "local") -> bool:
         """The directory goes aside before the row: after a crash the name never leads to what was removed.
 
         Raises ``Conflict`` where a file system is mounted in it that cannot be unmounted: what is on that is nobody's to delete.
@@ -472,8 +634,8 @@ class VolumeManager:
             if (self._folder / name).exists():
                 (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
             removed = connection.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount > 0
-        if removed:
-            self._publish("volume", "destroy", name, {"driver": "local"})
+        if removed or driver != "local":
+            self._publish("volume", "destroy", name, {"driver": driver})
         return removed
 
     def _unmount(self, name: str, what: str) -> None:
@@ -496,6 +658,19 @@ class VolumeManager:
         from moby_tui.engine.resources.volumes import cloning
 
         cloning.sweep(self._folder)
+
+
+def _as_told(row: Volume, told: Volume) -> Volume:
+    """A volume of a plug-in: labels and options from its row, all else from the plug-in."""
+    return msgspec.structs.replace(told, labels=row.labels, options=row.options)
+
+
+def _open_folder(path: str) -> int:
+    """Raises ``MobyError`` for what is no folder: a plug-in may have mounted anything."""
+    try:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise MobyError(f"cannot open the volume's folder {path}: {error.strerror}") from error
 
 
 def _taken(name: str) -> Conflict:
@@ -529,13 +704,13 @@ def _check_source(request: MountRequest) -> None:
         raise InvalidArgument(f"error while creating mount source path '{request.source}': {error.strerror}") from error
 
 
-def _mount_point(request: MountRequest, source: str, name: str = "") -> MountPoint:
+def _mount_point(request: MountRequest, source: str, name: str = "", driver: str = "") -> MountPoint:
     return MountPoint(
         type=request.type,
         name=name,
         source=source,
         destination=request.target,
-        driver="local" if name else "",
+        driver=driver,
         mode=request.mode,
         rw=not request.read_only,
         propagation=request.propagation,

@@ -51,6 +51,25 @@ def populate(volume: Path, rootfs: int, destination: str, subpath: str = "") -> 
             return _populate(folder, _marker(subpath), source, target)
 
 
+def populate_folder(name: str, folder: Path, rootfs: int, destination: str, subpath: str = "") -> bool:
+    """The same for the volume ``name`` that is mounted at ``folder``. There is no place for a marker beside its data: a copy that a crash
+    cuts short is not begun anew.
+    """
+    with _told(name, destination), ExitStack() as opened:
+        try:
+            source = opened.enter_context(closing(open_in_root(rootfs, destination, os.O_PATH)))
+            data = opened.enter_context(closing(os.open(folder, _OPEN_DIRECTORY)))
+            target = openat2(data, subpath or ".", _OPEN_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+        except FileNotFoundError:
+            return False
+        opened.callback(os.close, target)
+        if os.listdir(target):
+            return False
+        with closing(os.open(f"/proc/self/fd/{source}", _OPEN_DIRECTORY)) as content:
+            _Copy(content, target).run()
+        return True
+
+
 def _marker(subpath: str) -> str:
     """One for each part: a path may be longer than a name."""
     if not subpath:

@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -71,21 +71,19 @@ def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[Mou
     return requests + [MountRequest("volume", target, driver=driver) for target in preset if target not in targets]
 
 
+def is_volume_name(name: str) -> bool:
+    return len(name) <= _NAME_MAX and _NAME.fullmatch(name) is not None
+
+
 def check_volume_name(name: str) -> None:
     """Raises ``InvalidArgument`` where a volume cannot be called so."""
     if len(name) == 1:
         raise InvalidArgument(f"create {name}: volume name is too short, names should be at least two alphanumeric characters")
-    if not _NAME.fullmatch(name) or len(name) > _NAME_MAX:
+    if not is_volume_name(name):
         raise InvalidArgument(
             f'create {name}: "{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" '
             "are allowed. If you intended to pass a host directory, use absolute path"
         )
-
-
-def check_volume_driver(name: str, driver: str) -> None:
-    """Raises ``NotFound`` for a plug-in, of which there is none."""
-    if driver not in ("", "local"):
-        raise NotFound(f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found')
 
 
 def _bind_request(specification: str, volume_driver: str) -> MountRequest:

@@ -32,6 +32,8 @@ class Isolation(msgspec.Struct, kw_only=True):
     kept: list[int] = []
     #: where volumes were mounted for it, and what keeps them so
     volumes: dict[str, int] = {}
+    #: the records of what plug-ins have mounted for it, and what keeps that so
+    plugin_mounts: dict[str, int] = {}
     #: the maps of its user namespace; empty in the host's
     uids: IdMap = []
     gids: IdMap = []
@@ -71,6 +73,7 @@ class Isolation(msgspec.Struct, kw_only=True):
             *self.trees.values(),
             *self.kept,
             *self.volumes.values(),
+            *self.plugin_mounts.values(),
             *self.secrets.values(),
             self.network,
         ):
@@ -78,6 +81,7 @@ class Isolation(msgspec.Struct, kw_only=True):
                 with suppress(OSError):
                     os.close(fd)
         self.joined, self.trees, self.kept, self.secrets, self.network = {}, {}, [], {}, -1
+        self.volumes, self.plugin_mounts = {}, {}
 
 
 def namespaces(host: HostConfig, isolation: Isolation, *, has_network: bool) -> list[Json]:

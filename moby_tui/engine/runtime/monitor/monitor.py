@@ -178,7 +178,8 @@ class Monitor:
         while self.standing.state.status == "restarting" and restart.again(self):
             self._watch_run()
         # the kernel takes some 15 ms to delete a link: a removal that frees no port need not wait for it
-        link_last = self.order.auto_remove and not self.holdings.has_sockets and not self.order.volumes
+        has_volumes = bool(self.order.volumes or self.order.plugin_mounts)
+        link_last = self.order.auto_remove and not self.holdings.has_sockets and not has_volumes
         self.put_away(keep_network=link_last)
         fault.point("monitor.put away")
         self._finish()
@@ -308,6 +309,11 @@ class Monitor:
 
             for mounted, lock in self.order.volumes.items():
                 shared_mount.let_go(lock, mounted)
+        if self.order.plugin_mounts:
+            from moby_tui.engine.plugins import volume_mounts
+
+            for record in self.order.plugin_mounts:
+                volume_mounts.let_go(record)
 
     def _finish(self) -> None:
         """Everything of the run is gone: tells so, and removes the container if it was to go with its end."""
