@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -128,7 +127,6 @@ async def test_a_restart_by_the_monitor_has_them_too(engine: Engine, busybox: st
     assert _holding(roots) == []
 
 
-@pytest.mark.skipif(not shutil.which("runc"), reason="runc is not installed")
 async def test_another_runtime_is_given_them_too(engine: Engine, busybox: str, roots: tuple[Path, Path]) -> None:
     await engine.secrets.create(SecretCreate(name="token", data=PAYLOAD))
     asked = _asking(

@@ -333,7 +333,7 @@ async def test_a_caller_that_is_cancelled_leaves_no_volume_mounted(volumes: Volu
 
     monkeypatch.setattr(driver_options, "mount", slow)
     volume = await volumes.create(VolumeCreate(name="data", driver_opts={"type": "tmpfs", "device": "tmpfs"}))
-    holding = asyncio.create_task(volumes.hold_mounted([MountPoint(type="volume", name="data")]))
+    holding = asyncio.create_task(volumes.mounts.hold([MountPoint(type="volume", name="data")]))
     await asyncio.to_thread(mounting.wait)
     for _ in range(2):
         holding.cancel()

@@ -68,6 +68,24 @@ class ExitWait(Protocol):
     async def close(self) -> None: ...
 
 
+class Archives(Protocol):
+    """What has files that ``cp`` reaches: the containers, or the volumes, of an engine."""
+
+    async def inspect(self, ref: str, /) -> object: ...
+    async def archive_stat(self, ref: str, path: str, /) -> PathStat: ...
+    async def archive_get(self, ref: str, path: str, /) -> tuple[PathStat, AsyncIterator[bytes]]: ...
+    async def archive_put(
+        self,
+        ref: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        /,
+        *,
+        no_overwrite_dir_non_dir: bool = False,
+        copy_uid_gid: bool = False,
+    ) -> None: ...
+
+
 class Containers(Protocol):
     async def list(
         self, *, all: bool = False, limit: int = 0, size: bool = False, filters: Filters | None = None

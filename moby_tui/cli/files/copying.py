@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from moby_tui.errors import InvalidArgument, NotFound
-from moby_tui.schema.container import PathStat
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Archives
 
 _DIRECTORY = 1 << 31  # Go's os.ModeDir
-
-
-class Archives(Protocol):
-    """The containers or the volumes of an engine."""
-
-    async def inspect(self, ref: str, /) -> object: ...
-    async def archive_stat(self, ref: str, path: str, /) -> PathStat: ...
-    async def archive_get(self, ref: str, path: str, /) -> tuple[PathStat, AsyncIterator[bytes]]: ...
-    async def archive_put(
-        self,
-        ref: str,
-        path: str,
-        archive: AsyncIterator[bytes],
-        /,
-        *,
-        no_overwrite_dir_non_dir: bool = False,
-        copy_uid_gid: bool = False,
-    ) -> None: ...
 
 
 def split(text: str) -> tuple[str, str]:

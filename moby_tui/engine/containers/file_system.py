@@ -62,7 +62,7 @@ async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths,
     held = None
     try:
         if mounts:
-            held = await parts.volumes.hold_mounted(record.mounts)
+            held = await parts.volumes.mounts.hold(record.mounts)
             record = msgspec.structs.replace(record, mounts=held.with_places(record.mounts))
             asked = _mounts(parts, record)
             # a caller that is cancelled meanwhile must not leave the copy open
@@ -73,7 +73,7 @@ async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths,
             os.close(fd)
         if held is not None:
             held.close()
-            await parts.volumes.let_go(held)
+            await parts.volumes.mounts.let_go(held)
 
 
 def _mounts(parts: Parts, record: ContainerRecord) -> list[spec.Json]:

@@ -24,7 +24,7 @@ from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
-from moby_tui.engine.resources.volumes.manager import Resolution
+from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
 from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord

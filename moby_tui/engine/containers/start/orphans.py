@@ -75,7 +75,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
         fault.point("settle.cgroup ended")
     await parts.networks.reconcile()
     fault.point("settle.networks undone")
-    await parts.volumes.let_go_unused()
+    await parts.volumes.mounts.let_go_unused()
     if not state.alive:
         state.pid = 0
     else:

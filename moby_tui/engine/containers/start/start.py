@@ -24,6 +24,7 @@ from moby_tui.engine.protocol.network import Holding
 from moby_tui.engine.protocol.order import ExitEvent, Order
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
+from moby_tui.engine.resources.volumes.container_mounts import mount_events
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
 from moby_tui.engine.runtime.configuration import spec, user
@@ -121,7 +122,7 @@ async def _prepare_and_start(
         if any(mount.type == "volume" and mount.driver != "local" for mount in record.mounts):
             # a plug-in that does not count its mounts has to hear first that the last run has ended
             await parts.until_put_away(record)
-        held = await parts.volumes.hold_mounted(record.mounts)
+        held = await parts.volumes.mounts.hold(record.mounts)
         isolation.volumes, isolation.plugin_mounts = held.locks, held.records
         fault.point("start.volumes mounted")
         if held.places:
@@ -130,7 +131,7 @@ async def _prepare_and_start(
     finally:
         isolation.close()
         if held is not None:
-            await parts.volumes.let_go(held)
+            await parts.volumes.mounts.let_go(held)
 
 
 async def _start_isolated(
@@ -244,7 +245,7 @@ async def _launch(
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program)
-    order.volumes = {mounted: parts.volumes.lock_of(mounted) for mounted in isolation.volumes}
+    order.volumes = {mounted: parts.volumes.mounts.lock_of(mounted) for mounted in isolation.volumes}
     order.plugin_mounts = [*isolation.plugin_mounts]
     order.runtime = parts.runtimes().resolve(record.host_config.runtime) or None
     order.root = restarting.root(parts, record)
@@ -254,7 +255,7 @@ async def _launch(
     descriptors = _descriptors(root, lock, joined, sandbox, isolation)
     await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")
-    for event in parts.volumes.mount_events("mount", record.id, record.mounts):
+    for event in mount_events("mount", record.id, record.mounts):
         parts.publish(*event)
 
 
@@ -357,7 +358,7 @@ def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> lis
         ("network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)})
         for name, endpoint in sandbox.endpoints.items()
     ]
-    left += parts.volumes.mount_events("unmount", record.id, record.mounts)
+    left += mount_events("unmount", record.id, record.mounts)
     return [ExitEvent(type=kind, action=action, id=ident, attributes=attributes) for kind, action, ident, attributes in left]
 
 

@@ -9,7 +9,7 @@ import itertools
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,17 @@ import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter, closing, remove
+from moby_tui.engine.resources.volumes import container_mounts
+from moby_tui.engine.resources.volumes.container_mounts import Resolution
+from moby_tui.engine.resources.volumes.mounting import VolumeMounts
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
-from moby_tui.engine.resources.volumes.requests import MountRequest, check_volume_name, mount_requests
+from moby_tui.engine.resources.volumes.requests import check_volume_name, mount_requests
 from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_own_thread, in_thread
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotImplementedYet
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, PathStat
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
@@ -48,51 +51,18 @@ Volumes = list[Volume]
 _decoder = msgspec.json.Decoder(Volume)
 
 
-class Resolution(msgspec.Struct):
-    """A container's mounts, the volumes that were made for it alone, and those that take over the image's content at first."""
-
-    mounts: Mounts
-    anonymous: Names
-    populated: Mounts
-
-
-class Held(msgspec.Struct):
-    """Volumes that are mounted while descriptors are open, which another process may hold too.
-
-    ``locks`` are those of file systems of their own, by the place where each is mounted; ``records`` those of what plug-ins have mounted,
-    by their paths; ``places`` says for names of volumes of plug-ins where they are mounted.
-    """
-
-    locks: dict[str, int] = {}
-    records: dict[str, int] = {}
-    places: dict[str, str] = {}
-
-    def close(self) -> None:
-        for fd in (*self.locks.values(), *self.records.values()):
-            os.close(fd)
-
-    def with_places(self, mounts: Mounts) -> Mounts:
-        """The mounts with the places where plug-ins have mounted them."""
-        return [
-            msgspec.structs.replace(mount, source=self.places[mount.name])
-            if mount.type == "volume" and mount.name in self.places
-            else mount
-            for mount in mounts
-        ]
-
-
 class VolumeManager:
     """The ``Volumes`` of the client protocol, and what a container's creation needs of them."""
 
     def __init__(self, paths: Paths, database: Database, publish: Publish, used_by: Callable[[str], Sequence[str]]) -> None:
         """``used_by`` names the containers, running or not, that have a volume mounted."""
         self._folder = paths.volumes
-        self._locks = paths.mounted_volumes
         self._plugin_mounts = paths.plugin_mounts
         self._database = database
         self._publish = publish
         self._used_by = used_by
         self._removing: list[Thread] = []
+        self.mounts = VolumeMounts(paths, self._find, self._make_folders, lambda: self._plugins)
 
     def guard(self) -> FileLock:
         """To be held from ``resolve`` until the container is in the store: no volume is removed meanwhile, by any process."""
@@ -326,13 +296,13 @@ class VolumeManager:
                 self._make_folders(name)
             elif self._find(name) is None:
                 self._adopt(volume, None, None)
-            held = await self.hold_mounted([MountPoint(type="volume", name=name)])
+            held = await self.mounts.hold([MountPoint(type="volume", name=name)])
         try:
             with closing(_open_folder(held.places.get(name, volume.mountpoint))) as root:
                 yield root
         finally:
             held.close()
-            await self.let_go(held)
+            await self.mounts.let_go(held)
 
     # For containers
 
@@ -344,94 +314,11 @@ class VolumeManager:
         resolution = Resolution([], [], [])
         try:
             for request in mount_requests(config, host_config):
-                await self._resolve(request, resolution)
+                await container_mounts.add(resolution, request, self.create)
         except BaseException:
             self.remove_anonymous(resolution.anonymous)
             raise
         return resolution
-
-    async def _resolve(self, request: MountRequest, resolution: Resolution) -> None:
-        _refuse_selinux(request)
-        if request.type == "bind":
-            _check_source(request)
-        if request.type != "volume":
-            resolution.mounts.append(_mount_point(request, request.source))
-            return
-        asked = VolumeCreate(
-            name=request.source, driver=request.driver, labels=request.labels or None, driver_opts=request.driver_options
-        )
-        volume = await self.create(asked)
-        mount = _mount_point(request, volume.mountpoint, volume.name, volume.driver)
-        resolution.mounts.append(mount)
-        if not request.source:
-            resolution.anonymous.append(volume.name)
-        if request.copy:
-            resolution.populated.append(mount)
-
-    async def hold_mounted(self, mounts: Mounts) -> Held:
-        """Mounts those volumes that are file systems of their own, and has plug-ins mount theirs.
-
-        Raises ``MobyError``; nothing is held then.
-        """
-        held = Held()
-        try:
-            for name in {mount.name for mount in mounts if mount.type == "volume"}:
-                volume = self._find(name)
-                if volume is not None and volume.driver != "local":
-                    await in_own_thread(self._hold_by_plugin, volume, held)
-                elif volume is not None and volume.options and volume.options.get("type"):
-                    await in_thread(self._hold, volume, volume.options, held)
-        except BaseException:
-            held.close()
-            await self.let_go(held)
-            raise
-        return held
-
-    def _hold_by_plugin(self, volume: Volume, held: Held) -> None:
-        path, fd, place = self._plugins.hold(volume)
-        held.records[path], held.places[volume.name] = fd, place
-
-    def _hold(self, volume: Volume, options: dict[str, str], held: Held) -> None:
-        """Notes in ``held`` what a caller that was cancelled meanwhile has to let go of."""
-        from moby_tui.engine.kernel import shared_mount
-        from moby_tui.engine.resources.volumes import driver_options
-
-        self._make_folders(volume.name)
-        self._locks.mkdir(mode=0o700, exist_ok=True)
-        held.locks[volume.mountpoint] = shared_mount.hold(
-            self.lock_of(volume.mountpoint), volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint)
-        )
-
-    async def let_go(self, held: Held) -> None:
-        """Unmounts those that nobody holds any more. The caller has closed its descriptors."""
-        await self._let_go(held.locks)
-        await self._let_plugins_unmount(held.records, looking=False)
-
-    async def _let_plugins_unmount(self, records: Iterable[str], *, looking: bool) -> None:
-        for record in records:
-            from moby_tui.engine.plugins import volume_mounts
-
-            with contextlib.suppress(OSError):  # the next who looks tries again
-                await in_own_thread(volume_mounts.let_go, record, looking=looking)
-
-    async def _let_go(self, mountpoints: Iterable[str]) -> None:
-        for mountpoint in mountpoints:
-            from moby_tui.engine.kernel import shared_mount
-
-            with contextlib.suppress(OSError):  # its removal tells, and tries again
-                await asyncio.to_thread(shared_mount.let_go, self.lock_of(mountpoint), mountpoint)
-
-    async def let_go_unused(self) -> None:
-        """The same for all of them: whoever mounted one may have been killed."""
-        with contextlib.suppress(FileNotFoundError):
-            await self._let_go(str(self._folder / name / DATA) for name in os.listdir(self._locks))
-        with contextlib.suppress(FileNotFoundError):
-            records = (str(self._plugin_mounts / name) for name in os.listdir(self._plugin_mounts))
-            await self._let_plugins_unmount(records, looking=True)
-
-    def lock_of(self, mountpoint: str) -> str:
-        """The lock of a volume that is mounted there."""
-        return str(self._locks / Path(mountpoint).parent.name)
 
     async def populate(self, name: str, rootfs: int, destination: str, subpath: str = "") -> bool:
         """Copies what the root file system open as ``rootfs`` has at ``destination`` into the volume, or a part of it, if that is empty.
@@ -444,7 +331,7 @@ class VolumeManager:
             self._create(name, None)  # its directory may be missing where a removal was cut short
         if not is_there(rootfs, destination):
             return False
-        held = await self.hold_mounted([MountPoint(type="volume", name=name)])
+        held = await self.mounts.hold([MountPoint(type="volume", name=name)])
         try:
             if name in held.places:
                 place = Path(held.places[name])
@@ -452,7 +339,7 @@ class VolumeManager:
             return await in_thread(populate, self._folder / name, rootfs, destination, subpath)
         finally:
             held.close()
-            await self.let_go(held)
+            await self.mounts.let_go(held)
 
     def remove_anonymous(self, names: Names) -> None:
         """Removes those of a removed container's own volumes that no other container has mounted by name.
@@ -483,20 +370,6 @@ class VolumeManager:
     async def size(self, name: str) -> int:
         """Bytes that a volume takes on disk; a file with several names counts once."""
         return await asyncio.to_thread(Meter().of, self._folder / name)
-
-    @staticmethod
-    def mount_events(action: str, container_id: str, mounts: Mounts) -> Events:
-        """The events ``mount`` or ``unmount`` of a container's volumes, ready to be published."""
-        events: Events = []
-        for mount in mounts:
-            if mount.type != "volume":
-                continue
-            attributes = {"driver": mount.driver, "container": container_id}
-            if action == "mount":
-                access = {"read/write": str(mount.rw).lower(), "propagation": mount.propagation}
-                attributes |= {"destination": mount.destination} | access
-            events.append(("volume", action, mount.name, attributes))
-        return events
 
     # Records and directories
 
@@ -585,7 +458,7 @@ class VolumeManager:
         """The record goes first, and is written anew: one without a row would say that the database is not the right one."""
         from moby_tui.engine.resources.volumes import renaming
 
-        self._unmount(name, "rename")
+        self.mounts.unmount(name, "rename")
         self._check_free(new)
         self._make_folders(name)
         with renaming.noted(self._folder / f"{_RENAMING}{os.urandom(8).hex()}", name, new):
@@ -615,7 +488,7 @@ class VolumeManager:
 
     async def settle(self) -> None:
         """Puts right what killed processes left: volumes half renamed, half cloned, half removed, and mounts."""
-        await self.let_go_unused()
+        await self.mounts.let_go_unused()
         with contextlib.suppress(FileNotFoundError):
             left = [name for name in os.listdir(self._folder) if name.startswith(".") and name != ".lock"]
             if any(name.startswith(_RENAMING) for name in left):
@@ -629,7 +502,7 @@ class VolumeManager:
 
         Raises ``Conflict`` where a file system is mounted in it that cannot be unmounted: what is on that is nobody's to delete.
         """
-        self._unmount(name, "remove")
+        self.mounts.unmount(name, "remove")
         with self._database.transaction() as connection:
             if (self._folder / name).exists():
                 (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
@@ -637,18 +510,6 @@ class VolumeManager:
         if removed or driver != "local":
             self._publish("volume", "destroy", name, {"driver": driver})
         return removed
-
-    def _unmount(self, name: str, what: str) -> None:
-        from moby_tui.engine.kernel import shared_mount
-
-        try:
-            free = shared_mount.let_go(str(self._locks / name), str(self._folder / name / DATA))
-        except OSError as error:
-            raise Conflict(f"{what} {name}: cannot unmount it: {error.strerror}") from error
-        if not free:
-            raise Conflict(
-                f"{what} {name}: volume is in use: it is mounted for a container that is starting or ending, or for a copy"
-            )
 
     def _sweep(self) -> None:
         """Deletes what was removed, also by those who did not live to delete it."""
@@ -685,34 +546,3 @@ def keep_volumes(database: Database, folder: Path) -> None:
 
 def _volume(row: sqlite3.Row) -> Volume:
     return decoded(_decoder.decode, row["record"], "a volume")
-
-
-def _refuse_selinux(request: MountRequest) -> None:
-    if {"z", "Z"} & set(request.mode.split(",")) and Path("/sys/fs/selinux/enforce").exists():
-        raise NotImplementedYet("volume option z on a machine with SELinux")
-
-
-def _check_source(request: MountRequest) -> None:
-    """``-v`` makes a directory of what is not there, ``--mount`` refuses."""
-    if Path(request.source).exists():
-        return
-    if not request.create_source:
-        raise InvalidArgument(f'invalid mount config for type "bind": bind source path does not exist: {request.source}')
-    try:
-        Path(request.source).mkdir(mode=0o755, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidArgument(f"error while creating mount source path '{request.source}': {error.strerror}") from error
-
-
-def _mount_point(request: MountRequest, source: str, name: str = "", driver: str = "") -> MountPoint:
-    return MountPoint(
-        type=request.type,
-        name=name,
-        source=source,
-        destination=request.target,
-        driver=driver,
-        mode=request.mode,
-        rw=not request.read_only,
-        propagation=request.propagation,
-        subpath=request.subpath or msgspec.UNSET,
-    )

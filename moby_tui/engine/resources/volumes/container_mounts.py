@@ -1,0 +1,90 @@
+"""The mounts of a container, made of what is asked for when it is created; and their events."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine.resources.volumes.requests import MountRequest
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.container import MountPoint
+from moby_tui.schema.volume import Volume, VolumeCreate
+
+Mounts = list[MountPoint]
+Names = list[str]
+Events = list[tuple[str, str, str, dict[str, str]]]
+
+
+class Resolution(msgspec.Struct):
+    """A container's mounts, the volumes that were made for it alone, and those that take over the image's content at first."""
+
+    mounts: Mounts
+    anonymous: Names
+    populated: Mounts
+
+
+async def add(resolution: Resolution, request: MountRequest, create: Callable[[VolumeCreate], Awaitable[Volume]]) -> None:
+    """Adds one mount; its volume is made where it is not there. Raises ``InvalidArgument`` and ``NotImplementedYet``."""
+    _refuse_selinux(request)
+    if request.type == "bind":
+        _check_source(request)
+    if request.type != "volume":
+        resolution.mounts.append(_mount_point(request, request.source))
+        return
+    asked = VolumeCreate(
+        name=request.source, driver=request.driver, labels=request.labels or None, driver_opts=request.driver_options
+    )
+    volume = await create(asked)
+    mount = _mount_point(request, volume.mountpoint, volume.name, volume.driver)
+    resolution.mounts.append(mount)
+    if not request.source:
+        resolution.anonymous.append(volume.name)
+    if request.copy:
+        resolution.populated.append(mount)
+
+
+def mount_events(action: str, container_id: str, mounts: Mounts) -> Events:
+    """The events ``mount`` or ``unmount`` of a container's volumes, ready to be published."""
+    events: Events = []
+    for mount in mounts:
+        if mount.type != "volume":
+            continue
+        attributes = {"driver": mount.driver, "container": container_id}
+        if action == "mount":
+            access = {"read/write": str(mount.rw).lower(), "propagation": mount.propagation}
+            attributes |= {"destination": mount.destination} | access
+        events.append(("volume", action, mount.name, attributes))
+    return events
+
+
+def _refuse_selinux(request: MountRequest) -> None:
+    if {"z", "Z"} & set(request.mode.split(",")) and Path("/sys/fs/selinux/enforce").exists():
+        raise NotImplementedYet("volume option z on a machine with SELinux")
+
+
+def _check_source(request: MountRequest) -> None:
+    """``-v`` makes a directory of what is not there, ``--mount`` refuses."""
+    if Path(request.source).exists():
+        return
+    if not request.create_source:
+        raise InvalidArgument(f'invalid mount config for type "bind": bind source path does not exist: {request.source}')
+    try:
+        Path(request.source).mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidArgument(f"error while creating mount source path '{request.source}': {error.strerror}") from error
+
+
+def _mount_point(request: MountRequest, source: str, name: str = "", driver: str = "") -> MountPoint:
+    return MountPoint(
+        type=request.type,
+        name=name,
+        source=source,
+        destination=request.target,
+        driver=driver,
+        mode=request.mode,
+        rw=not request.read_only,
+        propagation=request.propagation,
+        subpath=request.subpath or msgspec.UNSET,
+    )
