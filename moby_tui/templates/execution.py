@@ -26,7 +26,7 @@ from moby_tui.templates.nodes import (
 )
 from moby_tui.templates.printing import printed, text_of
 from moby_tui.templates.quoting import go_quote
-from moby_tui.templates.values import MISSING, NilPointer, Struct, is_true, type_name
+from moby_tui.templates.values import MISSING, NamedInteger, NilPointer, Struct, Time, is_true, known, type_name
 
 #: How many templates may be inside each other, how many nodes are evaluated, and how many characters are written, before it is given up.
 DEEPEST, MOST_STEPS, LONGEST = 50, 2_000_000, 64 * 2**20
@@ -262,6 +262,8 @@ class Execution:
             if name not in value and self._strict:
                 raise self._error(node, f'map has no entry for key "{name}"')
             return value.get(name, MISSING)
+        if isinstance(value, (Time, NamedInteger)):
+            return self._call_method(node, name, value, dot, arguments, given)
         kind = "interface {}" if self._strict else type_name(value)
         raise self._error(node, f"can't evaluate field {name} in type {kind}", UnknownField)
 
@@ -276,6 +278,22 @@ class Execution:
         if arguments or given:
             raise self._error(node, f"{name} has arguments but cannot be invoked as function")
         return value.fields[name]
+
+    def _call_method(
+        self, node: Node, name: str, value: Time | NamedInteger, dot: Any, arguments: Sequence[Node], given: Sequence[Any]
+    ) -> Any:
+        """A method of a moment, a duration, a month or a weekday."""
+        from moby_tui.templates.moments import METHODS  # only for templates that call one
+
+        method = METHODS[type(value)].get(name)
+        if method is None:
+            raise self._error(node, f"can't evaluate field {name} in type {type_name(value)}", UnknownField)
+        count = len(arguments) + len(given)
+        if count != len(method.parameters):
+            raise self._error(node, f"wrong number of args for {name}: want {len(method.parameters)} got {count}")
+        written = [(argument, self._operand(argument, dot)) for argument in arguments] + [(None, known(item)) for item in given]
+        values = [self._checked(node, item, kind, at) for (at, item), kind in zip(written, method.parameters, strict=True)]
+        return method.call(value, *values)
 
     # functions
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moby_tui.templates.nodes import Literal, Nil, Node
-from moby_tui.templates.values import Missing, type_name
+from moby_tui.templates.values import Missing, Time, type_name
 
 
 class FunctionFailed(Exception):
@@ -30,6 +30,8 @@ class Function:
 def check_type(value: Any, kind: str, written: Node | None) -> str:
     """What is wrong with a value for a parameter of this kind; nothing if it fits."""
     fits = {"string": isinstance(value, str), "int": isinstance(value, int) and not isinstance(value, bool)}.get(kind, True)
+    if kind == "time.Time":
+        fits = isinstance(value, Time)
     if kind == "[]string":
         fits = isinstance(value, list) and type_name(value) == kind
     if fits:

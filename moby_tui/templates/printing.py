@@ -13,7 +13,7 @@ from typing import Any
 from moby_tui.templates.errors import TemplateError
 from moby_tui.templates.floats import float_text
 from moby_tui.templates.quoting import go_quote
-from moby_tui.templates.values import Map, Missing, NilPointer, Slice, Struct, Time, known, type_name
+from moby_tui.templates.values import Map, Missing, NamedInteger, NilPointer, Slice, Struct, Time, known, type_name
 
 #: Go's own limit of widths and precisions.
 _WIDEST = 1_000_000
@@ -32,7 +32,7 @@ def text_of(value: Any, depth: int = 0) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return float_text(value)
-    if isinstance(value, Time):
+    if isinstance(value, (Time, NamedInteger)):
         return value.go_text()
     if isinstance(value, Struct):
         return "{" + " ".join(text_of(field, depth + 1) for field in value.fields.values()) + "}"
@@ -187,6 +187,8 @@ def format_value(value: Any, directive: _Directive) -> str:
         return _misfit(value, verb)
     if isinstance(value, bool):
         return directive.pad(text_of(value)) if verb in "tv" else _misfit(value, verb)
+    if isinstance(value, NamedInteger) and directive.verb in "vsqxX" and "#" not in directive.flags:
+        return _string(value.go_text(), directive, value)
     if isinstance(value, int):
         return _integer(value, directive)
     if isinstance(value, float):
@@ -221,6 +223,8 @@ def _syntax(value: Any) -> str:
     """``%#v``: the value as Go's source has it."""
     if value is None:
         return "interface {}(nil)"
+    if isinstance(value, NamedInteger):
+        return str(int(value))
     if isinstance(value, (bool, int, float)):
         return text_of(value)
     if isinstance(value, str):

@@ -55,6 +55,65 @@ class Time(str):
         return f"{date} {whole}{dot if fraction else ''}{fraction} {offset}"
 
 
+class NamedInteger(int):
+    """An integer of a Go type of its own, which Go prints by its ``String`` method."""
+
+    type_name = "int"
+
+    def go_text(self) -> str:
+        raise NotImplementedError
+
+
+class Month(NamedInteger):
+    """``time.Month``: January is 1."""
+
+    type_name = "time.Month"
+
+    def go_text(self) -> str:
+        return _MONTHS[self - 1]
+
+
+class Weekday(NamedInteger):
+    """``time.Weekday``: Sunday is 0."""
+
+    type_name = "time.Weekday"
+
+    def go_text(self) -> str:
+        return _WEEKDAYS[self]
+
+
+class Duration(NamedInteger):
+    """``time.Duration``: nanoseconds, printed as ``1h2m3.5s``."""
+
+    type_name = "time.Duration"
+
+    def go_text(self) -> str:
+        sign, rest = "-" if self < 0 else "", abs(self)
+        if rest < 10**9:
+            for unit, name in ((10**6, "ms"), (10**3, "µs"), (1, "ns")):
+                if rest >= unit:
+                    return f"{sign}{_decimal(rest, unit)}{name}"
+            return "0s"
+        minutes, nanoseconds = divmod(rest, 60 * 10**9)
+        text = f"{_decimal(nanoseconds, 10**9)}s"
+        if minutes:
+            text = f"{minutes % 60}m{text}"
+        return sign + (f"{minutes // 60}h{text}" if minutes >= 60 else text)
+
+
+def _decimal(value: int, unit: int) -> str:
+    """The quotient in decimals, without zeros at its end; ``unit`` is a power of ten."""
+    whole, rest = divmod(value, unit)
+    digits = str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0") if rest else ""
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
+_MONTHS = tuple(
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+)
+_WEEKDAYS = tuple(["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"])
+
+
 class Slice(list[Any]):
     """A list whose Go type is known; None stands for one that is nil."""
 
@@ -111,7 +170,7 @@ def type_name(value: Any) -> str:
 
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "bool"),
-    (int, "int"),
+    (int, "int"),  # a NamedInteger has said its own
     (float, "float64"),
     (Number, "json.Number"),
     (Time, "time.Time"),

@@ -9,7 +9,7 @@ import msgspec
 
 from moby_tui.schema.container import BRIDGE_FIELDS, EndpointSettings, NetworkSettings
 from moby_tui.schema.event import Event
-from moby_tui.templates.values import Map, NilPointer, Slice, Struct, Time
+from moby_tui.templates.values import Duration, Map, NilPointer, Slice, Struct, Time
 
 #: What is called otherwise in Go than in JSON.
 _GO_NAMES = {
@@ -33,6 +33,8 @@ _GO_NAMES = {
 }
 #: What is a ``time.Time`` there, and no string.
 _MOMENTS = frozenset({("Network", "Created"), ("HealthLogEntry", "Start"), ("HealthLogEntry", "End")})
+#: What is a ``time.Duration`` there, and no number.
+_DURATIONS = frozenset({("HealthConfig", name) for name in ("Interval", "Timeout", "StartPeriod", "StartInterval")})
 
 
 def typed(value: object, depth: int = 0) -> Any:
@@ -57,6 +59,8 @@ def _struct(value: msgspec.Struct) -> Struct:
         absent = content is msgspec.UNSET
         if (kind.__name__, encoded) in _MOMENTS:
             fields[go_name] = Time(content)
+        elif (kind.__name__, encoded) in _DURATIONS:
+            fields[go_name] = Duration(content)
         else:
             fields[go_name] = _value(None if absent else content, hints[name])
         names[go_name] = None if absent else encoded
