@@ -66,6 +66,13 @@ class NotImplementedYet(MobyError):
         super().__init__(f"{what} is not implemented yet")
 
 
+class NotSupported(NotImplementedYet):
+    """What the Docker Engine can do and this engine never will; the text says what to do in its place."""
+
+    def __init__(self, text: str) -> None:
+        MobyError.__init__(self, text)
+
+
 class Unavailable(MobyError):
     """Something outside the engine cannot be reached just now, or took too long."""
 

@@ -10,6 +10,7 @@ from moby_tui.errors import (
     NotFound,
     NotImplementedYet,
     NotModified,
+    NotSupported,
     StorageFull,
     Unauthorized,
     Unavailable,
@@ -26,4 +27,6 @@ def error_of(status: int, message: str) -> MobyError:
     """The error that an answer's status stands for, with the far engine's own words."""
     if status == NotImplementedYet.status and message.endswith(_NOT_YET):
         return NotImplementedYet(message.removesuffix(_NOT_YET))
+    if status == NotSupported.status:
+        return NotSupported(message)
     return _KINDS.get(status, MobyError)(message)

@@ -41,9 +41,11 @@ class ExecRecord(msgspec.Struct):
 
 
 async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> str:
-    """Raises ``Conflict`` where the container does not run, ``InvalidArgument`` for a user that it does not know."""
+    """Raises ``Conflict`` where the container does not run, ``InvalidArgument`` for a user that it does not know, or a nameless variable."""
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
+    if nameless := [entry for entry in config.env or [] if entry.startswith("=")]:
+        raise InvalidArgument(f"invalid environment variable: {nameless[0]}: its name cannot be empty")
     attachment.parse_detach_keys(config.detach_keys)
     state = _check_running(parts, record)
     if config.user:

@@ -10,7 +10,7 @@ from aiohttp import web
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, RouteTable
-from moby_tui.errors import NotFound, NotImplementedYet, Unavailable
+from moby_tui.errors import NotFound, NotImplementedYet, NotSupported, Unavailable
 
 table = RouteTable()
 
@@ -21,6 +21,11 @@ GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}
 GET /images/{ref:.*}/attestations
+"""
+
+#: A Docker Engine on Windows, which has no managed plug-ins either, answers in these words.
+_NO_PLUGINS = "plugins are not supported on this platform: start one by yourself, with its socket in /run/docker/plugins"
+_INSTALLS_A_PLUGIN = """
 GET /plugins/privileges
 POST /plugins/pull
 POST /plugins/create
@@ -87,6 +92,10 @@ async def _no_swarm(call: Call) -> web.StreamResponse:
     raise Unavailable(_NO_MANAGER)
 
 
+async def _no_managed_plugins(call: Call) -> web.StreamResponse:
+    raise NotSupported(_NO_PLUGINS)
+
+
 async def _no_plugin(call: Call) -> web.StreamResponse:
     raise NotFound(f'plugin "{call.ref}" not found')
 
@@ -98,6 +107,8 @@ async def plugins(call: Call) -> web.StreamResponse:
 
 for _method, _path in (line.split() for line in _LACKING.split("\n") if line):
     table.add(_method, _path)(_lacking(f"{_method} {_path.replace(':.*', '').replace(':.+', '')}"))
+for _method, _path in (line.split() for line in _INSTALLS_A_PLUGIN.split("\n") if line):
+    table.add(_method, _path)(_no_managed_plugins)
 for _method, _path in (line.split() for line in _OF_A_PLUGIN.split("\n") if line):
     table.add(_method, _path)(_no_plugin)
 for _method, _path in (line.split() for line in _OF_A_SWARM.split("\n") if line):

@@ -31,7 +31,9 @@ class StartFailure(Exception):
                 return cls("not_invocable", f'exec: "{command}": {reason}')
             lost = "no such file or directory" if "/" in command else "executable file not found in $PATH"
             return cls("not_found", f'exec: "{command}": {lost}')
-        return cls("not_invocable" if "working directory" in name else "failed", f"{name}: {reason}")
+        if "working directory" in name:
+            return cls("not_found" if error in _MISSING else "not_invocable", f"{name}: {reason}")
+        return cls("failed", f"{name}: {reason}")
 
 
 def read_report(fd: int, data: bytes = b"") -> tuple[int, bytes]:
