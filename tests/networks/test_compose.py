@@ -1,0 +1,33 @@
+"""One project of five services on three networks, from ``docker compose up`` to ``down -v``, as dockerd 28.5.2 and compose 2.40.3 have it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from networks import compose_steps
+
+#: Where this engine means to answer otherwise, and why.
+OTHERWISE: dict[str, str] = {}
+
+
+async def test_every_answer_is_dockerds(served_engine, tmp_path):
+    compose = compose_steps.program()
+    if compose is None:
+        pytest.skip(
+            "there is no docker compose of version 2 here: it belongs into ~/.docker/cli-plugins, or on the PATH as docker-compose"
+        )
+    recorded = json.loads(compose_steps.RECORDED.read_text())
+    answers = await asyncio.to_thread(compose_steps.take, served_engine, tmp_path, compose)
+    if output := os.environ.get("MOBY_ANSWERS"):
+        Path(output).write_text(json.dumps(answers, indent=1) + "\n")
+    different = {
+        name: {"dockerd": recorded[name], "moby": answer}
+        for name, answer in answers.items()
+        if recorded[name] != answer and name not in OTHERWISE
+    }
+    assert different == {}
