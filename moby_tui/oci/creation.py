@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
-import sys
 from typing import Any
 
 from moby_tui.engine.kernel import ids
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime.birth import hooks, terminal, user_namespace
-from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
+from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
+from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
 from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.filesystem.source import open_binds
@@ -108,20 +109,22 @@ class _Making:
         self.user = user
         self.listener = Listener.of(spec["linux"].get("seccomp"))
         self.master = -1
+        #: a process that is to make the one that stays, until it has
+        self.first = 0
         self.hooked = False
 
     def make(self) -> None:
         self.cgroup.create(self.spec["linux"].get("resources") or {})
         around = self._surroundings()
         report = self._open_report()
-        self._clone(around)
+        awaited = Awaited(report, self._check_moving)
+        self._clone(around, awaited)
         self._run_hooks(around)
         assert around.before_program is not None
         if self.listener is not None:
             self.listener.send(self.container.pid, self.container.state("creating"))
         if not around.before_program.arrived():
-            os.set_blocking(report, True)
-            raise StartFailure.of_report(read_report(report)[1], str(self.spec["process"]["args"][0]))
+            raise StartFailure.of_report(awaited.failure(), str(self.spec["process"]["args"][0]))
         os.close(report)
         container = self.container
         container.values["status"] = "created"
@@ -181,11 +184,13 @@ class _Making:
         os.mkfifo(self.container.report, 0o600)
         return os.open(self.container.report, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def _clone(self, around: Surroundings) -> None:
+    def _check_moving(self) -> None:
+        check_moving(self.cgroup.path, self.container.pid or self.first)
+
+    def _clone(self, around: Surroundings, awaited: Awaited) -> None:
         spec, container = self.spec, self.container
         child_report = os.open(container.report, os.O_WRONLY | os.O_CLOEXEC)
         around.go, go = os.pipe2(os.O_CLOEXEC)
-        born, around.born = os.pipe2(os.O_CLOEXEC)
         program = compile_container(spec, around)
         clone = processes.Clone(joining.clone_flags(spec), self.cgroup.descriptor())
         with Joined(spec["linux"]):
@@ -195,11 +200,10 @@ class _Making:
                 program.run(child_report)
         if pid < 0:
             raise OSError(-pid, "cannot make the namespaces")
-        for fd in (around.go, around.born, child_report, *around.entrances, *around.joined.values()):
+        for fd in (around.go, child_report, *around.entrances, *around.joined.values()):
             os.close(fd)
         if joining.forks(spec):
-            pid = self._await_birth(born, pid)
-        os.close(born)
+            pid = self._await_birth(awaited, pid)
         for gate in (around.before_root, around.before_program):
             if gate is not None:
                 gate.child_is_made()
@@ -211,14 +215,15 @@ class _Making:
         os.write(go, b"g")
         os.close(go)
 
-    def _await_birth(self, born: int, first: int) -> int:
+    def _await_birth(self, awaited: Awaited, first: int) -> int:
         """The process that stays: one more is needed on the way into a pid namespace that belongs to a user namespace."""
-        told = os.read(born, 4)
+        self.first = first
+        pid = awaited.pid()
         os.waitpid(first, 0)
-        if not told:
-            report = os.open(self.container.report, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            raise StartFailure.of_report(read_report(report)[1], str(self.spec["process"]["args"][0]))
-        return int.from_bytes(told, sys.byteorder)
+        self.first = 0
+        if not pid:
+            raise StartFailure.of_report(awaited.failure(), str(self.spec["process"]["args"][0]))
+        return pid
 
     def _run_hooks(self, around: Surroundings) -> None:
         """When all mounts are made and the root is not changed yet, so that a hook can still mount what it brings."""
@@ -236,6 +241,9 @@ class _Making:
         gate.close()
 
     def give_up(self) -> None:
+        if self.first:
+            os.kill(self.first, signal.SIGKILL)
+            os.waitpid(self.first, 0)
         if self.container.pid:
             removal.kill(self.container)
             os.waitpid(self.container.pid, 0)

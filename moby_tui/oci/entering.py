@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from typing import Any
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.configuration import Process
 from moby_tui.engine.runtime.birth import hooks, terminal
-from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
+from moby_tui.engine.runtime.birth.awaiting import Awaited
+from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
 from moby_tui.engine.runtime.plan.exec import compile_exec
 from moby_tui.errors import MobyError
@@ -129,7 +129,6 @@ def _enter(
         terminal=peer,
         streams=streams,
         seccomp=filter_program,
-        report=child_report,
         monitored=False,
         preserved=preserved,
         listener=-1 if listener is None else listener.give,
@@ -141,13 +140,12 @@ def _enter(
         os.close(fd)
     if joiner < 0:
         raise OSError(-joiner, "cannot make a process in the control group")
-    told = b""
+    awaited = Awaited(report)
     if listener is not None:
         listener.child_is_made()
-        # the pid of the process that is made, or why there is none
-        told = os.read(report, 4096)
-        listener.send(int.from_bytes(told[:4], sys.byteorder), container.state())
-    pid, failure = read_report(report, told)
+        # a process that has failed sends no listener
+        listener.send(awaited.pid(), container.state())
+    failure, pid = awaited.failure(), awaited.report.pid
     os.close(report)
     os.waitpid(joiner, 0)
     if not pid and not failure:

@@ -6,7 +6,8 @@ import os
 import sys
 
 from moby_tui.engine.runtime.birth import hooks
-from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
+from moby_tui.engine.runtime.birth.awaiting import Awaited
+from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.errors import MobyError
 from moby_tui.oci import entering, log, protection, removal
 from moby_tui.oci.creation import Asked, create
@@ -55,8 +56,7 @@ def _let_go(container: Container, command: str) -> None:
         go = os.open(container.go, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.write(go, b"g")
         os.close(go)
-        os.set_blocking(report, True)
-        _, failure = read_report(report)
+        failure = Awaited(report).failure()
     finally:
         os.close(report)
     if failure:

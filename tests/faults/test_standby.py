@@ -22,7 +22,7 @@ from moby_tui.engine.kernel import fault, process
 from moby_tui.engine.kernel.cgroup import detect, files, freezer
 from moby_tui.engine.runtime.client import launcher as launcher_client
 from moby_tui.errors import MobyError, Unavailable
-from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
+from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig
 
 Cli = Callable[..., Any]
 #: What a monitor passes from the order to the execution of the program.
@@ -328,6 +328,8 @@ async def test_frozen_in_the_middle(
         *(_monitor_is_frozen(engine, roots, tmp_path / str(version), version) for version in (1, 2)),
         _first_process_made_ahead_is_frozen(engine),
         _first_process_is_born_frozen(engine, frozen),
+        _first_process_is_stopped(engine, roots, tmp_path),
+        _exec_is_frozen(engine),
     )
 
 
@@ -363,19 +365,67 @@ async def _first_process_made_ahead_is_frozen(engine: Engine) -> None:
 
 
 async def _first_process_is_born_frozen(engine: Engine, group: Freezer) -> None:
-    ident = (await engine.containers.create(_in_group(group.path))).id
+    """Also the one that only makes the first process, on its way into a user namespace."""
+    idents = [(await engine.containers.create(_in_group(group.path, how))).id for how in ({}, {"userns_mode": "auto"})]
     group.freeze()
-    with pytest.raises(MobyError, match=f"the control group {group.path}/{ident} is frozen: thaw it") as failed:
-        await asyncio.wait_for(engine.containers.start(ident), 60)
-    assert "\n" not in str(failed.value) and not os.path.exists(f"{group.folder}/{ident}")
+    failed = await asyncio.gather(
+        *(asyncio.wait_for(engine.containers.start(ident), 60) for ident in idents), return_exceptions=True
+    )
+    for ident, error in zip(idents, failed, strict=True):
+        assert isinstance(error, MobyError) and "\n" not in str(error)
+        assert f"the control group {group.path}/{ident} is frozen: thaw it" in str(error)
+        assert not os.path.exists(f"{group.folder}/{ident}")
     group.thaw()
-    await engine.containers.start(ident)
-    await engine.containers.remove(ident, force=True)
+    for ident in idents:
+        await engine.containers.start(ident)
+        await engine.containers.remove(ident, force=True)
 
 
-def _in_group(parent: str) -> ContainerCreate:
-    host = HostConfig(network_mode="none", cgroup_parent=parent)
+def _in_group(parent: str, how: dict[str, Any]) -> ContainerCreate:
+    host = HostConfig(network_mode="none", cgroup_parent=parent, **how)
     return ContainerCreate(image="busybox", cmd=["sleep", "600"], host_config=host)
+
+
+async def _first_process_is_stopped(engine: Engine, roots: tuple[Path, Path], folder: Path) -> None:
+    """It joins the pid namespace of another container, whose processes can see it and send it signals."""
+    await engine.containers.start(other := await _create(engine, "sleep", "600"))
+    asked, monitor = await _run_until(roots, folder, "monitor.cloned", "--pid", f"container:{other}")
+    [first] = _children(monitor, "moby-monitor")
+    os.kill(first, signal.SIGSTOP)
+    (folder / "fault.go").touch()
+    said, wrong = await asyncio.to_thread(asked.communicate, timeout=90)
+    assert (asked.returncode, said) == (125, "")
+    assert "was stopped by a signal or a tracer before it became its program: start again" in wrong
+    assert await asyncio.to_thread(_has_ended, first)
+
+
+async def _exec_is_frozen(engine: Engine) -> None:
+    """The group of a running container is frozen by somebody else: the monitor says so, and serves the next one after the thaw."""
+    await engine.containers.start(ident := await _create(engine, "sleep", "600"))
+    pid = (await engine.containers.inspect(ident)).state.pid
+    group = Freezer(1 if "freezer" in detect().roots else 2)
+    tree = group.folder.removesuffix(group.path)
+    group.close()
+    path = next(path for path in freezer_paths(pid) if os.path.exists(f"{tree}{path}"))
+    group.folder = f"{tree}{path}"
+    group.freeze()
+    try:
+        with pytest.raises(MobyError, match=f"the control group {path} is frozen: thaw it"):
+            await asyncio.wait_for(_executes(engine, ident), 60)
+    finally:
+        group.thaw()
+    await asyncio.wait_for(_executes(engine, ident), 60)
+
+
+async def _executes(engine: Engine, ident: str) -> None:
+    execution = await engine.containers.exec_create(ident, ExecCreate(cmd=["true"]))
+    stream = await engine.containers.exec_start(execution, ExecStart())
+    assert stream is not None and [data async for data in stream.output()] == []
+
+
+def freezer_paths(pid: int) -> list[str]:
+    """The control groups of a process."""
+    return [line.split(":", 2)[2] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
 
 
 def _has_ended(pid: int) -> bool:
@@ -399,13 +449,13 @@ async def test_container_stopped_as_soon_as_it_runs(busybox: str, roots: tuple[P
     assert (state.running, state.pid) == (True, first)
 
 
-async def _run_until(roots: tuple[Path, Path], folder: Path, point: str) -> tuple[subprocess.Popen[str], int]:
+async def _run_until(roots: tuple[Path, Path], folder: Path, point: str, *options: str) -> tuple[subprocess.Popen[str], int]:
     """A command that runs a container of ``sleep``, and the pid of its monitor, which waits at a point for ``fault.go``."""
     plan, hits = folder / "fault", folder / "fault.hits"
     plan.write_text(json.dumps({"point": point, "action": "wait"}))
     env = {**os.environ, "MOBY_DATA_ROOT": str(roots[0]), "MOBY_EXEC_ROOT": str(roots[1]), fault.VARIABLE: str(plan)}
     asked = subprocess.Popen(
-        [sys.executable, "-m", "moby_tui", "run", "--network", "none", "--rm", "-d", "busybox", "sleep", "600"],
+        [sys.executable, "-m", "moby_tui", "run", "--network", "none", "--rm", "-d", *options, "busybox", "sleep", "600"],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

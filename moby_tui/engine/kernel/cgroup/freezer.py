@@ -16,6 +16,14 @@ def is_frozen(pid: int) -> bool:
     return False
 
 
+def is_group_frozen(path: str) -> bool:
+    """The same of a group; ``path`` is relative to the root of its tree. False where there is no such group."""
+    with suppress(OSError, ValueError):
+        layout = detect()
+        return _is_group_frozen_by_v1(path, layout) or _is_group_frozen_by_v2(path, layout)
+    return False
+
+
 def let_killed_die(pid: int) -> None:
     """For a process that was sent SIGKILL: where a group of version 1 keeps it frozen it would not die before that is thawed, so it is
     moved out of it. (One that version 2 keeps frozen dies.) Nothing is done where that is refused, or it is not frozen."""
@@ -28,19 +36,25 @@ def let_killed_die(pid: int) -> None:
 def _is_frozen_by_v1(pid: int, layout: Layout) -> bool:
     tree = layout.roots.get("freezer")
     path = _path(pid, "freezer") if tree else None
-    if path is None:
-        return False
+    return path is not None and _is_group_frozen_by_v1(path, layout)
+
+
+def _is_group_frozen_by_v1(path: str, layout: Layout) -> bool:
     try:
-        return files.read(f"{tree}{path}/freezer.state").strip() != "THAWED"
-    except FileNotFoundError:
+        return files.read(f"{layout.roots['freezer']}{path}/freezer.state").strip() != "THAWED"
+    except (KeyError, FileNotFoundError):
         # the root of all groups has none
         return False
 
 
 def _is_frozen_by_v2(pid: int, layout: Layout) -> bool:
+    path = _path(pid, "") if layout.unified is not None else None
+    return path is not None and _is_group_frozen_by_v2(path, layout)
+
+
+def _is_group_frozen_by_v2(path: str, layout: Layout) -> bool:
     tree = layout.unified
-    path = _path(pid, "") if tree is not None else None
-    return tree is not None and path is not None and files.read_table(f"{tree.mountpoint}{path}/cgroup.events").get("frozen") == 1
+    return tree is not None and files.read_table(f"{tree.mountpoint}{path}/cgroup.events").get("frozen") == 1
 
 
 def _path(pid: int, controller: str) -> str | None:

@@ -7,17 +7,16 @@ import os
 
 from moby_tui.engine.kernel import calls, namespaces
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.runtime.birth.awaiting import Awaited
 from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.process import joining
 
 
 class Birth:
-    """``told_to`` is a pipe for the plan: a cloned process that forks once more writes the second pid to it. -1 if it does not fork."""
-
     def __init__(self, spec: Spec, joined: dict[str, int]) -> None:
         self._spec = spec
         self._joined = joined
-        self._told, self.told_to = os.pipe2(os.O_CLOEXEC) if joining.forks(spec) else (-1, -1)
+        self._forks = joining.forks(spec)
 
     def clone(self, cgroup: int | None) -> int:
         """The pid in the parent, 0 in the child. Raises ``OSError``."""
@@ -28,15 +27,16 @@ class Birth:
             raise OSError(-pid, "clone3")
         return pid
 
-    def settle(self, pid: int) -> int:
-        """The pid of the container's process: of the second one if the first forked, 0 if it failed before (its report says why)."""
-        if self._told < 0:
+    def settle(self, pid: int, awaited: Awaited) -> int:
+        """The pid of the container's process: of the second one if the first forked, 0 if it failed before (its report says why).
+
+        Raises ``MalformedMessage``, and what ``awaited`` raises if the first one does not get there.
+        """
+        if not self._forks:
             return pid
-        os.close(self.told_to)
-        data = os.read(self._told, 4)
-        os.close(self._told)
+        made = awaited.pid()
         os.waitpid(pid, 0)
-        return int.from_bytes(data, "little")
+        return made
 
     def _clone_elsewhere(self, clone: processes.Clone) -> int:
         """Enters the pid and time namespaces for its children (setns and unshare of these two affect children only), clones, and goes back.

@@ -6,6 +6,7 @@ import errno
 import os
 from contextlib import suppress
 
+from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.store.state import now
 
 _MISSING = (errno.ENOENT, errno.ENOTDIR)
@@ -20,11 +21,13 @@ class StartFailure(Exception):
         self.message = message
 
     @classmethod
-    def of_report(cls, report: bytes, command: str) -> StartFailure:
-        """From a child's report. The text for a missing command is the one that Docker's clients look for."""
-        error, name = int.from_bytes(report[4:8], "little"), report[8:].decode(errors="replace")
+    def of_report(cls, failed: Failed | None, command: str) -> StartFailure:
+        """From a child's report, None if it holds nothing. The text for a missing command is the one that Docker's clients look for."""
+        if failed is None:
+            return cls("failed", "the process ended before it began")
+        error, name = failed.error, failed.step
         if not error:
-            return cls("failed", name or "the process ended before it began")
+            return cls("failed", name)
         reason = os.strerror(error).lower()
         if name == "execute":
             if error not in _MISSING:
@@ -34,24 +37,6 @@ class StartFailure(Exception):
         if "working directory" in name:
             return cls("not_found" if error in _MISSING else "not_invocable", f"{name}: {reason}")
         return cls("failed", f"{name}: {reason}")
-
-
-def read_report(fd: int, data: bytes = b"") -> tuple[int, bytes]:
-    """Reads a child's report to its end: the pid of the process that it made, 0 if it made none, and the failure, empty if all is well.
-
-    The process that was made may fail before the one that made it has said its pid. ``data`` is what was read already.
-    """
-    while piece := os.read(fd, 4096):
-        data += piece
-    pid, failure = 0, b""
-    while data:
-        if made := int.from_bytes(data[:4], "little"):
-            pid, data = made, data[4:]
-            continue
-        end = data.find(b"\0", 8)
-        end = len(data) if end < 0 else end
-        failure, data = failure or data[:end], data[end + 1 :]
-    return pid, failure
 
 
 def say(error: Exception) -> str:

@@ -20,6 +20,7 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
+from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.plan.configuration import Spec
@@ -29,7 +30,7 @@ from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import compile_stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
-from moby_tui.engine.runtime.plan.program import Program, tell_failure
+from moby_tui.engine.runtime.plan.program import Program
 
 _READY = b"r"
 _SIZES = struct.Struct("<II")
@@ -185,7 +186,7 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
         compile_container(json.loads(json.dumps(SAMPLE)), around)
         program = _lay_out(channel, around)
     except (OSError, ValueError) as error:
-        tell_failure(report, say(error))
+        os.write(report, Failed(0, say(error)).encode())
         calls.exit_group(127)
     except BaseException:
         calls.exit_group(127)

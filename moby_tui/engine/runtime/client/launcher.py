@@ -53,7 +53,7 @@ class Launcher:
     async def start(self, order: Order, path: Path, descriptors: Descriptors) -> int:
         """Has a monitor forked for the order; returns the container's pid.
 
-        Raises what the start failed with, ``MonitorKilled``, and ``Unavailable`` where no launcher answers.
+        Raises what the start failed with, ``MonitorKilled``, and ``Unavailable`` where no launcher answers, or none can.
         """
         order.descriptors = descriptors.names
         message = LauncherRequest(order=order).encode()
@@ -132,6 +132,8 @@ class Launcher:
             ours.close()
             if self._socket is asked:
                 self._end()
+            if taken is None:
+                _check_group()
             if silent == _MOST_SILENT:
                 break
         raise Unavailable(
@@ -169,6 +171,14 @@ class Launcher:
             asyncio.get_running_loop().remove_reader(monitor)
             monitor.close()
         self._monitors.clear()
+
+
+def _check_group() -> None:
+    """Raises ``Unavailable`` if the control group of the monitors is frozen, so that any other launcher would be as silent."""
+    from moby_tui.engine.runtime.monitor import group
+
+    if freezer.is_group_frozen(group.PATH):
+        raise Unavailable(f"the control group {group.PATH} is frozen, in which containers are started: thaw it and start again")
 
 
 def _offer(asked: socket.socket, message: bytes, reply: socket.socket) -> bool:

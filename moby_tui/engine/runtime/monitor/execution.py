@@ -9,11 +9,14 @@ from collections.abc import Callable
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.loop import READ, Loop
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.protocol.execution import ExecutionState
-from moby_tui.engine.runtime.birth.failure import StartFailure, read_report, say
+from moby_tui.engine.protocol.report import Failed
+from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
+from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.stdio import Stdio
 from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.exec import compile_exec
@@ -32,7 +35,7 @@ _DRAIN_SECONDS = 2.0
 #: How often a process is checked that has ended, and that its tracer (ptrace) has not reaped yet.
 _TRACED_SECONDS = 0.5
 #: The report of a process that was killed before it wrote one: the container has ended meanwhile.
-_GONE = bytes(8) + b"the container has ended"
+_GONE = Failed(0, "the container has ended")
 
 
 class Execution:
@@ -112,13 +115,12 @@ class Execution:
                 terminal=self.stdio.terminal,
                 streams=self.stdio.child,
                 seccomp=seccomp,
-                report=report_child,
             )
             joiner = self._clone_joiner(program, cgroup, report_child)
             fault.point("exec.cloned")
             os.close(report_child)
             report_child = -1
-            return self._await_execution(joiner, report)
+            return self._await_execution(joiner, report, cgroup.path)
         finally:
             for fd in (*entrances, report, report_child):
                 if fd >= 0:
@@ -133,9 +135,15 @@ class Execution:
             raise OSError(-pid, "clone3")
         return pid
 
-    def _await_execution(self, joiner: int, report: int) -> int:
-        """The pid that comes first is of the process that stays; then the end of the pipe, which closes with execve, or a failure."""
-        pid, failure = read_report(report)
+    def _await_execution(self, joiner: int, report: int, cgroup: str) -> int:
+        """The pid of the process that stays, as soon as it is its program. Raises ``StartFailure``, and kills what was made then."""
+        awaited = Awaited(report, lambda: check_moving(cgroup, joiner, *filter(None, [awaited.report.pid])))
+        try:
+            failure, pid = awaited.failure(), awaited.report.pid
+        except (StartFailure, ValueError):
+            for made in filter(None, (awaited.report.pid, joiner)):
+                _end(made)
+            raise
         os.waitpid(joiner, 0)
         if pid and failure:
             os.waitpid(pid, 0)
@@ -217,6 +225,13 @@ class Execution:
         except OSError:
             # the container is being removed, or the disk is full: only the event tells of the end
             pass
+
+
+def _end(pid: int) -> None:
+    """Kills and reaps a child of this process, which may be frozen."""
+    os.kill(pid, signal.SIGKILL)
+    freezer.let_killed_die(pid)
+    os.waitpid(pid, 0)
 
 
 def open_entrances(cgroup: Cgroup) -> list[int]:

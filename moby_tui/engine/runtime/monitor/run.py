@@ -14,10 +14,10 @@ from moby_tui.engine.kernel.cgroup import freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
-from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.order import Order
+from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.clone import Birth
-from moby_tui.engine.runtime.birth.failure import StartFailure, read_report
+from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.birth.standby import Standby
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.monitor import restart
@@ -31,9 +31,6 @@ from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.filesystem.source import open_binds
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
-
-#: After so long without a report, checks whether the process made ahead is stopped or frozen.
-_REPORT_SECONDS = 10.0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +78,9 @@ class Run:
         self.mounts = -1
         #: the first process, 0 before there is one
         self.child = 0
+        #: the pipe of its report (``protocol/report.py``), and what was read of it
+        self.report = -1
+        self.awaited: Awaited | None = None
         self.pidfd = -1
         self.seccomp = b""
         self.spec: Spec = {}
@@ -124,12 +124,15 @@ class Run:
         fault.point("monitor.cgroup made")
         open_doors()
         fault.point("monitor.streams open")
-        go, report = self._clone(spec, around) if standby is None else standby.hand_over()
+        if standby is None:
+            go = self._clone(spec, around)
+        else:
+            go, self.report = standby.hand_over()
         self._let_go(spec, go)
         fault.point("monitor.let go")
         if self.hooks is not None:
             self.hooks.until_program()
-        self._await_execution(report)
+        self._await_execution()
 
     def _read_bundle(self) -> Spec:
         with open(self.order.paths.bundle) as file:
@@ -167,7 +170,8 @@ class Run:
         standby, self._chosen = self._chosen, None
         assert standby is not None
         standby.dismiss()
-        self.child, self.mounts, self.cgroup = 0, -1, None
+        self.child, self.mounts, self.cgroup, self.awaited = 0, -1, None, None
+        self.report = _close(self.report)
         self.root, self.devpts, self.pidfd = (_close(fd) for fd in (self.root, self.devpts, self.pidfd))
         self._former, self.stdio = self.stdio, None
         self.root = restart.mount_root(self.order.root, self.joined.get("user", -1), *joining.id_maps(spec))
@@ -249,8 +253,8 @@ class Run:
             self.cgroup = open_cgroup(self.order.cgroup)
             self.cgroup.create(resources)
 
-    def _clone(self, spec: Spec, around: Surroundings) -> tuple[int, int]:
-        """Clones the first process; returns the descriptor that lets it go, and that of its report."""
+    def _clone(self, spec: Spec, around: Surroundings) -> int:
+        """Clones the first process; returns the descriptor that lets it go."""
         assert self.cgroup is not None
         around.root_point, around.mask_point = joining.mount_points(spec, self.order.paths.run)
         for folder in (around.root_point, around.mask_point):
@@ -263,9 +267,8 @@ class Run:
 
             self.hooks = HookStages(self, spec, around)
         around.go, go = os.pipe2(os.O_CLOEXEC)
-        report, child_report = os.pipe2(os.O_CLOEXEC)
+        self.report, child_report = os.pipe2(os.O_CLOEXEC)
         birth = Birth(spec, self.joined)
-        around.born = birth.told_to
         program = compile_container(spec, around)
         self.child = birth.clone(self.cgroup.descriptor())
         if self.child == 0:
@@ -276,11 +279,12 @@ class Run:
             os.close(fd)
         if self.hooks is not None:
             self.hooks.child_is_made()
-        self.child = birth.settle(self.child)
+        self.awaited = Awaited(self.report, self._check_moving)
+        self.child = birth.settle(self.child, self.awaited)
         if self.child == 0:
             os.close(go)
-            raise StartFailure.of_report(self._read_failure(report), self.command)
-        return go, report
+            raise StartFailure.of_report(self.awaited.failure(), self.command)
+        return go
 
     def _let_go(self, spec: Spec, go: int) -> None:
         """Writes the child's pid to the state, then lets the child go on, which has been waiting."""
@@ -306,25 +310,22 @@ class Run:
         self.pidfd = os.pidfd_open(self.child)
         self.standing.created(self.child)
 
-    def _await_execution(self, report: int) -> None:
+    def _await_execution(self) -> None:
         """Waits for the end of the report, which execve closes. Raises ``StartFailure`` if it holds a failure."""
-        if failure := self._read_failure(report):
+        awaited = self.awaited or Awaited(self.report, self._check_moving)
+        failure = awaited.failure()
+        self.awaited, self.report = None, _close(self.report)
+        fault.point("monitor.executed")
+        if failure is not None:
             raise StartFailure.of_report(failure, self.command)
 
-    def _read_failure(self, report: int) -> bytes:
-        while not wait_readable(report, seconds=_REPORT_SECONDS):
-            if self._has_lost_standby():
-                # a killed process reports nothing
-                os.close(report)
-                raise _StandbyLost
-            if self._chosen is None and freezer.is_frozen(self.child):
-                raise StartFailure(
-                    "failed", f"the control group {self.order.cgroup} is frozen: thaw it, or the one above it, and start again"
-                )
-        _, failure = read_report(report)
-        os.close(report)
-        fault.point("monitor.executed")
-        return failure
+    def _check_moving(self) -> None:
+        """The process has been silent for long. Raises ``StartFailure`` if it is held, and ``_StandbyLost`` if it was made ahead."""
+        if self._has_lost_standby():
+            # a killed process reports nothing
+            raise _StandbyLost
+        if self._chosen is None:
+            check_moving(self.order.cgroup, self.child)
 
     def give_up(self) -> None:
         """Kills the processes of a start that failed."""
@@ -386,8 +387,9 @@ class Run:
         self.close_log()
         if self.stdio is not None:
             self.stdio.finish()
-        held = (self.root, self.devpts, self.pidfd, self.mounts)
-        self.root, self.devpts, self.pidfd, self.mounts = (_close(fd) for fd in held)
+        held = (self.root, self.devpts, self.pidfd, self.mounts, self.report)
+        self.root, self.devpts, self.pidfd, self.mounts, self.report = (_close(fd) for fd in held)
+        self.awaited = None
 
     def close_shared(self) -> None:
         """Lets go of what each of its runs has used: there is no next one."""

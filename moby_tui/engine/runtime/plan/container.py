@@ -77,7 +77,7 @@ def _settle_in(program: Program, files: FileSystemPlan, devices: Devices, spec: 
         identity.raise_limits(program, entries(section(spec, "process"), "rlimits"))
     joining.enter(program, spec, around.joined)
     if forks:
-        joining.fork(program, around.born)
+        joining.fork(program)
         _wait_for(program, around.go)
     _begin_session(program, str(spec.get("keyring", _KEYRING)))
     if any(namespace["type"] == "cgroup" and "path" not in namespace for namespace in namespaces(spec)):

@@ -23,12 +23,11 @@ def compile_exec(
     terminal: int,
     streams: tuple[int, int, int],
     seccomp: bytes,
-    report: int,
     monitored: bool = True,
     preserved: int = 0,
     listener: int = -1,
 ) -> Program:
-    """Lays out one more process in a running ``container``, whose first process is the pidfd ``init``; its pid is written to ``report``.
+    """Lays out one more process in a running ``container``, whose first process is the pidfd ``init``; its pid is reported.
 
     The process that runs this leaves as soon as it has made the one that matters: a pid namespace holds only children.
     """
@@ -49,9 +48,9 @@ def compile_exec(
     _enter_profile(program, str(process.get("apparmorProfile") or ""))
     joining.enter_for_exec(program, container, process, init)
     if _may_be_traced(container, process):
-        _enter_lowered(program, process, around, report)
+        _enter_lowered(program, process, around)
     else:
-        joining.fork(program, report)
+        joining.fork(program)
         program.add("new session", calls.setsid)
         becoming.attach_streams(program, around)
         becoming.finish(program, process, around)
@@ -64,7 +63,7 @@ def _may_be_traced(container: Spec, process: Spec) -> bool:
     return joined or "CAP_SYS_PTRACE" in entries(section(process, "capabilities"), "bounding")
 
 
-def _enter_lowered(program: Program, process: Spec, around: Surroundings, report: int) -> None:
+def _enter_lowered(program: Program, process: Spec, around: Surroundings) -> None:
     """Where processes that it will be among may trace any other, the one that appears among them has nothing that they do not have.
 
     No process inside sees the one that joins; its child it does. (Otherwise the child is not dumpable until it has become the program,
@@ -73,7 +72,7 @@ def _enter_lowered(program: Program, process: Spec, around: Surroundings, report
     terminal = around.terminal
     identity.set_streams(program, (terminal, terminal, terminal) if terminal >= 0 else around.streams)
     becoming.lower(program, process, around)
-    joining.fork(program, report)
+    joining.fork(program)
     program.add("new session", calls.setsid)
     if terminal >= 0:
         identity.control_terminal(program, 0)

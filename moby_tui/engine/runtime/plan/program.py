@@ -2,22 +2,16 @@
 
 Once the child has entered the container's root, an import, a codec or a name-service library would be loaded from the image and run
 with root's rights (CVE-2019-14271 was that). So running a program calls prepared functions with prepared arguments, and nothing
-else. A failure is told as an errno and the step's name, which was encoded ahead, and put into words by the parent.
-
-What a child reports on its pipe: four bytes of a pid where it has made the process that matters, then nothing (the pipe closes with
-execve), or four zero bytes, errno in four bytes, and the name of the step that failed, with a zero byte at its end. The process that
-was made may write before the one that has made it, so that each writes in one piece (at most PIPE_BUF bytes, pipe(7)).
+else. A failure is told as an errno and the step's name, which was encoded ahead (``protocol/report.py``), and put into words by the parent.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable
 
 from moby_tui.engine.kernel import calls
-
-_MOST_SAID = 2000
+from moby_tui.engine.protocol.report import encode_failure
 
 #: A descriptor that an earlier step of the same program will have opened.
 Slot = ctypes.c_int
@@ -97,7 +91,6 @@ class Program:
         """Executes the steps, the last of which need not be an execve. A failure is written to ``report`` and ends the process."""
         steps = self.steps
         errno_now = calls.errno_now
-        failure = (ctypes.c_int * 2)(0, 0)
         index, end = 0, len(steps)
         try:
             while index < end:
@@ -110,9 +103,7 @@ class Program:
                     continue
                 error = errno_now()
                 if error not in step.on:
-                    # in one piece: another process writes to the same pipe
-                    failure[1] = error
-                    told = bytes(failure) + step.name + b"\0"
+                    told = encode_failure(error, step.name)
                     calls.write(report, told, len(told))
                     calls.exit_group(127)
                 label = step.on[error]
@@ -120,8 +111,3 @@ class Program:
         except BaseException:
             # nothing may be said of it here, and nobody may go on
             calls.exit_group(127)
-
-
-def tell_failure(report: int, text: str) -> None:
-    """Reports what went wrong before there was a program to run."""
-    os.write(report, bytes(8) + text.encode(errors="replace")[:_MOST_SAID].replace(b"\0", b"?") + b"\0")

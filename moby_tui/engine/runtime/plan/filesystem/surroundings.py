@@ -15,8 +15,6 @@ class Surroundings:
         self.network = -1
         #: for each kind of namespace that is joined, its descriptor; the network's is here too
         self.joined: dict[str, int] = {}
-        #: where the process that is cloned tells the pid of the one it makes: see ``joining.forks``
-        self.born = -1
         #: false in a user namespace that forbids it
         self.may_set_groups = True
         self.devpts = -1

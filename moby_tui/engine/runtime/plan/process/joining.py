@@ -119,8 +119,11 @@ def _enter_user_namespace(program: Program, namespace: int, spec: Spec) -> None:
     identity.protect(program)
 
 
-def fork(program: Program, report: int) -> None:
-    """Makes the process that stays; the one that runs this writes its pid to ``report`` and leaves. The new one's parent is the monitor."""
+def fork(program: Program) -> None:
+    """Makes the process that stays; the one that runs this reports its pid (``protocol.report.Made``) and leaves.
+
+    The new one's parent is the monitor.
+    """
     clone = processes.clone_sibling
     pid = ctypes.c_int(0)
     address = ctypes.addressof(pid)
@@ -129,7 +132,7 @@ def fork(program: Program, report: int) -> None:
         result = clone()
         if result > 0:
             pid.value = result
-            calls.write(report, address, 4)
+            calls.write(program.report, address, 4)
             calls.exit_group(0)
         if result < 0:
             ctypes.set_errno(-result)
