@@ -37,13 +37,14 @@ def read_pools(given: Iterable[AddressPool]) -> list[Pool]:
 
 
 def _read_pool(given: AddressPool) -> Pool:
+    text = f"base={given.base},size={given.size}"
     try:
         base = ipaddress.ip_network(given.base)
     except ValueError as error:
-        raise InvalidArgument(f"invalid address pool {given.base!r}; write it as base=10.10.0.0/16,size=24") from error
+        raise InvalidArgument(f"invalid address pool {text!r}; write it as base=10.10.0.0/16,size=24") from error
     if not base.prefixlen <= given.size <= base.max_prefixlen:
         raise InvalidArgument(
-            f"invalid address pool {given.base!r}: size is a prefix length between /{base.prefixlen} and /{base.max_prefixlen}"
+            f"invalid address pool {text!r}: size is a prefix length between /{base.prefixlen} and /{base.max_prefixlen}"
         )
     return Pool(base, given.size)
 
