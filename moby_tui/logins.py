@@ -35,18 +35,20 @@ def domain_of(server: str) -> str:
     return DEFAULT_DOMAIN if not host or host in _HUB_NAMES else host
 
 
-def config_file() -> Path:
-    """``$DOCKER_CONFIG/config.json``, by default in ``~/.docker``."""
-    folder = os.environ.get("DOCKER_CONFIG")
+def config_file(folder: str | Path | None = None) -> Path:
+    """``config.json`` in ``folder``, by default in ``$DOCKER_CONFIG`` or ``~/.docker``."""
+    folder = folder or os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
 
 
-def find(domain: str) -> RegistryAuth | None:
-    """The stored login of a registry, or None. Raises ``MobyError`` where file or helper cannot be understood."""
-    configuration = _read()
-    helper = _helper_of(configuration, domain)
+def find(domain: str, folder: str | Path | None = None) -> RegistryAuth | None:
+    """The stored login of a registry, or None; ``folder`` as in ``config_file``. Raises ``MobyError`` where file or helper cannot be
+    understood."""
+    file = config_file(folder)
+    configuration = _read(file)
+    helper = _helper_of(file, configuration, domain)
     if helper:
-        return _ask_helper(helper, _key(domain))
+        return _ask_helper(file, helper, _key(domain))
     auths = configuration.get("auths")
     for key in _keys(domain):
         if isinstance(auths, dict) and isinstance(auths.get(key), dict):
@@ -55,50 +57,51 @@ def find(domain: str) -> RegistryAuth | None:
     return None
 
 
-def known() -> dict[str, RegistryAuth]:
+def known(folder: str | Path | None = None) -> dict[str, RegistryAuth]:
     """Every login of the file, by registry; those that only a helper knows are not among them. Raises ``MobyError``."""
-    auths = _read().get("auths")
+    auths = _read(config_file(folder)).get("auths")
     domains = {domain_of(key) for key in auths} if isinstance(auths, dict) else set()
-    return {domain: auth for domain in domains if (auth := find(domain)) is not None}
+    return {domain: auth for domain in domains if (auth := find(domain, folder)) is not None}
 
 
-def store(domain: str, auth: RegistryAuth) -> str:
+def store(domain: str, auth: RegistryAuth, folder: str | Path | None = None) -> str:
     """Keeps a login; returns where, if that is the file, in which anybody who may read it can. Raises ``MobyError``."""
-    configuration = _read()
+    file = config_file(folder)
+    configuration = _read(file)
     user, secret = (_TOKEN, auth.identitytoken) if auth.identitytoken else (auth.username, auth.password)
     auths = configuration.setdefault("auths", {})
-    helper = _helper_of(configuration, domain)
+    helper = _helper_of(file, configuration, domain)
     if helper:
-        _run_helper(helper, "store", json.dumps({"ServerURL": _key(domain), "Username": user, "Secret": secret}))
+        _run_helper(file, helper, "store", json.dumps({"ServerURL": _key(domain), "Username": user, "Secret": secret}))
         auths[_key(domain)] = {}
     else:
         # podman and skopeo see no token where there is no user beside it
         password, token = ("", {"identitytoken": auth.identitytoken}) if auth.identitytoken else (auth.password, {})
         auths[_key(domain)] = {"auth": base64.b64encode(f"{auth.username}:{password}".encode()).decode()} | token
-    _write(configuration)
-    return "" if helper else str(config_file())
+    _write(file, configuration)
+    return "" if helper else str(file)
 
 
-def erase(domain: str) -> bool:
+def erase(domain: str, folder: str | Path | None = None) -> bool:
     """Forgets a login; False where there was none. Raises ``MobyError``."""
-    configuration = _read()
+    file = config_file(folder)
+    configuration = _read(file)
     auths = configuration.get("auths") or {}
     found = [key for key in _keys(domain) if key in auths]
-    helper = _helper_of(configuration, domain)
+    helper = _helper_of(file, configuration, domain)
     if helper:
-        known = _ask_helper(helper, _key(domain))
+        known = _ask_helper(file, helper, _key(domain))
         if known is not None:
-            _run_helper(helper, "erase", _key(domain))
+            _run_helper(file, helper, "erase", _key(domain))
             found.append("")
     for key in found:
         auths.pop(key, None)
     if found:
-        _write(configuration)
+        _write(file, configuration)
     return bool(found)
 
 
-def _read() -> Json:
-    file = config_file()
+def _read(file: Path) -> Json:
     try:
         configuration = json.loads(file.read_text())
     except (FileNotFoundError, PermissionError, RuntimeError, NotADirectoryError):
@@ -110,9 +113,8 @@ def _read() -> Json:
     return configuration
 
 
-def _write(configuration: Json) -> None:
+def _write(file: Path, configuration: Json) -> None:
     """Whole or not at all, for its owner only."""
-    file = config_file()
     new = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -154,18 +156,18 @@ def decoded(auth: RegistryAuth) -> RegistryAuth | None:
 # Credential helpers
 
 
-def _helper_of(configuration: Json, domain: str) -> str:
+def _helper_of(file: Path, configuration: Json, domain: str) -> str:
     """The helper of this registry, else the one for all; empty for none. Raises ``MobyError``."""
     own = configuration.get("credHelpers")
     names = [own.get(key) for key in _keys(domain)] if isinstance(own, dict) else []
     name = str(next(filter(None, names), None) or configuration.get("credsStore") or "")
     if name and not _HELPER_NAME.fullmatch(name):
-        raise MobyError(f"{config_file()} names the credential helper {name!r}, which is no name; repair it")
+        raise MobyError(f"{file} names the credential helper {name!r}, which is no name; repair it")
     return name
 
 
-def _ask_helper(name: str, server: str) -> RegistryAuth | None:
-    answer = _run_helper(name, "get", server)
+def _ask_helper(file: Path, name: str, server: str) -> RegistryAuth | None:
+    answer = _run_helper(file, name, "get", server)
     if answer is None:
         return None
     try:
@@ -176,15 +178,19 @@ def _ask_helper(name: str, server: str) -> RegistryAuth | None:
     return decoded(RegistryAuth(identitytoken=secret) if user == _TOKEN else RegistryAuth(username=user, password=secret))
 
 
-def _run_helper(name: str, action: str, text: str) -> str | None:
-    """Its answer; None where it knows no login. Raises ``MobyError``."""
+def _run_helper(file: Path, name: str, action: str, text: str) -> str | None:
+    """The answer of the helper that ``file`` names; None where it knows no login. Raises ``MobyError``."""
     import subprocess
 
     program = f"docker-credential-{name}"
+    # a helper may have a file of its own beside ours
+    environment = os.environ | {"DOCKER_CONFIG": str(file.parent)}
     try:
-        done = subprocess.run([program, action], input=text, capture_output=True, text=True, timeout=_HELPER_SECONDS)
+        done = subprocess.run(
+            [program, action], input=text, capture_output=True, text=True, timeout=_HELPER_SECONDS, env=environment
+        )
     except FileNotFoundError:
-        raise MobyError(f"{config_file()} names the credential helper {program}, which is not installed") from None
+        raise MobyError(f"{file} names the credential helper {program}, which is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MobyError(f"credential helper {program} {action} failed: {error}") from error
     if done.returncode == 0:

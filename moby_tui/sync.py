@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     from moby_tui.api.client import blocking
     from moby_tui.api.client.protocol import Client
+    from moby_tui.engine_options import EngineOptions
 
 __all__ = ["Engine"]
 
@@ -109,16 +110,37 @@ class Engine:
         self._make = client
 
     @classmethod
-    def open(cls, data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Engine:
+    def open(
+        cls,
+        data_root: str | Path | None = None,
+        exec_root: str | Path | None = None,
+        *,
+        options: EngineOptions | None = None,
+    ) -> Engine:
         """As ``moby_tui.Engine.open``."""
-        return cls.connect(data_root=data_root, exec_root=exec_root)
+        return cls.connect(data_root=data_root, exec_root=exec_root, options=options)
 
     @classmethod
-    def connect(cls, host: str = "", *, data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Engine:
+    def connect(
+        cls,
+        host: str = "",
+        *,
+        options: EngineOptions | None = None,
+        data_root: str | Path | None = None,
+        exec_root: str | Path | None = None,
+        hooks_dirs: Sequence[str | Path] = (),
+        signature_policy: str | Path | None = None,
+    ) -> Engine:
         """As ``moby_tui.connect``: the engine in this process, or the one that listens at ``host``."""
         from moby_tui.api.client.connect import connect
 
-        return cls(lambda: connect(host, data_root=data_root, exec_root=exec_root))
+        keywords: dict[str, Any] = {
+            "data_root": data_root,
+            "exec_root": exec_root,
+            "hooks_dirs": hooks_dirs,
+            "signature_policy": signature_policy,
+        }
+        return cls(lambda: connect(host, options=options, **keywords))
 
     def __enter__(self) -> blocking.Client:
         """The client, each of its methods blocking. Raises what opening the asynchronous one raises."""

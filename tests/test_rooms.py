@@ -17,7 +17,16 @@ PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "moby_tui"
 PAGE = PROJECT / "docs" / "architecture.md"
 #: What the table's last column leaves out.
-GROUND_FLOOR = {"running.py", "logins.py", "patterns.py", "reference.py", "schema/", "version.py", "errors.py"}
+GROUND_FLOOR = {
+    "running.py",
+    "logins.py",
+    "patterns.py",
+    "reference.py",
+    "schema/",
+    "engine_options.py",
+    "version.py",
+    "errors.py",
+}
 #: The package itself and its program hold the doors together, and are no rooms.
 NO_ROOMS = {
     "moby_tui",

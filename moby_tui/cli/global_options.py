@@ -8,6 +8,13 @@ from moby_tui.cli import session
 from moby_tui.cli.declare import Options, many, switch, value
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from moby_tui.engine_options import EngineOptions
+
 _LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 
@@ -57,13 +64,45 @@ class GlobalOptions(Options):
 def use(options: GlobalOptions) -> None:
     """Makes these the options of this invocation (``session.current``). Raises ``InvalidArgument`` or ``NotImplementedYet``."""
     _check(options)
-    if options.config:
-        # where logins are looked for, by this process and by credential helpers
-        os.environ["DOCKER_CONFIG"] = options.config
-    chosen = session.Session(host=options.host, data_root=options.data_root, exec_root=options.exec_root, debug=options.debug)
-    chosen.hooks_dirs = options.hooks_dir
-    chosen.signature_policy = options.signature_policy
-    session.use(chosen)
+    session.use(
+        session.Session(
+            options.host,
+            debug=options.debug,
+            login_folder=options.config,
+            engine=lambda: _engine_options(options),
+            preset=_preset(options),
+        )
+    )
+
+
+def _engine_options(options: GlobalOptions) -> EngineOptions:
+    from pathlib import Path
+
+    from moby_tui.engine_options import EngineOptions
+
+    return EngineOptions(
+        data_root=_path(options.data_root),
+        exec_root=_path(options.exec_root),
+        hooks_dirs=tuple(map(Path, options.hooks_dir)),
+        signature_policy=_path(options.signature_policy),
+        login_folder=_path(options.config),
+    )
+
+
+def _path(text: str) -> Path | None:
+    from pathlib import Path
+
+    return Path(text) if text else None
+
+
+def _preset(options: GlobalOptions) -> Iterator[str]:
+    """The fields of ``EngineOptions`` that another engine may be asked for without them.
+
+    The logins are read by this process for it. A signature policy is demanded, wherever it comes from."""
+    yield "login_folder"
+    for name in ("data_root", "exec_root"):
+        if getattr(options, name) in map(os.environ.get, options.declared[name].environment):
+            yield name
 
 
 def _check(options: GlobalOptions) -> None:

@@ -15,20 +15,36 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from moby_tui.api.client.protocol import Client
+    from moby_tui.engine_options import EngineOptions
     from moby_tui.schema.image import RegistryAuth
 
     T = TypeVar("T")
 
 
 class Session:
-    """The global options. An empty host is the engine in this process; empty roots are its defaults."""
+    """What the global options mean. An empty host is the engine in this process."""
 
-    def __init__(self, host: str = "", data_root: str = "", exec_root: str = "", debug: bool = False) -> None:
-        self.host, self.data_root, self.exec_root, self.debug = host, data_root, exec_root, debug
-        #: folders of hook files
-        self.hooks_dirs: list[str] = []
-        #: a policy file that pulled images must satisfy
-        self.signature_policy = ""
+    def __init__(
+        self,
+        host: str = "",
+        *,
+        debug: bool = False,
+        login_folder: str = "",
+        engine: Callable[[], EngineOptions] | None = None,
+        preset: Iterable[str] = (),
+    ) -> None:
+        """``login_folder`` has the logins and the user's own settings, empty: as ``logins.config_file`` says.
+        ``engine`` makes the options of the engine, which not every command opens; ``preset`` are those of its fields that come from
+        environment variables, and are for an engine in this process only."""
+        self.host, self.debug, self.login_folder = host, debug, login_folder
+        self.engine, self._preset = engine, tuple(preset)
+
+    def engine_options(self) -> EngineOptions:
+        """The options of the engine that this invocation opens, or of the one at ``host`` that it asks for."""
+        from moby_tui.engine_options import EngineOptions
+
+        options = self.engine() if self.engine else EngineOptions()
+        return options.replaced(**dict.fromkeys(self._preset)) if self.host else options
 
 
 _session: ContextVar[Session] = ContextVar("session")
@@ -66,9 +82,7 @@ def connect() -> AbstractAsyncContextManager[Client]:
     """The engine that the global options name."""
     from moby_tui.api.client import connect as door
 
-    session = current()
-    roots = {"data_root": session.data_root or None, "exec_root": session.exec_root or None}
-    return door.connect(session.host, **roots, hooks_dirs=session.hooks_dirs, signature_policy=session.signature_policy)
+    return door.connect(current().host, options=current().engine_options())
 
 
 def login_for(image: str) -> RegistryAuth | None:
@@ -79,7 +93,7 @@ def login_for(image: str) -> RegistryAuth | None:
 
     host, slash, _ = image.partition("/")
     named = bool(slash) and ("." in host or ":" in host or host == "localhost")
-    return logins.find(logins.domain_of(host if named else ""))
+    return logins.find(logins.domain_of(host if named else ""), current().login_folder)
 
 
 def tell(error: MobyError) -> None:

@@ -55,6 +55,10 @@ class LazyGroup(TyperGroup):
             from moby_tui.errors import NotImplementedYet
 
             raise NotImplementedYet(f"command {f'{group} {name}'.strip()}")
+        if name == "oci" and not group:
+            from moby_tui.errors import InvalidArgument
+
+            raise InvalidArgument("moby oci is no part of the engine and has options of its own: write none before it")
         known = self.list_commands(ctx)
         if name not in known and name not in ALIASES and not name.startswith("-"):
             from difflib import get_close_matches

@@ -19,11 +19,10 @@ from moby_tui.engine.store import backup, disk, losses
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
+from moby_tui.engine_options import BUILT_IN_RUNTIME, EngineOptions, settled
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from moby_tui.engine.events.bus import EventBus
     from moby_tui.engine.networking import NetworkService
     from moby_tui.engine.policy.remap import Remap
@@ -42,6 +41,8 @@ _CGROUP_PARENT = "moby"
 _WATCH_AFTER_SECONDS = 1.0
 #: What an open engine has of its own beside its managers.
 _SERVICES = ("system", "builder")
+#: What is made anew, where it is needed, when the options change.
+_MADE_OF_OPTIONS = ("runtimes", "remap")
 
 log = logging.getLogger(__name__)
 
@@ -49,61 +50,88 @@ log = logging.getLogger(__name__)
 class Engine:
     """Use as ``async with Engine.open(data_root) as engine``. Any number may be open, in any number of processes."""
 
-    def __init__(self, paths: Paths) -> None:
-        self.paths = paths
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self.paths = _paths(options)
         self._database: Database | None = None
-        #: folders of hook files, in the format of podman: see ``runtime/configuration/hook_files.py``
-        self.hooks_dirs: list[Path] = []
-        #: a policy file that images are held against (docs/provenance.md); None: /etc/moby/policy.json where there is one
-        self.signature_policy: Path | None = None
+
+    def configure(self, options: EngineOptions) -> None:
+        """Changes the options of the open engine, all but its folders. Raises ``InvalidArgument``, and keeps the former ones."""
+        former = self.options
+        self.options = options.replaced(data_root=former.data_root, exec_root=former.exec_root)
+        try:
+            self._check_options()
+        except MobyError:
+            self.options = former
+            raise
+        finally:
+            for part in _MADE_OF_OPTIONS:
+                vars(self).pop(part, None)
+
+    def _check_options(self) -> None:
+        """Raises ``InvalidArgument``. What nobody has chosen is not looked at, nor is its module imported."""
+        if self.options.runtimes or self.options.default_runtime != BUILT_IN_RUNTIME:
+            from moby_tui.engine.runtime.configuration.runtimes import Runtimes
+
+            Runtimes(self.options)
+        if self.options.userns_remap:
+            from moby_tui.engine.policy.remap import Remap
+
+            Remap(self.options)
+        if self.options.default_address_pools:
+            from moby_tui.engine.resources.networks.pools import read_pools
+
+            read_pools(self.options.default_address_pools)
 
     @cached_property
     def runtimes(self) -> Runtimes:
         """The OCI runtimes that its containers can be given to."""
         from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 
-        return Runtimes()
+        return Runtimes(self.options)
 
     @cached_property
     def remap(self) -> Remap:
         """The user namespaces of containers that do not ask for one."""
         from moby_tui.engine.policy.remap import Remap
 
-        return Remap()
+        return Remap(self.options)
 
     @classmethod
-    def open(cls, data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Engine:
-        """An engine on these folders. It is opened by ``async with``.
+    def open(
+        cls,
+        data_root: str | Path | None = None,
+        exec_root: str | Path | None = None,
+        *,
+        options: EngineOptions | None = None,
+    ) -> Engine:
+        """An engine with these options, on these folders if they are given. It is opened by ``async with``.
 
-        Without a data root both folders are those of ``MOBY_DATA_ROOT`` and ``MOBY_EXEC_ROOT``, or the system's own.
-        A data root without an exec root has its own beside the system's, so that two roots never share one.
+        Without options, the folders and the signature policy are those of ``MOBY_DATA_ROOT``, ``MOBY_EXEC_ROOT`` and
+        ``MOBY_SIGNATURE_POLICY``, or the system's own. A data root without an exec root has its own beside the system's, so that two
+        roots never share one.
         """
-        if data_root is None:
-            exec_root = exec_root or os.environ.get("MOBY_EXEC_ROOT") or None
-        data = Path(data_root or os.environ.get("MOBY_DATA_ROOT") or DEFAULT_DATA_ROOT).absolute()
-        if exec_root is None:
-            instance = Paths(data, data).instance
-            exec_root = DEFAULT_EXEC_ROOT / instance if instance else DEFAULT_EXEC_ROOT
-        return cls(Paths(data, Path(exec_root).absolute()))
+        return cls(settled(options, data_root=data_root, exec_root=exec_root))
 
     async def __aenter__(self) -> Engine:
-        """Raises ``Forbidden`` without root, ``MobyError`` where the folders cannot be used."""
+        """Raises ``Forbidden`` without root, ``InvalidArgument`` for bad options, ``MobyError`` where the folders cannot be used."""
         if os.geteuid() != 0:
             raise Forbidden("moby needs root here: run it with sudo, or point it at a daemon with -H")
+        self._check_options()
         losses.check_present(self.paths)
         try:
             self.paths.make()
         except OSError as error:
             raise MobyError(f"cannot use data root {self.paths.data_root}: {error.strerror}: {error.filename}") from error
         self._database, unborn = await self._open_database()
-        self._managers = Managers(self.paths, self._database, self.signature_policy, lambda: self.containers, self._cached)
+        self._managers = Managers(self.paths, self._database, self._current_options, lambda: self.containers, self._cached)
         parts = Parts(
             paths=self.paths,
             store=ContainerStore(self._database),
             managers=self._managers,
             runtimes=lambda: self.runtimes,
             remap=lambda: self.remap,
-            hooks_dirs=self.hooks_dirs,
+            options=self._current_options,
             publish=self._managers.publish,
             boot=boot_id(),
             cgroup_parent=_CGROUP_PARENT,
@@ -116,6 +144,9 @@ class Engine:
         await self.containers.settle(unborn)
         self._watch = asyncio.get_running_loop().create_task(self._keep_watch())
         return self
+
+    def _current_options(self) -> EngineOptions:
+        return self.options
 
     async def _keep_watch(self) -> None:
         """An engine that stays open sees monitors that are killed, and what other programs change in our nftables tables."""
@@ -184,16 +215,18 @@ class Engine:
             backup.make_if_due(self._database)
 
     @staticmethod
-    async def recover(data_root: str | Path | None = None, exec_root: str | Path | None = None) -> Recovered:
+    async def recover(
+        data_root: str | Path | None = None, exec_root: str | Path | None = None, *, options: EngineOptions | None = None
+    ) -> Recovered:
         """Rebuilds a lost or damaged database from what is on disk. Raises ``MobyError`` where that is not ours to do."""
         if os.geteuid() != 0:
             raise Forbidden("moby needs root here: run it with sudo")
         from moby_tui.engine.recovery import rebuild as recovery
 
-        paths = Engine.open(data_root, exec_root).paths
-        done = await recovery.recover(paths)
+        engine = Engine.open(data_root, exec_root, options=options)
+        done = await recovery.recover(engine.paths)
         # what still runs is found, what does not is settled
-        async with Engine(paths):
+        async with engine:
             return done
 
     def _cached(self) -> set[str]:
@@ -231,8 +264,8 @@ class Engine:
             self.containers,
             self.images,
             self.volumes,
-            self.runtimes,
-            self.remap,
+            self._current_options,
+            lambda: self.runtimes,
             lambda: self.builder,
         )
 
@@ -242,11 +275,6 @@ class Engine:
         from moby_tui.engine.networking import NetworkService
 
         return NetworkService(self._parts)
-
-    def use_address_pools(self, texts: Sequence[str]) -> None:
-        """Has networks without a subnet of their own be given one of these: ``base=10.10.0.0/16,size=24``. Raises ``InvalidArgument``."""
-        pools = self._managers.networks.use_pools(texts)
-        self.system.address_pools = [(str(pool.base), pool.size) for pool in pools]
 
     @cached_property
     def builder(self) -> ImageBuilder:
@@ -261,7 +289,7 @@ class Engine:
         """Registries elsewhere: it holds nothing of its own."""
         from moby_tui.engine.resources.images.registry.repositories import Repositories
 
-        return Repositories()
+        return Repositories(self.options)
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
@@ -279,3 +307,11 @@ class Engine:
             for service in _SERVICES:
                 vars(self).pop(service, None)
         await asyncio.sleep(0)
+
+
+def _paths(options: EngineOptions) -> Paths:
+    data = options.data_root or DEFAULT_DATA_ROOT
+    if options.exec_root is not None:
+        return Paths(data, options.exec_root)
+    instance = Paths(data, data).instance
+    return Paths(data, DEFAULT_EXEC_ROOT / instance if instance else DEFAULT_EXEC_ROOT)

@@ -15,18 +15,17 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
-from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.state import now
+from moby_tui.engine_options import EngineOptions
 from moby_tui.logins import domain_of
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import BuildPruned, RegistryAuth
 from moby_tui.schema.system import (
-    AddressPool,
     DataRoot,
     DiskUsage,
     Info,
@@ -61,8 +60,8 @@ class SystemService:
         containers: ContainerService,
         images: ImageManager,
         volumes: VolumeManager,
-        runtimes: Runtimes,
-        remap: Remap,
+        options: Callable[[], EngineOptions],
+        runtimes: Callable[[], Runtimes],
         builder: Callable[[], ImageBuilder],
     ) -> None:
         self._paths = paths
@@ -70,13 +69,9 @@ class SystemService:
         self._containers = containers
         self._images = images
         self._volumes = volumes
+        self._options = options
         self._runtimes = runtimes
-        self._remap = remap
         self._builder = builder
-        #: whether the containers live on when the daemon that says so ends
-        self.live_restore = True
-        #: base and prefix length of the pools that networks get their subnets of, where they are not Docker's own
-        self.address_pools: list[tuple[str, int]] = []
 
     def protect_daemon(self) -> None:
         """Closes this process to containers in its pid namespace, and makes it less likely to be killed for want of memory.
@@ -98,6 +93,7 @@ class SystemService:
         states = [container.state for container in containers]
         layout = detect()
         system = os.uname()
+        options, runtimes = self._options(), self._runtimes()
         return Info(
             id=self._identity(),
             containers=len(containers),
@@ -116,13 +112,13 @@ class SystemService:
             docker_root_dir=str(self._paths.data_root),
             name=system.nodename,
             server_version=VERSION,
-            live_restore_enabled=self.live_restore,
-            runtimes={name: {"path": path or "in-process"} for name, path in self._runtimes.all().items()},
-            default_runtime=self._runtimes.default,
-            default_address_pools=[AddressPool(base=base, size=size) for base, size in self.address_pools] or UNSET,
+            live_restore_enabled=options.live_restore,
+            runtimes={name: {"path": path or "in-process"} for name, path in runtimes.all().items()},
+            default_runtime=runtimes.default,
+            default_address_pools=[*options.default_address_pools] or UNSET,
             security_options=[
                 "name=seccomp,profile=builtin",
-                *(["name=userns"] if self._remap.mode else []),
+                *(["name=userns"] if options.userns_remap else []),
                 "name=cgroupns",
             ],
         )
@@ -132,7 +128,7 @@ class SystemService:
         from moby_tui.engine.resources.images.registry.registry import LOGIN, Registry
         from moby_tui.reference import Reference
 
-        async with Registry(Reference(domain_of(auth.serveraddress), ""), auth, purpose=LOGIN) as registry:
+        async with Registry(Reference(domain_of(auth.serveraddress), ""), auth, self._options(), purpose=LOGIN) as registry:
             token = await registry.login()
         return Login(status="Login Succeeded", identity_token=token)
 

@@ -14,6 +14,7 @@ from building import Build, build, context, run
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, NotImplementedYet
 
 #: The image has no users of its own.
@@ -352,7 +353,7 @@ async def test_a_dockerfile_elsewhere_and_none(engine: Engine) -> None:
 
 
 async def test_a_build_in_user_namespaces_has_the_owners_that_it_says(engine: Engine) -> None:
-    engine.remap.set("default")
+    engine.configure(EngineOptions(userns_remap="default"))
     done = await build(
         engine,
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -83,22 +82,6 @@ def test_nothing_heavy_is_imported_for_nothing(arguments: tuple[str, ...]) -> No
 def test_only_the_command_called_is_imported() -> None:
     commands = {name for name in imported("ps", "--help") if name.startswith("moby_tui.cli.commands.")}
     assert commands == {"moby_tui.cli.commands.containers", "moby_tui.cli.commands.containers.ps"}
-
-
-def test_the_dashboard_gets_the_global_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It talks to the engine that any other command would talk to, with its hooks and its signature policy."""
-    from moby_tui.cli import app
-    from moby_tui.engine.engine import Engine
-    from moby_tui.screens import app as screens
-
-    made: list[Engine] = []
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(screens, "run", lambda connect: made.append(connect()))
-    hooks, policy = tmp_path / "hooks", tmp_path / "policy.json"
-    assert app.run(["--data-root", str(tmp_path / "d"), "--hooks-dir", str(hooks), "--signature-policy", str(policy), "tui"]) == 0
-    assert made[0].paths.data_root == tmp_path / "d"
-    assert (made[0].hooks_dirs, made[0].signature_policy) == ([hooks], policy)
 
 
 def test_debug_shows_where_a_refusal_of_the_system_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,11 +161,11 @@ WATCH = {
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
 MOST = {
-    "run --rm box true": 384,
+    "run --rm box true": 385,
     "ps -a": 256,
-    "exec kept true": 295,
-    "inspect kept": 288,
-    "logs kept": 263,
+    "exec kept true": 296,
+    "inspect kept": 289,
+    "logs kept": 264,
     "stop -t 0 kept": 265,
     "rm -f kept": 267,
 }

@@ -17,6 +17,7 @@ from images_data import sha256
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import connection
 from moby_tui.engine.resources.images.registry.registry import Registry
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, Unavailable
 from moby_tui.reference import parse
 from moby_tui.schema.build import BuildOptions
@@ -228,7 +229,7 @@ async def test_a_list_without_an_end(link: str, what: str) -> None:
         writer.write(b'HTTP/1.1 200 OK\r\nLink: <%s>; rel="next"\r\n' % following.encode())
         writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
-    async with server(peer) as address, Registry(parse(f"{address}/a")) as registry:
+    async with server(peer) as address, Registry(parse(f"{address}/a"), None, EngineOptions()) as registry:
         with pytest.raises(MobyError, match="without an end"):
             await (registry.tags() if what == "tags" else registry.catalog())
 

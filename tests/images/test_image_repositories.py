@@ -18,6 +18,7 @@ import images_data
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import search
 from moby_tui.engine.resources.images.registry.repositories import Repositories
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, Unauthorized
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.system import Login
@@ -26,7 +27,7 @@ from tokens import IDENTITY, LOGIN, token_registry
 
 pytestmark = pytest.mark.usefixtures("quick")
 AUTH = RegistryAuth(username=LOGIN[0], password=LOGIN[1])
-REPOSITORIES = Repositories()
+REPOSITORIES = Repositories(EngineOptions())
 
 
 def image(name: str) -> images_data.ImageData:

@@ -14,6 +14,7 @@ from image_store import Store, load
 from signing import Key
 
 from images_data import ImageData, Tar, docker_archive, sha256
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.provenance import VerifyOptions
 from registry import INDEX, MANIFEST, Registry
@@ -176,7 +177,7 @@ def policy(store: Store, document: object) -> None:
     path = store.paths.data_root.parent / "policy.json"
     path.write_text(json.dumps(document))
     (path.parent / "cosign.pub").write_text(KEY.public)
-    store.images.use_signature_policy(path)
+    store.images.options = lambda: EngineOptions(signature_policy=path)
 
 
 def signed_by(identity: object = None, **how: object) -> list[dict[str, object]]:
@@ -317,7 +318,7 @@ async def test_a_policy_that_cannot_be_understood_lets_nothing_in(
     store: Store, registry: Registry, pushed: tuple[str, str], document: str, why: str
 ) -> None:
     path = store.paths.data_root.parent / "policy.json"
-    store.images.use_signature_policy(path)
+    store.images.options = lambda: EngineOptions(signature_policy=path)
     with pytest.raises(InvalidArgument, match="cannot be read"):
         await pull(store, f"{registry.address}/{pushed[0]}:1")
     path.write_text(document)

@@ -10,9 +10,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from moby_tui.engine.resources.networks.firewall import Firewall
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import EndpointIpamConfig, EndpointSettings, PortBinding
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
+from moby_tui.schema.system import AddressPool
 from networks.world import Engine, is_unreachable, reaches, run
 
 
@@ -108,7 +110,9 @@ async def test_subnets_never_overlap(engine):
 
 async def test_subnets_are_of_the_address_pools_the_lowest_first(engine):
     await make(engine, "before")
-    engine.manager.use_pools(["base=10.95.0.0/23,size=24", "base=fd00:95::/48,size=64", "base=10.94.0.0/24,size=24"])
+    given = [("10.95.0.0/23", 24), ("fd00:95::/48", 64), ("10.94.0.0/24", 24)]
+    options = EngineOptions(default_address_pools=tuple(AddressPool(base=base, size=size) for base, size in given))
+    engine.manager.options = lambda: options
     for name in ("a", "b", "c"):
         await make(engine, name, enable_ipv6=True)
     given = {n.name: [p.subnet for p in n.ipam.config] for n in await engine.manager.list() if n.name in ("a", "b", "c")}

@@ -14,6 +14,7 @@ from box import Box, cgroup_folders
 from running import execute
 
 import other_runtime
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.container import (
     AttachOptions,
@@ -216,11 +217,10 @@ async def test_bad_runtimes_are_refused_before_anything_is_made(box: Box, tmp_pa
 
 async def test_runtimes_are_told_of_and_one_can_be_the_default(box: Box, runtime: str) -> None:
     engine = box.engine
-    engine.runtimes.add("mine", runtime)
-    engine.runtimes.default = "mine"
+    engine.configure(EngineOptions(runtimes={"mine": runtime}, default_runtime="mine"))
     info = await engine.system.info()
     assert info.default_runtime == "mine" and info.runtimes["mine"] == {"path": runtime} and "moby" in info.runtimes
     ident = await box.create("true")
     assert (await engine.containers.inspect(ident)).host_config.runtime == "mine"
     with pytest.raises(InvalidArgument, match="choose another"):
-        engine.runtimes.add("moby", runtime)
+        engine.configure(EngineOptions(runtimes={"moby": runtime}))

@@ -11,6 +11,7 @@ from box import Box
 
 from moby_tui.engine.runtime.birth.hooks import STAGES
 from moby_tui.engine.runtime.configuration import cdi, hook_files
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError
 from moby_tui.schema.container import DeviceRequest
 
@@ -28,7 +29,7 @@ async def test_each_stage_runs_at_its_time_with_the_state(box: Box, tmp_path: Pa
     for number, stage in enumerate(STAGES):
         keep = "cat > /state" if stage == "startContainer" else f"cat > {tmp_path}/{stage}; echo {stage} $(hostname) >> {order}"
         write(tmp_path / "hooks", f"{number}.json", keep, [stage])
-    box.engine.hooks_dirs.append(tmp_path / "hooks")
+    box.engine.configure(EngineOptions(hooks_dirs=(tmp_path / "hooks",)))
     done = await box.run("cat", "/state", hostname="hooked", host={"annotations": {"a": "b"}})
     inside = json.loads(done.out)
     assert (inside["id"], inside["status"], inside["annotations"]) == (done.id, "created", {"a": "b"})
@@ -50,7 +51,7 @@ async def test_a_hook_before_the_root_is_changed_can_mount_into_the_container(bo
     find = r"""bundle=$(sed 's/.*"bundle": *"\([^"]*\).*/\1/')"""
     script = f"{find}; mkdir -p $bundle/rootfs/mnt; mount --bind {tmp_path}/brought $bundle/rootfs/mnt"
     write(tmp_path / "hooks", "m.json", script, ["createContainer"])
-    box.engine.hooks_dirs.append(tmp_path / "hooks")
+    box.engine.configure(EngineOptions(hooks_dirs=(tmp_path / "hooks",)))
     assert (await box.run("cat", "/mnt/file")).out == "brought by a hook"
 
 
@@ -60,19 +61,19 @@ async def test_one_that_fails_keeps_the_container_from_starting(
     box: Box, tmp_path: Path, stage: str, script: str, said: str
 ) -> None:
     write(tmp_path / "hooks", "fails.json", script, [stage], timeout=1)
-    box.engine.hooks_dirs.append(tmp_path / "hooks")
+    box.engine.configure(EngineOptions(hooks_dirs=(tmp_path / "hooks",)))
     ident = await box.create("true")
     with pytest.raises(MobyError, match=rf"{stage} hook /bin/sh: {said}"):
         await box.engine.containers.start(ident)
     assert (await box.engine.containers.inspect(ident)).state.exit_code == 128
-    box.engine.hooks_dirs.clear()
+    box.engine.configure(EngineOptions())
     await box.engine.containers.start(ident)
 
 
 @pytest.mark.parametrize("stage", ["poststart", "poststop"])
 async def test_one_that_fails_afterwards_hinders_nothing(box: Box, tmp_path: Path, stage: str) -> None:
     write(tmp_path / "hooks", "fails.json", "exit 4", [stage])
-    box.engine.hooks_dirs.append(tmp_path / "hooks")
+    box.engine.configure(EngineOptions(hooks_dirs=(tmp_path / "hooks",)))
     done = await box.run("echo", "ran")
     assert (done.code, done.out) == (0, "ran\n")
     await box.engine.containers.remove(done.id)
@@ -80,7 +81,7 @@ async def test_one_that_fails_afterwards_hinders_nothing(box: Box, tmp_path: Pat
 
 async def test_an_init_in_a_user_namespace_has_them_too(box: Box, tmp_path: Path) -> None:
     write(tmp_path / "hooks", "u.json", f"cat > {tmp_path}/state", ["createRuntime"])
-    box.engine.hooks_dirs.append(tmp_path / "hooks")
+    box.engine.configure(EngineOptions(hooks_dirs=(tmp_path / "hooks",)))
     done = await box.run("id", "-u", host={"userns_mode": "auto", "init": True})
     assert done.out == "0\n" and json.loads((tmp_path / "state").read_text())["id"] == done.id
 

@@ -11,6 +11,7 @@ from box import Box
 from running import execute
 
 from moby_tui.engine.policy import user_namespaces
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument
 
 FIRST, COUNT = 700_000, 65_536
@@ -24,7 +25,7 @@ def remapped(box: Box, request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     ids.write_text(f"daemon:{FIRST}:{COUNT}\n" if request.param != "default" else "")
     monkeypatch.setattr(user_namespaces, "_SUBUID", ids)
     monkeypatch.setattr(user_namespaces, "_SUBGID", ids)
-    box.engine.remap.set("default" if request.param == "default" else "daemon:1")
+    box.engine.configure(EngineOptions(userns_remap="default" if request.param == "default" else "daemon:1"))
     return box
 
 
@@ -81,4 +82,4 @@ async def test_what_cannot_go_together(remapped: Box, host: dict[str, Any], why:
 )
 def test_who_cannot_be_remapped_to(box: Box, text: str, why: str) -> None:
     with pytest.raises(InvalidArgument, match=why):
-        box.engine.remap.set(text)
+        box.engine.configure(EngineOptions(userns_remap=text))

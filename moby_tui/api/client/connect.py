@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from moby_tui.errors import InvalidArgument
+from moby_tui.engine_options import EngineOptions, settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from moby_tui.api.client.protocol import Client
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def connect(
     host: str = "",
     *,
+    options: EngineOptions | None = None,
     data_root: Path | str | None = None,
     exec_root: Path | str | None = None,
     hooks_dirs: Sequence[Path | str] = (),
@@ -23,23 +24,21 @@ def connect(
 ) -> Client:
     """The engine in this process (``""``), or the one that listens at ``unix:///path`` or ``tcp://host:port``.
 
-    ``hooks_dirs`` are folders of OCI hook files, and ``signature_policy`` is what images are held against, for the engine in this
-    process only. Use as ``async with connect(host) as client``. Raises ``InvalidArgument`` for a host that is none; entering raises
-    ``Unavailable`` where nobody answers.
+    ``options`` are those of the engine in this process. The other keywords are fields of them, and stand in their place.
+    Use as ``async with connect(host) as client``. Raises ``InvalidArgument`` for a host that is none, and for options with a host:
+    that engine has its own. Entering raises ``Unavailable`` where nobody answers.
     """
+    keywords = {
+        "data_root": data_root,
+        "exec_root": exec_root,
+        "hooks_dirs": tuple(hooks_dirs),
+        "signature_policy": signature_policy,
+    }
     if not host:
         from moby_tui.engine.engine import Engine
 
-        engine = Engine.open(data_root, exec_root)
-        engine.hooks_dirs = [Path(folder).absolute() for folder in hooks_dirs]
-        engine.signature_policy = Path(signature_policy).absolute() if signature_policy else None
-        return cast("Client", engine)
-    if hooks_dirs:
-        raise InvalidArgument("hooks are run by the engine that starts the container: give --hooks-dir to its moby daemon")
-    if signature_policy:
-        raise InvalidArgument(
-            "the engine that pulls holds images against its own policy: give --signature-policy to its moby daemon"
-        )
+        return cast("Client", Engine(settled(options, **keywords)))
+    settled(options or EngineOptions(), **keywords).check_in_process(host)
     from moby_tui.api.client.address import parse_host
     from moby_tui.api.client.http import HttpClient
 

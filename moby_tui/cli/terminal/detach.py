@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
 
 DEFAULT = "ctrl-p,ctrl-q"
@@ -15,7 +16,7 @@ def configured_keys(option: str) -> str:
     """The option's keys, else the user's own (``detachKeys`` in Docker's ``config.json``), else Docker's default."""
     if option:
         return option
-    folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    folder = session.current().login_folder or os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     try:
         with open(f"{folder}/config.json", "rb") as file:
             keys = json.load(file).get("detachKeys", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.networks import left
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.secrets.manager import SecretManager
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
+    from moby_tui.engine_options import EngineOptions
 
 Publish = Callable[[str, str, str, dict[str, str]], object]
 
@@ -32,14 +32,14 @@ class Managers:
         self,
         paths: Paths,
         database: Database,
-        signature_policy: Path | None,
+        options: Callable[[], EngineOptions],
         containers: Callable[[], ContainerService],
         cached: Callable[[], set[str]],
     ) -> None:
-        """``cached`` are the layers and blobs that the build cache counts on."""
+        """``options`` are those of the engine at the moment. ``cached`` are the layers and blobs that the build cache counts on."""
         self._paths = paths
         self._database = database
-        self._signature_policy = signature_policy
+        self._options = options
         self._containers = containers
         self._cached = cached
         self._looked = False
@@ -64,17 +64,16 @@ class Managers:
     def images(self) -> ImageManager:
         from moby_tui.engine.resources.images.manager import ImageManager
 
-        images = ImageManager(self._paths, self._database, self.publish)
+        images = ImageManager(self._paths, self._database, self.publish, self._options)
         images.used_by = self._containers().using_image
         images.cached = self._cached
-        images.use_signature_policy(self._signature_policy)
         return images
 
     @cached_property
     def networks(self) -> NetworkManager:
         from moby_tui.engine.resources.networks.manager import NetworkManager
 
-        networks = NetworkManager(self._paths, self._database, self.publish)
+        networks = NetworkManager(self._paths, self._database, self.publish, self._options)
         networks.list_containers = self._containers().list
         return networks
 

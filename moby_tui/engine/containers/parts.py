@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.volumes.manager import VolumeManager
     from moby_tui.engine.runtime.client.launcher import Launcher
     from moby_tui.engine.runtime.configuration.runtimes import Runtimes
+    from moby_tui.engine_options import EngineOptions
 
 #: Waits this many seconds for another process that is changing the same container.
 _LOCK_SECONDS = 60.0
@@ -51,7 +52,7 @@ class Parts(msgspec.Struct, frozen=True):
     runtimes: Callable[[], Runtimes]
     #: the user namespaces of containers that do not ask for one
     remap: Callable[[], Remap]
-    hooks_dirs: list[Path]
+    options: Callable[[], EngineOptions]
     publish: Publish
     boot: str
     cgroup_parent: str

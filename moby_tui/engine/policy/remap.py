@@ -6,6 +6,7 @@ The error texts are the Docker Engine's.
 from __future__ import annotations
 
 from moby_tui.engine.policy import user_namespaces
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HostConfig
 
@@ -16,12 +17,9 @@ _DEFAULT_USER = "dockremap"
 class Remap:
     """What containers get that say nothing of user namespaces; ``mode`` is empty where that is the host's."""
 
-    def __init__(self) -> None:
-        self.mode = ""
-
-    def set(self, text: str) -> None:
-        """``default`` or ``USER[:GROUP]``. Raises ``InvalidArgument``."""
-        self.mode = mode(text)
+    def __init__(self, options: EngineOptions) -> None:
+        """Raises ``InvalidArgument``."""
+        self.mode = mode(options.userns_remap)
 
 
 def mode(text: str) -> str:

@@ -228,7 +228,7 @@ def _logins() -> dict[str, RegistryAuth]:
         return {}
     from moby_tui import logins
 
-    return logins.known()
+    return logins.known(session.current().login_folder)
 
 
 def _host(options: BuildOptions) -> HostConfig:

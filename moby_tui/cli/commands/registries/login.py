@@ -39,7 +39,7 @@ def login(
     answer = session.call(lambda client: client.system.login(auth))
     if answer.identity_token:
         auth.identitytoken = answer.identity_token
-    file = logins.store(domain, auth)
+    file = logins.store(domain, auth, session.current().login_folder)
     if file:
         print(
             f"WARNING! Your credentials are stored unencrypted in {file!r}.\n"
@@ -62,7 +62,7 @@ def _credentials(domain: str, username: str, password: str, *, from_stdin: bool)
     if not (username and password) and not (sys.stdin.isatty() and not from_stdin):
         raise InvalidArgument(f"no login for {domain}: give --username and --password-stdin, or run it in a terminal")
     if not username:
-        known = logins.find(domain)
+        known = logins.find(domain, session.current().login_folder)
         shown = f" ({known.username})" if known and known.username else ""
         username = input(f"Username{shown}: ").strip() or (known.username if known else "")
     if not password:
@@ -78,7 +78,7 @@ def _credentials(domain: str, username: str, password: str, *, from_stdin: bool)
 def logout(server: Annotated[str, _SERVER] = "") -> None:
     """Forget the login of a registry."""
     domain = logins.domain_of(server)
-    if logins.erase(domain):
+    if logins.erase(domain, session.current().login_folder):
         print(f"Removing login credentials for {domain}")
     else:
         print(f"Not logged in to {domain}")

@@ -10,10 +10,13 @@ from moby_tui.errors import InvalidArgument
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.api.server.listen import Listener
     from moby_tui.engine.engine import Engine
+    from moby_tui.engine_options import EngineOptions
+    from moby_tui.schema.system import AddressPool
 
 #: Between two looks at whether the database has changed.
 _BACKUP_SECONDS = 600.0
@@ -72,18 +75,41 @@ def daemon(options: DaemonOptions) -> None:
     import logging
 
     given = session.current()
-    chosen = session.Session(
-        data_root=options.data_root or given.data_root,
-        exec_root=options.exec_root or given.exec_root,
-        debug=options.debug or given.debug,
-    )
-    chosen.hooks_dirs, chosen.signature_policy = given.hooks_dirs, given.signature_policy
-    session.use(chosen)
-    logging.basicConfig(level=logging.DEBUG if chosen.debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    fallback = f"unix://{chosen.exec_root}/moby.sock" if chosen.exec_root else f"unix://{_DEFAULT_SOCKET}"
-    hosts = options.host or ([given.host] if given.host else [fallback])
-    runtimes = _runtimes(options.add_runtime)
-    session.call(lambda client: _serve(client, hosts, options, runtimes))
+    debug = options.debug or given.debug
+    hosts = options.host or ([given.host] if given.host else [])
+    # what the global option names is where this engine listens
+    session.use(session.Session(debug=debug, login_folder=given.login_folder, engine=given.engine))
+    engine = _engine_options(options, session.current().engine_options())
+    session.use(session.Session(debug=debug, login_folder=given.login_folder, engine=lambda: engine))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    fallback = f"unix://{engine.exec_root}/moby.sock" if engine.exec_root else f"unix://{_DEFAULT_SOCKET}"
+    session.call(lambda client: _serve(client, hosts or [fallback], options))
+
+
+def _engine_options(options: DaemonOptions, given: EngineOptions) -> EngineOptions:
+    """What the daemon's own options say of its engine, over those that stand before the command. Raises ``InvalidArgument``."""
+    chosen: dict[str, Any] = {
+        "data_root": options.data_root,
+        "exec_root": options.exec_root,
+        "runtimes": _runtimes(options.add_runtime),
+        "default_runtime": options.default_runtime,
+        "userns_remap": options.userns_remap,
+        "default_address_pools": tuple(map(_address_pool, options.default_address_pool)),
+    }
+    return given.replaced(live_restore=options.live_restore, **{name: value for name, value in chosen.items() if value})
+
+
+def _address_pool(text: str) -> AddressPool:
+    from moby_tui.schema.system import AddressPool
+
+    fields = dict(part.partition("=")[::2] for part in text.split(","))
+    try:
+        pool = AddressPool(base=fields.pop("base"), size=int(fields.pop("size")))
+    except (KeyError, ValueError) as error:
+        raise InvalidArgument(f"invalid address pool {text!r}; write it as base=10.10.0.0/16,size=24") from error
+    if fields:
+        raise InvalidArgument(f"invalid address pool {text!r}; write it as base=10.10.0.0/16,size=24")
+    return pool
 
 
 def _runtimes(given: list[str]) -> dict[str, str]:
@@ -94,7 +120,7 @@ def _runtimes(given: list[str]) -> dict[str, str]:
     return {name: path for name, _, path in pairs}
 
 
-async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runtimes: dict[str, str]) -> None:
+async def _serve(client: Client, hosts: list[str], options: DaemonOptions) -> None:
     import asyncio
 
     from moby_tui.api.server.serve import serve
@@ -103,12 +129,6 @@ async def _serve(client: Client, hosts: list[str], options: DaemonOptions, runti
 
     gid = socket_group(options.group)
     assert isinstance(client, Engine)
-    for name, path in runtimes.items():
-        client.runtimes.add(name, path)
-    client.runtimes.default = options.default_runtime
-    client.remap.set(options.userns_remap)
-    client.use_address_pools(options.default_address_pool)
-    client.system.live_restore = options.live_restore
     client.system.protect_daemon()
     await client.containers.restore()
     collect_as_usual()

@@ -32,7 +32,7 @@ def recover() -> None:
     current = session.current()
     if current.host:
         raise InvalidArgument("a database is recovered where it lies: run this on the engine's machine, without -H")
-    done = asyncio.run(Engine.recover(current.data_root or None, current.exec_root or None))
+    done = asyncio.run(Engine.recover(options=current.engine_options()))
     if done.whole:
         print("The database is whole and knows all that is on disk: nothing was changed.")
         return

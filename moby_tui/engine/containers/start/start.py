@@ -235,11 +235,11 @@ async def _launch(
         cgroup=parts.cgroup_path(record),
         has_network=sandbox.netns_fd is not None,
     )
-    if parts.hooks_dirs:
+    if hooks_dirs := parts.options().hooks_dirs:
         # few engines have any
         from moby_tui.engine.runtime.configuration import hook_files
 
-        hook_files.add(configuration, parts.hooks_dirs, has_binds=any(mount.type == "bind" for mount in record.mounts))
+        hook_files.add(configuration, hooks_dirs, has_binds=any(mount.type == "bind" for mount in record.mounts))
     files.bundle.write_bytes(msgspec.json.encode(configuration))
     fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")

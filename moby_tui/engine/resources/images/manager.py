@@ -24,6 +24,7 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.reference import parse, parse_tag
 from moby_tui.schema import oci
@@ -66,7 +67,9 @@ class ImageManager:
     the build cache counts on.
     """
 
-    def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
+    def __init__(
+        self, paths: Paths, database: Database, publish: Publish, options: Callable[[], EngineOptions] = EngineOptions
+    ) -> None:
         self._paths = paths
         self._database = database
         self._publish = publish
@@ -75,20 +78,17 @@ class ImageManager:
         #: the one layer store of this engine
         self.layers = LayerStore(paths.layers, paths.staging)
         self._names = Names(self._rows)
-        self._signature_policy: Path | None = None
+        #: the engine's, at the moment
+        self.options = options
         self.used_by: UsedBy = lambda image_id: []
         self.cached: Callable[[], set[str]] = set
-
-    def use_signature_policy(self, path: Path | None) -> None:
-        """Sets the policy file that pulled and loaded images must satisfy; it must exist. None: /etc/moby/policy.json if that exists."""
-        self._signature_policy = path
 
     @property
     def _transfers(self) -> Transfers:
         """Pull, push, load and save. Imported on first use, since most commands transfer nothing."""
         from moby_tui.engine.resources.images.transfer.transfer import Transfers
 
-        return Transfers(self._paths, self._rows, self._names, self._content, self.layers, self._tell, self._signature_policy)
+        return Transfers(self._paths, self._rows, self._names, self._content, self.layers, self._tell, self.options())
 
     # For the engine
 
@@ -303,7 +303,7 @@ class ImageManager:
         from moby_tui.engine.resources.images.registry.registry import Mirrors
 
         reference = self._names.elsewhere(ref)
-        async with Mirrors(reference, auth) as source:
+        async with Mirrors(reference, auth, self.options()) as source:
             digests = self._names.digests_of(reference) or [(await source.manifest(reference.tag)).digest]
             return await verify(reference, digests, source, options)
 
@@ -318,7 +318,7 @@ class ImageManager:
         from moby_tui.engine.resources.images.registry.registry import Mirrors
 
         reference = self._names.elsewhere(ref)
-        async with Mirrors(reference, auth) as source:
+        async with Mirrors(reference, auth, self.options()) as source:
             digests = self._names.digests_of(reference) or [(await source.manifest(reference.tag)).digest]
             found = attestations.find(source, digests[0], statements=statements, predicate_type=predicate_type)
             return [attestation async for attestation in found]

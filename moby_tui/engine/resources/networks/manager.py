@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import TYPE_CHECKING, TypeVar
@@ -32,6 +32,7 @@ from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
@@ -39,7 +40,6 @@ from moby_tui.schema.network import IpamPool, Network, NetworkContainer, Network
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.operation.doctor import Ward
-    from moby_tui.engine.resources.networks.pools import Pool
     from moby_tui.schema.traffic import Finding
 
 log = logging.getLogger(__name__)
@@ -63,11 +63,14 @@ class Connection(msgspec.Struct):
 class NetworkManager:
     """Implements the client protocol's ``Networks``. ``list_containers`` is set by the engine: the running containers."""
 
-    def __init__(self, paths: Paths, database: Database, publish: Publish) -> None:
+    def __init__(
+        self, paths: Paths, database: Database, publish: Publish, options: Callable[[], EngineOptions] = EngineOptions
+    ) -> None:
         self._database = database
         self._data_root = paths.data_root
         self._publish = publish
-        self._pools: Sequence[Pool] = ()
+        #: the engine's, at the moment
+        self.options = options
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = instance if paths.instance else "moby0"
         self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
@@ -364,17 +367,6 @@ class NetworkManager:
         """Publishes that a container was connected or disconnected."""
         self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
-    def use_pools(self, texts: Iterable[str]) -> builtins.list[Pool]:
-        """What networks without a subnet of their own are given one of, as ``--default-address-pool`` has it; none: Docker's own choice.
-
-        Returns them in the order given. Raises ``InvalidArgument``.
-        """
-        from moby_tui.engine.resources.networks.pools import lowest_first, read_pools
-
-        given = read_pools(texts)
-        self._pools = lowest_first(given)
-        return given
-
     def mend(self) -> None:
         """Puts the nftables tables right where another program changed them. Blocks; what cannot be done is logged."""
         try:
@@ -497,9 +489,11 @@ class NetworkManager:
 
     def _with_subnets(self, network: Network, others: Sequence[Network], taken: Sequence[Subnet]) -> Network:
         from moby_tui.engine.resources.networks import creation
-        from moby_tui.engine.resources.networks.pools import DEFAULT_POOLS
+        from moby_tui.engine.resources.networks.pools import DEFAULT_POOLS, read_pools
 
-        creation.give_subnets(network, taken, others, self._pools or DEFAULT_POOLS, self._seed)
+        creation.give_subnets(
+            network, taken, others, read_pools(self.options().default_address_pools) or DEFAULT_POOLS, self._seed
+        )
         return network
 
     def _tell(self, action: str, network: Network) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from moby_tui.errors import InvalidArgument, MobyError
+
+if TYPE_CHECKING:
+    from moby_tui.schema.system import AddressPool
 
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -26,27 +29,24 @@ DEFAULT_POOLS = (
 _ULA_BITS, _SUBNET_SIZE = 48, 64
 
 
-def read_pools(texts: Iterable[str]) -> list[Pool]:
-    """The values of ``--default-address-pool``, in their order. Raises ``InvalidArgument``."""
-    return [_read_pool(text) for text in texts]
+def read_pools(given: Iterable[AddressPool]) -> list[Pool]:
+    """The values of ``--default-address-pool``, the lowest first, as dockerd takes them. Raises ``InvalidArgument``."""
+    return sorted(
+        map(_read_pool, given), key=lambda pool: (pool.base.version, int(pool.base.network_address), pool.base.prefixlen)
+    )
 
 
-def lowest_first(pools: Iterable[Pool]) -> list[Pool]:
-    """In the order in which dockerd takes them."""
-    return sorted(pools, key=lambda pool: (pool.base.version, int(pool.base.network_address), pool.base.prefixlen))
-
-
-def _read_pool(text: str) -> Pool:
-    fields = dict(part.partition("=")[::2] for part in text.split(","))
+def _read_pool(given: AddressPool) -> Pool:
+    text = f"base={given.base},size={given.size}"
     try:
-        base, size = ipaddress.ip_network(fields.pop("base")), int(fields.pop("size"))
-    except (KeyError, ValueError) as error:
+        base = ipaddress.ip_network(given.base)
+    except ValueError as error:
         raise InvalidArgument(f"invalid address pool {text!r}; write it as base=10.10.0.0/16,size=24") from error
-    if fields or not base.prefixlen <= size <= base.max_prefixlen:
+    if not base.prefixlen <= given.size <= base.max_prefixlen:
         raise InvalidArgument(
             f"invalid address pool {text!r}: size is a prefix length between /{base.prefixlen} and /{base.max_prefixlen}"
         )
-    return Pool(base, size)
+    return Pool(base, given.size)
 
 
 def unique_local_pool(seed: bytes) -> Pool:

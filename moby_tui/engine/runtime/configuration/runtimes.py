@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import os
 
+from moby_tui.engine_options import BUILT_IN_RUNTIME, EngineOptions
 from moby_tui.errors import InvalidArgument
 
-#: This engine: no program is called.
-BUILT_IN = "moby"
 #: Found by their names without being configured.
 _KNOWN = ("crun", "runc", "youki", "runsc", "kata-runtime", "krun")
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 #: What selects the built-in runtime: nothing, its name.
-OURS = ("", BUILT_IN)
+OURS = ("", BUILT_IN_RUNTIME)
 
 
 class Runtimes:
     """The runtimes of one engine: what was configured for it, and the well-known ones that are installed."""
 
-    def __init__(self) -> None:
-        self._configured: dict[str, str] = {}
-        self._default = BUILT_IN
-
-    @property
-    def default(self) -> str:
-        """The runtime of a container that names none."""
-        return self._default
-
-    @default.setter
-    def default(self, name: str) -> None:
-        self.resolve(name)
-        self._default = name
-
-    def add(self, name: str, path: str) -> None:
-        """Makes a program available as ``name``. Raises ``InvalidArgument`` where it is not an absolute path of a program."""
-        if name in OURS or "/" in name:
-            raise InvalidArgument(f"runtime name {name!r} cannot be used: choose another one without a slash")
-        _check(path)
-        self._configured[name] = path
+    def __init__(self, options: EngineOptions) -> None:
+        """Raises ``InvalidArgument`` for a name that cannot be one, a path that is not the absolute one of a program, and a default that
+        is not there."""
+        for name, path in options.runtimes.items():
+            if name in OURS or "/" in name:
+                raise InvalidArgument(f"runtime name {name!r} cannot be used: choose another one without a slash")
+            _check(path)
+        self._configured = options.runtimes
+        #: the runtime of a container that names none
+        self.default = options.default_runtime
+        self.resolve(self.default)
 
     def resolve(self, name: str) -> str:
         """The program, empty for the built-in runtime. Raises ``InvalidArgument`` for one that is not there."""
@@ -56,7 +46,7 @@ class Runtimes:
     def all(self) -> dict[str, str]:
         """Name and program of each; the built-in one has no program."""
         installed = {name: path for name in _KNOWN if (path := _find(name))}
-        return {BUILT_IN: "", **installed, **self._configured}
+        return {BUILT_IN_RUNTIME: "", **installed, **self._configured}
 
 
 def _find(name: str) -> str:

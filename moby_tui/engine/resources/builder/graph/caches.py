@@ -62,7 +62,7 @@ async def _named(
     async def fetch(image: BuiltImage) -> None:
         from moby_tui.engine.resources.images.transfer.pull import Pull
 
-        async with Mirrors(reference, auth) as registry:
+        async with Mirrors(reference, auth, images.options()) as registry:
             pull = Pull(reference, registry, content, layers, folder, Report(), admit)
             await pull.fetch_layers(image.blobs, image.config.rootfs.diff_ids)
 
@@ -75,7 +75,7 @@ async def _named(
     except NotFound:
         pass
     async with AsyncExitStack() as stack:
-        registry = await stack.enter_async_context(Mirrors(reference, auth))
+        registry = await stack.enter_async_context(Mirrors(reference, auth, images.options()))
         place = await stack.enter_async_context(staging.claim(folder, f"cache-{os.urandom(8).hex()}"))
         steps = await travelling.from_registry(registry, reference.digest or reference.tag, lambda: Ingest(place / "steps"))
     return travelling.Travelled(steps, fetch, is_whole)

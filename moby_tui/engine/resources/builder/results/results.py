@@ -126,7 +126,7 @@ class Results:
         from moby_tui.engine.resources.images.transfer.push import Push
 
         index = encode(self._index())
-        async with Registry(tag, self._auth(tag.familiar), purpose=PUSH) as registry:
+        async with Registry(tag, self._auth(tag.familiar), self._images.options(), purpose=PUSH) as registry:
             for result in self._results:
                 # each image by its digest; the tag is that of the index
                 by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
@@ -141,7 +141,7 @@ class Results:
         def write(body: bytes) -> str:
             return self._content.write(body, self._paths.staging)
 
-        async with Registry(reference, self._auth(reference.familiar), purpose=PUSH) as registry:
+        async with Registry(reference, self._auth(reference.familiar), self._images.options(), purpose=PUSH) as registry:
             await travelling.publish(registry, reference.tag, steps, self._content, write)
 
     def _steps(self, *, everything: bool) -> dict[str, BuiltImage]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from moby_tui.engine.resources.images.registry.answers import read
 from moby_tui.engine.resources.images.registry.hosts import Host, is_loopback, proxy_for
 from moby_tui.engine.tasks import in_thread
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError
 from moby_tui.logins import decoded, find
 from moby_tui.reference import Reference
@@ -36,12 +37,21 @@ class Authorization:
     """``header`` is the value of ``Authorization``, empty for none. ``identity``: an identity token to store, if any."""
 
     def __init__(
-        self, reference: Reference, host: Host, auth: RegistryAuth | None, scopes: list[str], *, offline: bool, nobody: bool
+        self,
+        reference: Reference,
+        host: Host,
+        auth: RegistryAuth | None,
+        options: EngineOptions,
+        scopes: list[str],
+        *,
+        offline: bool,
+        nobody: bool,
     ) -> None:
         """``offline`` asks for such a token. Without ``auth`` the stored login is used, unless we are to be ``nobody`` there."""
         self._reference = reference
         self._host = host
         self._auth = decoded(auth) if auth else None
+        self._login_folder = options.login_folder
         self._scopes = scopes
         self._offline = offline
         self._nobody = nobody
@@ -52,7 +62,7 @@ class Authorization:
     async def prepare(self) -> None:
         """Reads the stored login, perhaps from a credential helper, which may be slow."""
         if not self._nobody:
-            self._auth = self._auth or await in_thread(find, self._host.domain)
+            self._auth = self._auth or await in_thread(find, self._host.domain, self._login_folder)
         self.header = f"Bearer {self._auth.registrytoken}" if self._auth and self._auth.registrytoken else ""
 
     @property

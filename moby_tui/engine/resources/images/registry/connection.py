@@ -18,6 +18,7 @@ from moby_tui.engine.resources.images.registry.answers import read, registry_err
 from moby_tui.engine.resources.images.registry.authorization import Authorization
 from moby_tui.engine.resources.images.registry.hosts import PUSH, Host, proxy_for
 from moby_tui.engine.tasks import in_thread
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unreachable
 from moby_tui.reference import Reference
 from moby_tui.schema.image import RegistryAuth
@@ -73,6 +74,7 @@ class Connection:
         reference: Reference,
         host: Host,
         auth: RegistryAuth | None,
+        options: EngineOptions,
         *,
         patience: float | None = None,
         purpose: str,
@@ -87,7 +89,7 @@ class Connection:
         self._patience = limits.value(limits.PATIENCE) if patience is None else patience
         self._purpose = purpose
         self._session: ClientSession | None = None
-        self.authorization = Authorization(reference, host, auth, list(scopes), offline=purpose == LOGIN, nobody=nobody)
+        self.authorization = Authorization(reference, host, auth, options, list(scopes), offline=purpose == LOGIN, nobody=nobody)
 
     async def __aenter__(self) -> Connection:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector

@@ -22,6 +22,7 @@ from moby_tui.engine.resources.images.registry.download import AHEAD, Download
 from moby_tui.engine.resources.images.registry.hosts import PULL, PUSH, RESOLVE, Host, hosts_of
 from moby_tui.engine.resources.images.registry.upload import Upload
 from moby_tui.engine.resources.images.store.content import Ingest, digest_of
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unreachable
 from moby_tui.reference import Reference
 from moby_tui.schema import oci
@@ -59,14 +60,15 @@ class Fetched:
 
 
 class Registry:
-    """One repository in one registry. Use as ``async with Registry(reference, auth) as registry``.
+    """One repository in one registry. Use as ``async with Registry(reference, auth, options) as registry``.
 
     All calls raise ``NotFound``, ``Unauthorized``, ``Unreachable``, and ``MobyError`` for an answer that cannot be."""
 
     def __init__(
         self,
         reference: Reference,
-        auth: RegistryAuth | None = None,
+        auth: RegistryAuth | None,
+        options: EngineOptions,
         *,
         patience: float | None = None,
         purpose: str = PULL,
@@ -82,7 +84,7 @@ class Registry:
         scopes = [f"repository:{reference.path}:pull,push"] if purpose == PUSH else []
         scopes += [f"repository:{source}:pull" for source in sources]
         self._ahead = asyncio.Semaphore(AHEAD)
-        self._connection = Connection(reference, host, auth, patience=patience, purpose=purpose, scopes=scopes)
+        self._connection = Connection(reference, host, auth, options, patience=patience, purpose=purpose, scopes=scopes)
 
     async def __aenter__(self) -> Registry:
         await self._connection.__aenter__()
@@ -219,14 +221,17 @@ class Registry:
 class Mirrors:
     """Reads one repository from several hosts: tries each in turn until one has the content. Use as ``async with``."""
 
-    def __init__(self, reference: Reference, auth: RegistryAuth | None = None) -> None:
+    def __init__(self, reference: Reference, auth: RegistryAuth | None, options: EngineOptions) -> None:
         """``auth`` is for the registry itself; a mirror has a login of its own, if any."""
         hosts = [host for host in hosts_of(reference.domain) if PULL in host.can]
         if not hosts:
             raise InvalidArgument(f"hosts.toml of {reference.domain} names no host to pull from")
-        self._registries = [Registry(reference, auth if host.domain == reference.domain else None, host=host) for host in hosts]
+        self._registries = [
+            Registry(reference, auth if host.domain == reference.domain else None, options, host=host) for host in hosts
+        ]
         self._resolvers = [registry for registry, host in zip(self._registries, hosts, strict=True) if RESOLVE in host.can]
         self._reference = reference
+        self._options = options
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Mirrors:
@@ -270,7 +275,7 @@ class Mirrors:
         for number, url in enumerate(urls):
             try:
                 host = Host(str(URL(url).origin()), self._reference.domain)
-                async with Connection(self._reference, host, None, purpose=PULL, nobody=True) as connection:
+                async with Connection(self._reference, host, None, self._options, purpose=PULL, nobody=True) as connection:
                     await Download(connection, url, descriptor, ingest, progress, asyncio.Semaphore(AHEAD)).run()
                 ingest.verify(descriptor.digest, descriptor.size)
                 return

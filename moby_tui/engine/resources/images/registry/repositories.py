@@ -8,6 +8,7 @@ from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images.registry import search
 from moby_tui.engine.resources.images.registry.registry import DELETE, Registry
 from moby_tui.engine.resources.images.store.content import digest_of
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument
 from moby_tui.logins import domain_of
 from moby_tui.reference import Reference, parse
@@ -19,14 +20,17 @@ from moby_tui.schema.image import DistributionInspect, RegistryAuth, SearchResul
 class Repositories:
     """Implements ``Registry`` of ``api/client/protocol.py``. Raises ``NotFound``, ``Unauthorized``, ``Unavailable``."""
 
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+
     async def search(
         self, term: str, *, limit: int = 0, filters: Filters | None = None, auth: RegistryAuth | None = None
     ) -> builtins.list[SearchResult]:
-        return await search.search(term, limit, filters or {}, auth)
+        return await search.search(term, limit, filters or {}, auth, self._options)
 
     async def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect:
         wanted = parse(reference).tagged()
-        async with Registry(wanted, auth) as registry:
+        async with Registry(wanted, auth, self._options) as registry:
             fetched = await registry.manifest(wanted.digest or wanted.tag)
             document = manifests.read(fetched.body, fetched.media_type, wanted.familiar)
             if isinstance(document, oci.Index):
@@ -40,21 +44,21 @@ class Repositories:
         return DistributionInspect(descriptor=descriptor, platforms=platforms)
 
     async def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]:
-        async with Registry(Reference(domain_of(server), ""), auth) as registry:
+        async with Registry(Reference(domain_of(server), ""), auth, self._options) as registry:
             return sorted(await registry.catalog())
 
     async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> builtins.list[str]:
         wanted = parse(repository)
         if wanted.tag or wanted.digest:
             raise InvalidArgument(f"name a repository without a tag: {wanted.familiar_repository}")
-        async with Registry(wanted, auth) as registry:
+        async with Registry(wanted, auth, self._options) as registry:
             return await registry.tags()
 
     async def referrers(
         self, reference: str, *, artifact_type: str = "", auth: RegistryAuth | None = None
     ) -> builtins.list[oci.Descriptor]:
         wanted = parse(reference).tagged()
-        async with Registry(wanted, auth) as registry:
+        async with Registry(wanted, auth, self._options) as registry:
             digest = wanted.digest or (await registry.manifest(wanted.tag)).digest
             return await registry.referrers(digest, artifact_type)
 
@@ -62,7 +66,7 @@ class Repositories:
         wanted = parse(reference)
         if not (wanted.tag or wanted.digest):
             raise InvalidArgument(f"name what to delete by tag or digest: {wanted.familiar}:TAG")
-        async with Registry(wanted, auth, purpose=DELETE) as registry:
+        async with Registry(wanted, auth, self._options, purpose=DELETE) as registry:
             if await registry.delete_manifest(wanted.digest or wanted.tag):
                 return wanted.familiar
             if wanted.digest:

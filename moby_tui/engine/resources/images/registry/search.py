@@ -11,6 +11,7 @@ import msgspec
 from moby_tui.engine.resources.images.registry.connection import Connection
 from moby_tui.engine.resources.images.registry.hosts import PULL, Host, hosts_of
 from moby_tui.engine.resources.images.registry.registry import Registry
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.reference import DEFAULT_DOMAIN, Reference
 from moby_tui.schema.base import Filters, decode
@@ -27,7 +28,9 @@ class _Answer(msgspec.Struct):
     results: list[SearchResult] | None = None
 
 
-async def search(term: str, limit: int, filters: Filters, auth: RegistryAuth | None) -> list[SearchResult]:
+async def search(
+    term: str, limit: int, filters: Filters, auth: RegistryAuth | None, options: EngineOptions
+) -> list[SearchResult]:
     """The repositories that ``term``, ``REGISTRY/term`` for any but Docker Hub, finds.
 
     Raises ``InvalidArgument``, ``NotFound``, ``Unauthorized``, ``Unavailable``."""
@@ -35,7 +38,7 @@ async def search(term: str, limit: int, filters: Filters, auth: RegistryAuth | N
         raise InvalidArgument(f"limit {limit} is outside the range of [1, {_MOST}]")
     wanted = _Wanted(filters)
     domain, name = _split(term)
-    found = await _ask(domain, name, limit or _DEFAULT_LIMIT, auth)
+    found = await _ask(domain, name, limit or _DEFAULT_LIMIT, auth, options)
     return [result for result in found if wanted.fits(result)][: limit or _DEFAULT_LIMIT]
 
 
@@ -54,28 +57,28 @@ def _split(term: str) -> tuple[str, str]:
     return domain, name
 
 
-async def _ask(domain: str, name: str, limit: int, auth: RegistryAuth | None) -> list[SearchResult]:
+async def _ask(domain: str, name: str, limit: int, auth: RegistryAuth | None, options: EngineOptions) -> list[SearchResult]:
     host = hosts_of(domain)[-1]
     if domain == DEFAULT_DOMAIN:
-        return await _index(Host(_HUB, domain), name, limit, auth)
+        return await _index(Host(_HUB, domain), name, limit, auth, options)
     first = Host(
         f"{host.base.removesuffix('/v2')}/v1", domain, host.can, host.authorities, host.clients, host.verify, host.headers
     )
     try:
-        found = await _index(first, name, limit, auth)
+        found = await _index(first, name, limit, auth, options)
     except NotFound:
-        async with Registry(Reference(domain, ""), auth, host=host) as registry:
+        async with Registry(Reference(domain, ""), auth, options, host=host) as registry:
             found = [SearchResult(name=one) for one in sorted(await registry.catalog()) if name in one]
     for result in found:
         result.name = result.name if result.name.startswith(f"{domain}/") else f"{domain}/{result.name}"
     return found
 
 
-async def _index(host: Host, name: str, limit: int, auth: RegistryAuth | None) -> list[SearchResult]:
+async def _index(host: Host, name: str, limit: int, auth: RegistryAuth | None, options: EngineOptions) -> list[SearchResult]:
     from yarl import URL
 
     url = str(URL(f"{host.base}/search").with_query(q=name, n=limit))
-    async with Connection(Reference(host.domain, ""), host, auth, purpose=PULL) as connection:
+    async with Connection(Reference(host.domain, ""), host, auth, options, purpose=PULL) as connection:
         answer = await connection.ask("GET", url, {}, (200,), limit=_LIMIT)
     try:
         return decode(answer.body, _Answer).results or []

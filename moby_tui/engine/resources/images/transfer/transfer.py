@@ -19,6 +19,7 @@ from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError, NotFound
 from moby_tui.reference import Reference, parse
 from moby_tui.schema import oci
@@ -45,9 +46,8 @@ class Transfers:
         content: ContentStore,
         layers: LayerStore,
         tell: Tell,
-        signature_policy: Path | None,
+        options: EngineOptions,
     ) -> None:
-        """``signature_policy`` is a policy file, which must exist; None: /etc/moby/policy.json if that exists."""
         self._paths = paths
         self._rows = rows
         self._names = names
@@ -55,7 +55,7 @@ class Transfers:
         self._layers = layers
         self._tell = tell
         self._lock = paths.blobs / "lock"
-        self._signature_policy = signature_policy
+        self._options = options
 
     async def pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
         before = self._rows.by_reference(wanted.key)
@@ -70,7 +70,7 @@ class Transfers:
         """Every tag of a repository, one after the other."""
         from moby_tui.engine.resources.images.registry.registry import Registry
 
-        async with Registry(repository, auth) as registry:
+        async with Registry(repository, auth, self._options) as registry:
             tags = await registry.tags()
         if not tags:
             raise NotFound(f"{repository.familiar_repository} has no tags; check the name")
@@ -90,7 +90,7 @@ class Transfers:
         from moby_tui.engine.resources.images.transfer.pull import Pull
 
         policy = await in_thread(self._policy)
-        async with Mirrors(wanted, auth) as registry:
+        async with Mirrors(wanted, auth, self._options) as registry:
 
             async def admit(digests: list[str]) -> None:
                 if policy:
@@ -106,9 +106,10 @@ class Transfers:
 
     def _policy(self) -> Policy | None:
         """The signature policy; None without a file, and then nothing is imported for it. Blocking."""
-        path = self._signature_policy or DEFAULT_POLICY
+        chosen = self._options.signature_policy
+        path = chosen or DEFAULT_POLICY
         # a dangling link is an unreadable policy, which refuses, and not a missing one
-        if self._signature_policy is None and not os.path.lexists(path):
+        if chosen is None and not os.path.lexists(path):
             return None
         from moby_tui.engine.resources.images.provenance.policy import Policy
 
@@ -204,7 +205,7 @@ class Transfers:
         lenders = {lender for lenders in sources.values() for lender in lenders} - {first.path}
         # no sweep while blobs are sent
         with self.arrival():
-            async with Registry(first, auth, purpose=PUSH, sources=sorted(lenders)) as registry:
+            async with Registry(first, auth, self._options, purpose=PUSH, sources=sorted(lenders)) as registry:
                 for reference, record in wanted:
                     digest = await Push(record, registry, self._content, sources, report).run(reference)
                     self._rows.put(record, [reference.at(digest).key])

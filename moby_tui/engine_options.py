@@ -1,0 +1,97 @@
+"""How an engine is configured. Each door (command line, daemon, dashboard, SDK) makes one ``EngineOptions`` and opens an engine with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from moby_tui.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from moby_tui.schema.system import AddressPool
+
+#: The runtime that is this engine itself.
+BUILT_IN_RUNTIME = "moby"
+_FILES = ("data_root", "exec_root", "signature_policy", "login_folder")
+
+
+class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person who opens an engine has chosen for it. Paths may be given as text, and are absolute in the result."""
+
+    #: images, containers and volumes; None: /var/lib/moby
+    data_root: Path | None = None
+    #: state of running containers; None: a folder in /run/moby that belongs to the data root
+    exec_root: Path | None = None
+    #: folders of OCI hook files, in the format of podman: see ``runtime/configuration/hook_files.py``
+    hooks_dirs: tuple[Path, ...] = ()
+    #: policy file that images must satisfy (docs/provenance.md); None: /etc/moby/policy.json if that exists
+    signature_policy: Path | None = None
+    #: folder of the logins' ``config.json``; None: DOCKER_CONFIG, or ~/.docker
+    login_folder: Path | None = None
+    #: programs of other OCI runtimes, by name
+    runtimes: dict[str, str] = {}
+    #: runtime of containers that name none
+    default_runtime: str = BUILT_IN_RUNTIME
+    #: user in /etc/subuid whose ids containers get that do not ask for a user namespace: ``default`` or ``USER[:GROUP]``; empty: none
+    userns_remap: str = ""
+    #: where networks get their subnets, in the order given; empty: Docker's own
+    default_address_pools: tuple[AddressPool, ...] = ()
+    #: whether containers live on when the daemon ends
+    live_restore: bool = True
+
+    def __post_init__(self) -> None:
+        for name in _FILES:
+            if (value := getattr(self, name)) is not None:
+                msgspec.structs.force_setattr(self, name, _absolute(value))
+        if self.hooks_dirs:
+            msgspec.structs.force_setattr(self, "hooks_dirs", tuple(map(_absolute, self.hooks_dirs)))
+
+    def replaced(self, **given: Any) -> EngineOptions:
+        """A copy with these fields instead."""
+        return msgspec.structs.replace(self, **given)
+
+    def check_in_process(self, host: str) -> None:
+        """Raises ``InvalidArgument`` if any option is set: the engine that listens at ``host`` has been configured by its own daemon."""
+        for name, default in _DEFAULTS.items():
+            if getattr(self, name) != default:
+                raise InvalidArgument(
+                    f"{_FLAGS.get(name) or '--' + name.replace('_', '-')} is an option of the engine, "
+                    f"and the one at {host} has its own: give it to the moby daemon there"
+                )
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(path).absolute()
+
+
+_DEFAULTS: dict[str, Any] = dict(zip(EngineOptions.__struct_fields__, msgspec.structs.astuple(EngineOptions()), strict=True))
+#: The options of the command line that are not called as their field is.
+_FLAGS = {
+    "hooks_dirs": "--hooks-dir",
+    "login_folder": "--config",
+    "runtimes": "--add-runtime",
+    "default_address_pools": "--default-address-pool",
+}
+
+
+def settled(options: EngineOptions | None, **given: Any) -> EngineOptions:
+    """``options`` of a program, with those that it ``given`` by keyword instead; without ``options``, what the environment names is preset.
+
+    None and an empty value mean: not given. A data root that is given does not have the exec root of the environment."""
+    chosen = {name: value for name, value in given.items() if value}
+    if options is None:
+        options = _from_environment(with_roots="data_root" not in chosen)
+    return options.replaced(**chosen) if chosen else options
+
+
+def _from_environment(*, with_roots: bool) -> EngineOptions:
+    variables = {"signature_policy": "MOBY_SIGNATURE_POLICY"}
+    if with_roots:
+        variables |= {"data_root": "MOBY_DATA_ROOT", "exec_root": "MOBY_EXEC_ROOT"}
+    found: dict[str, Any] = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
+    return EngineOptions(**found)
