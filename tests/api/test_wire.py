@@ -43,8 +43,8 @@ async def test_a_bare_path_is_the_newest_version(served: Served) -> None:
 
 
 async def test_what_is_missing_is_told_by_name(served: Served) -> None:
-    answer = await ask(served.path, "POST", "/grpc")
-    assert (answer.status, answer.message) == (501, "POST /grpc is not implemented yet")
+    answer = await ask(served.path, "POST", "/plugins/pull")
+    assert (answer.status, answer.message) == (501, "POST /plugins/pull is not implemented yet")
     answer = await ask(served.path, "GET", "/v1.44/swarm")
     assert answer.status == 503 and answer.message.startswith("This node is not a swarm manager.")
 
