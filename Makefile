@@ -22,7 +22,7 @@ CGROUP2_TESTS ?= tests/cgroup tests/runtime
 # Tests and benchmarks start the program many times: it is compiled once, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run lint test test-cgroup2 binary bench endurance kill-loop lock debian-test debian-bench clean
+.PHONY: help run lint test test-cgroup2 binary bench endurance kill-loop wire lock debian-test debian-bench clean
 
 help:
 	@sed -n '1,/^SHELL/{s/^# \{0,1\}//p}' Makefile
@@ -85,6 +85,10 @@ kill-loop: debian-bench $(VENV)/.run
 
 debian-bench:
 	@packaging/debian-install iproute2 busybox-static docker-registry dockerd:docker.io docker:docker-cli/docker.io podman crun runc containerd iptables
+
+wire: $(VENV)/.run
+	@packaging/pip-install $(BIN)/python -e '.[wire]'
+	packaging/make-wire $(BIN)/python
 
 # The exact versions that were tested together.
 lock: $(VENV)/.dev $(VENV)/.binary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, web
@@ -16,6 +17,9 @@ from moby_tui.api.server.connection import Connection
 from moby_tui.api.server.router import Route, Router
 from moby_tui.api.server.routes import ROUTES
 from moby_tui.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from moby_tui.api.buildkit.daemon import BuildDaemon
 
 #: Raises ``Forbidden`` for a caller that may not use the engine.
 Authorize = Callable[[Peer], None]
@@ -34,6 +38,7 @@ class App(web.Server):
         self._running: set[asyncio.Task[web.StreamResponse]] = set()
         self._abandoned: set[asyncio.Task[web.StreamResponse]] = set()
         self._closing = False
+        self._builds: BuildDaemon | None = None
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)
@@ -64,7 +69,8 @@ class App(web.Server):
         if version < route.since:
             raise InvalidArgument(f"{request.method} {path} requires minimum API version {route.since[0]}.{route.since[1]}")
         await _expect(request)
-        call = Call(self._client, request, version, params, decode.Query(request.rel_url.query, request.rel_url.raw_query_string))
+        query = decode.Query(request.rel_url.query, request.rel_url.raw_query_string)
+        call = Call(self._client, request, version, params, query, self._build_daemon)
         return await self._run(route, call)
 
     async def _run(self, route: Route, call: Call) -> web.StreamResponse:
@@ -83,6 +89,14 @@ class App(web.Server):
             if self._closing:
                 raise ConnectionResetError("the server is shutting down") from None
             raise
+
+    def _build_daemon(self) -> BuildDaemon:
+        """Made, and its modules imported, for the first client that asks for it."""
+        if self._builds is None:
+            from moby_tui.api.buildkit.daemon import BuildDaemon
+
+            self._builds = BuildDaemon(self._client)
+        return self._builds
 
     def end_streams(self) -> None:
         """Ends the answers that would never end by themselves: events, logs, stats, attachments."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from aiohttp import web
 
 from moby_tui.api.client.protocol import Client
 from moby_tui.api.server import decode
 from moby_tui.api.server.versions import ApiVersion
+
+if TYPE_CHECKING:
+    from moby_tui.api.buildkit.daemon import BuildDaemon
 
 T = TypeVar("T")
 _UCRED = struct.Struct("3i")
@@ -27,13 +31,14 @@ class Peer(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """``params`` are the variables of the path, decoded."""
+    """``params`` are the variables of the path, decoded. ``build_daemon`` is what the server has for clients of BuildKit's protocols."""
 
     client: Client
     request: web.BaseRequest
     version: ApiVersion
     params: dict[str, str]
     query: decode.Query
+    build_daemon: Callable[[], BuildDaemon]
 
     @property
     def ref(self) -> str:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from moby_tui.api.server.connection import Connection, Hangup
 from moby_tui.api.server.versions import HEADERS, ApiVersion
+from moby_tui.errors import InvalidArgument
 from moby_tui.schema.stream import Stream
 
 RAW = "application/vnd.docker.raw-stream"
@@ -51,6 +52,21 @@ class _Raw(asyncio.StreamReaderProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._http.connection_lost(exc)
+
+
+class _Switched(asyncio.Protocol):
+    """Hands everything on to the protocol that HTTP was left for. The old one hears of the connection's end too, as in ``_Raw``."""
+
+    def __init__(self, protocol: asyncio.Protocol, http: Connection) -> None:
+        self._protocol = protocol
+        self._http = http
+        self.data_received = protocol.data_received  # type: ignore[method-assign]
+        self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
         self._http.connection_lost(exc)
 
 
@@ -117,6 +133,26 @@ def take(request: web.BaseRequest, kind: str) -> Taken:
     early, half_closed = http.hijack()
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)
     return Taken(reader, writer, early, half_closed=half_closed)
+
+
+def switch(request: web.BaseRequest, name: str, protocol: asyncio.Protocol) -> None:
+    """Answers 101 and gives the connection to ``protocol``, which is called ``name`` in the header Upgrade. Raises ``InvalidArgument``
+    if the client does not ask for that protocol."""
+    http = request.protocol
+    transport = request.transport
+    assert isinstance(http, Connection)
+    if request.headers.get("Upgrade", "").lower() != name:
+        raise InvalidArgument(f"{request.rel_url.path} is for clients that send the header Upgrade: {name}")
+    if transport is None:
+        raise ConnectionResetError("the client has gone")
+    transport.write(f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {name}\r\n\r\n".encode())
+    early, half_closed = http.hijack()
+    transport.set_protocol(_Switched(protocol, http))
+    protocol.connection_made(transport)
+    if early:
+        protocol.data_received(early)
+    if half_closed:
+        transport.close()
 
 
 def _head(kind: str, *, upgraded: bool) -> bytes:

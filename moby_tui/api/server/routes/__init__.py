@@ -6,6 +6,7 @@ from moby_tui.api.server.router import Route
 from moby_tui.api.server.routes import (
     archive,
     build,
+    buildkit,
     containers,
     exec,
     images,
@@ -22,7 +23,21 @@ from moby_tui.api.server.routes import (
 ROUTES: list[Route] = [
     route
     for module in (
-        *(system, containers, processes, websocket, archive, exec, build, provenance, images, networks, volumes, secrets),
+        *(
+            system,
+            containers,
+            processes,
+            websocket,
+            archive,
+            exec,
+            build,
+            buildkit,
+            provenance,
+            images,
+            networks,
+            volumes,
+            secrets,
+        ),
         unimplemented,
     )
     for route in module.table.routes

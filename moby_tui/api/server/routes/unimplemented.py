@@ -15,8 +15,6 @@ from moby_tui.errors import NotFound, NotImplementedYet, NotSupported, Unavailab
 table = RouteTable()
 
 _LACKING = """
-POST /session
-POST /grpc
 GET /containers/{ref}/checkpoints
 POST /containers/{ref}/checkpoints
 DELETE /containers/{ref}/checkpoints/{name}

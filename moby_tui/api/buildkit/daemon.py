@@ -1,0 +1,65 @@
+"""What a daemon has for build clients: their sessions, and the services that they call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from google.protobuf.descriptor import ServiceDescriptor
+from grpclib.server import Stream
+
+from moby_tui.api.buildkit.grpc.client import Channel
+from moby_tui.api.buildkit.grpc.server import ServerProtocol, server
+from moby_tui.api.buildkit.grpc.tunnel import Tunnel
+from moby_tui.api.buildkit.session import opening
+from moby_tui.api.buildkit.session.opening import Opening
+from moby_tui.api.buildkit.session.sessions import Sessions
+from moby_tui.api.buildkit.wire import health_pb2
+from moby_tui.api.buildkit.wire.control_pb2 import BytesMessage
+from moby_tui.api.buildkit.wire.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from moby_tui.api.client.protocol import Client
+
+if TYPE_CHECKING:
+    from multidict import MultiMapping
+
+
+class BuildDaemon:
+    """Of one API server. ``client`` is the engine that its builds run in."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.sessions = Sessions()
+
+    def server(self) -> ServerProtocol:
+        """A protocol for a connection of ``POST /grpc``."""
+        return server(self._services())
+
+    def _services(self) -> Mapping[ServiceDescriptor, object]:
+        return {health_pb2.DESCRIPTOR.services_by_name["Health"]: _Health()}
+
+    async def hold(self, opened: Opening, channel: Channel) -> None:
+        """Keeps a session until its connection is gone. Raises ``Conflict`` for an id that is in use."""
+        async with self.sessions.opened(opened, channel) as session:
+            await session.closed
+
+    async def carry_session(self, stream: Stream[BytesMessage, BytesMessage]) -> None:
+        """A session whose connection is the call Control.Session. Raises ``InvalidArgument``, ``Conflict``."""
+        assert stream.metadata is not None
+        opened = opening.read(cast("MultiMapping[str]", stream.metadata))
+        self.sessions.check_free(opened.id)
+        channel = Channel()
+        carrying = asyncio.create_task(Tunnel(stream, BytesMessage, channel.protocol).run())
+        try:
+            await self.hold(opened, channel)
+        finally:
+            carrying.cancel()
+            await asyncio.wait([carrying])
+
+
+class _Health:
+    """grpc.health.v1: a build client asks before it trusts a connection."""
+
+    async def check(self, stream: Stream[HealthCheckRequest, HealthCheckResponse]) -> None:
+        await stream.recv_message()
+        await stream.send_message(HealthCheckResponse(status=HealthCheckResponse.SERVING))

@@ -1,0 +1,71 @@
+"""The client of a connection: the peer's services, called by us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+from grpclib.client import Channel as GrpclibChannel
+from grpclib.client import Handler, Stream
+from grpclib.const import Cardinality
+from grpclib.exceptions import StreamTerminatedError
+from grpclib.protocol import H2Protocol
+
+from moby_tui.api.buildkit.grpc.connection import CODEC, Details, GrpcProtocol
+
+Request = TypeVar("Request", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+#: Names in lower case; a name may be there several times.
+Metadata = Mapping[str, str] | list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Method(Generic[Request, Answer]):
+    """A procedure of the peer. ``path`` is ``/package.Service/Procedure``."""
+
+    path: str
+    request: type[Request]
+    answer: type[Answer]
+    streaming: bool = False
+
+    @property
+    def cardinality(self) -> Cardinality:
+        return Cardinality.STREAM_STREAM if self.streaming else Cardinality.UNARY_UNARY
+
+
+class Channel(GrpclibChannel):
+    """Calls over one connection, which is given to ``protocol`` by whoever has it. It is never made anew."""
+
+    def __init__(self) -> None:
+        super().__init__(codec=CODEC, status_details_codec=Details())
+        self._authority = "localhost"
+        self.protocol = GrpcProtocol(Handler(), client_side=True)
+        self._protocol = self.protocol
+
+    async def _create_connection(self) -> H2Protocol:
+        raise StreamTerminatedError("the client has closed its session")
+
+    async def call(self, method: Method[Request, Answer], request: Request, timeout: float | None = None) -> Answer:
+        """One request and its answer. Raises ``GRPCError``; ``StreamTerminatedError`` if the connection ends; ``TimeoutError``."""
+        async with self.open(method, timeout=timeout) as stream:
+            await stream.send_message(request, end=True)
+            answer = await stream.recv_message()
+        if answer is None:
+            raise StreamTerminatedError(f"{method.path} gave no answer")
+        return answer
+
+    def open(
+        self, method: Method[Request, Answer], metadata: Metadata | None = None, timeout: float | None = None
+    ) -> Stream[Request, Answer]:
+        """A call with many messages: an asynchronous context manager, whose end waits for the call's end."""
+        return self.request(
+            method.path, method.cardinality, method.request, method.answer, metadata=metadata or {}, timeout=timeout
+        )
+
+    def close(self) -> None:
+        """Ends all calls and the connection. The channel is not used again."""
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None and hasattr(protocol, "processor"):
+            self.protocol.close("closed")

@@ -1,0 +1,121 @@
+"""One HTTP/2 connection with bounds that grpclib leaves to its caller, and what a failed call says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any, cast
+
+from grpclib.config import Configuration
+from grpclib.const import Status
+from grpclib.encoding.base import StatusDetailsCodecBase
+from grpclib.encoding.proto import ProtoCodec
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.protocol import AbstractHandler, Connection, H2Protocol, Stream
+from h2.config import H2Configuration
+
+from moby_tui.api.buildkit.wire.status_pb2 import Status as StatusMessage
+from moby_tui.errors import MobyError, refused_by_system
+
+log = logging.getLogger(__name__)
+
+#: Bytes of one message. BuildKit has the same bound (containerd's ``DefaultMaxRecvMsgSize``).
+MOST_BYTES = 16 << 20
+#: Bytes before each message: whether it is compressed, and its length.
+_PREFIX = 5
+CODEC = ProtoCodec()
+
+#: The status of a call that fails with one of our errors, by the HTTP status that it would have (google.rpc.Code).
+_STATUS = {
+    400: Status.INVALID_ARGUMENT,
+    401: Status.UNAUTHENTICATED,
+    403: Status.PERMISSION_DENIED,
+    404: Status.NOT_FOUND,
+    409: Status.FAILED_PRECONDITION,
+    501: Status.UNIMPLEMENTED,
+    503: Status.UNAVAILABLE,
+    507: Status.RESOURCE_EXHAUSTED,
+}
+
+
+class Details(StatusDetailsCodecBase):
+    """Encodes and decodes ``grpc-status-details-bin``: messages whose type is told by their full name.
+
+    ``GRPCError.details`` is a sequence of messages where we fail, and of ``Any`` where the peer does.
+    """
+
+    def encode(self, status: Status, message: str | None, details: Any) -> bytes:
+        answer = StatusMessage(code=status.value, message=message or "")
+        for detail in details or ():
+            packed = answer.details.add()
+            packed.type_url = detail.DESCRIPTOR.full_name
+            packed.value = detail.SerializeToString()
+        return answer.SerializeToString()
+
+    def decode(self, status: Status, message: str | None, data: bytes) -> Any:
+        return list(StatusMessage.FromString(data).details)
+
+
+def failure(error: Exception) -> GRPCError | None:
+    """The failed call's end for an error of ours or of the system; None for a defect."""
+    ours = error if isinstance(error, MobyError) else refused_by_system(error)
+    return GRPCError(_STATUS.get(ours.status, Status.UNKNOWN), ours.message) if ours else None
+
+
+class _BoundedStream(Stream):
+    async def recv_data(self, size: int) -> bytes:
+        """Waits for ``size`` bytes. Raises ``GRPCError`` for more than a message may have, before any of them is kept."""
+        if size > MOST_BYTES:
+            raise GRPCError(Status.RESOURCE_EXHAUSTED, f"a message of {size} bytes is larger than {MOST_BYTES}")
+        try:
+            data = await super().recv_data(size)
+        except AssertionError:
+            data = b""
+        else:
+            if data or size in (0, _PREFIX):
+                return data
+        raise StreamTerminatedError("the call ended in the middle of a message")
+
+
+class GrpcProtocol(H2Protocol):
+    """An asyncio protocol that speaks HTTP/2 for ``handler``. ``closed`` is done once the connection is gone."""
+
+    def __init__(self, handler: AbstractHandler, *, client_side: bool) -> None:
+        configuration = Configuration()
+        super().__init__(
+            handler,
+            configuration.__for_client__() if client_side else configuration.__for_server__(),
+            H2Configuration(client_side=client_side, header_encoding="utf-8"),
+        )
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
+        self.connection.create_stream = partial(_create_stream, self.connection)  # type: ignore[method-assign]
+
+    def data_received(self, data: bytes) -> None:
+        """Any input that HTTP/2 does not allow ends the connection, and no more than that."""
+        if self.connection.is_closing():
+            return
+        try:
+            super().data_received(data)
+        except (ValueError, NotImplementedError, LookupError) as error:
+            # a header that is not UTF-8; a frame that grpclib does not know
+            log.debug("malformed HTTP/2: %s", error)
+            self.close("malformed HTTP/2")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def close(self, reason: str) -> None:
+        """Ends all calls and the connection, at once."""
+        self.processor.close(reason)
+        self._transport.abort()
+
+
+def _create_stream(connection: Connection, *, stream_id: int | None = None, wrapper: Any = None) -> Stream:
+    return _BoundedStream(connection, connection._connection, connection._transport, stream_id=stream_id, wrapper=wrapper)

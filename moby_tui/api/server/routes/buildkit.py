@@ -1,0 +1,37 @@
+"""BuildKit's protocols: the connection leaves HTTP for gRPC, which ``api/buildkit`` speaks (imported with the first such client)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from moby_tui.api.server.call import Call
+from moby_tui.api.server.hijack import Hijacked, switch
+from moby_tui.api.server.router import RouteTable
+
+table = RouteTable()
+#: HTTP/2 without TLS of its own (RFC 7540, 3.2; the client's first bytes are HTTP/2's preface).
+_PROTOCOL = "h2c"
+
+
+@table.post("/grpc", abandoned=True)
+async def grpc(call: Call) -> web.StreamResponse:
+    """The client calls the build services."""
+    protocol = call.build_daemon().server()
+    switch(call.request, _PROTOCOL, protocol)
+    await protocol.serve()
+    return Hijacked()
+
+
+@table.post("/session", abandoned=True)
+async def session(call: Call) -> web.StreamResponse:
+    """The client offers its files, secrets and logins: it is the server of this connection."""
+    from moby_tui.api.buildkit.grpc.client import Channel
+    from moby_tui.api.buildkit.session import opening
+
+    daemon = call.build_daemon()
+    opened = opening.read(call.request.headers)
+    daemon.sessions.check_free(opened.id)
+    channel = Channel()
+    switch(call.request, _PROTOCOL, channel.protocol)
+    await daemon.hold(opened, channel)
+    return Hijacked()

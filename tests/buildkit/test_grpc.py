@@ -1,0 +1,185 @@
+"""gRPC on a connection of the API server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+
+from buildkit.peer import Daemon
+from moby_tui.api.buildkit.grpc.client import Channel, Method
+from moby_tui.api.buildkit.grpc.connection import MOST_BYTES
+from moby_tui.api.buildkit.grpc.server import server
+from moby_tui.api.buildkit.grpc.tunnel import Tunnel
+from moby_tui.api.buildkit.session.session import CHECK
+from moby_tui.api.buildkit.wire import control_pb2, health_pb2, secrets_pb2
+from moby_tui.api.buildkit.wire.errors_pb2 import Source
+from moby_tui.api.buildkit.wire.ops_pb2 import SourceInfo
+from moby_tui.errors import NotFound
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SECRET = Method("/moby.buildkit.secrets.v1.Secrets/GetSecret", secrets_pb2.GetSecretRequest, secrets_pb2.GetSecretResponse)
+
+
+class Secrets:
+    """Answers with the id; some ids fail."""
+
+    async def get_secret(self, stream) -> None:
+        request = await stream.recv_message()
+        if request.ID == "ours":
+            raise NotFound("no secret")
+        if request.ID == "detailed":
+            raise GRPCError(Status.ABORTED, "broken", [Source(info=SourceInfo(filename="Dockerfile"))])
+        if request.ID == "defect":
+            raise AttributeError("a defect")
+        await stream.send_message(secrets_pb2.GetSecretResponse(data=request.ID.encode()))
+
+
+SERVICES = {secrets_pb2.DESCRIPTOR.services_by_name["Secrets"]: Secrets()}
+
+
+async def _pair():
+    """A client and a server, joined by a socket pair."""
+    import socket
+
+    ends = socket.socketpair()
+    channel, protocol = Channel(), server(SERVICES)
+    loop = asyncio.get_running_loop()
+    await loop.create_connection(lambda: protocol, sock=ends[0])
+    await loop.create_connection(lambda: channel.protocol, sock=ends[1])
+    return channel, protocol
+
+
+async def test_the_daemon_answers_health_checks_and_refuses_unknown_procedures(daemon: Daemon) -> None:
+    async with daemon.channel() as channel:
+        answer = await channel.call(CHECK, health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(GRPCError) as failure:
+            await channel.call(SECRET, secrets_pb2.GetSecretRequest(ID="x"))
+        assert failure.value.status is Status.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("path", ["/grpc", "/session"])
+async def test_a_client_that_asks_for_another_protocol_is_refused(daemon: Daemon, path: str) -> None:
+    head, connection = await daemon.switched(path, "X-Docker-Expose-Session-Uuid: x", protocol="tcp")
+    connection.close()
+    assert head.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_session_without_an_id_is_refused(daemon: Daemon) -> None:
+    head, connection = await daemon.switched("/session")
+    connection.close()
+    assert head.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        # a header block that is no HPACK
+        PREFACE + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) + bytes([0, 0, 4, 1, 5, 0, 0, 0, 1]) + b"\xff\xff\xff\xff",
+        # data of a stream that is not there
+        PREFACE + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) + bytes([0, 0, 1, 0, 0, 0, 0, 0, 9]) + b"x",
+    ],
+)
+async def test_malformed_http2_ends_its_connection_alone(daemon: Daemon, sent: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    head, connection = await daemon.switched("/grpc")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    await loop.sock_sendall(connection, sent)
+    with connection:
+        try:
+            while await loop.sock_recv(connection, 4096):
+                pass
+        except ConnectionResetError:
+            pass
+    async with daemon.channel() as channel:
+        await channel.call(CHECK, health_pb2.HealthCheckRequest())
+
+
+async def test_failures_have_a_status_and_details() -> None:
+    channel, protocol = await _pair()
+    for ident, status in (("ours", Status.NOT_FOUND), ("detailed", Status.ABORTED), ("defect", Status.UNKNOWN)):
+        with pytest.raises(GRPCError) as failure:
+            await channel.call(SECRET, secrets_pb2.GetSecretRequest(ID=ident))
+        assert failure.value.status is status
+        if ident == "detailed":
+            [detail] = failure.value.details
+            assert detail.type_url == "errdefs.Source"
+            assert Source.FromString(detail.value).info.filename == "Dockerfile"
+    channel.close()
+    await protocol.closed
+    with pytest.raises(StreamTerminatedError):
+        await channel.call(SECRET, secrets_pb2.GetSecretRequest(ID="x"))
+
+
+async def test_a_message_beyond_the_bound_is_refused_before_it_is_kept() -> None:
+    channel, protocol = await _pair()
+    with pytest.raises(GRPCError) as failure:
+        await channel.call(SECRET, secrets_pb2.GetSecretRequest(ID="x" * MOST_BYTES))
+    assert failure.value.status is Status.RESOURCE_EXHAUSTED
+    answer = await channel.call(SECRET, secrets_pb2.GetSecretRequest(ID="x" * (1 << 20)))
+    assert len(answer.data) == 1 << 20
+    channel.close()
+    await protocol.closed
+
+
+class _End:
+    """One end of a call, of queues."""
+
+    def __init__(self, incoming: asyncio.Queue, outgoing: asyncio.Queue) -> None:
+        self.incoming, self.outgoing = incoming, outgoing
+
+    async def recv_message(self):
+        return await self.incoming.get()
+
+    async def send_message(self, message) -> None:
+        await self.outgoing.put(message)
+
+
+async def test_a_connection_travels_inside_a_call() -> None:
+    there, back = asyncio.Queue(1), asyncio.Queue(1)
+    channel, protocol = Channel(), server(SERVICES)
+    ends = [
+        Tunnel(_End(back, there), control_pb2.BytesMessage, channel.protocol),
+        Tunnel(_End(there, back), control_pb2.BytesMessage, protocol),
+    ]
+    tasks = [asyncio.create_task(end.run()) for end in ends]
+    answer = await channel.call(SECRET, secrets_pb2.GetSecretRequest(ID="x" * 3_000_000))
+    assert len(answer.data) == 3_000_000
+    await there.put(None)
+    channel.close()
+    await asyncio.gather(*tasks)
+    assert channel.protocol.closed.done() and protocol.closed.done()
+
+
+def test_a_daemon_imports_nothing_of_it_before_a_client_comes(tmp_path: Path) -> None:
+    program = f"""
+import asyncio, json, sys
+from api.fake_engine import FakeClient
+from moby_tui.api.server.serve import serving
+async def main():
+    async with serving(FakeClient(), ["unix://{tmp_path}/s"]):
+        reader, writer = await asyncio.open_unix_connection("{tmp_path}/s")
+        writer.write(b"GET /_ping HTTP/1.1\\r\\nHost: d\\r\\nConnection: close\\r\\n\\r\\n")
+        assert b"200 OK" in await reader.read()
+        writer.close()
+asyncio.run(main())
+print(json.dumps([name for name in sys.modules if name.startswith(("grpclib", "h2", "hpack", "google", "moby_tui.api.buildkit"))]))
+"""
+    here = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=here.parent,
+        env={"PYTHONPATH": f"{here.parent}:{here}"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
