@@ -118,6 +118,17 @@ class Terminal(io.StringIO):
         return True
 
 
+async def test_a_layer_that_has_not_begun_has_no_line() -> None:
+    async def steps() -> AsyncIterator[Progress]:
+        for status in ("Preparing", "Waiting", "Pulling fs layer", "Layer already exists"):
+            yield Progress(id="abc", status=status)
+
+    out = Terminal()
+    await progress.show(steps(), out)
+    [line] = [line for line in out.getvalue().splitlines() if "abc" in line]
+    assert line.endswith("abc: Layer already exists")
+
+
 async def test_the_bar_of_a_layer_that_is_done_is_full() -> None:
     async def steps() -> AsyncIterator[Progress]:
         yield Progress(id="abc", status="Pushing", progress_detail=ProgressDetail(current=58_700_000, total=62_900_000))

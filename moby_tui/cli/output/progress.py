@@ -90,4 +90,4 @@ async def _bars(steps: AsyncIterator[Progress], out: TextIO) -> list[Progress]:
 
 def _is_yet_to_begin(step: Progress) -> bool:
     """True for a step about a layer that has not begun; on a terminal its bar shows that."""
-    return bool(step.id) and step.status in ("Pulling fs layer", "Waiting")
+    return bool(step.id) and step.status in ("Preparing", "Pulling fs layer", "Waiting")
