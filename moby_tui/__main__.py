@@ -6,6 +6,8 @@ import gc
 import os
 import sys
 
+from moby_tui import deferral
+
 #: Importing makes tens of thousands of objects and no garbage: looking for it costs a tenth of a command's time.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
@@ -23,6 +25,7 @@ def main() -> None:
         from moby_tui.oci.command_line import main as oci
 
         sys.exit(oci(argv[1:]))
+    deferral.install()
     _warm_up(argv)
     from moby_tui.cli.app import run
 

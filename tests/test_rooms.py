@@ -26,6 +26,7 @@ GROUND_FLOOR = {
     "engine_options.py",
     "version.py",
     "errors.py",
+    "deferral.py",
 }
 #: The package itself and its program hold the doors together, and are no rooms.
 NO_ROOMS = {

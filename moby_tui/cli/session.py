@@ -68,9 +68,9 @@ def require_root() -> None:
 def call(work: Callable[[Client], Awaitable[T]]) -> T:
     """Runs the work with an open client. Raises the errors of ``moby_tui.errors``, ``KeyboardInterrupt`` on ctrl-c."""
     require_root()
-    import asyncio
+    from moby_tui.cli import interruption
 
-    return asyncio.run(_with_client(work))
+    return interruption.run(_with_client(work))
 
 
 async def _with_client(work: Callable[[Client], Awaitable[T]]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from moby_tui.cli.ending import Leave
@@ -46,19 +46,13 @@ class _Calls:
 @contextmanager
 def forwarded(send: Callable[[str], Awaitable[None]]) -> Iterator[None]:
     """While the block runs, signals to this process go to the container instead, by name (``TERM``)."""
-    loop = asyncio.get_running_loop()
     calls = _Calls()
 
     def forward(number: signal.Signals) -> None:
         calls.begin(send(number.name.removeprefix("SIG")))
 
-    for number in _FORWARDED:
-        loop.add_signal_handler(number, forward, number)
-    try:
+    with _handled(dict.fromkeys(_FORWARDED, forward)):
         yield
-    finally:
-        for number in _FORWARDED:
-            loop.remove_signal_handler(number)
 
 
 @contextmanager
@@ -67,31 +61,47 @@ def own_terminal(resize: Callable[[int, int], Awaitable[None]]) -> Iterator[None
 
     SIGTERM and SIGHUP end this process with 128 and their number, the terminal restored.
     """
-    loop = asyncio.get_running_loop()
     calls = _Calls()
     task = asyncio.current_task()
     assert task is not None
     ended_by: list[int] = []
 
-    def end(number: int) -> None:
+    def end(number: signal.Signals) -> None:
         ended_by.append(number)
         task.cancel()
 
-    def follow() -> None:
+    def follow(_: signal.Signals) -> None:
         if (size := raw.size()) is not None:
             calls.begin(resize(*size))
 
-    loop.add_signal_handler(signal.SIGTERM, end, signal.SIGTERM)
-    loop.add_signal_handler(signal.SIGHUP, end, signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGWINCH, follow)
     try:
-        with raw.raw_mode(0):
+        with _handled({signal.SIGTERM: end, signal.SIGHUP: end, signal.SIGWINCH: follow}), raw.raw_mode(0):
             yield
     except asyncio.CancelledError:
         if not ended_by:
             raise
         task.uncancel()
         raise Leave(128 + ended_by[0]) from None
+
+
+@contextmanager
+def _handled(handlers: Mapping[signal.Signals, Callable[[signal.Signals], None]]) -> Iterator[None]:
+    """While the block runs, the event loop calls these functions with the signals that come, in this process's main thread.
+
+    As ``loop.add_signal_handler``, which executes the module inspect (``deferral.py``) and lists all signals for each one.
+    """
+    loop = asyncio.get_running_loop()
+
+    def arrived(number: int, _: object) -> None:
+        loop.call_soon_threadsafe(handlers[signal.Signals(number)], signal.Signals(number))
+
+    before = {}
+    try:
+        for number in handlers:
+            before[number] = signal.signal(number, arrived)
+            # system calls of other threads are not interrupted for it
+            signal.siginterrupt(number, False)
+        yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH):
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)

@@ -200,11 +200,10 @@ def _send_descriptors(connection: socket.socket, descriptors: list[int]) -> None
 
 async def _taken_by(ours: socket.socket) -> int | None:
     """The pid of the process that has taken the order; 0 where whoever was to was killed, None where nobody has in time."""
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             # one small write: it is there whole
-            return int(await loop.sock_recv(ours, 32) or 0)
+            return int(await _received(ours, 32) or 0)
     except TimeoutError:
         return None
     except ConnectionError:
@@ -224,11 +223,10 @@ async def _answer(connection: socket.socket, monitor: int, name: str) -> int:
 
 async def _receive(connection: socket.socket, monitor: int) -> bytes:
     """What the monitor says. A start may take long; a monitor that is stopped or frozen meanwhile is killed. Raises ``Unavailable``."""
-    loop = asyncio.get_running_loop()
     while True:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await loop.sock_recv(connection, 65536)
+                return await _received(connection, 65536)
         except ConnectionError:
             return b""
         except TimeoutError:
@@ -239,9 +237,29 @@ async def _receive(connection: socket.socket, monitor: int) -> bytes:
         freezer.let_killed_die(monitor)
     try:
         async with asyncio.timeout(_END_SECONDS):
-            return await loop.sock_recv(connection, 65536)
+            return await _received(connection, 65536)
     except TimeoutError as error:
         raise Unavailable(_silent("the monitor that starts the container")) from error
+
+
+async def _received(connection: socket.socket, most: int) -> bytes:
+    """As ``loop.sock_recv``, which executes the module ssl (``deferral.py``). For a socket that does not block."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            return connection.recv(most)
+        except BlockingIOError:
+            readable = loop.create_future()
+        loop.add_reader(connection, _settle, readable)
+        try:
+            await readable
+        finally:
+            loop.remove_reader(connection)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _silent(who: str) -> str:

@@ -1,0 +1,101 @@
+"""Standard modules that a short command hardly ever uses are executed on first use, not on import.
+
+asyncio imports ssl, inspect and more at the top of its modules, and msgspec its JSON schemas. A command that lives for a fifth of a
+second would spend a fifth of its processor time on them. After ``install`` such a module is, when imported, an object without content;
+the first look at one of its attributes executes it (a module's ``__getattr__``, PEP 562). ``importlib.util.LazyLoader`` does the same, but
+executes a module when a second one imports it, and before Python 3.12 two threads at once may see one that is half executed.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+#: Used only inside functions by those that import them. One that is taken apart by ``from … import`` is executed at once all the same.
+_DEFERRED = frozenset(
+    {
+        *("inspect", "ipaddress", "linecache", "locale", "ssl", "textwrap"),
+        *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect"),
+    }
+)
+#: It takes from ``typing_extensions``, where that is installed, what ``typing`` has since Python 3.11; executing that needs ``inspect``.
+_OF_MSGSPEC = "msgspec._utils"
+
+
+def install() -> None:
+    """From now on, in this process."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder:
+    """Finds what the others find, with a loader of ours."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name not in _DEFERRED and name != _OF_MSGSPEC:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                loader: Any = _WithoutExtensions(spec.loader) if name == _OF_MSGSPEC else _Deferred(spec.loader)
+                spec.loader = loader
+                return spec
+        return None
+
+
+class _Loader:
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def _execute(self, module: ModuleType) -> None:
+        """With its own loader, whom others ask for its source."""
+        assert module.__spec__ is not None
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+
+
+class _Deferred(_Loader):
+    """Executes a module when an attribute is looked for that it does not have."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        lock = _thread.RLock()
+        is_executed = False
+
+        def attribute(name: str) -> object:
+            nonlocal is_executed
+            # another thread waits until all is there; this one may be executing it
+            with lock:
+                if not is_executed:
+                    is_executed = True
+                    self._execute(module)
+                if name in vars(module):
+                    return vars(module)[name]
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        vars(module)["__getattr__"] = attribute
+
+
+class _WithoutExtensions(_Loader):
+    """Executes a module that then finds no ``typing_extensions`` and takes ``typing``, as it does where they are not installed."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        name = "typing_extensions"
+        if name in sys.modules:
+            self._execute(module)
+            return
+        sys.modules[name] = None  # type: ignore[assignment]  # "not found" (the import system's reference)
+        try:
+            self._execute(module)
+        finally:
+            del sys.modules[name]

@@ -1,0 +1,88 @@
+"""Modules whose execution is put off until they are used; ctrl-c without the parts of asyncio that would use them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def _printed(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_deferred_module_is_executed_when_it_is_used() -> None:
+    program = """
+from moby_tui import deferral
+deferral.install()
+import sys, asyncio, asyncio.sslproto, msgspec
+before = {"_ssl", "ast", "tokenize", "typing_extensions"} & set(sys.modules)
+import ssl, inspect
+from ipaddress import ip_address
+import ssl
+print(sorted(before), "_ssl" in sys.modules, ip_address("::1"), ssl.SSLContext.__name__, "_ssl" in sys.modules)
+print(inspect.getsource(ssl).startswith('#'), ssl.__loader__ is ssl.__spec__.loader, hasattr(ssl, "nothing"))
+print(type(msgspec.inspect.type_info(int)).__name__, asyncio.base_events.sslproto.SSLProtocol.__name__)
+"""
+    assert _printed(program).splitlines() == ["[] False ::1 SSLContext True", "True True False", "IntType SSLProtocol"]
+
+
+def test_two_threads_that_use_a_deferred_module_both_see_all_of_it() -> None:
+    program = """
+from moby_tui import deferral
+deferral.install()
+import inspect, sys, threading
+sys.setswitchinterval(1e-6)
+start, missing = threading.Barrier(8), []
+def use():
+    start.wait()
+    try:
+        inspect.stack  # the last of its functions but a few
+    except AttributeError as error:
+        missing.append(error)
+threads = [threading.Thread(target=use) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(missing)
+"""
+    assert _printed(program) == "[]"
+
+
+@pytest.mark.parametrize(("signals", "ended"), [(1, "put away"), (2, "at once")])
+def test_ctrl_c_cancels_a_command_and_the_second_ends_it(signals: int, ended: str) -> None:
+    program = f"""
+import asyncio, os, signal, sys
+from moby_tui.cli import interruption
+async def work():
+    loop = asyncio.get_running_loop()
+    loop.call_soon(os.kill, os.getpid(), signal.SIGINT)
+    try:
+        await asyncio.sleep(1000)
+    finally:
+        if {signals} == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            print("put away")
+try:
+    interruption.run(work())
+except KeyboardInterrupt:
+    print("" if {signals} == 1 else "at once", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+    assert _printed(program).split("\n") == ([ended, " True"] if signals == 1 else [f"{ended} True"])
+
+
+def test_a_command_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
+    program = """
+import asyncio, os, signal
+from moby_tui.cli import interruption
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+async def work():
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(0)
+    return "done"
+print(interruption.run(work()), signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+"""
+    assert _printed(program) == "done True"
