@@ -9,6 +9,7 @@ executes a module when a second one imports it, and before Python 3.12 two threa
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -17,17 +18,14 @@ if TYPE_CHECKING:
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-    from typing import Any
 
 #: Used only inside functions by those that import them. One that is taken apart by ``from … import`` is executed at once all the same.
 _DEFERRED = frozenset(
     {
-        *("inspect", "ipaddress", "linecache", "locale", "ssl", "textwrap"),
+        *("hashlib", "inspect", "ipaddress", "linecache", "locale", "platform", "ssl", "textwrap", "typing_extensions"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect"),
     }
 )
-#: It takes from ``typing_extensions``, where that is installed, what ``typing`` has since Python 3.11; executing that needs ``inspect``.
-_OF_MSGSPEC = "msgspec._utils"
 
 
 def install() -> None:
@@ -40,33 +38,24 @@ class _Finder:
     """Finds what the others find, with a loader of ours."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in _DEFERRED and name != _OF_MSGSPEC:
+        if name not in _DEFERRED:
             return None
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
-                loader: Any = _WithoutExtensions(spec.loader) if name == _OF_MSGSPEC else _Deferred(spec.loader)
-                spec.loader = loader
+                spec.loader = _Deferred(spec.loader)  # type: ignore[assignment]  # no subclass: importlib.abc is heavy
                 return spec
         return None
 
 
-class _Loader:
+class _Deferred:
+    """Executes a module when an attribute is looked for that it does not have. A loader (``importlib.abc.Loader``)."""
+
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
-
-    def _execute(self, module: ModuleType) -> None:
-        """With its own loader, whom others ask for its source."""
-        assert module.__spec__ is not None
-        module.__loader__ = module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-
-
-class _Deferred(_Loader):
-    """Executes a module when an attribute is looked for that it does not have."""
 
     def exec_module(self, module: ModuleType) -> None:
         lock = _thread.RLock()
@@ -76,26 +65,34 @@ class _Deferred(_Loader):
             nonlocal is_executed
             # another thread waits until all is there; this one may be executing it
             with lock:
-                if not is_executed:
+                # every "from … import" looks whether the module is a package
+                if not is_executed and name != "__path__":
                     is_executed = True
-                    self._execute(module)
+                    try:
+                        self._execute(module)
+                    except BaseException:
+                        is_executed = False
+                        raise
                 if name in vars(module):
                     return vars(module)[name]
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
-        vars(module)["__getattr__"] = attribute
+        vars(module).update(_known(module.__name__), __getattr__=attribute)
+
+    def _execute(self, module: ModuleType) -> None:
+        """With its own loader, whom others ask for its source."""
+        assert module.__spec__ is not None
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
 
 
-class _WithoutExtensions(_Loader):
-    """Executes a module that then finds no ``typing_extensions`` and takes ``typing``, as it does where they are not installed."""
+def _known(name: str) -> dict[str, object]:
+    """What a module holds ahead of its execution, since msgspec asks for it and it is known without."""
+    if name == "platform":
+        return {"system": lambda: os.uname().sysname}  # for the module uuid
+    if name == "typing_extensions":
+        import typing
 
-    def exec_module(self, module: ModuleType) -> None:
-        name = "typing_extensions"
-        if name in sys.modules:
-            self._execute(module)
-            return
-        sys.modules[name] = None  # type: ignore[assignment]  # "not found" (the import system's reference)
-        try:
-            self._execute(module)
-        finally:
-            del sys.modules[name]
+        # since Python 3.11 they are the same
+        return {name: getattr(typing, name) for name in ("NotRequired", "Required", "get_type_hints")}
+    return {}

@@ -1,7 +1,6 @@
 """Containers, as the Engine API has them (docs: Engine API v1.52, tag Container)."""
 
-from __future__ import annotations
-
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 from msgspec import UNSET, UnsetType, field
 
 from moby_tui.schema.base import ZERO_TIME, Wire

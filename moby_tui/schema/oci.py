@@ -1,7 +1,6 @@
 """Objects of the OCI image specification 1.1 (descriptor, manifest, index, image configuration)."""
 
-from __future__ import annotations
-
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 from msgspec import Struct, field
 
 from moby_tui.schema.base import Oci

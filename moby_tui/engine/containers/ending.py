@@ -287,7 +287,7 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
             parts.event("destroy", record)
         parts.store.delete(record.id)
         fault.point("remove.row deleted")
-        if volumes or record.host_config.auto_remove:
+        if record.anonymous_volumes and (volumes or record.host_config.auto_remove):
             parts.volumes.remove_anonymous(record.anonymous_volumes)
         fault.point("remove.volumes removed")
         await asyncio.to_thread(orphans.remove_files, files.run)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moby_tui.engine.containers.managers import Managers, Publish
-from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
 from moby_tui.engine.store.locks import FileLock
@@ -117,7 +116,7 @@ class Parts(msgspec.Struct, frozen=True):
 
     def forget(self, record: ContainerRecord) -> None:
         """Deletes the row of a container that is removed, and what its monitor could not: its anonymous volumes."""
-        if self.store.delete(record.id) and record.host_config.auto_remove:
+        if self.store.delete(record.id) and record.host_config.auto_remove and record.anonymous_volumes:
             self.volumes.remove_anonymous(record.anonymous_volumes)
 
     def is_free(self, name: str) -> bool:
@@ -201,6 +200,8 @@ class Parts(msgspec.Struct, frozen=True):
                 continue
             if files.data.exists():
                 return lock
+            from moby_tui.engine.kernel.removal import remove_tree
+
             remove_tree(str(files.run))
             lock.release()
             raise NotFound(f"No such container: {record.name}")

@@ -12,10 +12,13 @@ from pathlib import Path
 
 from moby_tui.engine.events.cursor import Cursor
 from moby_tui.engine.events.filters import EventFilter
-from moby_tui.engine.kernel.inotify import IN_CREATE, IN_MODIFY, Inotify, watching
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.kernel.inotify import Inotify
 
 _POLLS, _POLL_SECONDS = 25, 0.003
 #: How often a reader polls the journal if the kernel gives no inotify watch.
@@ -75,6 +78,8 @@ class EventBus:
 
     def watch(self) -> bool:
         """Makes inotify wake the readers. False if a limit is reached: the user's inotify instances or watches, or the process's files."""
+        from moby_tui.engine.kernel.inotify import IN_CREATE, IN_MODIFY, watching
+
         loop = asyncio.get_running_loop()
         self._unwatch()
         inotify = watching(self._directory, IN_MODIFY | IN_CREATE)

@@ -9,10 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from moby_tui.engine.policy import apparmor, capabilities, selinux
+from moby_tui.engine.policy import apparmor
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
-from moby_tui.engine.policy.seccomp import profile
-from moby_tui.engine.policy.seccomp.cache import cached_program
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HostConfig
@@ -53,6 +51,8 @@ def resolve(host: HostConfig, paths: Paths) -> SecurityProfile:
 
     Raises ``InvalidArgument`` for a bad option, ``NotImplementedYet`` for a label on a kernel with SELinux.
     """
+    from moby_tui.engine.policy import capabilities
+
     options = parse_options(host.security_opt)
     granted = capabilities.resolve(host.cap_add, host.cap_drop, privileged=host.privileged)
     seccomp, program = _seccomp(options, granted.granted, paths, privileged=host.privileged)
@@ -99,6 +99,8 @@ def parse_options(given: list[str] | None) -> Options:
             case "writable-cgroups" if value:
                 options.writable_cgroups = _switch(text, value)
             case "label" if value:
+                from moby_tui.engine.policy import selinux
+
                 selinux.check(value)
             case "mask" if value:
                 options.mask += _absolute(text, value)
@@ -129,6 +131,8 @@ def _seccomp(
     asked = options.seccomp
     if asked == "unconfined" or (asked is None and privileged):
         return None, None
+    from moby_tui.engine.policy.seccomp.cache import cached_program
+
     rules, program = _compiled(None if asked == "builtin" else asked, tuple(granted), paths)
     # usable only if the cached file is still there
     return rules, program if program.exists() else cached_program(paths, rules)
@@ -137,6 +141,9 @@ def _seccomp(
 @lru_cache(maxsize=32)
 def _compiled(asked: str | None, granted: tuple[str, ...], paths: Paths) -> tuple[dict[str, Any], Path]:
     """The rules and the compiled program, kept in memory: most containers of an engine have the same."""
+    from moby_tui.engine.policy.seccomp import profile
+    from moby_tui.engine.policy.seccomp.cache import cached_program
+
     # the profile's text, never a path: the client has read the file
     rules = profile.to_oci(profile.default() if asked is None else profile.parse(asked), list(granted))
     return rules, cached_program(paths, rules)

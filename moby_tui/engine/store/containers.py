@@ -1,7 +1,6 @@
 """The containers that were asked for, as rows of the database. Whether they run is not here: see ``store/state.py``."""
 
-from __future__ import annotations
-
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 import sqlite3
 from collections.abc import Callable, Iterable
 

@@ -1,7 +1,6 @@
 """The images and their references, as rows."""
 
-from __future__ import annotations
-
+# no annotations from __future__: msgspec would have each one compiled and evaluated, in every command that reads such a record
 import sqlite3
 import time
 from collections.abc import Iterable

@@ -192,9 +192,9 @@ class Paths(msgspec.Struct, frozen=True):
         """A short name of this data root, for what is named in the kernel (bridges, nft tables); empty for the system's own."""
         if self.data_root == DEFAULT_DATA_ROOT:
             return ""
-        import hashlib
+        from moby_tui.engine.store.digest import sha256
 
-        return hashlib.sha256(os.fsencode(self.data_root.resolve())).hexdigest()[:8]
+        return sha256(os.fsencode(self.data_root.resolve())).hexdigest()[:8]
 
     def make(self) -> None:
         """Creates the folders that every engine needs, closed to others (mode 0710 on the roots, 0700 below)."""

@@ -31,9 +31,6 @@ class Kept(msgspec.Struct, kw_only=True):
     record: msgspec.Raw
 
 
-_decoder = msgspec.json.Decoder(Kept)
-
-
 def container_folder(data_root: Path, container_id: str) -> Path:
     return data_root / "containers" / container_id
 
@@ -117,7 +114,7 @@ def read_networks(data_root: Path) -> dict[str, bytes]:
 def read(path: Path) -> Kept | None:
     """The record; None where there is none that can be read."""
     try:
-        return _decoder.decode(path.read_bytes())
+        return msgspec.json.decode(path.read_bytes(), type=Kept)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 

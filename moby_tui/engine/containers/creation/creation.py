@@ -18,13 +18,10 @@ from moby_tui.engine.containers.start import health
 from moby_tui.engine.containers.start.isolation import references, settle_references
 from moby_tui.engine.containers.stop_signal import parse_signal
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.policy import admission, security
-from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
-from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
 from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
@@ -47,7 +44,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     if asked.networking_config:
         parts.networks.check_asked(asked.networking_config.endpoints_config or {})
     if platform:
-        _check_platform(image, asked.image, platforms.parse(platform))
+        _check_platform(image, asked.image, platform)
     warnings += security.resolve(asked.host_config, parts.paths).warnings
     validate_log(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
     ident = os.urandom(32).hex()
@@ -57,17 +54,24 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     command = [*_words(config.entrypoint), *_words(config.cmd)]
     if not command:
         raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
-    volumes = Resolution([], [], [])
+    has_mounts = _has_mounts(config, asked.host_config)
+    mounts: list[MountPoint] = []
+    anonymous: list[str] = []
     try:
-        async with parts.volumes.guard(), parts.secrets.guard() if asked.host_config.secrets else nullcontext():
+        async with (
+            parts.volumes.guard() if has_mounts else nullcontext(),
+            parts.secrets.guard() if asked.host_config.secrets else nullcontext(),
+        ):
             shared = inherited(parts, asked.host_config.volumes_from or [])
-            own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
-            volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
-            for mount in volumes.mounts:
-                if mount.type == "image":
-                    mount.name = parts.images.resolve(mount.source).id
-            taken = {mount.destination for mount in volumes.mounts}
-            await _fill(parts, volumes.populated, image.layers)
+            if has_mounts:
+                own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
+                volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
+                mounts, anonymous = volumes.mounts, volumes.anonymous
+                for mount in mounts:
+                    if mount.type == "image":
+                        mount.name = parts.images.resolve(mount.source).id
+                await _fill(parts, volumes.populated, image.layers)
+            taken = {mount.destination for mount in mounts}
             host, networking = _settle_host(parts, asked), _networking(asked)
             if host.secrets:
                 host.secrets = parts.secrets.settle(host.secrets, taken | shared.keys())
@@ -88,17 +92,23 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 config=config,
                 host_config=host,
                 networking=networking,
-                mounts=[mount for path, mount in shared.items() if path not in taken] + volumes.mounts,
-                anonymous_volumes=volumes.anonymous,
+                mounts=[mount for path, mount in shared.items() if path not in taken] + mounts,
+                anonymous_volumes=anonymous,
                 warnings=warnings,
             )
             stored = _write(parts, record, image.layers)
             fault.point("create.row written")
     except BaseException:
-        parts.volumes.remove_anonymous(volumes.anonymous)
+        if anonymous:
+            parts.volumes.remove_anonymous(anonymous)
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _has_mounts(config: ContainerConfig, host: HostConfig) -> bool:
+    """Most containers have none: nothing of the volumes is then imported."""
+    return bool(config.volumes or host.binds or host.mounts or host.tmpfs or host.volumes_from)
 
 
 def _absolute(path: str) -> str:
@@ -115,8 +125,11 @@ def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
     return networking.settle(asked)
 
 
-def _check_platform(image: LocalImage, reference: str, wanted: Platform) -> None:
+def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
     """An image of another platform counts as absent: clients then pull the right one."""
+    from moby_tui.engine.resources.images import platform as platforms
+
+    wanted = platforms.parse(platform)
     found = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)
     if not platforms.runs(wanted, found):
         raise NotFound(
@@ -149,6 +162,8 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
                 raise
             stored = parts.store.insert(record, furnish)
     except BaseException:
+        from moby_tui.engine.kernel.removal import remove_tree
+
         remove_tree(str(files.data))
         raise
     records.note_committed(files.data)

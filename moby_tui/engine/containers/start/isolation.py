@@ -7,7 +7,6 @@ import os
 import msgspec
 
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.kernel import namespaces
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.policy import user_namespaces
@@ -72,6 +71,8 @@ async def prepare(parts: Parts, record: ContainerRecord) -> Isolation:
 
 
 def _join(parts: Parts, record: ContainerRecord, isolation: Isolation, kind: str, ref: str) -> None:
+    from moby_tui.engine.kernel import namespaces
+
     target = _running(parts, record, kind, ref)
     if kind == "ipc" and target.host_config.ipc_mode in ("", "private", "none"):
         hint = "non-shareable IPC (hint: use IpcMode:shareable for the donor container)"
@@ -102,6 +103,8 @@ def _running(parts: Parts, record: ContainerRecord, kind: str, ref: str) -> Cont
 
 def _open(parts: Parts, target: ContainerRecord, kind: str) -> tuple[int, int]:
     """The pid of a container's first process, and a descriptor of its namespace."""
+    from moby_tui.engine.kernel import namespaces
+
     state = parts.state(target)
     try:
         return state.pid, namespaces.open_of(state.pid, state.pid_started, [kind])[0]
@@ -111,6 +114,8 @@ def _open(parts: Parts, target: ContainerRecord, kind: str) -> tuple[int, int]:
 
 def _shared_memory(parts: Parts, target: ContainerRecord) -> int:
     """A copy of its mount of /dev/shm: the same memory, had through its mount namespace, never by a path of the host."""
+    from moby_tui.engine.kernel import namespaces
+
     _, mounted = _open(parts, target, "mount")
     try:
         return netns.on_own_thread(lambda: namespaces.clone_tree(mounted, "/dev/shm"))

@@ -13,7 +13,6 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views.view import parse_time
 from moby_tui.engine.kernel import cgroup as cgroups
 from moby_tui.engine.kernel import fault
-from moby_tui.engine.kernel.removal import remove_tree
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store import records
@@ -131,5 +130,7 @@ def _end(cgroup: Cgroup) -> None:
 
 
 def remove_files(*folders: Path) -> None:
+    from moby_tui.engine.kernel.removal import remove_tree
+
     for folder in folders:
         remove_tree(str(folder), STATE_FILE)

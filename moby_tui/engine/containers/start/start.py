@@ -24,7 +24,6 @@ from moby_tui.engine.protocol.network import Holding
 from moby_tui.engine.protocol.order import ExitEvent, Order
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
-from moby_tui.engine.resources.volumes.container_mounts import mount_events
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
 from moby_tui.engine.runtime.configuration import spec, user
@@ -122,11 +121,12 @@ async def _prepare_and_start(
         if any(mount.type == "volume" and mount.driver != "local" for mount in record.mounts):
             # a plug-in that does not count its mounts has to hear first that the last run has ended
             await parts.until_put_away(record)
-        held = await parts.volumes.mounts.hold(record.mounts)
-        isolation.volumes, isolation.plugin_mounts = held.locks, held.records
+        if any(mount.type == "volume" for mount in record.mounts):
+            held = await parts.volumes.mounts.hold(record.mounts)
+            isolation.volumes, isolation.plugin_mounts = held.locks, held.records
+            if held.places:
+                record = msgspec.structs.replace(record, mounts=held.with_places(record.mounts))
         fault.point("start.volumes mounted")
-        if held.places:
-            record = msgspec.structs.replace(record, mounts=held.with_places(record.mounts))
         await _start_isolated(parts, record, files, lock, isolation, restarts, linked_hosts)
     finally:
         isolation.close()
@@ -255,7 +255,7 @@ async def _launch(
     descriptors = _descriptors(root, lock, joined, sandbox, isolation)
     await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")
-    for event in mount_events("mount", record.id, record.mounts):
+    for event in _mount_events("mount", record):
         parts.publish(*event)
 
 
@@ -358,7 +358,7 @@ def _exit_events(parts: Parts, record: ContainerRecord, sandbox: Sandbox) -> lis
         ("network", "disconnect", endpoint.network_id, {"container": record.id, "name": name, "type": _driver(name)})
         for name, endpoint in sandbox.endpoints.items()
     ]
-    left += mount_events("unmount", record.id, record.mounts)
+    left += _mount_events("unmount", record)
     return [ExitEvent(type=kind, action=action, id=ident, attributes=attributes) for kind, action, ident, attributes in left]
 
 
@@ -378,3 +378,11 @@ def _record_failure(files: ContainerPaths, error: Exception) -> None:
     code = _EXIT_CODES.get(type(error), 128)
     with suppress(OSError):
         State(exit_code=code, error=str(error)).write(str(files.state))
+
+
+def _mount_events(action: str, record: ContainerRecord) -> list[tuple[str, str, str, dict[str, str]]]:
+    if not record.mounts:
+        return []
+    from moby_tui.engine.resources.volumes.container_mounts import mount_events
+
+    return mount_events(action, record.id, record.mounts)

@@ -61,9 +61,9 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
 
 def _exec_ids(parts: Parts, record: ContainerRecord, state: State) -> list[str] | None:
     """As with Docker: null where there is none."""
-    if not state.alive or not parts.files(record).execs.exists():
-        return None
     # few containers have had one
+    if not state.alive or not any(parts.files(record).execs.glob("*.json")):
+        return None
     from moby_tui.engine.containers import execs
 
     return execs.unfinished(parts, record, state) or None

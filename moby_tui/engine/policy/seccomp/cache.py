@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 from moby_tui.engine.policy.seccomp import library
+from moby_tui.engine.store.digest import sha256
 from moby_tui.engine.store.paths import Paths
 
 
@@ -21,7 +21,7 @@ def cached_program(paths: Paths, seccomp: dict[str, Any]) -> Path:
     rules = json.dumps(seccomp, sort_keys=True)
     key = f"{rules}\n{os.uname().machine} {library.version()} {library.REVISION}"
     folder = paths.cache / "seccomp"
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.bpf"
+    path = folder / f"{sha256(key.encode()).hexdigest()}.bpf"
     if not path.exists():
         from moby_tui.engine.policy.seccomp import program
 

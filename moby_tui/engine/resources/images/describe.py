@@ -13,7 +13,7 @@ import msgspec
 
 from moby_tui.engine.resources.images.manifest import config_document
 from moby_tui.engine.store.images import ImageRecord
-from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.errors import InvalidArgument
 from moby_tui.reference import parse
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import ContainerConfig
@@ -193,11 +193,3 @@ def now() -> str:
 def rfc3339(seconds: float) -> str:
     """Unix seconds as RFC 3339 text in UTC."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
-
-
-def missing(name: str) -> NotFound:
-    """The error for a missing image, in Docker's words, which scripts look for. It names the reference with its tag."""
-    try:
-        return NotFound(f"No such image: {parse(name).tagged().familiar}")
-    except InvalidArgument:
-        return NotFound(f"No such image: {name}")

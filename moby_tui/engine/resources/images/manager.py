@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moby_tui.engine.resources.images import describe, upkeep
-from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.names import Names
-from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
+from moby_tui.engine.resources.images import upkeep
+from moby_tui.engine.resources.images.names import Names, missing
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
-from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
@@ -29,21 +25,23 @@ from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.reference import parse, parse_tag
 from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
-from moby_tui.schema.image import (
-    ImageDeleted,
-    ImageHistory,
-    ImageInspect,
-    ImagesPruned,
-    ImageSummary,
-    ManifestSummary,
-    Progress,
-    RegistryAuth,
-)
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.progress import Report
+    from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
     from moby_tui.engine.resources.images.transfer.save import Saved
     from moby_tui.engine.resources.images.transfer.transfer import Transfers
     from moby_tui.schema.exploration import FileChange, ImageExploration
+    from moby_tui.schema.image import (
+        ImageDeleted,
+        ImageHistory,
+        ImageInspect,
+        ImagesPruned,
+        ImageSummary,
+        ManifestSummary,
+        Progress,
+        RegistryAuth,
+    )
     from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
 #: How many changed paths a thread reads before it passes them to the event loop.
@@ -114,7 +112,7 @@ class ImageManager:
         if isinstance(disk.refusal(self._paths.data_root), StorageReadOnly):
             return
         if upkeep.is_staging_used(self._paths):
-            from moby_tui.engine.resources.images.store import partial
+            from moby_tui.engine.resources.images.store import partial, staging
 
             await in_thread(staging.collect, self._paths.staging)
             await in_thread(partial.collect, self._paths.staging)
@@ -144,6 +142,8 @@ class ImageManager:
         manifests: bool = False,
     ) -> builtins.list[ImageSummary]:
         """Every image, newest first. ``all`` adds nothing, since there are no intermediate images, and digests are always included."""
+        from moby_tui.engine.resources.images import describe
+
         describe.check_list_filters(filters)
         dangling = describe.flag(filters, "dangling", None)
         references, records = self._rows.references(), self._rows.all()
@@ -169,6 +169,9 @@ class ImageManager:
         self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None
     ) -> AsyncIterator[Progress]:
         """Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, ``StorageFull``; lines as Docker's. ``all_tags``: of the repository."""
+        from moby_tui.engine.resources.images import hello
+        from moby_tui.engine.resources.images import platform as platforms
+
         wanted = parse(reference)
         if all_tags and (wanted.tag or wanted.digest):
             raise InvalidArgument("tag can't be used with --all-tags/-a")
@@ -176,9 +179,7 @@ class ImageManager:
         platforms.parse(platform)
         if wanted.path == "library/scratch":
             raise InvalidArgument("'scratch' is a reserved name; it is the empty image, which cannot be pulled")
-        report = Report()
-        from moby_tui.engine.resources.images import hello
-
+        report = self._report()
         if hello.is_hello(wanted):
             work = self._transfers.make_hello(report)
         else:
@@ -195,12 +196,14 @@ class ImageManager:
         the image's index the one that fits.
 
         Raises ``NotFound``, ``Unauthorized``, ``Unavailable``, the first behind a line that says where it would go; lines as Docker's."""
+        from moby_tui.schema.image import Progress
+
         asked = parse(reference)
         if asked.digest:
             raise InvalidArgument("cannot push a digest reference")
         if all_tags and asked.tag:
             raise InvalidArgument("tag can't be used with --all-tags/-a")
-        report = Report()
+        report = self._report()
         yield Progress(status=f"The push refers to repository [{asked.domain}/{asked.path}]")
         named = self._names.pushed(asked, all_tags=all_tags)
         wanted = [(name, self._of_platform(record, name.familiar, platform)) for name, record in named]
@@ -211,7 +214,7 @@ class ImageManager:
     async def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
         """Loads the images of a docker-archive or OCI layout, or those of one platform. There is no progress to keep quiet about but
         the result."""
-        report = Report()
+        report = self._report()
         async with aclosing(report.of(self._transfers.load(archive, platform, report))) as lines:
             async for line in lines:
                 yield line
@@ -249,9 +252,11 @@ class ImageManager:
         platform: str = "",
     ) -> AsyncIterator[Progress]:
         """The last line's status is the image's id. Raises ``InvalidArgument``, ``NotFound``, ``Unreachable``."""
+        from moby_tui.engine.resources.images import platform as platforms
+
         target = parse_tag(reference) if reference else None
         config = _new_config(platforms.parse(platform), message, changes or [])
-        report = Report()
+        report = self._report()
         async with aclosing(report.of(self._transfers.import_tar(archive, target, config, report))) as lines:
             async for line in lines:
                 yield line
@@ -260,16 +265,21 @@ class ImageManager:
         """The image of an index for a platform; the image itself without a platform. Raises ``NotFound``."""
         if not platform:
             return record
+        from moby_tui.engine.resources.images import platform as platforms
         from moby_tui.engine.resources.images.variants import of_platform
 
         present = {other.manifest: other for other in self._rows.all()}
         return of_platform(record, name, platforms.parse(platform), present, self._content)
 
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
+        from moby_tui.engine.resources.images import describe
+
         record = self._of_platform(self._names.find(ref), ref, platform)
         return describe.inspection(record, self._rows.references_of(record.id), self._content.read(record.id))
 
     async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]:
+        from moby_tui.engine.resources.images import describe
+
         record = self._of_platform(self._names.find(ref), ref, platform)
         return describe.history(record, self._rows.references_of(record.id))
 
@@ -342,7 +352,9 @@ class ImageManager:
         self, reference: str, platform: str, auth: RegistryAuth | None, say: Callable[[Progress], None]
     ) -> ImageRecord:
         """As ``pull``, for any platform. The name keeps meaning the image that it means now."""
-        record = await self._transfers.fetch(parse(reference).tagged(), platform, auth, Report())
+        from moby_tui.schema.image import Progress
+
+        record = await self._transfers.fetch(parse(reference).tagged(), platform, auth, self._report())
         say(Progress(status=f"Digest: {record.manifest}"))
         return record
 
@@ -354,7 +366,7 @@ class ImageManager:
         record = self._names.find(ref)
         reference = parse_tag(target)
         if not self._rows.tag(reference.key, record.id):
-            raise describe.missing(ref)
+            raise missing(ref)
         self._tell("tag", record.id, record, reference.familiar)
 
     async def remove(self, ref: str, *, force: bool = False, prune: bool = True) -> builtins.list[ImageDeleted]:
@@ -387,17 +399,28 @@ class ImageManager:
         """Bytes that these layers and blobs take on disk. Blocking."""
         return self._removal().measure(digests)
 
+    @staticmethod
+    def _report() -> Report:
+        from moby_tui.engine.resources.images.progress import Report
+
+        return Report()
+
     def _removal(self) -> Removal:
+        from moby_tui.engine.resources.images.removal import Removal
+
         def publish(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 
         return Removal(self._paths, self._rows, self._content, self.layers, self.used_by, publish, self.cached)
 
     def _tell(self, action: str, identifier: str, record: ImageRecord, name: str) -> None:
+        from moby_tui.engine.resources.images import describe
+
         self._publish("image", action, identifier, {**describe.labels(record), "name": name})
 
 
 def _new_config(platform: oci.Platform, message: str, changes: list[str]) -> oci.ImageConfig:
+    from moby_tui.engine.resources.images import describe
     from moby_tui.engine.resources.images.changes import apply_changes
 
     execution = oci.ExecutionConfig()

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from moby_tui.engine.resources.images import describe
 from moby_tui.engine.store.images import ImageRecord, ImageRows
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import Reference, parse
@@ -37,7 +36,7 @@ class Names:
                 return record
         if not _ID_PREFIX.fullmatch(ref):
             parse(ref)  # InvalidArgument rather than NotFound for text that cannot be a name
-        raise describe.missing(ref)
+        raise missing(ref)
 
     def reference_of(self, ref: str) -> Reference | None:
         """The canonical reference that ``ref`` stands for, if the store has it."""
@@ -112,3 +111,11 @@ class Names:
             for digest in record.blobs if record else []:
                 found.setdefault(digest, []).extend(sorted(paths))
         return found
+
+
+def missing(name: str) -> NotFound:
+    """The error for a missing image, in Docker's words, which scripts look for. It names the reference with its tag."""
+    try:
+        return NotFound(f"No such image: {parse(name).tagged().familiar}")
+    except InvalidArgument:
+        return NotFound(f"No such image: {name}")

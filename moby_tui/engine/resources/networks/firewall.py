@@ -21,7 +21,6 @@ The chains, in the order in which a packet meets them:
 from __future__ import annotations
 
 import errno
-import hashlib
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator
@@ -34,6 +33,7 @@ from moby_tui.engine.kernel.network.generation import generation
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, messages, open_socket, request, send
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.seen import Seen
+from moby_tui.engine.store.digest import sha256
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -199,7 +199,7 @@ _CHAINS = {
 
 def _mark(table: nft.Table, version: int, standing: bytes) -> str:
     rules = b"".join(_rules(nft.Table(table.family.number, ""), version))
-    return f"{_MARK}{hashlib.sha256(rules + standing).hexdigest()[:12]}"
+    return f"{_MARK}{sha256(rules + standing).hexdigest()[:12]}"
 
 
 def _standing(link: socket.socket, table: nft.Table) -> bytes:

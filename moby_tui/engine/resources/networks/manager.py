@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import hashlib
 import logging
 import os
 import sys
@@ -30,6 +29,7 @@ from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store import networks as store
 from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.digest import sha256
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
@@ -73,7 +73,7 @@ class NetworkManager:
         self.options = options
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = instance if paths.instance else "moby0"
-        self._seed = hashlib.sha256(f"{os.uname().nodename} {instance}".encode()).digest()
+        self._seed = sha256(f"{os.uname().nodename} {instance}".encode()).digest()
         self._folders = Folders(paths.networks)
         self._pool = NamespacePool()
         firewall = Firewall(instance, seen.note(paths.networks))

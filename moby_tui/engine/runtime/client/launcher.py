@@ -12,7 +12,6 @@ from pathlib import Path
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.order import LauncherRequest, Order, UserNamespaceRequest
@@ -151,6 +150,8 @@ class Launcher:
     def _end(self) -> None:
         """Kills the launcher. The process that stands by ends with it, unless it has taken an order."""
         if self._process >= 0:
+            from moby_tui.engine.kernel.cgroup import freezer
+
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, signal.SIGKILL)
                 freezer.let_killed_die(self._pid)
@@ -175,6 +176,7 @@ class Launcher:
 
 def _check_group() -> None:
     """Raises ``Unavailable`` if the control group of the monitors is frozen, so that any other launcher would be as silent."""
+    from moby_tui.engine.kernel.cgroup import freezer
     from moby_tui.engine.runtime.monitor import group
 
     if freezer.is_group_frozen(group.PATH):
@@ -230,6 +232,8 @@ async def _receive(connection: socket.socket, monitor: int) -> bytes:
         except ConnectionError:
             return b""
         except TimeoutError:
+            from moby_tui.engine.kernel.cgroup import freezer
+
             if processes.is_stopped(monitor) or freezer.is_frozen(monitor):
                 break
     with suppress(ProcessLookupError):

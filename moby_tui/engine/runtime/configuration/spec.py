@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from moby_tui.engine.policy.security import SecurityProfile
-from moby_tui.engine.runtime import init
 from moby_tui.engine.runtime.configuration import devices as device_list
 from moby_tui.engine.runtime.configuration import isolation, resources
 from moby_tui.engine.runtime.configuration.isolation import Isolation
@@ -84,6 +83,8 @@ def _check_propagation(mounts: list[MountPoint]) -> None:
 
 def _put_init_first(configuration: Json, paths: ContainerPaths) -> None:
     """The command becomes the child of an init that lies on the host, so that an empty image needs none."""
+    from moby_tui.engine.runtime import init
+
     program = init.program(paths.cache)
     mount = {"destination": init.PATH, "type": "bind", "source": str(program), "options": ["bind", "rprivate", "ro"]}
     configuration["mounts"].append(mount)

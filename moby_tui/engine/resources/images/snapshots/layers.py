@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
-from moby_tui.engine.resources.images.store import staging, written
+from moby_tui.engine.resources.images.store import written
 from moby_tui.engine.resources.images.store.content import Ingest, hex_of
 from moby_tui.engine.resources.images.store.form import DIFF, IMPLIED, SIZE, is_opaque
 from moby_tui.engine.store.disk import refusals_told
@@ -97,6 +97,8 @@ class LayerStore:
 
     async def make(self, chunks: Iterable[bytes], diff_id: str) -> None:
         """Unpacks a layer from what is on this machine already, unless it is there."""
+        from moby_tui.engine.resources.images.store import staging
+
         async with staging.claim(self._staging, self.claim_name(diff_id)) as folder:
             if not self.has(diff_id):
                 await in_thread(_unpack, chunks, diff_id, folder / "layer")
@@ -105,6 +107,8 @@ class LayerStore:
 
     async def make_of(self, blob: Path, diff_id: str) -> None:
         """As ``make``, of a file that holds the layer's blob."""
+        from moby_tui.engine.resources.images.store import staging
+
         size = blob.stat().st_size
         if size < _WORTH_A_PROCESS:
             await self.make(_chunks(blob), diff_id)

@@ -9,7 +9,6 @@ the layer has a plain file or folder in its place.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.form import OPAQUE
+from moby_tui.engine.store.digest import sha256
 from moby_tui.engine.store.paths import Paths
 
 _FOLDERS = ("proc", "sys", "dev", "etc")
@@ -47,8 +46,10 @@ def below(paths: Paths, layers: list[Path]) -> list[Path]:
     missing = _missing(tuple(layers))
     if not (missing.folders or missing.files or missing.links):
         return layers
-    folder = paths.mount_points / hashlib.sha256(msgspec.json.encode(missing)).hexdigest()
+    folder = paths.mount_points / sha256(msgspec.json.encode(missing)).hexdigest()
     if not folder.exists():
+        from moby_tui.engine.resources.images.store import staging
+
         with staging.scratch(paths.staging) as scratch:
             _make(scratch / "root", missing)
             _publish(scratch / "root", folder)

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moby_tui.engine.resources.images.store import written
-from moby_tui.engine.resources.images.store.staging import scratch
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.reference import is_digest
@@ -53,6 +52,8 @@ class ContentStore:
 
     def write(self, data: bytes, staging: Path) -> str:
         """Stores a small blob; returns its digest."""
+        from moby_tui.engine.resources.images.store.staging import scratch
+
         digest = digest_of(data)
         if not self.has(digest):
             with scratch(staging) as folder, Ingest(folder / "blob") as ingest:
