@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.names import check_name, random_name
+from moby_tui.engine.store.records import record_files
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, NetworkingConfig
 
@@ -127,14 +127,9 @@ class ContainerStore:
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM containers WHERE id = ?", (container_id,)).rowcount > 0
 
-    def keep_all(self) -> None:
-        """Writes the records of all containers: those of an older format have none."""
-        for ident in self.ids():
-            self._keep(self._database.connection, ident)
-
     def _keep(self, connection: sqlite3.Connection, container_id: str) -> None:
         row = connection.execute("SELECT name, record FROM containers WHERE id = ?", (container_id,)).fetchone()
-        records.keep_container(self._database.root, container_id, row["name"], row["record"])
+        record_files.keep_container(self._database.root, container_id, row["name"], row["record"])
 
     def _insert(self, record: ContainerRecord, furnish: Callable[[ContainerRecord], None]) -> ContainerRecord:
         with self._database.transaction() as connection:
