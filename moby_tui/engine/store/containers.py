@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from moby_tui.engine.store.database import Database, decoded
-from moby_tui.engine.store.names import check_name, random_name
 from moby_tui.engine.store.records import record_files
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, NetworkingConfig
@@ -57,6 +56,9 @@ class ContainerStore:
 
         Raises ``InvalidArgument`` for a name that cannot be one, ``Conflict`` for one that is taken.
         """
+        # imported by what gives names alone
+        from moby_tui.engine.store.names import check_name, random_name
+
         if record.name:
             return self._insert(msgspec.structs.replace(record, name=check_name(record.name)), furnish)
         for attempt in range(_ATTEMPTS):
@@ -109,6 +111,8 @@ class ContainerStore:
 
     def rename(self, container_id: str, name: str) -> str:
         """Gives a container another name; returns the one it had. Raises ``InvalidArgument``, ``Conflict`` or ``NotFound``."""
+        from moby_tui.engine.store.names import check_name
+
         name = check_name(name)
         with self._database.transaction() as connection:
             row = connection.execute("SELECT name FROM containers WHERE id = ?", (container_id,)).fetchone()

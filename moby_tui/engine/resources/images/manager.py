@@ -15,7 +15,6 @@ from moby_tui.engine.resources.images import describe, upkeep
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.names import Names
 from moby_tui.engine.resources.images.progress import Report
-from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore
@@ -41,6 +40,7 @@ from moby_tui.schema.image import (
 )
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
     from moby_tui.engine.resources.images.transfer.save import Saved
     from moby_tui.engine.resources.images.transfer.transfer import Transfers
     from moby_tui.schema.exploration import FileChange, ImageExploration
@@ -388,6 +388,8 @@ class ImageManager:
         return self._removal().measure(digests)
 
     def _removal(self) -> Removal:
+        from moby_tui.engine.resources.images.removal import Removal
+
         def publish(action: str, record: ImageRecord) -> None:
             self._tell(action, record.id, record, record.id)
 

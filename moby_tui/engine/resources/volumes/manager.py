@@ -355,7 +355,8 @@ class VolumeManager:
                     thread = threading.Thread(target=self._remove_at_plugin, args=(driver, name))
                     thread.start()
                     self._removing.append(thread)
-        self._sweep()
+        if names:
+            self._sweep()
 
     def _remove_at_plugin(self, driver: str, name: str) -> None:
         with contextlib.suppress(MobyError):
