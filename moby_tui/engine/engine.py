@@ -194,15 +194,6 @@ class Engine:
 
     def _check_database(self, database: Database) -> list[str]:
         """Whether it belongs to what lies on disk; one that does is backed up now and then. Returns the containers of killed creators."""
-        if database.lacks_records and disk.refusal(self.paths.data_root) is None:
-            # those of an older format
-            from moby_tui.engine.resources.volumes.manager import keep_volumes
-            from moby_tui.engine.store.images import ImageRows
-
-            ContainerStore(database).keep_all()
-            ImageRows(database).keep_all()
-            keep_volumes(database, self.paths.volumes)
-            database.note_records()
         unborn = losses.check_complete(self.paths, database)
         if disk.refusal(self.paths.data_root) is None:
             database.note_boot(boot_id())

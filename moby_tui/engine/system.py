@@ -95,7 +95,7 @@ class SystemService:
         system = os.uname()
         options, runtimes = self._options(), self._runtimes()
         return Info(
-            id=self._identity(),
+            id=self._database.identity(),
             containers=len(containers),
             containers_running=states.count("running"),
             containers_paused=states.count("paused"),
@@ -131,12 +131,6 @@ class SystemService:
         async with Registry(Reference(domain_of(auth.serveraddress), ""), auth, self._options(), purpose=LOGIN) as registry:
             token = await registry.login()
         return Login(status="Login Succeeded", identity_token=token)
-
-    def _identity(self) -> str:
-        """An id of this data root, made on its first use and kept."""
-        with self._database.transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO engine VALUES ('id', ?)", (os.urandom(16).hex(),))
-        return str(self._database.query("SELECT value FROM engine WHERE key = 'id'")[0]["value"])
 
     async def disk_usage(self) -> DiskUsage:
         """Walks the data root: sizes are bytes on disk, of a container all that it keeps, of an image its layers and blobs."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.store import records
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import record_files
 from moby_tui.errors import MobyError
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.network import NetworkCreate
@@ -381,16 +381,16 @@ async def test_data_root_of_the_format_before(roots: Roots, busybox: str, cli: C
 def test_unborn_is_only_what_was_never_used(tmp_path: Path) -> None:
     folder = tmp_path / ("a" * 64)
     folder.mkdir()
-    assert records.is_unborn(folder)
-    (folder / records.UNCOMMITTED).write_text("{}")
+    assert record_files.is_unborn(folder)
+    (folder / record_files.UNCOMMITTED).write_text("{}")
     (folder / "upper").mkdir()
     (folder / "work").mkdir()
-    assert records.is_unborn(folder)
-    for name in ("upper/file", "state.json", records.RECORD, "container-json.log", "hosts"):
+    assert record_files.is_unborn(folder)
+    for name in ("upper/file", "state.json", record_files.RECORD, "container-json.log", "hosts"):
         (folder / name).touch()
-        assert not records.is_unborn(folder), name
+        assert not record_files.is_unborn(folder), name
         (folder / name).unlink()
-    assert records.is_unborn(folder)
+    assert record_files.is_unborn(folder)
 
 
 async def test_what_others_put_there_is_left_alone(roots: Roots, busybox: str, cli: Cli) -> None:

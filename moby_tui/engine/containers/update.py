@@ -31,8 +31,10 @@ _FIELDS = {
 
 async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) -> ContainerUpdated:
     """Raises ``InvalidArgument``, ``Conflict`` where the change contradicts what is set, ``MobyError`` where the kernel refuses it."""
-    asked = msgspec.structs.replace(asked)
-    warnings = limits.settle(asked, update=True)
+    asked, warnings = limits.settle(asked, update=True)
+    if asked.pids_limit is not None and asked.pids_limit <= 0:
+        # no limit, in either way of writing it
+        asked = msgspec.structs.replace(asked, pids_limit=0)
     changed = _changed(asked)
     lock = await parts.acquire(record)
     try:
@@ -50,11 +52,10 @@ async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) 
 
 
 def _changed(asked: ContainerUpdate) -> list[str]:
-    """The fields that are to change; no limit of processes becomes 0. Raises ``InvalidArgument`` for one that cannot."""
+    """The fields that are to change. Raises ``InvalidArgument`` for one that cannot."""
     names = [name for name in Resources.__struct_fields__ if getattr(asked, name) not in (None, 0, "", [])]
-    if asked.pids_limit is not None and asked.pids_limit <= 0:
-        asked.pids_limit = 0
-        names = [*(name for name in names if name != "pids_limit"), "pids_limit"]
+    if asked.pids_limit == 0:
+        names.append("pids_limit")
     known = {name for fields in _FIELDS.values() for name in fields}
     for name in names:
         if name not in known:

@@ -9,6 +9,8 @@ import ipaddress
 import os
 import re
 
+from msgspec.structs import replace
+
 from moby_tui.engine.policy import lifecycle, limits, namespaces, unsupported
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
@@ -23,8 +25,8 @@ DEVICE_RULE = re.compile(r"([acb]) ([0-9]{1,8}|\*):([0-9]{1,8}|\*) ([rwm]{1,3})"
 _GROUP = re.compile(r"[^:\s]+")
 
 
-def check(asked: ContainerCreate) -> list[str]:
-    """Returns the warnings for the client. Limits that this machine does not have are taken out of ``asked``.
+def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
+    """Returns the request without the limits that this machine cannot enforce, and the warnings for the client.
 
     Raises ``InvalidArgument`` for a value that cannot be, ``NotImplementedYet`` for an option that is not here.
     """
@@ -34,7 +36,7 @@ def check(asked: ContainerCreate) -> list[str]:
     _require(host.isolation.lower() in ("", "default"), f'invalid isolation "{host.isolation}" on linux: only default can be')
     unsupported.refuse(asked)
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
-    warnings = limits.settle(host)
+    host, warnings = limits.settle(host)
     _check_process(host)
     lifecycle.check_restart(host.restart_policy, auto_remove=host.auto_remove)
     lifecycle.check_health(asked)
@@ -45,7 +47,7 @@ def check(asked: ContainerCreate) -> list[str]:
     _require(not {"..", "."} & set(parent.split("/")) and "\0" not in parent, f"invalid cgroup parent: {parent}")
     _check_sysctls(host)
     _check_network(asked)
-    return warnings + _warnings(asked)
+    return replace(asked, host_config=host), warnings + _warnings(asked)
 
 
 def _require(condition: bool, message: str) -> None:

@@ -1,17 +1,22 @@
 """Checks the limits of a request, and which of them this machine can enforce. The error texts are the Docker Engine's.
 
-A limit that the kernel cannot enforce is taken out of the request with a warning if the Docker Engine does so; else it is refused.
+A limit that the kernel cannot enforce is left out with a warning if the Docker Engine does so; else it is refused.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from moby_tui.engine.kernel.cgroup import Layout, detect
 from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import Resources
+
+R = TypeVar("R", bound=Resources)
 
 _MEGABYTE = 1024 * 1024
 _LEAST_MEMORY = 6 * _MEGABYTE
@@ -60,23 +65,33 @@ _DISCARDED = {
 }
 
 
-def settle(asked: Resources, *, update: bool = False) -> list[str]:
-    """Checks limits, and takes out of ``asked`` what this machine cannot limit; the warnings that say so.
+def settle(asked: R, *, update: bool = False) -> tuple[R, list[str]]:
+    """Checks limits; returns them without those that this machine cannot enforce, and the warnings that say so.
 
     ``update``: they are changes to a container that has limits already. Raises ``InvalidArgument``.
     """
-    if asked.memory_swappiness == -1:
-        asked.memory_swappiness = None
-    _check_memory(asked, update=update)
-    _check_cpu(asked)
-    _check_block_io(asked)
-    warnings = _discard(asked)
-    if asked.oom_kill_disable and not asked.memory and not update:
+    settled = replace(
+        asked,
+        memory_swappiness=None if asked.memory_swappiness == -1 else asked.memory_swappiness,
+        cpu_shares=_clamped(asked.cpu_shares),
+    )
+    _check_memory(settled, update=update)
+    _check_cpu(settled)
+    _check_block_io(settled)
+    settled, warnings = _without_windows_limits(settled)
+    settled, discarded = _enforceable(settled)
+    warnings += discarded
+    if settled.oom_kill_disable and not settled.memory and not update:
         warnings.append(
             "OOM killer is disabled for the container, but no memory limit is set, "
             "this can result in the system running out of resources."
         )
-    return warnings
+    return settled, warnings
+
+
+def _clamped(shares: int) -> int:
+    """CPU shares that the kernel takes; 0 for none. A negative number is left for the check."""
+    return min(max(shares, _CPU_SHARES[0]), _CPU_SHARES[1]) if shares > 0 else shares
 
 
 def _require(condition: bool, message: str) -> None:
@@ -112,8 +127,6 @@ def _check_cpu(asked: Resources) -> None:
     )
     _require(asked.cpu_quota <= 0 or asked.cpu_quota >= 1000, "CPU cfs quota can not be less than 1ms (i.e. 1000)")
     _require(asked.cpu_shares >= 0, f"invalid CPU shares ({asked.cpu_shares}): value must be a positive integer")
-    if asked.cpu_shares:
-        asked.cpu_shares = min(max(asked.cpu_shares, _CPU_SHARES[0]), _CPU_SHARES[1])
     _check_real_time(asked)
     _check_set(asked.cpuset_cpus, "CPUs", "cpus", "/sys/devices/system/cpu/online")
     _check_set(asked.cpuset_mems, "memory nodes", "mems", "/sys/devices/system/node/online")
@@ -167,52 +180,45 @@ def _check_block_io(asked: Resources) -> None:
     )
 
 
-def _discard(asked: Resources) -> list[str]:
-    wanted = [name for name in _DISCARDED if _is_asked(name, getattr(asked, name))]
-    warnings = _discard_windows(asked)
-    if not wanted and not asked.memory and not asked.nano_cpus:
-        return warnings
+def _enforceable(asked: R) -> tuple[R, list[str]]:
+    """The limits that the kernel can enforce, and a warning for each that it cannot. Raises ``InvalidArgument`` for a limit of CPUs."""
+    names = [name for name in _DISCARDED if _is_limit(name, getattr(asked, name))]
+    if not names and not asked.memory and not asked.nano_cpus:
+        return asked, []
     layout = detect()
-    warnings += _discard_memory(asked, layout)
+    settled, warnings = _enforceable_memory(asked, layout)
     _require(
         not asked.nano_cpus or has(layout, "cpu quota"),
         "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted",
     )
-    for name in wanted:
-        feature, warning = _DISCARDED[name]
-        if not has(layout, feature):
-            if warning not in warnings:
-                warnings.append(warning)
-            setattr(asked, name, _NOTHING[name])
-    return warnings
+    lacking = [name for name in names if not has(layout, _DISCARDED[name][0])]
+    warnings += dict.fromkeys(_DISCARDED[name][1] for name in lacking)
+    return replace(settled, **{name: _NOTHING[name] for name in lacking}), warnings
 
 
 _NOTHING: dict[str, object] = {name: getattr(Resources(), name) for name in _DISCARDED}
 
 
-def _is_asked(name: str, value: object) -> bool:
+def _is_limit(name: str, value: object) -> bool:
     """True if the field asks for a limit: a value that means "none" needs no support. A swappiness of 0 is a limit."""
     if name == "memory_swappiness":
         return value is not None
     return value not in (None, 0, "", []) and not (isinstance(value, int) and value < 0)
 
 
-def _discard_memory(asked: Resources, layout: Layout) -> list[str]:
+def _enforceable_memory(asked: R, layout: Layout) -> tuple[R, list[str]]:
     if not asked.memory:
-        return []
+        return asked, []
     if not has(layout, "memory"):
-        asked.memory, asked.memory_swap = 0, -1
-        return [f"Your kernel does not support memory limit capabilities {_NO_CGROUP} Limitation discarded."]
+        text = f"Your kernel does not support memory limit capabilities {_NO_CGROUP} Limitation discarded."
+        return replace(asked, memory=0, memory_swap=-1), [text]
     if asked.memory_swap != -1 and not has(layout, "memory swap"):
-        asked.memory_swap = -1
-        return [f"Your kernel does not support swap limit capabilities {_NO_CGROUP} Memory limited without swap."]
-    return []
+        text = f"Your kernel does not support swap limit capabilities {_NO_CGROUP} Memory limited without swap."
+        return replace(asked, memory_swap=-1), [text]
+    return asked, []
 
 
-def _discard_windows(asked: Resources) -> list[str]:
-    """Drops limits for Windows: as the Docker Engine, with a warning for one of them, and none for the other."""
-    asked.cpu_count = 0
-    if not asked.cpu_percent:
-        return []
-    asked.cpu_percent = 0
-    return ["linux does not support CPU percent. Percent discarded."]
+def _without_windows_limits(asked: R) -> tuple[R, list[str]]:
+    """Without the limits for Windows: as the Docker Engine, with a warning for one of them, and none for the other."""
+    warnings = ["linux does not support CPU percent. Percent discarded."] if asked.cpu_percent else []
+    return replace(asked, cpu_count=0, cpu_percent=0), warnings

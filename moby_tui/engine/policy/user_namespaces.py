@@ -10,12 +10,15 @@ Source: subuid(5), user_namespaces(7), podman-run(1) ``--userns``.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from moby_tui.engine.kernel.ids import ALL, IdMap
-from moby_tui.engine.store.id_ranges import Span
 from moby_tui.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from moby_tui.engine.store.id_ranges import Span
 
 _SUBUID, _SUBGID = Path("/etc/subuid"), Path("/etc/subgid")
 #: The user whose subordinate ids ``auto`` divides among containers.

@@ -10,9 +10,10 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
-from moby_tui.engine.store import losses, records
+from moby_tui.engine.store import losses
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.salvage import Salvage
 from moby_tui.schema.container import ContainerConfig, HostConfig
 
@@ -39,8 +40,8 @@ def is_readable(old: Salvage) -> bool:
 def find(sources: Sources, found: Found) -> None:
     """A row for each folder that is not what a killed creator left; a row without a folder was a removed container."""
     for ident in sorted(losses.container_ids(sources.paths)):
-        folder = records.container_folder(sources.paths.data_root, ident)
-        if not folder.is_dir() or (records.is_unborn(folder) and not _is_known(sources, ident)):
+        folder = record_files.container_folder(sources.paths.data_root, ident)
+        if not folder.is_dir() or (record_files.is_unborn(folder) and not _is_known(sources, ident)):
             continue
         record = next(_candidates(sources, ident), None)
         if record is None:
@@ -55,7 +56,7 @@ def find(sources: Sources, found: Found) -> None:
 
 def keep(paths: Paths, found: Found) -> None:
     for record in found.containers.values():
-        records.keep_container(paths.data_root, record.id, record.name, msgspec.json.encode(record))
+        record_files.keep_container(paths.data_root, record.id, record.name, msgspec.json.encode(record))
 
 
 def _is_known(sources: Sources, ident: str) -> bool:
@@ -63,9 +64,9 @@ def _is_known(sources: Sources, ident: str) -> bool:
 
 
 def _candidates(sources: Sources, ident: str) -> Iterator[ContainerRecord]:
-    folder = records.container_folder(sources.paths.data_root, ident)
-    for name in (records.RECORD, records.UNCOMMITTED):
-        if kept := records.read(folder / name):
+    folder = record_files.container_folder(sources.paths.data_root, ident)
+    for name in (record_files.RECORD, record_files.UNCOMMITTED):
+        if kept := record_files.read(folder / name):
             yield from _decoded(bytes(kept.record), ident, kept.name)
     for salvaged in (sources.old, sources.backup):
         if record := salvaged.record("containers", ident):

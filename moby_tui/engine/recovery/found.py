@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from moby_tui.engine.store.containers import ContainerRecord
-from moby_tui.engine.store.images import ImageRecord
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.rebuilding import ImageRow
 from moby_tui.engine.store.salvage import Salvage
 from moby_tui.schema.volume import Volume
 
@@ -27,19 +27,11 @@ class Sources(msgspec.Struct):
                 yield record
 
 
-class FoundImage(msgspec.Struct):
-    """``created``: when it came here, in Unix seconds."""
-
-    record: ImageRecord
-    references: list[str]
-    created: float
-
-
 class Found(msgspec.Struct):
     """The rows to be, by id or name; ``remarks`` on what is missing."""
 
     containers: dict[str, ContainerRecord] = {}
-    images: dict[str, FoundImage] = {}
+    images: dict[str, ImageRow] = {}
     volumes: dict[str, Volume] = {}
     remarks: list[str] = []
 

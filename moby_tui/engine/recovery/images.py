@@ -9,14 +9,16 @@ from functools import partial
 
 import msgspec
 
-from moby_tui.engine.recovery.found import Found, FoundImage, Sources, is_decodable
+from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.resources.images.transfer.pull import Image
-from moby_tui.engine.store import losses, records
+from moby_tui.engine.store import losses
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.rebuilding import ImageRow
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.salvage import Salvage
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError
@@ -48,23 +50,23 @@ async def find(sources: Sources, found: Found) -> None:
 
 def keep(paths: Paths, found: Found) -> None:
     for ident in losses.recorded_images(paths) - found.images.keys():
-        records.drop_image(paths.data_root, ident)
+        record_files.drop_image(paths.data_root, ident)
     for image in found.images.values():
-        records.keep_image(paths.data_root, image.record.id, image.references, msgspec.json.encode(image.record))
+        record_files.keep_image(paths.data_root, image.record.id, image.references, msgspec.json.encode(image.record))
 
 
-def _recorded(sources: Sources) -> Iterator[FoundImage]:
+def _recorded(sources: Sources) -> Iterator[ImageRow]:
     for ident in sorted(losses.recorded_images(sources.paths)):
-        path = records.image_path(sources.paths.data_root, ident)
-        kept = records.read(path)
+        path = record_files.image_path(sources.paths.data_root, ident)
+        kept = record_files.read(path)
         if kept is not None:
             with suppress(msgspec.DecodeError, UnicodeDecodeError):
                 record = _decode(bytes(kept.record))
                 if record.id == ident:
-                    yield FoundImage(record, kept.references, os.stat(path).st_mtime)
+                    yield ImageRow(record, kept.references, os.stat(path).st_mtime)
 
 
-def _of_rows(sources: Sources, content: ContentStore, found: Found) -> Iterator[FoundImage]:
+def _of_rows(sources: Sources, content: ContentStore, found: Found) -> Iterator[ImageRow]:
     """Those whose blobs are there: others were removed since the row was written."""
     for salvaged in (sources.old, sources.backup):
         references: dict[str, list[str]] = {}
@@ -74,10 +76,10 @@ def _of_rows(sources: Sources, content: ContentStore, found: Found) -> Iterator[
             with suppress(msgspec.DecodeError, UnicodeDecodeError, TypeError, MobyError):
                 record = _decode(salvaged.record("images", ident) or b"")
                 if content.has(record.id) and content.has(record.manifest):
-                    yield FoundImage(record, sorted(references.get(ident, [])), float(str(row[1])))
+                    yield ImageRow(record, sorted(references.get(ident, [])), float(str(row[1])))
 
 
-def _of_blobs(content: ContentStore, layers: LayerStore, found: Found) -> Iterator[FoundImage]:
+def _of_blobs(content: ContentStore, layers: LayerStore, found: Found) -> Iterator[ImageRow]:
     """Every manifest whose configuration and layers are there. Blocking."""
     names = {record.image_id: record.image for record in found.containers.values()}
     for digest in content.digests():
@@ -95,7 +97,7 @@ def _of_blobs(content: ContentStore, layers: LayerStore, found: Found) -> Iterat
                 references = _references(name)
                 if not references:
                     found.remarks.append(f"image {record.id[7:19]}: its names are lost; give it one with moby tag")
-                yield FoundImage(record, references, path.stat().st_mtime)
+                yield ImageRow(record, references, path.stat().st_mtime)
 
 
 def _references(name: str) -> list[str]:

@@ -9,12 +9,13 @@ from ipaddress import IPv4Network
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.resources.networks.manager import NetworkManager
-from moby_tui.engine.store import records
+from moby_tui.engine.store import networks as rows
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.salvage import Salvage
-from moby_tui.schema.base import decode, encode
+from moby_tui.schema.base import decode
 from moby_tui.schema.network import Network
 
 
@@ -30,25 +31,20 @@ def restore(paths: Paths, database: Database, sources: Sources, found: Found) ->
 
 def _restore_recorded(paths: Paths, database: Database) -> None:
     """The networks of users that have a record, where the former database told nothing of them."""
-    known = {str(row["id"]) for row in database.query("SELECT id FROM networks")}
-    for ident, record in records.read_networks(paths.data_root).items():
-        try:
+    recorded = []
+    for ident, record in record_files.read_networks(paths.data_root).items():
+        with suppress(ValueError):
             network = decode(record, Network)
-        except ValueError:
-            continue
-        if ident not in known and ident == network.id:
-            with database.transaction() as connection:
-                connection.execute(
-                    "INSERT OR IGNORE INTO networks (id, name, record) VALUES (?, ?, ?)", (ident, network.name, encode(network))
-                )
+            if ident == network.id:
+                recorded.append(network)
+    rows.add_missing(database, recorded)
 
 
 def _restore_predefined(paths: Paths, database: Database, sources: Sources, found: Found) -> None:
     for salvaged in (sources.old, sources.backup):
-        rows = [(ident, *row) for ident, row in salvaged.rows("networks").items()]
-        if is_readable(salvaged) and PREDEFINED.keys() <= {str(name) for _, _, name in rows}:
-            with database.transaction() as connection:
-                connection.executemany("INSERT INTO networks (id, record, name) VALUES (?, ?, ?)", rows)
+        salvaged_rows = [(ident, *row) for ident, row in salvaged.rows("networks").items()]
+        if is_readable(salvaged) and PREDEFINED.keys() <= {str(name) for _, _, name in salvaged_rows}:
+            rows.restore_rows(database, [(str(ident), str(name), record) for ident, record, name in salvaged_rows])
             return
     _restore_from_containers(paths, database, found)
 

@@ -1,13 +1,12 @@
 """``moby system recover``: the rows of a lost, damaged or older database, made anew of what lies on disk.
 
-A container, image or volume is taken from its own record (``store/records.py``), else from what can be read of the old database,
+A container, image or volume is taken from its own record (``store/records/record_files.py``), else from what can be read of the old database,
 else from the backup, else from its files alone. Containers may run meanwhile: their monitors need no database.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ import msgspec
 
 from moby_tui.engine.recovery import containers, images, networks, volumes
 from moby_tui.engine.recovery.found import Found, Sources
-from moby_tui.engine.store import losses
+from moby_tui.engine.store import losses, rebuilding
 from moby_tui.engine.store.database import VERSION, Database
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
@@ -69,7 +68,7 @@ def _is_complete(paths: Paths, old: Salvage) -> bool:
     except MobyError:
         return False
     try:
-        return database.lacks_records or not losses.find_strays(paths, database).any
+        return not losses.find_strays(paths, database).any
     except MobyError:
         return False
     finally:
@@ -85,15 +84,20 @@ async def _rebuild(paths: Paths, sources: Sources) -> Recovered:
         containers.find(sources, found)
         volumes.find(sources, found)
         await images.find(sources, found)
-        with database.transaction() as connection:
-            _write(connection, sources, found)
+        values = {**sources.backup.rows("engine"), **sources.old.rows("engine")}
+        rebuilding.write(
+            database,
+            found.containers.values(),
+            found.images.values(),
+            found.volumes.values(),
+            {key: str(value[0]) for key, value in values.items()},
+        )
         networks.restore(paths, database, sources, found)
-        database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        rebuilding.close(database)
     except BaseException:
         database.close()
         _remove(draft)
         raise
-    database.close()
     _sync(draft)
     aside = _set_aside(paths.database)
     os.rename(draft, paths.database)
@@ -108,24 +112,6 @@ async def _rebuild(paths: Paths, sources: Sources) -> Recovered:
         remarks=found.remarks,
         aside=aside,
     )
-
-
-def _write(connection: sqlite3.Connection, sources: Sources, found: Found) -> None:
-    run = connection.executemany
-    rows = [(record.id, record.name, record.created, msgspec.json.encode(record)) for record in found.containers.values()]
-    run("INSERT INTO containers (id, name, created, record) VALUES (?, ?, ?, ?)", rows)
-    images_found = found.images.values()
-    run(
-        "INSERT INTO images (id, created, record) VALUES (?, ?, ?)",
-        [(image.record.id, image.created, msgspec.json.encode(image.record)) for image in images_found],
-    )
-    run(
-        "INSERT OR IGNORE INTO image_references (reference, image_id) VALUES (?, ?)",
-        [(reference, image.record.id) for image in images_found for reference in image.references],
-    )
-    run("INSERT INTO volumes (name, record) VALUES (?, ?)", [(v.name, msgspec.json.encode(v)) for v in found.volumes.values()])
-    engine = {**sources.backup.rows("engine"), **sources.old.rows("engine")}
-    run("INSERT INTO engine (key, value) VALUES (?, ?)", [(key, value[0]) for key, value in engine.items()])
 
 
 def _write_records(paths: Paths, found: Found) -> None:

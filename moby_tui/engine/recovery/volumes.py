@@ -13,8 +13,9 @@ import msgspec
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.resources.volumes.manager import ANONYMOUS
 from moby_tui.engine.resources.volumes.populate import DATA
-from moby_tui.engine.store import losses, records
+from moby_tui.engine.store import losses
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.salvage import Salvage
 from moby_tui.schema.volume import Volume
 
@@ -46,11 +47,11 @@ def find(sources: Sources, found: Found) -> None:
 
 def keep(paths: Paths, found: Found) -> None:
     for volume in found.volumes.values():
-        records.keep_volume(paths.volumes / volume.name, msgspec.json.encode(volume))
+        record_files.keep_volume(paths.volumes / volume.name, msgspec.json.encode(volume))
 
 
 def _candidates(sources: Sources, name: str, folder: Path) -> Iterator[Volume]:
-    kept = records.read(folder / records.RECORD)
+    kept = record_files.read(folder / record_files.RECORD)
     for data in [*([bytes(kept.record)] if kept else []), *sources.records("volumes", name)]:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             volume = _decoder.decode(data)

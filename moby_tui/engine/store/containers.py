@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database, decoded
-from moby_tui.engine.store.names import check_name, random_name
+from moby_tui.engine.store.records import record_files
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, NetworkingConfig
 
@@ -56,6 +55,9 @@ class ContainerStore:
 
         Raises ``InvalidArgument`` for a name that cannot be one, ``Conflict`` for one that is taken.
         """
+        # imported by what gives names alone
+        from moby_tui.engine.store.names import check_name, random_name
+
         if record.name:
             return self._insert(msgspec.structs.replace(record, name=check_name(record.name)), furnish)
         for attempt in range(_ATTEMPTS):
@@ -108,6 +110,8 @@ class ContainerStore:
 
     def rename(self, container_id: str, name: str) -> str:
         """Gives a container another name; returns the one it had. Raises ``InvalidArgument``, ``Conflict`` or ``NotFound``."""
+        from moby_tui.engine.store.names import check_name
+
         name = check_name(name)
         with self._database.transaction() as connection:
             row = connection.execute("SELECT name FROM containers WHERE id = ?", (container_id,)).fetchone()
@@ -126,14 +130,9 @@ class ContainerStore:
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM containers WHERE id = ?", (container_id,)).rowcount > 0
 
-    def keep_all(self) -> None:
-        """Writes the records of all containers: those of an older format have none."""
-        for ident in self.ids():
-            self._keep(self._database.connection, ident)
-
     def _keep(self, connection: sqlite3.Connection, container_id: str) -> None:
         row = connection.execute("SELECT name, record FROM containers WHERE id = ?", (container_id,)).fetchone()
-        records.keep_container(self._database.root, container_id, row["name"], row["record"])
+        record_files.keep_container(self._database.root, container_id, row["name"], row["record"])
 
     def _insert(self, record: ContainerRecord, furnish: Callable[[ContainerRecord], None]) -> ContainerRecord:
         with self._database.transaction() as connection:

@@ -14,7 +14,7 @@ import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.store import disk
-from moby_tui.errors import MobyError
+from moby_tui.errors import MobyError, StorageFull, StorageReadOnly
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS containers (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created REAL NOT NULL, record BLOB NOT NULL);
@@ -26,10 +26,10 @@ CREATE TABLE IF NOT EXISTS networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNI
 CREATE TABLE IF NOT EXISTS volumes (name TEXT PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS engine (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-#: Raised with every change of what is kept and where; a newer data root than this is refused rather than damaged.
+#: The format of a data root, which a step of ``store/migrations`` leads to. A data root of a newer format is refused.
 VERSION = 3
-#: From this version on containers, images and volumes have records of their own beside the rows (``store/records.py``).
-_WITH_RECORDS = 3
+#: Older formats lack a table that even those need who only look.
+_READABLE = 2
 _NAMES = frozenset(("containers", "images", "image_references", "networks", "volumes", "engine"))
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: What a person does about a database that is lost or damaged.
@@ -50,8 +50,6 @@ class Database:
         #: the data root
         self.root = path.parent
         self.path = path
-        #: whether what is there was written before there were records beside the rows
-        self.lacks_records = False
         disk.keep_reserve(path.with_name("reserve"))
         at_rest = _is_at_rest(path)
         try:
@@ -61,12 +59,12 @@ class Database:
         try:
             try:
                 self._prepare(path)
-            except sqlite3.OperationalError:
+            except (sqlite3.OperationalError, StorageFull, StorageReadOnly):
                 self.connection.close()
                 if not at_rest or disk.refusal(self.root) is None:
                     raise
                 self.connection = _connect(path, "?immutable=1")
-                self._prepare(path)
+                self._prepare(path, is_writable=False)
             self._file = _identity(path)
         except sqlite3.DatabaseError as error:
             self.connection.close()
@@ -75,7 +73,8 @@ class Database:
             self.connection.close()
             raise
 
-    def _prepare(self, path: Path) -> None:
+    def _prepare(self, path: Path, *, is_writable: bool = True) -> None:
+        """Makes the tables of a new database, and migrates that of an older format."""
         run = self.connection.execute
         run("PRAGMA foreign_keys = ON")
         run("PRAGMA synchronous = NORMAL")
@@ -83,17 +82,16 @@ class Database:
         _check_ours(path, version, {row["name"] for row in run("SELECT name FROM sqlite_master WHERE type = 'table'")})
         if version > VERSION:
             raise MobyError(f"data root {path.parent} was written by a newer moby (format {version}); use that one")
-        self.lacks_records = 0 < version < _WITH_RECORDS
-        if version < 2:
+        if version == 0:
             run("PRAGMA journal_mode = WAL")
-            made = VERSION if version == 0 else 2
-            self.connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {made};COMMIT;")
+            self.connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
+        elif version < VERSION and is_writable:
+            # imported here, since a data root is migrated once
+            from moby_tui.engine.store.migrations import migration
 
-    def note_records(self) -> None:
-        """All that has a row has its record now."""
-        with self.transaction() as connection:
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        self.lacks_records = False
+            migration.migrate(self.connection, path)
+        elif version < _READABLE:
+            raise disk.refusal(path.parent) or MobyError(f"data root {path.parent} is of an older format and cannot be migrated")
 
     def last_boot(self) -> str:
         """The boot in which an engine last found all in order; empty where none has said so."""
@@ -105,6 +103,16 @@ class Database:
         if self.last_boot() != boot:
             with suppress(MobyError), self.transaction() as connection:
                 connection.execute("INSERT OR REPLACE INTO engine (key, value) VALUES ('boot', ?)", (boot,))
+
+    def identity(self) -> str:
+        """The id of this data root, 32 hexadecimal digits: made on its first use, and kept."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO engine (key, value) VALUES ('id', ?)", (os.urandom(16).hex(),))
+        return str(self.query("SELECT value FROM engine WHERE key = 'id'")[0]["value"])
+
+    def has_condemned(self) -> bool:
+        """Whether layers or blobs wait to be swept. Here, and not with the images, since every engine asks when it opens the data root."""
+        return bool(self.query("SELECT 1 FROM condemned LIMIT 1"))
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Reads rows; sees the last committed state. Raises ``DatabaseDamaged``, or ``MobyError`` for what else SQLite refuses."""

@@ -8,8 +8,8 @@ from functools import partial
 
 from msgspec import Struct
 
-from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database, decoded
+from moby_tui.engine.store.records import record_files
 from moby_tui.schema.base import decode, encode
 from moby_tui.schema.oci import ImageConfig
 
@@ -103,7 +103,7 @@ class ImageRows:
     def remove(self, record: ImageRecord) -> None:
         """Takes an image out. Its layers and blobs are condemned: what no other image has of them goes with the next sweep."""
         with self._database.transaction() as run:
-            records.drop_image(self._database.root, record.id)
+            record_files.drop_image(self._database.root, record.id)
             run.execute("DELETE FROM images WHERE id = ?", (record.id,))
             self._condemn(run, record.content)
 
@@ -123,14 +123,10 @@ class ImageRows:
     def ids(self) -> set[str]:
         return {str(row["id"]) for row in self._database.query("SELECT id FROM images")}
 
-    def keep_all(self) -> None:
-        """Writes the records of all images: those of an older format have none."""
-        self._keep(self.ids())
-
     def _keep(self, image_ids: Iterable[str]) -> None:
         for image_id in image_ids:
             for row in self._database.query("SELECT record FROM images WHERE id = ?", image_id):
-                records.keep_image(self._database.root, image_id, self.references_of(image_id), row["record"])
+                record_files.keep_image(self._database.root, image_id, self.references_of(image_id), row["record"])
 
     @staticmethod
     def _condemn(run: sqlite3.Connection, digests: Iterable[str]) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import ADVICE, Database
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import record_files
 from moby_tui.errors import MobyError
 
 #: A container's folder; what else lies there (lost+found) is none of ours.
@@ -70,7 +70,7 @@ def _contents(paths: Paths) -> str:
     """What would be lost with the database."""
     containers = paths.data_root / "containers"
     for name, found in (
-        ("containers", any(not records.is_unborn(containers / name) for name in container_ids(paths))),
+        ("containers", any(not record_files.is_unborn(containers / name) for name in container_ids(paths))),
         ("volumes", bool(volume_names(paths))),
         ("images", bool(_names(paths.blobs / "sha256") or _names(paths.layers))),
     ):
@@ -84,11 +84,13 @@ def find_strays(paths: Paths, database: Database) -> Strays:
     strays = Strays([], [], [], [])
     containers = paths.data_root / "containers"
     for name in ContainerStore(database).unknown(container_ids(paths)):
-        (strays.unborn if records.is_unborn(containers / name) else strays.containers).append(name)
+        (strays.unborn if record_files.is_unborn(containers / name) else strays.containers).append(name)
     found = recorded_images(paths)
-    strays.images += [ident for ident in found - _image_rows(database) if records.image_path(paths.data_root, ident).exists()]
+    strays.images += [
+        ident for ident in found - _image_rows(database) if record_files.image_path(paths.data_root, ident).exists()
+    ]
     if volumes := set(volume_names(paths)) - _volume_rows(database):
-        recorded = {name for name in volumes if (paths.volumes / name / records.RECORD).exists()}
+        recorded = {name for name in volumes if (paths.volumes / name / record_files.RECORD).exists()}
         # one that was being made when the rows were read
         strays.volumes += recorded - _volume_rows(database)
     return strays

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
@@ -48,6 +48,21 @@ def restore(database: Database, ids: Mapping[str, str]) -> None:
     with database.transaction() as connection:
         for name, driver in PREDEFINED.items():
             _insert(connection, name, driver, ids.get(name) or os.urandom(32).hex())
+
+
+def restore_rows(database: Database, rows: Iterable[tuple[str, str, object]]) -> None:
+    """Writes rows of a former database: id, name and record. For a database without networks."""
+    with database.transaction() as connection:
+        connection.executemany("INSERT INTO networks (id, name, record) VALUES (?, ?, ?)", rows)
+
+
+def add_missing(database: Database, networks: Iterable[Network]) -> None:
+    """Adds those networks whose id and name no row has."""
+    with database.transaction() as connection:
+        connection.executemany(
+            "INSERT OR IGNORE INTO networks (id, name, record) VALUES (?, ?, ?)",
+            [(network.id, network.name, encode(network)) for network in networks],
+        )
 
 
 def insert(database: Database, make: Callable[[list[Network]], Network]) -> Network:

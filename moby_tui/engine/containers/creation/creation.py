@@ -23,10 +23,10 @@ from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
-from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.state import now
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig, MountPoint, NetworkingConfig
@@ -37,9 +37,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
     if name:
         check_name(name.removeprefix("/"))
-    # limits that cannot be had are taken out of it: the caller's own stays as it is
-    asked = msgspec.structs.replace(asked, host_config=msgspec.structs.replace(asked.host_config))
-    warnings = admission.check(asked)
+    asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
     if asked.networking_config:
         parts.networks.check_asked(asked.networking_config.endpoints_config or {})
@@ -166,13 +164,13 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
 
         remove_tree(str(files.data))
         raise
-    records.note_committed(files.data)
+    record_files.note_committed(files.data)
     return stored
 
 
 def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRecord) -> None:
     files.data.mkdir(mode=0o710)
-    records.write_uncommitted(files.data, record.name, msgspec.json.encode(record))
+    record_files.write_uncommitted(files.data, record.name, msgspec.json.encode(record))
     files.upper.mkdir(mode=0o755)
     fault.point("create.upper made")
     files.work.mkdir(mode=0o710)
@@ -242,8 +240,8 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
     host.runtime = host.runtime or parts.runtimes().default
     _check_runtime(parts, host)
-    host.log_config.type = host.log_config.type or "json-file"
-    host.restart_policy.name = host.restart_policy.name or "no"
+    host.log_config = msgspec.structs.replace(host.log_config, type=host.log_config.type or "json-file")
+    host.restart_policy = msgspec.structs.replace(host.restart_policy, name=host.restart_policy.name or "no")
     return host
 
 

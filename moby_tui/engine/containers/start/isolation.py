@@ -12,7 +12,6 @@ from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.policy import user_namespaces
 from moby_tui.engine.policy.user_namespaces import UserNamespace
 from moby_tui.engine.runtime.configuration.isolation import Isolation
-from moby_tui.engine.store import id_ranges
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import HostConfig
@@ -137,6 +136,9 @@ def _maps(parts: Parts, isolation: Isolation, wanted: UserNamespace) -> tuple[Id
     if wanted.kind == "nomap":
         return user_namespaces.root_maps()
     if wanted.kind == "auto":
+        # imported here and below, since few containers have a user namespace
+        from moby_tui.engine.store import id_ranges
+
         first, held = id_ranges.claim(parts.paths.id_ranges, user_namespaces.auto_pool(), wanted.size)
         isolation.kept.append(held)
         ids = [{"containerID": 0, "hostID": first, "size": wanted.size}]
@@ -160,6 +162,8 @@ async def _join_user_namespace(parts: Parts, isolation: Isolation, ref: str) -> 
         finally:
             os.close(user)
         isolation.joined["user"], isolation.network = made
+        from moby_tui.engine.store import id_ranges
+
         held = id_ranges.share(parts.paths.id_ranges, isolation.uids[0]["hostID"], isolation.uids[0]["size"])
         isolation.kept += [] if held is None else [held]
 

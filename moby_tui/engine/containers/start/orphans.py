@@ -15,9 +15,9 @@ from moby_tui.engine.kernel import cgroup as cgroups
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
-from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.state import STATE_FILE, State, now
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
 
 def _is_partly_removed(files: ContainerPaths) -> bool:
     """Whether the folder stands there without the container's record: whoever removed it was killed meanwhile."""
-    return files.data.exists() and not any((files.data / name).exists() for name in (records.RECORD, records.UNCOMMITTED))
+    return files.data.exists() and not any(
+        (files.data / name).exists() for name in (record_files.RECORD, record_files.UNCOMMITTED)
+    )
 
 
 async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:

@@ -28,11 +28,11 @@ from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
 from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.runtime.configuration.isolation import Isolation
-from moby_tui.engine.store import records
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.state import State
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
 
@@ -56,7 +56,7 @@ async def start(parts: Parts, record: ContainerRecord, *, restarts: int = 0, tre
         _check_stays(parts, record, state)
         await parts.until_cut_off_has_ended(record, state.monitor)
         # where its creator was killed before
-        records.note_committed(parts.files(record).data)
+        record_files.note_committed(parts.files(record).data)
         fault.point("start.locked")
         with refusals_told(parts.paths.data_root, parts.paths.exec_root):
             await _start(parts, record, lock, restarts, trees or {})

@@ -47,7 +47,7 @@ def is_sweep_due(paths: Paths, database: Database) -> bool:
         age = time.time() - (paths.cache / "swept").stat().st_mtime
     except FileNotFoundError:
         return True
-    return age > GRACE or bool(database.query("SELECT 1 FROM condemned LIMIT 1"))
+    return age > GRACE or database.has_condemned()
 
 
 def note_sweep(paths: Paths) -> None:

@@ -27,10 +27,10 @@ from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import PortRequest, PortTaken, port_requests, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store import networks as store
-from moby_tui.engine.store import records
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.digest import sha256
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import record_files
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
@@ -124,7 +124,7 @@ class NetworkManager:
             store.delete(self._database, network.id)
             raise
         stored = store.update(self._database, network.id, lambda row: row.options.update(network.options))
-        records.keep_network(self._data_root, network.id, encode(stored))
+        record_files.keep_network(self._data_root, network.id, encode(stored))
         self._tell("create", network)
         return NetworkCreated(id=network.id)
 
@@ -161,7 +161,7 @@ class NetworkManager:
         from moby_tui.engine.resources.networks.names import zone
 
         zone.remove(self._folders.zones, network.id)
-        records.drop_network(self._data_root, network.id)
+        record_files.drop_network(self._data_root, network.id)
         if store.delete(self._database, network.id):
             self._tell("destroy", network)
 

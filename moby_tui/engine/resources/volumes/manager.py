@@ -7,7 +7,6 @@ import contextlib
 import functools
 import itertools
 import os
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
@@ -22,10 +21,11 @@ from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
 from moby_tui.engine.resources.volumes.requests import check_volume_name, mount_requests
-from moby_tui.engine.store import records
-from moby_tui.engine.store.database import Database, decoded
+from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.volumes import VolumeRows
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters
@@ -48,7 +48,6 @@ Mounts = list[MountPoint]
 Names = list[str]
 Events = list[tuple[str, str, str, dict[str, str]]]
 Volumes = list[Volume]
-_decoder = msgspec.json.Decoder(Volume)
 
 
 class VolumeManager:
@@ -58,7 +57,7 @@ class VolumeManager:
         """``used_by`` names the containers, running or not, that have a volume mounted."""
         self._folder = paths.volumes
         self._plugin_mounts = paths.plugin_mounts
-        self._database = database
+        self._rows = VolumeRows(database)
         self._publish = publish
         self._used_by = used_by
         self._removing: list[Thread] = []
@@ -356,7 +355,8 @@ class VolumeManager:
                     thread = threading.Thread(target=self._remove_at_plugin, args=(driver, name))
                     thread.start()
                     self._removing.append(thread)
-        self._sweep()
+        if names:
+            self._sweep()
 
     def _remove_at_plugin(self, driver: str, name: str) -> None:
         with contextlib.suppress(MobyError):
@@ -374,12 +374,10 @@ class VolumeManager:
     # Records and directories
 
     def _all(self) -> Volumes:
-        rows = self._database.query("SELECT record FROM volumes ORDER BY name")
-        return [_volume(row) for row in rows]
+        return self._rows.all()
 
     def _find(self, name: str) -> Volume | None:
-        rows = self._database.query("SELECT record FROM volumes WHERE name = ?", name)
-        return _volume(rows[0]) if rows else None
+        return self._rows.find(name)
 
     @functools.cached_property
     def _plugins(self) -> PluginVolumes:
@@ -397,15 +395,12 @@ class VolumeManager:
     def _adopt(self, volume: Volume, labels: dict[str, str] | None, options: dict[str, str] | None) -> Volume:
         """Writes the row of a volume that a plug-in has. What a plug-in says of it is asked anew each time, and not kept."""
         volume.labels, volume.options = labels, options
-        row = msgspec.json.encode(msgspec.structs.replace(volume, status=msgspec.UNSET))
-        with self._database.transaction() as connection:
-            insert = "INSERT OR IGNORE INTO volumes (name, record) VALUES (?, ?)"
-            inserted = connection.execute(insert, (volume.name, row)).rowcount
-        if not inserted:
+        row = self._rows.insert(msgspec.structs.replace(volume, status=msgspec.UNSET))
+        if row is None:
             return self._find(volume.name) or volume
         with contextlib.suppress(OSError):
             (self._folder / volume.name).mkdir(mode=0o701, exist_ok=True)
-        records.keep_volume(self._folder / volume.name, row)
+        record_files.keep_volume(self._folder / volume.name, row)
         self._publish("volume", "create", volume.name, {"driver": volume.driver})
         return volume
 
@@ -421,19 +416,20 @@ class VolumeManager:
         data = self._folder / name / DATA
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         volume = Volume(name=name, mountpoint=str(data), created_at=created, labels=labels, options=options)
-        with self._database.transaction() as connection:
-            row = (name, msgspec.json.encode(volume))
-            inserted = connection.execute("INSERT OR IGNORE INTO volumes (name, record) VALUES (?, ?)", row)
+
+        def furnish(is_new: bool) -> None:
             if made is not None:
-                if not inserted.rowcount:
+                if not is_new:
                     raise _taken(name)
                 made.rename(data.parent)
             self._make_folders(name)
-            if inserted.rowcount and options and made is None:
+            if is_new and options and made is None:
                 self._limit(data.parent, options)
-        if inserted.rowcount == 0:
+
+        row = self._rows.insert(volume, furnish)
+        if row is None:
             return self._find(name) or volume
-        records.keep_volume(self._folder / name, row[1])
+        record_files.keep_volume(self._folder / name, row)
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
 
@@ -462,27 +458,25 @@ class VolumeManager:
         self._check_free(new)
         self._make_folders(name)
         with renaming.noted(self._folder / f"{_RENAMING}{os.urandom(8).hex()}", name, new):
-            records.drop_volume(self._folder / name)
+            record_files.drop_volume(self._folder / name)
             fault.point("volumes.rename noted")
-            with self._database.transaction() as connection:
-                [row] = connection.execute("SELECT record FROM volumes WHERE name = ?", (name,))
-                volume = _volume(row)
-                volume.name, volume.mountpoint = new, str(self._folder / new / DATA)
-                record = msgspec.json.encode(volume)
-                update = "UPDATE OR IGNORE volumes SET name = ?, record = ? WHERE name = ?"
-                if connection.execute(update, (new, record, name)).rowcount == 0:
-                    raise _taken(new)
+
+            def move() -> None:
                 (self._folder / name).rename(self._folder / new)
                 fault.point("volumes.folder renamed")
+
+            record = self._rows.rename(name, new, str(self._folder / new / DATA), move)
+            if record is None:
+                raise _taken(new)
             fault.point("volumes.rename committed")
-            records.keep_volume(self._folder / new, record)
+            record_files.keep_volume(self._folder / new, record)
 
     def _settle_renames(self) -> None:
         from moby_tui.engine.resources.volumes import renaming
 
         def keep(name: str) -> None:
             if volume := self._find(name):
-                records.keep_volume(self._folder / name, msgspec.json.encode(volume))
+                record_files.keep_volume(self._folder / name, msgspec.json.encode(volume))
 
         renaming.settle(self._folder, self._folder.glob(f"{_RENAMING}*"), lambda name: self._find(name) is not None, keep)
 
@@ -503,10 +497,12 @@ class VolumeManager:
         Raises ``Conflict`` where a file system is mounted in it that cannot be unmounted: what is on that is nobody's to delete.
         """
         self.mounts.unmount(name, "remove")
-        with self._database.transaction() as connection:
+
+        def put_aside() -> None:
             if (self._folder / name).exists():
                 (self._folder / name).rename(self._folder / f"{_REMOVED}{os.urandom(8).hex()}")
-            removed = connection.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount > 0
+
+        removed = self._rows.delete(name, put_aside)
         if removed or driver != "local":
             self._publish("volume", "destroy", name, {"driver": driver})
         return removed
@@ -536,13 +532,3 @@ def _open_folder(path: str) -> int:
 
 def _taken(name: str) -> Conflict:
     return Conflict(f"a volume {name} is there already; take another name, or remove it")
-
-
-def keep_volumes(database: Database, folder: Path) -> None:
-    """Writes the records of all volumes: those of an older format have none."""
-    for row in database.query("SELECT name, record FROM volumes"):
-        records.keep_volume(folder / row["name"], row["record"])
-
-
-def _volume(row: sqlite3.Row) -> Volume:
-    return decoded(_decoder.decode, row["record"], "a volume")

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.resources.volumes.populate import DATA
-from moby_tui.engine.store.records import RECORD
+from moby_tui.engine.store.records.record_files import RECORD
 
 
 class Note(msgspec.Struct):

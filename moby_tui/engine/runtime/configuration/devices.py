@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from moby_tui.engine.policy.admission import DEVICE_RULE
 from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import DeviceMapping, HostConfig
@@ -54,6 +53,9 @@ def _rule(kind: str, major: int | None, minor: int | None, access: str) -> Json:
 
 def _asked_rule(text: str) -> Json:
     """``c 13:* rwm``."""
+    # imported here, since few containers have such rules
+    from moby_tui.engine.policy.admission import DEVICE_RULE
+
     match = DEVICE_RULE.fullmatch(text)
     if match is None:
         raise InvalidArgument(f"invalid device cgroup rule format: '{text}'")
