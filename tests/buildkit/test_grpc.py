@@ -17,7 +17,7 @@ from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.grpc.connection import MOST_BYTES
 from moby_tui.api.buildkit.grpc.server import server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
-from moby_tui.api.buildkit.session.session import CHECK
+from moby_tui.api.buildkit.session.caller import CHECK
 from moby_tui.api.buildkit.wire import control_pb2, health_pb2, secrets_pb2
 from moby_tui.api.buildkit.wire.errors_pb2 import Source
 from moby_tui.api.buildkit.wire.ops_pb2 import SourceInfo

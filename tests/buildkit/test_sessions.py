@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from buildkit.peer import Daemon
-from moby_tui.api.buildkit.session.session import CHECK
+from moby_tui.api.buildkit.session.caller import CHECK
 from moby_tui.api.buildkit.wire import health_pb2
 from moby_tui.errors import NotFound
 

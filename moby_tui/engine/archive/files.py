@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
+from moby_tui.engine.archive import go_mode
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.path import open_in_root, path_in
@@ -22,17 +23,6 @@ from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import PathStat
 
 _OBJECT = os.O_PATH | os.O_NOFOLLOW
-#: Go's os.FileMode: its own bits beside the nine permission bits.
-_GO_KINDS = {
-    status_bits.S_IFDIR: 1 << 31,
-    status_bits.S_IFLNK: 1 << 27,
-    status_bits.S_IFIFO: 1 << 25,
-    status_bits.S_IFSOCK: 1 << 24,
-    status_bits.S_IFBLK: 1 << 26,
-    status_bits.S_IFCHR: 1 << 26 | 1 << 21,
-}
-_GO_SPECIAL = {status_bits.S_ISUID: 1 << 23, status_bits.S_ISGID: 1 << 22, status_bits.S_ISVTX: 1 << 20}
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Nanoseconds of the years 1000 and 9999.
 _FIRST, _LAST = -30_610_224_000 * 10**9, 253_402_300_800 * 10**9 - 1
@@ -49,7 +39,7 @@ def stat(root: int, path: str, of: str = "container") -> PathStat:
     return PathStat(
         name=_base_name(path) or "/",
         size=status.st_size,
-        mode=_go_mode(status.st_mode),
+        mode=go_mode.of(status.st_mode),
         mtime=moment(status.st_mtime_ns),
         link_target=target,
     )
@@ -183,8 +173,3 @@ def _link_target(root: int, path: str, link: int) -> str:
         return path_in(root, target)
     finally:
         os.close(target)
-
-
-def _go_mode(mode: int) -> int:
-    special = sum(bit for flag, bit in _GO_SPECIAL.items() if mode & flag)
-    return mode & 0o777 | special | _GO_KINDS.get(status_bits.S_IFMT(mode), 0)

@@ -18,6 +18,9 @@ MOST_UNPACKED = ("MOBY_MOST_UNPACKED", 256 << 30)
 #: Directories of one archive: they are held in memory until the end. A whole distribution has 30,000.
 MOST_DIRECTORIES = ("MOBY_MOST_DIRECTORIES", 500_000)
 
+#: Files of a tree that a build client sends: all that have changed are held in memory until their contents have come.
+MOST_FILES = ("MOBY_MOST_FILES", 2_000_000)
+
 
 def value(limit: tuple[str, int]) -> int:
     """What a limit is set to. Raises ``InvalidArgument``."""

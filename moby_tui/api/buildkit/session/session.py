@@ -2,84 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
-from grpclib.const import Status
-from grpclib.exceptions import GRPCError, StreamTerminatedError
-
-from moby_tui.api.buildkit.grpc.client import Answer, Channel, Method, Request
-from moby_tui.api.buildkit.session.opening import Opening
-from moby_tui.api.buildkit.wire.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
-
-CHECK = Method("/grpc.health.v1.Health/Check", HealthCheckRequest, HealthCheckResponse)
-#: Seconds between two looks whether the client still answers, and that it has for an answer: a dead TCP peer says nothing.
-HEALTH_PERIOD, HEALTH_PATIENCE = 15.0, 30.0
-_ERRORS: dict[Status, type[MobyError]] = {
-    Status.INVALID_ARGUMENT: InvalidArgument,
-    Status.NOT_FOUND: NotFound,
-    Status.UNAUTHENTICATED: Unauthorized,
-    Status.UNAVAILABLE: Unavailable,
-}
+from moby_tui.api.buildkit.session import agents, logins, secrets, uploads
+from moby_tui.api.buildkit.session.caller import Caller
+from moby_tui.api.buildkit.session.files import sending
+from moby_tui.api.buildkit.session.files.receiving import Progress, Selection, receive
+from moby_tui.schema.image import RegistryAuth
 
 
-class Session:
-    """Calls to the client's services. Each raises ``MobyError``: ``Unavailable`` if the client is gone."""
+class Session(Caller):
+    """What the client offers. Everything raises ``MobyError``, ``Unavailable`` if the client is gone."""
 
-    def __init__(self, opening: Opening, channel: Channel) -> None:
-        self.opening = opening
-        self.channel = channel
+    async def secret(self, ident: str) -> bytes:
+        """Raises ``NotFound``."""
+        return await secrets.get(self, ident)
 
-    @property
-    def id(self) -> str:
-        return self.opening.id
+    async def credentials(self, domain: str) -> RegistryAuth | None:
+        """The client's login to a registry (``docker.io``, ``reg.example:5000``); None for none."""
+        return await logins.credentials(self, domain)
 
-    @property
-    def shared_key(self) -> str:
-        return self.opening.shared_key
+    def ssh(self, ident: str, folder: Path) -> AbstractAsyncContextManager[str]:
+        """The path of a socket in ``folder``, which only root reads: the client's agent, until the end of the block."""
+        return agents.opened(self, ident, folder)
 
-    @property
-    def closed(self) -> asyncio.Future[None]:
-        """Done once the client is gone."""
-        return self.channel.protocol.closed
+    def upload(self, address: str) -> AsyncIterator[bytes]:
+        """The archive behind ``http://buildkit-session/ID``; it comes once."""
+        return uploads.pull(self, address)
 
-    def offers(self, method: Method[Request, Answer]) -> bool:
-        return method.path in self.opening.methods
+    async def sync_context(self, selection: Selection, into: Path, progress: Progress | None = None) -> None:
+        """Makes the folder ``into`` equal to a tree of the client; see ``files.receiving.receive``."""
+        await receive(self, selection, into, progress)
 
-    def close(self) -> None:
-        self.channel.close()
+    async def send_file(self, pieces: AsyncIterator[bytes], attributes: Mapping[str, str], output: int = 0) -> None:
+        """Sends one file, for the build's output with this number. Raises ``Conflict`` if the client has it already."""
+        await sending.send_file(self, pieces, attributes, output)
 
-    async def call(self, method: Method[Request, Answer], request: Request) -> Answer:
-        """One request and its answer. Raises ``NotFound`` if the client has no such thing, or does not offer the procedure."""
-        self.require(method)
-        try:
-            return await self.channel.call(method, request)
-        except (GRPCError, StreamTerminatedError) as error:
-            raise failed(error) from error
-
-    def require(self, method: Method[Request, Answer]) -> None:
-        """Raises ``NotFound`` if the client does not offer the procedure."""
-        if not self.offers(method):
-            raise NotFound(f"the client's session does not offer {method.path.removeprefix('/')}")
-
-    async def watch(self) -> None:
-        """Looks from time to time whether the client answers, and closes the session of one that does not."""
-        while not self.closed.done():
-            await asyncio.wait([self.closed], timeout=HEALTH_PERIOD)
-            try:
-                async with asyncio.timeout(HEALTH_PATIENCE):
-                    await self.channel.call(CHECK, HealthCheckRequest())
-            except GRPCError:
-                # an answer too
-                continue
-            except (TimeoutError, StreamTerminatedError):
-                self.close()
-                return
-
-
-def failed(error: GRPCError | StreamTerminatedError) -> MobyError:
-    """The error of ours for a call that failed, with the client's text in one line."""
-    if isinstance(error, StreamTerminatedError):
-        return Unavailable("the client has closed its session")
-    text = " ".join((error.message or "").split())[:500]
-    return _ERRORS.get(error.status, MobyError)(text or f"the client answered {error.status.name}")
+    async def send_tree(self, folder: Path, output: int = 0) -> None:
+        """Sends everything in a folder, for the build's output with this number."""
+        await sending.send_tree(self, folder, output)

@@ -1,0 +1,163 @@
+"""Results of a build on their way to the client: the call moby.filesync.v1.FileSend/DiffCopy, with one file or with a tree."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from grpclib.client import Stream
+from grpclib.exceptions import StreamTerminatedError
+
+from moby_tui.api.buildkit.grpc.client import Method
+from moby_tui.api.buildkit.session.caller import Caller
+from moby_tui.api.buildkit.session.files.entry import kept
+from moby_tui.api.buildkit.session.files.together import together
+from moby_tui.api.buildkit.wire.filesync_pb2 import BytesMessage
+from moby_tui.api.buildkit.wire.fsutil_pb2 import Packet, Stat, Xattr
+from moby_tui.engine.archive import go_mode
+from moby_tui.engine.kernel import trees
+from moby_tui.engine.tasks import in_thread
+from moby_tui.errors import InvalidArgument, MobyError
+
+_PATH = "/moby.filesync.v1.FileSend/DiffCopy"
+SEND_FILE = Method(_PATH, BytesMessage, BytesMessage, streaming=True)
+SEND_TREE = Method(_PATH, Packet, Packet, streaming=True)
+#: Which of a build's outputs it is: their number, from 0, in the order in which the client asked for them.
+_OUTPUT = "buildkit-attachable-exporter-id"
+_ATTRIBUTE = "exporter-md-"
+_PIECE = 32 << 10
+#: Entries that are looked at, and pieces of a file that are read, in one turn of a thread.
+_AT_ONCE = 32
+
+
+async def send_file(client: Caller, pieces: AsyncIterator[bytes], attributes: Mapping[str, str], output: int = 0) -> None:
+    """Sends one file, such as an archive. ``attributes`` tell the client about it. Raises ``Conflict`` if the client has it already."""
+    told = [(_ATTRIBUTE + name.lower(), value) for name, value in attributes.items() if value.isascii() and value.isprintable()]
+    async with client.stream(SEND_FILE, [(_OUTPUT, str(output)), *told]) as stream:
+        await stream.send_request()
+        async for piece in pieces:
+            view = memoryview(piece)
+            for start in range(0, len(view), _PIECE):
+                await stream.send_message(BytesMessage(data=bytes(view[start : start + _PIECE])))
+        await stream.end()
+        async for _ in stream:
+            raise MobyError("the client answers a file with another")
+
+
+async def send_tree(client: Caller, folder: Path, output: int = 0) -> None:
+    """Sends everything in a folder, which nobody changes meanwhile. What lies at the client already stays beside it."""
+    with trees.closing(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+        async with client.stream(SEND_TREE, [(_OUTPUT, str(output))]) as stream:
+            await stream.send_request()
+            await _Sending(stream, root).run()
+            await stream.end()
+
+
+class _Sending:
+    """Entries go in order; contents when the client asks for them, one file after another."""
+
+    def __init__(self, stream: Stream[Packet, Packet], root: int) -> None:
+        self._stream = stream
+        self._root = root
+        #: The files that may be asked for, once each.
+        self._files: dict[int, bytes] = {}
+        self._asked: asyncio.Queue[int | None] = asyncio.Queue()
+
+    async def run(self) -> None:
+        await together(self._tell(), self._listen(), self._answer())
+
+    async def _tell(self) -> None:
+        number = 0
+        walk = _walk(self._root)
+        while entries := await in_thread(lambda: list(islice(walk, _AT_ONCE))):
+            for entry in entries:
+                if stat.S_ISREG(go_mode.read(entry.mode)) and not entry.linkname:
+                    self._files[number] = entry.path
+                await self._stream.send_message(Packet(type=Packet.PACKET_STAT, stat=entry))
+                number += 1
+        await self._stream.send_message(Packet(type=Packet.PACKET_STAT))
+
+    async def _listen(self) -> None:
+        async for packet in self._stream:
+            if packet.type == Packet.PACKET_REQ:
+                if packet.ID not in self._files:
+                    raise InvalidArgument("the client asks for a file that is not there, or twice")
+                self._asked.put_nowait(packet.ID)
+            elif packet.type == Packet.PACKET_FIN:
+                self._asked.put_nowait(None)
+                return
+            elif packet.type == Packet.PACKET_ERR:
+                text = " ".join(packet.data.decode("utf-8", "replace").split())[:500]
+                raise MobyError(f"the client cannot take the files: {text}")
+        raise StreamTerminatedError("the client stopped taking files before their end")
+
+    async def _answer(self) -> None:
+        while (number := await self._asked.get()) is not None:
+            pieces = _contents(self._root, self._files.pop(number))
+            while batch := await in_thread(lambda pieces=pieces: list(islice(pieces, _AT_ONCE))):  # type: ignore[misc]
+                for piece in batch:
+                    await self._stream.send_message(Packet(type=Packet.PACKET_DATA, ID=number, data=piece))
+            await self._stream.send_message(Packet(type=Packet.PACKET_DATA, ID=number))
+        await self._stream.send_message(Packet(type=Packet.PACKET_FIN))
+
+
+def _contents(root: int, path: bytes) -> Iterator[bytes]:
+    folder, _, name = path.rpartition(b"/")
+    with trees.closing(trees.open_below(root, folder or b".")) as parent:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    with trees.closing(fd):
+        while piece := os.read(fd, _PIECE):
+            yield piece
+
+
+def _walk(root: int) -> Iterator[Stat]:
+    """All entries, a folder before what is in it, names in ascending order. No descriptor is held between two of them."""
+    first_names: dict[tuple[int, int], bytes] = {}
+    pending = [b""]
+    while pending:
+        path = pending.pop()
+        folder, _, name = path.rpartition(b"/")
+        if path:
+            with trees.closing(trees.open_below(root, folder or b".")) as parent:
+                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+                if stat.S_ISSOCK(status.st_mode):
+                    continue
+                yield _told(path, name, parent, status, first_names)
+            if not stat.S_ISDIR(status.st_mode):
+                continue
+        with trees.closing(trees.open_below(root, path or b".")) as fd:
+            names = sorted(map(os.fsencode, os.listdir(fd)), reverse=True)
+        pending += (path + b"/" + name if path else name for name in names)
+
+
+def _told(path: bytes, name: bytes, parent: int, status: os.stat_result, first_names: dict[tuple[int, int], bytes]) -> Stat:
+    link = b""
+    if stat.S_ISLNK(status.st_mode):
+        link = os.readlink(name, dir_fd=parent)
+    elif stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        first = first_names.setdefault((status.st_dev, status.st_ino), path)
+        link = b"" if first == path else first
+    device = status.st_rdev if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode) else 0
+    return Stat(
+        path=path,
+        mode=go_mode.of(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        size=status.st_size if stat.S_ISREG(status.st_mode) else 0,
+        modTime=status.st_mtime_ns,
+        linkname=link,
+        devmajor=os.major(device),
+        devminor=os.minor(device),
+        xattrs=_attributes(parent, name, status),
+    )
+
+
+def _attributes(parent: int, name: bytes, status: os.stat_result) -> list[Xattr]:
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return []
+    with trees.closing(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)) as fd:
+        return [Xattr(key=key, value=os.getxattr(fd, key)) for key in map(os.fsencode, os.listxattr(fd)) if kept(key)]

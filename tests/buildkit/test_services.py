@@ -1,0 +1,142 @@
+"""A client's secrets, logins, agents and archives, as a build asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
+from buildkit.peer import Daemon
+from moby_tui.api.buildkit.wire import filesync_pb2, secrets_pb2, ssh_pb2, upload_pb2
+from moby_tui.errors import MobyError, NotFound, Unavailable
+from moby_tui.schema.image import RegistryAuth
+
+SECRETS = secrets_pb2.DESCRIPTOR.services_by_name["Secrets"]
+AUTH = filesync_pb2.DESCRIPTOR.services_by_name["Auth"]
+SSH = ssh_pb2.DESCRIPTOR.services_by_name["SSH"]
+UPLOAD = upload_pb2.DESCRIPTOR.services_by_name["Upload"]
+
+
+class Secrets:
+    async def get_secret(self, stream) -> None:
+        request = await stream.recv_message()
+        if request.ID == "gone":
+            # the client goes in the middle of the call
+            stream._stream._transport.abort()
+            await asyncio.Event().wait()
+        if request.ID != "known":
+            raise GRPCError(Status.NOT_FOUND, f"secret {request.ID}:\nnot found")
+        await stream.send_message(secrets_pb2.GetSecretResponse(data=b"\0\xff"))
+
+
+async def test_a_secret_is_fetched_by_its_id(daemon: Daemon) -> None:
+    async with daemon.session({SECRETS: Secrets()}) as session:
+        assert await session.secret("known") == b"\0\xff"
+        with pytest.raises(NotFound, match="secret other: not found"):
+            await session.secret("other")
+        with pytest.raises(Unavailable, match="the client has closed its session"):
+            await session.secret("gone")
+        await session.closed
+        with pytest.raises(Unavailable):
+            await session.secret("known")
+    async with daemon.session({}, "two") as session:
+        with pytest.raises(NotFound, match="does not offer"):
+            await session.secret("known")
+
+
+class Auth:
+    def __init__(self) -> None:
+        self.logins = {
+            "registry-1.docker.io": ("me", "password"),
+            "identity.example": ("", "token"),
+            "written.example": ("", ""),
+            "none.example": ("", ""),
+        }
+
+    async def credentials(self, stream) -> None:
+        request = await stream.recv_message()
+        if request.Host not in self.logins:
+            raise GRPCError(Status.UNKNOWN, "the helper is broken")
+        user, secret = self.logins[request.Host]
+        await stream.send_message(filesync_pb2.CredentialsResponse(Username=user, Secret=secret))
+
+    async def fetch_token(self, stream) -> None:
+        request = await stream.recv_message()
+        if request.Host != "written.example":
+            raise GRPCError(Status.UNKNOWN, 'unsupported protocol scheme ""')
+        await stream.send_message(filesync_pb2.FetchTokenResponse(Token="bearer"))
+
+
+async def test_a_login_is_what_our_registry_client_takes(daemon: Daemon) -> None:
+    async with daemon.session({AUTH: Auth()}) as session:
+        assert await session.credentials("docker.io") == RegistryAuth(username="me", password="password")
+        assert await session.credentials("identity.example") == RegistryAuth(identitytoken="token")
+        assert await session.credentials("written.example") == RegistryAuth(registrytoken="bearer")
+        assert await session.credentials("none.example") is None
+        with pytest.raises(MobyError, match="the helper is broken"):
+            await session.credentials("other.example")
+    async with daemon.session({}, "two") as session:
+        assert await session.credentials("docker.io") is None
+
+
+class Agent:
+    """Answers with what it hears, in capitals."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+
+    async def check_agent(self, stream) -> None:
+        request = await stream.recv_message()
+        if request.ID != "default":
+            raise GRPCError(Status.NOT_FOUND, f"unset ssh forward key {request.ID}")
+        await stream.send_message(ssh_pb2.CheckAgentResponse())
+
+    async def forward_agent(self, stream) -> None:
+        assert stream.metadata["buildkit.ssh.id"] == "default"
+        async for message in stream:
+            if message.data == b"hang up":
+                return
+            await stream.send_message(ssh_pb2.BytesMessage(data=message.data.upper()))
+        self.ended.set()
+
+
+async def test_an_agent_is_a_socket_while_the_build_needs_it(daemon: Daemon, tmp_path: Path) -> None:
+    agent = Agent()
+    async with daemon.session({SSH: agent}) as session:
+        with pytest.raises(NotFound, match="unset ssh forward key other"):
+            async with session.ssh("other", tmp_path / "agents"):
+                pass
+        async with session.ssh("default", tmp_path / "agents") as place:
+            streams = [await asyncio.open_unix_connection(place) for _ in range(3)]
+            for number, (reader, writer) in enumerate(streams):
+                writer.write(b"list %d" % number)
+                assert await reader.readexactly(6) == b"LIST %d" % number
+            streams[0][1].write_eof()
+            assert await streams[0][0].read() == b""
+            await agent.ended.wait()
+            streams[1][1].write(b"hang up")
+            assert await streams[1][0].read() == b""
+        # the last is ended with the block
+        assert await streams[2][0].read() == b""
+        for _, writer in streams:
+            writer.close()
+        assert list((tmp_path / "agents").iterdir()) == []
+        assert (tmp_path / "agents").stat().st_mode & 0o777 == 0o700
+
+
+class Upload:
+    async def pull(self, stream) -> None:
+        if (stream.metadata["urlhost"], stream.metadata["urlpath"]) != ("buildkit-session", "/abc"):
+            raise GRPCError(Status.NOT_FOUND, "no upload")
+        for piece in (b"one", b"two"):
+            await stream.send_message(upload_pb2.BytesMessage(data=piece))
+
+
+async def test_an_archive_is_pulled_from_its_address(daemon: Daemon) -> None:
+    async with daemon.session({UPLOAD: Upload()}) as session:
+        assert [piece async for piece in session.upload("http://buildkit-session/abc")] == [b"one", b"two"]
+        with pytest.raises(NotFound, match="no upload"):
+            [piece async for piece in session.upload("http://buildkit-session/other")]
