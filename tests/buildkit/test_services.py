@@ -11,6 +11,7 @@ from grpclib.exceptions import GRPCError
 
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.wire import filesync_pb2, secrets_pb2, ssh_pb2, upload_pb2
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.errors import MobyError, NotFound, Unavailable
 from moby_tui.schema.image import RegistryAuth
 
@@ -110,7 +111,7 @@ async def test_an_agent_is_a_socket_while_the_build_needs_it(daemon: Daemon, tmp
             async with session.ssh("other", tmp_path / "agents"):
                 pass
         async with session.ssh("default", tmp_path / "agents") as place:
-            streams = [await asyncio.open_unix_connection(place) for _ in range(3)]
+            streams = [await asyncio.open_unix_connection(sock=unix_socket.connect(place)) for _ in range(3)]
             for number, (reader, writer) in enumerate(streams):
                 writer.write(b"list %d" % number)
                 assert await reader.readexactly(6) == b"LIST %d" % number

@@ -17,6 +17,7 @@ from grpclib.client import Stream
 from moby_tui.api.buildkit.grpc.client import Method
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.wire.ssh_pb2 import BytesMessage, CheckAgentRequest, CheckAgentResponse
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.errors import MobyError
 
 _CHECK = Method("/moby.sshforward.v1.SSH/CheckAgent", CheckAgentRequest, CheckAgentResponse)
@@ -50,7 +51,7 @@ async def opened(client: Caller, ident: str, folder: Path) -> AsyncIterator[str]
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_unix_server(serve, place)
+    server = await asyncio.start_unix_server(serve, sock=unix_socket.listen(str(place)))
     try:
         place.chmod(0o600)
         yield str(place)
