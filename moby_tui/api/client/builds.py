@@ -10,18 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from moby_tui.api.client.images import TAR, progress
+from moby_tui.api.client.remote import Remote, progress
+from moby_tui.api.operations.builder import Builder
 from moby_tui.errors import Forbidden, InvalidArgument
-from moby_tui.schema.base import Filters, encode, to_builtins
+from moby_tui.schema.base import encode, to_builtins
 from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import HostConfig
-from moby_tui.schema.image import BuildPruned, Progress
-
-if TYPE_CHECKING:
-    from moby_tui.api.client.http import Session
+from moby_tui.schema.image import Progress
 
 #: What the far engine says with a ping where it takes an upload in parts.
 FEATURE = "build-parts"
@@ -58,9 +55,8 @@ _CLASSIC_HOST = {
 }
 
 
-class RemoteBuilder:
-    def __init__(self, session: Session) -> None:
-        self._session = session
+class RemoteBuilder(Remote):
+    family = Builder
 
     async def build(
         self,
@@ -80,16 +76,12 @@ class RemoteBuilder:
             parts |= {f"context:{name}": pieces for name, pieces in (contexts or {}).items()}
             headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
             body = _multipart(boundary, options, parts)
-            steps = progress(self._session, "/build", {"parts": True}, body=body, headers=headers)
+            exchange = await self.put_together("build", {"parts": True}, body=body, headers=headers)
         else:
-            steps = progress(self._session, "/build", _query(options), body=context, headers=TAR)
-        async with aclosing(steps) as lines:  # type: ignore[type-var]
+            exchange = await self.put_together("build", _query(options), body=context)
+        async with aclosing(progress(self._session, exchange)) as lines:
             async for line in lines:
                 yield line
-
-    async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
-        query = {"all": all, "filters": filters, "keep-storage": keep_storage or ""}
-        return await self._session.ask("POST", "/build/prune", BuildPruned, query)
 
 
 async def _multipart(boundary: str, options: BuildOptions, parts: Mapping[str, AsyncIterator[bytes]]) -> AsyncIterator[bytes]:

@@ -9,23 +9,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode
 
 import msgspec
 
 from moby_tui.api.client import lenient
 from moby_tui.api.client.address import Address
-from moby_tui.api.client.builds import RemoteBuilder
-from moby_tui.api.client.containers import RemoteContainers
 from moby_tui.api.client.failure import error_of
-from moby_tui.api.client.images import RemoteImages
-from moby_tui.api.client.objects import RemoteEvents, RemoteNetworks, RemoteSecrets, RemoteSystem, RemoteVolumes
-from moby_tui.api.client.registries import RemoteRegistry
+from moby_tui.api.client.remote import Remote
 from moby_tui.api.client.transport import Body, Exchange
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
 from moby_tui.version import API_VERSION, MIN_API_VERSION
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import (
+        Builder,
+        Containers,
+        Events,
+        Images,
+        Networks,
+        Registry,
+        Secrets,
+        System,
+        Volumes,
+    )
 
 T = TypeVar("T")
 
@@ -91,7 +101,7 @@ class Session:
     ) -> Exchange:
         """Sends a request; raises the error that the answer tells."""
         major, minor = await self.version()
-        target = f"/v{major}.{minor}{path}" + _query_string(query or {})
+        target = f"/v{major}.{minor}{path}" + query_string(query or {})
         exchange = await Exchange.start(self._address, method, target, headers or {}, body)
         if exchange.status >= 300:
             raise await _refusal(exchange)
@@ -153,8 +163,11 @@ def _decode(data: bytes, kind: type[T]) -> T:
         raise MobyError(f"cannot read the engine's answer: {error}") from None
 
 
-def _query_string(query: Mapping[str, object]) -> str:
-    """Absent and empty values are left out; true is ``1``; filters and other maps are JSON; lists repeat their name."""
+def query_string(query: Mapping[str, object]) -> str:
+    """Absent and empty values are left out; true is ``1``; filters and other maps are JSON; lists repeat their name.
+
+    A path in a container need not be UTF-8 (PEP 383).
+    """
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         if value is None or value == "" or value is False or value == {}:
@@ -165,7 +178,7 @@ def _query_string(query: Mapping[str, object]) -> str:
             pairs.append((name, encode(value).decode()))
         else:
             pairs.append((name, "1" if value is True else str(value)))
-    return f"?{urlencode(pairs)}" if pairs else ""
+    return f"?{urlencode(pairs, errors='surrogateescape')}" if pairs else ""
 
 
 async def _refusal(exchange: Exchange) -> MobyError:
@@ -178,25 +191,70 @@ async def _refusal(exchange: Exchange) -> MobyError:
 
 
 class HttpClient:
-    """A remote engine. Holds no connection between calls."""
+    """A remote engine. Holds no connection between calls, and imports a family of operations when it is first called."""
 
     def __init__(self, address: Address) -> None:
-        session = Session(address)
-        self.containers = RemoteContainers(session)
-        self.images = RemoteImages(session)
-        self.networks = RemoteNetworks(session)
-        self.volumes = RemoteVolumes(session)
-        self.secrets = RemoteSecrets(session)
-        self.builder = RemoteBuilder(session)
-        self.registry = RemoteRegistry(session)
-        self.events = RemoteEvents(session)
-        self.system = RemoteSystem(session)
+        self._session = Session(address)
+
+    @cached_property
+    def containers(self) -> Containers:
+        from moby_tui.api.client.containers import RemoteContainers
+
+        return cast("Containers", RemoteContainers(self._session))
+
+    @cached_property
+    def images(self) -> Images:
+        from moby_tui.api.client.images import RemoteImages
+
+        return cast("Images", RemoteImages(self._session))
+
+    @cached_property
+    def networks(self) -> Networks:
+        from moby_tui.api.operations.networks import Networks
+
+        return cast("Networks", Remote(self._session, Networks))
+
+    @cached_property
+    def volumes(self) -> Volumes:
+        from moby_tui.api.client.volumes import RemoteVolumes
+
+        return cast("Volumes", RemoteVolumes(self._session))
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from moby_tui.api.operations.secrets import Secrets
+
+        return cast("Secrets", Remote(self._session, Secrets))
+
+    @cached_property
+    def builder(self) -> Builder:
+        from moby_tui.api.client.builds import RemoteBuilder
+
+        return cast("Builder", RemoteBuilder(self._session))
+
+    @cached_property
+    def registry(self) -> Registry:
+        from moby_tui.api.client.registries import RemoteRegistry
+
+        return cast("Registry", RemoteRegistry(self._session))
+
+    @cached_property
+    def events(self) -> Events:
+        from moby_tui.api.operations.system import Events
+
+        return cast("Events", Remote(self._session, Events))
+
+    @cached_property
+    def system(self) -> System:
+        from moby_tui.api.operations.system import System
+
+        return cast("System", Remote(self._session, System))
 
     async def close(self) -> None:
         return None
 
     async def __aenter__(self) -> HttpClient:
-        await self.system.ping()
+        await self._session.send("GET", "/_ping")
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -70,18 +70,18 @@ class App(web.Server):
             raise InvalidArgument(f"{request.method} {path} requires minimum API version {route.since[0]}.{route.since[1]}")
         await _expect(request)
         query = decode.Query(request.rel_url.query, request.rel_url.raw_query_string)
-        call = Call(self._client, request, version, params, query, self._build_daemon)
+        call = Call(request, version, params, query, self._client, route.binding, self._build_daemon)
         return await self._run(route, call)
 
     async def _run(self, route: Route, call: Call) -> web.StreamResponse:
         """A client that goes away ends what only it was waiting for, never half of a change."""
-        if route.lasting:
+        if route.operation.lasting:
             _last(call.request)
         task = asyncio.get_running_loop().create_task(_result(route, call))
-        group = self._abandoned if route.abandoned else self._running
+        group = self._abandoned if route.operation.abandoned else self._running
         group.add(task)
         task.add_done_callback(group.discard)
-        if not route.abandoned:
+        if not route.operation.abandoned:
             return await asyncio.shield(task)
         try:
             return await task

@@ -6,18 +6,16 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
 from moby_tui.api.client.protocol import Client
-from moby_tui.api.server import decode
-from moby_tui.api.server.versions import ApiVersion
+from moby_tui.api.server.binding import Binding, Received
 
 if TYPE_CHECKING:
     from moby_tui.api.buildkit.daemon import BuildDaemon
 
-T = TypeVar("T")
 _UCRED = struct.Struct("3i")
 
 
@@ -30,14 +28,14 @@ class Peer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Call:
-    """``params`` are the variables of the path, decoded. ``build_daemon`` is what the server has for clients of BuildKit's protocols."""
+class Call(Received):
+    """A request with the engine that answers it, and how its operation's arguments are read.
+
+    ``build_daemon`` is what the server has for clients of BuildKit's protocols.
+    """
 
     client: Client
-    request: web.BaseRequest
-    version: ApiVersion
-    params: dict[str, str]
-    query: decode.Query
+    binding: Binding
     build_daemon: Callable[[], BuildDaemon]
 
     @property
@@ -45,8 +43,13 @@ class Call:
         """What the path names: a container, an image, ..."""
         return self.params["ref"]
 
-    async def body(self, kind: type[T]) -> T:
-        return await decode.json_body(self.request, kind)
+    def read(self) -> dict[str, Any]:
+        """What path, query and headers say, by the names of the operation's parameters. Raises ``InvalidArgument``."""
+        return self.binding.read(self)
+
+    async def arguments(self) -> dict[str, Any]:
+        """The same with the body."""
+        return await self.binding.arguments(self)
 
 
 def peer_of(request: web.BaseRequest) -> Peer | None:

@@ -16,8 +16,10 @@ from multidict import MultiMapping
 
 from moby_tui.api.client import lenient
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema import base
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.oci import Platform
 
 T = TypeVar("T")
 
@@ -27,6 +29,8 @@ MAX_JSON = 4 * 1024 * 1024
 BODY_TIMEOUT = 30.0
 
 _FALSE = frozenset({"", "0", "no", "false", "none"})
+_TRUE_IN_GO = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE_IN_GO = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _UINT32_MAX = 2**32 - 1
 _FRACTION = re.compile(r"(?<=\.)\d+")
 
@@ -45,10 +49,13 @@ class Query:
     def text(self, name: str, default: str = "") -> str:
         return self._values.get(name, default)
 
-    def path(self, name: str) -> str:
+    def path(self, name: str, *, required: bool = False) -> str:
         """A path in a container, whose bytes need not be UTF-8 (PEP 383)."""
         fields = parse_qsl(self._raw, keep_blank_values=True, errors="surrogateescape")
-        return next((value for key, value in fields if key == name), "")
+        path = next((value for key, value in fields if key == name), "")
+        if required and not path:
+            raise InvalidArgument(f"bad parameter: the query parameter {name!r} is required")
+        return path
 
     def all(self, name: str) -> list[str]:
         return list(self._values.getall(name, []))
@@ -58,6 +65,15 @@ class Query:
         value = self._values.get(name)
         return default if value is None else value.strip().lower() not in _FALSE
 
+    def boolean(self, name: str, default: bool = False) -> bool:
+        """As Go's ``strconv.ParseBool`` reads it; absent is the default."""
+        value = self._values.get(name, "")
+        if not value:
+            return default
+        if value in _TRUE_IN_GO or value in _FALSE_IN_GO:
+            return value in _TRUE_IN_GO
+        raise InvalidArgument(f"invalid value for {name}: {value}: expected true or false")
+
     def integer(self, name: str, default: int = 0) -> int:
         value = self._values.get(name, "")
         if not value:
@@ -66,6 +82,16 @@ class Query:
             return int(value)
         except ValueError:
             raise InvalidArgument(f"invalid value for {name}: {value!r} is not a number") from None
+
+    def tail(self, name: str) -> int | None:
+        """A number of lines; None, which is all, for any other word."""
+        value = self._values.get(name, "")
+        return int(value) if value.isascii() and value.isdigit() else None
+
+    def reference(self, name: str) -> str:
+        """The name of an image, whose tag has a field of its own."""
+        repository, tag = self._values.get(name, ""), self._values.get("tag", "")
+        return f"{repository}:{tag}" if repository and tag else repository
 
     def dimension(self, name: str) -> int:
         """A terminal's height or width: an unsigned 32-bit number, without sign."""
@@ -90,6 +116,21 @@ class Query:
         if unknown := filters.keys() - known:
             raise InvalidArgument(f"invalid filter '{min(unknown)}'")
         return filters
+
+    def platforms(self, name: str) -> list[str]:
+        """``os/architecture/variant`` of what the API writes as an OCI object in JSON; the field may be repeated."""
+        found = []
+        for text in self.all(name):
+            try:
+                platform = base.decode(text, Platform)
+            except (msgspec.ValidationError, msgspec.DecodeError) as error:
+                raise InvalidArgument(f"invalid platform: {error}") from error
+            found.append("/".join(filter(None, (platform.os, platform.architecture, platform.variant))))
+        return found
+
+    def platform(self, name: str) -> str:
+        """The first of these; empty where absent."""
+        return next(iter(self.platforms(name)), "")
 
     def map(self, name: str) -> dict[str, str | None]:
         """A parameter that is a JSON object of texts, as ``buildargs`` and ``labels`` are; null values are kept."""

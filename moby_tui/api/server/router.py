@@ -9,37 +9,38 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
 from aiohttp import web
 
+from moby_tui.api.operations.operation import VARIABLE, Field, Operation, Told, operation_of, operations_of
+from moby_tui.api.server.binding import Binding
 from moby_tui.api.server.versions import OLDEST, ApiVersion, parse
 
 if TYPE_CHECKING:
     from moby_tui.api.server.call import Call
 
 Handler = Callable[["Call"], Awaitable[web.StreamResponse]]
-_VARIABLE = re.compile(r"\{(\w+)(?::([^}]*))?\}")
+#: Brings an answer into the shape that a version of the API has.
+Shape = Callable[[Any, ApiVersion], Any]
 
 
 @dataclass(frozen=True)
 class Route:
-    """``since`` is the first API version that has the route.
+    """An operation what answers it, and the path under which it does. ``since`` is the first API version that has it."""
 
-    An ``abandoned`` one stops when the client goes away; the others run to their end. A ``lasting`` one is as long as something
-    else: over TCP it stops at a half-close too, which a client that goes away looks like.
-    """
-
-    method: str
-    path: str
+    binding: Binding
     handler: Handler
+    path: str
     since: ApiVersion = OLDEST
-    abandoned: bool = False
-    lasting: bool = False
+
+    @property
+    def operation(self) -> Operation:
+        return self.binding.operation
 
     def pattern(self) -> re.Pattern[str]:
         """``{name}`` stands for one path segment, ``{name:.*}`` for what the expression says."""
-        parts = _VARIABLE.split(self.path)
+        parts = VARIABLE.split(self.path)
         expression = re.escape(parts[0])
         for name, inner, literal in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
             expression += f"(?P<{name}>{inner or '[^/]+'}){re.escape(literal)}"
@@ -47,48 +48,95 @@ class Route:
 
 
 class RouteTable:
-    """Collects the handlers of one module."""
+    """The routes of one module: those of a family's operations, and those that are no method of the client."""
 
-    def __init__(self) -> None:
-        self.routes: list[Route] = []
+    def __init__(self, family: type | None = None, default: Callable[[Operation, Shape | None], Handler] | None = None) -> None:
+        """``default`` makes the handler of an operation for which the module has none of its own."""
+        self._operations = list(operations_of(family)) if family else []
+        self._default = default
+        self._handlers: dict[Operation, Handler] = {}
+        self._shapes: dict[Operation, Shape] = {}
+        self._aliases: list[tuple[str, Operation]] = []
 
-    def add(
-        self, method: str, path: str, *, since: str = "", abandoned: bool = False, lasting: bool = False
-    ) -> Callable[[Handler], Handler]:
+    @property
+    def routes(self) -> list[Route]:
+        listed = [(operation.path, operation) for operation in self._operations]
+        return [self._route(operation, path) for path, operation in [*listed, *self._aliases]]
+
+    def _route(self, operation: Operation, path: str) -> Route:
+        handler = self._handlers.get(operation)
+        if handler is None:
+            assert self._default is not None
+            handler = self._default(operation, self._shapes.get(operation))
+        return Route(Binding(operation), handler, path, parse(operation.since) if operation.since else OLDEST)
+
+    def handles(self, function: Callable[..., Any]) -> Callable[[Handler], Handler]:
+        """The decorated function answers an operation of the family: what it reads is the table's, what it does is its own."""
+
         def register(handler: Handler) -> Handler:
-            first = parse(since) if since else OLDEST
-            self.routes.append(Route(method, path, handler, first, abandoned or lasting, lasting))
+            self._handlers[operation_of(function)] = handler
             return handler
 
         return register
 
-    def get(self, path: str, *, since: str = "", lasting: bool = False) -> Callable[[Handler], Handler]:
-        """Reading: nobody misses the answer when the client is gone."""
-        return self.add("GET", path, since=since, abandoned=True, lasting=lasting)
+    def shapes(self, function: Callable[..., Any], shape: Shape) -> None:
+        """An operation's answer is brought into its version's shape."""
+        self._shapes[operation_of(function)] = shape
 
-    def post(self, path: str, *, since: str = "", abandoned: bool = False, lasting: bool = False) -> Callable[[Handler], Handler]:
-        return self.add("POST", path, since=since, abandoned=abandoned, lasting=lasting)
+    def also(self, path: str, function: Callable[..., Any]) -> None:
+        """An operation answers under this path too."""
+        self._aliases.append((path, operation_of(function)))
 
-    def put(self, path: str) -> Callable[[Handler], Handler]:
-        return self.add("PUT", path, abandoned=True)
+    def add(self, method: str, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        """The decorated function answers an operation that is no method of the client; ``told``: see ``Told``."""
 
-    def delete(self, path: str) -> Callable[[Handler], Handler]:
-        return self.add("DELETE", path)
+        def register(handler: Handler) -> Handler:
+            told.setdefault("meaning", handler.__doc__ or "")
+            operation = Operation(method, path, declared, **told)
+            self._operations.append(operation)
+            self._handlers[operation] = handler
+            return handler
 
-    def head(self, path: str) -> Callable[[Handler], Handler]:
-        return self.add("HEAD", path, abandoned=True)
+        return register
+
+    def get(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        return self.add("GET", path, *declared, **told)
+
+    def post(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        return self.add("POST", path, *declared, **told)
+
+    def put(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        return self.add("PUT", path, *declared, **told)
+
+    def delete(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        return self.add("DELETE", path, *declared, **told)
+
+    def head(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
+        return self.add("HEAD", path, *declared, **told)
 
 
 class Router:
-    """All routes; the first that matches wins."""
+    """All routes. A path without variables is looked up first; among those that begin alike the first that matches wins."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes: dict[str, list[tuple[re.Pattern[str], Route]]] = {}
+        self._fixed: dict[tuple[str, str], Route] = {}
+        self._routes: dict[tuple[str, str], list[tuple[re.Pattern[str], Route]]] = {}
         for route in routes:
-            self._routes.setdefault(route.method, []).append((route.pattern(), route))
+            method, path = route.operation.method, route.path
+            if VARIABLE.search(path):
+                self._routes.setdefault((method, _beginning(path)), []).append((route.pattern(), route))
+            else:
+                self._fixed.setdefault((method, path), route)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        for pattern, route in self._routes.get(method, ()):
+        if fixed := self._fixed.get((method, path)):
+            return fixed, {}
+        for pattern, route in self._routes.get((method, _beginning(path)), ()):
             if match := pattern.fullmatch(path):
                 return route, match.groupdict()
         return None
+
+
+def _beginning(path: str) -> str:
+    """The first part of a path, which no route has as a variable."""
+    return path.partition("/")[2].partition("/")[0]

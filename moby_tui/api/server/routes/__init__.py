@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from moby_tui.api.server.router import Route
 from moby_tui.api.server.routes import (
-    archive,
     build,
     buildkit,
     containers,
@@ -12,7 +11,6 @@ from moby_tui.api.server.routes import (
     images,
     networks,
     processes,
-    provenance,
     secrets,
     system,
     unimplemented,
@@ -20,25 +18,14 @@ from moby_tui.api.server.routes import (
     websocket,
 )
 
+#: These modules answer operations of the containers' table.
+_OF_CONTAINERS = (processes, exec)
+
 ROUTES: list[Route] = [
     route
-    for module in (
-        *(
-            system,
-            containers,
-            processes,
-            websocket,
-            archive,
-            exec,
-            build,
-            buildkit,
-            provenance,
-            images,
-            networks,
-            volumes,
-            secrets,
-        ),
-        unimplemented,
+    for table in (
+        *(system.table, system.feed, containers.table, websocket.table, build.table, buildkit.table),
+        *(images.table, images.registries, networks.table, volumes.table, secrets.table, unimplemented.table),
     )
-    for route in module.table.routes
+    for route in table.routes
 ]

@@ -12,9 +12,11 @@ from urllib.parse import unquote
 import msgspec
 from aiohttp import web
 
+from moby_tui.api.operations.builder import Builder
+from moby_tui.api.operations.operation import extra
 from moby_tui.api.server.answers import closing, empty, json, progress
 from moby_tui.api.server.call import Call
-from moby_tui.api.server.decode import Query
+from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
 from moby_tui.errors import CommandFailed, InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema import base
@@ -25,7 +27,7 @@ from moby_tui.schema.image import Progress, RegistryAuth
 if TYPE_CHECKING:
     from aiohttp import BodyPartReader, MultipartReader
 
-table = RouteTable()
+table = RouteTable(Builder, plain)
 
 _PIECE = 1 << 18
 _OPTIONS_LIMIT = 32 << 20
@@ -33,16 +35,17 @@ _OPTIONS_LIMIT = 32 << 20
 _LOGINS_LIMIT = 1 << 20
 
 
-@table.post("/build", lasting=True)
+@table.handles(Builder.build)
 async def build(call: Call) -> web.StreamResponse:
-    if call.query.flag("parts"):
+    asked = call.read()
+    if asked["parts"]:
         return await _build_in_parts(call)
-    options = _options(call)
+    options = _options(asked, call.request.headers.get("X-Registry-Config"))
     context = None if options.remote else call.request.content.iter_any()
     steps = call.client.builder.build(context, options)
-    if ident := call.query.text("buildid"):
-        steps = _cancellable(steps, ident)
-    return await progress(call.request, _refused_at_once(_only_result(steps) if call.query.flag("q") else steps), code=_step_code)
+    if asked["buildid"]:
+        steps = _cancellable(steps, asked["buildid"])
+    return await progress(call.request, _refused_at_once(_only_result(steps) if asked["q"] else steps), code=_step_code)
 
 
 async def _build_in_parts(call: Call) -> web.StreamResponse:
@@ -112,64 +115,60 @@ class _Parts:
             raise InvalidArgument(f"the build's upload cannot be read: {error}") from None
 
 
-def _options(call: Call) -> BuildOptions:
+def _options(asked: dict[str, Any], logins: str | None) -> BuildOptions:
     """The classic builder's parameters; as with dockerd's, what else there is changes nothing. Raises ``InvalidArgument``."""
-    query = call.query
-    _check_builder(query)
-    remote = query.text("remote")
+    _check_builder(asked)
     return BuildOptions(
-        dockerfile=query.text("dockerfile") or "Dockerfile",
+        dockerfile=asked["dockerfile"],
         # docker's own word for: it is in the body
-        remote="" if remote == "client-session" else remote,
-        tags=query.all("t"),
-        build_args={name: value for name, value in query.map("buildargs").items() if value is not None},
-        labels={name: value or "" for name, value in query.map("labels").items()},
-        target=query.text("target"),
-        platforms=[query.text("platform")] if query.text("platform") else [],
-        pull=query.flag("pull"),
-        no_cache=query.flag("nocache"),
-        cache_from=_list(call, "cachefrom", list[str]),
-        host=_host(call),
-        auths=_logins(call.request.headers.get("X-Registry-Config")),
+        remote="" if asked["remote"] == "client-session" else asked["remote"],
+        tags=asked["t"],
+        build_args={name: value for name, value in asked["buildargs"].items() if value is not None},
+        labels={name: value or "" for name, value in asked["labels"].items()},
+        target=asked["target"],
+        platforms=[asked["platform"]] if asked["platform"] else [],
+        pull=asked["pull"],
+        no_cache=asked["nocache"],
+        cache_from=_list(asked, "cachefrom", list[str]),
+        host=_host(asked),
+        auths=_logins(logins),
     )
 
 
-def _check_builder(query: Query) -> None:
+def _check_builder(asked: dict[str, Any]) -> None:
     """What dockerd's classic builder can be asked to be, and what it refuses."""
-    if query.flag("squash"):
+    if asked["squash"]:
         raise InvalidArgument("squash is only supported with experimental mode")
-    if query.text("isolation", "default").lower() not in ("", "default"):
-        raise InvalidArgument(f'unsupported isolation: "{query.text("isolation")[:80]}"')
-    if query.all("securityopt"):
+    if asked["isolation"].lower() not in ("", "default"):
+        raise InvalidArgument(f'unsupported isolation: "{asked["isolation"][:80]}"')
+    if asked["securityopt"]:
         raise InvalidArgument("security options are not supported on linux")
-    if query.text("version") == "2":
+    if asked["version"] == "2":
         raise NotImplementedYet("build parameter version=2 (BuildKit's wire; set DOCKER_BUILDKIT=0)")
-    if query.text("version") not in ("", "1"):
-        raise InvalidArgument(f'invalid version "{query.text("version")[:80]}"')
+    if asked["version"] not in ("", "1"):
+        raise InvalidArgument(f'invalid version "{asked["version"][:80]}"')
 
 
-def _host(call: Call) -> HostConfig:
-    query = call.query
-    network = query.text("networkmode")
+def _host(asked: dict[str, Any]) -> HostConfig:
     return HostConfig(
-        network_mode="" if network == "default" else network,
-        extra_hosts=query.all("extrahosts") or None,
-        shm_size=query.integer("shmsize"),
-        memory=query.integer("memory"),
-        memory_swap=query.integer("memswap"),
-        cpu_shares=query.integer("cpushares"),
-        cpu_period=query.integer("cpuperiod"),
-        cpu_quota=query.integer("cpuquota"),
-        cpuset_cpus=query.text("cpusetcpus"),
-        cpuset_mems=query.text("cpusetmems"),
-        cgroup_parent=query.text("cgroupparent"),
-        ulimits=_list(call, "ulimits", list[Ulimit]) or None,
+        network_mode="" if asked["networkmode"] == "default" else asked["networkmode"],
+        extra_hosts=asked["extrahosts"] or None,
+        shm_size=asked["shmsize"],
+        memory=asked["memory"],
+        memory_swap=asked["memswap"],
+        cpu_shares=asked["cpushares"],
+        cpu_period=asked["cpuperiod"],
+        cpu_quota=asked["cpuquota"],
+        cpuset_cpus=asked["cpusetcpus"],
+        cpuset_mems=asked["cpusetmems"],
+        cgroup_parent=asked["cgroupparent"],
+        ulimits=_list(asked, "ulimits", list[Ulimit]) or None,
     )
 
 
-def _list(call: Call, name: str, kind: Any) -> Any:
+def _list(asked: dict[str, Any], name: str, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(call.query.text(name) or "[]", type=kind | None) or []
+        return msgspec.json.decode(asked[name] or "[]", type=kind | None) or []
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise InvalidArgument(f"invalid {name}: {error}") from None
 
@@ -228,10 +227,10 @@ async def _unless(cancelled: asyncio.Future[Any], steps: AsyncIterator[Progress]
     return step.result()
 
 
-@table.post("/build/cancel", since="1.37")
+@table.post("/build/cancel", extra("id"), since="1.37", status=200)
 async def cancel(call: Call) -> web.StreamResponse:
-    """As with dockerd an id that no build has is no error: it may have ended."""
-    ident = call.query.text("id")
+    """Ends the build that was given this ``buildid``. As with dockerd an id that no build has is no error: it may have ended."""
+    ident = call.read()["id"]
     if not ident:
         raise InvalidArgument("build ID not provided")
     if ident in _cancels:
@@ -239,11 +238,11 @@ async def cancel(call: Call) -> web.StreamResponse:
     return empty(200)
 
 
-@table.post("/build/prune", since="1.31")
+@table.handles(Builder.prune)
 async def prune(call: Call) -> web.StreamResponse:
+    asked = call.read()
     for name in ("reserved-space", "min-free-space"):
-        if call.query.text(name) not in ("", "0"):
+        if asked[name] not in ("", "0"):
             raise NotImplementedYet(f"build prune parameter {name}")
-    filters = call.query.filters(frozenset({"until"}))
-    keep = call.query.integer("keep-storage") or call.query.integer("max-used-space")
-    return json(await call.client.builder.prune(all=call.query.flag("all"), filters=filters, keep_storage=keep))
+    keep = asked["keep_storage"] or asked["max-used-space"]
+    return json(await call.client.builder.prune(all=asked["all"], filters=asked["filters"], keep_storage=keep))

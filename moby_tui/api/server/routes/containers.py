@@ -1,76 +1,43 @@
-"""Containers as objects: list, create, inspect, change of state, removal."""
+"""Containers as objects: what of them is not as the table of operations has it."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from moby_tui.api.operations.containers import Containers
 from moby_tui.api.server import shims
 from moby_tui.api.server.answers import begin, empty, json
 from moby_tui.api.server.call import Call
+from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
+from moby_tui.api.server.routes.archive import serve_archives
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
-from moby_tui.schema.container import ContainerCreate, ContainerExit, ContainerUpdate, PortChanges, WaitError
+from moby_tui.schema.container import Committed, ContainerConfig, ContainerExit, WaitError
 
-table = RouteTable()
-
-_FILTERS = frozenset(
-    {
-        "ancestor",
-        "annotation",
-        "before",
-        "exited",
-        "expose",
-        "health",
-        "id",
-        "is-task",
-        "isolation",
-        "label",
-        "name",
-        "network",
-        "publish",
-        "since",
-        "status",
-        "volume",
-    }
-)
-_PRUNE_FILTERS = frozenset({"label", "label!", "until"})
+table = RouteTable(Containers, plain)
+table.shapes(Containers.list, shims.container_summaries)
+table.shapes(Containers.inspect, shims.container_inspect)
+table.shapes(Containers.changes, lambda changes, _: changes or None)
+serve_archives(table, Containers, lambda client: client.containers)
 
 _WAIT_CONDITIONS = ("not-running", "next-exit", "removed")
 #: Some clients send "{}" or "null" to start; a real body was a host configuration, and that has been refused since 1.24.
 _MAX_START_BODY = 7
+#: The docker CLI sends ``null`` where nothing is to be overridden; to mypy a union is no class.
+_Overrides: type[ContainerConfig | None] = ContainerConfig | None  # type: ignore[assignment]
 
 
-@table.get("/containers/json")
-async def list_(call: Call) -> web.StreamResponse:
-    query = call.query
-    rows = await call.client.containers.list(
-        all=query.flag("all"), limit=max(query.integer("limit"), 0), size=query.flag("size"), filters=query.filters(_FILTERS)
-    )
-    return json(shims.container_summaries(rows, call.version))
-
-
-@table.post("/containers/create")
+@table.handles(Containers.create)
 async def create(call: Call) -> web.StreamResponse:
     if not call.request.can_read_body:
         raise InvalidArgument("invalid JSON: got EOF while reading request body")
-    config = shims.container_create(await call.body(ContainerCreate), call.version)
-    platform = call.query.text("platform") if call.version >= (1, 41) else ""
-    return json(await call.client.containers.create(config, name=call.query.text("name"), platform=platform), 201)
+    asked = await call.arguments()
+    config = shims.container_create(asked["config"], call.version)
+    return json(await call.client.containers.create(config, name=asked["name"], platform=asked["platform"]), 201)
 
 
-@table.post("/containers/prune", since="1.25")
-async def prune(call: Call) -> web.StreamResponse:
-    return json(await call.client.containers.prune(filters=call.query.filters(_PRUNE_FILTERS)))
-
-
-@table.get("/containers/{ref}/json")
-async def inspect(call: Call) -> web.StreamResponse:
-    container = await call.client.containers.inspect(call.ref, size=call.query.flag("size"))
-    return json(shims.container_inspect(container, call.version))
-
-
-@table.post("/containers/{ref}/start")
+@table.handles(Containers.start)
 async def start(call: Call) -> web.StreamResponse:
     length = call.request.content_length
     if (length or 0) > _MAX_START_BODY or (length is None and call.request.can_read_body):
@@ -81,75 +48,35 @@ async def start(call: Call) -> web.StreamResponse:
     return empty()
 
 
-def _stop_arguments(call: Call) -> tuple[int | None, str]:
-    timeout = call.query.integer("t") if call.query.text("t") else None
-    return timeout, call.query.text("signal") if call.version >= (1, 42) else ""
-
-
-@table.post("/containers/{ref}/stop")
-async def stop(call: Call) -> web.StreamResponse:
-    timeout, signal = _stop_arguments(call)
-    await call.client.containers.stop(call.ref, timeout=timeout, signal=signal)
-    return empty()
-
-
-@table.post("/containers/{ref}/restart")
-async def restart(call: Call) -> web.StreamResponse:
-    timeout, signal = _stop_arguments(call)
-    await call.client.containers.restart(call.ref, timeout=timeout, signal=signal)
-    return empty()
-
-
-@table.post("/containers/{ref}/kill")
-async def kill(call: Call) -> web.StreamResponse:
-    await call.client.containers.kill(call.ref, signal=call.query.text("signal") or "KILL")
-    return empty()
-
-
-@table.post("/containers/{ref}/pause")
-async def pause(call: Call) -> web.StreamResponse:
-    await call.client.containers.pause(call.ref)
-    return empty()
-
-
-@table.post("/containers/{ref}/unpause")
-async def unpause(call: Call) -> web.StreamResponse:
-    await call.client.containers.unpause(call.ref)
-    return empty()
-
-
-@table.post("/containers/{ref}/rename")
+@table.handles(Containers.rename)
 async def rename(call: Call) -> web.StreamResponse:
-    if not call.query.text("name"):
+    name = call.read()["name"]
+    if not name:
         raise InvalidArgument("Neither old nor new names may be empty")
-    await call.client.containers.rename(call.ref, call.query.text("name"))
+    await call.client.containers.rename(call.ref, name)
     return empty()
 
 
-@table.post("/containers/{ref}/update")
+@table.handles(Containers.update)
 async def update(call: Call) -> web.StreamResponse:
-    changes = shims.container_update(await call.body(ContainerUpdate), call.version)
+    changes = shims.container_update((await call.arguments())["changes"], call.version)
     return json(await call.client.containers.update(call.ref, changes))
 
 
-@table.post("/moby/containers/{ref}/ports")
-async def change_ports(call: Call) -> web.StreamResponse:
-    return json(await call.client.containers.change_ports(call.ref, await call.body(PortChanges)))
-
-
-@table.delete("/containers/{ref:.+}")
+@table.handles(Containers.remove)
 async def remove(call: Call) -> web.StreamResponse:
-    if call.query.flag("link"):
+    asked = call.read()
+    if asked["link"]:
         await call.client.containers.remove_link(call.ref)
-        return empty()
-    await call.client.containers.remove(call.ref, force=call.query.flag("force"), volumes=call.query.flag("v"))
+    else:
+        await call.client.containers.remove(call.ref, force=asked["force"], volumes=asked["volumes"])
     return empty()
 
 
-@table.post("/containers/{ref}/wait", lasting=True)
+@table.handles(Containers.wait)
 async def wait(call: Call) -> web.StreamResponse:
     """The headers go as soon as the wait is registered: ``docker run`` starts the container only then."""
-    condition = call.query.text("condition") or "not-running"
+    condition = call.read()["condition"]
     if condition not in _WAIT_CONDITIONS:
         raise InvalidArgument(f"invalid condition: {condition!r}: use one of {', '.join(_WAIT_CONDITIONS)}")
     waiting = await call.client.containers.wait(call.ref, condition=condition)
@@ -163,3 +90,20 @@ async def wait(call: Call) -> web.StreamResponse:
         return response
     finally:
         await waiting.close()
+
+
+@table.handles(Containers.commit)
+async def commit(call: Call) -> web.StreamResponse:
+    asked = call.read()
+    if not asked["ref"]:
+        raise InvalidArgument('invalid name or ID supplied: ""')
+    ident = await call.client.containers.commit(
+        asked["ref"],
+        reference=asked["reference"],
+        message=asked["message"],
+        author=asked["author"],
+        changes=[line for change in asked["changes"] for line in change.splitlines()],
+        config=await call.body(_Overrides) if call.request.can_read_body else None,
+        pause=asked["pause"],
+    )
+    return json(Committed(id=ident), 201)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from moby_tui.api.operations.containers import Containers
 from moby_tui.api.server import hijack, shims
 from moby_tui.api.server.answers import empty, json
 from moby_tui.api.server.call import Call
-from moby_tui.api.server.router import RouteTable
+from moby_tui.api.server.routes.containers import table
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.container import ExecCreate, ExecCreated, ExecStart
+from moby_tui.schema.container import ExecCreate, ExecCreated
 from moby_tui.schema.stream import STDOUT, frame
 
-table = RouteTable()
+table.shapes(Containers.exec_inspect, lambda process, _: shims.exec_inspect(process))
 
 
 class _Asked(ExecCreate, kw_only=True):
@@ -22,7 +23,7 @@ class _Asked(ExecCreate, kw_only=True):
     attach_stderr: bool = False
 
 
-@table.post("/containers/{ref}/exec")
+@table.handles(Containers.exec_create)
 async def create(call: Call) -> web.StreamResponse:
     config: ExecCreate = await call.body(_Asked)
     if not config.cmd:
@@ -32,19 +33,20 @@ async def create(call: Call) -> web.StreamResponse:
     return json(ExecCreated(id=await call.client.containers.exec_create(call.ref, config)), 201)
 
 
-@table.post("/exec/{ref}/start", abandoned=True)
+@table.handles(Containers.exec_start)
 async def start(call: Call) -> web.StreamResponse:
-    options = await call.body(ExecStart)
+    asked = await call.arguments()
+    ident, options = asked["exec_id"], asked["options"]
     if call.version < (1, 42):
         options.console_size = None
-    await call.client.containers.exec_inspect(call.ref)
+    await call.client.containers.exec_inspect(ident)
     if options.detach:
-        await call.client.containers.exec_start(call.ref, options)
+        await call.client.containers.exec_start(ident, options)
         return empty(200)
     # what it fails with is told in the stream: Docker's clients read nothing else here
     taken = hijack.take(call.request, hijack.content_type(call.version, tty=options.tty))
     try:
-        stream = await call.client.containers.exec_start(call.ref, options)
+        stream = await call.client.containers.exec_start(ident, options)
     except MobyError as error:
         text = f"{error.message}\r\n".encode()
         await hijack.say(taken, text if options.tty else frame(STDOUT, text))
@@ -55,15 +57,3 @@ async def start(call: Call) -> web.StreamResponse:
     assert stream is not None
     await hijack.pump(stream, taken)
     return hijack.Hijacked()
-
-
-@table.post("/exec/{ref}/resize")
-async def resize(call: Call) -> web.StreamResponse:
-    height, width = call.query.dimension("h"), call.query.dimension("w")
-    await call.client.containers.exec_resize(call.ref, height=height, width=width)
-    return empty(200)
-
-
-@table.get("/exec/{ref}/json")
-async def inspect(call: Call) -> web.StreamResponse:
-    return json(shims.exec_inspect(await call.client.containers.exec_inspect(call.ref)))

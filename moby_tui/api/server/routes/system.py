@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from moby_tui.api.operations.system import Events, System
 from moby_tui.api.server import shims
 from moby_tui.api.server.answers import json, lines
 from moby_tui.api.server.call import Call
+from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
 from moby_tui.api.server.versions import HEADERS
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.system import PruneOptions
 
-table = RouteTable()
-
-_EVENT_FILTERS = frozenset(
-    {
-        "config",
-        "container",
-        "daemon",
-        "event",
-        "image",
-        "label",
-        "network",
-        "node",
-        "plugin",
-        "scope",
-        "secret",
-        "service",
-        "type",
-        "volume",
-    }
-)
+table = RouteTable(System, plain)
+feed = RouteTable(Events, plain)
+table.shapes(System.info, shims.info)
 
 _PING_HEADERS = {
     "Builder-Version": "1",
@@ -46,7 +29,7 @@ _PING_HEADERS = {
 _EVENT_TYPES = {"application/jsonl": b"", "application/x-ndjson": b"", "application/json-seq": b"\x1e"}
 
 
-@table.get("/_ping")
+@table.handles(System.ping)
 async def ping(call: Call) -> web.StreamResponse:
     await call.client.system.ping()
     return web.Response(text="OK", headers=HEADERS | _PING_HEADERS)
@@ -54,55 +37,36 @@ async def ping(call: Call) -> web.StreamResponse:
 
 @table.head("/_ping")
 async def ping_head(call: Call) -> web.StreamResponse:
+    """As ``GET /_ping``, with the headers alone."""
     await call.client.system.ping()
     return web.Response(headers=HEADERS | _PING_HEADERS)
 
 
-@table.get("/version")
-async def version(call: Call) -> web.StreamResponse:
-    return json(await call.client.system.version())
-
-
-@table.post("/auth")
-async def login(call: Call) -> web.StreamResponse:
-    return json(await call.client.system.login(await call.body(RegistryAuth)))
-
-
-@table.get("/info")
-async def info(call: Call) -> web.StreamResponse:
-    return json(shims.info(await call.client.system.info(), call.version))
-
-
-@table.get("/system/df")
+@table.handles(System.disk_usage)
 async def disk_usage(call: Call) -> web.StreamResponse:
+    asked = call.read()
     usage = await call.client.system.disk_usage()
-    if kinds := call.query.all("type") if call.version >= (1, 42) else []:
+    if kinds := asked["type"]:
         if unknown := set(kinds) - {"container", "image", "volume", "build-cache"}:
             raise InvalidArgument(f"unknown object type: {unknown.pop()}")
         usage.containers = usage.containers if "container" in kinds else []
         usage.images = usage.images if "image" in kinds else []
         usage.volumes = usage.volumes if "volume" in kinds else []
         usage.build_cache = usage.build_cache if "build-cache" in kinds else []
-    return json(shims.disk_usage(usage, call.version, verbose=call.query.flag("verbose")))
+    return json(shims.disk_usage(usage, call.version, verbose=asked["verbose"]))
 
 
-@table.post("/moby/prunable", abandoned=True)
-async def prunable(call: Call) -> web.StreamResponse:
-    """Ours, not Docker's: what prunes would take."""
-    return json(await call.client.system.prunable(await call.body(PruneOptions)))
-
-
-@table.get("/events", lasting=True)
+@feed.handles(Events.stream)
 async def events(call: Call) -> web.StreamResponse:
-    since, until = call.query.moment("since"), call.query.moment("until")
+    asked = call.read()
+    since, until = asked["since"], asked["until"]
     if since is not None and until is not None and since > until:
         raise InvalidArgument("`since` time cannot be after `until` time")
-    filters = call.query.filters(_EVENT_FILTERS)
     content_type = _event_type(call)
     mark = _EVENT_TYPES.get(content_type, b"")
     return await lines(
         call.request,
-        call.client.events.stream(since=since, until=until, filters=filters),
+        call.client.events.stream(**asked),
         content_type=content_type,
         render=lambda event: mark + shims.event(event, call.version),
     )

@@ -6,10 +6,11 @@ import asyncio
 
 from aiohttp import WSMsgType, web
 
+from moby_tui.api.operations.containers import ATTACHING
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import RouteTable
-from moby_tui.api.server.routes.processes import attach_options
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import AttachOptions
 from moby_tui.schema.stream import Stream
 
 table = RouteTable()
@@ -18,10 +19,13 @@ table = RouteTable()
 _LARGEST = 1 << 20
 
 
-@table.get("/containers/{ref}/attach/ws")
+@table.get("/containers/{ref}/attach/ws", *ATTACHING, status=101, errors=(404, 409))
 async def attach(call: Call) -> web.StreamResponse:
-    """Output comes in binary messages, that of standard output and error alike, as from dockerd; input is what the client's say."""
-    options = attach_options(call)
+    """Joins input and output of a container's first process over a WebSocket.
+
+    Output comes in binary messages, that of standard output and error alike, as from dockerd; input is what the client's say."""
+    asked = call.read().items()
+    options = AttachOptions(**{name.partition(".")[2]: value for name, value in asked if name.startswith("options.")})
     if call.version < (1, 42):
         options.stdin = options.stdout = options.stderr = True
     stream = await call.client.containers.attach(call.ref, options)

@@ -1,0 +1,73 @@
+"""Builds, and their cache."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from moby_tui.api.operations.operation import extra, field, filters, made, post
+from moby_tui.schema.base import Filters
+from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.image import BuildPruned, Progress
+
+#: What the classic builder takes; the server makes ``BuildOptions`` of it.
+_CLASSIC = (
+    extra("parts", "flag", default=False),
+    extra("dockerfile", default="Dockerfile"),
+    extra("remote"),
+    extra("t", "texts"),
+    extra("buildargs", "map"),
+    extra("labels", "map"),
+    extra("target"),
+    extra("platform"),
+    extra("pull", "flag", default=False),
+    extra("nocache", "flag", default=False),
+    extra("cachefrom"),
+    extra("q", "flag", default=False),
+    extra("buildid"),
+    extra("networkmode"),
+    extra("extrahosts", "texts"),
+    extra("shmsize", "integer", default=0),
+    extra("memory", "integer", default=0),
+    extra("memswap", "integer", default=0),
+    extra("cpushares", "integer", default=0),
+    extra("cpuperiod", "integer", default=0),
+    extra("cpuquota", "integer", default=0),
+    extra("cpusetcpus"),
+    extra("cpusetmems"),
+    extra("cgroupparent"),
+    extra("ulimits"),
+    extra("squash", "flag", default=False),
+    extra("isolation"),
+    extra("securityopt", "texts"),
+    extra("version"),
+)
+
+
+class Builder(Protocol):
+    @post("/build", *_CLASSIC, *made("options", "contexts"), lasting=True)
+    def build(
+        self,
+        context: AsyncIterator[bytes] | None = None,
+        options: BuildOptions | None = None,
+        contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
+    ) -> AsyncIterator[Progress]:
+        """Builds an image of a context and a Dockerfile.
+
+        A tar of the context, or nothing where ``options.remote`` names one; ``contexts`` are what ``options.contexts`` says comes along,
+        in its order. The last line with ``aux`` has the image's ``ID``; ``output`` are pieces of what was asked for as a file.
+        """
+        ...
+
+    @post(
+        "/build/prune",
+        filters("until"),
+        field("keep_storage", "keep-storage"),
+        extra("max-used-space", "integer", default=0),
+        extra("reserved-space"),
+        extra("min-free-space"),
+        since="1.31",
+    )
+    async def prune(self, *, all: bool = False, filters: Filters | None = None, keep_storage: int = 0) -> BuildPruned:
+        """Removes what builds have left for later ones."""
+        ...

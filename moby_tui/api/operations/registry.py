@@ -1,0 +1,50 @@
+"""What registries have; nothing is pulled."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Protocol
+
+from moby_tui.api.operations.operation import filters, get
+from moby_tui.schema.base import Filters
+from moby_tui.schema.image import DistributionInspect, RegistryAuth, SearchResult
+from moby_tui.schema.oci import Descriptor
+
+
+class Registry(Protocol):
+    """Docker's API has an operation for ``search`` and ``inspect``: an engine elsewhere does these alone.
+
+    ``auth`` is the login; the engine in this process finds a stored one itself.
+    """
+
+    @get("/images/search", filters("is-automated", "is-official", "stars"))
+    async def search(
+        self, term: str, *, limit: int = 0, filters: Filters | None = None, auth: RegistryAuth | None = None
+    ) -> builtins.list[SearchResult]:
+        """Repositories of Docker Hub, or of the registry that the term begins with."""
+        ...
+
+    @get("/distribution/{reference:.*}/json", errors=(401, 404), since="1.30")
+    async def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect:
+        """The descriptor and the platforms of an image in its registry."""
+        ...
+
+    async def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]:
+        """The repositories of a registry, of those that let themselves be listed."""
+        ...
+
+    async def tags(self, repository: str, *, auth: RegistryAuth | None = None) -> builtins.list[str]:
+        """The tags of a repository."""
+        ...
+
+    async def referrers(
+        self, reference: str, *, artifact_type: str = "", auth: RegistryAuth | None = None
+    ) -> builtins.list[Descriptor]:
+        """What refers to a manifest: signatures, bills of materials."""
+        ...
+
+    async def remove(self, reference: str, *, auth: RegistryAuth | None = None) -> str:
+        """By digest a manifest with all its tags, by tag the tag alone; what is deleted.
+
+        Raises ``Forbidden`` where the registry does not let that be done."""
+        ...

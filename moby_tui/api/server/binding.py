@@ -1,0 +1,143 @@
+"""From a request to the arguments of its operation's method: path, query, headers and body, as the table says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import Parameter as Python
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from moby_tui.api.operations.operation import REQUIRED, Operation, Parameter
+from moby_tui.api.server import decode, versions
+
+T = TypeVar("T")
+_Field = Callable[[decode.Query], Any]
+#: Parameters that path, query and headers do not have.
+_ELSEWHERE = frozenset({"body", "member", "made"})
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request, taken apart. ``params`` are the variables of the path, decoded."""
+
+    request: web.BaseRequest
+    version: versions.ApiVersion
+    params: dict[str, str]
+    query: decode.Query
+
+    async def body(self, kind: type[T]) -> T:
+        return await decode.json_body(self.request, kind)
+
+
+Reader = Callable[[Received], Any]
+
+
+class Binding:
+    """The readers of one operation, made at its first request."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+
+    @cached_property
+    def _readers(self) -> list[tuple[str, Reader]]:
+        return [(one.name, _reader(one)) for one in self.operation.parameters if one.place not in _ELSEWHERE]
+
+    @cached_property
+    def _options(self) -> list[tuple[str, tuple[type, tuple[str, ...]]]]:
+        """The parameters that are structs, made of fields of the query."""
+        return list(self.operation.options.items())
+
+    @cached_property
+    def _body(self) -> str:
+        """The parameter that is the JSON body."""
+        return next((one.name for one in self.operation.parameters if one.place == "body"), "")
+
+    @cached_property
+    def _named(self) -> tuple[str, ...]:
+        return tuple(self._those(Python.KEYWORD_ONLY))
+
+    @cached_property
+    def _positional(self) -> tuple[str, ...]:
+        return tuple(self._those(Python.POSITIONAL_OR_KEYWORD))
+
+    def _those(self, kind: Any) -> Iterator[str]:
+        return (one.name for one in self.operation.signature.parameters.values() if one.kind is kind)
+
+    def read(self, received: Received) -> dict[str, Any]:
+        """What path, query and headers say; raises ``InvalidArgument`` for what is malformed."""
+        values = {name: reader(received) for name, reader in self._readers}
+        for name, (kind, members) in self._options:
+            values[name] = kind(**{member: values[f"{name}.{member}"] for member in members})
+        return values
+
+    async def arguments(self, received: Received) -> dict[str, Any]:
+        """All of it, the body too."""
+        operation, values = self.operation, self.read(received)
+        if self._body:
+            values[self._body] = await received.body(operation.body)
+        elif operation.body is not None:
+            document = await received.body(operation.body)
+            values |= {name: getattr(document, member) for name, member in operation.members.items()}
+        return values
+
+    def call(self, method: Callable[..., Any], values: dict[str, Any]) -> Any:
+        """Calls the method with the values of its parameters; others are left out."""
+        return method(*[values[name] for name in self._positional], **{name: values[name] for name in self._named})
+
+
+def _reader(parameter: Parameter) -> Reader:
+    if parameter.place == "path":
+        return lambda received, name=parameter.wire: received.params[name]  # type: ignore[misc]
+    if parameter.place == "upload":
+        return lambda received: received.request.content.iter_any()
+    if parameter.place == "auth":
+        return lambda received: decode.registry_auth(received.request.headers.get("X-Registry-Auth"))
+    read = _field(parameter)
+    if not parameter.since:
+        return lambda received: read(received.query)
+    since, default = versions.parse(parameter.since), parameter.default
+    return lambda received: read(received.query) if received.version >= since else default
+
+
+def _field(parameter: Parameter) -> _Field:  # noqa: C901
+    """The field of the query; one that is absent or empty is the default."""
+    name, default, keys = parameter.wire, parameter.default, parameter.keys
+    missing = "" if default is REQUIRED else default
+    match parameter.kind:
+        case "text":
+            return lambda query: query.text(name) or missing
+        case "flag":
+            return lambda query: query.flag(name, bool(missing))
+        case "inverse":
+            return lambda query: not query.flag(name, not missing)
+        case "boolean":
+            return lambda query: query.boolean(name, bool(missing))
+        case "integer":
+            return lambda query: query.integer(name) if query.text(name) else missing
+        case "count":
+            return lambda query: max(query.integer(name), 0)
+        case "dimension":
+            return lambda query: query.dimension(name)
+        case "path":
+            return lambda query: query.path(name, required=default is REQUIRED) or missing
+        case "texts":
+            return lambda query: query.all(name)
+        case "filters":
+            return lambda query: query.filters(keys)
+        case "map":
+            return lambda query: query.map(name)
+        case "moment":
+            return lambda query: query.moment(name)
+        case "timestamp":
+            return lambda query: query.timestamp(name)
+        case "tail":
+            return lambda query: query.tail(name)
+        case "reference":
+            return lambda query: query.reference(name)
+        case "platform":
+            return lambda query: query.platform(name)
+        case "platforms":
+            return lambda query: query.platforms(name)

@@ -1,0 +1,151 @@
+"""The table of operations: what the client makes of it the server reads, and every engine has its methods."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from multidict import CIMultiDict
+from yarl import URL
+
+from moby_tui.api.client import protocol
+from moby_tui.api.client.http import query_string
+from moby_tui.api.client.images import RemoteImages
+from moby_tui.api.client.remote import Remote
+from moby_tui.api.operations.operation import VARIABLE, Operation, Parameter, field, get, operation_of
+from moby_tui.api.server import versions
+from moby_tui.api.server.binding import Received
+from moby_tui.api.server.decode import Query
+from moby_tui.api.server.router import Router
+from moby_tui.api.server.routes import ROUTES
+from moby_tui.engine.engine import Engine
+from moby_tui.schema.image import RegistryAuth
+
+ROUTER = Router(ROUTES)
+METHODS = [route.operation for route in ROUTES if route.operation.name and route.path == route.operation.path]
+#: Those whose parameters are what is on the wire.
+DIRECT = [one for one in METHODS if all(parameter.place != "made" for parameter in one.parameters)]
+SAMPLES: dict[str, Any] = {
+    "flag": True,
+    "boolean": True,
+    "inverse": False,
+    "integer": 7,
+    "count": 7,
+    "dimension": 7,
+    "text": "a b/&%",
+    "path": "/bytes\udcff of a name",
+    "texts": ["a", "b c"],
+    "moment": 1.5,
+    "timestamp": 1.5,
+    "tail": 7,
+    "platform": "linux/arm/v7",
+    "platforms": ["linux/arm/v7", "linux/amd64"],
+    "reference": "127.0.0.1:5000/a/b:tag",
+}
+
+
+def sample(operation: Operation, parameter: Parameter) -> Any:
+    if parameter.place == "path":
+        return "a/b:c" if f"{{{parameter.name}:" in operation.path else "a b"
+    if parameter.place == "auth":
+        return RegistryAuth(username="u", password="p")
+    if parameter.kind == "filters":
+        return {min(parameter.keys): ["x=y"]}
+    return SAMPLES[parameter.kind]
+
+
+def arguments(operation: Operation, *, whole: bool) -> dict[str, Any]:
+    """A value for each parameter; or, for those that need not be there, the default of the wire."""
+    values: dict[str, Any] = {}
+    for parameter in operation.parameters:
+        owner, dot, member = parameter.name.partition(".")
+        if dot:
+            values.setdefault(owner, operation.options[owner][0]())
+            setattr(values[owner], member, sample(operation, parameter) if whole else parameter.default)
+        elif parameter.place in ("body", "upload"):
+            values[parameter.name] = None
+        elif parameter.place == "member":
+            values[parameter.name] = "x"
+        elif parameter.own and parameter.place != "made":
+            values[parameter.name] = sample(operation, parameter) if whole or parameter.required else parameter.default
+    return values
+
+
+class Sent(Exception):
+    """A request, instead of its answer."""
+
+
+class Session:
+    async def open(self, method: str, path: str, query: Any, *, body: Any, headers: Any) -> None:
+        raise Sent(method, path, query_string(query), headers)
+
+
+async def sent(operation: Operation, values: dict[str, Any]) -> tuple[str, str, str, dict[str, str]]:
+    remote = Remote(Session(), getattr(protocol, operation.family.capitalize()))  # type: ignore[arg-type]
+    with pytest.raises(Sent) as caught:
+        await remote.ask(operation.name, **values)
+    return caught.value.args  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["values", "defaults"])
+@pytest.mark.parametrize("operation", DIRECT, ids=repr)
+async def test_the_server_reads_what_the_client_writes(operation: Operation, whole: bool) -> None:
+    values = arguments(operation, whole=whole)
+    method, path, query, headers = await sent(operation, values)
+    url = URL(path + query, encoded=True)
+    route, params = ROUTER.find(method, unquote(url.raw_path)) or (None, {})
+    assert route and route.operation is operation
+    request = SimpleNamespace(headers=CIMultiDict(headers), content=SimpleNamespace(iter_any=lambda: None))
+    received = Received(request, versions.NEWEST, params, Query(url.query, url.raw_query_string))  # type: ignore[arg-type]
+    heard = route.binding.read(received)
+    for name, value in values.items():
+        if any(one.name == name and one.place in ("body", "member") for one in operation.parameters):
+            continue
+        assert heard[name] == value or (not heard[name] and not value), name
+
+
+@pytest.mark.parametrize("operation", METHODS, ids=repr)
+def test_an_operation_says_what_it_does(operation: Operation) -> None:
+    assert operation.meaning
+    assert all(one.place != "query" or one.kind for one in operation.parameters)
+
+
+def test_an_engine_has_the_methods_of_the_table(engine: Engine) -> None:
+    """With the same parameters: those that are given by name have the same names, and all have the same defaults."""
+    for operation in METHODS:
+        theirs = inspect.signature(getattr(getattr(engine, operation.family), operation.name)).parameters.values()
+        ours = operation.signature.parameters.values()
+        assert [told(one) for one in ours] == [told(one) for one in theirs if one.kind is not one.VAR_KEYWORD], operation
+
+
+def told(parameter: inspect.Parameter) -> tuple[str, object]:
+    return parameter.name if parameter.kind is parameter.KEYWORD_ONLY else "", parameter.default
+
+
+def test_no_two_operations_are_the_same() -> None:
+    places = [(route.operation.method, VARIABLE.sub("{}", route.path)) for route in ROUTES]
+    assert len(places) == len(set(places))
+
+
+async def test_every_tag_is_pushed_if_that_is_asked_for() -> None:
+    remote = RemoteImages(Session())  # type: ignore[arg-type]
+    for reference, all_tags, query in (("a/b", True, ""), ("a/b", False, "?tag=latest"), ("a/b:c", False, "?tag=c")):
+        with pytest.raises(Sent) as caught:
+            await anext(remote.push(reference, all_tags=all_tags))
+        assert caught.value.args[1:3] == ("/images/a/b/push", query)
+
+
+def test_a_parameter_that_the_table_cannot_place_is_refused() -> None:
+    class Family:
+        @get("/a/{name}", field("other", "o"))
+        async def one(self, name: str) -> None: ...
+
+        @get("/a")
+        async def two(self, what: set[int]) -> None: ...
+
+    for function, text in ((Family.one, "no parameter 'other'"), (Family.two, "say what 'what' is")):
+        with pytest.raises(TypeError, match=text):
+            _ = operation_of(function).parameters
