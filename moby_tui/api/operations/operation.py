@@ -327,7 +327,8 @@ class Operation:
     @property
     def status(self) -> int:
         """Of success."""
-        return self._told.get("status") or (204 if self._types.get("return", NoneType) is NoneType else 200)
+        silent = self._function is not None and self._types.get("return") is NoneType
+        return self._told.get("status") or (204 if silent else 200)
 
     @cached_property
     def bind(self) -> Callable[..., dict[str, Any]]:

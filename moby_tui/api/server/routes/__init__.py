@@ -7,6 +7,7 @@ from moby_tui.api.server.routes import (
     build,
     buildkit,
     containers,
+    description,
     exec,
     images,
     networks,
@@ -24,8 +25,9 @@ _OF_CONTAINERS = (processes, exec)
 ROUTES: list[Route] = [
     route
     for table in (
-        *(system.table, system.feed, containers.table, websocket.table, build.table, buildkit.table),
-        *(images.table, images.registries, networks.table, volumes.table, secrets.table, unimplemented.table),
+        *(system.table, system.feed, containers.table, websocket.table, build.table, buildkit.table, images.table),
+        *(images.registries, networks.table, volumes.table, secrets.table, unimplemented.table, description.table),
     )
     for route in table.routes
 ]
+description.described.extend(ROUTES)

@@ -48,7 +48,7 @@ POST /swarm/leave
 POST /swarm/update
 GET /swarm/unlockkey
 POST /swarm/unlock
-PUT /volumes/{ref}
+PUT /volumes/{name}
 GET /nodes
 GET /nodes/{ref}
 DELETE /nodes/{ref}
@@ -100,14 +100,20 @@ async def _no_plugin(call: Call) -> web.StreamResponse:
 
 @table.get("/plugins")
 async def plugins(call: Call) -> web.StreamResponse:
+    """Lists the plug-ins that the Docker Engine manages: none."""
     return json([])
 
 
-for _method, _path in (line.split() for line in _LACKING.split("\n") if line):
-    table.add(_method, _path)(_lacking(f"{_method} {_path.replace(':.*', '').replace(':.+', '')}"))
-for _method, _path in (line.split() for line in _INSTALLS_A_PLUGIN.split("\n") if line):
-    table.add(_method, _path)(_no_managed_plugins)
-for _method, _path in (line.split() for line in _OF_A_PLUGIN.split("\n") if line):
-    table.add(_method, _path)(_no_plugin)
-for _method, _path in (line.split() for line in _OF_A_SWARM.split("\n") if line):
-    table.add(_method, _path)(_no_swarm)
+def _paths(text: str) -> list[list[str]]:
+    return [line.split() for line in text.split("\n") if line]
+
+
+for _method, _path in _paths(_LACKING):
+    _name = f"{_method} {_path.replace(':.*', '').replace(':.+', '')}"
+    table.add(_method, _path, status=501, meaning="Of the Docker Engine, and not here yet.")(_lacking(_name))
+for _method, _path in _paths(_INSTALLS_A_PLUGIN):
+    table.add(_method, _path, status=501, meaning="Installs a plug-in, which this engine does not.")(_no_managed_plugins)
+for _method, _path in _paths(_OF_A_PLUGIN):
+    table.add(_method, _path, status=404, meaning="Of a plug-in that the Docker Engine manages: here is none.")(_no_plugin)
+for _method, _path in _paths(_OF_A_SWARM):
+    table.add(_method, _path, status=503, meaning="Of a swarm: this engine is in none.")(_no_swarm)
