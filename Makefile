@@ -22,7 +22,7 @@ CGROUP2_TESTS ?= tests/cgroup tests/runtime
 # Tests and benchmarks start the program many times: it is compiled once, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run lint test test-cgroup2 binary bench endurance kill-loop wire lock debian-test debian-bench clean
+.PHONY: help run lint test test-cgroup2 binary bench endurance kill-loop wire blocking lock debian-test debian-bench clean
 
 help:
 	@sed -n '1,/^SHELL/{s/^# \{0,1\}//p}' Makefile
@@ -89,6 +89,9 @@ debian-bench:
 wire: $(VENV)/.run
 	@packaging/pip-install $(BIN)/python -e '.[wire]'
 	packaging/make-wire $(BIN)/python
+
+blocking: $(VENV)/.dev
+	$(BIN)/python packaging/make-blocking
 
 # The exact versions that were tested together.
 lock: $(VENV)/.dev $(VENV)/.binary
