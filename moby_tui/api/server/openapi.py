@@ -150,7 +150,7 @@ def _responses(operation: Operation, schemas: dict[str, Json]) -> Json:
     responses: Json = {}
     if operation.status < 400:
         responses[str(operation.status)] = _success(operation, schemas)
-        if operation.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if operation.status == HTTPStatus.SWITCHING_PROTOCOLS and operation.media:
             responses["200"] = {**_success(operation, schemas), "description": "The same, without the header Upgrade"}
         refusals = (
             {*operation.errors, 400, 500} if operation.parameters or operation.body is not None else {*operation.errors, 500}

@@ -13,7 +13,7 @@ table = RouteTable()
 _PROTOCOL = "h2c"
 
 
-@table.post("/grpc", abandoned=True)
+@table.post("/grpc", abandoned=True, status=101)
 async def grpc(call: Call) -> web.StreamResponse:
     """The client calls the build services."""
     protocol = call.build_daemon().server()
@@ -22,7 +22,7 @@ async def grpc(call: Call) -> web.StreamResponse:
     return Hijacked()
 
 
-@table.post("/session", abandoned=True)
+@table.post("/session", abandoned=True, status=101)
 async def session(call: Call) -> web.StreamResponse:
     """The client offers its files, secrets and logins: it is the server of this connection."""
     from moby_tui.api.buildkit.grpc.client import Channel
