@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -12,11 +14,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from moby_tui.api.client import protocol
-from moby_tui.api.client.http import query_string
+from moby_tui.api.client.address import Address
+from moby_tui.api.client.http import HttpClient, query_string
 from moby_tui.api.client.images import RemoteImages
 from moby_tui.api.client.remote import Remote
 from moby_tui.api.operations.operation import VARIABLE, Operation, Parameter, field, get, operation_of
-from moby_tui.api.server import versions
+from moby_tui.api.server import plain, versions
 from moby_tui.api.server.binding import Received
 from moby_tui.api.server.decode import Query
 from moby_tui.api.server.router import Router
@@ -135,6 +138,41 @@ def told(parameter: inspect.Parameter) -> tuple[str, object]:
 def test_no_two_operations_are_the_same() -> None:
     places = [(route.operation.method, VARIABLE.sub("{}", route.path)) for route in ROUTES]
     assert len(places) == len(set(places))
+
+
+async def test_what_the_table_alone_cannot_make_is_there_on_both_sides() -> None:
+    client = HttpClient(Address(path="/nowhere"))
+    others = [route for route in ROUTES if route.operation.form == "other"]
+    assert len(others) > 10
+    for route in others:
+        assert route.handler.__module__ != plain.__name__, route.operation
+        if route.operation.name:
+            assert hasattr(type(getattr(client, route.operation.family)), route.operation.name), route.operation
+
+
+def test_a_method_that_is_made_shows_what_the_protocol_says() -> None:
+    method = HttpClient(Address(path="/nowhere")).volumes.rename
+    assert (method.__doc__, str(inspect.signature(method))) == (
+        "Renames a volume that no container uses.",
+        "(name: 'str', new: 'str') -> 'None'",
+    )
+
+
+@pytest.mark.parametrize(("family", "others"), [("volumes", "networks"), ("networks", "volumes"), ("secrets", "containers")])
+def test_a_remote_command_imports_the_family_that_it_calls(family: str, others: str) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from moby_tui.api.client.connect import connect\n"
+        "from moby_tui.errors import Unavailable\n"
+        "try:\n"
+        f"    asyncio.run(connect('unix:///nowhere').{family}.list())\n"
+        "except Unavailable:\n"
+        "    print(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert f"moby_tui.api.operations.{family}" in loaded
+    assert not loaded & {"aiohttp", f"moby_tui.api.operations.{others}", "moby_tui.api.client.protocol", "moby_tui.engine"}
 
 
 async def test_every_tag_is_pushed_if_that_is_asked_for() -> None:

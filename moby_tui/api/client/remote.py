@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, nullcontext
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, get_origin
 from urllib.parse import quote
 
@@ -35,7 +36,9 @@ class Remote:
         function: Any = vars(self.family).get(name)
         if not hasattr(function, "operation"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        method = _method(self, operation_of(function))
+        operation = operation_of(function)
+        method = update_wrapper(_method(self, operation), function, updated=())
+        method.__signature__ = operation.signature  # type: ignore[attr-defined]
         self.__dict__[name] = method
         return method
 

@@ -324,7 +324,7 @@ class Operation:
             return "bytes" if inner is bytes else "progress" if inner is Progress else "lines"
         return "json"
 
-    @property
+    @cached_property
     def status(self) -> int:
         """Of success."""
         silent = self._function is not None and self._types.get("return") is NoneType

@@ -18,8 +18,9 @@ def plain(operation: Operation, shape: Shape | None) -> Handler:
     """Raises ``TypeError`` for an answer of a form that needs code of its own."""
 
     async def handle(call: Call) -> web.StreamResponse:
-        arguments = await call.arguments()
-        result = call.binding.call(getattr(getattr(call.client, operation.family), operation.name), arguments)
+        binding = call.binding
+        arguments = await binding.arguments(call)
+        result = binding.call(getattr(getattr(call.client, operation.family), operation.name), arguments)
         match operation.form:
             case "nothing":
                 await result

@@ -19,7 +19,7 @@ from moby_tui.api.server.routes import (
     websocket,
 )
 
-#: These modules answer operations of the containers' table.
+#: Imported for what they answer: operations of the containers' table.
 _OF_CONTAINERS = (processes, exec)
 
 ROUTES: list[Route] = [
