@@ -18,7 +18,9 @@ from moby_tui.api.client.address import Address
 from moby_tui.api.client.http import HttpClient, query_string
 from moby_tui.api.client.images import RemoteImages
 from moby_tui.api.client.remote import Remote
-from moby_tui.api.operations.operation import VARIABLE, Operation, Parameter, field, get, operation_of
+from moby_tui.api.operations.fields import field
+from moby_tui.api.operations.operation import Operation, get, operation_of
+from moby_tui.api.operations.parameters import VARIABLE, Parameter
 from moby_tui.api.server import plain, versions
 from moby_tui.api.server.binding import Received
 from moby_tui.api.server.decode import Query

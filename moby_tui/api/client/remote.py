@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from moby_tui.api.client.failure import error_of
 from moby_tui.api.client.ours import ours
-from moby_tui.api.operations.operation import VARIABLE, Operation, Parameter, operation_of
+from moby_tui.api.operations.operation import Operation, operation_of
+from moby_tui.api.operations.parameters import VARIABLE, Parameter
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import encode
 from moby_tui.schema.image import Progress, RegistryAuth

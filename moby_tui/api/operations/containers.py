@@ -6,7 +6,8 @@ import builtins
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol, overload
 
-from moby_tui.api.operations.operation import TAR, delete, extra, field, filters, get, head, option, post, put
+from moby_tui.api.operations.fields import extra, field, filters, option
+from moby_tui.api.operations.operation import TAR, delete, get, head, post, put
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,

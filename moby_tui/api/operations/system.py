@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from moby_tui.api.operations.operation import extra, field, filters, get, post
+from moby_tui.api.operations.fields import extra, field, filters
+from moby_tui.api.operations.operation import get, post
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth

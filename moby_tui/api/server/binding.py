@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from moby_tui.api.operations.operation import REQUIRED, Operation, Parameter
+from moby_tui.api.operations.fields import REQUIRED
+from moby_tui.api.operations.operation import Operation
+from moby_tui.api.operations.parameters import Parameter
 from moby_tui.api.server import decode, versions
 
 T = TypeVar("T")

@@ -10,7 +10,9 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from moby_tui.api.operations.operation import VARIABLE, Kind, Operation, Parameter
+from moby_tui.api.operations.fields import Kind
+from moby_tui.api.operations.operation import Operation
+from moby_tui.api.operations.parameters import VARIABLE, Parameter
 from moby_tui.schema.base import Wire
 from moby_tui.schema.container import PathStat
 from moby_tui.schema.stream import Stream
