@@ -6,28 +6,33 @@ import inspect
 import subprocess
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
 import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from moby_tui.api.client import protocol
+from api.wire import ask
+from api.world import Served
+from moby_tui.api.client import http, protocol
 from moby_tui.api.client.address import Address
 from moby_tui.api.client.http import HttpClient, query_string
 from moby_tui.api.client.images import RemoteImages
 from moby_tui.api.client.remote import Remote
-from moby_tui.api.operations.fields import field
-from moby_tui.api.operations.operation import Operation, get, operation_of
+from moby_tui.api.operations.fields import field, filters
+from moby_tui.api.operations.operation import Operation, get, operation_of, post
 from moby_tui.api.operations.parameters import VARIABLE, Parameter
 from moby_tui.api.server import plain, versions
 from moby_tui.api.server.binding import Received
 from moby_tui.api.server.decode import Query
-from moby_tui.api.server.router import Router
+from moby_tui.api.server.router import Router, RouteTable
 from moby_tui.api.server.routes import ROUTES
 from moby_tui.engine.engine import Engine
+from moby_tui.errors import NotFound
+from moby_tui.schema.base import Filters
 from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.volume import Volume, VolumeCreate
 
 ROUTER = Router(ROUTES)
 METHODS = [route.operation for route in ROUTES if route.operation.name and route.path == route.operation.path]
@@ -183,6 +188,38 @@ async def test_every_tag_is_pushed_if_that_is_asked_for() -> None:
         with pytest.raises(Sent) as caught:
             await anext(remote.push(reference, all_tags=all_tags))
         assert caught.value.args[1:3] == ("/images/a/b/push", query)
+
+
+class Clocks(Protocol):
+    @post("/moby/clocks/{name}/turn", field("hours", "h"), filters("label"), errors=(404,), needs="clocks")
+    async def turn(self, name: str, config: VolumeCreate, *, hours: int = 1, filters: Filters | None = None) -> Volume:
+        """Turns a clock."""
+        ...
+
+
+class MechanicalClocks:
+    async def turn(self, name: str, config: VolumeCreate, *, hours: int = 1, filters: Filters | None = None) -> Volume:
+        if name != "a b":
+            raise NotFound(f"no such clock: {name}")
+        return Volume(name=config.name, driver=str(hours), labels={"filters": str(filters)})
+
+
+async def test_an_operation_is_one_entry_and_one_method(served: Served) -> None:
+    """``Clocks`` is the entry, ``MechanicalClocks`` the engine's method: the rest follows."""
+    served.engine.clocks = MechanicalClocks()  # type: ignore[attr-defined]
+    served.app._router = Router(RouteTable(Clocks, plain.plain).routes)
+    clocks = cast("Clocks", Remote(http.Session(Address(path=str(served.path))), Clocks))
+    served.app._router._fixed |= ROUTER._fixed  # the ping of the client
+    turned = await clocks.turn("a b", VolumeCreate(name="made"), hours=3, filters={"label": ["x"]})
+    assert turned == Volume(name="made", driver="3", labels={"filters": "{'label': ['x']}"})
+    with pytest.raises(NotFound, match="no such clock: c"):
+        await clocks.turn("c", VolumeCreate())
+    for target, message in (
+        ("/moby/clocks/a/turn?h=x", "invalid value for h: 'x' is not a number"),
+        ('/moby/clocks/a/turn?filters={"color":[]}', "invalid filter 'color'"),
+    ):
+        answer = await ask(served.path, "POST", target.replace('"', "%22"))
+        assert (answer.status, answer.message) == (400, message)
 
 
 def test_a_parameter_that_the_table_cannot_place_is_refused() -> None:

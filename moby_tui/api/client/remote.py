@@ -26,7 +26,7 @@ class Remote:
     """A family's methods. A class for a family has those that are not as the table has them; the others are made at their first use."""
 
     #: the protocol whose operations these are
-    family: type
+    family: type = object
 
     def __init__(self, session: Session, family: type | None = None) -> None:
         self._session = session

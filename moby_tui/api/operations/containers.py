@@ -208,7 +208,13 @@ class Containers(Protocol):
         """What a container has written: ``(STDOUT or STDERR, one line with its newline)``."""
         ...
 
-    @get("/containers/{ref}/stats", field("one_shot", "one-shot", since="1.41"), errors=(404,), lasting=True)
+    @get(
+        "/containers/{ref}/stats",
+        field("one_shot", "one-shot", since="1.41"),
+        errors=(404,),
+        lasting=True,
+        lines="application/json",
+    )
     def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]:
         """How much a container uses, every second."""
         ...

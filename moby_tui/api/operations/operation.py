@@ -34,6 +34,7 @@ Form = Literal["nothing", "json", "lines", "progress", "bytes", "other"]
 #: Nobody misses the rest of these when the client is gone.
 _READING: Final = ("GET", "HEAD", "PUT")
 TAR: Final = "application/x-tar"
+LINES: Final = "application/x-ndjson"
 
 
 class Told(TypedDict, total=False):
@@ -57,6 +58,8 @@ class Told(TypedDict, total=False):
     gives: str
     #: the type of an answer that is no JSON
     media: str
+    #: the type of an answer of one JSON document a line, if it is not LINES
+    lines: str
     #: the type of a body that is no JSON
     uploads: str
     #: what to call an operation that only moby has, if another engine does not know it
@@ -84,13 +87,14 @@ class Operation:
         self.abandoned = self.lasting or told.get("abandoned", method in _READING)
         self.gives = told.get("gives", "")
         self.media = told.get("media", "")
+        self.lines = told.get("lines", LINES)
         self.needs = told.get("needs", "")
         self._told = told
         self._declared = declared
         self._function = function
         family, _, self.name = function.__qualname__.rpartition(".") if function else ("", "", "")
         #: the attribute of the client that has the method: ``volumes``
-        self.family = family.lower()
+        self.family = family.rpartition(".")[2].lower()
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path}>"

@@ -31,7 +31,7 @@ _EVENT_FILTERS = filters(
 
 
 class Events(Protocol):
-    @get("/events", _EVENT_FILTERS, lasting=True)
+    @get("/events", _EVENT_FILTERS, lasting=True, lines="application/jsonl")
     def stream(
         self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None
     ) -> AsyncIterator[Event]:

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from moby_tui.api.operations.operation import Operation
-from moby_tui.api.server.answers import LINES, empty, json, progress, raw
+from moby_tui.api.server.answers import empty, json, progress, raw
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, Shape
 from moby_tui.schema.base import encode
@@ -32,7 +32,7 @@ def plain(operation: Operation, shape: Shape | None) -> Handler:
                 return await progress(call.request, result)
             case "lines":
                 # a refusal has a status of its own only before the first line
-                return await raw(call.request, _lines(result), content_type=LINES)
+                return await raw(call.request, _lines(result), content_type=operation.lines)
             case "bytes":
                 return await raw(call.request, result, content_type=operation.media)
         raise TypeError(f"{operation!r} needs a handler of its own")
