@@ -130,12 +130,20 @@ async def test_a_field_is_not_read_before_its_version() -> None:
         assert heard == {"ref": "c", "timeout": 3, "signal": signal}
 
 
-def test_an_engine_has_the_methods_of_the_table(engine: Engine) -> None:
+def test_engines_near_and_far_have_the_methods_of_the_table(engine: Engine) -> None:
     """With the same parameters: those that are given by name have the same names, and all have the same defaults."""
-    for operation in METHODS:
-        theirs = inspect.signature(getattr(getattr(engine, operation.family), operation.name)).parameters.values()
-        ours = operation.signature.parameters.values()
-        assert [told(one) for one in ours] == [told(one) for one in theirs if one.kind is not one.VAR_KEYWORD], operation
+    far = HttpClient(Address(path="/nowhere"))
+    for part in set(protocol.__all__) - {"Archives", "Client", "ExitWait"}:
+        for name, method in vars(getattr(protocol, part)).items():
+            if name.startswith("_") or name == "run":
+                continue
+            ours = list(inspect.signature(method).parameters.values())[1:]
+            for client in (engine, far):
+                theirs = inspect.signature(getattr(getattr(client, part.lower()), name)).parameters.values()
+                assert [told(one) for one in ours] == [told(one) for one in theirs if one.kind is not one.VAR_KEYWORD], (
+                    part,
+                    name,
+                )
 
 
 def told(parameter: inspect.Parameter) -> tuple[str, object]:
