@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
 import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from moby_tui.api.client import protocol
-from moby_tui.api.client.http import query_string
+from api.wire import ask
+from api.world import Served
+from moby_tui.api.client import http, protocol
+from moby_tui.api.client.address import Address
+from moby_tui.api.client.http import HttpClient, query_string
 from moby_tui.api.client.images import RemoteImages
 from moby_tui.api.client.remote import Remote
-from moby_tui.api.operations.operation import VARIABLE, Operation, Parameter, field, get, operation_of
-from moby_tui.api.server import versions
+from moby_tui.api.operations.fields import field, filters
+from moby_tui.api.operations.operation import Operation, get, operation_of, post
+from moby_tui.api.operations.parameters import VARIABLE, Parameter
+from moby_tui.api.server import plain, versions
 from moby_tui.api.server.binding import Received
 from moby_tui.api.server.decode import Query
-from moby_tui.api.server.router import Router
+from moby_tui.api.server.router import Router, RouteTable
 from moby_tui.api.server.routes import ROUTES
 from moby_tui.engine.engine import Engine
+from moby_tui.errors import NotFound
+from moby_tui.schema.base import Filters
 from moby_tui.schema.image import RegistryAuth
+from moby_tui.schema.volume import Volume, VolumeCreate
 
 ROUTER = Router(ROUTES)
 METHODS = [route.operation for route in ROUTES if route.operation.name and route.path == route.operation.path]
@@ -120,12 +130,20 @@ async def test_a_field_is_not_read_before_its_version() -> None:
         assert heard == {"ref": "c", "timeout": 3, "signal": signal}
 
 
-def test_an_engine_has_the_methods_of_the_table(engine: Engine) -> None:
+def test_engines_near_and_far_have_the_methods_of_the_table(engine: Engine) -> None:
     """With the same parameters: those that are given by name have the same names, and all have the same defaults."""
-    for operation in METHODS:
-        theirs = inspect.signature(getattr(getattr(engine, operation.family), operation.name)).parameters.values()
-        ours = operation.signature.parameters.values()
-        assert [told(one) for one in ours] == [told(one) for one in theirs if one.kind is not one.VAR_KEYWORD], operation
+    far = HttpClient(Address(path="/nowhere"))
+    for part in set(protocol.__all__) - {"Archives", "Client", "ExitWait"}:
+        for name, method in vars(getattr(protocol, part)).items():
+            if name.startswith("_") or name == "run":
+                continue
+            ours = list(inspect.signature(method).parameters.values())[1:]
+            for client in (engine, far):
+                theirs = inspect.signature(getattr(getattr(client, part.lower()), name)).parameters.values()
+                assert [told(one) for one in ours] == [told(one) for one in theirs if one.kind is not one.VAR_KEYWORD], (
+                    part,
+                    name,
+                )
 
 
 def told(parameter: inspect.Parameter) -> tuple[str, object]:
@@ -137,12 +155,79 @@ def test_no_two_operations_are_the_same() -> None:
     assert len(places) == len(set(places))
 
 
+async def test_what_the_table_alone_cannot_make_is_there_on_both_sides() -> None:
+    client = HttpClient(Address(path="/nowhere"))
+    others = [route for route in ROUTES if route.operation.form == "other"]
+    assert len(others) > 10
+    for route in others:
+        assert route.handler.__module__ != plain.__name__, route.operation
+        if route.operation.name:
+            assert hasattr(type(getattr(client, route.operation.family)), route.operation.name), route.operation
+
+
+def test_a_method_that_is_made_shows_what_the_protocol_says() -> None:
+    method = HttpClient(Address(path="/nowhere")).volumes.rename
+    assert (method.__doc__, str(inspect.signature(method))) == (
+        "Renames a volume that no container uses.",
+        "(name: 'str', new: 'str') -> 'None'",
+    )
+
+
+@pytest.mark.parametrize(("family", "others"), [("volumes", "networks"), ("networks", "volumes"), ("secrets", "containers")])
+def test_a_remote_command_imports_the_family_that_it_calls(family: str, others: str) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from moby_tui.api.client.connect import connect\n"
+        "from moby_tui.errors import Unavailable\n"
+        "try:\n"
+        f"    asyncio.run(connect('unix:///nowhere').{family}.list())\n"
+        "except Unavailable:\n"
+        "    print(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert f"moby_tui.api.operations.{family}" in loaded
+    assert not loaded & {"aiohttp", f"moby_tui.api.operations.{others}", "moby_tui.api.client.protocol", "moby_tui.engine"}
+
+
 async def test_every_tag_is_pushed_if_that_is_asked_for() -> None:
     remote = RemoteImages(Session())  # type: ignore[arg-type]
     for reference, all_tags, query in (("a/b", True, ""), ("a/b", False, "?tag=latest"), ("a/b:c", False, "?tag=c")):
         with pytest.raises(Sent) as caught:
             await anext(remote.push(reference, all_tags=all_tags))
         assert caught.value.args[1:3] == ("/images/a/b/push", query)
+
+
+class Clocks(Protocol):
+    @post("/moby/clocks/{name}/turn", field("hours", "h"), filters("label"), errors=(404,), needs="clocks")
+    async def turn(self, name: str, config: VolumeCreate, *, hours: int = 1, filters: Filters | None = None) -> Volume:
+        """Turns a clock."""
+        ...
+
+
+class MechanicalClocks:
+    async def turn(self, name: str, config: VolumeCreate, *, hours: int = 1, filters: Filters | None = None) -> Volume:
+        if name != "a b":
+            raise NotFound(f"no such clock: {name}")
+        return Volume(name=config.name, driver=str(hours), labels={"filters": str(filters)})
+
+
+async def test_an_operation_is_one_entry_and_one_method(served: Served) -> None:
+    """``Clocks`` is the entry, ``MechanicalClocks`` the engine's method: the rest follows."""
+    served.engine.clocks = MechanicalClocks()  # type: ignore[attr-defined]
+    served.app._router = Router(RouteTable(Clocks, plain.plain).routes)
+    clocks = cast("Clocks", Remote(http.Session(Address(path=str(served.path))), Clocks))
+    served.app._router._fixed |= ROUTER._fixed  # the ping of the client
+    turned = await clocks.turn("a b", VolumeCreate(name="made"), hours=3, filters={"label": ["x"]})
+    assert turned == Volume(name="made", driver="3", labels={"filters": "{'label': ['x']}"})
+    with pytest.raises(NotFound, match="no such clock: c"):
+        await clocks.turn("c", VolumeCreate())
+    for target, message in (
+        ("/moby/clocks/a/turn?h=x", "invalid value for h: 'x' is not a number"),
+        ('/moby/clocks/a/turn?filters={"color":[]}', "invalid filter 'color'"),
+    ):
+        answer = await ask(served.path, "POST", target.replace('"', "%22"))
+        assert (answer.status, answer.message) == (400, message)
 
 
 def test_a_parameter_that_the_table_cannot_place_is_refused() -> None:

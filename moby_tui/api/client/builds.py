@@ -76,9 +76,9 @@ class RemoteBuilder(Remote):
             parts |= {f"context:{name}": pieces for name, pieces in (contexts or {}).items()}
             headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
             body = _multipart(boundary, options, parts)
-            exchange = await self.put_together("build", {"parts": True}, body=body, headers=headers)
+            exchange = await self.compose("build", {"parts": True}, body=body, headers=headers)
         else:
-            exchange = await self.put_together("build", _query(options), body=context)
+            exchange = await self.compose("build", _query(options), body=context)
         async with aclosing(progress(self._session, exchange)) as lines:
             async for line in lines:
                 yield line

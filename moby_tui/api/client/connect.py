@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from moby_tui.engine_options import EngineOptions, settled
 
@@ -37,7 +37,7 @@ def connect(
     if not host:
         from moby_tui.engine.engine import Engine
 
-        return cast("Client", Engine(settled(options, **keywords)))
+        return Engine(settled(options, **keywords))
     settled(options or EngineOptions(), **keywords).check_in_process(host)
     from moby_tui.api.client.address import parse_host
     from moby_tui.api.client.http import HttpClient

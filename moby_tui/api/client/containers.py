@@ -85,7 +85,7 @@ class RemoteContainers(Runs, RemoteArchives):
         await exchange.close()
 
     async def remove_link(self, name: str) -> None:
-        exchange = await self.put_together("remove", {"ref": name.strip("/"), "link": True})
+        exchange = await self.compose("remove", {"ref": name.strip("/"), "link": True})
         await exchange.close()
 
     async def wait(self, ref: str, *, condition: str = "not-running") -> RemoteWait:

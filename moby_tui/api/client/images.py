@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from moby_tui.api.client.remote import Remote, progress, split
+from moby_tui.api.client.remote import Remote, progress
+from moby_tui.api.client.requests import split
 from moby_tui.api.client.transport import Body
 from moby_tui.api.operations.images import Images
 from moby_tui.errors import InvalidArgument
@@ -51,7 +52,7 @@ class RemoteImages(Remote):
         return self._steps("pull", query, body)
 
     async def _steps(self, operation: str, values: Mapping[str, Any], body: Body | None = None) -> AsyncIterator[Progress]:
-        exchange = await self.put_together(operation, values, body=body)
+        exchange = await self.compose(operation, values, body=body)
         async with aclosing(progress(self._session, exchange)) as steps:
             async for step in steps:
                 yield step

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, nullcontext
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, get_origin
-from urllib.parse import quote
 
 from moby_tui.api.client.failure import error_of
 from moby_tui.api.client.ours import ours
-from moby_tui.api.operations.operation import VARIABLE, Operation, Parameter, operation_of
-from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.base import encode
-from moby_tui.schema.image import Progress, RegistryAuth
+from moby_tui.api.client.requests import body_of, login_of, path_of, query_of
+from moby_tui.api.operations.operation import Operation, operation_of
+from moby_tui.errors import MobyError
+from moby_tui.schema.image import Progress
 
 if TYPE_CHECKING:
     from moby_tui.api.client.http import Session
@@ -24,7 +23,7 @@ class Remote:
     """A family's methods. A class for a family has those that are not as the table has them; the others are made at their first use."""
 
     #: the protocol whose operations these are
-    family: type
+    family: type = object
 
     def __init__(self, session: Session, family: type | None = None) -> None:
         self._session = session
@@ -35,7 +34,9 @@ class Remote:
         function: Any = vars(self.family).get(name)
         if not hasattr(function, "operation"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        method = _method(self, operation_of(function))
+        operation = operation_of(function)
+        method = update_wrapper(_method(self, operation), function, updated=())
+        method.__signature__ = operation.signature  # type: ignore[attr-defined]
         self.__dict__[name] = method
         return method
 
@@ -45,10 +46,10 @@ class Remote:
         Raises the error that the answer tells, and ``MobyError`` if the operation is moby's own and the engine does not know it.
         """
         operation = operation_of(vars(self.family)[name])
-        body, own = _body(operation, values := operation.bind(*positional, **named))
+        body, own = body_of(operation, values := operation.bind(*positional, **named))
         return await self._open(operation, values, body, {**own, **(headers or {})})
 
-    async def put_together(
+    async def compose(
         self, name: str, values: Mapping[str, Any], *, body: Body | None = None, headers: Mapping[str, str] | None = None
     ) -> Exchange:
         """The same with a value for each parameter, or field, that the request has: for operations whose method has others."""
@@ -59,18 +60,14 @@ class Remote:
     async def _open(
         self, operation: Operation, values: Mapping[str, Any], body: Body | None, headers: dict[str, str]
     ) -> Exchange:
-        query: dict[str, object] = {}
-        for parameter in operation.parameters:
-            if parameter.place == "query":
-                query |= _field(parameter, values)
-            elif parameter.place == "auth":
-                headers |= authorization(values.get(parameter.name))
+        path, query = path_of(operation, values), query_of(operation, values)
+        headers = {**headers, **login_of(operation, values)}
         with ours(operation.needs) if operation.needs else nullcontext():
-            return await self._session.open(operation.method, _path(operation, values), query, body=body, headers=headers)
+            return await self._session.open(operation.method, path, query, body=body, headers=headers)
 
     async def _send(self, operation: Operation, values: Mapping[str, Any]) -> Exchange:
         """With the body that the values hold."""
-        body, headers = _body(operation, values)
+        body, headers = body_of(operation, values)
         return await self._open(operation, values, body, headers)
 
     async def _read(self, operation: Operation, values: Mapping[str, Any]) -> Any:
@@ -123,84 +120,3 @@ async def progress(session: Session, exchange: Exchange) -> AsyncGenerator[Progr
             if step.error:
                 raise MobyError(step.error)
             yield step
-
-
-def split(reference: str) -> tuple[str, str]:
-    """``name:tag`` or ``name@digest`` in two; the tag is ``latest`` where there is none."""
-    name, at, digest = reference.partition("@")
-    if at:
-        return name, digest
-    head, _, last = reference.rpartition("/")
-    repository, _, tag = last.partition(":")
-    return (f"{head}/{repository}" if head else repository), tag or "latest"
-
-
-def authorization(auth: RegistryAuth | None) -> dict[str, str]:
-    """The header with a login."""
-    return {"X-Registry-Auth": base64.urlsafe_b64encode(encode(auth)).decode()} if auth else {}
-
-
-def _path(operation: Operation, values: Mapping[str, Any]) -> str:
-    parts = VARIABLE.split(operation.path)
-    path = parts[0]
-    for name, inner, literal in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-        # an image's name is in the path as it is
-        path += quote(values[name], safe="/:@" if inner == ".*" else "") + literal
-    return path
-
-
-def _body(operation: Operation, values: Mapping[str, Any]) -> tuple[Body | None, dict[str, str]]:
-    if operation.members:
-        document = operation.body(**{wire: values[name] for name, wire in operation.members.items()})
-        return encode(document), {"Content-Type": "application/json"}
-    for parameter in operation.parameters:
-        value = values.get(parameter.name)
-        if parameter.place == "upload" and value is not None:
-            return value, {"Content-Type": operation.uploads}
-        if parameter.place == "body" and value is not None:
-            return encode(value), {"Content-Type": "application/json"}
-    return None, {}
-
-
-def _field(parameter: Parameter, values: Mapping[str, Any]) -> dict[str, object]:
-    """What the query says; nothing of a value that means the same as its absence."""
-    owner, dot, member = parameter.name.partition(".")
-    value: Any = getattr(values[owner], member) if dot and owner in values else values.get(parameter.name)
-    if value is None and parameter.kind != "tail":
-        return {}
-    match parameter.kind:
-        case "flag":
-            return {} if value == parameter.default else {parameter.wire: str(int(value))}
-        case "boolean":
-            return {parameter.wire: True} if value else {}
-        case "inverse":
-            return {parameter.wire: True} if not value else {}
-        case "integer" | "count":
-            return {} if value == parameter.default else {parameter.wire: value}
-        case "texts":
-            return {parameter.wire: [str(item) for item in value]}
-        case "moment":
-            return {parameter.wire: f"{value:.9f}"}
-        case "timestamp":
-            return {parameter.wire: f"{value:.9f}"} if value else {}
-        case "tail":
-            return {parameter.wire: "all" if value is None else value}
-        case "platform":
-            return {parameter.wire: _platform(value)}
-        case "platforms":
-            return {parameter.wire: [_platform(platform) for platform in value]}
-        case "reference":
-            repository, tag = split(value) if value else ("", "")
-            return {parameter.wire: repository, "tag": tag}
-    return {parameter.wire: value}
-
-
-def _platform(text: str) -> str:
-    """As the API has it since 1.48: the OCI object, in JSON."""
-    if not text:
-        return ""
-    system, _, rest = text.partition("/")
-    machine, _, variant = rest.partition("/")
-    if not machine:
-        raise InvalidArgument(f"write the platform of an engine elsewhere as linux/amd64, not {text!r}")
-    return encode({"os": system, "architecture": machine, **({"variant": variant} if variant else {})}).decode()

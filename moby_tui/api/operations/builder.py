@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
-from moby_tui.api.operations.operation import extra, field, filters, made, post
+from moby_tui.api.operations.fields import extra, field, filters, made
+from moby_tui.api.operations.operation import post
 from moby_tui.schema.base import Filters
 from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.image import BuildPruned, Progress

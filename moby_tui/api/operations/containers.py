@@ -6,7 +6,8 @@ import builtins
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol, overload
 
-from moby_tui.api.operations.operation import TAR, delete, extra, field, filters, get, head, option, post, put
+from moby_tui.api.operations.fields import extra, field, filters, option
+from moby_tui.api.operations.operation import TAR, delete, get, head, post, put
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     AttachOptions,
@@ -207,7 +208,13 @@ class Containers(Protocol):
         """What a container has written: ``(STDOUT or STDERR, one line with its newline)``."""
         ...
 
-    @get("/containers/{ref}/stats", field("one_shot", "one-shot", since="1.41"), errors=(404,), lasting=True)
+    @get(
+        "/containers/{ref}/stats",
+        field("one_shot", "one-shot", since="1.41"),
+        errors=(404,),
+        lasting=True,
+        lines="application/json",
+    )
     def stats(self, ref: str, *, stream: bool = True, one_shot: bool = False) -> AsyncIterator[Stats]:
         """How much a container uses, every second."""
         ...

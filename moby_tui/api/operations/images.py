@@ -6,7 +6,8 @@ import builtins
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from moby_tui.api.operations.operation import TAR, delete, extra, field, filters, get, made, post
+from moby_tui.api.operations.fields import extra, field, filters, made
+from moby_tui.api.operations.operation import TAR, delete, get, post
 from moby_tui.schema.base import Filters
 from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import ImageDeleted, ImageHistory, ImageInspect, ImagesPruned, ImageSummary, Progress, RegistryAuth

@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 from typing import Protocol
 
-from moby_tui.api.operations.operation import delete, extra, field, filters, get, post
+from moby_tui.api.operations.fields import extra, field, filters
+from moby_tui.api.operations.operation import delete, get, post
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import Network, NetworkConnect, NetworkCreate, NetworkCreated, NetworkDisconnect, NetworksPruned

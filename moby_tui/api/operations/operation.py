@@ -8,138 +8,33 @@ A declaration is a method of a family's protocol, with types and defaults, under
             \"""Removes a volume that no container uses.\"""
 
 Where a parameter travels follows from its name and type: a variable of the path has its name; a struct is the JSON body; an iterator of
-bytes is the body as it is; ``auth`` is the header X-Registry-Auth; all else is a field of the query with the parameter's name. ``field``
+bytes is the body as it is; ``auth`` is the header X-Registry-Auth; all else is a field of the query with the parameter's name. ``fields``
 says what differs. Types are looked up at an operation's first use: a process pays for the operations that it calls.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cached_property
-from inspect import Parameter as _Python
 from inspect import Signature, signature
-from types import NoneType, UnionType
-from typing import Any, Final, Literal, TypedDict, TypeVar, Union, Unpack, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, get_args, get_origin, get_type_hints
 
-import msgspec
-
-from moby_tui.schema.base import Filters
-from moby_tui.schema.image import Progress, RegistryAuth
+from moby_tui.api.operations import parameters
+from moby_tui.api.operations.fields import Field
+from moby_tui.api.operations.parameters import Parameter
+from moby_tui.schema.image import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: The forms of a query's field. ``flag``: true or false in any word. ``boolean``: in Go's words alone. ``inverse``: a flag that says the
-#: opposite of its parameter. ``count``: a number, of which one below 0 means 0. ``dimension``: of a terminal, in rows or columns. ``path``:
-#: in a container; its bytes need not be UTF-8. ``texts``: the field is repeated. ``filters``: JSON of lists of texts. ``map``: JSON of
-#: texts. ``moment`` and ``timestamp``: Unix seconds or RFC 3339; where there is none, None and 0. ``tail``: a number
-#: of lines, None for all. ``platform``: the OCI object as JSON, in Python ``os/architecture/variant``. ``reference``: an image's name
-#: in two fields, of which the other is ``tag``.
-Kind = Literal[
-    "flag",
-    "boolean",
-    "inverse",
-    "integer",
-    "count",
-    "dimension",
-    "text",
-    "path",
-    "texts",
-    "filters",
-    "map",
-    "moment",
-    "timestamp",
-    "tail",
-    "platform",
-    "platforms",
-    "reference",
-]
-#: Where a parameter travels: ``member`` is one of several that make up the body, ``upload`` a body of bytes, ``made`` one that each side
-#: makes of others.
-Place = Literal["path", "query", "body", "member", "upload", "auth", "made"]
 #: What an answer's body is: ``other`` answers have code of their own on both sides.
 Form = Literal["nothing", "json", "lines", "progress", "bytes", "other"]
 
 #: Nobody misses the rest of these when the client is gone.
 _READING: Final = ("GET", "HEAD", "PUT")
 TAR: Final = "application/x-tar"
-#: The default of a parameter that must be there.
-REQUIRED: Final = _Python.empty
-#: A variable of a path, and the expression of what it matches.
-VARIABLE = re.compile(r"\{(\w+)(?::([^}]*))?\}")
-
-
-class Field(msgspec.Struct, frozen=True):
-    """What a parameter's name and type do not say of it; without a parameter, a field of the query that the server alone reads.
-
-    ``wire`` is the name in the query or the body, ``since`` the first version of the API that has it: before, it is not read. ``keys``
-    are those that filters may have.
-    """
-
-    parameter: str
-    wire: str
-    kind: Kind | None = None
-    since: str = ""
-    keys: frozenset[str] = frozenset()
-    default: Any = REQUIRED
-    place: Place | None = None
-
-
-def field(
-    parameter: str,
-    wire: str = "",
-    kind: Kind | None = None,
-    *,
-    since: str = "",
-    place: Place | None = None,
-    absent: Any = REQUIRED,
-) -> Field:
-    """A parameter that has another name, form or place on the wire than follows from its name and type.
-
-    ``absent`` is what a request means that does not have it, if that is another value than the default in Python.
-    """
-    return Field(parameter, wire or parameter, kind, since, default=absent, place=place)
-
-
-def made(*parameters: str) -> tuple[Field, ...]:
-    """Parameters that both sides make of ``extra`` fields, with code of their own."""
-    return tuple(Field(name, name, place="made") for name in parameters)
-
-
-def filters(*keys: str) -> Field:
-    """The parameter ``filters``, and the keys that it may have."""
-    return Field("filters", "filters", "filters", keys=frozenset(keys))
-
-
-def option(parameter: str, kind: Kind, *, wire: str = "") -> Field:
-    """A member of a struct that is a parameter, as a field of the query: ``options.stdin``. One that is absent is not wanted."""
-    return Field(parameter, wire or parameter.partition(".")[2], kind)
-
-
-def extra(wire: str, kind: Kind = "text", *, default: Any = "", since: str = "") -> Field:
-    """A field of the query that is no parameter of the method: the server's own code reads it."""
-    return Field("", wire, kind, since, default=default)
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """A parameter of an operation's method, or a field that its handler alone reads (not ``own``): where and how it travels.
-
-    ``default`` is what a request means that does not have it.
-    """
-
-    name: str
-    wire: str
-    place: Place
-    kind: Kind
-    type: Any
-    default: Any
-    since: str
-    keys: frozenset[str]
-    own: bool = True
-
-    @property
-    def required(self) -> bool:
-        return self.default is REQUIRED
+LINES: Final = "application/x-ndjson"
 
 
 class Told(TypedDict, total=False):
@@ -163,6 +58,8 @@ class Told(TypedDict, total=False):
     gives: str
     #: the type of an answer that is no JSON
     media: str
+    #: the type of an answer of one JSON document a line, if it is not LINES
+    lines: str
     #: the type of a body that is no JSON
     uploads: str
     #: what to call an operation that only moby has, if another engine does not know it
@@ -190,13 +87,14 @@ class Operation:
         self.abandoned = self.lasting or told.get("abandoned", method in _READING)
         self.gives = told.get("gives", "")
         self.media = told.get("media", "")
+        self.lines = told.get("lines", LINES)
         self.needs = told.get("needs", "")
         self._told = told
         self._declared = declared
         self._function = function
         family, _, self.name = function.__qualname__.rpartition(".") if function else ("", "", "")
         #: the attribute of the client that has the method: ``volumes``
-        self.family = family.lower()
+        self.family = family.rpartition(".")[2].lower()
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path}>"
@@ -212,56 +110,11 @@ class Operation:
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """In the order of the signature; behind them what only the server reads."""
-        declared = {one.parameter: one for one in self._declared if one.parameter and "." not in one.parameter}
-        named: Mapping[str, _Python] = {} if self._function is None else self.signature.parameters
-        if unknown := declared.keys() - named:
-            raise TypeError(f"{self!r}: no parameter {min(unknown)!r}")
-        variables = {match[1] for match in VARIABLE.finditer(self.path)}
+        """In the order of the signature; behind them what only the server reads. Raises ``TypeError`` for a faulty declaration."""
         if self._function is None:
-            own = [Parameter(name, name, "path", "text", str, REQUIRED, "", frozenset()) for name in sorted(variables)]
-            own += [_option(one) for one in self._declared if "." in one.parameter]
-        else:
-            if missing := variables - named.keys():
-                raise TypeError(f"{self!r}: no parameter {min(missing)!r}")
-            own = []
-            for name, one in named.items():
-                members = [option for option in self._declared if option.parameter.startswith(f"{name}.")]
-                own += [_option(option) for option in members]
-                own += [] if members else [self._placed(one, declared.get(name), name in variables)]
-        extras = [
-            Parameter(one.wire, one.wire, "query", one.kind or "text", None, one.default, one.since, one.keys, own=False)
-            for one in self._declared
-            if not one.parameter
-        ]
-        return (*own, *extras)
-
-    def _placed(self, python: _Python, declared: Field | None, in_path: bool) -> Parameter:
-        kind_of = _without_none(self._types[python.name])
-        place: Place = "query"
-        if declared and declared.place:
-            place = declared.place
-        elif in_path:
-            place = "path"
-        elif "body" in self._told:
-            place = "member"
-        elif python.name == "auth" and kind_of is RegistryAuth:
-            place = "auth"
-        elif get_origin(kind_of) is AsyncIterator:
-            place = "upload"
-        elif isinstance(kind_of, type) and issubclass(kind_of, msgspec.Struct):
-            place = "body"
-        kind = (declared.kind if declared else None) or ("text" if place != "query" else _kind(kind_of, self, python.name))
-        return Parameter(
-            python.name,
-            declared.wire if declared else python.name,
-            place,
-            kind,
-            self._types[python.name],
-            declared.default if declared and declared.default is not REQUIRED else python.default,
-            declared.since if declared else "",
-            declared.keys if declared else frozenset(),
-        )
+            return parameters.of_a_route(self.path, self._declared)
+        named, together = self.signature.parameters, "body" in self._told
+        return parameters.of_a_method(self.path, named, self._types, self._declared, together=together)
 
     @cached_property
     def body(self) -> Any:
@@ -291,7 +144,7 @@ class Operation:
                 found[name] = kind, (*members, member)
         return found
 
-    @property
+    @cached_property
     def signature(self) -> Signature:
         """Of the method, without ``self``."""
         assert self._function is not None
@@ -324,7 +177,7 @@ class Operation:
             return "bytes" if inner is bytes else "progress" if inner is Progress else "lines"
         return "json"
 
-    @property
+    @cached_property
     def status(self) -> int:
         """Of success."""
         silent = self._function is not None and self._types.get("return") is NoneType
@@ -343,38 +196,8 @@ class Operation:
         return bound
 
 
-#: What a member of options is where the query says nothing of it.
-_UNSAID: dict[Kind, Any] = {"flag": False, "timestamp": 0.0, "tail": None}
-
-
-def _option(declared: Field) -> Parameter:
-    kind = declared.kind or "text"
-    unsaid = _UNSAID.get(kind, "")
-    return Parameter(declared.parameter, declared.wire, "query", kind, None, unsaid, "", frozenset())
-
-
 def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s|\n\n", " ".join(text.split("\n\n")[0].split()), maxsplit=1)[0].rstrip(".")
-
-
-def _without_none(kind: Any) -> Any:
-    if get_origin(kind) in (Union, UnionType):
-        rest = [one for one in get_args(kind) if one is not NoneType]
-        return rest[0] if len(rest) == 1 else kind
-    return kind
-
-
-_SCALARS: dict[Any, Kind] = {bool: "flag", int: "integer", str: "text", float: "moment"}
-
-
-def _kind(kind: Any, operation: Operation, name: str) -> Kind:
-    if kind in _SCALARS:
-        return _SCALARS[kind]
-    if kind == Filters:
-        return "filters"
-    if get_origin(kind) in (list, Sequence) and get_args(kind) == (str,):
-        return "texts"
-    raise TypeError(f"{operation!r}: say what {name!r} is on the wire")
 
 
 def _declaration(method: str, path: str, declared: Sequence[Field], **told: Unpack[Told]) -> Callable[[F], F]:

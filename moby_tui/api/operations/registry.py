@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 from typing import Protocol
 
-from moby_tui.api.operations.operation import filters, get
+from moby_tui.api.operations.fields import filters
+from moby_tui.api.operations.operation import get
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import DistributionInspect, RegistryAuth, SearchResult
 from moby_tui.schema.oci import Descriptor

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from moby_tui.api.operations.operation import extra, field, filters, get, post
+from moby_tui.api.operations.fields import extra, field, filters
+from moby_tui.api.operations.operation import get, post
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
@@ -30,7 +31,7 @@ _EVENT_FILTERS = filters(
 
 
 class Events(Protocol):
-    @get("/events", _EVENT_FILTERS, lasting=True)
+    @get("/events", _EVENT_FILTERS, lasting=True, lines="application/jsonl")
     def stream(
         self, *, since: float | None = None, until: float | None = None, filters: Filters | None = None
     ) -> AsyncIterator[Event]:

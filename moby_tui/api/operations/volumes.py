@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from moby_tui.api.operations.operation import TAR, delete, field, filters, get, head, post, put
+from moby_tui.api.operations.fields import field, filters
+from moby_tui.api.operations.operation import TAR, delete, get, head, post, put
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import PathStat
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned

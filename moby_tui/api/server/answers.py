@@ -14,7 +14,6 @@ from moby_tui.schema.base import encode
 from moby_tui.schema.image import ErrorDetail, Progress
 
 JSON = "application/json"
-LINES = "application/x-ndjson"
 
 
 def json(value: object, status: int = 200) -> web.Response:

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from moby_tui.api.operations.operation import REQUIRED, Operation, Parameter
+from moby_tui.api.operations.fields import REQUIRED
+from moby_tui.api.operations.operation import Operation
+from moby_tui.api.operations.parameters import Parameter
 from moby_tui.api.server import decode, versions
 
 T = TypeVar("T")
@@ -19,7 +21,7 @@ _Field = Callable[[decode.Query], Any]
 _ELSEWHERE = frozenset({"body", "member", "made"})
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Received:
     """A request, taken apart. ``params`` are the variables of the path, decoded."""
 
@@ -42,8 +44,15 @@ class Binding:
         self.operation = operation
 
     @cached_property
+    def _fields(self) -> list[tuple[str, _Field]]:
+        """Of the query, whatever the version."""
+        return [(one.name, _field(one)) for one in self.operation.parameters if one.place == "query" and not one.since]
+
+    @cached_property
     def _readers(self) -> list[tuple[str, Reader]]:
-        return [(one.name, _reader(one)) for one in self.operation.parameters if one.place not in _ELSEWHERE]
+        """Of what else a request has before its body."""
+        rest = [one for one in self.operation.parameters if one.place not in _ELSEWHERE]
+        return [(one.name, _reader(one)) for one in rest if one.place != "query" or one.since]
 
     @cached_property
     def _options(self) -> list[tuple[str, tuple[type, tuple[str, ...]]]]:
@@ -68,19 +77,24 @@ class Binding:
 
     def read(self, received: Received) -> dict[str, Any]:
         """What path, query and headers say; raises ``InvalidArgument`` for what is malformed."""
+        query = received.query
         values = {name: reader(received) for name, reader in self._readers}
+        for name, field in self._fields:
+            values[name] = field(query)
         for name, (kind, members) in self._options:
             values[name] = kind(**{member: values[f"{name}.{member}"] for member in members})
         return values
 
     async def arguments(self, received: Received) -> dict[str, Any]:
         """All of it, the body too."""
-        operation, values = self.operation, self.read(received)
+        values = self.read(received)
+        if (kind := self.operation.body) is None:
+            return values
+        document = await received.body(kind)
         if self._body:
-            values[self._body] = await received.body(operation.body)
-        elif operation.body is not None:
-            document = await received.body(operation.body)
-            values |= {name: getattr(document, member) for name, member in operation.members.items()}
+            values[self._body] = document
+        for name, member in self.operation.members.items():
+            values[name] = getattr(document, member)
         return values
 
     def call(self, method: Callable[..., Any], values: dict[str, Any]) -> Any:
@@ -95,10 +109,7 @@ def _reader(parameter: Parameter) -> Reader:
         return lambda received: received.request.content.iter_any()
     if parameter.place == "auth":
         return lambda received: decode.registry_auth(received.request.headers.get("X-Registry-Auth"))
-    read = _field(parameter)
-    if not parameter.since:
-        return lambda received: read(received.query)
-    since, default = versions.parse(parameter.since), parameter.default
+    read, since, default = _field(parameter), versions.parse(parameter.since), parameter.default
     return lambda received: read(received.query) if received.version >= since else default
 
 

@@ -27,7 +27,7 @@ class Peer(NamedTuple):
     gid: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call(Received):
     """A request with the engine that answers it, and how its operation's arguments are read.
 

@@ -10,7 +10,9 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from moby_tui.api.operations.operation import VARIABLE, Kind, Operation, Parameter
+from moby_tui.api.operations.fields import Kind
+from moby_tui.api.operations.operation import Operation
+from moby_tui.api.operations.parameters import VARIABLE, Parameter
 from moby_tui.schema.base import Wire
 from moby_tui.schema.container import PathStat
 from moby_tui.schema.stream import Stream
@@ -169,7 +171,7 @@ def _success(operation: Operation, schemas: dict[str, Json]) -> Json:
     if operation.media:
         described["content"] = {operation.media: {"schema": {"type": "string", "format": "binary"}}}
     elif told is not None:
-        media = "application/x-ndjson" if operation.form == "lines" and not operation.lasting else "application/json"
+        media = operation.lines if operation.form == "lines" else "application/json"
         described["content"] = {media: {"schema": schemas[repr(told)]}}
     if PathStat in (operation.answer, *get_args(operation.answer)):
         described["headers"] = _PATH_STAT

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from moby_tui.api.operations.operation import Operation
-from moby_tui.api.server.answers import LINES, empty, json, progress, raw
+from moby_tui.api.server.answers import empty, json, progress, raw
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.router import Handler, Shape
 from moby_tui.schema.base import encode
@@ -18,8 +18,9 @@ def plain(operation: Operation, shape: Shape | None) -> Handler:
     """Raises ``TypeError`` for an answer of a form that needs code of its own."""
 
     async def handle(call: Call) -> web.StreamResponse:
-        arguments = await call.arguments()
-        result = call.binding.call(getattr(getattr(call.client, operation.family), operation.name), arguments)
+        binding = call.binding
+        arguments = await binding.arguments(call)
+        result = binding.call(getattr(getattr(call.client, operation.family), operation.name), arguments)
         match operation.form:
             case "nothing":
                 await result
@@ -31,7 +32,7 @@ def plain(operation: Operation, shape: Shape | None) -> Handler:
                 return await progress(call.request, result)
             case "lines":
                 # a refusal has a status of its own only before the first line
-                return await raw(call.request, _lines(result), content_type=LINES)
+                return await raw(call.request, _lines(result), content_type=operation.lines)
             case "bytes":
                 return await raw(call.request, result, content_type=operation.media)
         raise TypeError(f"{operation!r} needs a handler of its own")

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from aiohttp import web
 
-from moby_tui.api.operations.operation import VARIABLE, Field, Operation, Told, operation_of, operations_of
+from moby_tui.api.operations.fields import Field
+from moby_tui.api.operations.operation import Operation, Told, operation_of, operations_of
+from moby_tui.api.operations.parameters import VARIABLE
 from moby_tui.api.server.binding import Binding
 from moby_tui.api.server.versions import OLDEST, ApiVersion, parse
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from moby_tui.api.server.router import Route
+from moby_tui.api.operations.secrets import Secrets
+from moby_tui.api.server.plain import plain
+from moby_tui.api.server.router import Route, RouteTable
 from moby_tui.api.server.routes import (
     build,
     buildkit,
@@ -12,21 +14,20 @@ from moby_tui.api.server.routes import (
     images,
     networks,
     processes,
-    secrets,
     system,
     unimplemented,
     volumes,
     websocket,
 )
 
-#: These modules answer operations of the containers' table.
+#: Imported for what they answer: operations of the containers' table.
 _OF_CONTAINERS = (processes, exec)
 
 ROUTES: list[Route] = [
     route
     for table in (
         *(system.table, system.feed, containers.table, websocket.table, build.table, buildkit.table, images.table),
-        *(images.registries, networks.table, volumes.table, secrets.table, unimplemented.table, description.table),
+        *(images.registries, networks.table, volumes.table, RouteTable(Secrets, plain), unimplemented.table, description.table),
     )
     for route in table.routes
 ]

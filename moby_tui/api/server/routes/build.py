@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from moby_tui.api.operations.builder import Builder
-from moby_tui.api.operations.operation import extra
+from moby_tui.api.operations.fields import extra
 from moby_tui.api.server.answers import closing, empty, json, progress
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain

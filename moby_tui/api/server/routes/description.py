@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from aiohttp import web
 
 from moby_tui.api.server.answers import json
 from moby_tui.api.server.call import Call
-from moby_tui.api.server.openapi import Json, document
 from moby_tui.api.server.router import Route, RouteTable
 
 table = RouteTable()
@@ -17,11 +17,13 @@ described: list[Route] = []
 
 
 @cache
-def _document() -> Json:
+def _document() -> dict[str, Any]:
+    from moby_tui.api.server.openapi import document  # few ask for it
+
     return document(route.operation for route in described if route.path == route.operation.path)
 
 
-@table.get("/moby/openapi.json", answer=Json)
+@table.get("/moby/openapi.json", answer=dict[str, Any])
 async def openapi(call: Call) -> web.StreamResponse:
     """The OpenAPI document of the newest version of the API."""
     return json(_document())

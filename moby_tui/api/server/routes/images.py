@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from moby_tui.api.operations.fields import extra
 from moby_tui.api.operations.images import Images
-from moby_tui.api.operations.operation import TAR, extra
+from moby_tui.api.operations.operation import TAR
 from moby_tui.api.operations.registry import Registry
 from moby_tui.api.server import shims
 from moby_tui.api.server.answers import json, progress, raw
