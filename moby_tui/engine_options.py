@@ -13,6 +13,7 @@ from moby_tui.errors import InvalidArgument
 if TYPE_CHECKING:
     from typing import Any
 
+    from moby_tui.schema.container import Ulimit
     from moby_tui.schema.system import AddressPool
 
 #: The runtime that is this engine itself.
@@ -43,6 +44,41 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     default_address_pools: tuple[AddressPool, ...] = ()
     #: whether containers live on when the daemon ends
     live_restore: bool = True
+    #: whether the daemon logs what is asked and answered
+    debug: bool = False
+    #: ``key=value``, shown by ``info``
+    labels: tuple[str, ...] = ()
+    #: addresses that are asked before Docker Hub: ``https://mirror.example``
+    registry_mirrors: tuple[str, ...] = ()
+    #: registries that need no valid certificate and may speak plain HTTP: ``host``, ``host:port``, or addresses as ``10.0.0.0/8``
+    insecure_registries: tuple[str, ...] = ()
+    #: layers that are fetched, and blobs that are sent, at the same time, by all pulls or pushes of the engine; 0: no limit
+    max_concurrent_downloads: int = 3
+    max_concurrent_uploads: int = 5
+    #: how often a request to a registry is tried that gets no further
+    max_download_attempts: int = 5
+    #: log driver of containers that name none, and options for those that have this driver
+    log_driver: str = "json-file"
+    log_options: dict[str, str] = {}
+    #: name servers, search domains and options of containers that name none
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    #: of containers that ask for no limit of the same name
+    default_ulimits: tuple[Ulimit, ...] = ()
+    #: bytes of /dev/shm
+    default_shm_size: int = 64 << 20
+    #: ``private`` or ``shareable``
+    default_ipc_mode: str = "private"
+    #: ``private`` or ``host``
+    default_cgroupns_mode: str = "private"
+    #: whether containers have an init that say nothing of it
+    init: bool = False
+    no_new_privileges: bool = False
+    #: control group above those of new containers; empty: /moby
+    cgroup_parent: str = ""
+    #: ``builtin``, ``unconfined`` or the file of a seccomp profile
+    seccomp_profile: str = "builtin"
 
     def __post_init__(self) -> None:
         for name in _FILES:
@@ -54,6 +90,11 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     def replaced(self, **given: Any) -> EngineOptions:
         """A copy with these fields instead."""
         return msgspec.structs.replace(self, **given)
+
+    @property
+    def is_plain(self) -> bool:
+        """True if nothing but folders and files has been chosen."""
+        return all(getattr(self, name) == default for name, default in _DEFAULTS.items() if name not in _PLACES)
 
     def check_in_process(self, host: str) -> None:
         """Raises ``InvalidArgument`` if any option is set: the engine that listens at ``host`` has been configured by its own daemon."""
@@ -76,7 +117,15 @@ _FLAGS = {
     "login_folder": "--config",
     "runtimes": "--add-runtime",
     "default_address_pools": "--default-address-pool",
+    "labels": "--label",
+    "registry_mirrors": "--registry-mirror",
+    "insecure_registries": "--insecure-registry",
+    "log_options": "--log-opt",
+    "dns_options": "--dns-opt",
+    "default_ulimits": "--default-ulimit",
 }
+#: What says where an engine is, and not how it works.
+_PLACES = ("data_root", "exec_root", "hooks_dirs", "signature_policy", "login_folder")
 
 
 def settled(options: EngineOptions | None, **given: Any) -> EngineOptions:

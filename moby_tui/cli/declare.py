@@ -37,7 +37,7 @@ class Option:
 
     @property
     def is_flag(self) -> bool:
-        return self.kind == "bool"
+        return self.kind in ("bool", "bool | None")
 
     @property
     def is_list(self) -> bool:
@@ -55,8 +55,8 @@ class Argument:
         self.name, self.metavar, self.many, self.required = name, metavar, many, required
 
 
-def switch(*names: str, help: str, default: bool = False) -> Any:
-    """A boolean flag, off unless given."""
+def switch(*names: str, help: str, default: bool | None = False) -> Any:
+    """A boolean flag, off unless given. ``default`` None tells apart whether it was given."""
     return Option(names, help=help, default=default)
 
 

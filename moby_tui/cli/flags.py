@@ -146,6 +146,7 @@ def _positional(argument: Argument) -> inspect.Parameter:
 
 _KINDS: dict[str, Any] = {
     "bool": bool,
+    "bool | None": bool | None,
     "int": int,
     "int | None": int | None,
     "str": str,

@@ -37,14 +37,14 @@ class Session:
         ``engine`` makes the options of the engine, which not every command opens; ``preset`` are those of its fields that come from
         environment variables, and are for an engine in this process only."""
         self.host, self.debug, self.login_folder = host, debug, login_folder
-        self.engine, self._preset = engine, tuple(preset)
+        self.engine, self.preset = engine, tuple(preset)
 
     def engine_options(self) -> EngineOptions:
         """The options of the engine that this invocation opens, or of the one at ``host`` that it asks for."""
         from moby_tui.engine_options import EngineOptions
 
         options = self.engine() if self.engine else EngineOptions()
-        return options.replaced(**dict.fromkeys(self._preset)) if self.host else options
+        return options.replaced(**dict.fromkeys(self.preset)) if self.host else options
 
 
 _session: ContextVar[Session] = ContextVar("session")

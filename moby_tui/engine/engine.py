@@ -19,7 +19,7 @@ from moby_tui.engine.store import backup, disk, losses
 from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import DEFAULT_DATA_ROOT, DEFAULT_EXEC_ROOT, Paths
-from moby_tui.engine_options import BUILT_IN_RUNTIME, EngineOptions, settled
+from moby_tui.engine_options import EngineOptions, settled
 from moby_tui.errors import Forbidden, MobyError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Engine:
         former = self.options
         self.options = options.replaced(data_root=former.data_root, exec_root=former.exec_root)
         try:
-            self._check_options()
+            self.check_options()
         except MobyError:
             self.options = former
             raise
@@ -68,20 +68,12 @@ class Engine:
             for part in _MADE_OF_OPTIONS:
                 vars(self).pop(part, None)
 
-    def _check_options(self) -> None:
-        """Raises ``InvalidArgument``. What nobody has chosen is not looked at, nor is its module imported."""
-        if self.options.runtimes or self.options.default_runtime != BUILT_IN_RUNTIME:
-            from moby_tui.engine.runtime.configuration.runtimes import Runtimes
+    def check_options(self) -> None:
+        """Raises ``InvalidArgument``."""
+        if not self.options.is_plain:
+            from moby_tui.engine import configuring
 
-            Runtimes(self.options)
-        if self.options.userns_remap:
-            from moby_tui.engine.policy.remap import Remap
-
-            Remap(self.options)
-        if self.options.default_address_pools:
-            from moby_tui.engine.resources.networks.pools import read_pools
-
-            read_pools(self.options.default_address_pools)
+            configuring.check(self.options)
 
     @cached_property
     def runtimes(self) -> Runtimes:
@@ -117,7 +109,7 @@ class Engine:
         """Raises ``Forbidden`` without root, ``InvalidArgument`` for bad options, ``MobyError`` where the folders cannot be used."""
         if os.geteuid() != 0:
             raise Forbidden("moby needs root here: run it with sudo, or point it at a daemon with -H")
-        self._check_options()
+        self.check_options()
         losses.check_present(self.paths)
         try:
             self.paths.make()
@@ -144,6 +136,14 @@ class Engine:
         await self.containers.settle(unborn)
         self._watch = asyncio.get_running_loop().create_task(self._keep_watch())
         return self
+
+    def tell_reload(self, **more: str) -> None:
+        """Publishes that the options have changed, as dockerd does: event ``reload`` of type ``daemon``; ``more`` are further attributes."""
+        from moby_tui.engine import configuring
+
+        assert self._database is not None
+        attributes = configuring.attributes(self.options) | more
+        self._managers.publish("daemon", "reload", self._database.identity(), attributes)
 
     def _current_options(self) -> EngineOptions:
         return self.options

@@ -16,6 +16,7 @@ from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.policy.access import check as check_caller
 from moby_tui.engine.policy.access import group_id as socket_group
 from moby_tui.engine.resources.images.manager import ImageManager
+from moby_tui.engine.resources.images.registry import hosts
 from moby_tui.engine.resources.volumes.manager import VolumeManager
 from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine.store.database import Database
@@ -113,6 +114,10 @@ class SystemService:
             name=system.nodename,
             server_version=VERSION,
             live_restore_enabled=options.live_restore,
+            debug=options.debug,
+            labels=[*options.labels],
+            logging_driver=options.log_driver,
+            registry_config=hosts.described(options),
             runtimes={name: {"path": path or "in-process"} for name, path in runtimes.all().items()},
             default_runtime=runtimes.default,
             default_address_pools=[*options.default_address_pools] or UNSET,

@@ -163,7 +163,7 @@ WATCH = {
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
 MOST = {
-    "run --rm box true": 350,
+    "run --rm box true": 351,
     "ps -a": 237,
     "exec kept true": 278,
     "inspect kept": 243,

@@ -15,6 +15,7 @@ from test_image_registry import quick, server  # noqa: F401
 import images_data
 from moby_tui import logins
 from moby_tui.engine.resources.images.registry import hosts
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
 from moby_tui.schema.image import Progress, RegistryAuth
 from registry import HTPASSWD, Registry, running
@@ -153,17 +154,17 @@ def test_a_bad_host_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "x.test").mkdir()
     (tmp_path / "x.test" / "hosts.toml").write_text(text)
     if text == "client = []":
-        assert hosts.hosts_of("x.test")[0].clients == ()
+        assert hosts.hosts_of("x.test", EngineOptions())[0].clients == ()
         return
     with pytest.raises(InvalidArgument, match=said):
-        hosts.hosts_of("x.test")
+        hosts.hosts_of("x.test", EngineOptions())
 
 
 def test_where_names_lead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hosts, "FOLDERS", (tmp_path,))
-    assert [host.base for host in hosts.hosts_of("docker.io")] == ["https://registry-1.docker.io/v2"]
-    assert hosts.hosts_of("127.0.0.1:5000")[0].base == "http://127.0.0.1:5000/v2"
-    assert hosts.hosts_of("reg.test")[0].base == "https://reg.test/v2"
+    assert [host.base for host in hosts.hosts_of("docker.io", EngineOptions())] == ["https://registry-1.docker.io/v2"]
+    assert hosts.hosts_of("127.0.0.1:5000", EngineOptions())[0].base == "http://127.0.0.1:5000/v2"
+    assert hosts.hosts_of("reg.test", EngineOptions())[0].base == "https://reg.test/v2"
     (tmp_path / "_default").mkdir()
     (tmp_path / "_default" / "hosts.toml").write_text("""
 [host."https://mirror.test/prefix/v2"]
@@ -172,7 +173,7 @@ header = {X-One = ["a", "b"]}
 client = [["one.pem", "two.pem"], "three.pem"]
 ca = "/etc/ca.pem"
 """)
-    mirror, server_ = hosts.hosts_of("reg.test")
+    mirror, server_ = hosts.hosts_of("reg.test", EngineOptions())
     assert (mirror.base, server_.base) == ("https://mirror.test/prefix/v2", "https://reg.test/v2")
     assert mirror.headers == {"X-One": "a, b"} and mirror.authorities == (Path("/etc/ca.pem"),)
     assert [key and key.name for _, key in mirror.clients] == ["two.pem", None]

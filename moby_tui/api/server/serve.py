@@ -36,8 +36,9 @@ async def serve(
     authorize: Authorize | None = None,
     group: int | None = None,
     names: Collection[str] = (),
+    reload: Callable[[], None] | None = None,
 ) -> None:
-    """Answers on every host until SIGTERM or SIGINT; the containers live on.
+    """Answers on every host until SIGTERM or SIGINT; the containers live on. SIGHUP calls ``reload``.
 
     ``ready`` is called once all sockets listen; ``group`` is the one that unix sockets are given to; ``names`` are those that TCP
     sockets may be called by, beside their addresses.
@@ -48,13 +49,15 @@ async def serve(
     loop.set_exception_handler(_Unhandled())
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
+    if reload:
+        loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         async with serving(client, hosts, authorize=authorize, group=group, names=names) as listeners:
             if ready:
                 ready(listeners)
             await stop.wait()
     finally:
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
 

@@ -144,8 +144,9 @@ async def hand_over(parts: Parts, record: ContainerRecord, holding: Holding) -> 
 
 async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) -> None:
     """The container comes into its first network that has names."""
-    host = record.host_config
-    servers = files.forwarders(host.dns or [])
+    host, options = record.host_config, parts.options()
+    dns = host.dns or options.dns
+    servers = files.forwarders(dns)
     sockets = await parts.networks.serve_names(namespace)
     try:
         request = control.ServeNames(names=parts.networks.name_service(record.id, servers))
@@ -154,7 +155,8 @@ async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) ->
         for descriptor in sockets:
             os.close(descriptor)
     _rewrite(
-        parts.files(record).resolv_conf, files.served_resolv_conf(host.dns or [], host.dns_search or [], host.dns_options or [])
+        parts.files(record).resolv_conf,
+        files.served_resolv_conf(dns, host.dns_search or options.dns_search, host.dns_options or options.dns_options),
     )
 
 

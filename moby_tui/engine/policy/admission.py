@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -43,8 +44,7 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     _check_devices(host.devices or [])
     for rule in host.device_cgroup_rules or []:
         _require(bool(DEVICE_RULE.fullmatch(rule)), f"invalid device cgroup rule format: '{rule}'")
-    parent = host.cgroup_parent
-    _require(not {"..", "."} & set(parent.split("/")) and "\0" not in parent, f"invalid cgroup parent: {parent}")
+    _check_parent(host.cgroup_parent)
     _check_sysctls(host)
     _check_network(asked)
     return replace(asked, host_config=host), warnings + _warnings(asked)
@@ -53,6 +53,17 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise InvalidArgument(message)
+
+
+def check_presets(ulimits: Iterable[Ulimit], cgroup_parent: str) -> None:
+    """What the engine's options preset for all containers. Raises ``InvalidArgument``."""
+    for limit in ulimits:
+        _check_ulimit(limit)
+    _check_parent(cgroup_parent)
+
+
+def _check_parent(parent: str) -> None:
+    _require(not {"..", "."} & set(parent.split("/")) and "\0" not in parent, f"invalid cgroup parent: {parent}")
 
 
 def _check_config(config: ContainerConfig) -> None:

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+
 from moby_tui.cli import session
-from moby_tui.cli.declare import Options, command, many, switch, value
+from moby_tui.cli.daemon.options import DaemonOptions
+from moby_tui.cli.declare import command
 from moby_tui.cli.garbage import collect_as_usual
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import MobyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
     from moby_tui.api.client.protocol import Client
     from moby_tui.api.server.listen import Listener
+    from moby_tui.cli.daemon.configuration import DaemonConfiguration
     from moby_tui.engine.engine import Engine
     from moby_tui.engine_options import EngineOptions
-    from moby_tui.schema.system import AddressPool
 
 #: Between two looks at whether the database has changed.
 _BACKUP_SECONDS = 600.0
 _DEFAULT_SOCKET = "/run/moby.sock"
-
-
-class DaemonOptions(Options):
-    host: list[str] = many("-H", "--host", help="Socket to serve on: unix://, tcp://, fd:// (may come several times)")
-    data_root: str = value("--data-root", help="Where images, containers and volumes are kept", metavar="path")
-    exec_root: str = value("--exec-root", help="Where the state of running containers is kept", metavar="path")
-    group: str = value("-G", "--group", help="Group whose members may use the unix socket", default="moby")
-    debug: bool = switch("-D", "--debug", help="Log what is asked and answered")
-    live_restore: bool = switch(
-        "--live-restore/--no-live-restore", help="Let containers live on when the daemon ends", default=True
-    )
-    shutdown_timeout: int = value(
-        "--shutdown-timeout",
-        help="Without live restore, seconds to let containers without a stop timeout of their own end",
-        default=15,
-        metavar="int",
-    )
-    add_runtime: list[str] = many(
-        "--add-runtime", help="Register another OCI runtime: name=path (may come several times)", metavar="runtime"
-    )
-    userns_remap: str = value(
-        "--userns-remap",
-        help="Run containers in a user namespace, with the ids of this user in /etc/subuid: default or user[:group]",
-    )
-    allowed_host: list[str] = many(
-        "--allowed-host",
-        help="Name that clients may call a tcp:// socket by, beside its address and localhost (may come several times)",
-        metavar="name",
-    )
-    default_address_pool: list[str] = many(
-        "--default-address-pool",
-        help="Where networks get their subnets: base=10.10.0.0/16,size=24 (may come several times)",
-        metavar="pool-options",
-    )
-    default_runtime: str = value("--default-runtime", help="Runtime of containers that name none", default="moby")
 
 
 @command(
@@ -64,88 +31,95 @@ class DaemonOptions(Options):
     epilog="""\b
 Examples:
   moby daemon -H unix:///run/moby.sock
+  moby daemon --config-file /etc/moby/daemon.json --validate
   DOCKER_HOST=unix:///run/moby.sock docker ps
 """,
 )
 def daemon(options: DaemonOptions) -> None:
     """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on.
 
-    Containers that ended with the machine or the last daemon are started first, where their restart policy says so.
+    Containers that ended with the machine or the last daemon are started first, where their restart policy says so. SIGHUP reads
+    the configuration file again.
     """
     import logging
 
+    from moby_tui.cli.daemon import configuration
+
     given = session.current()
-    debug = options.debug or given.debug
-    hosts = options.host or ([given.host] if given.host else [])
-    # what the global option names is where this engine listens
-    session.use(session.Session(debug=debug, login_folder=given.login_folder, engine=given.engine))
-    engine = _engine_options(options, session.current().engine_options())
-    session.use(session.Session(debug=debug, login_folder=given.login_folder, engine=lambda: engine))
-    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    fallback = f"unix://{engine.exec_root}/moby.sock" if engine.exec_root else f"unix://{_DEFAULT_SOCKET}"
-    session.call(lambda client: _serve(client, hosts or [fallback], options))
+    chosen = configuration.read(options, given)
+    if options.validate:
+        print("configuration OK", file=sys.stderr)
+        return
+    engine = chosen.engine
+    session.use(session.Session(debug=engine.debug, login_folder=given.login_folder, engine=lambda: engine))
+    logging.basicConfig(level=_level(engine), format="%(levelname)s %(name)s: %(message)s")
+
+    def read() -> DaemonConfiguration:
+        return configuration.read(options, given)
+
+    session.call(lambda client: _serve(client, chosen, read))
 
 
-def _engine_options(options: DaemonOptions, given: EngineOptions) -> EngineOptions:
-    """What the daemon's own options say of its engine, over those that stand before the command. Raises ``InvalidArgument``."""
-    chosen: dict[str, Any] = {
-        "data_root": options.data_root,
-        "exec_root": options.exec_root,
-        "runtimes": _runtimes(options.add_runtime),
-        "default_runtime": options.default_runtime,
-        "userns_remap": options.userns_remap,
-        "default_address_pools": tuple(map(_address_pool, options.default_address_pool)),
-    }
-    return given.replaced(live_restore=options.live_restore, **{name: value for name, value in chosen.items() if value})
+def _level(engine: EngineOptions) -> int:
+    import logging
+
+    return logging.DEBUG if engine.debug else logging.INFO
 
 
-def _address_pool(text: str) -> AddressPool:
-    from moby_tui.schema.system import AddressPool
-
-    fields = dict(part.partition("=")[::2] for part in text.split(","))
-    try:
-        pool = AddressPool(base=fields.pop("base"), size=int(fields.pop("size")))
-    except (KeyError, ValueError) as error:
-        raise InvalidArgument(f"invalid address pool {text!r}; write it as base=10.10.0.0/16,size=24") from error
-    if fields:
-        raise InvalidArgument(f"invalid address pool {text!r}; write it as base=10.10.0.0/16,size=24")
-    return pool
-
-
-def _runtimes(given: list[str]) -> dict[str, str]:
-    pairs = [entry.partition("=") for entry in given]
-    for name, equals, path in pairs:
-        if not (name and equals and path):
-            raise InvalidArgument(f"invalid value for --add-runtime: {name}: give it as name=path")
-    return {name: path for name, _, path in pairs}
-
-
-async def _serve(client: Client, hosts: list[str], options: DaemonOptions) -> None:
+async def _serve(client: Client, chosen: DaemonConfiguration, read: Callable[[], DaemonConfiguration]) -> None:
     import asyncio
 
     from moby_tui.api.server.serve import serve
     from moby_tui.engine.engine import Engine
     from moby_tui.engine.system import check_caller, socket_group
 
-    gid = socket_group(options.group)
+    gid = socket_group(chosen.group)
     assert isinstance(client, Engine)
     client.system.protect_daemon()
     await client.containers.restore()
     collect_as_usual()
     backing_up = asyncio.create_task(_back_up(client))
+    running = _Running(client, chosen, read)
+    fallback = f"unix://{chosen.engine.exec_root}/moby.sock" if chosen.engine.exec_root else f"unix://{_DEFAULT_SOCKET}"
     try:
         await serve(
             client,
-            hosts,
+            [*chosen.hosts] or [fallback],
             _announce,
             authorize=lambda peer: check_caller(peer.uid, peer.gid, gid),
             group=gid,
-            names=options.allowed_host,
+            names=chosen.allowed_hosts,
+            reload=running.reload,
         )
     finally:
         backing_up.cancel()
-    if not options.live_restore:
-        await client.containers.shut_down(options.shutdown_timeout)
+    if not client.options.live_restore:
+        await client.containers.shut_down(running.configuration.shutdown_timeout)
+
+
+class _Running:
+    """The configuration of a daemon that runs."""
+
+    def __init__(self, engine: Engine, configuration: DaemonConfiguration, read: Callable[[], DaemonConfiguration]) -> None:
+        """``read`` reads what is configured now, and raises ``MobyError``."""
+        self._engine, self.configuration, self._read = engine, configuration, read
+
+    def reload(self) -> None:
+        """Reads the file again, and takes over what can change while the daemon runs. Tells in the log what is wrong, and keeps all then."""
+        import logging
+
+        log = logging.getLogger(__name__)
+        log.info("Got signal to reload configuration: %s", self.configuration.file)
+        try:
+            new = self.configuration.reloaded(self._read())
+            self._engine.configure(new.engine)
+        except MobyError as error:
+            log.error("Error reloading configuration: %s", error.message)
+            return
+        self.configuration = new
+        logging.getLogger().setLevel(_level(new.engine))
+        self._engine.tell_reload(**{"shutdown-timeout": str(new.shutdown_timeout)})
+        log.info("Reloaded configuration")
 
 
 async def _back_up(engine: Engine) -> None:

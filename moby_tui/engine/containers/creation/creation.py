@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.containers.creation import presets
 from moby_tui.engine.containers.creation.inheritance import inherited
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import health
@@ -37,6 +38,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
     if name:
         check_name(name.removeprefix("/"))
+    asked = msgspec.structs.replace(asked, host_config=presets.preset(parts.options(), asked.host_config))
     asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
     if asked.networking_config:
@@ -229,9 +231,6 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
         host.memory_swap = host.memory * 2
     # none, in either way of writing it
     host.pids_limit = host.pids_limit if (host.pids_limit or 0) > 0 else None
-    host.shm_size = host.shm_size or 64 * 1024 * 1024
-    host.ipc_mode = host.ipc_mode or "private"
-    host.cgroupns_mode = host.cgroupns_mode or "private"
     settle_references(parts, host)
     if parts.remap().mode and not host.userns_mode:
         # few engines come here
@@ -240,7 +239,6 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
     host.runtime = host.runtime or parts.runtimes().default
     _check_runtime(parts, host)
-    host.log_config = msgspec.structs.replace(host.log_config, type=host.log_config.type or "json-file")
     host.restart_policy = msgspec.structs.replace(host.restart_policy, name=host.restart_policy.name or "no")
     return host
 

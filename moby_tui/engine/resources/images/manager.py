@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from moby_tui.schema.base import Filters
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.progress import Report
     from moby_tui.engine.resources.images.removal import Prunable, Removal, UsedBy
+    from moby_tui.engine.resources.images.slots import Slots
     from moby_tui.engine.resources.images.transfer.save import Saved
     from moby_tui.engine.resources.images.transfer.transfer import Transfers
     from moby_tui.schema.exploration import FileChange, ImageExploration
@@ -81,12 +83,19 @@ class ImageManager:
         self.used_by: UsedBy = lambda image_id: []
         self.cached: Callable[[], set[str]] = set
 
+    @cached_property
+    def slots(self) -> Slots:
+        """How many blobs are transferred at the same time."""
+        from moby_tui.engine.resources.images.slots import Slots
+
+        return Slots(self.options)
+
     @property
     def _transfers(self) -> Transfers:
         """Pull, push, load and save. Imported on first use, since most commands transfer nothing."""
         from moby_tui.engine.resources.images.transfer.transfer import Transfers
 
-        return Transfers(self._paths, self._rows, self._names, self._content, self.layers, self._tell, self.options())
+        return Transfers(self._paths, self._rows, self._names, self._content, self.layers, self._tell, self.options(), self.slots)
 
     # For the engine
 

@@ -63,7 +63,7 @@ async def _named(
         from moby_tui.engine.resources.images.transfer.pull import Pull
 
         async with Mirrors(reference, auth, images.options()) as registry:
-            pull = Pull(reference, registry, content, layers, folder, Report(), admit)
+            pull = Pull(reference, registry, content, layers, folder, Report(), admit, images.slots.downloads)
             await pull.fetch_layers(image.blobs, image.config.rootfs.diff_ids)
 
     from moby_tui.engine.resources.images.registry.registry import Mirrors

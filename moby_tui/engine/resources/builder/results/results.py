@@ -130,7 +130,7 @@ class Results:
             for result in self._results:
                 # each image by its digest; the tag is that of the index
                 by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
-                await Push(result.record, registry, self._content, {}, Report()).run(by_digest)
+                await Push(result.record, registry, self._content, {}, Report(), self._images.slots.uploads).run(by_digest)
             await registry.put_manifest(tag.tag, oci.MEDIA_INDEX, index)
         self._narration.say(Progress(status=f"{tag.tag}: digest: {digest_of(index)} size: {len(index)}"))
 

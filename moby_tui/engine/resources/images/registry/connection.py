@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 LOGIN = "login"
 DELETE = "delete"
 PIECE = 1 << 20
-_ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
 #: The longest ``Retry-After`` that is waited for; a longer one fails the request.
@@ -88,6 +87,7 @@ class Connection:
         self._reference = reference
         self._patience = limits.value(limits.PATIENCE) if patience is None else patience
         self._purpose = purpose
+        self._attempts = options.max_download_attempts
         self._session: ClientSession | None = None
         self.authorization = Authorization(reference, host, auth, options, list(scopes), offline=purpose == LOGIN, nobody=nobody)
 
@@ -129,7 +129,7 @@ class Connection:
                     raise
                 if not isinstance(told, Retry):
                     raise told from error
-                if failures == _ATTEMPTS or told.after > _LONGEST_WAIT:
+                if failures >= self._attempts or told.after > _LONGEST_WAIT:
                     raise Unreachable(told.message) from error
                 await asyncio.sleep(max(told.after, _pause(failures)))
 

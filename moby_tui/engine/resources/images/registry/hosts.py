@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moby_tui.engine.tasks import in_thread
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument
 from moby_tui.reference import DEFAULT_DOMAIN
 
@@ -26,6 +29,8 @@ FOLDERS = (Path("/etc/moby/certs.d"), Path("/etc/containerd/certs.d"), Path("/et
 PULL, RESOLVE, PUSH = "pull", "resolve", "push"
 _ALL = frozenset((PULL, RESOLVE, PUSH))
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|\[::1\]")
+#: Within so many seconds an insecure registry has to answer over TLS.
+_PROBE_SECONDS = 10
 _ADDRESS = re.compile(r"(https?)://([^/\s?#@]+)(/[^\s?#]*)?")
 _KEYS = frozenset(("capabilities", "ca", "client", "skip_verify", "header", "override_path"))
 Json = dict[str, Any]
@@ -43,6 +48,8 @@ class Host:
     clients: tuple[tuple[Path, Path | None], ...] = ()
     verify: bool = True
     headers: dict[str, str] = field(default_factory=dict)
+    #: whether it may turn out to be an insecure registry: ``settled`` finds out
+    unsettled: bool = False
 
     def tls(self) -> SSLContext | bool:
         """The TLS context, with the authorities and the client's certificate. Raises ``InvalidArgument`` for unusable files. Blocking."""
@@ -72,8 +79,22 @@ def is_loopback(domain: str) -> bool:
     return _LOOPBACK.fullmatch(re.sub(r":\d+$", "", domain)) is not None
 
 
-def hosts_of(domain: str) -> list[Host]:
-    """The hosts to try, in order; the registry itself is the last. Raises ``InvalidArgument`` for a malformed file."""
+def hosts_of(domain: str, options: EngineOptions) -> list[Host]:
+    """The hosts to try, in order: the engine's mirrors of Docker Hub, those of the files, and the registry itself as the last.
+
+    Raises ``InvalidArgument`` for a malformed file."""
+    mirrors = [] if domain != DEFAULT_DOMAIN else [_mirror(address) for address in options.registry_mirrors]
+    found = [*mirrors, *_configured(domain)]
+    if options.insecure_registries:
+        found = [replace(host, unsettled=host.verify and host.base.startswith("https:")) for host in found]
+    return found
+
+
+def _mirror(address: str) -> Host:
+    return Host(_base(address), address.partition("://")[2].partition("/")[0], frozenset((PULL, RESOLVE)))
+
+
+def _configured(domain: str) -> list[Host]:
     folder = _folder(domain)
     if folder is None:
         return [_plain(domain)]
@@ -87,6 +108,96 @@ def hosts_of(domain: str) -> list[Host]:
     clients = tuple((path, keys.get(path.stem)) for path in sorted(folder.glob("*.cert")))
     authorities = tuple(sorted(folder.glob("*.crt")))
     return [Host(_base(f"https://{_address(domain)}"), domain, authorities=authorities, clients=clients)]
+
+
+def check(options: EngineOptions) -> None:
+    """Raises ``InvalidArgument``, in dockerd's words, for a mirror that is none. Addresses of insecure registries can be anything."""
+    for address in options.registry_mirrors:
+        scheme, found, rest = address.partition("://")
+        if not found:
+            raise InvalidArgument(
+                f"invalid mirror: no scheme specified for {_quoted(address)}: must use either 'https://' or 'http://'"
+            )
+        if scheme not in ("http", "https"):
+            raise InvalidArgument(
+                f"invalid mirror: unsupported scheme {_quoted(scheme)} in {_quoted(address)}: must use either 'https://' or 'http://'"
+            )
+        if "?" in rest or "#" in rest:
+            raise InvalidArgument(f"invalid mirror: query or fragment at end of the URI {_quoted(address)}")
+        if "@" in rest.partition("/")[0]:
+            shown = f"{scheme}://{rest.rpartition('@')[2]}"
+            raise InvalidArgument(f"invalid mirror: username/password not allowed in URI {_quoted(shown)}")
+        if _ADDRESS.fullmatch(address) is None:
+            raise InvalidArgument(f"invalid mirror: {_quoted(address[:200])} is no address of a registry")
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def insecure(options: EngineOptions) -> tuple[list[str], list[IPv4Network | IPv6Network]]:
+    """The insecure registries: by name, with the port if there is one, and by address. A scheme is left out, as dockerd has it."""
+    names, networks = [], []
+    for text in options.insecure_registries:
+        name = re.sub(r"^https?://", "", text, flags=re.IGNORECASE).rstrip("/")
+        try:
+            networks.append(ip_network(text, strict=False))
+        except ValueError:
+            names.append(name)
+    return names, networks
+
+
+async def settled(host: Host, options: EngineOptions) -> Host:
+    """The host as it is spoken to: an insecure registry without checking its certificate, and over plain HTTP if it has no TLS."""
+    if not host.unsettled or not await in_thread(_is_insecure, host.domain, options):
+        return host
+    loose = replace(host, verify=False, unsettled=False)
+    return loose if await _answers(loose) else replace(loose, base="http" + loose.base.removeprefix("https"))
+
+
+def _is_insecure(domain: str, options: EngineOptions) -> bool:
+    """Whether the registry is called insecure by its name or by one of its addresses. Blocking."""
+    names, networks = insecure(options)
+    if domain in names:
+        return True
+    if not networks:
+        return False
+    import socket
+
+    name = re.sub(r":\d+$", "", domain).strip("[]")
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
+    return any(ip_address(address) in network for address in found for network in networks)
+
+
+async def _answers(host: Host) -> bool:
+    """Whether a registry answers over TLS there. One that cannot be reached at all fails again over plain HTTP, and is told of then."""
+    from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+    from yarl import URL
+
+    url = URL(f"{host.base}/")
+    try:
+        async with (
+            ClientSession(
+                connector=TCPConnector(ssl=await in_thread(host.tls)), timeout=ClientTimeout(total=_PROBE_SECONDS)
+            ) as session,
+            session.get(url, allow_redirects=False, proxy=proxy_for(url)),
+        ):
+            return True
+    except (ClientError, OSError, ValueError):
+        return False
+
+
+def described(options: EngineOptions) -> dict[str, Any]:
+    """The ``RegistryConfig`` of ``info``."""
+    names, networks = insecure(options)
+    mirrors = [f"{address.rstrip('/')}/" for address in options.registry_mirrors]
+    indexes = {name: {"Name": name, "Mirrors": [], "Secure": False, "Official": False} for name in names}
+    indexes[DEFAULT_DOMAIN] = {"Name": DEFAULT_DOMAIN, "Mirrors": mirrors, "Secure": True, "Official": True}
+    ranges = sorted({*map(str, networks), "127.0.0.0/8", "::1/128"})
+    return {"InsecureRegistryCIDRs": ranges, "IndexConfigs": indexes, "Mirrors": mirrors}
 
 
 def _folder(domain: str) -> Path | None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from moby_tui.engine.resources.images.manifest import is_foreign
 from moby_tui.engine.resources.images.registry.answers import read
 from moby_tui.engine.resources.images.registry.connection import DELETE, LOGIN, Connection
 from moby_tui.engine.resources.images.registry.download import AHEAD, Download
-from moby_tui.engine.resources.images.registry.hosts import PULL, PUSH, RESOLVE, Host, hosts_of
+from moby_tui.engine.resources.images.registry.hosts import PULL, PUSH, RESOLVE, Host, hosts_of, settled
 from moby_tui.engine.resources.images.registry.upload import Upload
 from moby_tui.engine.resources.images.store.content import Ingest, digest_of
 from moby_tui.engine_options import EngineOptions
@@ -77,16 +78,21 @@ class Registry:
     ) -> None:
         """``purpose`` PUSH asks for rights to write; ``sources``: repositories beside it, of which only reading is asked for.
         Without ``auth`` the stored login is used. ``host`` is where it is spoken to, by default the registry itself."""
-        host = host or hosts_of(reference.domain)[-1]
-        self._root = host.base
-        self._base = f"{host.base}/{reference.path}"
+        host = host or hosts_of(reference.domain, options)[-1]
         self._domain = reference.domain
         scopes = [f"repository:{reference.path}:pull,push"] if purpose == PUSH else []
         scopes += [f"repository:{source}:pull" for source in sources]
         self._ahead = asyncio.Semaphore(AHEAD)
-        self._connection = Connection(reference, host, auth, options, patience=patience, purpose=purpose, scopes=scopes)
+        self._connect = partial(
+            Connection, reference, auth=auth, options=options, patience=patience, purpose=purpose, scopes=scopes
+        )
+        self._host, self._path, self._options = host, reference.path, options
 
     async def __aenter__(self) -> Registry:
+        host = await settled(self._host, self._options)
+        self._root = host.base
+        self._base = f"{host.base}/{self._path}"
+        self._connection = self._connect(host=host)
         await self._connection.__aenter__()
         return self
 
@@ -223,11 +229,16 @@ class Mirrors:
 
     def __init__(self, reference: Reference, auth: RegistryAuth | None, options: EngineOptions) -> None:
         """``auth`` is for the registry itself; a mirror has a login of its own, if any."""
-        hosts = [host for host in hosts_of(reference.domain) if PULL in host.can]
+        hosts = [host for host in hosts_of(reference.domain, options) if PULL in host.can]
         if not hosts:
             raise InvalidArgument(f"hosts.toml of {reference.domain} names no host to pull from")
+        # whatever a host fails to give, the next one is asked for at once
+        once = options.replaced(max_download_attempts=1)
         self._registries = [
-            Registry(reference, auth if host.domain == reference.domain else None, options, host=host) for host in hosts
+            Registry(
+                reference, auth if host.domain == reference.domain else None, options if host is hosts[-1] else once, host=host
+            )
+            for host in hosts
         ]
         self._resolvers = [registry for registry, host in zip(self._registries, hosts, strict=True) if RESOLVE in host.can]
         self._reference = reference

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from moby_tui.engine.resources.images.registry.connection import Connection
-from moby_tui.engine.resources.images.registry.hosts import PULL, Host, hosts_of
+from moby_tui.engine.resources.images.registry.hosts import PULL, Host, hosts_of, settled
 from moby_tui.engine.resources.images.registry.registry import Registry
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
@@ -58,7 +58,7 @@ def _split(term: str) -> tuple[str, str]:
 
 
 async def _ask(domain: str, name: str, limit: int, auth: RegistryAuth | None, options: EngineOptions) -> list[SearchResult]:
-    host = hosts_of(domain)[-1]
+    host = await settled(hosts_of(domain, options)[-1], options)
     if domain == DEFAULT_DOMAIN:
         return await _index(Host(_HUB, domain), name, limit, auth, options)
     first = Host(

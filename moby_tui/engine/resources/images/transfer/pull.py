@@ -24,7 +24,6 @@ from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull, U
 from moby_tui.reference import Reference
 from moby_tui.schema import oci
 
-_PARALLEL_DOWNLOADS = 3
 _SHORT_ID = 12
 _PIECE = 1 << 20
 #: Limits on nested indexes: their depth below the pulled one, and their number.
@@ -74,9 +73,10 @@ class Pull:
         folder: Path,
         report: Report,
         admit: Callable[[list[str]], Awaitable[None]],
+        slots: asyncio.Semaphore,
     ) -> None:
         """``admit`` is called after the manifest and before any layer is fetched, and raises if the policy refuses the image: it
-        gets the digests of the index and the manifest."""
+        gets the digests of the index and the manifest. ``slots`` is held while a layer is fetched."""
         self._reference = reference
         self._registry = registry
         self._content = content
@@ -84,7 +84,7 @@ class Pull:
         self._staging = folder
         self._report = report
         self._admit = admit
-        self._slots = asyncio.Semaphore(_PARALLEL_DOWNLOADS)
+        self._slots = slots
         self._listings = 0
 
     async def run(self, platform: str) -> Pulled:

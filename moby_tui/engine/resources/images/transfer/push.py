@@ -16,7 +16,6 @@ from moby_tui.reference import Reference
 from moby_tui.schema import oci
 from moby_tui.schema.image import Progress
 
-_PARALLEL_UPLOADS = 5
 _SHORT_ID = 12
 #: From how many repositories the registry is asked to mount a layer, before it is uploaded.
 _MOST_SOURCES = 3
@@ -26,15 +25,22 @@ class Push:
     """One push of one image. ``sources``: for each digest the repositories of the same registry that have, or had, it; the target too."""
 
     def __init__(
-        self, record: ImageRecord, registry: Registry, content: ContentStore, sources: Mapping[str, list[str]], report: Report
+        self,
+        record: ImageRecord,
+        registry: Registry,
+        content: ContentStore,
+        sources: Mapping[str, list[str]],
+        report: Report,
+        slots: asyncio.Semaphore,
     ) -> None:
+        """``slots`` is held while a blob is sent."""
         self._record = record
         self._registry = registry
         self._content = content
         self._sources = sources
         self._report = report
         self._path = ""
-        self._slots = asyncio.Semaphore(_PARALLEL_UPLOADS)
+        self._slots = slots
 
     async def run(self, reference: Reference) -> str:
         """Sends the missing blobs, then the manifest, so that nobody sees half an image; returns its digest. Raises ``MobyError``."""

@@ -27,6 +27,7 @@ from moby_tui.schema.image import Progress, RegistryAuth
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.provenance.policy import Policy
+    from moby_tui.engine.resources.images.slots import Slots
     from moby_tui.engine.resources.images.transfer.pull import Image, Pulled
     from moby_tui.engine.resources.images.transfer.save import Saved
 
@@ -47,6 +48,7 @@ class Transfers:
         layers: LayerStore,
         tell: Tell,
         options: EngineOptions,
+        slots: Slots,
     ) -> None:
         self._paths = paths
         self._rows = rows
@@ -56,6 +58,7 @@ class Transfers:
         self._tell = tell
         self._lock = paths.blobs / "lock"
         self._options = options
+        self._slots = slots
 
     async def pull(self, wanted: Reference, platform: str, auth: RegistryAuth | None, report: Report) -> None:
         before = self._rows.by_reference(wanted.key)
@@ -96,7 +99,7 @@ class Transfers:
                 if policy:
                     await policy.admit(wanted, digests, registry)
 
-            pull = Pull(wanted, registry, self._content, self._layers, self._paths.staging, report, admit)
+            pull = Pull(wanted, registry, self._content, self._layers, self._paths.staging, report, admit, self._slots.downloads)
             return await pull.run(platform)
 
     async def admit_archive(self) -> None:
@@ -207,7 +210,7 @@ class Transfers:
         with self.arrival():
             async with Registry(first, auth, self._options, purpose=PUSH, sources=sorted(lenders)) as registry:
                 for reference, record in wanted:
-                    digest = await Push(record, registry, self._content, sources, report).run(reference)
+                    digest = await Push(record, registry, self._content, sources, report, self._slots.uploads).run(reference)
                     self._rows.put(record, [reference.at(digest).key])
                     self._tell("push", reference.familiar, record, reference.familiar_repository)
 

@@ -1,0 +1,138 @@
+"""What flags and ``daemon.json`` say together. The texts are those of dockerd 28.5."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from moby_tui.cli import session
+from moby_tui.cli.daemon.directives import DIRECTIVES, LATER, OF_THE_DAEMON, OF_THE_ENGINE, ONLY, Directive
+from moby_tui.cli.daemon.kinds import shown
+from moby_tui.cli.daemon.options import DaemonOptions
+from moby_tui.engine_options import EngineOptions
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+
+DEFAULT_FILE = Path("/etc/moby/daemon.json")
+#: Directives of which flags and file may each name some.
+_JOINED = ("runtimes",)
+Values = dict[str, Any]
+
+
+class DaemonConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """``hosts`` may be empty. ``shutdown_timeout`` is in seconds."""
+
+    engine: EngineOptions
+    file: Path
+    hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    group: str = "moby"
+    shutdown_timeout: int = 15
+
+    def reloaded(self, new: DaemonConfiguration) -> DaemonConfiguration:
+        """With what a daemon takes over from a ``new`` configuration while it runs."""
+        own = {directive.field: getattr(new, directive.field) for directive in OF_THE_DAEMON if directive.reloaded}
+        engine = {directive.field: getattr(new.engine, directive.field) for directive in OF_THE_ENGINE if directive.reloaded}
+        return msgspec.structs.replace(self, engine=self.engine.replaced(**engine), **own)
+
+
+def read(options: DaemonOptions, given: session.Session) -> DaemonConfiguration:
+    """The configuration by these options, those that stand before the command, and the file. Raises ``MobyError``."""
+    from moby_tui.engine.engine import Engine
+
+    file = Path(options.config_file or DEFAULT_FILE).absolute()
+    base, flags = _given(options, given)
+    try:
+        document = _document(file, required=bool(options.config_file))
+        _check_keys(document)
+        _check_conflicts(flags, document)
+        values = {key: _of_file(DIRECTIVES[key], value) for key, value in document.items() if key in DIRECTIVES}
+    except (InvalidArgument, NotImplementedYet) as error:
+        raise MobyError(f"unable to configure the Docker daemon with file {file}: {error.message}") from error
+    for key, value in flags.items():
+        read_value = DIRECTIVES[key].kind.of_flag(value)
+        values[key] = {**values.get(key, {}), **read_value} if key in _JOINED else read_value
+    own = {directive.field: values[directive.key] for directive in OF_THE_DAEMON if directive.key in values}
+    engine = base.replaced(**{directive.field: values[directive.key] for directive in OF_THE_ENGINE if directive.key in values})
+    try:
+        Engine(engine).check_options()
+    except InvalidArgument as error:
+        if not document:
+            raise
+        raise InvalidArgument(
+            f"unable to configure the Docker daemon with file {file}: "
+            f"merged configuration validation from file and command line flags failed: {error.message}"
+        ) from error
+    return DaemonConfiguration(engine=engine, file=file, **own)
+
+
+def _given(options: DaemonOptions, given: session.Session) -> tuple[EngineOptions, Values]:
+    """The options of the engine that stand before the command, and what is given as a flag, by key; a variable gives no flag."""
+    base = session.Session(engine=given.engine).engine_options()
+    chosen = {key: getattr(options, directive.flag) for key, directive in DIRECTIVES.items()}
+    flags = {key: value for key, value in chosen.items() if value not in (None, "", [])}
+    for name in ("data_root", "exec_root"):
+        if name not in given.preset and (path := getattr(base, name)):
+            flags.setdefault(name.replace("_", "-"), str(path))
+    if given.debug:
+        flags["debug"] = True
+    if given.host:
+        # what the global option names is where this engine listens
+        flags.setdefault("hosts", [given.host])
+    return base, flags
+
+
+def _document(file: Path, *, required: bool) -> Values:
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise InvalidArgument(f"open {file}: no such file or directory") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"open {file}: {getattr(error, 'strerror', '') or error}") from None
+    try:
+        document = json.loads(text) if text.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"invalid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InvalidArgument("invalid JSON: the file must hold one object")
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def _check_keys(document: Values) -> None:
+    unknown = sorted(set(document) - DIRECTIVES.keys() - ONLY.keys() - LATER)
+    flags = {directive.flag.replace("_", "-"): key for key, directive in DIRECTIVES.items()}
+    if unknown:
+        hints = [f"the key for --{name} is {flags[name]}" for name in unknown if name in flags]
+        told = "the following directives don't match any configuration option: " + ", ".join(unknown)
+        raise InvalidArgument("; ".join([told, *hints]))
+    for key, value in document.items():
+        if key in LATER:
+            raise NotImplementedYet(key)
+        if key in ONLY and value != ONLY[key]:
+            raise NotImplementedYet(f"{key} other than {json.dumps(ONLY[key])}")
+
+
+def _check_conflicts(flags: Values, document: Values) -> None:
+    conflicts = [
+        f"{key}: (from flag: {shown(flags[key])}, from file: {shown(document[key])})"
+        for key in sorted(flags.keys() & document.keys())
+        if key not in _JOINED
+    ]
+    if conflicts:
+        told = "the following directives are specified both as a flag and in the configuration file: "
+        raise InvalidArgument(told + ", ".join(conflicts))
+
+
+def _of_file(directive: Directive, value: Any) -> Any:
+    try:
+        return directive.kind.of_json(value)
+    except TypeError:
+        raise InvalidArgument(
+            f"invalid JSON: {directive.key} takes {directive.kind.told}, not {json.dumps(value)[:200]}"
+        ) from None
+    except InvalidArgument as error:
+        raise InvalidArgument(f"invalid JSON: {directive.key}: {error.message}") from error

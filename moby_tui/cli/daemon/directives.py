@@ -1,0 +1,99 @@
+"""What can be set for a daemon: by which key of ``daemon.json``, by which flag, and what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from moby_tui.cli.daemon import kinds
+from moby_tui.cli.daemon.kinds import Kind
+
+
+class Directive(NamedTuple):
+    """``key`` is that of the file, ``flag`` the field of ``DaemonOptions``, ``field`` that of ``EngineOptions``; ``reloaded``: on SIGHUP."""
+
+    key: str
+    kind: Kind
+    flag: str
+    field: str
+    reloaded: bool = False
+
+
+def _directive(key: str, kind: Kind, flag: str = "", field: str = "", *, reloaded: bool = False) -> Directive:
+    name = key.replace("-", "_")
+    return Directive(key, kind, flag or name, field or name, reloaded)
+
+
+#: Those of the daemon itself: fields of ``DaemonConfiguration``.
+OF_THE_DAEMON = (
+    _directive("hosts", kinds.STRINGS, "host"),
+    _directive("group", kinds.STRING),
+    _directive("shutdown-timeout", kinds.NUMBER, reloaded=True),
+    _directive("allowed-hosts", kinds.STRINGS, "allowed_host"),
+)
+#: Those of its engine.
+OF_THE_ENGINE = (
+    _directive("data-root", kinds.STRING),
+    _directive("exec-root", kinds.STRING),
+    _directive("debug", kinds.BOOLEAN, reloaded=True),
+    _directive("labels", kinds.STRINGS, "label", reloaded=True),
+    _directive("live-restore", kinds.BOOLEAN, reloaded=True),
+    _directive("runtimes", kinds.RUNTIMES, "add_runtime", reloaded=True),
+    _directive("default-runtime", kinds.STRING, reloaded=True),
+    _directive("userns-remap", kinds.STRING),
+    _directive("registry-mirrors", kinds.STRINGS, "registry_mirror", reloaded=True),
+    _directive("insecure-registries", kinds.STRINGS, "insecure_registry", reloaded=True),
+    _directive("max-concurrent-downloads", kinds.NUMBER, reloaded=True),
+    _directive("max-concurrent-uploads", kinds.NUMBER, reloaded=True),
+    _directive("max-download-attempts", kinds.NUMBER, reloaded=True),
+    _directive("log-driver", kinds.STRING),
+    _directive("log-opts", kinds.MAP, "log_opt", "log_options"),
+    _directive("dns", kinds.STRINGS),
+    _directive("dns-search", kinds.STRINGS),
+    _directive("dns-opts", kinds.STRINGS, "dns_opt", "dns_options"),
+    _directive("default-address-pools", kinds.POOLS, "default_address_pool"),
+    _directive("default-ulimits", kinds.ULIMITS, "default_ulimit"),
+    _directive("default-shm-size", kinds.SIZE, reloaded=True),
+    _directive("default-ipc-mode", kinds.STRING, reloaded=True),
+    _directive("default-cgroupns-mode", kinds.STRING, reloaded=True),
+    _directive("cgroup-parent", kinds.STRING),
+    _directive("init", kinds.BOOLEAN),
+    _directive("no-new-privileges", kinds.BOOLEAN),
+    _directive("seccomp-profile", kinds.STRING),
+)
+DIRECTIVES = {directive.key: directive for directive in (*OF_THE_DAEMON, *OF_THE_ENGINE)}
+#: Keys of dockerd for which the engine knows one way only, which the file may ask for.
+ONLY: dict[str, Any] = {
+    "storage-driver": "overlay2",
+    "exec-opts": ["native.cgroupdriver=cgroupfs"],
+    "iptables": True,
+    "ip6tables": True,
+    "ip-forward": True,
+    "features": {"buildkit": True},
+    "experimental": False,
+    "selinux-enabled": False,
+    "tls": False,
+    "tlsverify": False,
+}
+#: The other keys of dockerd 28.5.
+LATER = frozenset(
+    {
+        *("allow-direct-routing", "authorization-plugins", "bip", "bip6", "bridge", "builder", "cdi-spec-dirs", "containerd"),
+        *("containerd-namespace", "containerd-plugin-namespace", "cpu-rt-period", "cpu-rt-runtime", "default-gateway"),
+        *("default-gateway-v6", "default-network-opts", "fixed-cidr", "fixed-cidr-v6", "host-gateway-ip", "host-gateway-ips"),
+        *(
+            "http-proxy",
+            "https-proxy",
+            "icc",
+            "init-path",
+            "ip",
+            "ip-forward-no-drop",
+            "ip-masq",
+            "ipv6",
+            "log-format",
+            "log-level",
+        ),
+        *("metrics-addr", "mtu", "network-control-plane-mtu", "no-proxy", "node-generic-resources", "pidfile", "proxies"),
+        *("raw-logs", "rootless", "storage-opts", "swarm-default-advertise-addr", "tlscacert", "tlscert", "tlskey"),
+        *("userland-proxy", "userland-proxy-path"),
+    }
+)

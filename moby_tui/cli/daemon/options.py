@@ -1,0 +1,72 @@
+"""The options of ``moby daemon``. They are dockerd's where the engine has what they ask for. None and nothing mean: not given."""
+
+from __future__ import annotations
+
+from moby_tui.cli.declare import Options, many, switch, value
+
+_SEVERAL = "(may come several times)"
+
+
+def _switched(name: str, help: str) -> bool | None:
+    """A flag that can be switched on and off, or be left to the file."""
+    return switch(f"--{name}/--no-{name}", help=help, default=None)  # type: ignore[no-any-return]
+
+
+class DaemonOptions(Options):
+    host: list[str] = many("-H", "--host", help=f"Socket to serve on: unix://, tcp://, fd:// {_SEVERAL}")
+    config_file: str = value("--config-file", help="Configuration file  [default: /etc/moby/daemon.json]", metavar="path")
+    validate: bool = switch("--validate", help="Check the configuration and exit")
+    data_root: str = value("--data-root", help="Where images, containers and volumes are kept", metavar="path")
+    exec_root: str = value("--exec-root", help="Where the state of running containers is kept", metavar="path")
+    group: str = value("-G", "--group", help="Group whose members may use the unix socket  [default: moby]")
+    debug: bool | None = switch("-D", "--debug", help="Log what is asked and answered", default=None)
+    live_restore: bool | None = _switched("live-restore", "Let containers live on when the daemon ends  [default: live-restore]")
+    shutdown_timeout: int | None = value(
+        "--shutdown-timeout",
+        help="Without live restore, seconds to let containers without a stop timeout of their own end  [default: 15]",
+        default=None,
+        metavar="int",
+    )
+    label: list[str] = many("--label", help=f"Label of the daemon, shown by info: key=value {_SEVERAL}")
+    add_runtime: list[str] = many("--add-runtime", help=f"Register another OCI runtime: name=path {_SEVERAL}", metavar="runtime")
+    default_runtime: str = value("--default-runtime", help="Runtime of containers that name none  [default: moby]")
+    userns_remap: str = value(
+        "--userns-remap",
+        help="Run containers in a user namespace, with the ids of this user in /etc/subuid: default or user[:group]",
+    )
+    allowed_host: list[str] = many(
+        "--allowed-host",
+        help=f"Name that clients may call a tcp:// socket by, beside its address and localhost {_SEVERAL}",
+        metavar="name",
+    )
+    registry_mirror: list[str] = many("--registry-mirror", help=f"Address that is asked before Docker Hub {_SEVERAL}")
+    insecure_registry: list[str] = many(
+        "--insecure-registry", help=f"Registry that needs no valid certificate: host[:port] or addresses as 10.0.0.0/8 {_SEVERAL}"
+    )
+    max_concurrent_downloads: int | None = value(
+        "--max-concurrent-downloads", help="Layers fetched at the same time  [default: 3]", default=None, metavar="int"
+    )
+    max_concurrent_uploads: int | None = value(
+        "--max-concurrent-uploads", help="Blobs sent at the same time  [default: 5]", default=None, metavar="int"
+    )
+    max_download_attempts: int | None = value(
+        "--max-download-attempts", help="Tries of a request that gets no further  [default: 5]", default=None, metavar="int"
+    )
+    log_driver: str = value("--log-driver", help="Log driver of containers that name none  [default: json-file]")
+    log_opt: list[str] = many("--log-opt", help=f"Option of that log driver: key=value {_SEVERAL}", metavar="map")
+    dns: list[str] = many("--dns", help=f"Name server of containers that name none {_SEVERAL}", metavar="ip")
+    dns_search: list[str] = many("--dns-search", help=f"Search domain of containers that name none {_SEVERAL}")
+    dns_opt: list[str] = many("--dns-opt", help=f"Option of the resolver of containers that name none {_SEVERAL}")
+    default_address_pool: list[str] = many(
+        "--default-address-pool",
+        help=f"Where networks get their subnets: base=10.10.0.0/16,size=24 {_SEVERAL}",
+        metavar="pool-options",
+    )
+    default_ulimit: list[str] = many("--default-ulimit", help=f"Limit of all containers: name=soft[:hard] {_SEVERAL}")
+    default_shm_size: str = value("--default-shm-size", help="Size of /dev/shm  [default: 64m]", metavar="bytes")
+    default_ipc_mode: str = value("--default-ipc-mode", help="private or shareable  [default: private]")
+    default_cgroupns_mode: str = value("--default-cgroupns-mode", help="private or host  [default: private]")
+    cgroup_parent: str = value("--cgroup-parent", help="Control group above those of the containers  [default: /moby]")
+    init: bool | None = _switched("init", "Run an init in containers that do not say")
+    no_new_privileges: bool | None = _switched("no-new-privileges", "Give containers no new privileges by default")
+    seccomp_profile: str = value("--seccomp-profile", help="builtin, unconfined or the file of a profile  [default: builtin]")

@@ -1,0 +1,57 @@
+"""What the options of the engine preset for a new container that does not ask for anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from moby_tui.engine_options import EngineOptions
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import HostConfig
+
+
+def preset(options: EngineOptions, given: HostConfig) -> HostConfig:
+    """A completed copy of what a request has ``given``. Raises ``InvalidArgument`` for a seccomp profile that cannot be read."""
+    host = msgspec.structs.replace(given)
+    _preset_log(options, host)
+    host.shm_size = host.shm_size or options.default_shm_size
+    host.ipc_mode = host.ipc_mode or options.default_ipc_mode
+    host.cgroupns_mode = host.cgroupns_mode or options.default_cgroupns_mode
+    host.cgroup_parent = host.cgroup_parent or options.cgroup_parent
+    if host.init is None and options.init:
+        host.init = True
+    if options.default_ulimits:
+        named = {limit.name for limit in host.ulimits or []}
+        host.ulimits = [*(host.ulimits or []), *(limit for limit in options.default_ulimits if limit.name not in named)]
+    _preset_security(options, host)
+    return host
+
+
+def _preset_log(options: EngineOptions, host: HostConfig) -> None:
+    """Options of the engine are for containers that have its driver, be it that they name it."""
+    chosen = host.log_config.type or options.log_driver
+    given = host.log_config.config or {}
+    config = {**options.log_options, **given} if chosen == options.log_driver else given
+    host.log_config = msgspec.structs.replace(host.log_config, type=chosen, config=config or host.log_config.config)
+
+
+def _preset_security(options: EngineOptions, host: HostConfig) -> None:
+    asked = [text.replace(":", "=", 1).partition("=")[0] for text in host.security_opt or []]
+    added = []
+    if options.no_new_privileges and "no-new-privileges" not in asked:
+        added.append("no-new-privileges")
+    if options.seccomp_profile != "builtin" and "seccomp" not in asked and not host.privileged:
+        added.append(f"seccomp={_profile(options.seccomp_profile)}")
+    if added:
+        host.security_opt = [*(host.security_opt or []), *added]
+
+
+def _profile(name: str) -> str:
+    """What ``--security-opt`` has: the text of the profile."""
+    if name == "unconfined":
+        return name
+    try:
+        return Path(name).read_text()
+    except (OSError, ValueError) as error:
+        raise InvalidArgument(f"opening seccomp profile ({name}) failed: {error}") from None
