@@ -64,6 +64,21 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
+    #: the default bridge: its own IPv4 and IPv6 address with the prefix length; empty: chosen
+    bip: str = ""
+    bip6: str = ""
+    #: the addresses of its containers
+    fixed_cidr: str = ""
+    fixed_cidr_v6: str = ""
+    #: bytes of its largest packet; 0: that of the host's ways out
+    mtu: int = 0
+    #: whether its containers reach each other
+    icc: bool = True
+    #: the host's address on which ports are published that name none
+    ip: str = "0.0.0.0"
+    #: whether what leaves it bears the host's address
+    ip_masq: bool = True
+    ipv6: bool = False
     #: of containers that ask for no limit of the same name
     default_ulimits: tuple[Ulimit, ...] = ()
     #: bytes of /dev/shm
@@ -96,6 +111,11 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
         """True if nothing but folders and files has been chosen."""
         return all(getattr(self, name) == default for name, default in _DEFAULTS.items() if name not in _PLACES)
 
+    @property
+    def configures_bridge(self) -> bool:
+        """True if anything has been chosen for the default bridge."""
+        return any(getattr(self, name) != _DEFAULTS[name] for name in _OF_THE_BRIDGE)
+
     def check_in_process(self, host: str) -> None:
         """Raises ``InvalidArgument`` if any option is set: the engine that listens at ``host`` has been configured by its own daemon."""
         for name, default in _DEFAULTS.items():
@@ -124,6 +144,7 @@ _FLAGS = {
     "dns_options": "--dns-opt",
     "default_ulimits": "--default-ulimit",
 }
+_OF_THE_BRIDGE = ("bip", "bip6", "fixed_cidr", "fixed_cidr_v6", "mtu", "icc", "ip", "ip_masq", "ipv6")
 #: What says where an engine is, and not how it works.
 _PLACES = ("data_root", "exec_root", "hooks_dirs", "signature_policy", "login_folder")
 

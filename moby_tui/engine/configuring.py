@@ -13,7 +13,7 @@ from moby_tui.engine.policy import admission
 from moby_tui.engine.policy.remap import Remap
 from moby_tui.engine.policy.seccomp import profile
 from moby_tui.engine.resources.images.registry import hosts
-from moby_tui.engine.resources.networks import pools
+from moby_tui.engine.resources.networks import default_bridge, pools
 from moby_tui.engine.runtime.configuration import log_options
 from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine_options import EngineOptions
@@ -42,6 +42,7 @@ def check(options: EngineOptions) -> None:
     admission.check_presets(options.default_ulimits, options.cgroup_parent)
     if options.seccomp_profile not in ("builtin", "unconfined"):
         _check_profile(options.seccomp_profile)
+    default_bridge.check(options)
     pools.read_pools(options.default_address_pools)
     Runtimes(options)
     Remap(options)

@@ -137,6 +137,11 @@ class Engine:
         self._watch = asyncio.get_running_loop().create_task(self._keep_watch())
         return self
 
+    async def settle_default_network(self) -> None:
+        """Has the default bridge network be as the options want it, if they want something. Raises ``MobyError``."""
+        if self.options.configures_bridge:
+            await self._managers.networks.settle_default()
+
     def tell_reload(self, **more: str) -> None:
         """Publishes that the options have changed, as dockerd does: event ``reload`` of type ``daemon``; ``more`` are further attributes."""
         from moby_tui.engine import configuring

@@ -67,6 +67,15 @@ SAME = [
     ("--dns-search x.test", "dns-search", ["x.test"], ("x.test",)),
     ("--dns-opt ndots:2", "dns-opts", ["ndots:2"], ("ndots:2",)),
     ("--default-address-pool base=10.9.0.0/16,size=24", "default-address-pools", [{"base": "10.9.0.0/16", "size": 24}], None),
+    ("--bip 10.9.0.1/24", "bip", "10.9.0.1/24", "10.9.0.1/24"),
+    ("--ipv6 --bip6 fd09::1/64", "bip6", "fd09::1/64", "fd09::1/64"),
+    ("--fixed-cidr 10.9.0.0/25", "fixed-cidr", "10.9.0.0/25", "10.9.0.0/25"),
+    ("--ipv6 --fixed-cidr-v6 fd09::/80", "fixed-cidr-v6", "fd09::/80", "fd09::/80"),
+    ("--mtu 1300", "mtu", 1300, 1300),
+    ("--no-icc", "icc", False, False),
+    ("--ip 127.0.0.1", "ip", "127.0.0.1", "127.0.0.1"),
+    ("--ip-masq=false", "ip-masq", False, False),
+    ("--ipv6", "ipv6", True, True),
     ("--default-ulimit nofile=8:9", "default-ulimits", {"nofile": {"Name": "nofile", "Soft": 8, "Hard": 9}}, None),
     ("--default-shm-size 10m", "default-shm-size", "10M", 10 << 20),
     ("--default-ipc-mode shareable", "default-ipc-mode", "shareable", "shareable"),
@@ -81,7 +90,8 @@ SAME = [
 @pytest.mark.parametrize(("flag", "key", "value", "expected"), SAME, ids=[row[1] for row in SAME])
 def test_a_flag_and_its_key_say_the_same(file: Path, flag: str, key: str, value: Any, expected: Any) -> None:
     field = DIRECTIVES[key].field
-    found = [read(file, "{}", flag), read(file, json.dumps({key: value}))]
+    beside = {"ipv6": True} if key.endswith("6") and key != "ipv6" else {}
+    found = [read(file, "{}", flag), read(file, json.dumps({key: value, **beside}))]
     held = [getattr(one if hasattr(one, field) else one.engine, field) for one in found]
     assert held[0] == held[1] and (expected is None or held[0] == expected)
     assert held[0] != getattr(
@@ -124,6 +134,14 @@ BOTH = "the following directives are specified both as a flag and in the configu
         ('{"dns-search": ["a..b"]}', "", MERGED + "a..b is not a valid domain"),
         ('{"default-ipc-mode": "x"}', "", MERGED + 'default IPC mode setting (x) is invalid; use "shareable" or "private"'),
         ('{"default-cgroupns-mode": "x"}', "", MERGED + 'invalid default cgroup namespace (x): use "host" or "private"'),
+        ('{"mtu": -1}', "", MERGED + "invalid default MTU: -1"),
+        ('{"mtu": 9}', "", MERGED + "failed to parse com.docker.network.driver.mtu value: 9 (expected 68 to 65535)"),
+        ('{"ip": "x"}', "", MERGED + "invalid IP address: x"),
+        ('{"bip": "x"}', "", MERGED + "parse bip failed: invalid CIDR address: x"),
+        ('{"bip": "10.9.0.0/24"}', "", MERGED + "bip 10.9.0.0/24 is the address of a network"),
+        ('{"bip": "fd00::1/64"}', "", MERGED + "parse bip failed: invalid CIDR address: fd00::1/64"),
+        ('{"bip": "10.9.0.1/24", "fixed-cidr": "10.8.0.0/24"}', "", MERGED + "fixed-cidr 10.8.0.0/24 is not within bip 10.9.0.1/24"),
+        ('{"fixed-cidr-v6": "fd00::/80"}', "", MERGED + "fixed-cidr-v6 needs ipv6"),
         ('{"log-driver": "x"}', "", MERGED + "logger: no log driver named 'x' is registered"),
         ('{"seccomp-profile": "/nowhere"}', "", MERGED + "opening seccomp profile (/nowhere) failed: "),
         ('{"debug": "yes"}', "", 'invalid JSON: debug takes true or false, not "yes"'),
@@ -187,6 +205,7 @@ def test_the_engine_of_a_daemon_has_what_its_file_says_and_reads_it_again(
         "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 800, "Hard": 900}},
         "default-shm-size": "10M",
         "dns": ["192.0.2.1"],
+        "bip": "10.92.7.1/24",
         "dns-search": ["x.test"],
         "init": True,
         "no-new-privileges": True,
@@ -200,6 +219,8 @@ def test_the_engine_of_a_daemon_has_what_its_file_says_and_reads_it_again(
     def info() -> dict[str, Any]:
         return dict(json.loads(box(*there, "info", "--format", "json").stdout))
 
+    bridge = json.loads(box(*there, "network", "inspect", "bridge").stdout)[0]
+    assert bridge["IPAM"]["Config"] == [{"Subnet": "10.92.7.0/24", "Gateway": "10.92.7.1"}]
     assert (info()["Labels"], info()["LoggingDriver"], info()["Debug"]) == (["a=b"], "local", False)
     script = "ulimit -n; df -k /dev/shm | tail -1 | awk '{print $2}'; cat /etc/resolv.conf; grep NoNewPrivs /proc/self/status"
     said = box(*there, "run", "--name", "one", "box", "sh", "-c", script).stdout

@@ -62,6 +62,15 @@ class DaemonOptions(Options):
         help=f"Where networks get their subnets: base=10.10.0.0/16,size=24 {_SEVERAL}",
         metavar="pool-options",
     )
+    bip: str = value("--bip", help="IPv4 address of the default bridge, as 10.10.0.1/24")
+    bip6: str = value("--bip6", help="IPv6 address of the default bridge")
+    fixed_cidr: str = value("--fixed-cidr", help="IPv4 addresses of containers in the default bridge")
+    fixed_cidr_v6: str = value("--fixed-cidr-v6", help="IPv6 addresses of containers in the default bridge")
+    mtu: int | None = value("--mtu", help="MTU of the default bridge  [default: the host's]", default=None, metavar="int")
+    icc: bool | None = _switched("icc", "Let containers in the default bridge reach each other  [default: icc]")
+    ip: str = value("--ip", help="Host address for ports of the default bridge  [default: 0.0.0.0]", metavar="ip")
+    ip_masq: bool | None = _switched("ip-masq", "Masquerade what leaves the default bridge  [default: ip-masq]")
+    ipv6: bool | None = _switched("ipv6", "Give the default bridge IPv6, too")
     default_ulimit: list[str] = many("--default-ulimit", help=f"Limit of all containers: name=soft[:hard] {_SEVERAL}")
     default_shm_size: str = value("--default-shm-size", help="Size of /dev/shm  [default: 64m]", metavar="bytes")
     default_ipc_mode: str = value("--default-ipc-mode", help="private or shareable  [default: private]")

@@ -76,6 +76,7 @@ async def _serve(client: Client, chosen: DaemonConfiguration, read: Callable[[],
     gid = socket_group(chosen.group)
     assert isinstance(client, Engine)
     client.system.protect_daemon()
+    await client.settle_default_network()
     await client.containers.restore()
     collect_as_usual()
     backing_up = asyncio.create_task(_back_up(client))

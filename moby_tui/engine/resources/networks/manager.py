@@ -454,12 +454,33 @@ class NetworkManager:
         return [network for network in store.load(self._database) if network.driver == "bridge" and network.ipam.config]
 
     async def _settled(self, network: Network) -> Network:
-        """The default bridge network gets its subnet for good when it is first used."""
-        if network.name != "bridge" or network.ipam.config:
+        """The default bridge network gets its subnet when it is first used, and keeps it unless the engine's options want another one."""
+        if network.name != "bridge" or (network.ipam.config and not await self._is_undone(network)):
             return network
         taken = await in_thread(_routes)
-        others = store.load(self._database)
+        others = [other for other in store.load(self._database) if other.id != network.id]
         return store.update(self._database, network.id, lambda row: self._settle(row, others, taken))
+
+    async def settle_default(self) -> None:
+        """Has the default bridge network be as the engine's options want it. Raises ``InvalidArgument``, ``Forbidden``, ``MobyError``."""
+        await self._settled(self._find("bridge"))
+
+    async def _is_undone(self, network: Network) -> bool:
+        """Whether the default bridge was other than the engine's options want it, and nobody was in it: then it is no more."""
+        if not self.options().configures_bridge:
+            # whatever another engine of this data root has made of it
+            return False
+        from moby_tui.engine.resources.networks import default_bridge
+
+        if default_bridge.fits(network, self.options(), self._bridge_name):
+            return False
+        if members := self._folders.members(network.id):
+            log.warning("network bridge stays as it is while %d containers are in it", len(members))
+            return False
+        await _uninterrupted(lambda: self._bridges.delete(network))
+        self._folders.leases(network.id).remove()
+        store.update(self._database, network.id, _forget_pools)
+        return True
 
     def restore(self, ids: Mapping[str, str], subnet: Subnet | None) -> None:
         """Makes the rows anew as running containers know the networks: the ids of those, and the subnet of the bridge."""
@@ -477,14 +498,11 @@ class NetworkManager:
     ) -> None:
         if network.ipam.config:
             return
+        # once for each data root
+        from moby_tui.engine.resources.networks import default_bridge
+
         network.ipam.config = known
-        network.options = {
-            "com.docker.network.bridge.default_bridge": "true",
-            "com.docker.network.bridge.enable_icc": "true",
-            "com.docker.network.bridge.enable_ip_masquerade": "true",
-            "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
-            "com.docker.network.bridge.name": self._bridge_name,
-        }
+        default_bridge.configure(network, self.options(), self._bridge_name)
         self._with_subnets(network, others, taken)
 
     def _with_subnets(self, network: Network, others: Sequence[Network], taken: Sequence[Subnet]) -> Network:
@@ -498,6 +516,10 @@ class NetworkManager:
 
     def _tell(self, action: str, network: Network) -> None:
         self._publish("network", action, network.id, {"name": network.name, "type": network.driver})
+
+
+def _forget_pools(network: Network) -> None:
+    network.ipam.config = None
 
 
 def _routes() -> list[Subnet]:

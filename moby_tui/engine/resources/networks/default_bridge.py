@@ -1,0 +1,98 @@
+"""The network ``bridge`` as the options of the engine want it: dockerd's ``--bip``, ``--fixed-cidr``, ``--mtu``, ``--icc`` and the like."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from moby_tui.engine.resources.networks import bridge_options
+from moby_tui.errors import InvalidArgument
+from moby_tui.schema.network import IpamPool, Network
+
+if TYPE_CHECKING:
+    from moby_tui.engine_options import EngineOptions
+
+_BRIDGE = "com.docker.network.bridge."
+_MTU = "com.docker.network.driver.mtu"
+
+
+def configure(network: Network, options: EngineOptions, interface: str) -> None:
+    """Writes options and pools into the row. A pool that the options do not give is chosen by who calls."""
+    network.options = _driver_options(options, interface)
+    network.enable_ipv6 = options.ipv6
+    network.ipam.config = network.ipam.config or pools(options) or None
+
+
+def fits(network: Network, options: EngineOptions, interface: str) -> bool:
+    """True if the row, which has its subnets already, is as the options want it."""
+    wanted = _driver_options(options, interface)
+    known = network.ipam.config or []
+    if network.enable_ipv6 != options.ipv6 or {key: network.options.get(key) for key in (*wanted, _MTU)} != {_MTU: None} | wanted:
+        return False
+    return all(any(_covers(pool, other) for other in known) for pool in pools(options))
+
+
+def _covers(wanted: IpamPool, known: IpamPool) -> bool:
+    return wanted.subnet == known.subnet and wanted.ip_range == known.ip_range and wanted.gateway in ("", known.any_gateway)
+
+
+def _driver_options(options: EngineOptions, interface: str) -> dict[str, str]:
+    return {
+        f"{_BRIDGE}default_bridge": "true",
+        f"{_BRIDGE}enable_icc": "true" if options.icc else "false",
+        f"{_BRIDGE}enable_ip_masquerade": "true" if options.ip_masq else "false",
+        f"{_BRIDGE}host_binding_ipv4": options.ip,
+        f"{_BRIDGE}name": interface,
+        **({_MTU: str(options.mtu)} if options.mtu else {}),
+    }
+
+
+def pools(options: EngineOptions) -> list[IpamPool]:
+    """The pools that the options name, as dockerd makes them of its own. Raises ``InvalidArgument``."""
+    found = [
+        _pool(4, "bip", options.bip, "fixed-cidr", options.fixed_cidr),
+        *([_pool(6, "bip6", options.bip6, "fixed-cidr-v6", options.fixed_cidr_v6)] if options.ipv6 else []),
+    ]
+    return [pool for pool in found if pool is not None]
+
+
+def _pool(version: int, address_name: str, address: str, range_name: str, given_range: str) -> IpamPool | None:
+    pool = IpamPool()
+    if address:
+        try:
+            own = ipaddress.ip_interface(address)
+        except ValueError:
+            own = None
+        if own is None or "/" not in address or own.version != version:
+            raise InvalidArgument(f"parse {address_name} failed: invalid CIDR address: {address}")
+        if own.network.num_addresses > 2 and own.ip in (own.network.network_address, own.network.broadcast_address):
+            raise InvalidArgument(f"{address_name} {address} is the address of a network: give the bridge's own, as 10.10.0.1/24")
+        pool.subnet, pool.gateway = str(own.network), str(own.ip)
+    if given_range:
+        try:
+            within = ipaddress.ip_network(given_range, strict=False)
+        except ValueError:
+            within = None
+        if within is None or "/" not in given_range or within.version != version:
+            raise InvalidArgument(f"parse {range_name} failed: invalid CIDR address: {given_range}")
+        pool.subnet, pool.ip_range = pool.subnet or str(within), str(within)
+        subnet = ipaddress.ip_network(pool.subnet)
+        if int(within[0]) < int(subnet[0]) or int(within[-1]) > int(subnet[-1]):
+            raise InvalidArgument(f"{range_name} {given_range} is not within {address_name} {address}")
+    return pool if pool.subnet else None
+
+
+def check(options: EngineOptions) -> None:
+    """Raises ``InvalidArgument``."""
+    for name, value in (("fixed-cidr-v6", options.fixed_cidr_v6), ("bip6", options.bip6)):
+        if value and not options.ipv6:
+            raise InvalidArgument(f"{name} needs ipv6: the default bridge has no IPv6 without it")
+    if options.mtu < 0:
+        raise InvalidArgument(f"invalid default MTU: {options.mtu}")
+    try:
+        ipaddress.IPv4Address(options.ip)
+    except ValueError:
+        raise InvalidArgument(f"invalid IP address: {options.ip}") from None
+    network = Network(name="bridge", id="")
+    configure(network, options, "bridge")
+    bridge_options.read(network)

@@ -1,0 +1,55 @@
+"""The default bridge as the engine's options want it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from moby_tui.engine_options import EngineOptions
+from networks.world import Engine, run
+
+OPTIONS = EngineOptions(
+    bip="10.97.0.5/24",
+    fixed_cidr="10.97.0.128/25",
+    mtu=1300,
+    icc=False,
+    ip="127.0.0.1",
+    ip_masq=False,
+    ipv6=True,
+    fixed_cidr_v6="fd97::/64",
+)
+
+
+async def test_it_is_as_the_options_want_it_once_nobody_is_in_it(engine: Engine) -> None:
+    """With the options and pools that dockerd 28.5 shows for the same flags, and changed only while it is empty."""
+    plain = await engine.start()
+    before = await engine.manager.inspect("bridge")
+    engine.manager.options = lambda: OPTIONS
+    await engine.manager.settle_default()
+    assert (await engine.manager.inspect("bridge")).ipam == before.ipam, "a container is in it"
+    await engine.manager.release(plain)
+    engine.sandboxes.remove(plain)
+
+    await engine.manager.settle_default()
+    network = await engine.manager.inspect("bridge")
+    interface = network.options["com.docker.network.bridge.name"]
+    assert [(pool.subnet, pool.ip_range, pool.gateway) for pool in network.ipam.config or []] == [
+        ("10.97.0.0/24", "10.97.0.128/25", "10.97.0.5"),
+        ("fd97::/64", "fd97::/64", ""),
+    ]
+    assert network.options == {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": "false",
+        "com.docker.network.bridge.enable_ip_masquerade": "false",
+        "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
+        "com.docker.network.bridge.name": interface,
+        "com.docker.network.driver.mtu": "1300",
+    }
+    sandbox = await engine.start()
+    endpoint = sandbox.endpoints["bridge"]
+    assert ip_address(endpoint.ip_address) in ip_network("10.97.0.128/25") and endpoint.gateway == "10.97.0.5"
+    assert ip_address(endpoint.global_ipv6_address) in ip_network("fd97::/64")
+    assert "mtu 1300" in run(f"ip link show {interface}") and "10.97.0.5/24" in run(f"ip addr show {interface}")
+
+    engine.manager.options = EngineOptions
+    await engine.manager.settle_default()
+    assert (await engine.manager.inspect("bridge")).ipam == network.ipam, "an engine without options takes it as it is"
