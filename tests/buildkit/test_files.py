@@ -99,6 +99,19 @@ async def test_a_tree_arrives_as_it_is_and_then_only_what_changes_travels(daemon
         assert service.sent[Packet.PACKET_DATA] == 7
 
 
+async def test_a_client_in_go_resets_the_call_when_it_has_answered(daemon: Daemon, folders: tuple[Path, Path]) -> None:
+    class Resetting(FileSync):
+        async def diff_copy(self, stream) -> None:
+            await super().diff_copy(stream)
+            await stream.send_trailing_metadata()
+            stream._stream.reset_nowait()
+
+    (folders[0] / "file").write_text("x")
+    async with daemon.session({SYNC: Resetting(folders[0])}) as session:
+        await session.sync_context(CONTEXT, folders[1])
+    assert (folders[1] / "file").read_text() == "x"
+
+
 async def test_what_is_selected_is_told_to_the_client(daemon: Daemon, folders: tuple[Path, Path]) -> None:
     there, here = folders
     service = FileSync(there)

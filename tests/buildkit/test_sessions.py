@@ -7,9 +7,13 @@ import asyncio
 import pytest
 
 from buildkit.peer import Daemon
+from moby_tui.api.buildkit.grpc.client import Channel, Method
+from moby_tui.api.buildkit.grpc.server import server
+from moby_tui.api.buildkit.grpc.tunnel import Tunnel
+from moby_tui.api.buildkit.session import caller
 from moby_tui.api.buildkit.session.caller import CHECK
-from moby_tui.api.buildkit.wire import health_pb2
-from moby_tui.errors import NotFound
+from moby_tui.api.buildkit.wire import control_pb2, health_pb2
+from moby_tui.errors import NotFound, Unavailable
 
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
 
@@ -38,3 +42,48 @@ async def test_an_id_is_used_once(daemon: Daemon) -> None:
         head, connection = await daemon.switched("/session", "X-Docker-Expose-Session-Uuid: one")
         connection.close()
         assert head.startswith(b"HTTP/1.1 409 ")
+
+
+async def test_a_session_may_be_carried_by_a_call(daemon: Daemon) -> None:
+    """As buildctl and buildx' other drivers do."""
+
+    class Control:
+        async def session(self, stream) -> None:
+            await daemon.builds.carry_session(stream)
+
+    builds = daemon.builds
+    builds._services = lambda: {control_pb2.DESCRIPTOR.services_by_name["Control"]: Control()}  # type: ignore[method-assign]
+    method = Method("/moby.buildkit.v1.Control/Session", control_pb2.BytesMessage, control_pb2.BytesMessage, streaming=True)
+    prefix = "x-docker-expose-session-"
+    told = [(prefix + "uuid", "inside"), (prefix + "grpc-method", CHECK.path), (prefix + "grpc-method", "/other")]
+    async with daemon.channel() as channel:
+        async with channel.open(method, told) as stream:
+            await stream.send_request()
+            carrying = asyncio.create_task(Tunnel(stream, control_pb2.BytesMessage, server({HEALTH: Health()})).run())
+            session = await builds.sessions.get("inside")
+            assert session.opening.methods == {CHECK.path, "/other"}
+            answer = await session.call(CHECK, health_pb2.HealthCheckRequest())
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            carrying.cancel()
+            await asyncio.wait([carrying])
+            await stream.cancel()
+        await session.closed
+
+
+async def test_a_client_that_answers_no_more_is_given_up(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        async def check(self, stream) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(caller, "HEALTH_PERIOD", 0.01)
+    monkeypatch.setattr(caller, "HEALTH_PATIENCE", 0.01)
+    async with daemon.session({HEALTH: Silent()}) as session:
+        await session.closed
+        with pytest.raises(Unavailable, match="has closed its session"):
+            await session.call(CHECK, health_pb2.HealthCheckRequest())
+
+
+async def test_a_channel_is_closed_twice_and_before_it_is_connected() -> None:
+    channel = Channel()
+    channel.close()
+    channel.close()

@@ -35,6 +35,14 @@ class Method(Generic[Request, Answer]):
         return Cardinality.STREAM_STREAM if self.streaming else Cardinality.UNARY_UNARY
 
 
+async def end(stream: Stream[Request, Answer]) -> None:
+    """Tells the peer that no more messages come, unless it has ended the call already."""
+    if stream._stream.closable:
+        await stream.end()
+    else:
+        stream._end_done = True
+
+
 class Channel(GrpclibChannel):
     """Calls over one connection, which is given to ``protocol`` by whoever has it. It is never made anew."""
 

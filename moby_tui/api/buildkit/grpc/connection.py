@@ -12,8 +12,10 @@ from grpclib.const import Status
 from grpclib.encoding.base import StatusDetailsCodecBase
 from grpclib.encoding.proto import ProtoCodec
 from grpclib.exceptions import GRPCError, StreamTerminatedError
-from grpclib.protocol import AbstractHandler, Connection, H2Protocol, Stream
+from grpclib.protocol import AbstractHandler, Connection, EventsProcessor, H2Protocol, Stream
 from h2.config import H2Configuration
+from h2.errors import ErrorCodes
+from h2.events import StreamReset
 
 from moby_tui.api.buildkit.wire.status_pb2 import Status as StatusMessage
 from moby_tui.errors import MobyError, refused_by_system
@@ -78,8 +80,17 @@ class _BoundedStream(Stream):
         raise StreamTerminatedError("the call ended in the middle of a message")
 
 
+class _Processor(EventsProcessor):
+    def process_stream_reset(self, event: StreamReset) -> None:
+        """A server that has answered may end the rest of the request so: the answer counts (RFC 9113, 8.1)."""
+        stream = self.streams.get(event.stream_id)
+        if event.error_code == ErrorCodes.NO_ERROR and stream is not None and stream.trailers is not None:
+            return
+        super().process_stream_reset(event)
+
+
 class GrpcProtocol(H2Protocol):
-    """An asyncio protocol that speaks HTTP/2 for ``handler``. ``closed`` is done once the connection is gone."""
+    """An asyncio protocol that speaks HTTP/2 for ``handler``."""
 
     def __init__(self, handler: AbstractHandler, *, client_side: bool) -> None:
         configuration = Configuration()
@@ -88,11 +99,12 @@ class GrpcProtocol(H2Protocol):
             configuration.__for_client__() if client_side else configuration.__for_server__(),
             H2Configuration(client_side=client_side, header_encoding="utf-8"),
         )
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         super().connection_made(transport)
+        self.processor = _Processor(self.handler, self.connection)
         self.connection.create_stream = partial(_create_stream, self.connection)  # type: ignore[method-assign]
 
     def data_received(self, data: bytes) -> None:
@@ -108,8 +120,13 @@ class GrpcProtocol(H2Protocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        if not self.closed.done():
-            self.closed.set_result(None)
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    @property
+    def closed(self) -> asyncio.Future[None]:
+        """Done once the connection is gone. A task that is cancelled while it waits cancels nobody else's waiting."""
+        return asyncio.shield(self._closed)
 
     def close(self, reason: str) -> None:
         """Ends all calls and the connection, at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -64,8 +65,9 @@ class _Methods(dict[str, Method]):
 
 
 def snake_case(name: str) -> str:
-    """``list_workers`` for ``ListWorkers``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    """``list_workers`` for ``ListWorkers``; ``return_`` for ``Return``, since the plain word is Python's."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return f"{words}_" if keyword.iskeyword(words) else words
 
 
 def _method(procedure: MethodDescriptor, method: Procedure) -> Method:

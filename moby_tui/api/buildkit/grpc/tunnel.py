@@ -38,14 +38,18 @@ class Tunnel(asyncio.Transport):
 
     async def run(self) -> None:
         """Carries bytes both ways until either end is gone."""
+        failure: Exception | None = None
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.abort()
-            results = await asyncio.gather(*self._tasks, return_exceptions=True)
-            failure = next((result for result in results if isinstance(result, Exception)), None)
-            self._protocol.connection_lost(failure)
+            try:
+                results = await asyncio.gather(*self._tasks, return_exceptions=True)
+                failure = next((result for result in results if isinstance(result, Exception)), None)
+            finally:
+                # also if we are cancelled a second time
+                self._protocol.connection_lost(failure)
 
     async def _read(self) -> None:
         while (message := await self._stream.recv_message()) is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from grpclib.client import Stream
 
-from moby_tui.api.buildkit.grpc.client import Method
+from moby_tui.api.buildkit.grpc.client import Method, end
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.wire.ssh_pb2 import BytesMessage, CheckAgentRequest, CheckAgentResponse
 from moby_tui.engine.kernel import unix_socket
@@ -44,7 +44,8 @@ async def opened(client: Caller, ident: str, folder: Path) -> AsyncIterator[str]
         assert task is not None
         tasks.add(task)
         try:
-            with suppress(OSError, MobyError):
+            # cancelled with the block: asyncio would report it as an error of the connection
+            with suppress(OSError, MobyError, asyncio.CancelledError):
                 async with client.stream(_FORWARD, {_ID: ident}) as stream:
                     await _carry(stream, reader, writer)
         finally:
@@ -70,7 +71,7 @@ async def _carry(stream: Stream[BytesMessage, BytesMessage], reader: asyncio.Str
     try:
         while data := await reader.read(_CHUNK):
             await stream.send_message(BytesMessage(data=data))
-        await stream.end()
+        await end(stream)
         await answering
     finally:
         answering.cancel()

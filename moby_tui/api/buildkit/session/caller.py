@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,8 @@ from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, Unau
 CHECK = Method("/grpc.health.v1.Health/Check", HealthCheckRequest, HealthCheckResponse)
 #: Seconds between two looks whether the client still answers, and that it has for an answer: a dead TCP peer says nothing.
 HEALTH_PERIOD, HEALTH_PATIENCE = 15.0, 30.0
+#: What Go puts before the text of an error that has come through a call.
+_GO_PREFIX = re.compile(r"^(rpc error: code = \w+ desc = )+")
 _ERRORS: dict[Status, type[MobyError]] = {
     Status.INVALID_ARGUMENT: InvalidArgument,
     Status.ALREADY_EXISTS: Conflict,
@@ -97,5 +100,5 @@ def failed(error: GRPCError | StreamTerminatedError) -> MobyError:
     """The error of ours for a call that failed, with the client's text in one line."""
     if isinstance(error, StreamTerminatedError):
         return Unavailable("the client has closed its session")
-    text = " ".join((error.message or "").split())[:500]
+    text = _GO_PREFIX.sub("", " ".join((error.message or "").split()))[:500]
     return _ERRORS.get(error.status, MobyError)(text or f"the client answered {error.status.name}")

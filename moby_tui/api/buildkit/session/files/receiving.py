@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 from grpclib.client import Stream
 from grpclib.exceptions import StreamTerminatedError
 
-from moby_tui.api.buildkit.grpc.client import Method
+from moby_tui.api.buildkit.grpc.client import Method, end
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.session.files import entry
 from moby_tui.api.buildkit.session.files.together import together
@@ -75,7 +75,7 @@ async def receive(client: Caller, selection: Selection, into: Path, progress: Pr
         async with client.stream(DIFF_COPY, selection.metadata()) as stream:
             await stream.send_request()
             await _Receiving(stream, tree, progress).run()
-            await stream.end()
+            await end(stream)
 
 
 class _Receiving:

@@ -12,7 +12,7 @@ from pathlib import Path
 from grpclib.client import Stream
 from grpclib.exceptions import StreamTerminatedError
 
-from moby_tui.api.buildkit.grpc.client import Method
+from moby_tui.api.buildkit.grpc.client import Method, end
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.session.files.entry import kept
 from moby_tui.api.buildkit.session.files.together import together
@@ -43,7 +43,7 @@ async def send_file(client: Caller, pieces: AsyncIterator[bytes], attributes: Ma
             view = memoryview(piece)
             for start in range(0, len(view), _PIECE):
                 await stream.send_message(BytesMessage(data=bytes(view[start : start + _PIECE])))
-        await stream.end()
+        await end(stream)
         async for _ in stream:
             raise MobyError("the client answers a file with another")
 
@@ -54,7 +54,7 @@ async def send_tree(client: Caller, folder: Path, output: int = 0) -> None:
         async with client.stream(SEND_TREE, [(_OUTPUT, str(output))]) as stream:
             await stream.send_request()
             await _Sending(stream, root).run()
-            await stream.end()
+            await end(stream)
 
 
 class _Sending:
