@@ -6,26 +6,63 @@ import os
 
 from moby_tui.cli import session
 from moby_tui.cli.declare import Options, many, switch, value
-from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from moby_tui.api.client.tls import Tls
     from moby_tui.engine_options import EngineOptions
 
 _LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 
-class GlobalOptions(Options):
+class TlsOptions(Options):
+    """Docker's options of TLS: to the engine that is talked to, or, of `moby daemon`, to its own clients."""
+
+    tls: bool = switch("--tls", help="Use TLS; implied by --tlsverify")
+    tlsverify: bool = switch("--tlsverify", help="Use TLS and verify the remote")
+    tlscacert: str = value(
+        "--tlscacert",
+        metavar="path",
+        help="Trust certs signed only by this CA  [default: ca.pem in DOCKER_CERT_PATH or ~/.docker]",
+    )
+    tlscert: str = value(
+        "--tlscert", metavar="path", help="Path to TLS certificate file  [default: cert.pem in DOCKER_CERT_PATH or ~/.docker]"
+    )
+    tlskey: str = value(
+        "--tlskey", metavar="path", help="Path to TLS key file  [default: key.pem in DOCKER_CERT_PATH or ~/.docker]"
+    )
+
+    def chosen(self, folder: str = "") -> Tls | None:
+        """What they mean, and the variables that docker reads for them; None: no TLS. ``folder`` is docker's configuration folder."""
+        verify = self.tlsverify or bool(os.environ.get("DOCKER_TLS_VERIFY"))
+        tls = self.tls or bool(os.environ.get("DOCKER_TLS"))
+        return read_tls((self.tlscacert, self.tlscert, self.tlskey), folder, tls=tls, verify=verify)
+
+
+def read_tls(given: tuple[str, str, str], folder: str, *, tls: bool, verify: bool) -> Tls | None:
+    """``given`` are the files of the authority, the certificate and its key, empty for docker's own, which need not be there."""
+    if not (tls or verify):
+        return None
+    from moby_tui.api.client.tls import Tls
+
+    folder = os.path.expanduser(os.environ.get("DOCKER_CERT_PATH") or folder or os.environ.get("DOCKER_CONFIG") or "~/.docker")
+    usual = (path if os.path.exists(path := f"{folder}/{name}.pem") else "" for name in ("ca", "cert", "key"))
+    authority, certificate, key = (file or other for file, other in zip(given, usual, strict=True))
+    return Tls(authority, certificate, key, verify=verify)
+
+
+class GlobalOptions(TlsOptions):
     """The global options, as ``quick`` and Typer read them."""
 
     host: str = value(
         "-H",
         "--host",
         environment=("MOBY_HOST", "DOCKER_HOST"),
-        help="Engine to talk to (unix://, tcp://); none: the engine in this process",
+        help="Engine to talk to (unix://, tcp://, ssh://); none: the engine in this process",
     )
     data_root: str = value(
         "--data-root",
@@ -52,21 +89,19 @@ class GlobalOptions(Options):
     config: str = value(
         "--config", environment=("DOCKER_CONFIG",), metavar="path", help="Folder of the logins  [default: ~/.docker]"
     )
-    context: str = value("-c", "--context", help="Only 'default': the engine of --host, or the one in this process")
+    context: str = value(
+        "-c", "--context", help="Context of the engine to talk to (see moby context); overrides DOCKER_HOST and the one in use"
+    )
     log_level: str = value("-l", "--log-level", default="info", help="Accepted as docker's: debug, info, warn, error or fatal")
-    tls: bool = switch("--tls", help="Not implemented yet")
-    tlsverify: bool = switch("--tlsverify", help="Not implemented yet")
-    tlscacert: str = value("--tlscacert", metavar="path", help="Not implemented yet")
-    tlscert: str = value("--tlscert", metavar="path", help="Not implemented yet")
-    tlskey: str = value("--tlskey", metavar="path", help="Not implemented yet")
 
 
 def use(options: GlobalOptions) -> None:
-    """Makes these the options of this invocation (``session.current``). Raises ``InvalidArgument`` or ``NotImplementedYet``."""
+    """Makes these the options of this invocation (``session.current``). Raises ``InvalidArgument``."""
     _check(options)
     session.use(
         session.Session(
             options.host,
+            choose=lambda: _chosen(options),
             debug=options.debug,
             login_folder=options.config,
             engine=lambda: _engine_options(options),
@@ -101,16 +136,41 @@ def _preset(options: GlobalOptions) -> Iterator[str]:
     The logins are read by this process for it. A signature policy is demanded, wherever it comes from."""
     yield "login_folder"
     for name in ("data_root", "exec_root"):
-        if getattr(options, name) in map(os.environ.get, options.declared[name].environment):
+        if _is_from_environment(options, name):
             yield name
 
 
 def _check(options: GlobalOptions) -> None:
-    """Refuses what docker's command line has and this one does not."""
+    """Raises ``InvalidArgument``."""
     if options.log_level not in _LOG_LEVELS:
         raise InvalidArgument(f"invalid --log-level {options.log_level!r}: use {', '.join(_LOG_LEVELS)}")
-    if options.context not in ("", "default"):
-        raise InvalidArgument(f"context {options.context!r} does not exist: there are no contexts, name the engine with --host")
-    for name in ("tls", "tlsverify", "tlscacert", "tlscert", "tlskey"):
-        if getattr(options, name):
-            raise NotImplementedYet(f"option --{name}")
+    if options.context and options.host and not _is_from_environment(options, "host"):
+        raise InvalidArgument("conflicting options: cannot specify both --host and --context")
+
+
+def _is_from_environment(options: GlobalOptions, name: str) -> bool:
+    return getattr(options, name) in map(os.environ.get, options.declared[name].environment)
+
+
+def _chosen(options: GlobalOptions) -> tuple[str, Tls | None]:
+    """The host, empty for the engine in this process, and how TLS is spoken to it. Raises ``NotFound``, ``InvalidArgument``."""
+    if options.host and not options.context:
+        return options.host, options.chosen(options.config)
+    if not (options.context or os.environ.get("DOCKER_CONTEXT") or _has_context_in_use(options.config)):
+        return "", None
+    from moby_tui.contexts import choice
+    from moby_tui.contexts.store import Store
+
+    contexts = Store(choice.configuration_folder(options.config))
+    chosen = choice.choose(contexts, options.context or choice.name_of_context(contexts))
+    return chosen.host, chosen.tls
+
+
+def _has_context_in_use(folder: str) -> bool:
+    """Whether docker's configuration may name one: it is not read any further by a command that needs none."""
+    folder = folder or os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    try:
+        with open(f"{folder}/config.json", "rb") as file:
+            return b'"currentContext"' in file.read()
+    except OSError:
+        return False

@@ -10,6 +10,8 @@ _WITH_VALUE = frozenset(
         *("--config", "-c", "--context", "-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"),
     }
 )
+#: The variables that name another engine.
+_NAMES_HOST = ("MOBY_HOST", "DOCKER_HOST", "DOCKER_CONTEXT")
 _GROUPS = frozenset({"container", "image", "builder"})
 #: The commands that start containers, in this process where no other engine is named.
 STARTERS = frozenset({"run", "start", "restart", "build", "daemon", "tui"})
@@ -22,7 +24,7 @@ def split(argv: Sequence[str]) -> tuple[str, bool]:
     for word in words:
         if word.startswith("-") and word != "-":
             option = word.partition("=")[0] if word.startswith("--") else word[:2]
-            named_host = named_host or option in ("-H", "--host")
+            named_host = named_host or option in ("-H", "--host", "-c", "--context")
             if word in _WITH_VALUE:
                 next(words, None)
         elif word not in _GROUPS:
@@ -40,4 +42,4 @@ def starts_containers_here(argv: Sequence[str], environment: Mapping[str, str]) 
     command, named_host = split(argv)
     if command == "daemon":
         return True
-    return command in STARTERS and not named_host and not (environment.get("MOBY_HOST") or environment.get("DOCKER_HOST"))
+    return command in STARTERS and not named_host and not any(map(environment.get, _NAMES_HOST))

@@ -65,8 +65,10 @@ VOLUME = {
     "prune": "prune:volume",
 }
 SECRET = {**dict.fromkeys(("create", "ls", "rm"), "secrets"), "inspect": "inspect:secret"}
+CONTEXT = dict.fromkeys(("create", "export", "import", "inspect", "ls", "rm", "show", "update", "use"), "contexts")
 SYSTEM = {
     "df": "system.disk",
+    "dial-stdio": "system.dial_stdio",
     "events": "system.events",
     "info": "system.info",
     "prune": "prune:system",
@@ -80,6 +82,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
     "network": ("Manage networks", NETWORK),
     "volume": ("Manage volumes", VOLUME),
     "secret": ("Manage secrets", SECRET),
+    "context": ("Manage contexts: names for engines", CONTEXT),
     "system": ("Manage the engine", SYSTEM),
     "registry": (
         "Look at registries",
@@ -108,10 +111,9 @@ LEAVES = {
 MISSING: dict[str, frozenset[str]] = {
     "": frozenset(
         {
-            *("bake", "buildx", "checkpoint", "compose", "config", "context", "manifest", "node", "plugin"),
+            *("bake", "buildx", "checkpoint", "compose", "config", "manifest", "node", "plugin"),
             *("service", "stack", "swarm", "trust"),
         }
     ),
-    "system": frozenset({"dial-stdio"}),
     "volume": frozenset({"update"}),
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from moby_tui.api.client.protocol import Client
+    from moby_tui.api.client.tls import Tls
     from moby_tui.engine_options import EngineOptions
     from moby_tui.schema.image import RegistryAuth
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What the global options mean. An empty host is the engine in this process."""
+    """What the global options mean."""
 
     def __init__(
         self,
@@ -32,12 +33,29 @@ class Session:
         login_folder: str = "",
         engine: Callable[[], EngineOptions] | None = None,
         preset: Iterable[str] = (),
+        choose: Callable[[], tuple[str, Tls | None]] | None = None,
     ) -> None:
-        """``login_folder`` has the logins and the user's own settings, empty: as ``logins.config_file`` says.
+        """``choose`` gives the host and how TLS is spoken to it, when first asked for; without it, that is ``host`` without TLS.
+        ``login_folder`` has the logins and the user's own settings, empty: as ``logins.config_file`` says.
         ``engine`` makes the options of the engine, which not every command opens; ``preset`` are those of its fields that come from
         environment variables, and are for an engine in this process only."""
-        self.host, self.debug, self.login_folder = host, debug, login_folder
+        #: as a person wrote it, empty where a context or nothing says it
+        self.named_host = host
+        self._choose = choose or (lambda: (host, None))
+        self._chosen: tuple[str, Tls | None] | None = None
+        self.debug, self.login_folder = debug, login_folder
         self.engine, self.preset = engine, tuple(preset)
+
+    def chosen(self) -> tuple[str, Tls | None]:
+        """The host and how TLS is spoken to it. Raises ``NotFound``, ``InvalidArgument`` for a context that is not there, or damaged."""
+        if self._chosen is None:
+            self._chosen = self._choose()
+        return self._chosen
+
+    @property
+    def host(self) -> str:
+        """Empty: the engine in this process. Raises what ``chosen`` raises."""
+        return self.chosen()[0]
 
     def engine_options(self) -> EngineOptions:
         """The options of the engine that this invocation opens, or of the one at ``host`` that it asks for."""
@@ -82,7 +100,8 @@ def connect() -> AbstractAsyncContextManager[Client]:
     """The engine that the global options name."""
     from moby_tui.api.client import connect as door
 
-    return door.connect(current().host, options=current().engine_options())
+    host, tls = current().chosen()
+    return door.connect(host, tls=tls, options=current().engine_options())
 
 
 def login_for(image: str) -> RegistryAuth | None:

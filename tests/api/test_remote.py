@@ -14,6 +14,7 @@ from api.world import Served
 from moby_tui.api.client import lenient
 from moby_tui.api.client.address import Address, parse_host
 from moby_tui.api.client.http import HttpClient
+from moby_tui.api.client.tls import Tls
 from moby_tui.errors import CommandNotFound, InvalidArgument, MobyError, NotFound, NotImplementedYet, NotModified, Unavailable
 from moby_tui.schema.container import AttachOptions, ContainerCreate, ContainerInspect, ContainerSummary, ExecStart, LogOptions
 from moby_tui.schema.stream import STDERR, STDOUT
@@ -171,11 +172,34 @@ def test_nulls_wrong_case_and_foreign_types_are_borne() -> None:
 
 
 def test_hosts() -> None:
+    tls = Tls(verify=False)
     assert parse_host("unix:///a/b") == Address(path="/a/b")
     assert parse_host("tcp://[::1]:2375") == Address(host="::1", port=2375)
-    for host in ("ssh://x", "npipe:////./pipe/d", "https://x:1"):
-        with pytest.raises(NotImplementedYet):
-            parse_host(host)
-    for host in ("x", "unix://a", "tcp://x", "tcp://:1", "tcp://x:0", "tcp://x:70000", "ftp://x"):
+    assert parse_host("tcp://x", tls) == parse_host("https://x:2376", tls) == Address(host="x", port=2376, tls=tls)
+    assert (parse_host("tcp://x").port, parse_host("tcp://[::1]").host) == (2375, "::1")
+    assert parse_host("ssh://me@x:22/run/a.sock") == Address(ssh=True, user="me", host="x", port=22, path="/run/a.sock")
+    for host in ("ssh://x", "ssh://me@x:22", "unix:///a", "tcp://[::1]:2375", "ssh://x/run/a.sock"):
+        assert str(parse_host(host)) == host
+    with pytest.raises(NotImplementedYet):
+        parse_host("npipe:////./pipe/d")
+    for host in (
+        "x",
+        "unix://a",
+        "tcp://:1",
+        "tcp://x:0",
+        "tcp://x:70000",
+        "ftp://x",
+        "https://x:1",
+        "tcp://x:a",
+        "ssh://",
+        "ssh://x:a",
+    ):
         with pytest.raises(InvalidArgument):
             parse_host(host)
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=touch", "-x@y", "me:secret@x", "x?a=b", "x#a", "a b"])
+def test_what_ssh_could_take_for_an_option_is_refused(host: str) -> None:
+    """CVE-2017-1000117 and its kin."""
+    with pytest.raises(InvalidArgument):
+        parse_host(f"ssh://{host}")

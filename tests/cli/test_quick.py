@@ -160,6 +160,8 @@ WATCH = {
     "moby_tui.engine.containers.start.watching",
     "moby_tui.engine.resources.networks.operation",
     "moby_tui.engine.resources.networks.operation.firewall_watch",
+    # of the interpreter's compiler, where no bytecode is kept
+    "unicodedata",
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
 MOST = {

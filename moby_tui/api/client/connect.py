@@ -11,18 +11,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moby_tui.api.client.protocol import Client
+    from moby_tui.api.client.tls import Tls
 
 
 def connect(
     host: str = "",
     *,
+    tls: Tls | None = None,
     options: EngineOptions | None = None,
     data_root: Path | str | None = None,
     exec_root: Path | str | None = None,
     hooks_dirs: Sequence[Path | str] = (),
     signature_policy: Path | str | None = None,
 ) -> Client:
-    """The engine in this process (``""``), or the one that listens at ``unix:///path`` or ``tcp://host:port``.
+    """The engine in this process (``""``), or the one that listens at ``unix:///path`` or ``tcp://host:port``, or that ssh(1) reaches
+    at ``ssh://user@host``. ``tls`` is for tcp.
 
     ``options`` are those of the engine in this process. The other keywords are fields of them, and stand in their place.
     Use as ``async with connect(host) as client``. Raises ``InvalidArgument`` for a host that is none, and for options with a host:
@@ -42,4 +45,4 @@ def connect(
     from moby_tui.api.client.address import parse_host
     from moby_tui.api.client.http import HttpClient
 
-    return HttpClient(parse_host(host))
+    return HttpClient(parse_host(host, tls))

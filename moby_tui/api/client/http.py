@@ -76,8 +76,8 @@ class Session:
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody can listen on the way."""
-        return bool(self._address.path) or self._address.host in ("127.0.0.1", "::1", "localhost")
+        """Whether nobody can listen on the way, nor stand in the engine's place."""
+        return self._address.is_private
 
     async def _negotiate(self) -> tuple[int, int]:
         exchange = await Exchange.start(self._address, "HEAD", "/_ping", {}, None)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import NamedTuple
 
 import h11
 
@@ -25,17 +26,40 @@ _HANGUP = "the engine closed the connection: see its log, then try again"
 Body = bytes | AsyncIterator[bytes]
 
 
-async def open_connection(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connects; raises ``Unavailable``."""
+class Connection(NamedTuple):
+    """``errors`` gives what a program on the way has said, in one line, empty if nothing."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    errors: Callable[[], str]
+
+
+async def open_connection(address: Address) -> Connection:
+    """Connects; raises ``Unavailable``, ``InvalidArgument`` for TLS files that cannot be used."""
+    if address.ssh:
+        from moby_tui.api.client.ssh import SshConnection
+
+        reader, writer, ssh = await SshConnection.open(address, CHUNK)
+        return Connection(reader, writer, ssh.errors)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            if address.path:
-                return await asyncio.open_unix_connection(address.path, limit=CHUNK)
-            return await asyncio.open_connection(address.host, address.port, limit=CHUNK)
+            reader, writer = await _connect(address)
     except TimeoutError:
         raise Unavailable(f"cannot connect to {address}: no answer within {CONNECT_TIMEOUT:.0f} s") from None
     except OSError as error:
-        raise Unavailable(f"cannot connect to {address}: {error.strerror or error}; is the engine running there?") from None
+        reason = getattr(error, "verify_message", "") or error.strerror or error
+        raise Unavailable(f"cannot connect to {address}: {reason}; is the engine running there?") from None
+    return Connection(reader, writer, str)
+
+
+async def _connect(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.path:
+        return await asyncio.open_unix_connection(address.path, limit=CHUNK)
+    if address.tls is None:
+        return await asyncio.open_connection(address.host, address.port, limit=CHUNK)
+    from moby_tui.api.client.encrypted import open_encrypted
+
+    return await open_encrypted(address.tls.context(), address.host, address.port, CHUNK)
 
 
 class Early:
@@ -56,9 +80,8 @@ class Early:
 class Exchange:
     """A request that was sent and the answer to it. ``close`` ends it, whatever is still under way."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, connection: Connection) -> None:
+        self._reader, self._writer, self._errors = connection
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
         self._upload: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
@@ -68,7 +91,7 @@ class Exchange:
     @classmethod
     async def start(cls, address: Address, method: str, target: str, headers: Mapping[str, str], body: Body | None) -> Exchange:
         """Sends the request and reads the head of the answer; a body may still be uploading then."""
-        exchange = cls(*await open_connection(address))
+        exchange = cls(await open_connection(address))
         try:
             await exchange._send(method, target, headers, body)
             await exchange._read_head()
@@ -126,7 +149,7 @@ class Exchange:
                 if event.status_code == 101:
                     return event
             else:
-                raise Unavailable(_HANGUP)
+                raise Unavailable(self._errors() or _HANGUP)
 
     async def _next(self) -> object:
         try:
@@ -134,7 +157,7 @@ class Exchange:
                 self._http.receive_data(await self._reader.read(CHUNK))
             return event
         except (h11.RemoteProtocolError, ConnectionError) as error:
-            raise self._failure or Unavailable(f"{_HANGUP} ({error})") from None
+            raise self._failure or Unavailable(self._errors() or f"{_HANGUP} ({error})") from None
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes; the exchange is closed after it, or when the reader loses interest."""

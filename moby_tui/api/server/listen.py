@@ -9,8 +9,14 @@ import socket
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moby_tui.errors import Conflict, InvalidArgument, NotImplementedYet, Unavailable
+
+if TYPE_CHECKING:
+    import ssl
+
+    from moby_tui.api.client.tls import Tls
 
 #: Connections that wait to be accepted: as many as the system allows, which cuts this to net.core.somaxconn (listen(2)).
 BACKLOG = 65535
@@ -25,12 +31,16 @@ _MAX_PATH = 107
 
 @dataclass(frozen=True)
 class Listener:
-    """A listening socket. ``path`` is the file to remove at the end, ``warning`` what a person should read."""
+    """A listening socket. ``path`` is the file to remove at the end, ``warning`` what a person should read.
+
+    ``tls`` is what is spoken on it, if anything.
+    """
 
     socket: socket.socket
     address: str
     path: Path | None = None
     warning: str = ""
+    tls: ssl.SSLContext | None = None
 
     def close(self) -> None:
         self.socket.close()
@@ -38,18 +48,18 @@ class Listener:
             self.path.unlink(missing_ok=True)
 
 
-def listen(host: str, *, group: int | None = None) -> list[Listener]:
-    """Opens what ``host`` names; a unix socket is given to ``group``, or else stays root's alone.
+def listen(host: str, *, group: int | None = None, tls: Tls | None = None) -> list[Listener]:
+    """Opens what ``host`` names; a unix socket is given to ``group``, or else stays root's alone. On TCP sockets ``tls`` is spoken.
 
     Raises ``InvalidArgument``, ``Conflict`` where somebody else answers there, ``Unavailable``."""
     scheme, found, rest = host.partition("://")
     if scheme == "unix" and found:
         return [_unix(rest, group)]
     if scheme == "tcp" and found:
-        return [_tcp(rest)]
+        return [_tcp(rest, tls)]
     if scheme == "fd" and found:
-        return _inherited()
-    if scheme in ("npipe", "vsock", "ssh") and found:
+        return _inherited(tls)
+    if scheme in ("npipe", "vsock") and found:
         raise NotImplementedYet(f"listening on {scheme}://")
     raise InvalidArgument(f"invalid host {host!r}: use unix:///path, tcp://127.0.0.1:port or fd://")
 
@@ -95,17 +105,19 @@ def _give_to_group(path: Path, group: int | None) -> None:
         os.chown(path, 0, group or 0)
 
 
-def _tcp(name: str) -> Listener:
+def _tcp(name: str, tls: Tls | None) -> Listener:
     host, _, port = name.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdigit():
         raise InvalidArgument(f"invalid address tcp://{name}: use tcp://127.0.0.1:port")
     address = ipaddress.ip_address("127.0.0.1") if host == "localhost" else _address(host)
-    if not address.is_loopback:
+    known = tls is not None and tls.verify
+    if not (known or address.is_loopback):
         raise InvalidArgument(
-            f"refusing to listen on tcp://{name} without TLS: whoever reaches it is root here; "
-            "use a unix socket, or tcp://127.0.0.1 behind an SSH tunnel"
+            f"refusing to listen on tcp://{name} without --tlsverify: whoever reaches it is root here; "
+            "use a unix socket, which ssh://user@host reaches too"
         )
+    context = tls.server_context() if tls else None
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
@@ -116,7 +128,8 @@ def _tcp(name: str) -> Listener:
         sock.close()
         raise Unavailable(f"cannot listen on tcp://{name}: {error}") from None
     shown = f"tcp://[{address}]:{sock.getsockname()[1]}" if address.version == 6 else f"tcp://{address}:{sock.getsockname()[1]}"
-    return Listener(sock, shown, warning=f"{shown} has no authentication: every user of this machine can become root through it")
+    warning = "" if known else f"{shown} has no authentication: every user of this machine can become root through it"
+    return Listener(sock, shown, warning=warning, tls=context)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -126,7 +139,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         raise InvalidArgument(f"invalid address {host!r}: give an IP address") from None
 
 
-def _inherited() -> list[Listener]:
+def _inherited(tls: Tls | None) -> list[Listener]:
     """The sockets that the service manager opened for us."""
     count = int(os.environ.get("LISTEN_FDS", "0") or 0) if os.environ.get("LISTEN_PID") == str(os.getpid()) else 0
     if count <= 0:
@@ -134,5 +147,7 @@ def _inherited() -> list[Listener]:
     listeners = []
     for descriptor in range(_FIRST_FD, _FIRST_FD + count):
         os.set_inheritable(descriptor, False)
-        listeners.append(Listener(socket.socket(fileno=descriptor), f"fd://{descriptor}"))
+        sock = socket.socket(fileno=descriptor)
+        context = tls.server_context() if tls and sock.family != socket.AF_UNIX else None
+        listeners.append(Listener(sock, f"fd://{descriptor}", tls=context))
     return listeners

@@ -22,7 +22,8 @@ def check(request: web.BaseRequest, names: Collection[str]) -> None:
     """Raises ``Forbidden`` for a request over TCP that names another host than this one, or comes from a page of another.
 
     This one is called by the address that the connection came to, by a loopback address, ``localhost``, the machine's name, or one
-    of ``names``. Only clients that are no browsers send no ``Host`` (HTTP/1.0).
+    of ``names``. Only clients that are no browsers send no ``Host`` (HTTP/1.0). With TLS the name was checked by the client, a browser
+    too, against the certificate.
     """
     sock = request.transport.get_extra_info("socket") if request.transport else None
     if sock is None or sock.family == socket.AF_UNIX:
@@ -30,7 +31,8 @@ def check(request: web.BaseRequest, names: Collection[str]) -> None:
     own = sock.getsockname()[0]
     host = request.headers.get("Host", "")
     # a whole URL in the request line goes before the header (RFC 9112, 3.2.2)
-    for called in (host, request._message.url.raw_authority):
+    encrypted = request.transport is not None and request.transport.get_extra_info("ssl_object") is not None
+    for called in () if encrypted else (host, request._message.url.raw_authority):
         if called and not _is_own(_name(called), own, names):
             raise Forbidden(
                 f"refusing a request to {called[:80]!r} on {own}: it may come from a web page; "

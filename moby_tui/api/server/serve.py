@@ -10,7 +10,9 @@ import signal
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
+from moby_tui.api.client.encrypted import Encrypted
 from moby_tui.api.client.protocol import Client
+from moby_tui.api.client.tls import Tls
 from moby_tui.api.server.app import App, Authorize, make_app
 from moby_tui.api.server.listen import BACKLOG, Listener, listen
 
@@ -37,11 +39,12 @@ async def serve(
     group: int | None = None,
     names: Collection[str] = (),
     reload: Callable[[], None] | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Answers on every host until SIGTERM or SIGINT; the containers live on. SIGHUP calls ``reload``.
 
     ``ready`` is called once all sockets listen; ``group`` is the one that unix sockets are given to; ``names`` are those that TCP
-    sockets may be called by, beside their addresses.
+    sockets may be called by, beside their addresses; ``tls`` is spoken on those.
     Raises what ``listen`` raises, having served nothing.
     """
     stop = asyncio.Event()
@@ -52,7 +55,7 @@ async def serve(
     if reload:
         loop.add_signal_handler(signal.SIGHUP, reload)
     try:
-        async with serving(client, hosts, authorize=authorize, group=group, names=names) as listeners:
+        async with serving(client, hosts, authorize=authorize, group=group, names=names, tls=tls) as listeners:
             if ready:
                 ready(listeners)
             await stop.wait()
@@ -69,19 +72,22 @@ async def serving(
     authorize: Authorize | None = None,
     group: int | None = None,
     names: Collection[str] = (),
+    tls: Tls | None = None,
 ) -> AsyncIterator[list[Listener]]:
     """Answers on every host while the block runs; leaving it ends endless answers at once and lets changes finish."""
     listeners: list[Listener] = []
     try:
         for host in hosts:
-            listeners += listen(host, group=group)
+            listeners += listen(host, group=group, tls=tls)
         for listener in listeners:
             if listener.warning:
                 log.warning(listener.warning)
         app = make_app(client, authorize, names)
         loop = asyncio.get_running_loop()
         # asyncio takes one number for how many may wait and how many it accepts at once; the first is set anew
-        servers = [await loop.create_server(app, sock=listener.socket, backlog=_ACCEPTS) for listener in listeners]
+        servers = [
+            await loop.create_server(_protocols(app, listener), sock=listener.socket, backlog=_ACCEPTS) for listener in listeners
+        ]
         for listener in listeners:
             listener.socket.listen(BACKLOG)
         try:
@@ -91,6 +97,12 @@ async def serving(
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _protocols(app: App, listener: Listener) -> Callable[[], asyncio.BaseProtocol]:
+    """What makes the protocol of each connection."""
+    context = listener.tls
+    return app if context is None else lambda: Encrypted(context, app())
 
 
 class _Unhandled:

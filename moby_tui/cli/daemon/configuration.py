@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,6 +14,9 @@ from moby_tui.cli.daemon.kinds import shown
 from moby_tui.cli.daemon.options import DaemonOptions
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.tls import Tls
 
 DEFAULT_FILE = Path("/etc/moby/daemon.json")
 #: Directives of which flags and file may each name some.
@@ -30,6 +33,18 @@ class DaemonConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     group: str = "moby"
     shutdown_timeout: int = 15
+    tls: bool = False
+    tlsverify: bool = False
+    tlscacert: str = ""
+    tlscert: str = ""
+    tlskey: str = ""
+
+    def spoken_tls(self) -> Tls | None:
+        """What is spoken on TCP sockets; None: no TLS. A file that is not given is docker's own, if it is there."""
+        from moby_tui.cli.global_options import read_tls
+
+        folder = str(self.engine.login_folder or "")
+        return read_tls((self.tlscacert, self.tlscert, self.tlskey), folder, tls=self.tls, verify=self.tlsverify)
 
     def reloaded(self, new: DaemonConfiguration) -> DaemonConfiguration:
         """With what a daemon takes over from a ``new`` configuration while it runs."""
@@ -78,9 +93,9 @@ def _given(options: DaemonOptions, given: session.Session) -> tuple[EngineOption
             flags.setdefault(name.replace("_", "-"), str(path))
     if given.debug:
         flags["debug"] = True
-    if given.host:
+    if given.named_host:
         # what the global option names is where this engine listens
-        flags.setdefault("hosts", [given.host])
+        flags.setdefault("hosts", [given.named_host])
     return base, flags
 
 

@@ -28,6 +28,11 @@ OF_THE_DAEMON = (
     _directive("hosts", kinds.STRINGS, "host"),
     _directive("group", kinds.STRING),
     _directive("shutdown-timeout", kinds.NUMBER, reloaded=True),
+    _directive("tls", kinds.BOOLEAN),
+    _directive("tlsverify", kinds.BOOLEAN),
+    _directive("tlscacert", kinds.STRING),
+    _directive("tlscert", kinds.STRING),
+    _directive("tlskey", kinds.STRING),
     _directive("allowed-hosts", kinds.STRINGS, "allowed_host"),
 )
 #: Those of its engine.
@@ -80,8 +85,6 @@ ONLY: dict[str, Any] = {
     "features": {"buildkit": True},
     "experimental": False,
     "selinux-enabled": False,
-    "tls": False,
-    "tlsverify": False,
 }
 #: The other keys of dockerd 28.5.
 LATER = frozenset(
@@ -91,7 +94,7 @@ LATER = frozenset(
         *("default-gateway-v6", "default-network-opts", "host-gateway-ip", "host-gateway-ips", "http-proxy"),
         *("https-proxy", "init-path", "ip-forward-no-drop", "log-format", "log-level", "metrics-addr"),
         *("network-control-plane-mtu", "no-proxy", "node-generic-resources", "pidfile", "proxies", "raw-logs"),
-        *("rootless", "storage-opts", "swarm-default-advertise-addr", "tlscacert", "tlscert", "tlskey"),
+        *("rootless", "storage-opts", "swarm-default-advertise-addr"),
         *("userland-proxy", "userland-proxy-path"),
     }
 )

@@ -27,6 +27,11 @@ class DaemonOptions(Options):
         default=None,
         metavar="int",
     )
+    tls: bool | None = switch("--tls", help="Use TLS; implied by --tlsverify", default=None)
+    tlsverify: bool | None = switch("--tlsverify", help="Use TLS and verify the remote", default=None)
+    tlscacert: str = value("--tlscacert", help="Trust certs signed only by this CA  [default: ~/.docker/ca.pem]", metavar="path")
+    tlscert: str = value("--tlscert", help="Path to TLS certificate file  [default: ~/.docker/cert.pem]", metavar="path")
+    tlskey: str = value("--tlskey", help="Path to TLS key file  [default: ~/.docker/key.pem]", metavar="path")
     label: list[str] = many("--label", help=f"Label of the daemon, shown by info: key=value {_SEVERAL}")
     add_runtime: list[str] = many("--add-runtime", help=f"Register another OCI runtime: name=path {_SEVERAL}", metavar="runtime")
     default_runtime: str = value("--default-runtime", help="Runtime of containers that name none  [default: moby]")

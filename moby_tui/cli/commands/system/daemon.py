@@ -91,6 +91,7 @@ async def _serve(client: Client, chosen: DaemonConfiguration, read: Callable[[],
             group=gid,
             names=chosen.allowed_hosts,
             reload=running.reload,
+            tls=chosen.spoken_tls(),
         )
     finally:
         backing_up.cancel()

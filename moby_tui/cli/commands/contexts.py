@@ -1,0 +1,326 @@
+"""Contexts, in docker's own files: ls, create, update, use, show, inspect, export, import, rm."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moby_tui.cli import session
+from moby_tui.contexts import choice
+from moby_tui.contexts.store import DEFAULT, Context, Endpoint, Store
+from moby_tui.errors import Conflict, InvalidArgument, MobyError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+app = typer.Typer()
+
+_HEADINGS = {
+    "Name": "NAME",
+    "Description": "DESCRIPTION",
+    "DockerEndpoint": "DOCKER ENDPOINT",
+    "Error": "ERROR",
+    "Current": "CURRENT",
+}
+_IN_PROCESS = "the engine in this process"
+#: What ``--docker`` knows.
+_KEYS = ("host", "ca", "cert", "key", "skip-tls-verify", "from")
+_FILES = {"ca": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
+_IN_MEMORY = "<IN MEMORY>"
+
+_DESCRIPTION = typer.Option("--description", help="Description of the context", metavar="string", show_default=False)
+_DOCKER = typer.Option(
+    "--docker",
+    help="Set the docker endpoint: host=, ca=, cert=, key=, skip-tls-verify=, from=",
+    metavar="stringToString",
+    show_default=False,
+)
+_NAME = typer.Argument(metavar="CONTEXT", show_default=False)
+
+
+def _contexts() -> Store:
+    return Store(choice.configuration_folder(session.current().login_folder))
+
+
+def _default_host() -> str:
+    return os.environ.get("MOBY_HOST") or os.environ.get("DOCKER_HOST") or ""
+
+
+def _in_use(contexts: Store) -> str:
+    """The context that a command without --context would use; one that is gone is named too."""
+    if session.current().named_host:
+        return DEFAULT
+    return os.environ.get("DOCKER_CONTEXT") or contexts.current() or DEFAULT
+
+
+@app.command("ls")
+def ls(
+    format: Annotated[
+        str,
+        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
+    ] = "",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only show context names")] = False,
+) -> None:
+    """List contexts."""
+    from moby_tui.cli.output.table import formatted
+
+    contexts = _contexts()
+    current = _in_use(contexts)
+    rows: list[dict[str, Any]] = [_row(DEFAULT, "What is used without a context", _default_host() or _IN_PROCESS, current)]
+    for context in contexts.list():
+        error = host = ""
+        try:
+            host = context.endpoint.host
+        except InvalidArgument as failed:
+            error = failed.message
+        rows.append(_row(context.name, context.description, host, current, error))
+    if current not in (row["Name"] for row in rows):
+        rows.append(_row(current, "", "", current, "context not found"))
+    if quiet:
+        print("\n".join(row["Name"] for row in rows))
+        return
+    if format in ("", "table"):
+        rows = [{**row, "Name": row["Name"] + " *" if row["Current"] else row["Name"]} for row in rows]
+    for line in formatted(format, _HEADINGS, ("Name", "Description", "DockerEndpoint", "Error"), rows):
+        print(line)
+
+
+def _row(name: str, description: str, host: str, current: str, error: str = "") -> dict[str, Any]:
+    return {"Current": name == current, "Name": name, "Description": description, "DockerEndpoint": host, "Error": error}
+
+
+@app.command("show")
+def show() -> None:
+    """Print the name of the current context."""
+    print(_in_use(_contexts()))
+
+
+@app.command(
+    "use",
+    epilog="""\b
+Examples:
+  moby context use web
+  moby context use default
+""",
+)
+def use(name: Annotated[str, _NAME]) -> None:
+    """Set the current context, for moby and for docker; 'default' leaves it."""
+    _contexts().use(name)
+    print(name)
+    print(f'Current context is now "{name}"', file=sys.stderr)
+    if name != DEFAULT and _default_host():
+        print(
+            "Warning: DOCKER_HOST environment variable overrides the active context. To use a context, either set the global "
+            "--context flag, or unset DOCKER_HOST environment variable.",
+            file=sys.stderr,
+        )
+
+
+@app.command(
+    "create",
+    epilog="""\b
+Examples:
+  moby context create web --docker host=ssh://me@web.example
+  moby context create ci --docker host=tcp://ci.example:2376,ca=ca.pem,cert=cert.pem,key=key.pem
+  moby --context web ps
+""",
+)
+def create(
+    name: Annotated[str, _NAME],
+    docker: Annotated[str, _DOCKER] = "",
+    description: Annotated[str, _DESCRIPTION] = "",
+    source: Annotated[
+        str, typer.Option("--from", help="Create context from a named context", metavar="string", show_default=False)
+    ] = "",
+) -> None:
+    """Create a context: a name for an engine."""
+    contexts = _contexts()
+    if source and docker:
+        raise InvalidArgument("conflicting options: --from and --docker: give the endpoint from= in --docker instead")
+    endpoint, tls = _read_endpoint(contexts, docker or f"from={source or DEFAULT}")
+    metadata = dict(contexts.get(source).metadata) if source and source != DEFAULT else {}
+    if description:
+        metadata["Description"] = description
+    contexts.create(Context(name=name, metadata=metadata, endpoints={"docker": endpoint}), tls or {})
+    print(name)
+    print(f'Successfully created context "{name}"', file=sys.stderr)
+
+
+@app.command("update")
+def update(
+    name: Annotated[str, _NAME], docker: Annotated[str, _DOCKER] = "", description: Annotated[str, _DESCRIPTION] = ""
+) -> None:
+    """Update a context."""
+    contexts = _contexts()
+    context, tls = contexts.get(name), None
+    if description:
+        context.metadata["Description"] = description
+    if docker:
+        context.endpoints["docker"], tls = _read_endpoint(contexts, docker)
+    contexts.write(context, tls)
+    print(name)
+    print(f'Successfully updated context "{name}"', file=sys.stderr)
+
+
+def _read_endpoint(contexts: Store, text: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The endpoint that ``--docker`` describes, and its TLS files. Raises ``InvalidArgument``, ``NotFound`` for ``from=``."""
+    values = dict(part.partition("=")[::2] for part in text.split(",") if part)
+    for key in values:
+        if key not in _KEYS:
+            raise InvalidArgument(
+                f"unable to create docker endpoint config: unrecognized config key: {key}; use {', '.join(_KEYS)}"
+            )
+    if source := values.get("from"):
+        if source == DEFAULT:
+            return _endpoint(_default_host() or "unix:///run/moby.sock", skip=False), {}
+        origin = contexts.get(source)
+        return dict(origin.endpoints.get("docker") or {}), {
+            key: path.read_bytes() for key, path in contexts.tls_files(source).items()
+        }
+    from moby_tui.api.client.address import parse_host
+
+    host = values.get("host", "")
+    parse_host(host)
+    tls = {_FILES[key]: _read_file(key, values[key]) for key in _FILES if values.get(key)}
+    skip = values.get("skip-tls-verify", "false").lower()
+    if skip not in ("true", "false", "1", "0"):
+        raise InvalidArgument(f"unable to create docker endpoint config: skip-tls-verify: {skip!r} is neither true nor false")
+    return _endpoint(host, skip=skip in ("true", "1")), tls
+
+
+def _endpoint(host: str, *, skip: bool) -> dict[str, Any]:
+    import msgspec
+
+    document: dict[str, Any] = msgspec.to_builtins(Endpoint(host, skip))
+    return document
+
+
+def _read_file(key: str, path: str) -> bytes:
+    """Raises ``InvalidArgument`` for a file that holds no certificate or key, as docker does."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(1 << 20)
+    except OSError as error:
+        raise InvalidArgument(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    if b"-----BEGIN " not in data:
+        raise InvalidArgument(f"{key}: {path} seems invalid: it must be in PEM format")
+    return data
+
+
+@app.command("inspect")
+def inspect(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[CONTEXT...]", show_default=False)] = None,
+    format: Annotated[
+        str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)
+    ] = "",
+) -> int:
+    """Display detailed information on one or more contexts."""
+    from moby_tui.cli.output.objects import show_list
+
+    contexts = _contexts()
+    found, status = [], 0
+    for name in names or [_in_use(contexts)]:
+        try:
+            found.append(_details(contexts, name))
+        except MobyError as error:
+            session.tell(error)
+            status = 1
+    if found or not format:
+        show_list(found, format)
+    return status
+
+
+def _details(contexts: Store, name: str) -> dict[str, Any]:
+    if name == DEFAULT:
+        endpoint = _endpoint(_default_host(), skip=False)
+        context, files = Context(name=DEFAULT, endpoints={"docker": endpoint}), {}
+        paths = (_IN_MEMORY, _IN_MEMORY)
+    else:
+        context, files = contexts.get(name), contexts.tls_files(name)
+        paths = (str(contexts.metadata_folder(name)), str(contexts.tls_folder(name)))
+    return {
+        "Name": context.name,
+        "Metadata": context.metadata,
+        "Endpoints": context.endpoints,
+        "TLSMaterial": {"docker": sorted(files)} if files else {},
+        "Storage": {"MetadataPath": paths[0], "TLSPath": paths[1]},
+    }
+
+
+@app.command("rm")
+def rm(
+    names: Annotated[list[str], typer.Argument(metavar="CONTEXT...", show_default=False)],
+    force: Annotated[bool, typer.Option("-f", "--force", help="Force the removal of a context in use")] = False,
+) -> int:
+    """Remove one or more contexts."""
+    contexts, status = _contexts(), 0
+    for name in names:
+        try:
+            _remove(contexts, name, force=force)
+        except MobyError as error:
+            session.tell(error)
+            status = 1
+        else:
+            print(name)
+    return status
+
+
+def _remove(contexts: Store, name: str, *, force: bool) -> None:
+    if name == DEFAULT:
+        raise InvalidArgument(f'context "{DEFAULT}" cannot be removed')
+    if force and not contexts.has(name):
+        return
+    used = contexts.current() == name
+    if used and not force:
+        raise Conflict(f'context "{name}" is in use, set -f flag to force remove')
+    contexts.remove(name)
+    if used:
+        contexts.use(DEFAULT)
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, _NAME], file: Annotated[str, typer.Argument(metavar="[FILE|-]", show_default=False)] = ""
+) -> None:
+    """Export a context to a tar archive FILE or a tar stream on STDOUT."""
+    from moby_tui.contexts import archive
+
+    if file == "-":
+        if sys.stdout.isatty():
+            raise InvalidArgument("cowardly refusing to export to a terminal, specify a file path")
+        archive.export(_contexts(), name, sys.stdout.buffer)
+        return
+    path = file or f"{name}.dockercontext"
+    contexts = _contexts()
+    contexts.get(name)
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
+            archive.export(contexts, name, out)
+    except OSError as error:
+        raise InvalidArgument(f"open {path}: {(error.strerror or str(error)).lower()}") from None
+    print(f'Written file "{path}"', file=sys.stderr)
+
+
+@app.command("import")
+def import_(name: Annotated[str, _NAME], file: Annotated[str, typer.Argument(metavar="FILE|-", show_default=False)]) -> None:
+    """Import a context from a tar archive, as docker or moby exports it."""
+    if file == "-":
+        _import(name, sys.stdin.buffer)
+    else:
+        try:
+            with open(file, "rb") as source:
+                _import(name, source)
+        except OSError as error:
+            raise InvalidArgument(f"open {file}: {(error.strerror or str(error)).lower()}") from None
+    print(name)
+    print(f'Successfully imported context "{name}"', file=sys.stderr)
+
+
+def _import(name: str, source: BinaryIO) -> None:
+    from moby_tui.contexts import archive
+
+    context, tls = archive.read(name, source)
+    _contexts().create(context, tls)

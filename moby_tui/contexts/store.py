@@ -1,0 +1,181 @@
+"""The contexts in docker's configuration folder (docs.docker.com, "Docker contexts"; the layout is that of docker's own store).
+
+``contexts/meta/ID/meta.json`` describes one, ``contexts/tls/ID/docker/{ca,cert,key}.pem`` are its TLS files; ID is the SHA-256 of its
+name. ``currentContext`` in ``config.json`` names the one in use. Members that this version does not know are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
+
+#: The name of what is used without any context: the engine in this process, or the one that ``DOCKER_HOST`` names.
+DEFAULT = "default"
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]+")
+TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
+_MOST_BYTES = 1 << 20
+
+
+class Endpoint(msgspec.Struct, rename={"host": "Host", "skip_tls_verify": "SkipTLSVerify"}):
+    host: str = ""
+    skip_tls_verify: bool = False
+
+
+class Context(msgspec.Struct, kw_only=True):
+    """``metadata`` has a ``Description`` and whatever else its maker wrote. ``tls`` are its TLS files by name, read on demand."""
+
+    name: str
+    metadata: dict[str, Any] = {}
+    endpoints: dict[str, dict[str, Any]] = {}
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Raises ``InvalidArgument`` if it names no engine of Docker's API."""
+        try:
+            return msgspec.convert(self.endpoints["docker"], Endpoint)
+        except (KeyError, msgspec.ValidationError):
+            raise InvalidArgument(f'context "{self.name}" names no docker endpoint: make it anew') from None
+
+    @property
+    def description(self) -> str:
+        return str(self.metadata.get("Description") or "")
+
+
+def check_name(name: str) -> None:
+    """Raises ``InvalidArgument``."""
+    if name == DEFAULT:
+        raise InvalidArgument(f'"{DEFAULT}" is a reserved context name')
+    if not _NAME.fullmatch(name):
+        raise InvalidArgument(f'context name "{name}" is invalid, names are validated against regexp "^{_NAME.pattern}$"')
+
+
+class Store:
+    """``folder`` is docker's configuration folder, which need not be there yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def metadata_folder(self, name: str) -> Path:
+        return self.folder / "contexts/meta" / _identify(name)
+
+    def tls_folder(self, name: str) -> Path:
+        return self.folder / "contexts/tls" / _identify(name)
+
+    def list(self) -> list[Context]:
+        """All, by name. One that cannot be read is left out here, and told of by ``get``."""
+        found = []
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for folder in os.scandir(self.folder / "contexts/meta"):
+                with suppress(MobyError, OSError):
+                    found.append(_decode(Path(folder.path, "meta.json")))
+        return sorted(found, key=lambda context: context.name)
+
+    def get(self, name: str) -> Context:
+        """Raises ``NotFound``, ``InvalidArgument`` for a name that cannot be, ``MobyError`` for a file that is damaged."""
+        check_name(name)
+        try:
+            return _decode(self.metadata_folder(name) / "meta.json")
+        except OSError as error:
+            file = self.metadata_folder(name) / "meta.json"
+            reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
+            raise NotFound(f'context "{name}": context not found: open {file}: {reason}') from None
+
+    def has(self, name: str) -> bool:
+        return (self.metadata_folder(name) / "meta.json").exists()
+
+    def tls_files(self, name: str) -> dict[str, Path]:
+        """Those that the context has, by their names."""
+        folder = self.tls_folder(name) / "docker"
+        return {file: folder / file for file in TLS_FILES if (folder / file).is_file()}
+
+    def create(self, context: Context, tls: dict[str, bytes]) -> None:
+        """Raises ``Conflict`` for a name in use, ``InvalidArgument`` for one that cannot be."""
+        check_name(context.name)
+        if self.has(context.name):
+            raise Conflict(f'context "{context.name}" already exists')
+        self.write(context, tls)
+
+    def write(self, context: Context, tls: dict[str, bytes] | None) -> None:
+        """``tls`` None: its TLS files stay."""
+        if tls is not None:
+            shutil.rmtree(self.tls_folder(context.name), ignore_errors=True)
+            for name, data in tls.items():
+                _write(self.tls_folder(context.name) / "docker" / name, data, secret=True)
+        document = {"Name": context.name, "Metadata": context.metadata, "Endpoints": context.endpoints}
+        _write(self.metadata_folder(context.name) / "meta.json", msgspec.json.encode(document), secret=False)
+
+    def remove(self, name: str) -> None:
+        """Raises ``NotFound``."""
+        check_name(name)
+        if not self.has(name):
+            raise NotFound(f'context "{name}" does not exist')
+        shutil.rmtree(self.metadata_folder(name))
+        shutil.rmtree(self.tls_folder(name), ignore_errors=True)
+
+    # which one is in use
+
+    def current(self) -> str:
+        """The name in ``config.json``; empty for none. Raises ``MobyError`` for a file that is damaged."""
+        return str(self._configuration().get("currentContext") or "")
+
+    def use(self, name: str) -> None:
+        """``default`` for none. The file keeps whatever else is in it. Raises ``NotFound``."""
+        if name != DEFAULT:
+            self.get(name)
+        configuration = self._configuration()
+        configuration.pop("currentContext", None)
+        if name != DEFAULT:
+            configuration["currentContext"] = name
+        _write(self.folder / "config.json", msgspec.json.format(msgspec.json.encode(configuration), indent=8), secret=True)
+
+    def _configuration(self) -> dict[str, Any]:
+        file = self.folder / "config.json"
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise MobyError(f"{file} is no JSON object: mend it, or move it away") from None
+
+
+def _identify(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()
+
+
+def decode(data: bytes, source: str) -> Context:
+    """Raises ``InvalidArgument`` for what is no description of a context."""
+    try:
+        document = msgspec.json.decode(data, type=dict[str, Any])
+        values = {key: document.get(key.title()) or {} for key in ("metadata", "endpoints")}
+        return msgspec.convert({"name": document["Name"], **values}, Context)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, RecursionError):
+        raise InvalidArgument(f"{source} does not describe a context: make it anew") from None
+
+
+def _decode(file: Path) -> Context:
+    with file.open("rb") as opened:
+        return decode(opened.read(_MOST_BYTES), str(file))
+
+
+def _write(file: Path, data: bytes, *, secret: bool) -> None:
+    """In one piece, so that nobody reads half of it."""
+    file.parent.mkdir(mode=0o700 if secret else 0o755, parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with open(
+            os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600 if secret else 0o644), "wb"
+        ) as out:
+            out.write(data)
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
