@@ -79,6 +79,10 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: whether what leaves it bears the host's address
     ip_masq: bool = True
     ipv6: bool = False
+    #: options of new networks that do not have them, by driver
+    default_network_options: dict[str, dict[str, str]] = {}
+    #: what ``host-gateway`` stands for, an IPv4 and an IPv6 address at the most; empty: the host's address in the container's network
+    host_gateway_ips: tuple[str, ...] = ()
     #: of containers that ask for no limit of the same name
     default_ulimits: tuple[Ulimit, ...] = ()
     #: bytes of /dev/shm
@@ -142,6 +146,8 @@ _FLAGS = {
     "insecure_registries": "--insecure-registry",
     "log_options": "--log-opt",
     "dns_options": "--dns-opt",
+    "default_network_options": "--default-network-opt",
+    "host_gateway_ips": "--host-gateway-ip",
     "default_ulimits": "--default-ulimit",
 }
 _OF_THE_BRIDGE = ("bip", "bip6", "fixed_cidr", "fixed_cidr_v6", "mtu", "icc", "ip", "ip_masq", "ipv6")

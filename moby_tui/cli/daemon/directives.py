@@ -28,6 +28,8 @@ OF_THE_DAEMON = (
     _directive("hosts", kinds.STRINGS, "host"),
     _directive("group", kinds.STRING),
     _directive("shutdown-timeout", kinds.NUMBER, reloaded=True),
+    _directive("log-level", kinds.STRING),
+    _directive("pidfile", kinds.STRING),
     _directive("allowed-hosts", kinds.STRINGS, "allowed_host"),
 )
 #: Those of its engine.
@@ -51,6 +53,8 @@ OF_THE_ENGINE = (
     _directive("dns-search", kinds.STRINGS),
     _directive("dns-opts", kinds.STRINGS, "dns_opt", "dns_options"),
     _directive("default-address-pools", kinds.POOLS, "default_address_pool"),
+    _directive("default-network-opts", kinds.MAPS, "default_network_opt", "default_network_options"),
+    _directive("host-gateway-ips", kinds.STRINGS, "host_gateway_ip"),
     _directive("bip", kinds.STRING),
     _directive("bip6", kinds.STRING),
     _directive("fixed-cidr", kinds.STRING),
@@ -88,9 +92,9 @@ LATER = frozenset(
     {
         *("allow-direct-routing", "authorization-plugins", "bridge", "builder", "cdi-spec-dirs", "containerd"),
         *("containerd-namespace", "containerd-plugin-namespace", "cpu-rt-period", "cpu-rt-runtime", "default-gateway"),
-        *("default-gateway-v6", "default-network-opts", "host-gateway-ip", "host-gateway-ips", "http-proxy"),
-        *("https-proxy", "init-path", "ip-forward-no-drop", "log-format", "log-level", "metrics-addr"),
-        *("network-control-plane-mtu", "no-proxy", "node-generic-resources", "pidfile", "proxies", "raw-logs"),
+        *("default-gateway-v6", "host-gateway-ip", "http-proxy"),
+        *("https-proxy", "init-path", "ip-forward-no-drop", "log-format", "metrics-addr"),
+        *("network-control-plane-mtu", "no-proxy", "node-generic-resources", "proxies", "raw-logs"),
         *("rootless", "storage-opts", "swarm-default-advertise-addr", "tlscacert", "tlscert", "tlskey"),
         *("userland-proxy", "userland-proxy-path"),
     }

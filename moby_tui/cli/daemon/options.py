@@ -20,6 +20,8 @@ class DaemonOptions(Options):
     exec_root: str = value("--exec-root", help="Where the state of running containers is kept", metavar="path")
     group: str = value("-G", "--group", help="Group whose members may use the unix socket  [default: moby]")
     debug: bool | None = switch("-D", "--debug", help="Log what is asked and answered", default=None)
+    log_level: str = value("-l", "--log-level", help="debug, info, warn, error or fatal  [default: info]")
+    pidfile: str = value("-p", "--pidfile", help="File for the daemon's process id", metavar="path")
     live_restore: bool | None = _switched("live-restore", "Let containers live on when the daemon ends  [default: live-restore]")
     shutdown_timeout: int | None = value(
         "--shutdown-timeout",
@@ -61,6 +63,12 @@ class DaemonOptions(Options):
         "--default-address-pool",
         help=f"Where networks get their subnets: base=10.10.0.0/16,size=24 {_SEVERAL}",
         metavar="pool-options",
+    )
+    default_network_opt: list[str] = many(
+        "--default-network-opt", help=f"Option of new networks: driver=option=value {_SEVERAL}", metavar="mapmap"
+    )
+    host_gateway_ip: list[str] = many(
+        "--host-gateway-ip", help=f"Address that host-gateway of --add-host stands for {_SEVERAL}", metavar="ip"
     )
     bip: str = value("--bip", help="IPv4 address of the default bridge, as 10.10.0.1/24")
     bip6: str = value("--bip6", help="IPv6 address of the default bridge")
