@@ -70,6 +70,9 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: the addresses of its containers
     fixed_cidr: str = ""
     fixed_cidr_v6: str = ""
+    #: where their default routes lead; empty: to the bridge
+    default_gateway: str = ""
+    default_gateway_v6: str = ""
     #: bytes of its largest packet; 0: that of the host's ways out
     mtu: int = 0
     #: whether its containers reach each other
@@ -150,7 +153,10 @@ _FLAGS = {
     "host_gateway_ips": "--host-gateway-ip",
     "default_ulimits": "--default-ulimit",
 }
-_OF_THE_BRIDGE = ("bip", "bip6", "fixed_cidr", "fixed_cidr_v6", "mtu", "icc", "ip", "ip_masq", "ipv6")
+_OF_THE_BRIDGE = (
+    *("bip", "bip6", "fixed_cidr", "fixed_cidr_v6", "default_gateway", "default_gateway_v6"),
+    *("mtu", "icc", "ip", "ip_masq", "ipv6"),
+)
 #: What says where an engine is, and not how it works.
 _PLACES = ("data_root", "exec_root", "hooks_dirs", "signature_policy", "login_folder")
 

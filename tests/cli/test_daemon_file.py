@@ -75,6 +75,8 @@ SAME = [
     ("--ipv6 --bip6 fd09::1/64", "bip6", "fd09::1/64", "fd09::1/64"),
     ("--fixed-cidr 10.9.0.0/25", "fixed-cidr", "10.9.0.0/25", "10.9.0.0/25"),
     ("--ipv6 --fixed-cidr-v6 fd09::/80", "fixed-cidr-v6", "fd09::/80", "fd09::/80"),
+    ("--bip 10.9.0.1/24 --default-gateway 10.9.0.9", "default-gateway", "10.9.0.9", "10.9.0.9"),
+    ("--ipv6 --bip6 fd09::1/64 --default-gateway-v6 fd09::9", "default-gateway-v6", "fd09::9", "fd09::9"),
     ("--mtu 1300", "mtu", 1300, 1300),
     ("--no-icc", "icc", False, False),
     ("--ip 127.0.0.1", "ip", "127.0.0.1", "127.0.0.1"),
@@ -94,7 +96,9 @@ SAME = [
 @pytest.mark.parametrize(("flag", "key", "value", "expected"), SAME, ids=[row[1] for row in SAME])
 def test_a_flag_and_its_key_say_the_same(file: Path, flag: str, key: str, value: Any, expected: Any) -> None:
     field = DIRECTIVES[key].field
-    beside = {"ipv6": True} if key.endswith("6") and key != "ipv6" else {}
+    beside = {"ipv6": True} if key in ("bip6", "fixed-cidr-v6") else {}
+    beside |= {"bip": "10.9.0.1/24"} if key == "default-gateway" else {}
+    beside |= {"ipv6": True, "bip6": "fd09::1/64"} if key == "default-gateway-v6" else {}
     found = [read(file, "{}", flag), read(file, json.dumps({key: value, **beside}))]
     held = [getattr(one if hasattr(one, field) else one.engine, field) for one in found]
     assert held[0] == held[1] and (expected is None or held[0] == expected)
@@ -142,6 +146,7 @@ BOTH = "the following directives are specified both as a flag and in the configu
         ('{"host-gateway-ips": ["x"]}', "", MERGED + 'ParseAddr("x"): unable to parse IP'),
         ('{"host-gateway-ips": ["10.9.0.1", "10.9.0.2"]}', "", MERGED + "only one IPv4 host gateway IP address can be specified"),
         ('{"default-network-opts": {"bridge": "x"}}', "", "invalid JSON: default-network-opts takes an object like"),
+        ('{"default-gateway": "10.9.0.9"}', "", MERGED + "default-gateway 10.9.0.9 is in no subnet of the default bridge: set bip, too"),
         ('{"mtu": -1}', "", MERGED + "invalid default MTU: -1"),
         ('{"mtu": 9}', "", MERGED + "failed to parse com.docker.network.driver.mtu value: 9 (expected 68 to 65535)"),
         ('{"ip": "x"}', "", MERGED + "invalid IP address: x"),

@@ -59,6 +59,8 @@ OF_THE_ENGINE = (
     _directive("bip6", kinds.STRING),
     _directive("fixed-cidr", kinds.STRING),
     _directive("fixed-cidr-v6", kinds.STRING),
+    _directive("default-gateway", kinds.STRING),
+    _directive("default-gateway-v6", kinds.STRING),
     _directive("mtu", kinds.NUMBER),
     _directive("icc", kinds.BOOLEAN),
     _directive("ip", kinds.STRING),
@@ -91,8 +93,8 @@ ONLY: dict[str, Any] = {
 LATER = frozenset(
     {
         *("allow-direct-routing", "authorization-plugins", "bridge", "builder", "cdi-spec-dirs", "containerd"),
-        *("containerd-namespace", "containerd-plugin-namespace", "cpu-rt-period", "cpu-rt-runtime", "default-gateway"),
-        *("default-gateway-v6", "host-gateway-ip", "http-proxy"),
+        *("containerd-namespace", "containerd-plugin-namespace", "cpu-rt-period", "cpu-rt-runtime"),
+        *("host-gateway-ip", "http-proxy"),
         *("https-proxy", "init-path", "ip-forward-no-drop", "log-format", "metrics-addr"),
         *("network-control-plane-mtu", "no-proxy", "node-generic-resources", "proxies", "raw-logs"),
         *("rootless", "storage-opts", "swarm-default-advertise-addr", "tlscacert", "tlscert", "tlskey"),

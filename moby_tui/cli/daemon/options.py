@@ -74,6 +74,8 @@ class DaemonOptions(Options):
     bip6: str = value("--bip6", help="IPv6 address of the default bridge")
     fixed_cidr: str = value("--fixed-cidr", help="IPv4 addresses of containers in the default bridge")
     fixed_cidr_v6: str = value("--fixed-cidr-v6", help="IPv6 addresses of containers in the default bridge")
+    default_gateway: str = value("--default-gateway", help="Gateway of the default bridge's containers", metavar="ip")
+    default_gateway_v6: str = value("--default-gateway-v6", help="IPv6 gateway of the default bridge's containers", metavar="ip")
     mtu: int | None = value("--mtu", help="MTU of the default bridge  [default: the host's]", default=None, metavar="int")
     icc: bool | None = _switched("icc", "Let containers in the default bridge reach each other  [default: icc]")
     ip: str = value("--ip", help="Host address for ports of the default bridge  [default: 0.0.0.0]", metavar="ip")
