@@ -22,7 +22,7 @@ class DaemonOptions(Options):
     debug: bool | None = switch("-D", "--debug", help="Log what is asked and answered", default=None)
     log_level: str = value("-l", "--log-level", help="debug, info, warn, error or fatal  [default: info]")
     pidfile: str = value("-p", "--pidfile", help="File for the daemon's process id", metavar="path")
-    live_restore: bool | None = _switched("live-restore", "Let containers live on when the daemon ends  [default: live-restore]")
+    live_restore: bool | None = _switched("live-restore", "Let containers live on when the daemon ends  [default: on]")
     shutdown_timeout: int | None = value(
         "--shutdown-timeout",
         help="Without live restore, seconds to let containers without a stop timeout of their own end  [default: 15]",
@@ -77,9 +77,9 @@ class DaemonOptions(Options):
     default_gateway: str = value("--default-gateway", help="Gateway of the default bridge's containers", metavar="ip")
     default_gateway_v6: str = value("--default-gateway-v6", help="IPv6 gateway of the default bridge's containers", metavar="ip")
     mtu: int | None = value("--mtu", help="MTU of the default bridge  [default: the host's]", default=None, metavar="int")
-    icc: bool | None = _switched("icc", "Let containers in the default bridge reach each other  [default: icc]")
+    icc: bool | None = _switched("icc", "Let containers in the default bridge reach each other  [default: on]")
     ip: str = value("--ip", help="Host address for ports of the default bridge  [default: 0.0.0.0]", metavar="ip")
-    ip_masq: bool | None = _switched("ip-masq", "Masquerade what leaves the default bridge  [default: ip-masq]")
+    ip_masq: bool | None = _switched("ip-masq", "Masquerade what leaves the default bridge  [default: on]")
     ipv6: bool | None = _switched("ipv6", "Give the default bridge IPv6, too")
     default_ulimit: list[str] = many("--default-ulimit", help=f"Limit of all containers: name=soft[:hard] {_SEVERAL}")
     default_shm_size: str = value("--default-shm-size", help="Size of /dev/shm  [default: 64m]", metavar="bytes")
