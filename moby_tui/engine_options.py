@@ -70,6 +70,9 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: the addresses of its containers
     fixed_cidr: str = ""
     fixed_cidr_v6: str = ""
+    #: where their default routes lead; empty: to the bridge
+    default_gateway: str = ""
+    default_gateway_v6: str = ""
     #: bytes of its largest packet; 0: that of the host's ways out
     mtu: int = 0
     #: whether its containers reach each other
@@ -79,6 +82,10 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: whether what leaves it bears the host's address
     ip_masq: bool = True
     ipv6: bool = False
+    #: options of new networks that do not have them, by driver
+    default_network_options: dict[str, dict[str, str]] = {}
+    #: what ``host-gateway`` stands for, an IPv4 and an IPv6 address at the most; empty: the host's address in the container's network
+    host_gateway_ips: tuple[str, ...] = ()
     #: of containers that ask for no limit of the same name
     default_ulimits: tuple[Ulimit, ...] = ()
     #: bytes of /dev/shm
@@ -142,9 +149,14 @@ _FLAGS = {
     "insecure_registries": "--insecure-registry",
     "log_options": "--log-opt",
     "dns_options": "--dns-opt",
+    "default_network_options": "--default-network-opt",
+    "host_gateway_ips": "--host-gateway-ip",
     "default_ulimits": "--default-ulimit",
 }
-_OF_THE_BRIDGE = ("bip", "bip6", "fixed_cidr", "fixed_cidr_v6", "mtu", "icc", "ip", "ip_masq", "ipv6")
+_OF_THE_BRIDGE = (
+    *("bip", "bip6", "fixed_cidr", "fixed_cidr_v6", "default_gateway", "default_gateway_v6"),
+    *("mtu", "icc", "ip", "ip_masq", "ipv6"),
+)
 #: What says where an engine is, and not how it works.
 _PLACES = ("data_root", "exec_root", "hooks_dirs", "signature_policy", "login_folder")
 

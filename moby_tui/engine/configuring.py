@@ -71,6 +71,15 @@ def _check_names(options: EngineOptions) -> None:
             ipaddress.ip_address(server)
         except ValueError:
             raise InvalidArgument(f"invalid IP address: {server}") from None
+    versions = []
+    for address in options.host_gateway_ips:
+        try:
+            versions.append(ipaddress.ip_address(address).version)
+        except ValueError:
+            raise InvalidArgument(f'ParseAddr("{address}"): unable to parse IP') from None
+    for version in (4, 6):
+        if versions.count(version) > 1:
+            raise InvalidArgument(f"only one IPv{version} host gateway IP address can be specified")
     for domain in options.dns_search:
         if domain != "." and not _DOMAIN.fullmatch(domain):
             raise InvalidArgument(f"{domain} is not a valid domain")

@@ -72,10 +72,16 @@ SAME = [
     ("--dns-search x.test", "dns-search", ["x.test"], ("x.test",)),
     ("--dns-opt ndots:2", "dns-opts", ["ndots:2"], ("ndots:2",)),
     ("--default-address-pool base=10.9.0.0/16,size=24", "default-address-pools", [{"base": "10.9.0.0/16", "size": 24}], None),
+    ("--log-level warn", "log-level", "warn", "warn"),
+    ("--pidfile /p", "pidfile", "/p", "/p"),
+    ("--default-network-opt bridge=a=b=c", "default-network-opts", {"bridge": {"a": "b=c"}}, {"bridge": {"a": "b=c"}}),
+    ("--host-gateway-ip 10.9.0.1", "host-gateway-ips", ["10.9.0.1"], ("10.9.0.1",)),
     ("--bip 10.9.0.1/24", "bip", "10.9.0.1/24", "10.9.0.1/24"),
     ("--ipv6 --bip6 fd09::1/64", "bip6", "fd09::1/64", "fd09::1/64"),
     ("--fixed-cidr 10.9.0.0/25", "fixed-cidr", "10.9.0.0/25", "10.9.0.0/25"),
     ("--ipv6 --fixed-cidr-v6 fd09::/80", "fixed-cidr-v6", "fd09::/80", "fd09::/80"),
+    ("--bip 10.9.0.1/24 --default-gateway 10.9.0.9", "default-gateway", "10.9.0.9", "10.9.0.9"),
+    ("--ipv6 --bip6 fd09::1/64 --default-gateway-v6 fd09::9", "default-gateway-v6", "fd09::9", "fd09::9"),
     ("--mtu 1300", "mtu", 1300, 1300),
     ("--no-icc", "icc", False, False),
     ("--ip 127.0.0.1", "ip", "127.0.0.1", "127.0.0.1"),
@@ -95,7 +101,9 @@ SAME = [
 @pytest.mark.parametrize(("flag", "key", "value", "expected"), SAME, ids=[row[1] for row in SAME])
 def test_a_flag_and_its_key_say_the_same(file: Path, flag: str, key: str, value: Any, expected: Any) -> None:
     field = DIRECTIVES[key].field
-    beside = {"ipv6": True} if key.endswith("6") and key != "ipv6" else {}
+    beside = {"ipv6": True} if key in ("bip6", "fixed-cidr-v6") else {}
+    beside |= {"bip": "10.9.0.1/24"} if key == "default-gateway" else {}
+    beside |= {"ipv6": True, "bip6": "fd09::1/64"} if key == "default-gateway-v6" else {}
     found = [read(file, "{}", flag), read(file, json.dumps({key: value, **beside}))]
     held = [getattr(one if hasattr(one, field) else one.engine, field) for one in found]
     assert held[0] == held[1] and (expected is None or held[0] == expected)
@@ -139,6 +147,11 @@ BOTH = "the following directives are specified both as a flag and in the configu
         ('{"dns-search": ["a..b"]}', "", MERGED + "a..b is not a valid domain"),
         ('{"default-ipc-mode": "x"}', "", MERGED + 'default IPC mode setting (x) is invalid; use "shareable" or "private"'),
         ('{"default-cgroupns-mode": "x"}', "", MERGED + 'invalid default cgroup namespace (x): use "host" or "private"'),
+        ('{"log-level": "x"}', "", MERGED + "invalid logging level: x"),
+        ('{"host-gateway-ips": ["x"]}', "", MERGED + 'ParseAddr("x"): unable to parse IP'),
+        ('{"host-gateway-ips": ["10.9.0.1", "10.9.0.2"]}', "", MERGED + "only one IPv4 host gateway IP address can be specified"),
+        ('{"default-network-opts": {"bridge": "x"}}', "", "invalid JSON: default-network-opts takes an object like"),
+        ('{"default-gateway": "10.9.0.9"}', "", MERGED + "default-gateway 10.9.0.9 is in no subnet of the default bridge: set bip, too"),
         ('{"mtu": -1}', "", MERGED + "invalid default MTU: -1"),
         ('{"mtu": 9}', "", MERGED + "failed to parse com.docker.network.driver.mtu value: 9 (expected 68 to 65535)"),
         ('{"ip": "x"}', "", MERGED + "invalid IP address: x"),
@@ -211,6 +224,9 @@ def test_the_engine_of_a_daemon_has_what_its_file_says_and_reads_it_again(
         "default-shm-size": "10M",
         "dns": ["192.0.2.1"],
         "bip": "10.92.7.1/24",
+        "default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1280"}},
+        "host-gateway-ips": ["192.0.2.9"],
+        "pidfile": f"{tmp_path}/pid",
         "dns-search": ["x.test"],
         "init": True,
         "no-new-privileges": True,
@@ -227,9 +243,19 @@ def test_the_engine_of_a_daemon_has_what_its_file_says_and_reads_it_again(
     bridge = json.loads(box(*there, "network", "inspect", "bridge").stdout)[0]
     assert bridge["IPAM"]["Config"] == [{"Subnet": "10.92.7.0/24", "Gateway": "10.92.7.1"}]
     assert (info()["Labels"], info()["LoggingDriver"], info()["Debug"]) == (["a=b"], "local", False)
-    script = "ulimit -n; df -k /dev/shm | tail -1 | awk '{print $2}'; cat /etc/resolv.conf; grep NoNewPrivs /proc/self/status"
-    said = box(*there, "run", "--name", "one", "box", "sh", "-c", script).stdout
+    script = "ulimit -n; df -k /dev/shm | tail -1 | awk '{print $2}'; cat /etc/resolv.conf /etc/hosts; grep NoNewPrivs /proc/self/status"
+    said = box(*there, "run", "--name", "one", "--add-host", "up:host-gateway", "box", "sh", "-c", script).stdout
     assert said.split()[:2] == ["800", "10240"]
+    assert "192.0.2.9\tup" in said
+    assert (tmp_path / "pid").read_text() == str(daemon.pid)
+    again = box("daemon", "--pidfile", f"{tmp_path}/pid", "-H", f"unix://{tmp_path}/t", check=False)
+    told = f"ensure docker is not running or delete {tmp_path}/pid: process with PID {daemon.pid} is still running"
+    assert again.stderr == f"moby: failed to start daemon, {told}\n"
+    box(*there, "network", "create", "front")
+    assert json.loads(box(*there, "network", "inspect", "front").stdout)[0]["Options"] == {
+        "com.docker.network.driver.mtu": "1280"
+    }
+    box(*there, "network", "rm", "front")
     assert "nameserver 192.0.2.1" in said and "search x.test" in said and "NoNewPrivs:\t1" in said
     host = json.loads(box(*there, "inspect", "one").stdout)[0]["HostConfig"]
     assert host["LogConfig"] == {"Type": "local", "Config": {"max-size": "2m"}} and host["Init"] is True
@@ -268,4 +294,5 @@ def test_the_engine_of_a_daemon_has_what_its_file_says_and_reads_it_again(
     assert info()["Labels"] == ["c=d"]
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(30) == 0
+    assert not (tmp_path / "pid").exists()
     assert "Error reloading configuration: unable to configure the Docker daemon" in (tmp_path / "log").read_text()

@@ -16,6 +16,7 @@ OPTIONS = EngineOptions(
     ip_masq=False,
     ipv6=True,
     fixed_cidr_v6="fd97::/64",
+    default_gateway="10.97.0.9",
 )
 
 
@@ -32,6 +33,7 @@ async def test_it_is_as_the_options_want_it_once_nobody_is_in_it(engine: Engine)
     await engine.manager.settle_default()
     network = await engine.manager.inspect("bridge")
     interface = network.options["com.docker.network.bridge.name"]
+    assert network.ipam.config and network.ipam.config[0].auxiliary_addresses == {"DefaultGatewayIPv4": "10.97.0.9"}
     assert [(pool.subnet, pool.ip_range, pool.gateway) for pool in network.ipam.config or []] == [
         ("10.97.0.0/24", "10.97.0.128/25", "10.97.0.5"),
         ("fd97::/64", "fd97::/64", ""),
@@ -46,7 +48,8 @@ async def test_it_is_as_the_options_want_it_once_nobody_is_in_it(engine: Engine)
     }
     sandbox = await engine.start()
     endpoint = sandbox.endpoints["bridge"]
-    assert ip_address(endpoint.ip_address) in ip_network("10.97.0.128/25") and endpoint.gateway == "10.97.0.5"
+    assert ip_address(endpoint.ip_address) in ip_network("10.97.0.128/25") and endpoint.gateway == "10.97.0.9"
+    assert "default via 10.97.0.9 " in run("ip route", sandbox.netns_fd)
     assert ip_address(endpoint.global_ipv6_address) in ip_network("fd97::/64")
     assert "mtu 1300" in run(f"ip link show {interface}") and "10.97.0.5/24" in run(f"ip addr show {interface}")
 

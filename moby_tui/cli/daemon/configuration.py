@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 DEFAULT_FILE = Path("/etc/moby/daemon.json")
 #: Directives of which flags and file may each name some.
 _JOINED = ("runtimes",)
+LOG_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+}
 Values = dict[str, Any]
 
 
@@ -38,6 +46,14 @@ class DaemonConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     tlscacert: str = ""
     tlscert: str = ""
     tlskey: str = ""
+    log_level: str = "info"
+    #: empty: none
+    pidfile: str = ""
+
+    @property
+    def logging_level(self) -> int:
+        """As the module logging has it."""
+        return logging.DEBUG if self.engine.debug else LOG_LEVELS[self.log_level]
 
     def spoken_tls(self) -> Tls | None:
         """What is spoken on TCP sockets; None: no TLS. A file that is not given is docker's own, if it is there."""
@@ -71,7 +87,10 @@ def read(options: DaemonOptions, given: session.Session) -> DaemonConfiguration:
         values[key] = {**values.get(key, {}), **read_value} if key in _JOINED else read_value
     own = {directive.field: values[directive.key] for directive in OF_THE_DAEMON if directive.key in values}
     engine = base.replaced(**{directive.field: values[directive.key] for directive in OF_THE_ENGINE if directive.key in values})
+    found = DaemonConfiguration(engine=engine, file=file, **own)
     try:
+        if found.log_level not in LOG_LEVELS:
+            raise InvalidArgument(f"invalid logging level: {found.log_level}")
         Engine(engine).check_options()
     except InvalidArgument as error:
         if not document:
@@ -80,7 +99,7 @@ def read(options: DaemonOptions, given: session.Session) -> DaemonConfiguration:
             f"unable to configure the Docker daemon with file {file}: "
             f"merged configuration validation from file and command line flags failed: {error.message}"
         ) from error
-    return DaemonConfiguration(engine=engine, file=file, **own)
+    return found
 
 
 def _given(options: DaemonOptions, given: session.Session) -> tuple[EngineOptions, Values]:

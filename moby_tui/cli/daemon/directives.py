@@ -33,6 +33,8 @@ OF_THE_DAEMON = (
     _directive("tlscacert", kinds.STRING),
     _directive("tlscert", kinds.STRING),
     _directive("tlskey", kinds.STRING),
+    _directive("log-level", kinds.STRING),
+    _directive("pidfile", kinds.STRING),
     _directive("allowed-hosts", kinds.STRINGS, "allowed_host"),
 )
 #: Those of its engine.
@@ -56,10 +58,14 @@ OF_THE_ENGINE = (
     _directive("dns-search", kinds.STRINGS),
     _directive("dns-opts", kinds.STRINGS, "dns_opt", "dns_options"),
     _directive("default-address-pools", kinds.POOLS, "default_address_pool"),
+    _directive("default-network-opts", kinds.MAPS, "default_network_opt", "default_network_options"),
+    _directive("host-gateway-ips", kinds.STRINGS, "host_gateway_ip"),
     _directive("bip", kinds.STRING),
     _directive("bip6", kinds.STRING),
     _directive("fixed-cidr", kinds.STRING),
     _directive("fixed-cidr-v6", kinds.STRING),
+    _directive("default-gateway", kinds.STRING),
+    _directive("default-gateway-v6", kinds.STRING),
     _directive("mtu", kinds.NUMBER),
     _directive("icc", kinds.BOOLEAN),
     _directive("ip", kinds.STRING),
@@ -90,10 +96,10 @@ ONLY: dict[str, Any] = {
 LATER = frozenset(
     {
         *("allow-direct-routing", "authorization-plugins", "bridge", "builder", "cdi-spec-dirs", "containerd"),
-        *("containerd-namespace", "containerd-plugin-namespace", "cpu-rt-period", "cpu-rt-runtime", "default-gateway"),
-        *("default-gateway-v6", "default-network-opts", "host-gateway-ip", "host-gateway-ips", "http-proxy"),
-        *("https-proxy", "init-path", "ip-forward-no-drop", "log-format", "log-level", "metrics-addr"),
-        *("network-control-plane-mtu", "no-proxy", "node-generic-resources", "pidfile", "proxies", "raw-logs"),
+        *("containerd-namespace", "containerd-plugin-namespace", "cpu-rt-period", "cpu-rt-runtime"),
+        *("host-gateway-ip", "http-proxy"),
+        *("https-proxy", "init-path", "ip-forward-no-drop", "log-format", "metrics-addr"),
+        *("network-control-plane-mtu", "no-proxy", "node-generic-resources", "proxies", "raw-logs"),
         *("rootless", "storage-opts", "swarm-default-advertise-addr"),
         *("userland-proxy", "userland-proxy-path"),
     }

@@ -63,6 +63,21 @@ def _pairs(given: list[str]) -> dict[str, str]:
     return {key: text for key, _, text in (entry.partition("=") for entry in given)}
 
 
+def _maps(value: Any) -> dict[str, dict[str, str]]:
+    return {key: _texts(entry) for key, entry in _object(value).items()}
+
+
+def _nested(given: list[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for text in given:
+        outer, first, rest = text.partition("=")
+        key, second, value = rest.partition("=")
+        if not (first and second):
+            raise InvalidArgument(f'invalid value "{text}" for map option, should be root-key=key=value')
+        found.setdefault(outer, {})[key] = value
+    return found
+
+
 def _size(value: Any) -> int:
     return parse_size(_string(value))
 
@@ -118,6 +133,7 @@ NUMBER = Kind("a number", _number, _same)
 STRING = Kind("a text", _string, _same)
 STRINGS = Kind("a list of texts", _strings, tuple)
 MAP = Kind("an object of texts", _texts, _pairs)
+MAPS = Kind('an object like {"bridge": {"com.docker.network.driver.mtu": "1400"}}', _maps, _nested)
 SIZE = Kind('a size as text, like "64M"', _size, parse_size)
 ULIMITS = Kind(
     'an object like {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 64000}}',

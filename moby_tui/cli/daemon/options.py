@@ -20,7 +20,9 @@ class DaemonOptions(Options):
     exec_root: str = value("--exec-root", help="Where the state of running containers is kept", metavar="path")
     group: str = value("-G", "--group", help="Group whose members may use the unix socket  [default: moby]")
     debug: bool | None = switch("-D", "--debug", help="Log what is asked and answered", default=None)
-    live_restore: bool | None = _switched("live-restore", "Let containers live on when the daemon ends  [default: live-restore]")
+    log_level: str = value("-l", "--log-level", help="debug, info, warn, error or fatal  [default: info]")
+    pidfile: str = value("-p", "--pidfile", help="File for the daemon's process id", metavar="path")
+    live_restore: bool | None = _switched("live-restore", "Let containers live on when the daemon ends  [default: on]")
     shutdown_timeout: int | None = value(
         "--shutdown-timeout",
         help="Without live restore, seconds to let containers without a stop timeout of their own end  [default: 15]",
@@ -67,14 +69,22 @@ class DaemonOptions(Options):
         help=f"Where networks get their subnets: base=10.10.0.0/16,size=24 {_SEVERAL}",
         metavar="pool-options",
     )
+    default_network_opt: list[str] = many(
+        "--default-network-opt", help=f"Option of new networks: driver=option=value {_SEVERAL}", metavar="mapmap"
+    )
+    host_gateway_ip: list[str] = many(
+        "--host-gateway-ip", help=f"Address that host-gateway of --add-host stands for {_SEVERAL}", metavar="ip"
+    )
     bip: str = value("--bip", help="IPv4 address of the default bridge, as 10.10.0.1/24")
     bip6: str = value("--bip6", help="IPv6 address of the default bridge")
     fixed_cidr: str = value("--fixed-cidr", help="IPv4 addresses of containers in the default bridge")
     fixed_cidr_v6: str = value("--fixed-cidr-v6", help="IPv6 addresses of containers in the default bridge")
+    default_gateway: str = value("--default-gateway", help="Gateway of the default bridge's containers", metavar="ip")
+    default_gateway_v6: str = value("--default-gateway-v6", help="IPv6 gateway of the default bridge's containers", metavar="ip")
     mtu: int | None = value("--mtu", help="MTU of the default bridge  [default: the host's]", default=None, metavar="int")
-    icc: bool | None = _switched("icc", "Let containers in the default bridge reach each other  [default: icc]")
+    icc: bool | None = _switched("icc", "Let containers in the default bridge reach each other  [default: on]")
     ip: str = value("--ip", help="Host address for ports of the default bridge  [default: 0.0.0.0]", metavar="ip")
-    ip_masq: bool | None = _switched("ip-masq", "Masquerade what leaves the default bridge  [default: ip-masq]")
+    ip_masq: bool | None = _switched("ip-masq", "Masquerade what leaves the default bridge  [default: on]")
     ipv6: bool | None = _switched("ipv6", "Give the default bridge IPv6, too")
     default_ulimit: list[str] = many("--default-ulimit", help=f"Limit of all containers: name=soft[:hard] {_SEVERAL}")
     default_shm_size: str = value("--default-shm-size", help="Size of /dev/shm  [default: 64m]", metavar="bytes")

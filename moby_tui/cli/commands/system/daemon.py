@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from moby_tui.api.server.listen import Listener
     from moby_tui.cli.daemon.configuration import DaemonConfiguration
     from moby_tui.engine.engine import Engine
-    from moby_tui.engine_options import EngineOptions
 
 #: Between two looks at whether the database has changed.
 _BACKUP_SECONDS = 600.0
@@ -42,8 +41,9 @@ def daemon(options: DaemonOptions) -> None:
     the configuration file again.
     """
     import logging
+    import signal
 
-    from moby_tui.cli.daemon import configuration
+    from moby_tui.cli.daemon import configuration, pidfile
 
     given = session.current()
     chosen = configuration.read(options, given)
@@ -52,18 +52,15 @@ def daemon(options: DaemonOptions) -> None:
         return
     engine = chosen.engine
     session.use(session.Session(debug=engine.debug, login_folder=given.login_folder, engine=lambda: engine))
-    logging.basicConfig(level=_level(engine), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=chosen.logging_level, format="%(levelname)s %(name)s: %(message)s")
 
     def read() -> DaemonConfiguration:
         return configuration.read(options, given)
 
-    session.call(lambda client: _serve(client, chosen, read))
-
-
-def _level(engine: EngineOptions) -> int:
-    import logging
-
-    return logging.DEBUG if engine.debug else logging.INFO
+    # until there is somebody to read the file again
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with pidfile.held(chosen.pidfile):
+        session.call(lambda client: _serve(client, chosen, read))
 
 
 async def _serve(client: Client, chosen: DaemonConfiguration, read: Callable[[], DaemonConfiguration]) -> None:
@@ -119,7 +116,7 @@ class _Running:
             log.error("Error reloading configuration: %s", error.message)
             return
         self.configuration = new
-        logging.getLogger().setLevel(_level(new.engine))
+        logging.getLogger().setLevel(new.logging_level)
         self._engine.tell_reload(**{"shutdown-timeout": str(new.shutdown_timeout)})
         log.info("Reloaded configuration")
 

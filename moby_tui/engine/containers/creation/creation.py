@@ -29,6 +29,7 @@ from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.state import now
+from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig, MountPoint, NetworkingConfig
 from moby_tui.schema.oci import ExecutionConfig, Platform
@@ -38,7 +39,11 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     """Raises ``NotFound`` for an image that is not here, ``Conflict`` for a name in use, ``InvalidArgument`` and ``NotImplementedYet``."""
     if name:
         check_name(name.removeprefix("/"))
-    asked = msgspec.structs.replace(asked, host_config=presets.preset(parts.options(), asked.host_config))
+    asked = msgspec.structs.replace(
+        asked,
+        # a step of a build is no container of anybody, and has what BuildKit gives it
+        host_config=presets.preset(EngineOptions() if parts.step_images else parts.options(), asked.host_config),
+    )
     asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
     if asked.networking_config:

@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.networks import bridge_options
+from moby_tui.engine.resources.networks.endpoints import DEFAULT_GATEWAY
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.network import IpamPool, Network
 
@@ -33,7 +34,11 @@ def fits(network: Network, options: EngineOptions, interface: str) -> bool:
 
 
 def _covers(wanted: IpamPool, known: IpamPool) -> bool:
-    return wanted.subnet == known.subnet and wanted.ip_range == known.ip_range and wanted.gateway in ("", known.any_gateway)
+    return (wanted.subnet, wanted.ip_range, wanted.auxiliary_addresses) == (
+        known.subnet,
+        known.ip_range,
+        known.auxiliary_addresses,
+    ) and wanted.gateway in ("", known.any_gateway)
 
 
 def _driver_options(options: EngineOptions, interface: str) -> dict[str, str]:
@@ -49,11 +54,26 @@ def _driver_options(options: EngineOptions, interface: str) -> dict[str, str]:
 
 def pools(options: EngineOptions) -> list[IpamPool]:
     """The pools that the options name, as dockerd makes them of its own. Raises ``InvalidArgument``."""
-    found = [
-        _pool(4, "bip", options.bip, "fixed-cidr", options.fixed_cidr),
-        *([_pool(6, "bip6", options.bip6, "fixed-cidr-v6", options.fixed_cidr_v6)] if options.ipv6 else []),
-    ]
-    return [pool for pool in found if pool is not None]
+    four = _pool(4, "bip", options.bip, "fixed-cidr", options.fixed_cidr)
+    six = _pool(6, "bip6", options.bip6, "fixed-cidr-v6", options.fixed_cidr_v6) if options.ipv6 else None
+    if options.default_gateway:
+        _lead(four, 4, "default-gateway", options.default_gateway)
+    if options.default_gateway_v6:
+        _lead(six, 6, "default-gateway-v6", options.default_gateway_v6)
+    return [pool for pool in (four, six) if pool is not None]
+
+
+def _lead(pool: IpamPool | None, version: int, name: str, address: str) -> None:
+    """Has the default routes of the pool's containers lead to ``address``."""
+    try:
+        gateway = ipaddress.ip_address(address)
+    except ValueError:
+        raise InvalidArgument(f"invalid IP address: {address}") from None
+    if pool is None or gateway not in ipaddress.ip_network(pool.subnet):
+        raise InvalidArgument(
+            f"{name} {address} is in no subnet of the default bridge: set {'bip' if version == 4 else 'bip6'}, too"
+        )
+    pool.auxiliary_addresses = {f"{DEFAULT_GATEWAY}{version}": address}
 
 
 def _pool(version: int, address_name: str, address: str, range_name: str, given_range: str) -> IpamPool | None:

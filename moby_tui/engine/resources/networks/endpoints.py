@@ -15,6 +15,8 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import IpamPool, Network
 
+#: The auxiliary address, with the IP version behind it, to which default routes lead in place of the bridge (dockerd's name).
+DEFAULT_GATEWAY = "DefaultGatewayIPv"
 _SYSCTLS, _IFNAME = "com.docker.network.endpoint.sysctls", "com.docker.network.endpoint.ifname"
 _DEFAULT_BRIDGE = "bridge"
 
@@ -216,7 +218,7 @@ def _lease(pools: list[IpamPool], fixed: str, leases: Leases, owner: str) -> Int
 
 
 def _gateways(network: Network) -> dict[int, Address]:
-    """An internal network leads nowhere."""
+    """An internal network leads nowhere. A bridge network may lead to somebody else than the bridge (dockerd's ``--default-gateway``)."""
     if network.internal:
         return {}
     gateways: dict[int, Address] = {}
@@ -224,6 +226,11 @@ def _gateways(network: Network) -> dict[int, Address]:
         if pool.any_gateway:
             address = _parse(pool.any_gateway.partition("/")[0])
             gateways.setdefault(address.version, address)
+    if network.driver == "bridge":
+        for version in gateways:
+            for pool in network.ipam.config or []:
+                if text := (pool.auxiliary_addresses or {}).get(f"{DEFAULT_GATEWAY}{version}"):
+                    gateways[version] = _parse(text)
     return gateways
 
 

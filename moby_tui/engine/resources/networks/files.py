@@ -143,17 +143,18 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def extra_hosts(extra: Sequence[str], gateway: IPv4Address | None) -> str:
-    """Lines for ``NAME:ADDRESS``; ``gateway`` is what ``host-gateway`` stands for. Raises ``InvalidArgument``."""
+def extra_hosts(extra: Sequence[str], gateways: Sequence[IPv4Address | IPv6Address]) -> str:
+    """Lines for ``NAME:ADDRESS``; ``gateways`` are what ``host-gateway`` stands for. Raises ``InvalidArgument``."""
     lines = []
     for entry in extra:
         name, separator, address = entry.partition(":")
         if not separator or not name or any(character.isspace() for character in entry):
             raise InvalidArgument(f"invalid extra host {entry!r}; write it as NAME:ADDRESS")
         if address == "host-gateway":
-            if gateway is None:
+            if not gateways:
                 raise InvalidArgument("host-gateway has no meaning without a network; give an address")
-            address = str(gateway)
+            lines += [f"{gateway}\t{name}\n" for gateway in gateways]
+            continue
         lines.append(f"{_parse_address(address.strip('[]'))}\t{name}\n")
     return "".join(lines)
 

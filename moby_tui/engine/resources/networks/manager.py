@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -71,6 +71,7 @@ class NetworkManager:
         self._publish = publish
         #: the engine's, at the moment
         self.options = options
+        self._told_of_bridge = False
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = instance if paths.instance else "moby0"
         self._seed = sha256(f"{os.uname().nodename} {instance}".encode()).digest()
@@ -109,6 +110,7 @@ class NetworkManager:
         from moby_tui.engine.resources.networks import creation
 
         network = creation.new_network(asked)
+        network.options = self.options().default_network_options.get(network.driver, {}) | network.options
         driver = self._driver(network.driver)
         driver.check(network)
         # the default network has the first pool, whoever comes first
@@ -225,16 +227,16 @@ class NetworkManager:
         )
         made: builtins.list[Endpoint] = []
         if first.name == "host":
-            prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(extra_hosts, LOOPBACK))
+            prepared = Sandbox(hosts=files.host_hosts() + files.extra_hosts(extra_hosts, self._host_gateways([LOOPBACK])))
         elif first.name == "none":
-            hosts = files.hosts(files.extra_hosts(extra_hosts, None))
+            hosts = files.hosts(files.extra_hosts(extra_hosts, self._host_gateways([])))
             at_once = create is None and self._pool.ready
             prepared = await _made(lambda: Sandbox(netns_fd=namespace(), hosts=hosts), at_once=at_once)
         else:
             for place in places:
                 endpoints.check(place)
             wanted, unpublished = _ports(places, ports or {}, exposed, publish_all=publish_all)
-            extra = files.extra_hosts(extra_hosts, _gateway(places)) + linked_hosts
+            extra = files.extra_hosts(extra_hosts, self._host_gateways(_gateways(places))) + linked_hosts
             prepared, made = await self._attach(called, places, wanted, namespace)
             prepared.ports |= dict.fromkeys(unpublished)
             names = files.host_names(hostname, domainname)
@@ -273,6 +275,10 @@ class NetworkManager:
         holders = set(self._folders.publishers())
         running = await self.list_containers() if holders and self.list_containers else []
         return self.list_containers is not None and bool(holders - {container.id for container in running})
+
+    def _host_gateways(self, own: Sequence[IPv4Address]) -> builtins.list[IPv4Address | IPv6Address]:
+        """What ``host-gateway`` stands for: what the engine's options say, or the host's ``own`` address for this container."""
+        return [*map(ip_address, self.options().host_gateway_ips)] or [*own]
 
     async def connect(self, ref: str, called: Called, namespace: int, asked: EndpointSettings) -> Connection:
         """One more place for a container that runs; its holding is the caller's. Raises ``NotFound``, ``InvalidArgument``, ``MobyError``."""
@@ -475,7 +481,9 @@ class NetworkManager:
         if default_bridge.fits(network, self.options(), self._bridge_name):
             return False
         if members := self._folders.members(network.id):
-            log.warning("network bridge stays as it is while %d containers are in it", len(members))
+            if not self._told_of_bridge:
+                log.warning("network bridge stays as it is while %d containers are in it", len(members))
+            self._told_of_bridge = True
             return False
         await _uninterrupted(lambda: self._bridges.delete(network))
         self._folders.leases(network.id).remove()
@@ -537,12 +545,12 @@ def _settings(place: Place, made: list[Endpoint], called: Called) -> EndpointSet
     return msgspec.structs.replace(asked, network_id=place.network.id, endpoint_id=os.urandom(32).hex())
 
 
-def _gateway(places: Sequence[Place]) -> IPv4Address | None:
-    """What ``host-gateway`` stands for: the host's address in the network of the default route."""
+def _gateways(places: Sequence[Place]) -> list[IPv4Address]:
+    """The host's address in the network of the default route, if it has one there."""
     place = endpoints.gateway_of(places)
     pools = place.network.ipam.config or [] if place else []
     found = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
-    return next((address for address in found if isinstance(address, IPv4Address)), None)
+    return [address for address in found if isinstance(address, IPv4Address)][:1]
 
 
 def _ports(
