@@ -12,8 +12,13 @@ class MobyError(Exception):
 
     status = 500
     exit_code = 1
-    #: of the Dockerfile, where it is about one
+    #: of the Dockerfile, where it is about one: the first line and the last (0: the same) of the instruction
     line = 0
+    end = 0
+    #: the same in BuildKit's words, where its clients look for them; empty: the message
+    buildkit = ""
+    #: that Dockerfile: its name and its text
+    dockerfile: tuple[str, bytes] | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -98,6 +98,8 @@ class Ignore:
 
     def __init__(self, text: str) -> None:
         self._rules: list[_Rule] = []
+        #: the lines that are patterns
+        self.patterns: list[str] = []
         for raw in text.removeprefix("\ufeff").split("\n"):
             line = raw.strip()
             if not line or raw.startswith("#"):
@@ -106,6 +108,7 @@ class Ignore:
                 raise InvalidArgument("illegal exclusion pattern: '!'; write what is not to be left out after it")
             pattern = posixpath.normpath(line.removeprefix("!").strip()).lstrip("/")
             if pattern not in (".", ""):
+                self.patterns.append(pattern if not line.startswith("!") else f"!{pattern}")
                 self._rules.append(_Rule(_compile(pattern, _tree_expression(pattern)), not line.startswith("!")))
         self.has_exceptions = any(not rule.excludes for rule in self._rules)
 

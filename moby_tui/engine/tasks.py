@@ -6,9 +6,9 @@ Otherwise a descriptor would be closed, or a folder deleted, under a thread that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from moby_tui.errors import MobyError
 
@@ -77,3 +77,18 @@ async def settled(task: asyncio.Future[Any]) -> None:
             continue
     if not task.cancelled():
         task.exception()  # looked at: not to be reported as lost
+
+
+class Once(Generic[T]):
+    """The result of ``make``, which is called when it is first needed; all who need it wait for that one. Errors are not kept."""
+
+    def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
+        self._make = make
+        self._made: list[T] = []
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> T:
+        async with self._lock:
+            if not self._made:
+                self._made.append(await self._make())
+            return self._made[0]

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
 from msgspec import Struct, field
 
+from moby_tui.errors import MobyError
+from moby_tui.schema import oci
 from moby_tui.schema.container import HostConfig
 from moby_tui.schema.image import RegistryAuth
 
@@ -15,11 +22,15 @@ UPLOADED_LAYOUT = "oci-layout"
 
 #: An OCI layout that is a cache of another engine's.
 UPLOADED_CACHE = "cache"
+#: As the part of ``BuildOptions.contexts`` before a colon: a folder of the ``Caller``, with this name there.
+FOLDER = "folder"
+#: The same: an image that another build of this engine has made, by its id. It need not be stored.
+MADE = "made"
 
 
 class Output(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Where a result goes. ``kind`` is ``image`` (the store), ``registry``, ``local``, ``tar``, ``oci`` or ``docker``; what the last four
-    make comes back as ``Progress.output``."""
+    make comes back as ``Progress.output``, or goes to the ``Caller``. ``cacheonly``: nowhere."""
 
     kind: str
     push: bool = False
@@ -43,7 +54,10 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     ignore_text: bytes | None = None
     #: where the context is fetched from, where none is sent: a repository, or a tar or Dockerfile behind http
     remote: str = ""
-    #: by name: ``UPLOADED``, an address as in ``remote``, ``docker-image://name``, ``target:stage``
+    #: the ``Caller``'s folders with the context and with the Dockerfile (and its ignore file), by their names there
+    folder: str = ""
+    dockerfile_folder: str = ""
+    #: by name: ``UPLOADED``, an address as in ``remote``, ``docker-image://name``, ``target:stage``, ``folder:name``, ``made:id``
     contexts: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
@@ -78,3 +92,99 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     live: bool = False
     #: a step that fails is kept to be looked at: ``aux`` names its container, which the caller ends
     debug: bool = False
+
+
+class Warned(Struct, frozen=True):
+    """A warning of the build checks. ``rule`` is BuildKit's name for it; ``lines`` are the first and the last of the Dockerfile."""
+
+    rule: str
+    text: str
+    description: str
+    address: str
+    lines: tuple[int, int]
+    dockerfile: str
+    source: bytes
+
+
+class Target(Struct, frozen=True):
+    """A stage of a Dockerfile; one without a name has an empty one. ``lines`` are the first and the last of its FROM."""
+
+    name: str
+    description: str
+    base: str
+    default: bool
+    lines: tuple[int, int]
+
+
+class Parameter(Struct, frozen=True):
+    """A build argument, a secret or an agent that a target takes; ``value`` is that of the argument."""
+
+    name: str
+    description: str
+    value: str
+    required: bool
+    lines: tuple[int, int]
+
+
+class Outline(Struct, frozen=True):
+    target: Target
+    arguments: list[Parameter]
+    secrets: list[Parameter]
+    agents: list[Parameter]
+
+
+class Examined(Struct, frozen=True):
+    """What a build with ``BuildOptions.check`` has found. ``error`` is why the Dockerfile cannot be built; then there is no more."""
+
+    dockerfile: str
+    source: bytes
+    warned: list[Warned]
+    targets: list[Target]
+    outline: Outline | None
+    error: MobyError | None = None
+
+
+class Made(Struct, frozen=True):
+    """An image that a build has made, before it is exported. ``manifest`` describes it; its platform is set."""
+
+    id: str
+    config: oci.ImageConfig
+    manifest: oci.Descriptor
+
+
+class Caller(Protocol):
+    """Who has asked for a build and supplies what it needs, at the time it needs it; in the same process as the engine.
+
+    Each method raises ``MobyError``: ``Unavailable`` if the caller is gone.
+    """
+
+    #: a later build of a caller with the same key has the same folders: only changed files are sent
+    key: str
+
+    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> int:
+        """Makes ``into`` equal to a folder of the caller; returns the bytes that were sent.
+
+        ``exclude``: patterns as in ``.dockerignore``. ``only``: these files (those that are missing are left out), all if empty.
+        """
+        ...
+
+    async def secret(self, ident: str) -> bytes | None: ...
+    async def login(self, domain: str) -> RegistryAuth | None: ...
+    def agent(self, ident: str, folder: Path) -> AbstractAsyncContextManager[str | None]:
+        """A socket of an agent, until the end of the block; it may be made in ``folder``, which only root reads."""
+        ...
+
+    async def made(self, images: Sequence[Made]) -> None:
+        """Called with the image of each platform. The build exports them once this returns."""
+        ...
+
+    def warn(self, warned: Warned) -> None: ...
+    def tell(self, examined: Examined) -> None:
+        """Called instead of ``made`` by a build that only checks."""
+        ...
+
+    async def take_tree(self, number: int, root: Path) -> None:
+        """Takes the output of this number (counted from 0) as a folder."""
+        ...
+
+    async def take_file(self, number: int, pieces: AsyncIterator[bytes]) -> None: ...

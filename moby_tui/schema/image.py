@@ -131,6 +131,8 @@ class BuildStep(Struct, kw_only=True, omit_defaults=True):
     name: str = ""
     state: str = ""
     time: float = 0
+    #: why it has failed
+    error: str = ""
 
 
 class Progress(

@@ -148,7 +148,7 @@ async def test_secrets_are_seen_and_not_kept(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
-        ("type=cahce,target=/x", InvalidArgument, r"unsupported mount type 'cahce' \(did you mean cache\?\)"),
+        ("type=cahce,target=/x", InvalidArgument, r'unsupported mount type "cahce" \(did you mean cache\?\)'),
         ("type=cache", InvalidArgument, "target is required"),
         ("type=cache,target=/", InvalidArgument, "invalid mount target"),
         ("type=cache,target=/proc/x", InvalidArgument, "invalid mount target"),

@@ -67,7 +67,7 @@ async def test_what_it_says(engine: Engine, text: str, field: str, expected: obj
         ("ARG =x", "names can not be blank"),
         ("EXPOSE 80/icmp", "invalid containerPort: 80/icmp"),
         ("VOLUME [\"\"]", "can not be an empty string"),
-        ("STOPSIGNAL SIGNONE", "Invalid signal: SIGNONE"),
+        ("STOPSIGNAL SIGNONE", "invalid signal: SIGNONE"),
         ("SHELL /bin/sh", "in JSON form"),
         ("SHELL []", "in JSON form"),
         ("CMD [1]", "strings only"),

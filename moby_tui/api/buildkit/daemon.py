@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, cast
 from google.protobuf.descriptor import ServiceDescriptor
 from grpclib.server import Stream
 
+from moby_tui.api.buildkit.control.bridge import Bridge
+from moby_tui.api.buildkit.control.builds import Builds
+from moby_tui.api.buildkit.control.control import Control
 from moby_tui.api.buildkit.grpc.client import Channel
 from moby_tui.api.buildkit.grpc.server import ServerProtocol, server
 from moby_tui.api.buildkit.grpc.tunnel import Tunnel
 from moby_tui.api.buildkit.session import opening
 from moby_tui.api.buildkit.session.opening import Opening
 from moby_tui.api.buildkit.session.sessions import Sessions
-from moby_tui.api.buildkit.wire import health_pb2
+from moby_tui.api.buildkit.wire import control_pb2, gateway_pb2, health_pb2
 from moby_tui.api.buildkit.wire.control_pb2 import BytesMessage
 from moby_tui.api.buildkit.wire.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from moby_tui.api.client.protocol import Client
@@ -30,13 +33,20 @@ class BuildDaemon:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.sessions = Sessions()
+        self.builds = Builds()
 
     def server(self) -> ServerProtocol:
         """A protocol for a connection of ``POST /grpc``."""
         return server(self._services())
 
     def _services(self) -> Mapping[ServiceDescriptor, object]:
-        return {health_pb2.DESCRIPTOR.services_by_name["Health"]: _Health()}
+        return {
+            health_pb2.DESCRIPTOR.services_by_name["Health"]: _Health(),
+            control_pb2.DESCRIPTOR.services_by_name["Control"]: Control(
+                self.client, self.sessions, self.builds, self.carry_session
+            ),
+            gateway_pb2.DESCRIPTOR.services_by_name["LLBBridge"]: Bridge(self.client, self.builds),
+        }
 
     async def hold(self, opened: Opening, channel: Channel) -> None:
         """Keeps a session until its connection is gone. Raises ``Conflict`` for an id that is in use."""

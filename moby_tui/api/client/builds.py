@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 from moby_tui.api.client.remote import Remote, progress
 from moby_tui.api.operations.builder import Builder
-from moby_tui.errors import Forbidden, InvalidArgument
+from moby_tui.errors import Forbidden, InvalidArgument, NotImplementedYet
 from moby_tui.schema.base import encode, to_builtins
-from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.build import BuildOptions, Caller
 from moby_tui.schema.container import HostConfig
 from moby_tui.schema.image import Progress
 
@@ -63,9 +63,12 @@ class RemoteBuilder(Remote):
         context: AsyncIterator[bytes] | None = None,
         options: BuildOptions | None = None,
         contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
+        caller: Caller | None = None,
     ) -> AsyncIterator[Progress]:
         """Raises ``InvalidArgument`` where the far engine has no place for an option, ``Forbidden`` where a secret could be overheard."""
         options = options or BuildOptions()
+        if caller is not None:
+            raise NotImplementedYet("a build whose caller supplies files while it runs, with an engine elsewhere")
         if options.secrets and not self._session.is_private:
             raise Forbidden(
                 "a secret is not sent over plain tcp, where it can be read on the way: use a unix socket, or build there"

@@ -8,7 +8,7 @@ from typing import Protocol
 from moby_tui.api.operations.fields import extra, field, filters, made
 from moby_tui.api.operations.operation import post
 from moby_tui.schema.base import Filters
-from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.build import BuildOptions, Caller
 from moby_tui.schema.image import BuildPruned, Progress
 
 #: What the classic builder takes; the server makes ``BuildOptions`` of it.
@@ -46,17 +46,20 @@ _CLASSIC = (
 
 
 class Builder(Protocol):
-    @post("/build", *_CLASSIC, *made("options", "contexts"), lasting=True)
+    @post("/build", *_CLASSIC, *made("options", "contexts", "caller"), lasting=True)
     def build(
         self,
         context: AsyncIterator[bytes] | None = None,
         options: BuildOptions | None = None,
         contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
+        caller: Caller | None = None,
     ) -> AsyncIterator[Progress]:
         """Builds an image of a context and a Dockerfile.
 
         A tar of the context, or nothing where ``options.remote`` names one; ``contexts`` are what ``options.contexts`` says comes along,
-        in its order. The last line with ``aux`` has the image's ``ID``; ``output`` are pieces of what was asked for as a file.
+        in its order; ``caller`` supplies the rest while the build runs (an engine in this process alone takes one).
+
+        The last line with ``aux`` has the image's ``ID``; ``output`` are pieces of what was asked for as a file.
         """
         ...
 

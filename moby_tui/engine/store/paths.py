@@ -161,7 +161,7 @@ class Paths(msgspec.Struct, frozen=True):
 
     @property
     def build_mounts(self) -> Path:
-        """What ``RUN --mount=type=cache`` keeps."""
+        """What ``RUN --mount=type=cache`` keeps, and the folders that callers have sent (``sources/folders.py``)."""
         return self.cache / "build-mounts"
 
     @property

@@ -20,7 +20,7 @@ from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
-from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.build import BuildOptions, Caller
 from moby_tui.schema.image import BuildPruned, Progress
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class ImageBuilder:
         context: AsyncIterator[bytes] | None = None,
         options: BuildOptions | None = None,
         contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
+        caller: Caller | None = None,
     ) -> AsyncIterator[Progress]:
         """Raises ``StepFailed``, ``InvalidArgument`` with the Dockerfile's line, ``NotImplementedYet``, ``NotFound``, ``StorageFull``.
 
@@ -64,11 +65,13 @@ class ImageBuilder:
             stack.enter_context(self._arrival())
             folder = await stack.enter_async_context(staging.claim(self._paths.staging, f"context-{os.urandom(16).hex()}"))
             report = Report()
-            job = Job(self._paths, self._images, self._rows, self._content, self._layers, self._steps, options, report, folder)
+            job = Job(
+                self._paths, self._images, self._rows, self._content, self._layers, self._steps, options, report, folder, caller
+            )
             async with aclosing(report.of(job.run(context, contexts or {}, stack))) as lines:
                 async for line in lines:
                     yield line
-            if options.check:
+            if options.check or caller is not None:
                 return
             async with aclosing(job.outputs()) as pieces:
                 async for line in pieces:

@@ -114,6 +114,6 @@ def scratch(platform: oci.Platform | None = None) -> BuiltImage:
         architecture=here.architecture,
         os=here.os,
         variant=here.variant,
-        config=oci.ExecutionConfig(env=[DEFAULT_PATH]),
+        config=oci.ExecutionConfig(env=[DEFAULT_PATH], working_dir="/"),
     )
     return BuiltImage("", config, [], f"scratch {platforms.text(here)}")

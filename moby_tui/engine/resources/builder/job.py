@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from moby_tui.engine.resources.builder import entitlements, requests
 from moby_tui.engine.resources.builder.checks.finding import Finding, counted, shown
 from moby_tui.engine.resources.builder.execution.layering import Layering
+from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
 from moby_tui.engine.resources.builder.graph.caches import import_caches
@@ -28,20 +31,34 @@ from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
-from moby_tui.engine.resources.images.store.content import ContentStore
+from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.transfer.load import Loader
 from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
-from moby_tui.engine.tasks import in_thread
+from moby_tui.engine.tasks import Once, in_thread
 from moby_tui.errors import InvalidArgument, MobyError
+from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
-from moby_tui.schema.build import UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions
+from moby_tui.schema.base import encode
+from moby_tui.schema.build import UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
 from moby_tui.schema.image import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from moby_tui.engine.resources.builder.step import StepRunner
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a build begins with."""
+
+    dockerfile: bytes
+    ignore: Once[Ignore | None]
+    context: Once[Context]
 
 
 class Job:
@@ -58,6 +75,7 @@ class Job:
         options: BuildOptions,
         report: Report,
         folder: Path,
+        caller: Caller | None = None,
     ) -> None:
         self._paths = paths
         self._images = images
@@ -71,8 +89,12 @@ class Job:
         self._epoch = requests.epoch(options)
         self._layering = Layering(layers, content, paths.staging, latest=self._epoch)
         self._narration = Narration(report, count(1), live=options.live)
-        self._bases = Bases(images, content, options.auths, pull=options.pull)
-        self._results = Results(paths, images, rows, content, self._layering, options, self._bases.auth, self._narration)
+        self._caller = caller
+        self._private = paths.exec_root / "build"
+        self._supplies = Supplies(options, caller, self._private)
+        self._bases = Bases(images, content, self._supplies, pull=options.pull)
+        login = self._supplies.login
+        self._results = Results(paths, images, rows, content, self._layering, options, login, self._narration)
 
     async def run(
         self, sent: AsyncIterator[bytes] | None, uploads: Mapping[str, AsyncIterator[bytes]], stack: AsyncExitStack
@@ -82,51 +104,120 @@ class Job:
         sources = Sources(
             self._folder,
             stack,
-            options.secrets,
-            options.ssh.get("default", []),
-            self._paths.exec_root / "build",
+            self._supplies,
+            caller=self._caller,
+            places=self._paths.build_mounts,
             keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
         )
         if options.cache_from or any(kind.startswith((UPLOADED_CACHE, UPLOADED_LAYOUT)) for kind in options.contexts.values()):
             await self._images.admit_archive()
-        with self._narration.step("[internal] load build context"):
-            context = await self._context(sent, sources)
-            found = await named.gather(
-                options.contexts, uploads, sources, Loader(self._content, self._layers, self._paths.staging)
-            )
-        text = context.dockerfile(options.dockerfile) if options.dockerfile_text is None else options.dockerfile_text
-        with self._with_excerpt(text):
-            build = Build(text, options)
-        ignore = context.ignore(options.dockerfile, options.ignore_text)
+        files = await self._files(sent, sources)
+        text = files.dockerfile
+        # what is uploaded comes before an answer; what a caller has is asked for once the Dockerfile can be read
+        found = None if self._caller else await self._named(uploads, sources)
+        try:
+            with self._with_excerpt(text):
+                build = Build(text, options)
+        except MobyError as error:
+            if not options.check or self._caller is None:
+                raise
+            self._caller.tell(Examined(options.dockerfile, text, [], [], None, error))
+            return
+        ignore = await files.ignore()
+        found = found or await self._named(uploads, sources)
         findings = build.findings(lambda name: self._environment(name, found), ignore)
+        if options.check and self._caller:
+            warned = list(self._warned(findings, build, text))
+            self._caller.tell(Examined(options.dockerfile, text, warned, build.targets(), build.outline()))
+            return
+        if self._caller:
+            for each in self._warned(findings, build, text):
+                self._caller.warn(each)
         if options.check or (findings and build.checks.error):
             self._tell_checks(findings, text)
             return
-        await in_thread(context.leave_out_ignored, options.dockerfile, options.ignore_text)
         cache = BuildCache(self._paths.build_steps, self._layers, self._content)
         cache.others = await import_caches(
             options.cache_from,
             found.archives,
             cache.is_whole,
             (self._images, self._content, self._layers, self._paths.staging),
-            self._bases.auth,
+            self._supplies.login,
             self._narration,
         )
         for text_of in options.platforms or [""]:
-            shop = self._workshop(context, found, cache, build.dockerfile.escape, platforms.parse(text_of))
+            shop = self._workshop(files.context, found, cache, build.dockerfile.escape, platforms.parse(text_of))
             with self._with_excerpt(text):
                 image = await Build(text, options).run(shop)
-            if not image.id:
+            if not image.id and self._caller is None:
                 raise InvalidArgument("No image was generated. Is your Dockerfile empty?")
+            if not image.id:
+                # BuildKit's clients get an image without layers
+                image = BuiltImage(digest_of(encode(image.config)), image.config, [], image.chain)
             self._results.add(await self._published(image, cache))
         # the checks know more after a base image was pulled
         if findings := build.findings(lambda name: self._environment(name, found), ignore):
             self._narration.say(Progress(stream=shown(findings, options.dockerfile, text)))
-        with self._narration.step("exporting"):
-            await self._results.keep(cache.trail)
+        if self._caller:
+            await self._caller.made(self._results.made())
+        await self._results.keep(cache.trail)
+        if self._caller:
+            await self._results.hand_over(self._caller)
 
     def outputs(self) -> AsyncGenerator[Progress, None]:
         return self._results.outputs()
+
+    async def _files(self, sent: AsyncIterator[bytes] | None, sources: Sources) -> Files:
+        """The Dockerfile, what is ignored, and the context: fetched now, or from the caller once a step needs it."""
+        options = self._options
+        text, ignore_text = options.dockerfile_text, options.ignore_text
+        if options.dockerfile_folder:
+            with self._narration.step(f"[internal] load build definition from {options.dockerfile}"):
+                text, ignore_text = await self._definition(sources)
+        if options.folder:
+            ignore = Once(partial(self._sent_ignore, sources, ignore_text))
+            return Files(text or b"", ignore, Once(partial(self._sent_folder, sources, ignore)))
+        with self._narration.step(f"[internal] load {'remote ' if self._caller else ''}build context"):
+            context = await self._context(sent, sources)
+        if text is None:
+            text = context.dockerfile(options.dockerfile)
+        left_out = context.ignore(options.dockerfile, ignore_text)
+        await in_thread(context.leave_out_ignored, options.dockerfile, ignore_text)
+        return Files(text, Once(partial(_ready, left_out)), Once(partial(_ready, context)))
+
+    async def _definition(self, sources: Sources) -> tuple[bytes, bytes | None]:
+        """The Dockerfile and its own ignore file, from the caller's folder. Raises ``InvalidArgument``."""
+        name = self._options.dockerfile
+        wanted = [name, f"{name}.dockerignore", name.lower()]
+        there, size = await sources.files(self._options.dockerfile_folder, wanted)
+        self._narration.tell_bytes("transferring dockerfile:", size)
+        if there.read(name) is None and name != "Dockerfile":
+            raise InvalidArgument(f"failed to read dockerfile: open {name}: no such file or directory")
+        if there.read(name) is None:
+            name = name.lower()
+            if there.read(name) is None:
+                raise InvalidArgument("failed to read dockerfile: open Dockerfile: no such file or directory")
+        return there.dockerfile(name), there.read(f"{self._options.dockerfile}.dockerignore")
+
+    async def _named(self, uploads: Mapping[str, AsyncIterator[bytes]], sources: Sources) -> named.NamedContexts:
+        loader = Loader(self._content, self._layers, self._paths.staging)
+        return await named.gather(self._options.contexts, uploads, sources, loader, self._content, self._narration)
+
+    async def _sent_ignore(self, sources: Sources, text: bytes | None) -> Ignore | None:
+        """What ``text``, the Dockerfile's own ignore file, names, or the file in the caller's context."""
+        if text is not None:
+            return Ignore(text.decode("utf-8", "surrogateescape"))
+        with self._narration.step("[internal] load .dockerignore"):
+            there, size = await sources.files(self._options.folder, [".dockerignore"])
+            self._narration.tell_bytes("transferring context:", size)
+        return there.ignore()
+
+    async def _sent_folder(self, sources: Sources, ignore: Once[Ignore | None]) -> Context:
+        narration = self._narration.of(self._report)
+        with narration.step("[internal] load build context"):
+            context, size = await sources.folder(self._options.folder, await ignore())
+            narration.tell_bytes("transferring context:", size)
+        return context
 
     async def _context(self, sent: AsyncIterator[bytes] | None, sources: Sources) -> Context:
         if self._options.remote:
@@ -136,7 +227,7 @@ class Job:
         return await sources.sent(sent)
 
     def _workshop(
-        self, context: Context, found: named.NamedContexts, cache: BuildCache, escape: str, platform: oci.Platform
+        self, context: Once[Context], found: named.NamedContexts, cache: BuildCache, escape: str, platform: oci.Platform
     ) -> Workshop:
         return Workshop(
             context=context,
@@ -152,10 +243,9 @@ class Job:
             host=self._options.host,
             escape=escape,
             scratch=self._folder,
-            private=self._paths.exec_root / "build",
+            private=self._private,
             caches=self._paths.build_mounts,
-            secrets=self._options.secrets,
-            ssh=self._options.ssh,
+            supplies=self._supplies,
             allowed=entitlements.read(self._options.allow),
             anew=self._options.no_cache,
             debug=self._options.debug,
@@ -185,6 +275,13 @@ class Job:
             return None
         return {entry.partition("=")[0] for entry in (config and config.env) or ()}
 
+    def _warned(self, findings: list[Finding], build: Build, text: bytes) -> Iterator[Warned]:
+        """The findings as a caller is told of them."""
+        ends = {instruction.line: instruction.end for instruction in build.dockerfile.instructions}
+        for found in findings:
+            lines = found.line, ends.get(found.line, found.line)
+            yield Warned(found.rule, found.text, found.description, found.address, lines, self._options.dockerfile, text)
+
     def _tell_checks(self, findings: list[Finding], text: bytes) -> None:
         """Reports the findings of the checks. Raises ``MobyError`` if there are any and the directive says so."""
         if not findings:
@@ -192,7 +289,9 @@ class Job:
             return
         self._narration.say(Progress(stream=shown(findings, self._options.dockerfile, text)))
         rules = ", ".join(sorted({finding.rule for finding in findings}))
-        raise MobyError(f"check complete, {counted(findings)} found: lint violation found for rules: {rules}")
+        error = MobyError(f"check complete, {counted(findings)} found: lint violation found for rules: {rules}")
+        error.buildkit = f"lint violation found for rules: {rules}"
+        raise error
 
     @contextmanager
     def _with_excerpt(self, text: bytes) -> Iterator[None]:
@@ -200,6 +299,12 @@ class Job:
         try:
             yield
         except MobyError as error:
-            if error.line:
+            if error.line and self._caller:
+                error.dockerfile = self._options.dockerfile, text
+            elif error.line:
                 self._report.say(Progress(stream=excerpt(self._options.dockerfile, text, error.line)))
             raise
+
+
+async def _ready(value: T) -> T:
+    return value

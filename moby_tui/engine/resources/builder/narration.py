@@ -9,7 +9,15 @@ from typing import Protocol
 
 import msgspec
 
-from moby_tui.schema.image import BuildStep, Progress
+from moby_tui.errors import MobyError
+from moby_tui.schema.image import BuildStep, Progress, ProgressDetail
+
+
+def _reason(error: BaseException) -> str:
+    """As BuildKit words it: another step's failure cancels this one."""
+    if isinstance(error, MobyError):
+        return error.buildkit or error.message
+    return str(error) if isinstance(error, Exception) else "context canceled"
 
 
 class Tells(Protocol):
@@ -46,6 +54,18 @@ class Narration:
         if self.live:
             self.say(Progress(stream=text))
 
+    def tell_bytes(self, text: str, size: int) -> None:
+        """Reports in live progress only that so many bytes were carried."""
+        self._tell_status(Progress(status=text, progress_detail=ProgressDetail(current=size)))
+
+    def tell_status(self, text: str) -> None:
+        """Reports in live progress only what the current step has done."""
+        self._tell_status(Progress(status=text))
+
+    def _tell_status(self, line: Progress) -> None:
+        if self.live:
+            self.say(line)
+
     def cached(self) -> None:
         """Reports that the current step comes from the cache."""
         self._cached = True
@@ -63,13 +83,13 @@ class Narration:
         self._tell("begun", name)
         try:
             yield
-        except BaseException:
-            self._tell("failed")
+        except BaseException as error:
+            self._tell("failed", error=_reason(error))
             raise
         else:
             self._tell("cached" if self._cached else "done")
         finally:
             self._id = 0
 
-    def _tell(self, state: str, name: str = "") -> None:
-        self._report.say(Progress(step=BuildStep(id=self._id, name=name, state=state, time=time.time())))
+    def _tell(self, state: str, name: str = "", error: str = "") -> None:
+        self._report.say(Progress(step=BuildStep(id=self._id, name=name, state=state, time=time.time(), error=error)))

@@ -6,6 +6,7 @@ import os
 import re
 
 from moby_tui.engine.resources.builder import entitlements
+from moby_tui.engine.resources.dockerfile.parser import is_our_frontend
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.reference import Reference, parse, parse_tag
@@ -14,7 +15,7 @@ from moby_tui.schema.container import HostConfig
 
 #: Names of ``--build-arg``: Docker takes any; this engine takes what can be an environment variable.
 _VARIABLE = re.compile(r"[^=\0]+")
-_OUTPUTS = ("image", "registry", "local", "tar", "oci", "docker")
+_OUTPUTS = ("image", "registry", "local", "tar", "oci", "docker", "cacheonly")
 _CACHES = ("inline", "registry", "local")
 _STORED = ("image", "registry")
 #: The options of a build that apply to all its RUN steps.
@@ -23,6 +24,7 @@ _HOST = {
     *("cpu_shares", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems"),
 }
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
+FRONTEND = "BUILDKIT_SYNTAX"
 EPOCH = "SOURCE_DATE_EPOCH"
 
 
@@ -32,19 +34,13 @@ def check(options: BuildOptions) -> None:
     for name in options.build_args:
         if not _VARIABLE.fullmatch(name):
             raise InvalidArgument(f"invalid build argument {name[:80]!r}: write name=value")
+    if (frontend := options.build_args.get(FRONTEND)) and not is_our_frontend(frontend):
+        raise NotImplementedYet(f"syntax {frontend[:80]} ({FRONTEND})")
     epoch(options)
     entitlements.read(options.allow)
     for text in options.platforms:
         platforms.parse(text)
-    for output in outputs(options):
-        if output.kind not in _OUTPUTS:
-            raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
-        if is_pushed(output) and not options.tags:
-            raise InvalidArgument("a tag is needed when pushing to a registry: name one with -t")
-        if len(options.platforms) > 1 and output.kind in ("local", "tar", "docker"):
-            raise NotImplementedYet(
-                f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
-            )
+    _check_outputs(options)
     for cache in options.cache_to:
         if cache.kind not in _CACHES:
             raise InvalidArgument(f"unknown type {cache.kind[:40]!r} of a cache: it is one of {', '.join(_CACHES)}")
@@ -56,6 +52,18 @@ def check(options: BuildOptions) -> None:
             raise InvalidArgument(f"{name.replace('_', ' ')} is nothing that a RUN step can be given")
     if options.jobs < 0:
         raise InvalidArgument(f"invalid number of jobs {options.jobs}: it is 1 or more, or 0 for as many as there are processors")
+
+
+def _check_outputs(options: BuildOptions) -> None:
+    for output in outputs(options):
+        if output.kind not in _OUTPUTS:
+            raise InvalidArgument(f"unknown type {output.kind[:40]!r} of an output: it is one of {', '.join(_OUTPUTS)}")
+        if is_pushed(output) and not options.tags:
+            raise InvalidArgument("a tag is needed when pushing to a registry: name one with -t")
+        if len(options.platforms) > 1 and output.kind in ("local", "tar", "docker"):
+            raise NotImplementedYet(
+                f"an output of type {output.kind} for several platforms (build each by itself, or use type=oci)"
+            )
 
 
 def references(tags: list[str]) -> list[Reference]:
@@ -73,6 +81,10 @@ def is_pushed(output: Output) -> bool:
 
 def is_stored(output: Output) -> bool:
     return output.kind in _STORED
+
+
+def is_to_caller(output: Output) -> bool:
+    return output.kind not in (*_STORED, "cacheonly")
 
 
 def epoch(options: BuildOptions) -> int | None:

@@ -60,4 +60,5 @@ class StepFailed(CommandFailed):
 
     def __init__(self, command: list[str], exit_code: int) -> None:
         super().__init__(f"The command '{' '.join(command)}' returned a non-zero code: {exit_code}")
+        self.buildkit = f'process "{" ".join(command)}" did not complete successfully: exit code: {exit_code}'
         self.exit_code = exit_code

@@ -96,7 +96,7 @@ def check_signal(text: str) -> None:
     real_time = re.fullmatch(r"RT(MIN(\+\d{1,2})?|MAX(-\d{1,2})?)", name)
     known = f"SIG{name}" in signal.Signals.__members__ or (name.isdecimal() and 0 < int(name) < signal.NSIG)
     if not known and not real_time:
-        raise InvalidArgument(f"Invalid signal: {text[:40]}; give a name such as SIGTERM, or a number")
+        raise InvalidArgument(f"invalid signal: {text[:40]}; give a name such as SIGTERM, or a number")
 
 
 def duration(name: str, text: str) -> int:

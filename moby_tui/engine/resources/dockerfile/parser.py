@@ -60,7 +60,8 @@ class Instruction:
     """One instruction. ``line`` is where it begins, ``text`` the whole of it in one line, ``value`` what follows its flags.
 
     ``repeated`` are the flags that may come several times; flags are as they are written, with quotes and variables. ``written`` is
-    the name in the case it has in the file, ``comment`` the line above it, and ``empty`` the first empty line within it, or 0."""
+    the name in the case it has in the file, ``comment`` the line above it, ``empty`` the first empty line within it, or 0,
+    and ``end`` its last line."""
 
     line: int
     name: str
@@ -72,6 +73,7 @@ class Instruction:
     written: str = ""
     comment: str = ""
     empty: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class _Line:
     documents: list[Document]
     comment: str
     empty: int
+    end: int
 
 
 def parse(data: bytes) -> Dockerfile:
@@ -138,6 +141,11 @@ def wrong(line: int, message: str) -> InvalidArgument:
     return error
 
 
+def is_our_frontend(image: str) -> bool:
+    """True for the images of Docker's own Dockerfile frontend, whose language this builder has."""
+    return _FRONTEND.fullmatch(image) is not None
+
+
 def excerpt(name: str, data: bytes, line: int) -> str:
     """A line of a Dockerfile with those around it, as BuildKit shows where something went wrong."""
     lines = data.decode("utf-8-sig", "replace").splitlines()
@@ -165,7 +173,7 @@ def _directives(lines: list[str]) -> dict[str, str]:
         directives[name] = found[2]
         if name == "escape" and found[2] not in ("\\", "`"):
             raise wrong(number, f"invalid escape token '{found[2][:20]}'; it must be \\ or `")
-        if name == "syntax" and not _FRONTEND.fullmatch(found[2]):
+        if name == "syntax" and not is_our_frontend(found[2]):
             raise NotImplementedYet(f"syntax {found[2][:80]} (Dockerfile line {number})")
     return directives
 
@@ -192,10 +200,12 @@ def _logical_lines(lines: list[str], escape: str) -> list[_Line]:
             parts.append(line[: found.start(1)])
             continue
         whole = "".join([*parts, line]).strip()
-        joined.append(_Line(start, whole, _documents(start, whole, escape, numbered), comment, empty))
+        documents = _documents(start, whole, escape, numbered)
+        end = number + sum(document.raw.count("\n") for document in documents)
+        joined.append(_Line(start, whole, documents, comment, empty, end))
         parts, comment, empty = [], "", 0
     if parts:
-        joined.append(_Line(start, "".join(parts).strip(), [], comment, 0))
+        joined.append(_Line(start, "".join(parts).strip(), [], comment, 0, len(lines)))
     return [line for line in joined if line.text]
 
 
@@ -252,7 +262,7 @@ def _instruction(line: _Line, escape: str) -> Instruction:
         value = "\n".join([value, *(document.raw.removesuffix("\n") for document in documents)])
         documents = []
     text = f"{name} {rest}"
-    return Instruction(line.start, name, value, text, flags, repeated, documents, word, line.comment, line.empty)
+    return Instruction(line.start, name, value, text, flags, repeated, documents, word, line.comment, line.empty, line.end)
 
 
 def _split_flags(line: int, name: str, rest: str, escape: str) -> tuple[dict[str, str], dict[str, list[str]], str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import posixpath
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -51,7 +52,7 @@ def select(root: int, sources: list[str], *, context: bool, deep: bool = False) 
         parts: list[str] = []
         for part in source.split("/"):
             if part == ".." and not parts and context:
-                raise InvalidArgument(f"COPY failed: forbidden path outside the build context: {source[:200]} ()")
+                raise _missing(f"COPY failed: forbidden path outside the build context: {source[:200]} ()", _cleaned(source))
             if part == "..":
                 del parts[-1:]
             elif part not in ("", "."):
@@ -62,9 +63,22 @@ def select(root: int, sources: list[str], *, context: bool, deep: bool = False) 
             if not _exists(root, path):
                 where = " in build context or excluded by .dockerignore" if context else " in the source image"
                 name = os.fsdecode(path)[:200] if wild else source[:200]
-                raise InvalidArgument(f"COPY failed: file not found{where}: stat {name}: file does not exist")
+                text = f"COPY failed: file not found{where}: stat {name}: file does not exist"
+                raise _missing(text, _cleaned(name), context=context)
         found += matches
     return found
+
+
+def _cleaned(path: str) -> str:
+    return posixpath.normpath(f"/{path.lstrip('/')}")
+
+
+def _missing(text: str, path: str, *, context: bool = True) -> InvalidArgument:
+    """With BuildKit's words, which names the file as it is called from the root of its source."""
+    error = InvalidArgument(text)
+    of_context = f'failed to calculate checksum of ref moby: "{path}": not found'
+    error.buildkit = of_context if context else f"lstat {path}: no such file or directory"
+    return error
 
 
 def _exists(root: int, path: bytes) -> bool:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +90,7 @@ def read(text: str, working_dir: str) -> RunMount:
             options["rw"] = "false" if options.pop(name) == "true" else "true"
     kind = options.pop("type", "bind")
     if kind not in _KINDS:
-        raise InvalidArgument(f"unsupported mount type {kind[:40]!r}{nearest(kind, list(_KINDS))}")
+        raise InvalidArgument(f'unsupported mount type "{kind[:40]}"{nearest(kind, list(_KINDS))}')
     for name in options:
         if name not in _KINDS[kind]:
             raise InvalidArgument(f"unexpected key {name[:40]!r} in --mount=type={kind}{nearest(name, list(_KINDS[kind]))}")
@@ -149,9 +149,7 @@ def _naming_what_is_missing(mount: RunMount) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def prepared(
-    shop: Workshop, wanted: list[RunMount], scripts: list[Document], secrets: Mapping[str, bytes]
-) -> AsyncIterator[Prepared]:
+async def prepared(shop: Workshop, wanted: list[RunMount], scripts: list[Document]) -> AsyncIterator[Prepared]:
     """Makes the mounts, for the block. Raises ``InvalidArgument``, and ``NotFound`` for a missing secret or agent that is required."""
     result = Prepared({}, [])
     async with AsyncExitStack() as stack:
@@ -173,7 +171,7 @@ async def prepared(
             elif mount.kind == "tmpfs":
                 result.trees[mount.target] = _closing(stack, _tmpfs(mount))
             else:
-                _add_secret(stack, shop, mount, secrets, result)
+                await _add_secret(stack, shop, mount, result)
         for script in scripts:
             tree = _file(stack, shop.private, script.text.encode("utf-8", "surrogateescape"), 0o755, 0, 0)
             result.trees[f"{SCRIPTS}/{script.name}"] = _closing(stack, tree)
@@ -185,27 +183,28 @@ def _closing(stack: AsyncExitStack, tree: int) -> int:
     return tree
 
 
-def _add_secret(stack: AsyncExitStack, shop: Workshop, mount: RunMount, secrets: Mapping[str, bytes], result: Prepared) -> None:
+async def _add_secret(stack: AsyncExitStack, shop: Workshop, mount: RunMount, result: Prepared) -> None:
     ident = mount.options["id"]
-    if ident not in secrets:
+    secret = await shop.supplies.secret(ident)
+    if secret is None:
         if mount.flag("required"):
             raise NotFound(f"secret {ident}: not found; give it with --secret id={ident}")
         return
     if name := mount.options.get("env"):
-        result.environment.append(f"{name}={secrets[ident].decode('utf-8', 'surrogateescape')}")
+        result.environment.append(f"{name}={secret.decode('utf-8', 'surrogateescape')}")
     if mount.target:
         owner = mount.number("uid", 0), mount.number("gid", 0)
-        tree = _file(stack, shop.private, secrets[ident], mount.number("mode", 0o400, 8), *owner)
+        tree = _file(stack, shop.private, secret, mount.number("mode", 0o400, 8), *owner)
         result.trees[mount.target] = _closing(stack, tree)
 
 
 async def _add_agent(stack: AsyncExitStack, shop: Workshop, mount: RunMount, result: Prepared) -> None:
     ident = mount.options["id"]
-    if ident not in shop.ssh:
+    agent = await stack.enter_async_context(shop.supplies.agent(ident))
+    if not agent:
         if mount.flag("required"):
             raise NotFound(f"ssh agent {ident}: not found; forward it with --ssh {ident}")
         return
-    agent = await stack.enter_async_context(agents.opened(shop.ssh[ident], shop.private))
     owner = mount.number("uid", 0), mount.number("gid", 0)
     socket = await stack.enter_async_context(agents.forwarded(agent, shop.private, mount.number("mode", 0o600, 8), owner))
     others = sum(target.startswith(_AGENT) for target in result.trees)

@@ -20,7 +20,7 @@ from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
-from moby_tui.engine.resources.builder.execution import agents, copying
+from moby_tui.engine.resources.builder.execution import copying
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.dockerfile import arguments, modes
@@ -241,13 +241,13 @@ class Transfer:
             raise InvalidArgument(f"invalid checksum {checksum[:80]!r}: of a repository it is a commit id")
         remote = git.parse(word)
         agent = ""
-        if "default" in self.shop.ssh and not remote.url.startswith(("http", "git:")):
-            agent = await stack.enter_async_context(agents.opened(self.shop.ssh["default"], self.shop.private))
+        if not remote.url.startswith(("http", "git:")):
+            agent = await stack.enter_async_context(self.shop.supplies.agent("default"))
         checkout = await stack.enter_async_context(
             git.checkout(
                 remote,
                 self.shop.scratch,
-                secrets=self.shop.secrets,
+                secrets=await self.shop.supplies.tokens(remote.host),
                 agent=agent,
                 keep_git_dir=self._flags.get("keep-git-dir") == "true",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ async def import_caches(
     archives: list[Archive],
     is_whole: Callable[[BuiltImage], bool],
     stores: Stores,
-    auth: Callable[[str], RegistryAuth | None],
+    auth: Callable[[str], Awaitable[RegistryAuth | None]],
     narration: Narration,
 ) -> list[Elsewhere]:
     """Opens the caches. An unavailable one is reported and left out; the build continues without it."""
@@ -44,7 +44,7 @@ async def import_caches(
     for name in names:
         try:
             with narration.step(f"importing cache manifest from {name}"):
-                found.append(await _named(parse(name).tagged(), is_whole, stores, auth(name)))
+                found.append(await _named(parse(name).tagged(), is_whole, stores, await auth(name)))
         except MobyError as error:
             narration.say(Progress(stream=f"[Warning] no cache from {name}: {error.message}\n"))
     return found

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.builder.checks import directive, writing
 from moby_tui.engine.resources.builder.checks.finding import Finding
 from moby_tui.engine.resources.builder.checks.scope import Scopes
+from moby_tui.engine.resources.builder.graph import outline as outlines
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
-from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, find, needed, sources
+from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, find, needed, needs_context, sources
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.step import StepFailed
@@ -23,11 +24,12 @@ from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import digest_of
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
 from moby_tui.patterns import Ignore
+from moby_tui.reference import parse as parse_reference
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
 
 if TYPE_CHECKING:
-    from moby_tui.schema.build import BuildOptions
+    from moby_tui.schema.build import BuildOptions, Outline, Target
 
 #: The instructions that the live progress shows as steps; the others take no time.
 _TOLD = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
@@ -59,9 +61,13 @@ class Build:
             elif instruction.name == "ARG":
                 self._before.append(instruction)
             else:
-                raise wrong(instruction.line, "no build stage in current context; begin with FROM")
+                error = wrong(instruction.line, "no build stage in current context; begin with FROM")
+                error.buildkit = "no build stage in current context; begin with FROM"
+                raise error
         if not self._stages:
-            raise InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
+            unbuilt = InvalidArgument("the Dockerfile has no build stage; begin it with FROM")
+            unbuilt.buildkit = "dockerfile contains no stages to build; begin one with FROM"
+            raise unbuilt
         self._names = [_stage_name(stage[0]) for stage in self._stages]
         _check_numbers(self._stages)
         #: all stages, also those after the target
@@ -72,6 +78,8 @@ class Build:
         #: the number of each stage's first step, and of all steps
         self._starts: dict[int, int] = {}
         self._total = 0
+        #: what FROM names, of the stages that are being made
+        self._base_names: dict[int, str] = {}
         self._made: dict[int, Stage] = {}
         self._turns: dict[int, Turn] = {}
 
@@ -83,9 +91,11 @@ class Build:
             return self._names.index(target.lower())
         if target.isdecimal() and int(target) < len(self._stages):
             return int(target)
-        raise InvalidArgument(
+        unknown = InvalidArgument(
             f"failed to reach build target {target} in Dockerfile{nearest(target, [name for name in self._names if name])}"
         )
+        unknown.buildkit = f'target stage "{target}" could not be found'
+        raise unknown
 
     def findings(self, environment: Callable[[str], set[str] | None], ignore: Ignore | None) -> list[Finding]:
         """The warnings of the build checks. ``environment`` gives the variables of a local image."""
@@ -93,6 +103,17 @@ class Build:
         scopes = Scopes(escape, _platform_arguments(platforms.host()), self._request.build_args, environment, ignore)
         found = [*writing.findings(self._before, self._written, escape), *scopes.findings(self._before, self._written)]
         return sorted(filter(self.checks.counts, found))
+
+    def targets(self) -> list[Target]:
+        return outlines.targets(self._written, [_stage_name(stage[0]) for stage in self._written])
+
+    def outline(self) -> Outline:
+        """Of the target that is asked for."""
+        position = len(self._stages) - 1
+        outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
+        wanted = needed(self._names, self._stages, position, outer, self.dockerfile.escape)
+        stages = [self._stages[number] for number in wanted]
+        return outlines.outline(self.targets()[position], stages, self._request.build_args, self.dockerfile.escape)
 
     async def run(self, shop: Workshop) -> BuiltImage:
         """Makes the target. Raises the error of an instruction, with its line in the Dockerfile."""
@@ -159,15 +180,31 @@ class Build:
     def _classic(self, number: int, text: str) -> str:
         return f"Step {number}/{self._total} : {text}\n"
 
-    def _live(self, shop: Workshop, instruction: Instruction) -> str:
-        """The step's name as BuildKit shows it; empty for instructions that change the configuration only."""
-        if instruction.name not in _TOLD:
+    def _live(self, shop: Workshop, instruction: Instruction, made: Stage | None = None) -> str:
+        """The step's name as BuildKit shows it; empty for instructions that change the configuration only. ``made`` knows variables."""
+        below = self._below(shop)
+        told = [each for each in self._stages[shop.position] if each.name in _TOLD and (each.name != "FROM" or below)]
+        if instruction not in told:
             return ""
-        told = [each for each in self._stages[shop.position] if each.name in _TOLD]
-        stage = self._names[shop.position] or (f"stage-{shop.position}" if len(self._stages) > 1 else "")
+        stage = self._names[shop.position] or (f"stage-{shop.position}" if self._has_other_sources() else "")
         where = f"{told.index(instruction) + 1}/{len(told)}"
         platform = f"{platforms.text(shop.platform)} " if len(self._request.platforms) > 1 else ""
-        return f"[{platform}{f'{stage} ' if stage else ''}{where}] {' '.join(instruction.text.split())}"
+        text = f"FROM {below}" if made is None else made.shown(instruction)
+        return f"[{platform}{f'{stage} ' if stage else ''}{where}] {text}"
+
+    def _has_other_sources(self) -> bool:
+        """True if files come from more than the context and one stage: then BuildKit names that stage by its number."""
+        steps = [instruction for stage in self._stages for instruction in stage]
+        return len(self._stages) > 1 or any("from" in step.flags or "mount" in step.repeated for step in steps)
+
+    def _below(self, shop: Workshop) -> str:
+        """The image below a stage, by its whole name; empty if that is another stage, or nothing."""
+        name = self._base_names.get(shop.position, "")
+        if name in ("", "scratch") or find(self._names, name, shop.position) is not None:
+            return ""
+        with suppress(InvalidArgument):
+            return parse_reference(name).tagged().canonical
+        return name
 
     def _outer_arguments(self, escape: str, target: oci.Platform) -> dict[str, str]:
         """ARGs before the first FROM: for FROM, and for stages that declare them again; those of the platform are there by themselves."""
@@ -187,6 +224,11 @@ class Build:
     async def _run_stage(self, shop: Workshop, instructions: list[Instruction], outer: dict[str, str]) -> Stage:
         first, *rest = instructions
         start = self._starts.get(shop.position, self._total)
+        with _with_line(first):
+            self._base_names[shop.position] = _base_name(first, outer, shop.escape)
+        if (below_name := self._below(shop)) and shop.report.live and not shop.named.find(self._base_names[shop.position]):
+            with shop.report.step(f"[internal] load metadata for {below_name}"):
+                shop.bases.is_here(below_name)
         with (
             shop.report.step(self._live(shop, first), self._classic(start, first.text)),
             _with_line(first),
@@ -204,8 +246,11 @@ class Build:
             with _with_line(first):
                 await stage.carry_out(trigger)
         for number, instruction in enumerate(rest, start + 1):
+            if needs_context(instruction):
+                # before the step begins: the progress shows one after the other
+                await shop.context()
             with (
-                shop.report.step(self._live(shop, instruction), self._classic(number, instruction.text)),
+                shop.report.step(self._live(shop, instruction, stage), self._classic(number, instruction.text)),
                 _with_line(instruction),
                 self._with_suggestion(instruction),
             ):
@@ -299,9 +344,10 @@ def _with_line(instruction: Instruction) -> Iterator[None]:
         if error.line:
             # the error of another stage, for which this one waits
             raise
-        error.line = instruction.line
+        error.line, error.end = instruction.line, instruction.end
         if isinstance(error, StepFailed):
             raise
+        error.buildkit = error.buildkit or error.message
         error.message = f"{error.message} (Dockerfile line {instruction.line})"
         error.args = (error.message,)
         raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +26,8 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 
 _SHELL = ["/bin/sh", "-c"]
+#: Characters of a script in the name of its step.
+_SHOWN = 32
 #: Build arguments that need no ARG, and are not part of the image's history.
 PROXIES = frozenset(
     name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY") for name in (upper, upper.lower())
@@ -84,6 +87,23 @@ class Stage:
 
     def _expand(self, text: str) -> str:
         return shell_words.expand(text, {**self.arguments, **self._environment()}, self._shop.escape)
+
+    def shown(self, instruction: Instruction) -> str:
+        """An instruction as BuildKit names its step: with the values of variables, and the first line of a script."""
+        text = " ".join(instruction.text.splitlines())
+        if instruction.documents:
+            marks = {document.marker: re.sub("[\"']", "", document.marker) for document in instruction.documents}
+            first = instruction.documents[0].text.strip().partition("\n")
+            script = f" ({first[0][:_SHOWN]}{'...' if first[1] else ''})" if instruction.name == "RUN" else ""
+            return " ".join(marks.get(word, word) for word in text.split(" ")) + script
+        known = {**self.arguments, **self._environment()}
+        for mount in instruction.repeated.get("mount", ()):
+            if "type=secret" in mount:
+                known |= {entry.removeprefix("env="): "****" for entry in mount.split(",") if entry.startswith("env=")}
+        with suppress(InvalidArgument):
+            unset = shell_words.undefined(text, known, self._shop.escape)
+            return shell_words.expand_text(text, {**known, **{name: f"${name}" for name in unset}}, self._shop.escape)
+        return text
 
     def _pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
         found = arguments.pairs(instruction.name, instruction.value, self._shop.escape)
@@ -274,7 +294,7 @@ class Stage:
         step = Step(self._local(instruction), command, environment, network=network, insecure=security == "insecure")
 
         async def produce() -> Layer | None:
-            async with mounts.prepared(self._shop, wanted, scripts, self._shop.secrets) as ready:
+            async with mounts.prepared(self._shop, wanted, scripts) as ready:
                 return await self._layer_of(replace(step, environment=environment + ready.environment, trees=ready.trees))
 
         content = await mounts.content_of(self._shop, wanted) + "".join(script.text for script in scripts)

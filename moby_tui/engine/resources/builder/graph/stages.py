@@ -61,6 +61,22 @@ def sources(stage: list[Instruction]) -> Iterable[str]:
             yield from (entry.partition("=")[2] for entry in mount.split(",") if entry.startswith("from="))
 
 
+def needs_context(instruction: Instruction) -> bool:
+    """False if an instruction certainly takes no file of the build context."""
+    if instruction.name == "RUN":
+        mounts = (mount.split(",") for mount in instruction.repeated.get("mount", ()))
+        return any(
+            not any(entry.startswith("from=") for entry in entries)
+            and ("type=bind" in entries or not any(entry.startswith("type=") for entry in entries))
+            for entries in mounts
+        )
+    if instruction.name not in ("COPY", "ADD") or "from" in instruction.flags:
+        return False
+    here = {document.marker for document in instruction.documents}
+    words = instruction.value.split()[:-1]
+    return any(word not in here and not word.startswith(("http://", "https://")) for word in words)
+
+
 class Turn:
     """Holds a stage's output back until its turn, so that lines of two stages are not mixed."""
 

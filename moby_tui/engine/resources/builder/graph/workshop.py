@@ -7,7 +7,7 @@ import codecs
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import msgspec
 from moby_tui.engine.kernel.namespaces import copies
 from moby_tui.engine.kernel.network.netns import on_own_thread
 from moby_tui.engine.resources.builder.execution.layering import Layering
+from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.graph.cache import BuildCache
 from moby_tui.engine.resources.builder.graph.stages import Stages
 from moby_tui.engine.resources.builder.image import BuiltImage, Layer, scratch
@@ -40,7 +41,8 @@ def unchanged(config: oci.ImageConfig, execution: oci.ExecutionConfig) -> None:
 class Workshop:
     """Each stage has one; they share everything but ``report``, ``position`` and ``anew``."""
 
-    context: Context
+    #: waits for the context, which a caller may send only once a step needs it
+    context: Callable[[], Awaitable[Context]]
     named: NamedContexts
     bases: Bases
     layering: Layering
@@ -59,9 +61,9 @@ class Workshop:
     private: Path
     #: the folders of ``RUN --mount=type=cache``
     caches: Path
-    secrets: dict[str, bytes] = field(default_factory=dict)
-    #: forwarded agents and keys by id, and allowed ``entitlements``
-    ssh: dict[str, list[str]] = field(default_factory=dict)
+    #: secrets, agents and logins of the caller
+    supplies: Supplies
+    #: the allowed ``entitlements``
     allowed: frozenset[str] = frozenset()
     #: carry out steps even if the cache has them
     anew: bool = False
@@ -125,7 +127,7 @@ class Workshop:
         """The root of COPY's sources: the context, a named context, a stage by name or number, or an image."""
         named = self.named.find(name)
         if not name:
-            yield self.context.root
+            yield (await self.context()).root
         elif named is not None and named.tree is not None:
             yield named.tree.root
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,17 @@ from moby_tui.engine.tasks import in_thread
 from moby_tui.reference import Reference, parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import BuildOptions, Output
+from moby_tui.schema.build import BuildOptions, Caller, Made, Output
 from moby_tui.schema.image import Progress, RegistryAuth
 
 _PIECE = 1 << 20
+#: The kinds of outputs that go to the caller, in BuildKit's words.
+_NAMES = {
+    "local": "client directory",
+    "tar": "client tarball",
+    "oci": "oci image format",
+    "docker": "docker image format",
+}
 #: What stands after the last member of a tar.
 _END = bytes(1024)
 
@@ -53,7 +60,7 @@ class Results:
         content: ContentStore,
         layering: Layering,
         options: BuildOptions,
-        auth: Callable[[str], RegistryAuth | None],
+        auth: Callable[[str], Awaitable[RegistryAuth | None]],
         narration: Narration,
     ) -> None:
         self._paths = paths
@@ -70,6 +77,9 @@ class Results:
     def add(self, result: Result) -> None:
         self._results.append(result)
 
+    def made(self) -> list[Made]:
+        return [Made(result.record.id, result.image.config, self._descriptor(result)) for result in self._results]
+
     async def keep(self, trail: Mapping[str, BuiltImage]) -> None:
         """Registers and pushes images as the caller asked; reports ids and names. Raises the errors of a push."""
         self._trail = trail
@@ -77,20 +87,24 @@ class Results:
         outputs = requests.outputs(self._options)
         first = self._first()
         if any(map(requests.is_stored, outputs)):
-            await in_thread(self._store, tags)
-            self._tell_result(first)
-            for tag in tags:
-                await self._images.tag(first.record.id, tag.familiar)
-                self._narration.note(f"Successfully tagged {tag.familiar}\n")
-                self._narration.tell(f"naming to {tag.familiar}\n")
+            with self._narration.step("exporting to image"):
+                await in_thread(self._store, tags)
+                self._narration.tell_status("exporting layers")
+                self._tell_result(first)
+                for tag in tags:
+                    await self._images.tag(first.record.id, tag.familiar)
+                    self._narration.note(f"Successfully tagged {tag.familiar}\n")
+                    self._narration.tell_status(f"naming to {tag.canonical}")
         else:
             self._tell_result(first)
         if any(map(requests.is_pushed, outputs)):
             for tag in tags:
-                await self._push(tag)
+                with self._narration.step(f"pushing {tag.familiar}"):
+                    await self._push(tag)
         for cache in self._options.cache_to:
             if cache.kind == "registry":
-                await self._push_cache(parse(cache.reference).tagged(), self._steps(everything=cache.everything))
+                with self._narration.step(f"exporting cache to registry {cache.reference}"):
+                    await self._push_cache(parse(cache.reference).tagged(), self._steps(everything=cache.everything))
 
     def _first(self) -> Result:
         """The image that a tag means here: the one for this machine if there is one, else the first."""
@@ -112,11 +126,11 @@ class Results:
         digest = digest_of(encode(described)) if described else last.record.manifest
         self._narration.say(Progress(aux={"ID": last.image.id, "Digest": digest}))
         self._narration.note(f"Successfully built {last.image.short}\n")
-        self._narration.tell(f"writing image {last.image.id}\n")
+        self._narration.tell_status(f"writing image {last.image.id}")
 
     async def _push(self, tag: Reference) -> None:
         if len(self._results) == 1:
-            async with aclosing(self._images.push(tag.familiar, auth=self._auth(tag.familiar))) as lines:  # type: ignore[type-var]
+            async with aclosing(self._images.push(tag.familiar, auth=await self._auth(tag.familiar))) as lines:  # type: ignore[type-var]
                 async for line in lines:
                     if line.aux is None:
                         self._narration.say(line)
@@ -126,7 +140,7 @@ class Results:
         from moby_tui.engine.resources.images.transfer.push import Push
 
         index = encode(self._index())
-        async with Registry(tag, self._auth(tag.familiar), self._images.options(), purpose=PUSH) as registry:
+        async with Registry(tag, await self._auth(tag.familiar), self._images.options(), purpose=PUSH) as registry:
             for result in self._results:
                 # each image by its digest; the tag is that of the index
                 by_digest = msgspec.structs.replace(tag, tag=result.record.manifest)
@@ -141,7 +155,7 @@ class Results:
         def write(body: bytes) -> str:
             return self._content.write(body, self._paths.staging)
 
-        async with Registry(reference, self._auth(reference.familiar), self._images.options(), purpose=PUSH) as registry:
+        async with Registry(reference, await self._auth(reference.familiar), self._images.options(), purpose=PUSH) as registry:
             await travelling.publish(registry, reference.tag, steps, self._content, write)
 
     def _steps(self, *, everything: bool) -> dict[str, BuiltImage]:
@@ -168,13 +182,19 @@ class Results:
         digest = result.record.manifest
         return oci.Descriptor(media_type=oci.MEDIA_MANIFEST, digest=digest, size=size, platform=_platform(result))
 
+    async def hand_over(self, caller: Caller) -> None:
+        """Gives the caller its outputs."""
+        for number, output in enumerate(requests.outputs(self._options)):
+            if requests.is_to_caller(output):
+                await self._hand_over(caller, number, output)
+
     async def outputs(self) -> AsyncGenerator[Progress, None]:
         """Yields the outputs for the caller in pieces, each with the output's number; exported caches come last."""
         if not self._results:
             return
         number = 0
         for output in requests.outputs(self._options):
-            if not requests.is_stored(output):
+            if requests.is_to_caller(output):
                 async for piece in self._pieces(self._archive(output)):
                     yield Progress(output=piece, number=number)
             number += 1
@@ -183,6 +203,15 @@ class Results:
                 async for piece in self._pieces(travelling.layout(self._steps(everything=cache.everything), self._content)):
                     yield Progress(output=piece, number=number)
             number += 1
+
+    async def _hand_over(self, caller: Caller, number: int, output: Output) -> None:
+        with self._narration.step(f"exporting to {_NAMES[output.kind]}"):
+            if output.kind != "local":
+                await caller.take_file(number, self._pieces(self._archive(output)))
+                return
+            async with self._layering.mounted(self._results[-1].image) as root:
+                await caller.take_tree(number, Path(f"/proc/self/fd/{root}"))
+            self._narration.tell_status("copying files")
 
     def _archive(self, output: Output) -> Iterator[bytes]:
         if output.kind in ("local", "tar"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
 from contextlib import aclosing
 
+from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.image import BuiltImage, stored
 from moby_tui.engine.resources.builder.narration import Tells
 from moby_tui.engine.resources.images import platform as platforms
@@ -14,18 +14,16 @@ from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
-from moby_tui.reference import parse
 from moby_tui.schema import oci
-from moby_tui.schema.image import RegistryAuth
 
 
 class Bases:
     """The images of one build. Each is looked up once, and pulled once if ``pull`` asks for it."""
 
-    def __init__(self, images: ImageManager, content: ContentStore, auths: Mapping[str, RegistryAuth], *, pull: bool) -> None:
+    def __init__(self, images: ImageManager, content: ContentStore, supplies: Supplies, *, pull: bool) -> None:
         self._images = images
         self._content = content
-        self._auths = auths
+        self._supplies = supplies
         self._pull = pull
         self._found: dict[tuple[str, str], BuiltImage] = {}
         self._looking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -38,6 +36,13 @@ class Bases:
                 self._found[key] = stored(await self._record(name, platform, report), self._content)
             return self._found[key]
 
+    def is_here(self, name: str) -> bool:
+        try:
+            self._images.record(name)
+        except NotFound:
+            return False
+        return True
+
     async def _record(self, name: str, platform: oci.Platform | None, report: Tells) -> ImageRecord:
         try:
             record = None if self._pull else self._images.record(name)
@@ -46,7 +51,7 @@ class Bases:
         if record is not None and (platform is None or _is_for(record, platform)):
             return record
         platform = platform or platforms.host()
-        auth = self.auth(name)
+        auth = await self._supplies.login(name)
         if record is not None or not platforms.runs(platforms.host(), platform):
             # the name keeps meaning the image that it means now
             try:
@@ -61,14 +66,6 @@ class Bases:
             async for line in lines:
                 report.say(line)
         return self._images.record(name)
-
-    def auth(self, name: str) -> RegistryAuth | None:
-        """The caller's login for an image's registry; None: use the login stored on this machine."""
-        try:
-            domain = parse(name).domain
-        except InvalidArgument:
-            return None
-        return self._auths.get(domain) or (self._auths.get("https://index.docker.io/v1/") if domain == "docker.io" else None)
 
 
 def _platform(record: ImageRecord) -> oci.Platform:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -13,13 +13,16 @@ from moby_tui.engine.archive.compression import decompress, detect
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.builder import git
-from moby_tui.engine.resources.builder.execution import agents, copying
+from moby_tui.engine.resources.builder.execution import copying
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
+from moby_tui.engine.resources.builder.execution.supplies import Supplies
+from moby_tui.engine.resources.builder.sources.folders import kept
 from moby_tui.engine.resources.images.transfer.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument
 from moby_tui.patterns import Ignore
+from moby_tui.schema.build import Caller
 
 #: The largest Dockerfile and ignore file, which are held in memory.
 TEXT_LIMIT = 4 << 20
@@ -51,18 +54,20 @@ class Context:
 
     def dockerfile(self, name: str) -> bytes:
         """The text of the Dockerfile. Raises ``InvalidArgument`` if it is missing or empty."""
-        data = self._read(name) if self.text is None else self.text
+        data = self.read(name) if self.text is None else self.text
         if data is None:
             raise InvalidArgument(f"Cannot locate specified Dockerfile: {name}")
         if not data.strip():
-            raise InvalidArgument(f"the Dockerfile ({name}) cannot be empty")
+            error = InvalidArgument(f"the Dockerfile ({name}) cannot be empty")
+            error.buildkit = "file with no instructions"
+            raise error
         return data
 
     def ignore(self, dockerfile: str = "", text: bytes | None = None) -> Ignore | None:
         """What ``text`` names, or the Dockerfile's own ignore file, or else ``.dockerignore``. Raises ``InvalidArgument``."""
         names = [f"{dockerfile}.dockerignore"] if dockerfile else []
         for name in (*names, ".dockerignore"):
-            data = text if text is not None else self._read(name)
+            data = text if text is not None else self.read(name)
             if data is not None:
                 return Ignore(data.decode("utf-8", "surrogateescape"))
         return None
@@ -72,7 +77,7 @@ class Context:
         if (ignore := self.ignore(dockerfile, text)) is not None:
             self._delete_excluded(ignore)
 
-    def _read(self, name: str) -> bytes | None:
+    def read(self, name: str) -> bytes | None:
         """The content of a small regular file; None if it is missing. Does not block on a pipe or device."""
         try:
             fd = open_in_root(self.root, name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -119,18 +124,18 @@ class Sources:
         self,
         folder: Path,
         stack: AsyncExitStack,
-        secrets: Mapping[str, bytes],
-        ssh: Sequence[str],
-        private: Path,
+        supplies: Supplies,
         *,
+        caller: Caller | None = None,
+        places: Path,
         keep_git_dir: bool = False,
     ) -> None:
-        """``secrets`` may have a token for repositories, ``ssh`` an agent's socket or keys; only root reads ``private``."""
+        """Folders of ``caller`` are kept in ``places``."""
         self._folder = folder
         self._stack = stack
-        self._ssh = ssh
-        self._private = private
-        self._secrets = secrets
+        self._supplies = supplies
+        self._caller = caller
+        self._places = places
         self._keep_git_dir = keep_git_dir
 
     async def sent(self, pieces: AsyncIterator[bytes]) -> Context:
@@ -143,8 +148,9 @@ class Sources:
         """A context that is fetched: a repository, or a file at an http(s) address. Raises ``InvalidArgument``, ``Unavailable``."""
         if git.is_repository(address):
             remote = git.parse(address)
-            agent = await self._stack.enter_async_context(agents.opened(self._ssh, self._private)) if self._ssh else ""
-            checkout = git.checkout(remote, self._folder, secrets=self._secrets, agent=agent, keep_git_dir=self._keep_git_dir)
+            agent = await self._stack.enter_async_context(self._supplies.agent("default"))
+            secrets = await self._supplies.tokens(remote.host)
+            checkout = git.checkout(remote, self._folder, secrets=secrets, agent=agent, keep_git_dir=self._keep_git_dir)
             return self._stack.enter_context(Context((await self._stack.enter_async_context(checkout)).root))
         if not address.startswith(("http://", "https://")):
             raise InvalidArgument(f"unable to prepare context: {address[:200]!r} is neither a repository nor an http(s) address")
@@ -155,6 +161,22 @@ class Sources:
         with trees.closing(os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
             await in_thread(new_files.copy, root, b"/file", copying.Attributes())
         return await self._opened(into / "file")
+
+    async def folder(self, name: str, ignore: Ignore | None) -> tuple[Context, int]:
+        """A folder of the caller, without what is ignored, and the bytes that were sent. Raises ``Unavailable`` if the caller is gone."""
+        assert self._caller is not None
+        key = f"{self._caller.key}\0{name}" if self._caller.key else ""
+        into = self._stack.enter_context(kept(self._places, key, self._folder))
+        size = await self._caller.fill(name, into, exclude=ignore.patterns if ignore else ())
+        return self._stack.enter_context(Context(into)), size
+
+    async def files(self, name: str, only: Sequence[str]) -> tuple[Context, int]:
+        """A folder with these files of a caller's folder, if they are there, and the bytes that were sent."""
+        assert self._caller is not None
+        into = self._place()
+        into.mkdir()
+        size = await self._caller.fill(name, into, only=only)
+        return self._stack.enter_context(Context(into)), size
 
     async def archive(self, pieces: AsyncIterator[bytes]) -> Archive:
         """An archive of images, read into its members as it arrives."""

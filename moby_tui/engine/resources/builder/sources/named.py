@@ -5,23 +5,30 @@ https://docs.docker.com/build/concepts/context/#named-contexts
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.sources.context import Context, Sources
+from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.resources.images.transfer.load import Archive, Loader
 from moby_tui.engine.tasks import in_thread
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import parse
-from moby_tui.schema.build import UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
+from moby_tui.schema import oci
+from moby_tui.schema.base import decode
+from moby_tui.schema.build import FOLDER, MADE, UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.transfer.pull import Image
 
 _IMAGE = "docker-image://"
 _STAGE = "target:"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,12 @@ def _canonical(name: str) -> str:
 
 
 async def gather(
-    wanted: Mapping[str, str], uploads: Mapping[str, AsyncIterator[bytes]], sources: Sources, loader: Loader
+    wanted: Mapping[str, str],
+    uploads: Mapping[str, AsyncIterator[bytes]],
+    sources: Sources,
+    loader: Loader,
+    content: ContentStore,
+    narration: Narration,
 ) -> NamedContexts:
     """Fetches the contexts; those that the caller sends come in their order. Raises ``InvalidArgument``, ``Unavailable``."""
     found, archives = {}, []
@@ -71,6 +83,10 @@ async def gather(
                 found[name] = Named(image=await _layout(name, which, uploads[name], sources, loader))
             else:
                 found[name] = Named(tree=await _tree(await sources.sent(uploads[name])))
+        elif kind == MADE:
+            found[name] = Named(image=_made(which, content))
+        elif kind == FOLDER:
+            found[name] = Named(tree=await _folder(name, which, sources, narration))
         elif source.startswith(_IMAGE):
             found[name] = Named(reference=parse(source.removeprefix(_IMAGE)).familiar)
         elif source.startswith(_STAGE):
@@ -82,6 +98,28 @@ async def gather(
 
 async def _tree(context: Context) -> Context:
     await in_thread(context.leave_out_ignored)
+    return context
+
+
+def _made(digest: str, content: ContentStore) -> BuiltImage:
+    """The image that another build has made, by the digest of its manifest. Raises ``NotFound``."""
+    if not _DIGEST.fullmatch(digest) or not content.has(digest):
+        raise NotFound(f"no build has made the image {digest[:80]}, or it is not there any more")
+    document = manifests.read(content.read(digest), "", digest)
+    if not isinstance(document, oci.Manifest):
+        raise InvalidArgument(f"{digest} is an index of images, not an image")
+    config = decode(content.read(document.config.digest), oci.ImageConfig)
+    return BuiltImage(document.config.digest, config, document.layers)
+
+
+async def _folder(name: str, folder: str, sources: Sources, narration: Narration) -> Context:
+    """A folder of the caller, without what its own ``.dockerignore`` names."""
+    with narration.step(f"[context {name}] load .dockerignore"):
+        there, size = await sources.files(folder, [".dockerignore"])
+        narration.tell_bytes(f"transferring {name}:", size)
+    with narration.step(f"[context {name}] load from client"):
+        context, size = await sources.folder(folder, there.ignore())
+        narration.tell_bytes(f"transferring {name}:", size)
     return context
 
 

@@ -1,0 +1,177 @@
+"""What a client asks of the frontend ``dockerfile.v0``, as ``BuildOptions``.
+
+The names are those of buildx and of BuildKit's Dockerfile frontend (moby/buildkit, frontend/dockerui). One that is not known is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from moby_tui.api.buildkit.control import sources
+from moby_tui.api.buildkit.wire.ops_pb2 import Definition
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.container import HostConfig, Ulimit
+
+#: Frontends that are this engine's own; ``gateway.v0`` is one if its ``source`` is a Dockerfile frontend, which the builder checks.
+FRONTENDS = ("dockerfile.v0", "gateway.v0")
+#: Names that change nothing that is made: what clients tell of themselves, and of where the context comes from.
+_TOLD = frozenset({"frontend.caps", "requestid", "cache-imports", "cache-from", "contextkey", "dockerfilekey"})
+_TOLD_PREFIXES = ("vcs:", "input-metadata:", "local-sessionid:", "local-sharedkey:")
+_UPLOAD_HOST = "buildkit-session"
+_PULL, _RESOLVE_MODES = "pull", ("", "default", "pull", "local")
+_NETWORKS = ("", "default", "none", "host", "sandbox")
+_TRUE, _FALSE = ("1", "t", "true"), ("", "0", "f", "false")
+
+
+def read(attributes: Mapping[str, str], inputs: Mapping[str, Definition]) -> BuildOptions:
+    """``inputs`` are graphs that attributes name as ``input:NAME``. Raises ``InvalidArgument``, ``NotImplementedYet``."""
+    options = BuildOptions(live=True, dockerfile=attributes.get("filename") or "Dockerfile", target=attributes.get("target", ""))
+    options.build_args = _with_prefix(attributes, "build-arg:")
+    options.labels = _with_prefix(attributes, "label:")
+    options.platforms = _listed(attributes.get("platform", ""))
+    options.pull = _one_of("image-resolve-mode", attributes.get("image-resolve-mode", ""), _RESOLVE_MODES) == _PULL
+    options.host = _host(attributes)
+    _read_cache_use(attributes, options)
+    _read_frontend(attributes, options)
+    _read_context(attributes, inputs, options)
+    for name, value in attributes.items():
+        _check(name, value, options)
+    return options
+
+
+def upload(attributes: Mapping[str, str]) -> str:
+    """The address of a context that the client holds ready in its session; empty if the context is something else."""
+    address = attributes.get("context", "")
+    return address if urlsplit(address).hostname == _UPLOAD_HOST else ""
+
+
+def _read_cache_use(attributes: Mapping[str, str], options: BuildOptions) -> None:
+    """An empty ``no-cache`` means all stages."""
+    if "no-cache" in attributes:
+        options.no_cache_filter = _listed(attributes["no-cache"])
+        options.no_cache = not options.no_cache_filter
+
+
+def _read_frontend(attributes: Mapping[str, str], options: BuildOptions) -> None:
+    for name in ("source", "cmdline", "syntax"):
+        if image := attributes.get(name, "").split(" ")[0]:
+            options.build_args.setdefault("BUILDKIT_SYNTAX", image)
+
+
+def _read_context(attributes: Mapping[str, str], inputs: Mapping[str, Definition], options: BuildOptions) -> None:
+    options.contexts = {
+        name: sources.named(source, inputs) for name, source in _named_contexts(attributes, options.platforms).items()
+    }
+    address = attributes.get("context", "")
+    if "context" in inputs:
+        address = sources.address(inputs["context"])
+    if address.startswith("local:"):
+        options.folder = address.removeprefix("local:")
+    elif not address:
+        options.folder = attributes.get("contextkey") or "context"
+    elif not upload(attributes):
+        options.remote = address
+    if options.folder or attributes.get("dockerfilekey"):
+        options.dockerfile_folder = attributes.get("dockerfilekey") or (
+            "dockerfile" if "context" not in inputs else options.folder
+        )
+
+
+def _named_contexts(attributes: Mapping[str, str], platforms: list[str]) -> dict[str, str]:
+    """By name; ``name::platform`` counts for that platform."""
+    found: dict[str, str] = {}
+    for key, source in _with_prefix(attributes, "context:").items():
+        name, _, platform = key.partition("::")
+        if not platform or not platforms or platform in platforms:
+            if platform and len(platforms) > 1:
+                raise NotImplementedYet(f"build context {name[:80]} that differs by platform (build for one platform at a time)")
+            found[name] = source
+    return found
+
+
+def _host(attributes: Mapping[str, str]) -> HostConfig:
+    network = _one_of("force-network-mode", attributes.get("force-network-mode", ""), _NETWORKS)
+    hosts = []
+    for entry in _listed(attributes.get("add-hosts", "")):
+        name, equals, address = entry.partition("=")
+        if not equals:
+            raise InvalidArgument(f"invalid add-hosts {entry[:80]!r}: write host=address")
+        hosts.append(f"{name}:{address}")
+    return HostConfig(
+        network_mode="" if network in ("default", "sandbox") else network,
+        extra_hosts=hosts or None,
+        shm_size=_number("shm-size", attributes.get("shm-size", "")),
+        cgroup_parent=attributes.get("cgroup-parent", ""),
+        ulimits=[_ulimit(text) for text in _listed(attributes.get("ulimit", ""))] or None,
+    )
+
+
+def _ulimit(text: str) -> Ulimit:
+    name, _, limits = text.partition("=")
+    soft, _, hard = limits.partition(":")
+    return Ulimit(name=name, soft=_number("ulimit", soft), hard=_number("ulimit", hard or soft))
+
+
+#: Names that ``read`` uses.
+_READ = frozenset(
+    {
+        *("filename", "target", "platform", "image-resolve-mode", "no-cache", "source", "cmdline", "syntax", "context"),
+        *("force-network-mode", "add-hosts", "shm-size", "cgroup-parent", "ulimit", "multi-platform"),
+    }
+)
+_READ_PREFIXES = ("build-arg:", "label:", "context:", "attest:")
+
+
+def _check(name: str, value: str, options: BuildOptions) -> None:
+    """Raises ``NotImplementedYet`` for what this engine does not do."""
+    if name == "multi-platform" and _flag(name, value) and len(options.platforms) < 2:
+        raise NotImplementedYet("multi-platform for one platform: an index with one image")
+    if name.startswith("attest:"):
+        _check_attestation(name.removeprefix("attest:"), value)
+    if name not in _READ | _TOLD and not name.startswith((*_READ_PREFIXES, *_TOLD_PREFIXES)):
+        raise NotImplementedYet(f"the frontend option {name[:80]}")
+
+
+def _check_attestation(kind: str, value: str) -> None:
+    """The smallest provenance is what a build tells of itself anyway; more of it, or a bill of materials, is not made."""
+    entries = dict(entry.partition("=")[::2] for entry in _listed(value))
+    if entries.get("disabled") in _TRUE:
+        return
+    if kind != "provenance":
+        raise NotImplementedYet(f"the attestation {kind[:80]} (build with --attest type={kind[:80]},disabled=true)")
+    if entries.get("mode", "min") != "min":
+        raise NotImplementedYet(f"provenance with mode={entries['mode'][:40]} (use mode=min, or --provenance=false)")
+
+
+def _with_prefix(attributes: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): value for name, value in attributes.items() if name.startswith(prefix)}
+
+
+def _listed(text: str) -> list[str]:
+    """The fields of one line of comma-separated values (RFC 4180)."""
+    try:
+        return [field for row in csv.reader([text], strict=True) for field in row if field]
+    except csv.Error as error:
+        raise InvalidArgument(f"invalid list {text[:80]!r}: {error}") from None
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        return int(text or "0")
+    except ValueError:
+        raise InvalidArgument(f"invalid {name} {text[:40]!r}: it is a number") from None
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise InvalidArgument(f"invalid {name} {text[:40]!r}: it is true or false")
+    return text.lower() in _TRUE
+
+
+def _one_of(name: str, text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise InvalidArgument(f"invalid {name} {text[:40]!r}: it is {', '.join(filter(None, known))}")
+    return text

@@ -1,0 +1,114 @@
+"""Where a client wants a build's results and cache: as ``Output``, ``CacheTarget``, tags and annotations of ``BuildOptions``.
+
+https://docs.docker.com/build/exporters/, https://docs.docker.com/build/cache/backends/
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from moby_tui.api.buildkit.wire.control_pb2 import CacheOptionsEntry, Exporter, SolveRequest
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.build import BuildOptions, CacheTarget, Output
+
+#: The kind of an output, by the exporter's type; ``moby`` is that of the docker driver.
+_KINDS = {"moby": "image", "image": "image", "docker": "docker", "oci": "oci", "local": "local", "tar": "tar"}
+_TRUE, _FALSE = ("1", "t", "true", ""), ("0", "f", "false")
+#: Attributes with the values that ask for what this engine does anyway.
+_GIVEN = {
+    "unpack": (*_TRUE, *_FALSE),
+    "store": _TRUE,
+    "oci-mediatypes": _TRUE,
+    "compression": ("gzip",),
+    "force-compression": _FALSE,
+    "tar": _TRUE,
+    "platform-split": _FALSE,
+    "push-by-digest": _FALSE,
+    "name-canonical": _FALSE,
+    "insecure": _FALSE,
+    "registry.insecure": _FALSE,
+    "rewrite-timestamp": (*_TRUE, *_FALSE),
+    "prefer-image-digest": (*_TRUE, *_FALSE),
+    "attestation-inline": (*_TRUE, *_FALSE),
+}
+_READ = ("name", "push", "dest", "source-date-epoch", "context", "buildinfo-attrs", "mode")
+_EPOCH = "SOURCE_DATE_EPOCH"
+
+
+def of(request: SolveRequest) -> list[Exporter]:
+    """The exporters of a request; older clients name one."""
+    if request.Exporters or not request.ExporterDeprecated:
+        return list(request.Exporters)
+    return [Exporter(Type=request.ExporterDeprecated, Attrs=request.ExporterAttrsDeprecated)]
+
+
+def read(request: SolveRequest, options: BuildOptions) -> None:
+    """Raises ``InvalidArgument``, ``NotImplementedYet``."""
+    options.outputs = []
+    for exporter in of(request):
+        if exporter.Type not in _KINDS:
+            raise NotImplementedYet(f"the exporter {exporter.Type[:40]!r}")
+        options.outputs.append(Output(kind=_KINDS[exporter.Type], push=_flag("push", exporter.Attrs.get("push", "false"))))
+        _read_attributes(exporter, options)
+    options.outputs = options.outputs or [Output(kind="cacheonly")]
+    options.cache_to = [_cache_target(entry) for entry in request.Cache.Exports]
+
+
+def names(request: SolveRequest) -> list[str]:
+    """The names of images as the client wrote them."""
+    found = (name for exporter in of(request) for name in _listed(exporter.Attrs.get("name", "")))
+    return list(dict.fromkeys(found))
+
+
+def _read_attributes(exporter: Exporter, options: BuildOptions) -> None:
+    options.tags = list(dict.fromkeys([*options.tags, *_listed(exporter.Attrs.get("name", ""))]))
+    for name, value in exporter.Attrs.items():
+        if name == "source-date-epoch":
+            options.build_args.setdefault(_EPOCH, value)
+        elif name.startswith("annotation."):
+            options.annotations[name.removeprefix("annotation.")] = value
+        elif name.startswith("annotation-manifest."):
+            options.annotations[name.removeprefix("annotation-manifest.")] = value
+        elif name in _GIVEN and value.lower() in _GIVEN[name]:
+            continue
+        elif name not in _READ:
+            raise NotImplementedYet(f"{name[:80]}={value[:40]} of the exporter {exporter.Type}")
+
+
+def _cache_target(entry: CacheOptionsEntry) -> CacheTarget:
+    attributes = dict(entry.Attrs)
+    everything = attributes.get("mode", "min") == "max"
+    if entry.Type == "inline":
+        return CacheTarget(kind="inline")
+    if entry.Type == "registry":
+        return CacheTarget(kind="registry", reference=attributes.get("ref", ""), everything=everything)
+    raise NotImplementedYet(f"a cache of type {entry.Type[:40]!r} over BuildKit's protocol (use type=inline or type=registry)")
+
+
+def cache_sources(attributes: Mapping[str, str], entries: Iterable[Any]) -> list[str]:
+    """The caches to look into, as ``BuildOptions.cache_from``: in the attribute ``cache-imports`` (JSON), or in the request itself."""
+    found = [(entry.Type, dict(entry.Attrs)) for entry in entries]
+    if text := attributes.get("cache-imports", ""):
+        try:
+            found += [(entry["Type"], entry["Attrs"]) for entry in json.loads(text)]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise InvalidArgument("invalid cache-imports: it is a JSON list of entries with Type and Attrs") from None
+    names = _listed(attributes.get("cache-from", ""))
+    for kind, entry in found:
+        if kind != "registry":
+            raise NotImplementedYet(f"a cache of type {str(kind)[:40]!r} over BuildKit's protocol (use type=registry)")
+        names.append(str(entry.get("ref", "")))
+    return list(dict.fromkeys(names))
+
+
+def _listed(text: str) -> list[str]:
+    return [field for row in csv.reader([text]) for field in row if field]
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise InvalidArgument(f"invalid {name} {text[:40]!r}: it is true or false")
+    return text.lower() in _TRUE

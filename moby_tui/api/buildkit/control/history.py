@@ -1,0 +1,64 @@
+"""The builds of a daemon as records: `docker buildx history`. They are kept in memory, as long as the daemon runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from moby_tui.api.buildkit.control.builds import Builds
+from moby_tui.api.buildkit.control.solve import Solve
+from moby_tui.api.buildkit.wire import control_pb2 as pb
+from moby_tui.errors import NotImplementedYet
+
+
+async def listen(builds: Builds, request: pb.BuildHistoryRequest) -> AsyncIterator[pb.BuildHistoryEvent]:
+    """The builds so far, the latest first with ``EarlyExit``; without it also what changes, until the caller goes.
+
+    Raises ``NotImplementedYet`` for filters.
+    """
+    if any(request.Filter):
+        raise NotImplementedYet(f"the filter {request.Filter[0][:80]} of build records")
+    sent: dict[str, int] = {}
+    while True:
+        wanted = [solve for solve in builds.all.values() if not solve.request.Internal and request.Ref in ("", solve.ref)]
+        wanted = [solve for solve in wanted if not (request.ActiveOnly and solve.ended)]
+        for solve in wanted[-request.Limit :] if request.Limit else wanted:
+            kind = pb.COMPLETE if solve.ended else pb.STARTED
+            if sent.get(solve.ref) != kind:
+                sent[solve.ref] = kind
+                yield pb.BuildHistoryEvent(type=kind, record=_record(solve))
+        for ref in sent.keys() - builds.all.keys():
+            del sent[ref]
+            yield pb.BuildHistoryEvent(type=pb.DELETED, record=pb.BuildHistoryRecord(Ref=ref))
+        if request.EarlyExit:
+            return
+        async with builds.changed:
+            await builds.changed.wait()
+
+
+def _record(solve: Solve) -> pb.BuildHistoryRecord:
+    counts = solve.reporter.counts
+    record = pb.BuildHistoryRecord(
+        Ref=solve.ref,
+        Frontend="dockerfile.v0",
+        FrontendAttrs=solve.attributes,
+        Exporters=list(solve.request.Exporters),
+        CreatedAt=_moment(solve.begun),
+        ExporterResponse=solve.response,
+        pinned=solve.pinned,
+        numCachedSteps=counts["cached"],
+        numTotalSteps=counts["total"],
+        numCompletedSteps=counts["completed"],
+        numWarnings=counts["warnings"],
+    )
+    if solve.ended:
+        record.CompletedAt.CopyFrom(_moment(solve.ended))
+    if solve.error is not None:
+        record.error.code = solve.error.status.value
+        record.error.message = solve.error.message or ""
+    return record
+
+
+def _moment(seconds: float) -> Timestamp:
+    return Timestamp(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))

@@ -1,0 +1,220 @@
+"""One build of a client: what it asks for, the frontend's builds in it, its result and its progress."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from google.protobuf.message import Message
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
+from moby_tui.api.buildkit.control import attributes, exporters, failures
+from moby_tui.api.buildkit.control.progress import Log, Reporter
+from moby_tui.api.buildkit.control.supplier import Supplier
+from moby_tui.api.buildkit.session.session import Session
+from moby_tui.api.buildkit.session.sessions import Sessions
+from moby_tui.api.buildkit.wire.control_pb2 import SolveRequest
+from moby_tui.api.buildkit.wire.ops_pb2 import Definition
+from moby_tui.api.client.protocol import Client
+from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
+from moby_tui.schema.build import BuildOptions, Examined, Made, Warned
+from moby_tui.schema.image import Progress
+
+
+class Solve:
+    """``ref`` is the client's name for it. ``begun`` and ``ended`` are Unix seconds; ``error`` is its failure."""
+
+    def __init__(self, client: Client, sessions: Sessions, request: SolveRequest) -> None:
+        self.ref = request.Ref
+        self.request = request
+        self.log = Log()
+        self.reporter = Reporter(self.log, self.ref)
+        self.begun, self.ended = time.time(), 0.0
+        self.error: GRPCError | None = None
+        #: the client wants its record kept
+        self.pinned = False
+        self.response: dict[str, str] = {}
+        #: attributes of the frontend's build, for the build's record
+        self.attributes: dict[str, str] = dict(request.FrontendAttrs)
+        self._client = client
+        self._sessions = sessions
+        self._frontends: dict[str, Frontend] = {}
+        #: the id of the result that the client wants exported, or empty for none
+        self._returned: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> dict[str, str]:
+        """The exporters' answer. Raises ``GRPCError``."""
+        try:
+            self.response = await self._run()
+        except MobyError as error:
+            self.error = failures.of_build(error, self.reporter.failed)
+            raise self.error from error
+        except GRPCError as error:
+            self.error = error
+            raise
+        finally:
+            for frontend in self._frontends.values():
+                await frontend.close()
+            self.ended = time.time()
+            await self.log.close()
+        return self.response
+
+    async def _run(self) -> dict[str, str]:
+        request = self.request
+        if getattr(request.Definition, "def"):
+            raise NotImplementedYet("a build from a graph of operations (LLB); send a Dockerfile")
+        if request.Frontend:
+            frontend = await self.frontend(request.Frontend, request.FrontendAttrs, request.FrontendInputs, ())
+            await frontend.images()
+            chosen = frontend.id
+        else:
+            # the client directs the build over the bridge
+            chosen = await self._returned
+        if not chosen:
+            return {}
+        return await self._frontends[chosen].export()
+
+    async def frontend(
+        self, name: str, asked: Mapping[str, str], inputs: Mapping[str, Definition], caches: Sequence[Message]
+    ) -> Frontend:
+        """Begins a build of a frontend. Raises ``MobyError`` for what this engine does not do."""
+        if name not in attributes.FRONTENDS:
+            raise NotImplementedYet(f"the frontend {name[:80]!r}")
+        options = attributes.read(asked, inputs)
+        exporters.read(self.request, options)
+        options.cache_from = exporters.cache_sources(asked, [*self.request.Cache.Imports, *caches])
+        options.check = bool(asked.get("requestid"))
+        options.allow = list(self.request.Entitlements)
+        self.attributes |= asked
+        session = await self._sessions.get(self.request.Session)
+        frontend = Frontend(self, session, options, attributes.upload(asked))
+        self._frontends[frontend.id] = frontend
+        frontend.begin(self._client)
+        return frontend
+
+    def take_result(self, ref: str) -> None:
+        """``ref`` is the id of an image of one of the builds, or empty for none. Raises ``InvalidArgument`` for an unknown one."""
+        ident = ref.partition("/")[0]
+        if ident and ident not in self._frontends:
+            raise InvalidArgument(f"no such result: {ref[:80]}")
+        if not self._returned.done():
+            self._returned.set_result(ident)
+
+    def take_failure(self, status: int, message: str) -> None:
+        """The client ends its build with an error: that of a build of it, if one has failed, else its own."""
+        if self._returned.done():
+            return
+        failed = (frontend.failure for frontend in self._frontends.values() if frontend.failure is not None)
+        own = GRPCError(_status(status), message)
+        self._returned.set_exception(next(failed, own))
+
+
+def _status(number: int) -> Status:
+    try:
+        return Status(number)
+    except ValueError:
+        return Status.UNKNOWN
+
+
+class Frontend:
+    """A build of a Dockerfile for one client, held before its export until the client wants it."""
+
+    def __init__(self, solve: Solve, session: Session, options: BuildOptions, upload: str) -> None:
+        self.id = os.urandom(12).hex()
+        self.failure: MobyError | None = None
+        self._solve = solve
+        self._session = session
+        self._options = options
+        self._upload = upload
+        self._supplier = Supplier(session, self._warn)
+        self._warned: list[Warned] = []
+        self._digest = ""
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, client: Client) -> None:
+        self._task = asyncio.create_task(self._build(client))
+
+    async def images(self) -> Sequence[Made]:
+        """Waits for the images, which are not exported yet. Raises ``MobyError``."""
+        assert self._task is not None
+        images = self._supplier.images
+        waited: list[asyncio.Future[Any]] = [self._task, images]
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if not images.done():
+            await self._task
+            raise InvalidArgument("the build has made no image")
+        return images.result()
+
+    async def examined(self) -> Examined:
+        """Waits for what the build, which only checks, has found. Raises ``MobyError``."""
+        assert self._task is not None
+        await self._task
+        assert self._supplier.examined is not None
+        return self._supplier.examined
+
+    async def export(self) -> dict[str, str]:
+        """Waits for the end of the export; returns the exporters' answer. Raises ``MobyError``."""
+        assert self._task is not None
+        self._supplier.go_on()
+        await self._task
+        made = self._supplier.images.result()
+        names = exporters.names(self._solve.request)
+        answer = {
+            "containerimage.digest": self._digest,
+            "containerimage.config.digest": self._digest,
+            "image.name": ",".join(map(_canonical, names)),
+            "buildx.build.provenance": "",
+        }
+        if len(made) == 1:
+            answer["containerimage.descriptor"] = ""
+        if not any(output.kind in ("image", "oci", "docker") for output in self._options.outputs):
+            return {}
+        return {name: value for name, value in answer.items() if value}
+
+    async def close(self) -> None:
+        """Ends a build that is not exported, and what it holds."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.exception()
+
+    async def _build(self, client: Client) -> None:
+        sent = self._session.upload(self._upload) if self._upload else None
+        lines = client.builder.build(sent, self._options, None, self._supplier)
+        try:
+            async with aclosing(lines):  # type: ignore[type-var]
+                async for line in lines:
+                    await self._tell(line)
+        except MobyError as error:
+            self.failure = error
+            raise
+
+    async def _tell(self, line: Progress) -> None:
+        while self._warned:
+            await self._solve.reporter.warn(self._warned.pop(0))
+        await self._solve.reporter.report(line)
+        if line.aux and "ID" in line.aux:
+            self._digest = str(line.aux["ID"])
+
+    def _warn(self, warned: Warned) -> None:
+        self._warned.append(warned)
+
+
+def config_of(made: Made) -> bytes:
+    """The image's configuration as the metadata of a result has it."""
+    from moby_tui.schema.base import encode
+
+    return encode(made.config)
+
+
+def _canonical(name: str) -> str:
+    from moby_tui.reference import parse
+
+    return parse(name).canonical

@@ -1,0 +1,68 @@
+"""What a graph of a client's (LLB) stands for, if it is one source: an image, a repository, a folder, or the result of another build.
+
+Any other graph is refused: this engine builds Dockerfiles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from google.protobuf.message import DecodeError
+
+from moby_tui.api.buildkit.wire.ops_pb2 import Definition, Input, Op, OpMetadata, SourceOp
+from moby_tui.errors import InvalidArgument, NotImplementedYet
+from moby_tui.schema.build import FOLDER, MADE
+
+#: Schemes of identifiers. ``made://`` is ours: an image of another build of this engine, by its id.
+_IMAGE, _LOCAL, _MADE, _GIT, _LAYOUT = "docker-image://", "local://", "made://", "git://", "oci-layout://"
+_INPUT = "input:"
+
+
+def named(source: str, inputs: Mapping[str, Definition]) -> str:
+    """A named context as in ``BuildOptions.contexts``. Raises ``InvalidArgument``, ``NotImplementedYet``."""
+    if source.startswith(_INPUT):
+        name = source.removeprefix(_INPUT)
+        if name not in inputs:
+            raise InvalidArgument(f"build context {name[:80]!r} was not sent")
+        source = address(inputs[name])
+    if source.startswith("local:"):
+        return f"{FOLDER}:{source.removeprefix('local:')}"
+    if source.startswith(_LAYOUT):
+        raise NotImplementedYet("oci-layout:// as a build context over BuildKit's protocol (load the image, or push it)")
+    return source
+
+
+def address(definition: Definition) -> str:
+    """The source that a graph consists of, as an attribute ``context:NAME`` has it. Raises ``NotImplementedYet``, ``InvalidArgument``."""
+    try:
+        operations = [Op.FromString(data) for data in getattr(definition, "def")]  # a keyword of Python
+    except DecodeError:
+        raise InvalidArgument("a build's input cannot be read: it is no graph of operations") from None
+    named = [operation for operation in operations if operation.WhichOneof("op")]
+    if len(named) != 1 or not named[0].HasField("source"):
+        raise NotImplementedYet("a build from a graph of operations (LLB); send a Dockerfile")
+    identifier = named[0].source.identifier
+    if identifier.startswith(_LOCAL):
+        return f"local:{identifier.removeprefix(_LOCAL)}"
+    if identifier.startswith(_MADE):
+        return f"{MADE}:{identifier.removeprefix(_MADE)}"
+    if identifier.startswith(_GIT):
+        return named[0].source.attrs.get("git.fullurl") or identifier
+    if identifier.startswith((_IMAGE, "http://", "https://")):
+        return identifier
+    raise NotImplementedYet(f"the source {identifier[:80]} as a build's input")
+
+
+def result(image: str) -> Definition:
+    """A graph that stands for an image that a build has made, by its id."""
+    source = Op(source=SourceOp(identifier=f"{_MADE}{image}")).SerializeToString()
+    digest = _digest(source)
+    end = Op(inputs=[Input(digest=digest)]).SerializeToString()
+    definition = Definition(metadata={digest: OpMetadata(), _digest(end): OpMetadata()})
+    getattr(definition, "def").extend([source, end])  # a keyword of Python
+    return definition
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -1,0 +1,75 @@
+"""What a client's session offers, as the builder's ``Caller``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from moby_tui.api.buildkit.session.files.receiving import Selection
+from moby_tui.api.buildkit.session.session import Session
+from moby_tui.errors import NotFound
+from moby_tui.schema.build import Examined, Made, Warned
+from moby_tui.schema.image import RegistryAuth
+
+
+class Supplier:
+    """Implements ``schema.build.Caller``. ``images`` is done once the images are made; they are exported after ``go_on``."""
+
+    def __init__(self, session: Session, warn: Callable[[Warned], None]) -> None:
+        self._session = session
+        self._warn = warn
+        self._export = asyncio.Event()
+        self.images: asyncio.Future[Sequence[Made]] = asyncio.get_running_loop().create_future()
+        #: what a build that only checks has found
+        self.examined: Examined | None = None
+        self.key = session.shared_key
+
+    def go_on(self) -> None:
+        self._export.set()
+
+    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> int:
+        size = 0
+
+        def count(received: int) -> None:
+            nonlocal size
+            size = received
+
+        await self._session.sync_context(Selection(folder, exclude=exclude, follow=only), into, count)
+        return size
+
+    async def secret(self, ident: str) -> bytes | None:
+        try:
+            return await self._session.secret(ident)
+        except NotFound:
+            return None
+
+    async def login(self, domain: str) -> RegistryAuth | None:
+        return await self._session.credentials(domain)
+
+    @asynccontextmanager
+    async def agent(self, ident: str, folder: Path) -> AsyncIterator[str | None]:
+        async with AsyncExitStack() as stack:
+            try:
+                agent = await stack.enter_async_context(self._session.ssh(ident, folder))
+            except NotFound:
+                agent = None
+            yield agent
+
+    async def made(self, images: Sequence[Made]) -> None:
+        if not self.images.done():
+            self.images.set_result(images)
+        await self._export.wait()
+
+    def warn(self, warned: Warned) -> None:
+        self._warn(warned)
+
+    def tell(self, examined: Examined) -> None:
+        self.examined = examined
+
+    async def take_tree(self, number: int, root: Path) -> None:
+        await self._session.send_tree(root, number)
+
+    async def take_file(self, number: int, pieces: AsyncIterator[bytes]) -> None:
+        await self._session.send_file(pieces, {}, number)

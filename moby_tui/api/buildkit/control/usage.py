@@ -1,0 +1,62 @@
+"""The build cache as build clients list and prune it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from moby_tui.api.buildkit.wire.control_pb2 import PruneRequest, UsageRecord
+from moby_tui.api.client.protocol import Client
+from moby_tui.errors import NotImplementedYet
+from moby_tui.schema.system import BuildCache
+
+
+async def records(client: Client, filters: Iterable[str] = ()) -> list[UsageRecord]:
+    """Raises ``NotImplementedYet`` for a filter."""
+    _check(filters)
+    return [_record(entry) for entry in (await client.system.disk_usage()).build_cache or ()]
+
+
+async def prune(client: Client, request: PruneRequest) -> list[UsageRecord]:
+    """What was removed. Raises ``NotImplementedYet`` for filters other than the age."""
+    _check(request.filter)
+    if request.minFreeSpace:
+        raise NotImplementedYet("prune with a smallest free space (use --max-used-space)")
+    before = {record.ID: record for record in await records(client)}
+    filters = {"until": [str(time.time() - request.keepDuration / 1e9)]} if request.keepDuration else None
+    keep = request.reservedSpace or request.maxUsedSpace
+    pruned = await client.builder.prune(all=request.all, filters=filters, keep_storage=keep)
+    return [before.get(ident) or UsageRecord(ID=ident) for ident in pruned.caches_deleted or ()]
+
+
+def _check(filters: Iterable[str]) -> None:
+    for text in filter(None, filters):
+        raise NotImplementedYet(f"the filter {text[:80]} of the build cache")
+
+
+def _record(entry: BuildCache) -> UsageRecord:
+    return UsageRecord(
+        ID=entry.id,
+        Mutable=entry.type != "regular",
+        InUse=entry.in_use,
+        Size=entry.size,
+        CreatedAt=_moment(entry.created_at),
+        LastUsedAt=_moment(entry.last_used_at),
+        UsageCount=entry.usage_count,
+        Description=entry.description,
+        RecordType=entry.type,
+        Shared=entry.shared,
+    )
+
+
+def _moment(text: str | None) -> Timestamp | None:
+    if not text:
+        return None
+    try:
+        seconds = datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
+    return Timestamp(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))

@@ -1,0 +1,43 @@
+"""What this engine says of itself to build clients: one worker, and what it can do."""
+
+from __future__ import annotations
+
+from moby_tui.api.buildkit.wire.capabilities_pb2 import APICap
+from moby_tui.api.buildkit.wire.ops_pb2 import Platform
+from moby_tui.api.buildkit.wire.worker_pb2 import BuildkitVersion, WorkerRecord
+from moby_tui.api.client.protocol import Client
+from moby_tui.version import VERSION
+
+_PACKAGE = "moby"
+#: Capabilities of the bridge (moby/buildkit, frontend/gateway/pb/caps.go).
+BRIDGE = (
+    *("solve.base", "return", "returnmap", "proto.refarray", "reference.output", "frontend.inputs", "importcaches"),
+    *("gateway.solve.metadata", "gateway.solve.evaluate", "gateway.evaluate", "frontend.caps"),
+)
+#: Capabilities of sources, exporters and prunes, by which clients choose what they ask for (moby/buildkit, solver/pb/caps.go).
+BUILDS = (
+    *("source.image", "source.image.resolvemode", "source.local", "source.local.unique", "source.local.sessionid"),
+    *("source.local.includepatterns", "source.local.followpaths", "source.local.excludepatterns", "source.local.sharedkeyhint"),
+    *("source.git", "source.git.keepgitdir", "source.git.fullurl", "source.git.httpauth", "source.http"),
+    *("exec.meta.base", "exec.meta.network", "exec.mount.bind", "exec.mount.cache", "exec.mount.secret", "exec.mount.ssh"),
+    *("constraints", "platform", "meta.ignorecache", "meta.description", "meta.exportcache"),
+    *("exporter.image.annotations", "exporter.sourcedateepoch", "exporter.multiple", "gc.freespacefilter"),
+)
+
+
+def capabilities(names: tuple[str, ...]) -> list[APICap]:
+    return [APICap(ID=name, Enabled=True) for name in names]
+
+
+def version() -> BuildkitVersion:
+    return BuildkitVersion(package=_PACKAGE, version=f"v{VERSION}")
+
+
+async def record(client: Client) -> WorkerRecord:
+    info = await client.system.info()
+    platform = Platform(Architecture=_GO.get(info.architecture, info.architecture), OS="linux")
+    return WorkerRecord(ID=info.id or _PACKAGE, platforms=[platform], BuildkitVersion=version())
+
+
+#: Go's names of machines.
+_GO = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}

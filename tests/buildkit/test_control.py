@@ -1,0 +1,212 @@
+"""The build service over its wire: builds of a client in Python, what they send, what they are told, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from grpclib.exceptions import GRPCError
+
+from buildkit.client import BRIDGE_SOLVE, HISTORY, PRUNE, RETURN, SOLVE, UPDATE, USAGE, WORKERS, Client, told
+from buildkit.peer import Daemon
+from moby_tui.api.buildkit.control import sources
+from moby_tui.api.buildkit.wire import control_pb2 as pb
+from moby_tui.api.buildkit.wire import errors_pb2, gateway_pb2
+from moby_tui.api.buildkit.wire.ops_pb2 import Definition, ExecOp, Op
+from moby_tui.api.server.app import make_app
+from moby_tui.api.server.listen import listen
+from moby_tui.engine.engine import Engine
+
+NONE = {"force-network-mode": "none"}
+
+
+@pytest.fixture
+async def client(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[Client]:
+    [listener] = listen(f"unix://{tmp_path}/s")
+    app = make_app(engine)
+    server = await asyncio.get_running_loop().create_server(app, sock=listener.socket)
+    yield Client(Daemon(app, tmp_path / "s"), tmp_path / "context", {"s": b"hush"})
+    server.close()
+    app.end_streams()
+    await app.shutdown(0.2)
+    listener.close()
+
+
+def image(**attributes: str) -> pb.Exporter:
+    return pb.Exporter(Type="moby", Attrs=attributes)
+
+
+async def test_a_build_and_its_progress(client: Client, engine: Engine) -> None:
+    client.write(Dockerfile='FROM busybox\nRUN --mount=type=secret,id=s cat /run/secrets/s\nCOPY f /f\nCMD ["x"]\n', f="f\n")
+    answer, progress = await client.build(NONE, Exporters=[image(name="one,two:2")])
+    made = await engine.images.inspect("one")
+    assert made.config.cmd == ["x"] and made.repo_tags == ["one:latest", "two:2"]
+    assert answer == {
+        "containerimage.digest": made.id,
+        "containerimage.config.digest": made.id,
+        "image.name": "docker.io/library/one,docker.io/library/two:2",
+    }
+    assert client.secrets_asked == ["s"]
+    names = {vertex.name: vertex for message in progress for vertex in message.vertexes}
+    assert [*names] == [
+        "[internal] load build definition from Dockerfile",
+        "[internal] load .dockerignore",
+        "[internal] load metadata for docker.io/library/busybox:latest",
+        "[stage-0 1/3] FROM docker.io/library/busybox:latest",
+        "[stage-0 2/3] RUN --mount=type=secret,id=s cat /run/secrets/s",
+        "[internal] load build context",
+        "[stage-0 3/3] COPY f /f",
+        "exporting to image",
+    ]
+    assert all(vertex.HasField("completed") and not vertex.error for vertex in names.values())
+    assert b"".join(log.msg for message in progress for log in message.logs) == b"hush"
+
+
+async def test_files_that_have_not_changed_are_not_sent_again(client: Client) -> None:
+    client.write(Dockerfile="FROM scratch\nCOPY . /c/\n", **{f"f{number}": str(number) for number in range(300)})
+    await client.build(Exporters=[image()])
+    first, client.asked = client.asked, 0
+    _, progress = await client.build(Exporters=[image()])
+    # the Dockerfile and the ignore file are not kept: each of those trees comes as a whole
+    assert first - client.asked == 301
+    cached = [vertex.name for message in progress for vertex in message.vertexes if vertex.cached]
+    assert cached == ["[1/1] COPY . /c/"]
+    (client.folder / "f7").write_text("changed")
+    client.asked = 0
+    _, progress = await client.build(Exporters=[image()])
+    assert not any(vertex.cached for message in progress for vertex in message.vertexes)
+
+
+async def test_a_failed_step_is_told_with_its_lines(client: Client) -> None:
+    client.write(Dockerfile="FROM busybox\nRUN echo said; \\\n  exit 3\n")
+    with pytest.raises(GRPCError) as failed:
+        await client.build(NONE)
+    assert failed.value.message == 'process "/bin/sh -c echo said;   exit 3" did not complete successfully: exit code: 3'
+    vertex, source = failed.value.details
+    assert vertex.type_url == "errdefs.Vertex" and source.type_url == "errdefs.Source"
+    told = errors_pb2.Source.FromString(source.value)
+    assert (told.info.filename, told.info.data) == ("Dockerfile", (client.folder / "Dockerfile").read_bytes())
+    assert [(lines.start.line, lines.end.line) for lines in told.ranges] == [(2, 3)]
+
+
+async def test_results_go_to_the_client(client: Client) -> None:
+    client.write(Dockerfile="FROM scratch\nCOPY f /f\n", f="f\n")
+    answer, progress = await client.build(Exporters=[pb.Exporter(Type="local"), image(name="too")])
+    assert (client.out / "f").read_text() == "f\n"
+    assert answer["image.name"] == "docker.io/library/too"
+    names = [vertex.name for message in progress for vertex in message.vertexes]
+    assert "exporting to client directory" in names
+
+
+async def test_a_client_directs_its_build(client: Client, engine: Engine) -> None:
+    client.write(Dockerfile="FROM scratch\nCOPY f /f\n", f="f\n")
+    metadata = {"buildkit-controlapi-buildid": "mine"}
+    async with client.daemon.session(client.services, "one"), client.daemon.channel() as channel:
+        request = pb.SolveRequest(Ref="mine", Session="one", Exporters=[image(name="directed")])
+        solving = asyncio.create_task(channel.call(SOLVE, request))
+        async with channel.open(BRIDGE_SOLVE, metadata) as stream:
+            await stream.send_message(gateway_pb2.SolveRequest(Frontend="dockerfile.v0"), end=True)
+            made = await stream.recv_message()
+        assert made.result.ref.id
+        assert not await engine.images.list(filters={"reference": ["directed"]})
+        # another build takes this one's result before it is exported
+        inputs = {"base": getattr(made.result.ref, "def")}
+        (client.folder / "Dockerfile").write_text("FROM base\nCOPY f /g\n")
+        attributes = {"context:base": "input:base"}
+        other = pb.SolveRequest(
+            Ref="other",
+            Session="one",
+            Frontend="dockerfile.v0",
+            FrontendAttrs=attributes,
+            FrontendInputs=inputs,
+            Exporters=[image(name="o")],
+        )
+        await channel.call(SOLVE, other)
+        async with channel.open(RETURN, metadata) as stream:
+            await stream.send_message(gateway_pb2.ReturnRequest(result=gateway_pb2.Result(ref=made.result.ref)), end=True)
+            await stream.recv_message()
+        assert (await solving).ExporterResponse["image.name"] == "docker.io/library/directed"
+    layers = (await engine.images.inspect("o")).root_fs.layers
+    assert layers[:1] == (await engine.images.inspect("directed")).root_fs.layers and len(layers) == 2
+
+
+@pytest.mark.parametrize(
+    ("attributes", "asked", "text"),
+    [
+        ({}, {"Frontend": "nosuch.v0"}, "the frontend 'nosuch.v0' is not implemented yet"),
+        ({"source": "foo/bar"}, {"Frontend": "gateway.v0"}, "syntax foo/bar"),
+        ({"hostname": "x"}, {}, "the frontend option hostname is not implemented yet"),
+        ({"attest:sbom": ""}, {}, "the attestation sbom"),
+        ({"attest:provenance": "mode=max"}, {}, "provenance with mode=max"),
+        ({"multi-platform": "true"}, {}, "multi-platform for one platform"),
+        ({"add-hosts": "nowhere"}, {}, "invalid add-hosts 'nowhere'"),
+        ({"shm-size": "big"}, {}, "invalid shm-size 'big'"),
+        ({"context:x": "input:x"}, {}, "build context 'x' was not sent"),
+        ({"context:x": "oci-layout://x@sha256:1"}, {}, "oci-layout:// as a build context"),
+        ({}, {"Exporters": [pb.Exporter(Type="nosuch")]}, "the exporter 'nosuch'"),
+        ({}, {"Exporters": [image(compression="zstd")]}, "compression=zstd of the exporter moby"),
+        ({}, {"Exporters": [image(push="true")]}, "a tag is needed"),
+        ({}, {"Cache": pb.CacheOptions(Exports=[pb.CacheOptionsEntry(Type="gha")])}, "a cache of type 'gha'"),
+        ({}, {"Cache": pb.CacheOptions(Imports=[pb.CacheOptionsEntry(Type="s3")])}, "a cache of type 's3'"),
+        ({}, {"Entitlements": ["device"]}, "unknown entitlement 'device'"),
+        ({}, {"Frontend": "", "Definition": "graph"}, "a build from a graph of operations"),
+        ({"context:x": "input:x"}, {"FrontendInputs": "graph"}, "a build from a graph of operations"),
+        ({"context:x": "made:sha256:" + "0" * 64}, {}, "no build has made the image"),
+        ({"context:x": "made:../../etc"}, {}, "no build has made the image"),
+    ],
+)
+async def test_what_is_not_there_is_refused_by_name(client: Client, attributes, asked, text: str) -> None:
+    client.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n")
+    graph = Definition(**{"def": [Op(exec=ExecOp()).SerializeToString()]})
+    asked = {name: graph if value == "graph" and name == "Definition" else value for name, value in asked.items()}
+    asked = {name: {"x": graph} if value == "graph" else value for name, value in asked.items()}
+    with pytest.raises(GRPCError) as refused:
+        await client.build(attributes, **asked)
+    assert text in refused.value.message
+
+
+async def test_a_client_that_goes_ends_its_build(client: Client, engine: Engine) -> None:
+    client.write(Dockerfile="FROM busybox\nRUN echo runs; sleep 1000\n")
+    async with client.daemon.session(client.services, "one"), client.daemon.channel() as channel:
+        request = pb.SolveRequest(Ref="long", Session="one", Frontend="dockerfile.v0", FrontendAttrs=NONE)
+        solving = asyncio.create_task(channel.call(SOLVE, request))
+        solve = await client.daemon.builds.builds.get("long")
+        async for message in solve.log.follow():
+            if message.logs:
+                break
+        solving.cancel()
+        async for _ in solve.log.follow():
+            pass
+    assert solve.ended and not await engine.containers.list(all=True)
+
+
+async def test_the_cache_and_the_builds_are_listed_and_forgotten(client: Client) -> None:
+    client.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n")
+    await client.build(Exporters=[image()])
+    async with client.daemon.channel() as channel:
+        [worker] = (await channel.call(WORKERS, pb.ListWorkersRequest())).record
+        assert worker.platforms[0].OS == "linux"
+        used = (await channel.call(USAGE, pb.DiskUsageRequest())).record
+        assert {record.RecordType for record in used} == {"regular", "source.local"}
+        async with channel.open(HISTORY) as stream:
+            await stream.send_message(pb.BuildHistoryRequest(EarlyExit=True), end=True)
+            [event] = [event async for event in stream]
+        assert (event.record.Ref, event.record.numTotalSteps, event.type) == ("build1", 5, pb.COMPLETE)
+        assert await told(channel, "build1")
+        await channel.call(UPDATE, pb.UpdateBuildHistoryRequest(Ref="build1", Delete=True))
+        async with channel.open(HISTORY) as stream:
+            await stream.send_message(pb.BuildHistoryRequest(EarlyExit=True), end=True)
+            assert [event async for event in stream] == []
+        async with channel.open(PRUNE) as stream:
+            await stream.send_message(pb.PruneRequest(all=True, filter=[""]), end=True)
+            pruned = [record async for record in stream]
+        assert {record.ID for record in pruned} == {record.ID for record in used}
+        # the folder's lock stays
+        [left] = (await channel.call(USAGE, pb.DiskUsageRequest())).record
+        assert left.RecordType == "source.local"
+
+
+def test_a_result_stands_for_its_image() -> None:
+    assert sources.address(sources.result("sha256:1")) == "made:sha256:1"
