@@ -13,6 +13,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from buildkit.peer import Daemon
+from moby_tui.api.buildkit.grpc import connection
 from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.grpc.connection import MOST_BYTES
 from moby_tui.api.buildkit.grpc.server import server
@@ -99,6 +100,19 @@ async def test_malformed_http2_ends_its_connection_alone(daemon: Daemon, sent: b
                 pass
         except ConnectionResetError:
             pass
+    async with daemon.channel() as channel:
+        await channel.call(CHECK, health_pb2.HealthCheckRequest())
+
+
+async def test_a_peer_that_asks_and_does_not_read_is_cut_off(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_UNREAD", 128 << 10)
+    loop = asyncio.get_running_loop()
+    _, peer = await daemon.switched("/grpc")
+    ping = bytes([0, 0, 8, 6, 0, 0, 0, 0, 0]) + b"12345678"
+    with peer, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        await loop.sock_sendall(peer, PREFACE + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        for _ in range(64):
+            await loop.sock_sendall(peer, ping * 1024)
     async with daemon.channel() as channel:
         await channel.call(CHECK, health_pb2.HealthCheckRequest())
 

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes of one message. BuildKit has the same bound (containerd's ``DefaultMaxRecvMsgSize``).
 MOST_BYTES = 16 << 20
+#: Bytes of answers (to pings, for one) that wait for a peer which does not read. Calls wait themselves, at 64 KiB.
+MOST_UNREAD = 8 << 20
 #: Bytes before each message: whether it is compressed, and its length.
 _PREFIX = 5
 CODEC = ProtoCodec()
@@ -117,6 +119,8 @@ class GrpcProtocol(H2Protocol):
             # a header that is not UTF-8; a frame that grpclib does not know
             log.debug("malformed HTTP/2: %s", error)
             self.close("malformed HTTP/2")
+        if self._transport.get_write_buffer_size() > MOST_UNREAD:
+            self.close("the peer sends and does not read")
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
