@@ -92,7 +92,7 @@ class Agent:
     async def check_agent(self, stream) -> None:
         request = await stream.recv_message()
         if request.ID != "default":
-            raise GRPCError(Status.NOT_FOUND, f"unset ssh forward key {request.ID}")
+            raise GRPCError(Status.UNKNOWN, f"unset ssh forward key {request.ID}")
         await stream.send_message(ssh_pb2.CheckAgentResponse())
 
     async def forward_agent(self, stream) -> None:
