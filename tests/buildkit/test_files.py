@@ -203,7 +203,6 @@ def _tree(folder: Path) -> Iterator[Tree]:
         [Stat(path=b"a", mode=1 << 26, devmajor=-1)],
         [Stat(path=b"a", mode=1 << 26, devmajor=1 << 40)],
         [Stat(path=b"a", mode=FILE, uid=0xFFFFFFFF)],
-        [Stat(path=b"a", mode=FILE, modTime=(1 << 63) - 1)],
     ],
     ids=str,
 )
@@ -241,6 +240,18 @@ def test_contents_of_another_length_than_said_are_sent_again_next_time(folders: 
             tree.write(0, b"")
             assert tree.complete
     assert (folders[1] / "a").read_bytes() == b"short"
+
+
+@pytest.mark.parametrize("time", [-(1 << 63), (1 << 63) - 1])
+def test_a_time_beyond_what_a_disk_can_note_is_taken_as_near_as_it_can(folders: tuple[Path, Path], time: int) -> None:
+    """A client on Windows has files of the year 1601."""
+    with _tree(folders[1]) as tree:
+        tree.add(entry.read(Stat(path=b"a", mode=FOLDER, modTime=time)))
+        tree.add(entry.read(Stat(path=b"a/b", mode=FILE, modTime=time)))
+        tree.add(entry.read(Stat(path=b"c", mode=LINK, linkname=b"a", modTime=time)))
+        tree.end()
+        tree.write(1, b"")
+        assert tree.complete
 
 
 def test_few_files_are_open_at_a_time(folders: tuple[Path, Path]) -> None:

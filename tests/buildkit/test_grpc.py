@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from buildkit.peer import Daemon
+from moby_tui.api.buildkit.grpc import connection
 from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.grpc.connection import MOST_BYTES
 from moby_tui.api.buildkit.grpc.server import server
@@ -99,6 +102,71 @@ async def test_malformed_http2_ends_its_connection_alone(daemon: Daemon, sent: b
                 pass
         except ConnectionResetError:
             pass
+    async with daemon.channel() as channel:
+        await channel.call(CHECK, health_pb2.HealthCheckRequest())
+
+
+class _Discarding(asyncio.Transport):
+    """A transport whose peer takes everything."""
+
+    closed = False
+
+    def write(self, data: bytes) -> None: ...
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+
+HEADERS = bytes.fromhex("8386") + b"\x44\x03/x/"
+FRAMES = st.builds(
+    lambda kind, flags, stream, payload: (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    ),
+    st.integers(0, 12),
+    st.sampled_from([0, 1, 4, 5, 8, 32, 255]),
+    st.sampled_from([0, 1, 1, 3, 2, (1 << 31) - 1]),
+    st.one_of(
+        st.binary(max_size=20),
+        st.just(HEADERS),
+        st.just(HEADERS + b"\x40\x02te\x08trailers"),
+        st.just(bytes(4)),
+        st.just(bytes(8)),
+    ),
+)
+
+
+@given(st.lists(FRAMES, max_size=12), st.booleans(), st.integers(1, 50))
+@settings(max_examples=150, deadline=None)
+async def test_no_input_raises_out_of_a_connection(frames: list[bytes], client_side: bool, size: int) -> None:
+    """asyncio would log a defect of ours for each such peer."""
+    protocol = Channel().protocol if client_side else server(SERVICES)
+    transport = _Discarding()
+    protocol.connection_made(transport)
+    sent = (b"" if client_side else PREFACE) + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) + b"".join(frames)
+    for start in range(0, len(sent), size):
+        protocol.data_received(sent[start : start + size])
+        await asyncio.sleep(0)
+    protocol.close("the test is over")
+    protocol.connection_lost(None)
+    assert protocol.closed.done()
+
+
+async def test_a_peer_that_asks_and_does_not_read_is_cut_off(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_UNREAD", 128 << 10)
+    loop = asyncio.get_running_loop()
+    _, peer = await daemon.switched("/grpc")
+    ping = bytes([0, 0, 8, 6, 0, 0, 0, 0, 0]) + b"12345678"
+    with peer, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        await loop.sock_sendall(peer, PREFACE + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        for _ in range(64):
+            await loop.sock_sendall(peer, ping * 1024)
     async with daemon.channel() as channel:
         await channel.call(CHECK, health_pb2.HealthCheckRequest())
 

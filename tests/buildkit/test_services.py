@@ -12,7 +12,7 @@ from grpclib.exceptions import GRPCError
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.wire import filesync_pb2, secrets_pb2, ssh_pb2, upload_pb2
 from moby_tui.engine.kernel import unix_socket
-from moby_tui.errors import MobyError, NotFound, Unavailable
+from moby_tui.errors import InvalidArgument, MobyError, NotFound, Unavailable
 from moby_tui.schema.image import RegistryAuth
 
 SECRETS = secrets_pb2.DESCRIPTOR.services_by_name["Secrets"]
@@ -92,7 +92,7 @@ class Agent:
     async def check_agent(self, stream) -> None:
         request = await stream.recv_message()
         if request.ID != "default":
-            raise GRPCError(Status.NOT_FOUND, f"unset ssh forward key {request.ID}")
+            raise GRPCError(Status.UNKNOWN, f"unset ssh forward key {request.ID}")
         await stream.send_message(ssh_pb2.CheckAgentResponse())
 
     async def forward_agent(self, stream) -> None:
@@ -130,7 +130,7 @@ async def test_an_agent_is_a_socket_while_the_build_needs_it(daemon: Daemon, tmp
 
 class Upload:
     async def pull(self, stream) -> None:
-        if (stream.metadata["urlhost"], stream.metadata["urlpath"]) != ("buildkit-session", "/abc"):
+        if (stream.metadata["urlhost"], stream.metadata.get("urlpath")) != ("buildkit-session", "/abc"):
             raise GRPCError(Status.NOT_FOUND, "no upload")
         for piece in (b"one", b"two"):
             await stream.send_message(upload_pb2.BytesMessage(data=piece))
@@ -141,3 +141,58 @@ async def test_an_archive_is_pulled_from_its_address(daemon: Daemon) -> None:
         assert [piece async for piece in session.upload("http://buildkit-session/abc")] == [b"one", b"two"]
         with pytest.raises(NotFound, match="no upload"):
             [piece async for piece in session.upload("http://buildkit-session/other")]
+
+
+class Raw:
+    """Answers with bytes of a test's, behind the headers."""
+
+    def __init__(self, body: bytes, trailers: list[tuple[str, str]]) -> None:
+        self.body, self.trailers = body, trailers
+
+    async def get_secret(self, stream) -> None:
+        await stream.recv_message()
+        await stream.send_initial_metadata()
+        await stream._stream.send_data(self.body)
+        await stream._stream.send_headers(self.trailers, end_stream=True)
+        stream._send_trailing_metadata_done = True
+
+
+OK = [("grpc-status", "0")]
+
+
+@pytest.mark.parametrize(
+    ("body", "trailers"),
+    [
+        (b"\0\0\0\0\3abc", OK),
+        (b"\0\0\0\0\5\x0a\x7fabc", OK),
+        (b"\1\0\0\0\2\x0a\0", OK),
+        (b"\0\xff\xff\xff\xff", OK),
+        (b"\0\0\0\0\5abc", OK),
+        (b"\0\0\0\0\5", OK),
+        (b"\0\0", OK),
+        (b"", OK),
+        (b"", [("grpc-status", "seven")]),
+        (b"", [("grpc-status", "99")]),
+        (b"", [("x", "y")]),
+        (b"", [("grpc-status", "2"), ("grpc-status-details-bin", "a")]),
+        (b"", [("grpc-status", "2"), ("grpc-status-details-bin", "AAAA")]),
+        (b"", [("grpc-status", "2"), ("grpc-status-details-bin", "\xe9")]),
+        (b"", [("grpc-status", "2"), ("grpc-message", "%ff%0a" * 999)]),
+        (b"", [("grpc-status", "2"), ("x-bin", "a")]),
+    ],
+)
+async def test_answers_that_no_client_gives_fail_with_one_line(
+    daemon: Daemon, body: bytes, trailers: list[tuple[str, str]]
+) -> None:
+    async with daemon.session({SECRETS: Raw(body, trailers)}) as session:
+        with pytest.raises(MobyError) as failure:
+            await session.secret("x")
+        assert "\n" not in failure.value.message and len(failure.value.message) <= 500
+
+
+async def test_what_cannot_be_a_header_is_refused(daemon: Daemon, tmp_path: Path) -> None:
+    async with daemon.session({UPLOAD: Upload(), SSH: Agent()}) as session:
+        with pytest.raises(NotFound, match="no upload"):
+            [piece async for piece in session.upload("http://buildkit-session")]
+        with pytest.raises(InvalidArgument, match="urlpath cannot be"):
+            [piece async for piece in session.upload("http://buildkit-session/\u00e9")]

@@ -14,6 +14,7 @@ from grpclib.exceptions import StreamTerminatedError
 from grpclib.protocol import H2Protocol
 
 from moby_tui.api.buildkit.grpc.connection import CODEC, Details, GrpcProtocol
+from moby_tui.errors import InvalidArgument
 
 Request = TypeVar("Request", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
@@ -67,9 +68,21 @@ class Channel(GrpclibChannel):
     def open(
         self, method: Method[Request, Answer], metadata: Metadata | None = None, timeout: float | None = None
     ) -> Stream[Request, Answer]:
-        """A call with many messages: an asynchronous context manager, whose end waits for the call's end."""
+        """A call with many messages: an asynchronous context manager, whose end waits for the call's end.
+
+        Raises ``InvalidArgument`` for metadata that cannot be a header; an empty value is left out.
+        """
+        told = [*(metadata.items() if isinstance(metadata, Mapping) else metadata or ())]
+        for name, value in told:
+            if not ((value.isascii() and value.isprintable()) or not value):
+                raise InvalidArgument(f"{name} cannot be {value[:80]!r}: it is sent as a header")
         return self.request(
-            method.path, method.cardinality, method.request, method.answer, metadata=metadata or {}, timeout=timeout
+            method.path,
+            method.cardinality,
+            method.request,
+            method.answer,
+            metadata=[(name, value) for name, value in told if value],
+            timeout=timeout,
         )
 
     def close(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
+from google.protobuf.message import DecodeError
 from grpclib.config import Configuration
 from grpclib.const import Status
 from grpclib.encoding.base import StatusDetailsCodecBase
@@ -15,7 +18,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.protocol import AbstractHandler, Connection, EventsProcessor, H2Protocol, Stream
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
-from h2.events import StreamReset
+from h2.events import Event, StreamReset
 
 from moby_tui.api.buildkit.wire.status_pb2 import Status as StatusMessage
 from moby_tui.errors import MobyError, refused_by_system
@@ -24,9 +27,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes of one message. BuildKit has the same bound (containerd's ``DefaultMaxRecvMsgSize``).
 MOST_BYTES = 16 << 20
-#: Bytes before each message: whether it is compressed, and its length.
-_PREFIX = 5
-CODEC = ProtoCodec()
+#: Bytes of answers (to pings, for one) that wait for a peer which does not read. Calls wait themselves, at 64 KiB.
+MOST_UNREAD = 8 << 20
 
 #: The status of a call that fails with one of our errors, by the HTTP status that it would have (google.rpc.Code).
 _STATUS = {
@@ -39,6 +41,19 @@ _STATUS = {
     503: Status.UNAVAILABLE,
     507: Status.RESOURCE_EXHAUSTED,
 }
+
+
+class _Codec(ProtoCodec):
+    def decode(self, data: bytes, message_type: Any) -> Any:
+        try:
+            return super().decode(data, message_type)
+        except DecodeError as error:
+            raise GRPCError(Status.INVALID_ARGUMENT, f"a message is no {message_type.DESCRIPTOR.full_name}") from error
+
+
+CODEC = _Codec()
+#: What grpclib raises for an end of a call that cannot be read.
+MALFORMED = (DecodeError, binascii.Error, UnicodeError)
 
 
 class Details(StatusDetailsCodecBase):
@@ -66,21 +81,33 @@ def failure(error: Exception) -> GRPCError | None:
 
 
 class _BoundedStream(Stream):
+    """grpclib reads five bytes before each message (whether it is compressed, and its length), then the message."""
+
+    _at_prefix = True
+
     async def recv_data(self, size: int) -> bytes:
-        """Waits for ``size`` bytes. Raises ``GRPCError`` for more than a message may have, before any of them is kept."""
+        """Waits for ``size`` bytes. Raises ``GRPCError`` for a compressed message, and for one beyond the bound before it is kept."""
+        at_prefix, self._at_prefix = self._at_prefix, not self._at_prefix
         if size > MOST_BYTES:
             raise GRPCError(Status.RESOURCE_EXHAUSTED, f"a message of {size} bytes is larger than {MOST_BYTES}")
         try:
             data = await super().recv_data(size)
         except AssertionError:
             data = b""
-        else:
-            if data or size in (0, _PREFIX):
-                return data
-        raise StreamTerminatedError("the call ended in the middle of a message")
+            at_prefix = False
+        if len(data) != size and not at_prefix:
+            raise StreamTerminatedError("the call ended in the middle of a message")
+        if at_prefix and data[:1] not in (b"", b"\0"):
+            raise GRPCError(Status.UNIMPLEMENTED, "a message is compressed, and that was not agreed upon")
+        return data
 
 
 class _Processor(EventsProcessor):
+    def process(self, event: Event) -> None:
+        """What grpclib has no use for, such as a frame of an extension, is passed over (RFC 9113, 5.5)."""
+        with suppress(NotImplementedError):
+            super().process(event)
+
     def process_stream_reset(self, event: StreamReset) -> None:
         """A server that has answered may end the rest of the request so: the answer counts (RFC 9113, 8.1)."""
         stream = self.streams.get(event.stream_id)
@@ -113,10 +140,12 @@ class GrpcProtocol(H2Protocol):
             return
         try:
             super().data_received(data)
-        except (ValueError, NotImplementedError, LookupError) as error:
-            # a header that is not UTF-8; a frame that grpclib does not know
+        except (ValueError, LookupError) as error:
+            # a header that is not UTF-8, for one
             log.debug("malformed HTTP/2: %s", error)
             self.close("malformed HTTP/2")
+        if self._transport.get_write_buffer_size() > MOST_UNREAD:
+            self.close("the peer sends and does not read")
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

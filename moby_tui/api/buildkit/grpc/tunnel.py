@@ -80,6 +80,9 @@ class Tunnel(asyncio.Transport):
             self._paused = True
             self._protocol.pause_writing()
 
+    def get_write_buffer_size(self) -> int:
+        return self._size
+
     def is_closing(self) -> bool:
         return self._closing
 

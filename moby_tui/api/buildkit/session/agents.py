@@ -18,7 +18,7 @@ from moby_tui.api.buildkit.grpc.client import Method, end
 from moby_tui.api.buildkit.session.caller import Caller
 from moby_tui.api.buildkit.wire.ssh_pb2 import BytesMessage, CheckAgentRequest, CheckAgentResponse
 from moby_tui.engine.kernel import unix_socket
-from moby_tui.errors import MobyError
+from moby_tui.errors import MobyError, NotFound, Unavailable
 
 _CHECK = Method("/moby.sshforward.v1.SSH/CheckAgent", CheckAgentRequest, CheckAgentResponse)
 _FORWARD = Method("/moby.sshforward.v1.SSH/ForwardAgent", BytesMessage, BytesMessage, streaming=True)
@@ -27,8 +27,14 @@ _CHUNK = 32 << 10
 
 
 async def check(client: Caller, ident: str) -> None:
-    """Raises ``NotFound``, or another ``MobyError`` with the client's text, if the client has no such agent."""
-    await client.call(_CHECK, CheckAgentRequest(ID=ident))
+    """Raises ``NotFound`` with the client's text if the client has no such agent, ``Unavailable`` if it is gone."""
+    try:
+        await client.call(_CHECK, CheckAgentRequest(ID=ident))
+    except Unavailable:
+        raise
+    except MobyError as error:
+        # BuildKit's client gives no status of its own for an id that it does not know
+        raise NotFound(error.message) from error
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from moby_tui.api.buildkit.grpc.client import Answer, Channel, Metadata, Method, Request
+from moby_tui.api.buildkit.grpc.connection import MALFORMED
 from moby_tui.api.buildkit.session.opening import Opening
 from moby_tui.api.buildkit.wire.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, Unauthorized, Unavailable
@@ -61,7 +62,7 @@ class Caller:
         self.require(method)
         try:
             return await self.channel.call(method, request)
-        except (GRPCError, StreamTerminatedError) as error:
+        except (GRPCError, StreamTerminatedError, *MALFORMED) as error:
             raise failed(error) from error
 
     @asynccontextmanager
@@ -73,7 +74,7 @@ class Caller:
         try:
             async with self.channel.open(method, metadata) as stream:
                 yield stream
-        except (GRPCError, StreamTerminatedError) as error:
+        except (GRPCError, StreamTerminatedError, *MALFORMED) as error:
             raise failed(error) from error
 
     def require(self, method: Method[Request, Answer]) -> None:
@@ -88,7 +89,7 @@ class Caller:
             try:
                 async with asyncio.timeout(HEALTH_PATIENCE):
                     await self.channel.call(CHECK, HealthCheckRequest())
-            except GRPCError:
+            except (GRPCError, *MALFORMED):
                 # an answer too
                 continue
             except (TimeoutError, StreamTerminatedError):
@@ -96,9 +97,11 @@ class Caller:
                 return
 
 
-def failed(error: GRPCError | StreamTerminatedError) -> MobyError:
+def failed(error: Exception) -> MobyError:
     """The error of ours for a call that failed, with the client's text in one line."""
     if isinstance(error, StreamTerminatedError):
         return Unavailable("the client has closed its session")
+    if not isinstance(error, GRPCError):
+        return MobyError("the client ends a call with what cannot be read")
     text = _GO_PREFIX.sub("", " ".join((error.message or "").split()))[:500]
     return _ERRORS.get(error.status, MobyError)(text or f"the client answered {error.status.name}")

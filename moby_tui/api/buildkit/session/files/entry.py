@@ -17,7 +17,6 @@ _NOBODY = 0xFFFFFFFF
 _MOST_MAJOR, _MOST_MINOR = 1 << 12, 1 << 20
 #: Capabilities and what users noted, as in archives; other attributes belong to the host or to the file system.
 _KEPT_XATTRS = (b"security.capability", b"user.")
-_MOST_TIME = 1 << 62
 
 
 class Entry(NamedTuple):
@@ -47,8 +46,8 @@ def read(sent: Stat) -> Entry:
         raise InvalidArgument(f"the client sends {shown}: {error}") from error
     if _NOBODY in (sent.uid, sent.gid):
         raise InvalidArgument(f"the client sends {shown} with the owner {sent.uid}:{sent.gid}, which nobody has")
-    if not (0 <= sent.devmajor < _MOST_MAJOR and 0 <= sent.devminor < _MOST_MINOR and abs(sent.modTime) < _MOST_TIME):
-        raise InvalidArgument(f"the client sends {shown} with a device number or time that does not exist")
+    if not (0 <= sent.devmajor < _MOST_MAJOR and 0 <= sent.devminor < _MOST_MINOR):
+        raise InvalidArgument(f"the client sends {shown} with a device number that does not exist")
     if stat.S_ISLNK(mode) and (not sent.linkname or b"\0" in sent.linkname or len(sent.linkname) > _PATH):
         raise InvalidArgument(f"the client sends the link {shown} without a target that the kernel takes")
     return Entry(
