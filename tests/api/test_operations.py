@@ -29,7 +29,7 @@ from moby_tui.api.server.decode import Query
 from moby_tui.api.server.router import Router, RouteTable
 from moby_tui.api.server.routes import ROUTES
 from moby_tui.engine.engine import Engine
-from moby_tui.errors import NotFound
+from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import RegistryAuth
 from moby_tui.schema.volume import Volume, VolumeCreate
@@ -89,6 +89,12 @@ class Sent(Exception):
 
 
 class Session:
+    def __init__(self, version: tuple[int, int] = versions.NEWEST) -> None:
+        self._version = version
+
+    async def version(self) -> tuple[int, int]:
+        return self._version
+
     async def open(self, method: str, path: str, query: Any, *, body: Any, headers: Any) -> None:
         raise Sent(method, path, query_string(query), headers)
 
@@ -153,6 +159,19 @@ def told(parameter: inspect.Parameter) -> tuple[str, object]:
 def test_no_two_operations_are_the_same() -> None:
     places = [(route.operation.method, VARIABLE.sub("{}", route.path)) for route in ROUTES]
     assert len(places) == len(set(places))
+
+
+async def test_an_older_engine_is_not_asked_for_what_it_would_leave_out() -> None:
+    remote = Remote(Session((1, 41)), protocol.Containers)  # type: ignore[arg-type]
+    for options, path in ({}, "/containers/c/stop"), ({"timeout": 3}, "/containers/c/stop"):
+        with pytest.raises(Sent) as caught:
+            await remote.stop("c", **options)
+        assert caught.value.args[1] == path
+    with pytest.raises(InvalidArgument, match=r"signal needs version 1.42 of the API, and the engine there has 1.41"):
+        await remote.stop("c", signal="HUP")
+    images = RemoteImages(Session((1, 47)))  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match=r"platform needs version 1.48"):
+        await anext(images.save(["a"], platforms=["linux/amd64"]))
 
 
 async def test_what_the_table_alone_cannot_make_is_there_on_both_sides() -> None:

@@ -60,7 +60,7 @@ class Remote:
     async def _open(
         self, operation: Operation, values: Mapping[str, Any], body: Body | None, headers: dict[str, str]
     ) -> Exchange:
-        path, query = path_of(operation, values), query_of(operation, values)
+        path, query = path_of(operation, values), query_of(operation, values, await self._session.version())
         headers = {**headers, **login_of(operation, values)}
         with ours(operation.needs) if operation.needs else nullcontext():
             return await self._session.open(operation.method, path, query, body=body, headers=headers)

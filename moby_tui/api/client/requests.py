@@ -14,13 +14,28 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import encode
 
 
-def query_of(operation: Operation, values: Mapping[str, Any]) -> dict[str, object]:
-    """The fields of the query by their names on the wire."""
+def query_of(operation: Operation, values: Mapping[str, Any], version: tuple[int, int]) -> dict[str, object]:
+    """The fields of the query by their names on the wire.
+
+    Raises ``InvalidArgument`` for a value that an engine of this ``version`` of the API would not read.
+    """
     query: dict[str, object] = {}
     for parameter in operation.parameters:
         if parameter.place == "query":
-            query |= _field(parameter, values)
+            said = _field(parameter, values)
+            if parameter.since and any(said.values()):
+                _check_version(parameter, version)
+            query |= said
     return query
+
+
+def _check_version(parameter: Parameter, version: tuple[int, int]) -> None:
+    major, _, minor = parameter.since.partition(".")
+    if version < (int(major), int(minor)):
+        raise InvalidArgument(
+            f"{parameter.wire} needs version {parameter.since} of the API, and the engine there has {version[0]}.{version[1]}: "
+            "leave it out, or use a newer engine"
+        )
 
 
 def login_of(operation: Operation, values: Mapping[str, Any]) -> dict[str, str]:

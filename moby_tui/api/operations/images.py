@@ -6,14 +6,16 @@ import builtins
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from moby_tui.api.operations.fields import extra, field, filters, made
+from moby_tui.api.operations.fields import Field, extra, field, filters, made
 from moby_tui.api.operations.operation import TAR, delete, get, post
 from moby_tui.schema.base import Filters
 from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.image import ImageDeleted, ImageHistory, ImageInspect, ImagesPruned, ImageSummary, Progress, RegistryAuth
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
-_PLATFORM = field("platform", kind="platform")
+
+def _platform(since: str) -> Field:
+    return field("platform", kind="platform", since=since)
 
 
 class Images(Protocol):
@@ -38,7 +40,7 @@ class Images(Protocol):
         """Lists images."""
         ...
 
-    @post("/images/{reference:.*}/push", extra("tag"), *made("all_tags"), _PLATFORM, errors=(404,), lasting=True)
+    @post("/images/{reference:.*}/push", extra("tag"), *made("all_tags"), _platform("1.46"), errors=(404,), lasting=True)
     def push(
         self, reference: str, *, all_tags: bool = False, platform: str = "", auth: RegistryAuth | None = None
     ) -> AsyncIterator[Progress]:
@@ -49,6 +51,7 @@ class Images(Protocol):
         "/images/create",
         *(extra("fromImage"), extra("tag"), extra("fromSrc"), extra("repo"), extra("message"), extra("changes", "texts")),
         *made("reference", "all_tags"),
+        field("platform", since="1.32"),
         uploads=TAR,
         errors=(404,),
         lasting=True,
@@ -62,12 +65,12 @@ class Images(Protocol):
         """
         ...
 
-    @post("/images/load", _PLATFORM, field("quiet", absent=True), abandoned=True)
+    @post("/images/load", _platform("1.48"), field("quiet", absent=True), abandoned=True)
     def load(self, archive: AsyncIterator[bytes], *, quiet: bool = False, platform: str = "") -> AsyncIterator[Progress]:
         """Takes in the images of an archive that ``save`` has made."""
         ...
 
-    @get("/images/get", field("refs", "names"), field("platforms", "platform", "platforms"), media=TAR)
+    @get("/images/get", field("refs", "names"), field("platforms", "platform", "platforms", since="1.48"), media=TAR)
     def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
         """An uncompressed tar of images: OCI layout and ``docker save`` archive in one."""
         ...
@@ -84,12 +87,12 @@ class Images(Protocol):
         """Makes an image of one layer. ``archive``: a tar of a root file system, or the http(s) address from which the engine fetches it."""
         ...
 
-    @get("/images/{ref:.*}/json", _PLATFORM, errors=(404,))
+    @get("/images/{ref:.*}/json", _platform("1.49"), errors=(404,))
     async def inspect(self, ref: str, *, platform: str = "") -> ImageInspect:
         """Tells of an image."""
         ...
 
-    @get("/images/{ref:.*}/history", _PLATFORM, errors=(404,))
+    @get("/images/{ref:.*}/history", _platform("1.48"), errors=(404,))
     async def history(self, ref: str, *, platform: str = "") -> builtins.list[ImageHistory]:
         """The layers of an image, and the instructions that made them."""
         ...

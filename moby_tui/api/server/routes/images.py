@@ -86,7 +86,7 @@ async def save(call: Call) -> web.StreamResponse:
     return await raw(call.request, call.client.images.save(names, platforms=asked["platforms"]), content_type=TAR)
 
 
-@table.get("/images/{ref:.*}/get", extra("platform", "platforms"), errors=(404,), media=TAR)
+@table.get("/images/{ref:.*}/get", extra("platform", "platforms", default=(), since="1.48"), errors=(404,), media=TAR)
 async def save_one(call: Call) -> web.StreamResponse:
     """An uncompressed tar of one image."""
     asked = call.read()
