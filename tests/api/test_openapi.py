@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from api.world import Served
 from moby_tui.api.server.openapi import path_of
 from moby_tui.api.server.routes import ROUTES
 
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 #: Each operation that Docker documents, with its statuses beside 500; ``{}`` is a variable.
 DOCKERS = """
 GET /containers/json 200 400
@@ -193,3 +195,12 @@ async def test_what_the_document_says_of_an_operation(document: dict[str, Any]) 
     assert stop["signal"]["description"] == "From API 1.42 on."
     create = document["paths"]["/containers/create"]["post"]
     assert create["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ContainerCreate"}
+
+
+def test_the_page_has_each_operation_of_our_own() -> None:
+    told = {
+        f"| `{one.operation.method} {path_of(one.operation)}` | {one.operation.meaning} |"
+        for one in ROUTES
+        if one.path.startswith("/moby/")
+    }
+    assert told == {line for line in PAGE.read_text().splitlines() if line.startswith("| `")}

@@ -94,7 +94,7 @@ def _operation(operation: Operation, schemas: dict[str, Json]) -> Json:
     described: Json = {
         "operationId": _name(operation),
         "tags": [operation.family or "other"],
-        "summary": operation.meaning,
+        "summary": operation.meaning.replace("``", "`"),
         "parameters": [
             parameter for one in operation.parameters if one.place in ("path", "query", "auth") for parameter in _parameters(one)
         ],
