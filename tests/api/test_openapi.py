@@ -180,8 +180,8 @@ async def test_the_document_is_sound(document: dict[str, Any]) -> None:
     assert len({without_names(path) for path in paths}) == len(paths), "one path with two names of a variable"
     for path, methods in paths.items():
         for operation in methods.values():
-            told = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
-            assert sorted(told) == sorted(re.findall(r"{(\w+)}", path))
+            variables = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
+            assert sorted(variables) == sorted(re.findall(r"{(\w+)}", path))
             assert operation["summary"], path
 
 
@@ -198,9 +198,9 @@ async def test_what_the_document_says_of_an_operation(document: dict[str, Any]) 
 
 
 def test_the_page_has_each_operation_of_our_own() -> None:
-    told = {
+    described = {
         f"| `{one.operation.method} {path_of(one.operation)}` | {one.operation.meaning} |"
         for one in ROUTES
         if one.path.startswith("/moby/")
     }
-    assert told == {line for line in PAGE.read_text().splitlines() if line.startswith("| `")}
+    assert described == {line for line in PAGE.read_text().splitlines() if line.startswith("| `")}
