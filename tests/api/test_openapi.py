@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from api.world import Served
 from moby_tui.api.server.openapi import path_of
 from moby_tui.api.server.routes import ROUTES
 
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 #: Each operation that Docker documents, with its statuses beside 500; ``{}`` is a variable.
 DOCKERS = """
 GET /containers/json 200 400
@@ -178,8 +180,8 @@ async def test_the_document_is_sound(document: dict[str, Any]) -> None:
     assert len({without_names(path) for path in paths}) == len(paths), "one path with two names of a variable"
     for path, methods in paths.items():
         for operation in methods.values():
-            told = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
-            assert sorted(told) == sorted(re.findall(r"{(\w+)}", path))
+            variables = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
+            assert sorted(variables) == sorted(re.findall(r"{(\w+)}", path))
             assert operation["summary"], path
 
 
@@ -193,3 +195,12 @@ async def test_what_the_document_says_of_an_operation(document: dict[str, Any]) 
     assert stop["signal"]["description"] == "From API 1.42 on."
     create = document["paths"]["/containers/create"]["post"]
     assert create["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ContainerCreate"}
+
+
+def test_the_page_has_each_operation_of_our_own() -> None:
+    described = {
+        f"| `{one.operation.method} {path_of(one.operation)}` | {one.operation.meaning} |"
+        for one in ROUTES
+        if one.path.startswith("/moby/")
+    }
+    assert described == {line for line in PAGE.read_text().splitlines() if line.startswith("| `")}

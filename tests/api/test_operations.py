@@ -111,10 +111,10 @@ async def test_the_server_reads_what_the_client_writes(whole: bool) -> None:
     assert len(DIRECT) > 60
     for operation in DIRECT:
         values = arguments(operation, whole=whole)
-        heard = await heard_by_the_server(operation, values)
+        read = await heard_by_the_server(operation, values)
         elsewhere = {one.name for one in operation.parameters if one.place in ("body", "member")}
         for name in values.keys() - elsewhere:
-            assert heard[name] == values[name] or (not heard[name] and not values[name]), (operation, name)
+            assert read[name] == values[name] or (not read[name] and not values[name]), (operation, name)
 
 
 async def heard_by_the_server(operation: Operation, values: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +132,8 @@ async def test_a_field_is_not_read_before_its_version() -> None:
     assert route
     query = Query(URL("/?t=3&signal=HUP").query)
     for version, signal in (((1, 41), ""), ((1, 42), "HUP")):
-        heard = route.binding.read(Received(SimpleNamespace(), version, params, query))  # type: ignore[arg-type]
-        assert heard == {"ref": "c", "timeout": 3, "signal": signal}
+        read = route.binding.read(Received(SimpleNamespace(), version, params, query))  # type: ignore[arg-type]
+        assert read == {"ref": "c", "timeout": 3, "signal": signal}
 
 
 def test_engines_near_and_far_have_the_methods_of_the_table(engine: Engine) -> None:
@@ -146,13 +146,13 @@ def test_engines_near_and_far_have_the_methods_of_the_table(engine: Engine) -> N
             ours = list(inspect.signature(method).parameters.values())[1:]
             for client in (engine, far):
                 theirs = inspect.signature(getattr(getattr(client, part.lower()), name)).parameters.values()
-                assert [told(one) for one in ours] == [told(one) for one in theirs if one.kind is not one.VAR_KEYWORD], (
+                assert [shape_of(one) for one in ours] == [shape_of(one) for one in theirs if one.kind is not one.VAR_KEYWORD], (
                     part,
                     name,
                 )
 
 
-def told(parameter: inspect.Parameter) -> tuple[str, object]:
+def shape_of(parameter: inspect.Parameter) -> tuple[str, object]:
     return parameter.name if parameter.kind is parameter.KEYWORD_ONLY else "", parameter.default
 
 

@@ -333,7 +333,7 @@ class Images(Protocol):
         ...
 
     def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
-        """Whether one of the keys has signed the image; raises ``Forbidden`` where none has."""
+        """Tells which of the keys have signed the image. Raises ``Forbidden`` if none has."""
         ...
 
     def attestations(

@@ -22,10 +22,10 @@ def query_of(operation: Operation, values: Mapping[str, Any], version: tuple[int
     query: dict[str, object] = {}
     for parameter in operation.parameters:
         if parameter.place == "query":
-            said = _field(parameter, values)
-            if parameter.since and any(said.values()):
+            fields = _field(parameter, values)
+            if parameter.since and any(fields.values()):
                 _check_version(parameter, version)
-            query |= said
+            query |= fields
     return query
 
 

@@ -12,5 +12,5 @@ class RemoteVolumes(RemoteArchives):
     family = Volumes
 
     async def list(self, *, filters: Filters | None = None) -> list[Volume]:
-        found: list[Volume] = (await self.listed(filters=filters)).volumes
-        return found
+        volumes: list[Volume] = (await self.listed(filters=filters)).volumes
+        return volumes

@@ -126,7 +126,7 @@ class Images(Protocol):
 
     @post("/moby/images/{ref:.*}/verify", errors=(403, 404), abandoned=True, needs="verifying an image")
     async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
-        """Whether one of the keys has signed the image; raises ``Forbidden`` where none has."""
+        """Tells which of the keys have signed the image. Raises ``Forbidden`` if none has."""
         ...
 
     @get("/moby/images/{ref:.*}/attestations", field("predicate_type", "type"), errors=(404,), needs="reading attestations")

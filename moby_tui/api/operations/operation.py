@@ -37,7 +37,7 @@ TAR: Final = "application/x-tar"
 LINES: Final = "application/x-ndjson"
 
 
-class Told(TypedDict, total=False):
+class Details(TypedDict, total=False):
     """What a declaration may tell beside path and fields."""
 
     #: of success, if it is not 200, or 204 for a method that returns nothing
@@ -77,19 +77,19 @@ class Operation:
         path: str,
         declared: Sequence[Field] = (),
         function: Callable[..., Any] | None = None,
-        **told: Unpack[Told],
+        **details: Unpack[Details],
     ) -> None:
         self.method = method
         self.path = path
-        self.errors = tuple(told.get("errors", ()))
-        self.since = told.get("since", "")
-        self.lasting = told.get("lasting", False)
-        self.abandoned = self.lasting or told.get("abandoned", method in _READING)
-        self.gives = told.get("gives", "")
-        self.media = told.get("media", "")
-        self.lines = told.get("lines", LINES)
-        self.needs = told.get("needs", "")
-        self._told = told
+        self.errors = tuple(details.get("errors", ()))
+        self.since = details.get("since", "")
+        self.lasting = details.get("lasting", False)
+        self.abandoned = self.lasting or details.get("abandoned", method in _READING)
+        self.gives = details.get("gives", "")
+        self.media = details.get("media", "")
+        self.lines = details.get("lines", LINES)
+        self.needs = details.get("needs", "")
+        self._details = details
         self._declared = declared
         self._function = function
         family, _, self.name = function.__qualname__.rpartition(".") if function else ("", "", "")
@@ -102,7 +102,7 @@ class Operation:
     @property
     def meaning(self) -> str:
         """What the operation does, in a sentence."""
-        return _first_sentence(self._told.get("meaning") or (self._function.__doc__ if self._function else "") or "")
+        return _first_sentence(self._details.get("meaning") or (self._function.__doc__ if self._function else "") or "")
 
     @cached_property
     def _types(self) -> dict[str, Any]:
@@ -113,20 +113,20 @@ class Operation:
         """In the order of the signature; behind them what only the server reads. Raises ``TypeError`` for a faulty declaration."""
         if self._function is None:
             return parameters.of_a_route(self.path, self._declared)
-        named, together = self.signature.parameters, "body" in self._told
+        named, together = self.signature.parameters, "body" in self._details
         return parameters.of_a_method(self.path, named, self._types, self._declared, together=together)
 
     @cached_property
     def body(self) -> Any:
         """The type of the JSON body; None without one."""
-        if "body" in self._told:
-            return self._told["body"]
+        if "body" in self._details:
+            return self._details["body"]
         return next((one.type for one in self.parameters if one.place == "body"), None)
 
     @cached_property
     def uploads(self) -> str:
         """The type of a body of bytes; empty without one."""
-        return self._told.get("uploads") or (TAR if any(one.place == "upload" for one in self.parameters) else "")
+        return self._details.get("uploads") or (TAR if any(one.place == "upload" for one in self.parameters) else "")
 
     @cached_property
     def members(self) -> dict[str, str]:
@@ -136,13 +136,13 @@ class Operation:
     @cached_property
     def options(self) -> dict[str, tuple[type, tuple[str, ...]]]:
         """For parameters that are structs, but fields of the query on the wire: type and members of each."""
-        found: dict[str, tuple[type, tuple[str, ...]]] = {}
+        options: dict[str, tuple[type, tuple[str, ...]]] = {}
         for one in self._declared:
             name, dot, member = one.parameter.partition(".")
             if dot and self._function:
-                kind, members = found.get(name, (self._types[name], ()))
-                found[name] = kind, (*members, member)
-        return found
+                kind, members = options.get(name, (self._types[name], ()))
+                options[name] = kind, (*members, member)
+        return options
 
     @cached_property
     def signature(self) -> Signature:
@@ -154,26 +154,26 @@ class Operation:
     @cached_property
     def answer(self) -> Any:
         """The type of the answer's document, or of each of its lines; None without one."""
-        if "answer" in self._told:
-            return self._told["answer"]
-        told = self._types.get("return", NoneType)
-        if get_origin(told) is AsyncIterator:
-            told = get_args(told)[0]
-        return None if told is NoneType else told
+        if "answer" in self._details:
+            return self._details["answer"]
+        returned = self._types.get("return", NoneType)
+        if get_origin(returned) is AsyncIterator:
+            returned = get_args(returned)[0]
+        return None if returned is NoneType else returned
 
     @cached_property
     def form(self) -> Form:
-        told = self._types.get("return", NoneType)
+        returned = self._types.get("return", NoneType)
         if self.gives:
             return "json"
-        if "answer" in self._told or self._function is None or self.status == 101 or get_origin(told) is tuple:
+        if "answer" in self._details or self._function is None or self.status == 101 or get_origin(returned) is tuple:
             return "other"
-        if told is NoneType:
+        if returned is NoneType:
             return "nothing"
-        if self.media and told != AsyncIterator[bytes]:
+        if self.media and returned != AsyncIterator[bytes]:
             return "other"
-        if get_origin(told) is AsyncIterator:
-            inner = get_args(told)[0]
+        if get_origin(returned) is AsyncIterator:
+            inner = get_args(returned)[0]
             return "bytes" if inner is bytes else "progress" if inner is Progress else "lines"
         return "json"
 
@@ -181,7 +181,7 @@ class Operation:
     def status(self) -> int:
         """Of success."""
         silent = self._function is not None and self._types.get("return") is NoneType
-        return self._told.get("status") or (204 if silent else 200)
+        return self._details.get("status") or (204 if silent else 200)
 
     @cached_property
     def bind(self) -> Callable[..., dict[str, Any]]:
@@ -200,33 +200,33 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s|\n\n", " ".join(text.split("\n\n")[0].split()), maxsplit=1)[0].rstrip(".")
 
 
-def _declaration(method: str, path: str, declared: Sequence[Field], **told: Unpack[Told]) -> Callable[[F], F]:
+def _declaration(method: str, path: str, declared: Sequence[Field], **details: Unpack[Details]) -> Callable[[F], F]:
     def declare(function: F) -> F:
-        function.__dict__["operation"] = Operation(method, path, declared, function, **told)
+        function.__dict__["operation"] = Operation(method, path, declared, function, **details)
         return function
 
     return declare
 
 
-def get(path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[F], F]:
+def get(path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[F], F]:
     """An operation of a family: a parameter that ``declared`` does not name is as name and type say."""
-    return _declaration("GET", path, declared, **told)
+    return _declaration("GET", path, declared, **details)
 
 
-def head(path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[F], F]:
-    return _declaration("HEAD", path, declared, **told)
+def head(path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[F], F]:
+    return _declaration("HEAD", path, declared, **details)
 
 
-def post(path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[F], F]:
-    return _declaration("POST", path, declared, **told)
+def post(path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[F], F]:
+    return _declaration("POST", path, declared, **details)
 
 
-def put(path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[F], F]:
-    return _declaration("PUT", path, declared, **told)
+def put(path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[F], F]:
+    return _declaration("PUT", path, declared, **details)
 
 
-def delete(path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[F], F]:
-    return _declaration("DELETE", path, declared, **told)
+def delete(path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[F], F]:
+    return _declaration("DELETE", path, declared, **details)
 
 
 def operation_of(function: Callable[..., Any]) -> Operation:

@@ -54,24 +54,24 @@ def of_a_method(
     own = {one.parameter: one for one in declared if one.parameter and "." not in one.parameter}
     if unknown := (own.keys() | variables) - named.keys():
         raise TypeError(f"{path}: no parameter {min(unknown)!r}")
-    found: list[Parameter] = []
+    placed: list[Parameter] = []
     for name, python in named.items():
         if options := [one for one in declared if one.parameter.startswith(f"{name}.")]:
-            found += map(_option, options)
+            placed += map(_option, options)
             continue
-        said = own.get(name) or Field(name, name)
-        place = said.place or ("path" if name in variables else "member" if together else _place(name, types[name]))
-        kind = said.kind or (_kind(path, name, types[name]) if place == "query" else "text")
-        default = python.default if said.default is REQUIRED else said.default
-        found.append(Parameter(name, said.wire, place, kind, types[name], default, said.since, said.keys))
-    return (*found, *_extras(declared))
+        field = own.get(name) or Field(name, name)
+        place = field.place or ("path" if name in variables else "member" if together else _place(name, types[name]))
+        kind = field.kind or (_kind(path, name, types[name]) if place == "query" else "text")
+        default = python.default if field.default is REQUIRED else field.default
+        placed.append(Parameter(name, field.wire, place, kind, types[name], default, field.since, field.keys))
+    return (*placed, *_extras(declared))
 
 
 def of_a_route(path: str, declared: Sequence[Field]) -> tuple[Parameter, ...]:
     """Those of an operation that is no method of the client."""
     variables = [match[1] for match in VARIABLE.finditer(path)]
-    found = [Parameter(name, name, "path", "text", str, REQUIRED, "", frozenset()) for name in variables]
-    return (*found, *(_option(one) for one in declared if "." in one.parameter), *_extras(declared))
+    placed = [Parameter(name, name, "path", "text", str, REQUIRED, "", frozenset()) for name in variables]
+    return (*placed, *(_option(one) for one in declared if "." in one.parameter), *_extras(declared))
 
 
 def _extras(declared: Sequence[Field]) -> list[Parameter]:

@@ -119,14 +119,14 @@ class Query:
 
     def platforms(self, name: str) -> list[str]:
         """``os/architecture/variant`` of what the API writes as an OCI object in JSON; the field may be repeated."""
-        found = []
+        platforms = []
         for text in self.all(name):
             try:
                 platform = base.decode(text, Platform)
             except (msgspec.ValidationError, msgspec.DecodeError) as error:
                 raise InvalidArgument(f"invalid platform: {error}") from error
-            found.append("/".join(filter(None, (platform.os, platform.architecture, platform.variant))))
-        return found
+            platforms.append("/".join(filter(None, (platform.os, platform.architecture, platform.variant))))
+        return platforms
 
     def platform(self, name: str) -> str:
         """The first of these; empty where absent."""

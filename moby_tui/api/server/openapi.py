@@ -63,7 +63,7 @@ class Error(Wire, rename="lower"):
 def document(operations: Iterable[Operation]) -> Json:
     """All of them by path and method, with the schemas that they name."""
     listed = list(operations)
-    kinds = [kind for one in listed for kind in (one.body, _told(one)) if kind is not None]
+    kinds = [kind for one in listed for kind in (one.body, _document_type(one)) if kind is not None]
     schemas, components = msgspec.json.schema_components([*kinds, Error, PathStat], ref_template="#/components/schemas/{name}")
     by_kind = {repr(kind): schema for kind, schema in zip([*kinds, Error, PathStat], schemas, strict=True)}
     paths: dict[str, Json] = {}
@@ -83,7 +83,7 @@ def path_of(operation: Operation) -> str:
     return VARIABLE.sub(r"{\1}", operation.path)
 
 
-def _told(operation: Operation) -> Any:
+def _document_type(operation: Operation) -> Any:
     """The type of the answer's JSON; None for another answer."""
     answer = operation.answer
     streams = answer in (bytes, Stream) or (get_origin(answer) in (tuple, UnionType) and Stream in get_args(answer))
@@ -94,7 +94,7 @@ def _operation(operation: Operation, schemas: dict[str, Json]) -> Json:
     described: Json = {
         "operationId": _name(operation),
         "tags": [operation.family or "other"],
-        "summary": operation.meaning,
+        "summary": operation.meaning.replace("``", "`"),
         "parameters": [
             parameter for one in operation.parameters if one.place in ("path", "query", "auth") for parameter in _parameters(one)
         ],
@@ -167,12 +167,12 @@ def _responses(operation: Operation, schemas: dict[str, Json]) -> Json:
 
 def _success(operation: Operation, schemas: dict[str, Json]) -> Json:
     described: Json = {"description": HTTPStatus(operation.status).phrase}
-    told = _told(operation)
+    kind = _document_type(operation)
     if operation.media:
         described["content"] = {operation.media: {"schema": {"type": "string", "format": "binary"}}}
-    elif told is not None:
+    elif kind is not None:
         media = operation.lines if operation.form == "lines" else "application/json"
-        described["content"] = {media: {"schema": schemas[repr(told)]}}
+        described["content"] = {media: {"schema": schemas[repr(kind)]}}
     if PathStat in (operation.answer, *get_args(operation.answer)):
         described["headers"] = _PATH_STAT
     return described

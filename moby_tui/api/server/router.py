@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from aiohttp import web
 
 from moby_tui.api.operations.fields import Field
-from moby_tui.api.operations.operation import Operation, Told, operation_of, operations_of
+from moby_tui.api.operations.operation import Details, Operation, operation_of, operations_of
 from moby_tui.api.operations.parameters import VARIABLE
 from moby_tui.api.server.binding import Binding
 from moby_tui.api.server.versions import OLDEST, ApiVersion, parse
@@ -89,32 +89,32 @@ class RouteTable:
         """An operation answers under this path too."""
         self._aliases.append((path, operation_of(function)))
 
-    def add(self, method: str, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
-        """The decorated function answers an operation that is no method of the client; ``told``: see ``Told``."""
+    def add(self, method: str, path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[Handler], Handler]:
+        """The decorated function answers an operation that is no method of the client; ``details``: see ``Details``."""
 
         def register(handler: Handler) -> Handler:
-            told.setdefault("meaning", handler.__doc__ or "")
-            operation = Operation(method, path, declared, **told)
+            details.setdefault("meaning", handler.__doc__ or "")
+            operation = Operation(method, path, declared, **details)
             self._operations.append(operation)
             self._handlers[operation] = handler
             return handler
 
         return register
 
-    def get(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
-        return self.add("GET", path, *declared, **told)
+    def get(self, path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[Handler], Handler]:
+        return self.add("GET", path, *declared, **details)
 
-    def post(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
-        return self.add("POST", path, *declared, **told)
+    def post(self, path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[Handler], Handler]:
+        return self.add("POST", path, *declared, **details)
 
-    def put(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
-        return self.add("PUT", path, *declared, **told)
+    def put(self, path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[Handler], Handler]:
+        return self.add("PUT", path, *declared, **details)
 
-    def delete(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
-        return self.add("DELETE", path, *declared, **told)
+    def delete(self, path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[Handler], Handler]:
+        return self.add("DELETE", path, *declared, **details)
 
-    def head(self, path: str, *declared: Field, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
-        return self.add("HEAD", path, *declared, **told)
+    def head(self, path: str, *declared: Field, **details: Unpack[Details]) -> Callable[[Handler], Handler]:
+        return self.add("HEAD", path, *declared, **details)
 
 
 class Router:

@@ -37,15 +37,15 @@ _LOGINS_LIMIT = 1 << 20
 
 @table.handles(Builder.build)
 async def build(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    if asked["parts"]:
+    parameters = call.read()
+    if parameters["parts"]:
         return await _build_in_parts(call)
-    options = _options(asked, call.request.headers.get("X-Registry-Config"))
+    options = _options(parameters, call.request.headers.get("X-Registry-Config"))
     context = None if options.remote else call.request.content.iter_any()
     steps = call.client.builder.build(context, options)
-    if asked["buildid"]:
-        steps = _cancellable(steps, asked["buildid"])
-    return await progress(call.request, _refused_at_once(_only_result(steps) if asked["q"] else steps), code=_step_code)
+    if parameters["buildid"]:
+        steps = _cancellable(steps, parameters["buildid"])
+    return await progress(call.request, _refused_at_once(_only_result(steps) if parameters["q"] else steps), code=_step_code)
 
 
 async def _build_in_parts(call: Call) -> web.StreamResponse:
@@ -115,60 +115,60 @@ class _Parts:
             raise InvalidArgument(f"the build's upload cannot be read: {error}") from None
 
 
-def _options(asked: dict[str, Any], logins: str | None) -> BuildOptions:
+def _options(parameters: dict[str, Any], logins: str | None) -> BuildOptions:
     """The classic builder's parameters; as with dockerd's, what else there is changes nothing. Raises ``InvalidArgument``."""
-    _check_builder(asked)
+    _check_builder(parameters)
     return BuildOptions(
-        dockerfile=asked["dockerfile"],
+        dockerfile=parameters["dockerfile"],
         # docker's own word for: it is in the body
-        remote="" if asked["remote"] == "client-session" else asked["remote"],
-        tags=asked["t"],
-        build_args={name: value for name, value in asked["buildargs"].items() if value is not None},
-        labels={name: value or "" for name, value in asked["labels"].items()},
-        target=asked["target"],
-        platforms=[asked["platform"]] if asked["platform"] else [],
-        pull=asked["pull"],
-        no_cache=asked["nocache"],
-        cache_from=_list(asked, "cachefrom", list[str]),
-        host=_host(asked),
+        remote="" if parameters["remote"] == "client-session" else parameters["remote"],
+        tags=parameters["t"],
+        build_args={name: value for name, value in parameters["buildargs"].items() if value is not None},
+        labels={name: value or "" for name, value in parameters["labels"].items()},
+        target=parameters["target"],
+        platforms=[parameters["platform"]] if parameters["platform"] else [],
+        pull=parameters["pull"],
+        no_cache=parameters["nocache"],
+        cache_from=_list(parameters, "cachefrom", list[str]),
+        host=_host(parameters),
         auths=_logins(logins),
     )
 
 
-def _check_builder(asked: dict[str, Any]) -> None:
+def _check_builder(parameters: dict[str, Any]) -> None:
     """What dockerd's classic builder can be asked to be, and what it refuses."""
-    if asked["squash"]:
+    if parameters["squash"]:
         raise InvalidArgument("squash is only supported with experimental mode")
-    if asked["isolation"].lower() not in ("", "default"):
-        raise InvalidArgument(f'unsupported isolation: "{asked["isolation"][:80]}"')
-    if asked["securityopt"]:
+    if parameters["isolation"].lower() not in ("", "default"):
+        raise InvalidArgument(f'unsupported isolation: "{parameters["isolation"][:80]}"')
+    if parameters["securityopt"]:
         raise InvalidArgument("security options are not supported on linux")
-    if asked["version"] == "2":
+    if parameters["version"] == "2":
         raise NotImplementedYet("build parameter version=2 (BuildKit's wire; set DOCKER_BUILDKIT=0)")
-    if asked["version"] not in ("", "1"):
-        raise InvalidArgument(f'invalid version "{asked["version"][:80]}"')
+    if parameters["version"] not in ("", "1"):
+        raise InvalidArgument(f'invalid version "{parameters["version"][:80]}"')
 
 
-def _host(asked: dict[str, Any]) -> HostConfig:
+def _host(parameters: dict[str, Any]) -> HostConfig:
     return HostConfig(
-        network_mode="" if asked["networkmode"] == "default" else asked["networkmode"],
-        extra_hosts=asked["extrahosts"] or None,
-        shm_size=asked["shmsize"],
-        memory=asked["memory"],
-        memory_swap=asked["memswap"],
-        cpu_shares=asked["cpushares"],
-        cpu_period=asked["cpuperiod"],
-        cpu_quota=asked["cpuquota"],
-        cpuset_cpus=asked["cpusetcpus"],
-        cpuset_mems=asked["cpusetmems"],
-        cgroup_parent=asked["cgroupparent"],
-        ulimits=_list(asked, "ulimits", list[Ulimit]) or None,
+        network_mode="" if parameters["networkmode"] == "default" else parameters["networkmode"],
+        extra_hosts=parameters["extrahosts"] or None,
+        shm_size=parameters["shmsize"],
+        memory=parameters["memory"],
+        memory_swap=parameters["memswap"],
+        cpu_shares=parameters["cpushares"],
+        cpu_period=parameters["cpuperiod"],
+        cpu_quota=parameters["cpuquota"],
+        cpuset_cpus=parameters["cpusetcpus"],
+        cpuset_mems=parameters["cpusetmems"],
+        cgroup_parent=parameters["cgroupparent"],
+        ulimits=_list(parameters, "ulimits", list[Ulimit]) or None,
     )
 
 
-def _list(asked: dict[str, Any], name: str, kind: Any) -> Any:
+def _list(parameters: dict[str, Any], name: str, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(asked[name] or "[]", type=kind | None) or []
+        return msgspec.json.decode(parameters[name] or "[]", type=kind | None) or []
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise InvalidArgument(f"invalid {name}: {error}") from None
 
@@ -240,9 +240,9 @@ async def cancel(call: Call) -> web.StreamResponse:
 
 @table.handles(Builder.prune)
 async def prune(call: Call) -> web.StreamResponse:
-    asked = call.read()
+    parameters = call.read()
     for name in ("reserved-space", "min-free-space"):
-        if asked[name] not in ("", "0"):
+        if parameters[name] not in ("", "0"):
             raise NotImplementedYet(f"build prune parameter {name}")
-    keep = asked["keep_storage"] or asked["max-used-space"]
-    return json(await call.client.builder.prune(all=asked["all"], filters=asked["filters"], keep_storage=keep))
+    keep = parameters["keep_storage"] or parameters["max-used-space"]
+    return json(await call.client.builder.prune(all=parameters["all"], filters=parameters["filters"], keep_storage=keep))

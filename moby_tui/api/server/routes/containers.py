@@ -32,9 +32,9 @@ _Overrides: type[ContainerConfig | None] = ContainerConfig | None  # type: ignor
 async def create(call: Call) -> web.StreamResponse:
     if not call.request.can_read_body:
         raise InvalidArgument("invalid JSON: got EOF while reading request body")
-    asked = await call.arguments()
-    config = shims.container_create(asked["config"], call.version)
-    return json(await call.client.containers.create(config, name=asked["name"], platform=asked["platform"]), 201)
+    arguments = await call.arguments()
+    config = shims.container_create(arguments["config"], call.version)
+    return json(await call.client.containers.create(config, name=arguments["name"], platform=arguments["platform"]), 201)
 
 
 @table.handles(Containers.start)
@@ -65,11 +65,11 @@ async def update(call: Call) -> web.StreamResponse:
 
 @table.handles(Containers.remove)
 async def remove(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    if asked["link"]:
+    arguments = call.read()
+    if arguments["link"]:
         await call.client.containers.remove_link(call.ref)
     else:
-        await call.client.containers.remove(call.ref, force=asked["force"], volumes=asked["volumes"])
+        await call.client.containers.remove(call.ref, force=arguments["force"], volumes=arguments["volumes"])
     return empty()
 
 
@@ -94,16 +94,16 @@ async def wait(call: Call) -> web.StreamResponse:
 
 @table.handles(Containers.commit)
 async def commit(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    if not asked["ref"]:
+    arguments = call.read()
+    if not arguments["ref"]:
         raise InvalidArgument('invalid name or ID supplied: ""')
     ident = await call.client.containers.commit(
-        asked["ref"],
-        reference=asked["reference"],
-        message=asked["message"],
-        author=asked["author"],
-        changes=[line for change in asked["changes"] for line in change.splitlines()],
+        arguments["ref"],
+        reference=arguments["reference"],
+        message=arguments["message"],
+        author=arguments["author"],
+        changes=[line for change in arguments["changes"] for line in change.splitlines()],
         config=await call.body(_Overrides) if call.request.can_read_body else None,
-        pause=asked["pause"],
+        pause=arguments["pause"],
     )
     return json(Committed(id=ident), 201)

@@ -35,8 +35,8 @@ async def create(call: Call) -> web.StreamResponse:
 
 @table.handles(Containers.exec_start)
 async def start(call: Call) -> web.StreamResponse:
-    asked = await call.arguments()
-    ident, options = asked["exec_id"], asked["options"]
+    arguments = await call.arguments()
+    ident, options = arguments["exec_id"], arguments["options"]
     if call.version < (1, 42):
         options.console_size = None
     await call.client.containers.exec_inspect(ident)

@@ -24,41 +24,41 @@ table.shapes(Images.inspect, shims.image_inspect)
 
 @table.handles(Images.list)
 async def list_(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    if old := asked.pop("filter"):  # before 1.28 the reference filter was a parameter
-        asked["filters"].setdefault("reference", []).append(old)
-    images = await call.client.images.list(**asked)
+    arguments = call.read()
+    if old := arguments.pop("filter"):  # before 1.28 the reference filter was a parameter
+        arguments["filters"].setdefault("reference", []).append(old)
+    images = await call.client.images.list(**arguments)
     return json([shims.image_summary(image, call.version) for image in images])
 
 
 @table.handles(Images.pull)
 async def create(call: Call) -> web.StreamResponse:
     """Two in one: a pull with ``fromImage``, an import with ``fromSrc``."""
-    asked = call.read()
-    if asked["fromImage"]:
-        return await _pull(call, asked)
-    if asked["fromSrc"]:
-        return await _import(call, asked)
+    arguments = call.read()
+    if arguments["fromImage"]:
+        return await _pull(call, arguments)
+    if arguments["fromSrc"]:
+        return await _import(call, arguments)
     raise InvalidArgument("either fromImage or fromSrc must be given")
 
 
-async def _pull(call: Call, asked: dict[str, Any]) -> web.StreamResponse:
-    name, tag = asked["fromImage"].rstrip(":"), asked["tag"]
+async def _pull(call: Call, arguments: dict[str, Any]) -> web.StreamResponse:
+    name, tag = arguments["fromImage"].rstrip(":"), arguments["tag"]
     if tag:
         name += f"@{tag}" if ":" in tag else f":{tag}"
     all_tags = "@" not in name and ":" not in name.rpartition("/")[2]
-    lines = call.client.images.pull(name, platform=asked["platform"], all_tags=all_tags, auth=asked["auth"])
+    lines = call.client.images.pull(name, platform=arguments["platform"], all_tags=all_tags, auth=arguments["auth"])
     return await progress(call.request, lines)
 
 
-async def _import(call: Call, asked: dict[str, Any]) -> web.StreamResponse:
-    source, repo, tag = asked["fromSrc"], asked["repo"], asked["tag"]
+async def _import(call: Call, arguments: dict[str, Any]) -> web.StreamResponse:
+    source, repo, tag = arguments["fromSrc"], arguments["repo"], arguments["tag"]
     steps = call.client.images.import_tar(
         call.request.content.iter_any() if source == "-" else source,
         reference=f"{repo}:{tag}" if repo and tag else repo,
-        message=asked["message"],
-        changes=asked["changes"],
-        platform=asked["platform"],
+        message=arguments["message"],
+        changes=arguments["changes"],
+        platform=arguments["platform"],
     )
     return await progress(call.request, steps)
 
@@ -66,10 +66,10 @@ async def _import(call: Call, asked: dict[str, Any]) -> web.StreamResponse:
 @table.handles(Images.push)
 async def push(call: Call) -> web.StreamResponse:
     """Without a tag every tag of the repository is pushed, as dockerd does."""
-    asked = call.read()
-    name, tag = asked["reference"], asked["tag"]
+    arguments = call.read()
+    name, tag = arguments["reference"], arguments["tag"]
     lines = call.client.images.push(
-        f"{name}:{tag}" if tag else name, all_tags=not tag, platform=asked["platform"], auth=asked["auth"]
+        f"{name}:{tag}" if tag else name, all_tags=not tag, platform=arguments["platform"], auth=arguments["auth"]
     )
     return await progress(call.request, lines)
 
@@ -81,21 +81,21 @@ async def load(call: Call) -> web.StreamResponse:
 
 @table.handles(Images.save)
 async def save(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    names = [name for text in asked["refs"] for name in text.split(",") if name]
-    return await raw(call.request, call.client.images.save(names, platforms=asked["platforms"]), content_type=TAR)
+    arguments = call.read()
+    names = [name for text in arguments["refs"] for name in text.split(",") if name]
+    return await raw(call.request, call.client.images.save(names, platforms=arguments["platforms"]), content_type=TAR)
 
 
 @table.get("/images/{ref:.*}/get", extra("platform", "platforms", default=(), since="1.48"), errors=(404,), media=TAR)
 async def save_one(call: Call) -> web.StreamResponse:
     """An uncompressed tar of one image."""
-    asked = call.read()
-    return await raw(call.request, call.client.images.save([asked["ref"]], platforms=asked["platform"]), content_type=TAR)
+    arguments = call.read()
+    return await raw(call.request, call.client.images.save([arguments["ref"]], platforms=arguments["platform"]), content_type=TAR)
 
 
 @table.handles(Images.remove)
 async def remove(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    if asked["platforms"]:
+    arguments = call.read()
+    if arguments["platforms"]:
         raise NotImplementedYet("removing one platform of an image (remove its id)")
-    return json(await call.binding.call(call.client.images.remove, asked))
+    return json(await call.binding.call(call.client.images.remove, arguments))

@@ -18,8 +18,8 @@ table.also("/networks/", Networks.list)
 @table.handles(Networks.inspect)
 async def inspect(call: Call) -> web.StreamResponse:
     """Of several of a name the ``scope`` chooses one. Verbose answers are the same where there is no cluster."""
-    asked = call.read()
-    network = await call.client.networks.inspect(asked["ref"])
-    if asked["scope"] and asked["scope"] != network.scope:
-        raise NotFound(f"network {asked['ref']} not found")
+    arguments = call.read()
+    network = await call.client.networks.inspect(arguments["ref"])
+    if arguments["scope"] and arguments["scope"] != network.scope:
+        raise NotFound(f"network {arguments['ref']} not found")
     return json(network)

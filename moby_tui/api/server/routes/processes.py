@@ -56,8 +56,8 @@ async def attach(call: Call) -> web.StreamResponse:
 
 @table.handles(Containers.stats)
 async def stats(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    stream, one_shot = asked["stream"], asked["one_shot"]
+    arguments = call.read()
+    stream, one_shot = arguments["stream"], arguments["one_shot"]
     if stream and one_shot:
         raise InvalidArgument("cannot have stream=true and one-shot=true")
     await call.client.containers.inspect(call.ref)

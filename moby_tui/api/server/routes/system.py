@@ -44,29 +44,29 @@ async def ping_head(call: Call) -> web.StreamResponse:
 
 @table.handles(System.disk_usage)
 async def disk_usage(call: Call) -> web.StreamResponse:
-    asked = call.read()
+    arguments = call.read()
     usage = await call.client.system.disk_usage()
-    if kinds := asked["type"]:
+    if kinds := arguments["type"]:
         if unknown := set(kinds) - {"container", "image", "volume", "build-cache"}:
             raise InvalidArgument(f"unknown object type: {unknown.pop()}")
         usage.containers = usage.containers if "container" in kinds else []
         usage.images = usage.images if "image" in kinds else []
         usage.volumes = usage.volumes if "volume" in kinds else []
         usage.build_cache = usage.build_cache if "build-cache" in kinds else []
-    return json(shims.disk_usage(usage, call.version, verbose=asked["verbose"]))
+    return json(shims.disk_usage(usage, call.version, verbose=arguments["verbose"]))
 
 
 @feed.handles(Events.stream)
 async def events(call: Call) -> web.StreamResponse:
-    asked = call.read()
-    since, until = asked["since"], asked["until"]
+    arguments = call.read()
+    since, until = arguments["since"], arguments["until"]
     if since is not None and until is not None and since > until:
         raise InvalidArgument("`since` time cannot be after `until` time")
     content_type = _event_type(call)
     mark = _EVENT_TYPES.get(content_type, b"")
     return await lines(
         call.request,
-        call.client.events.stream(**asked),
+        call.client.events.stream(**arguments),
         content_type=content_type,
         render=lambda event: mark + shims.event(event, call.version),
     )

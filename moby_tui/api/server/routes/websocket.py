@@ -24,8 +24,8 @@ async def attach(call: Call) -> web.StreamResponse:
     """Joins input and output of a container's first process over a WebSocket.
 
     Output comes in binary messages, that of standard output and error alike, as from dockerd; input is what the client's say."""
-    asked = call.read().items()
-    options = AttachOptions(**{name.partition(".")[2]: value for name, value in asked if name.startswith("options.")})
+    arguments = call.read().items()
+    options = AttachOptions(**{name.partition(".")[2]: value for name, value in arguments if name.startswith("options.")})
     if call.version < (1, 42):
         options.stdin = options.stdout = options.stderr = True
     stream = await call.client.containers.attach(call.ref, options)
