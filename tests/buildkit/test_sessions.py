@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from grpclib.exceptions import StreamTerminatedError
 
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.grpc.client import Channel, Method
@@ -87,3 +88,29 @@ async def test_a_channel_is_closed_twice_and_before_it_is_connected() -> None:
     channel = Channel()
     channel.close()
     channel.close()
+
+
+async def test_a_server_that_ends_ends_calls_and_sessions(daemon: Daemon) -> None:
+    ended = asyncio.Event()
+
+    class Endless:
+        async def check(self, stream) -> None:
+            await stream.recv_message()
+            asked.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+    asked = asyncio.Event()
+    builds = daemon.builds
+    builds._services = lambda: {HEALTH: Endless()}  # type: ignore[method-assign]
+    async with daemon.channel() as channel, daemon.session({HEALTH: Health()}) as session:
+        calling = asyncio.create_task(channel.call(CHECK, health_pb2.HealthCheckRequest()))
+        await asked.wait()
+        daemon.app.end_streams()
+        with pytest.raises(StreamTerminatedError):
+            await calling
+        await ended.wait()
+        await session.closed
+        await channel.protocol.closed

@@ -166,7 +166,7 @@ class Sources:
         """A folder of the caller, without what is ignored, and the bytes that were sent. Raises ``Unavailable`` if the caller is gone."""
         assert self._caller is not None
         key = f"{self._caller.key}\0{name}" if self._caller.key else ""
-        into = self._stack.enter_context(kept(self._places, key, self._folder))
+        into = await self._stack.enter_async_context(kept(self._places, key, self._folder))
         size = await self._caller.fill(name, into, exclude=ignore.patterns if ignore else ())
         return self._stack.enter_context(Context(into)), size
 
