@@ -201,3 +201,22 @@ async def test_both_ends_write_on_after_the_other_has_ended(files: Files) -> Non
         assert data.startswith(b"%d z" % size) and data.endswith(b"zend") and len(data) > 300_000
         writer.close()
     server.close()
+
+
+async def test_a_build_client_speaks_grpc_inside_of_it(served: str, files: Files) -> None:
+    from moby_tui.api.buildkit.grpc.client import Channel
+    from moby_tui.api.buildkit.session.caller import CHECK
+    from moby_tui.api.buildkit.wire.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+    reader, writer = await _open(served, files.client, "POST", "/grpc", more="Connection: Upgrade\r\nUpgrade: h2c\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    channel = Channel()
+    writer.transport.set_protocol(channel.protocol)
+    channel.protocol.connection_made(writer.transport)
+    if early := bytes(reader._buffer):
+        channel.protocol.data_received(early)
+    answer = await channel.call(CHECK, HealthCheckRequest(service="x" * 1_000_000))
+    assert answer.status == HealthCheckResponse.SERVING
+    channel.close()
+    await channel.protocol.closed
