@@ -28,6 +28,12 @@ def _load(where: str, name: str) -> CommandInfo:
     return next(info for info in infos if info.name == (registered or name))
 
 
+def _command(where: str, name: str) -> Any:
+    info = _load(where, name)
+    info.cls = DockerCommand
+    return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+
 class LazyGroup(TyperGroup):
     """A group that knows the names of its commands, and imports one when it is called."""
 
@@ -44,12 +50,15 @@ class LazyGroup(TyperGroup):
             return subgroup(name, summary, leaves)
         if name not in self.leaves:
             return None
-        info = _load(self.leaves[name], name)
-        info.cls = DockerCommand
-        return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+        return _command(self.leaves[name], name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
+        if self.leaves is LEAVES and name not in self.list_commands(ctx) and name not in ALIASES:
+            from moby_tui.cli import plug_ins
+
+            if plug_ins.find(name):
+                return name, _command("plug_in:plug-in", name), args[1:]
         group = "" if self.leaves is LEAVES else str(self.name)
         if name in MISSING.get(group, ()):
             from moby_tui.errors import NotImplementedYet

@@ -100,7 +100,7 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
         ("stop -t x y", "invalid value for '-t'", 125),
         ("logs --tail", "requires an argument", 125),
         ("volume update x", "command volume update is not implemented yet", 1),
-        ("compose up", "command compose is not implemented yet", 1),
+        ("checkpoint ls", "command checkpoint is not implemented yet", 1),
         ("--tlsverify --tlscacert /nosuch -H tcp://127.0.0.1:1 ps", "cannot use the TLS files /nosuch: No such file", 1),
         ("-H tcp://127.0.0.1:1 --context other ps", "cannot specify both --host and --context", 1),
         ("--context other ps", 'context "other": context not found', 1),

@@ -1,0 +1,83 @@
+"""The plug-ins of docker's command line as commands of moby: ``moby compose`` and ``moby buildx`` are docker's own programs.
+
+A plug-in speaks to an engine's socket. Where no other engine is named, the engine in this process answers on a socket of its own for as
+long as the plug-in runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from moby_tui.cli import plug_ins, session
+from moby_tui.errors import NotFound
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+    from moby_tui.api.client.tls import Tls
+
+#: By which a plug-in knows who called it (docker/cli, cli-plugins/metadata).
+_CALLER = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"
+_ALL_WORDS = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
+
+app = typer.Typer()
+
+
+@app.command("plug-in", context_settings=_ALL_WORDS, add_help_option=False)
+def plug_in(context: typer.Context) -> int:
+    """Run a plug-in of docker's command line, with all words behind its name."""
+    name = str(context.info_name)
+    path = plug_ins.find(name)
+    if path is None:
+        raise NotFound(f"there is no plug-in docker-{name} any more")
+    return _run(path, [name, *context.args])
+
+
+def _run(path: Path, words: Sequence[str]) -> int:
+    """Runs the plug-in with an engine to talk to; returns its exit code."""
+    host, tls = session.current().chosen()
+    # ctrl-c reaches the plug-in too, which may need the engine to end what it has begun
+    former = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        if host:
+            return asyncio.run(_execute(path, [*_options(host, tls), *words]))
+        return session.call(lambda client: _serve(client, path, words))
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+async def _serve(client: Client, path: Path, words: Sequence[str]) -> int:
+    from moby_tui.api.server.serve import serving
+
+    with tempfile.TemporaryDirectory(prefix="moby-plug-in-") as folder:
+        host = f"unix://{folder}/socket"
+        async with serving(client, [host]):
+            return await _execute(path, [*_options(host, None), *words])
+
+
+def _options(host: str, tls: Tls | None) -> list[str]:
+    """docker's global options, which every plug-in knows."""
+    options = ["--host", host]
+    if tls is not None:
+        files = (("--tlscacert", tls.authority), ("--tlscert", tls.certificate), ("--tlskey", tls.key))
+        options += ["--tlsverify" if tls.verify else "--tls", *(word for pair in files if pair[1] for word in pair)]
+    return options
+
+
+async def _execute(path: Path, words: Sequence[str]) -> int:
+    process = await asyncio.create_subprocess_exec(path, *words, env={**os.environ, _CALLER: sys.argv[0]})
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, process.terminate)
+    try:
+        code = await process.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+    return code if code >= 0 else 128 - code
