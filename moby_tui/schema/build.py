@@ -164,7 +164,8 @@ class Caller(Protocol):
     async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> int:
         """Makes ``into`` equal to a folder of the caller; returns the bytes that were sent.
 
-        ``exclude``: patterns as in ``.dockerignore``. ``only``: these files (those that are missing are left out), all if empty.
+        ``exclude``: patterns as in ``.dockerignore``. ``only``: these paths, which may have wildcards and be
+        missing, and what their symbolic links lead to; all if empty.
         """
         ...
 

@@ -198,3 +198,8 @@ def test_without_asyncio(roots: tuple[Path, Path]) -> None:
         assert client.images.inspect("t").config.cmd == ["/bin/sh", "-c", "cat /said"]
         assert [row.in_use for row in client.system.disk_usage().build_cache] == [True, True]
         assert client.builder.prune(all=True).space_reclaimed > 0
+
+
+async def test_a_folder_where_a_file_belongs_is_refused(engine: Engine) -> None:
+    with pytest.raises(InvalidArgument, match="of the build context is not a file"):
+        await build(engine, "FROM scratch\nCOPY f /\n", {".dockerignore/below": b"", "f": b""})

@@ -137,6 +137,18 @@ CASES = [
     _case("an instruction without arguments", "FROM busybox\nENV\n"),
     _case("the host's network without leave", "FROM busybox\nRUN --network=host true\n"),
     _case("a file outside of the context", "FROM busybox\nCOPY ../secret /\n", **{"..__secret": "hush\n"}),
+    _case("a NUL character", "FROM scratch\nCOPY f\0 /\n", f=""),
+    _case("a Dockerfile that leads outside", "\0->../secret", **{"..__secret": "FROM scratch\n"}),
+    _case("a Dockerfile that is a folder", "FROM scratch\n", "-f", "d", d__f=""),
+    _case("a link that leads outside", "FROM scratch\nCOPY l/secret /\n", **{"l": "\0->..", "..__secret": "hush"}),
+    _case("a link to a file outside", "FROM scratch\nCOPY l /\n", **{"l": "\0->../secret", "..__secret": "hush"}),
+    _case("names that are no words", "FROM scratch\nCOPY . /c/\n", **{"new\nline": "1", "-rf": "2", "a b": "3", "\u00e9": "4"}),
+    _case("a wrong pattern in the ignore file", "FROM scratch\nCOPY . /\n", _dot_dockerignore="a[b\n", f=""),
+    _case("an ignore file that is a folder", "FROM scratch\nCOPY f /\n", _dot_dockerignore__x="", f=""),
+    _case("a secret with a path as its id", "FROM busybox\nRUN --mount=type=secret,id=../../etc/shadow,required=true true\n"),
+    _case("a mount on the root", "FROM busybox\nRUN --mount=type=tmpfs,target=/ true\n"),
+    _case("a link in the image that leads outside", "FROM busybox\nRUN ln -s ../../../../tmp /l\nCOPY f /l/escaped\n", f="f"),
+    _case("variables without an end", "FROM busybox\nENV A=${B\n"),
     _case("a stage of itself", "FROM a AS a\n", "--build-context", "a=docker-image://127.0.0.1:1/none"),
 ]  # fmt: skip
 
@@ -161,7 +173,7 @@ def _take(path: Path, folder: Path, case: Case) -> dict[str, Any]:
     found: dict[str, Any] = {"status": done.returncode, **_told(done.stderr.decode())}
     if done.returncode:
         return found
-    [inspected] = json.loads(_docker(path, "image", "inspect", image).stdout)
+    [inspected] = json.loads(docker(path, "image", "inspect", image).stdout)
     config = {name: value for name, value in inspected["Config"].items() if value and name != "ArgsEscaped"}
     if health := config.get("Healthcheck"):
         config["Healthcheck"] = {name: value for name, value in health.items() if value}
@@ -192,12 +204,12 @@ def _buildx(path: Path, folder: Path, case: Case, *words: str) -> subprocess.Com
             archive.add(context, ".")
         stdin = buffer.getvalue()
     own = [word.replace("{}", str(folder)) for word in case.words]
-    return _docker(
+    return docker(
         path, "buildx", "build", "--progress", "plain", "--network", "none", *own, *words, case.context, cwd=context, input=stdin
     )
 
 
-def _docker(path: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+def docker(path: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "DOCKER_HOST": f"unix://{path}", "BUILD_SECRET": "of the environment"}
     return subprocess.run(["docker", *words], env=environment, capture_output=True, timeout=120, **options)
 
@@ -229,7 +241,7 @@ def _files(archive: Path) -> list[str]:
         for member in members:
             if member.name.strip("/").partition("/")[0] in ("bin", "dev", "proc", "sys"):
                 continue
-            data = members.extractfile(member)
+            data = members.extractfile(member) if member.isreg() else None
             digest = hashlib.sha256(data.read()).hexdigest()[:8] if data else member.linkname
             found.append(f"{member.name.strip('/')} {member.type.decode()} {member.mode:o} {member.uid}:{member.gid} {digest}")
     return sorted(found)
@@ -238,5 +250,5 @@ def _files(archive: Path) -> list[str]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         assert program(), "there is no docker buildx"
-        _docker(Path(sys.argv[1]), "builder", "prune", "-af")
+        docker(Path(sys.argv[1]), "builder", "prune", "-af")
         RECORDED.write_text(json.dumps(take(Path(sys.argv[1]), Path(name)), indent=1) + "\n")

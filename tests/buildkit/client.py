@@ -39,6 +39,8 @@ class Client:
         self.out = folder.parent / f"{folder.name}-out"
         self.asked = 0
         self.secrets_asked: list[str] = []
+        #: by name of a folder, the paths that were asked for
+        self.followed: dict[str, list[str]] = {}
         self._number = 0
 
     def write(self, **files: str) -> None:
@@ -52,7 +54,10 @@ class Client:
         return {SYNC: self, SEND: FileSend(self.out), _SECRETS: self}
 
     async def diff_copy(self, stream) -> None:
-        """FileSync: sends the whole folder, whatever its name."""
+        """FileSync: sends the whole folder, whatever its name and whatever is asked for of it."""
+        paths = stream.metadata.getall("followpaths", [])
+        if paths != [".dockerignore"]:
+            self.followed[stream.metadata["dir-name"]] = paths
         root = os.open(self.folder, os.O_RDONLY)
         try:
             await _Sending(_Asked(stream, self), root).run()
@@ -72,12 +77,12 @@ class Client:
         """The exporters' answer and the progress. Raises ``GRPCError``."""
         self._number += 1
         ref = f"build{self._number}"
-        asked = {"Frontend": "dockerfile.v0", "FrontendAttrs": attributes or {}, **request}
+        asked = {"Ref": ref, "Frontend": "dockerfile.v0", "FrontendAttrs": attributes or {}, **request}
         async with (
             self.daemon.session(self.services, f"session{self._number}", shared_key="key"),
             self.daemon.channel() as channel,
         ):
-            response = await channel.call(SOLVE, pb.SolveRequest(Ref=ref, Session=f"session{self._number}", **asked))
+            response = await channel.call(SOLVE, pb.SolveRequest(Session=f"session{self._number}", **asked))
             return dict(response.ExporterResponse), await told(channel, ref)
 
 

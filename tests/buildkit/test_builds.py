@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from buildkit import builds
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
+from moby_tui.schema.container import ContainerCreate, HostConfig
+from networks import compose_steps
 
 #: Fields of cases in which this engine means to answer otherwise, and why.
 OTHERWISE = {
@@ -25,13 +28,25 @@ OTHERWISE = {
     ("the host's network without leave", "error"): "the same; and it says what to do",
     ("a stage of itself", "steps"): "a named context has its own name in FROM",
     ("a stage of itself", "error"): "another client of registries has other words",
-    ("an image as a named context", "steps"): "a named context has its own name in FROM",
     ("here-documents", "steps"): "a document is no step of its own",
     ("an unknown flag", "error"): "the flag's instruction is named",
     ("a document without an end", "error"): "the line that begins it is shown, and its end is named",
     ("three words after FROM", "error"): "it says how to write it",
     ("an agent that is required", "error"): "it says how to forward one",
     ("an empty Dockerfile", "error"): "there is no line to show",
+    ("a NUL character", "status"): "dockerd fails when it asks the client for the file",
+    ("a NUL character", "steps"): "the same",
+    ("a NUL character", "error"): "the same",
+    ("a Dockerfile that is a folder", "error"): "a path of the daemon's is not told",
+    ("an ignore file that is a folder", "status"): "dockerd goes on and sends what was to be left out",
+    ("an ignore file that is a folder", "steps"): "the same",
+    ("an ignore file that is a folder", "error"): "the same",
+    ("an ignore file that is a folder", "configuration"): "the same",
+    ("an ignore file that is a folder", "files"): "the same",
+    ("a wrong pattern in the ignore file", "error"): "the pattern is named",
+    ("a mount on the root", "steps"): "a mount is read when its step begins",
+    ("variables without an end", "steps"): "a variable is read when its step begins",
+    ("variables without an end", "error"): "it says how to write it",
     ("a base without a name", "steps"): "the base's name is read after the ignore file",
     ("mounts of a run", "steps"): "an image that is mounted has no step of its own",
 }
@@ -66,3 +81,70 @@ def _agree(theirs: Any, ours: Any) -> bool:
         *lines, last = ours
         return lines == theirs[:-1] and (last == theirs[-1] or last.startswith(f"{theirs[-1]}; "))
     return bool(theirs == ours)
+
+
+BAKE = r"""
+group "default" {
+  targets = ["app", "base"]
+}
+target "base" {
+  dockerfile-inline = "FROM busybox\nRUN echo base >/base\n"
+  network = "none"
+  tags = ["bake-base"]
+}
+target "mid" {
+  dockerfile-inline = "FROM base\nRUN echo mid >/mid\n"
+  contexts = { base = "target:base" }
+  network = "none"
+  output = ["type=cacheonly"]
+}
+target "app" {
+  dockerfile-inline = "FROM m\nCOPY --from=base /base /again\nCMD [\"cat\", \"/mid\", \"/base\", \"/again\"]\n"
+  contexts = { m = "target:mid", base = "target:base" }
+  tags = ["bake-app:1"]
+}
+"""
+
+
+async def test_a_bake_file_whose_targets_need_each_other(socket: Path, engine: Engine, tmp_path: Path) -> None:
+    if not builds.program():
+        pytest.skip("there is no docker buildx here: it belongs into ~/.docker/cli-plugins")
+    (tmp_path / "docker-bake.hcl").write_text(BAKE)
+    done = await asyncio.to_thread(builds.docker, socket, "buildx", "bake", "--progress", "plain", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    images = {tag: image for image in await engine.images.list() for tag in image.repo_tags}
+    assert {"bake-base:latest", "bake-app:1"} < images.keys()
+    asked = ContainerCreate(image="bake-app:1", host_config=HostConfig(network_mode="none"))
+    assert await engine.containers.run(asked) == b"mid\nbase\nbase\n"
+
+
+async def test_compose_builds_its_services(socket: Path, engine: Engine, tmp_path: Path) -> None:
+    compose = compose_steps.program()
+    if not builds.program() or compose is None:
+        pytest.skip("there is no docker buildx, or no docker compose of version 2 here: they belong into ~/.docker/cli-plugins")
+    (tmp_path / "secret").write_text("hush")
+    (tmp_path / "compose.yaml").write_text("""
+name: shop
+services:
+  web:
+    build: {context: ., network: none, args: {A: b}, secrets: [s], dockerfile_inline: "FROM busybox\\nARG A\\nENV A=$$A\\nRUN --mount=type=secret,id=s cat /run/secrets/s >/kept\\n"}
+    image: compose-web
+  other:
+    build: {context: ., target: one, dockerfile_inline: "FROM scratch AS one\\nCOPY secret /copied\\nFROM scratch\\n"}
+secrets: {s: {file: secret}}
+""")  # noqa: E501
+    environment = {**os.environ, "DOCKER_HOST": f"unix://{socket}"}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [*compose, "--progress", "plain", "build"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    web = await engine.images.inspect("compose-web")
+    assert "A=b" in (web.config.env or ())
+    asked = ContainerCreate(image="compose-web", cmd=["cat", "/kept"], host_config=HostConfig(network_mode="none"))
+    assert await engine.containers.run(asked) == b"hush"
+    assert len((await engine.images.inspect("shop-other")).root_fs.layers) == 1

@@ -14,10 +14,11 @@ from buildkit.peer import Daemon
 from moby_tui.api.buildkit.control import sources
 from moby_tui.api.buildkit.wire import control_pb2 as pb
 from moby_tui.api.buildkit.wire import errors_pb2, gateway_pb2
-from moby_tui.api.buildkit.wire.ops_pb2 import Definition, ExecOp, Op
+from moby_tui.api.buildkit.wire.ops_pb2 import Definition, ExecOp, Op, SourceOp
 from moby_tui.api.server.app import make_app
 from moby_tui.api.server.listen import listen
 from moby_tui.engine.engine import Engine
+from moby_tui.errors import MobyError
 
 NONE = {"force-network-mode": "none"}
 
@@ -206,6 +207,71 @@ async def test_the_cache_and_the_builds_are_listed_and_forgotten(client: Client)
         # the folder's lock stays
         [left] = (await channel.call(USAGE, pb.DiskUsageRequest())).record
         assert left.RecordType == "source.local"
+
+
+async def test_only_what_a_build_takes_is_asked_for(client: Client) -> None:
+    client.write(
+        Dockerfile="FROM scratch AS other\nCOPY g /g\nFROM scratch\nCOPY f h* /t/\nCOPY --from=other /g /\n",
+        f="",
+        g="",
+        h1="",
+        i="",
+    )
+    await client.build(Exporters=[image()])
+    assert client.followed["context"] == ["/f", "/g", "/h*"]
+    client.write(Dockerfile="FROM scratch\nARG N=f\nCOPY $N /\n")
+    await client.build(Exporters=[image()])
+    assert client.followed["context"] == []
+    del client.followed["context"]
+    client.write(Dockerfile="FROM busybox\nWORKDIR /w\n")
+    await client.build(Exporters=[image()])
+    assert "context" not in client.followed
+
+
+async def test_the_output_of_a_step_is_clipped(client: Client) -> None:
+    client.write(Dockerfile="FROM busybox\nRUN yes 0123456789 | head -c 4000000\n")
+    _, progress = await client.build(NONE)
+    said = b"".join(log.msg for message in progress for log in message.logs)
+    assert said.startswith(b"0123456789\n0123") and said.endswith(b"[output clipped, log limit 2MiB reached]\n")
+    assert len(said) < (2 << 20) + 100
+
+
+async def test_a_build_is_not_begun_twice_and_one_without_a_name_not_at_all(client: Client) -> None:
+    client.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n")
+    await client.build()
+    for ref, text in (("build1", "there is a build build1 already"), ("", "a build needs a name")):
+        with pytest.raises(GRPCError) as refused:
+            await client.build(Ref=ref)
+        assert text in refused.value.message
+
+
+async def test_a_client_may_end_its_build_with_an_error_of_its_own(client: Client) -> None:
+    client.write(Dockerfile="FROM scratch\n")
+    metadata = {"buildkit-controlapi-buildid": "mine"}
+    async with client.daemon.session(client.services, "one"), client.daemon.channel() as channel:
+        solving = asyncio.create_task(channel.call(SOLVE, pb.SolveRequest(Ref="mine", Session="one")))
+        with pytest.raises(GRPCError, match="no such result"):
+            async with channel.open(RETURN, metadata) as stream:
+                result = gateway_pb2.Result(ref=gateway_pb2.Ref(id="nosuch"))
+                await stream.send_message(gateway_pb2.ReturnRequest(result=result), end=True)
+                await stream.recv_message()
+        async with channel.open(RETURN, metadata) as stream:
+            answer = gateway_pb2.ReturnRequest()
+            answer.error.code, answer.error.message = 99, "changed my mind"
+            await stream.send_message(answer, end=True)
+            await stream.recv_message()
+        with pytest.raises(GRPCError, match="changed my mind"):
+            await solving
+
+
+def test_a_graph_that_cannot_be_read_is_refused() -> None:
+    for data, text in (
+        (b"\xff\xff", "cannot be read"),
+        (b"", "LLB"),
+        (Op(source=SourceOp(identifier="x")).SerializeToString(), "the source x"),
+    ):
+        with pytest.raises(MobyError, match=text):
+            sources.address(Definition(**{"def": [data]}))
 
 
 def test_a_result_stands_for_its_image() -> None:

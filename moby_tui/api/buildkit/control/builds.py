@@ -12,7 +12,7 @@ from moby_tui.errors import Conflict, NotFound
 #: Seconds to wait for a build that is named: its client asks for its progress at about the time that it begins it.
 PATIENCE = 10.0
 #: How many ended builds are remembered.
-_MOST = 50
+_MOST = 20
 
 
 class Builds:

@@ -18,8 +18,11 @@ from moby_tui.schema.image import BuildStep, Progress
 DEFINITION = "[internal] load build definition from "
 #: What a pull says of a layer at its end.
 _ENDED = ("Pull complete", "Already exists", "Download complete", "Layer already exists", "Pushed")
-#: The most messages that are kept of one build for clients that come later.
-_MOST = 20_000
+#: Bytes of one step's output that are told, as with BuildKit.
+_MOST_OUTPUT = 2 << 20
+_CLIPPED = b"\n[output clipped, log limit 2MiB reached]\n"
+#: How many steps forward of transfers are told in one build; their ends always are.
+_MOST_TRANSFERS = 10_000
 
 
 class Log:
@@ -45,9 +48,8 @@ class Log:
                         await self._changed.wait()
 
     async def add(self, message: StatusResponse) -> None:
-        if len(self._messages) < _MOST or message.vertexes:
-            self._messages.append(message)
-            await self._wake()
+        self._messages.append(message)
+        await self._wake()
 
     async def close(self) -> None:
         self._closed = True
@@ -67,6 +69,9 @@ class Reporter:
         self._vertexes: dict[int, Vertex] = {}
         #: by vertex and id, what has begun and not ended
         self._open: dict[tuple[str, str], VertexStatus] = {}
+        #: by vertex, the bytes of its output so far
+        self._said: dict[str, int] = {}
+        self._transfers = 0
         self.failed = ""
         self.counts = {"total": 0, "cached": 0, "completed": 0, "warnings": 0}
 
@@ -82,11 +87,12 @@ class Reporter:
         if line.step.state in ("cached", "done", "failed"):
             await self._end(vertex, line.step)
         if line.status:
-            await self._log.add(StatusResponse(statuses=[self._status(vertex, line)]))
+            status = self._status(vertex, line)
+            self._transfers += not status.HasField("completed")
+            if status.HasField("completed") or self._transfers < _MOST_TRANSFERS:
+                await self._log.add(StatusResponse(statuses=[status]))
         if line.stream:
-            data = line.stream.encode("utf-8", "replace")
-            log = VertexLog(vertex=vertex.digest, timestamp=_now(), stream=1, msg=data)
-            await self._log.add(StatusResponse(logs=[log]))
+            await self._say(vertex, line.stream.encode("utf-8", "replace"))
 
     async def warn(self, warned: Warned) -> None:
         digest = self.digest(DEFINITION)
@@ -107,6 +113,17 @@ class Reporter:
         """The digest of a vertex of this build with this name, the first if there are several."""
         found = (vertex.digest for vertex in self._vertexes.values() if vertex.name.startswith(name))
         return next(found, _digest(self._ref, 0))
+
+    async def _say(self, vertex: Vertex, data: bytes) -> None:
+        before = self._said.get(vertex.digest, 0)
+        self._said[vertex.digest] = before + len(data)
+        if before >= _MOST_OUTPUT:
+            return
+        if before + len(data) > _MOST_OUTPUT:
+            data = data[: _MOST_OUTPUT - before] + _CLIPPED
+            self._said[vertex.digest] = _MOST_OUTPUT
+        log = VertexLog(vertex=vertex.digest, timestamp=_now(), stream=1, msg=data)
+        await self._log.add(StatusResponse(logs=[log]))
 
     async def _begin(self, step: BuildStep) -> None:
         vertex = Vertex(digest=_digest(self._ref, step.id), name=step.name, started=_moment(step.time))

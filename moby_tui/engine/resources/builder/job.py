@@ -90,6 +90,8 @@ class Job:
         self._layering = Layering(layers, content, paths.staging, latest=self._epoch)
         self._narration = Narration(report, count(1), live=options.live)
         self._caller = caller
+        #: the paths of the caller's context that are asked for; None for all
+        self._paths_taken: list[str] | None = None
         self._private = paths.exec_root / "build"
         self._supplies = Supplies(options, caller, self._private)
         self._bases = Bases(images, content, self._supplies, pull=options.pull)
@@ -123,6 +125,7 @@ class Job:
                 raise
             self._caller.tell(Examined(options.dockerfile, text, [], [], None, error))
             return
+        self._paths_taken = build.context_paths(self._has_triggers)
         ignore = await files.ignore()
         found = found or await self._named(uploads, sources)
         findings = build.findings(lambda name: self._environment(name, found), ignore)
@@ -215,7 +218,7 @@ class Job:
     async def _sent_folder(self, sources: Sources, ignore: Once[Ignore | None]) -> Context:
         narration = self._narration.of(self._report)
         with narration.step("[internal] load build context"):
-            context, size = await sources.folder(self._options.folder, await ignore())
+            context, size = await sources.folder(self._options.folder, await ignore(), self._paths_taken or ())
             narration.tell_bytes("transferring context:", size)
         return context
 
@@ -281,6 +284,14 @@ class Job:
         for found in findings:
             lines = found.line, ends.get(found.line, found.line)
             yield Warned(found.rule, found.text, found.description, found.address, lines, self._options.dockerfile, text)
+
+    def _has_triggers(self, name: str) -> bool:
+        """True for an image whose ONBUILD instructions may take any file, and for one that is not here yet."""
+        try:
+            config = self._images.resolve(name).config.config
+        except MobyError:
+            return True
+        return self._options.pull or bool(config and config.on_build)
 
     def _tell_checks(self, findings: list[Finding], text: bytes) -> None:
         """Reports the findings of the checks. Raises ``MobyError`` if there are any and the directive says so."""

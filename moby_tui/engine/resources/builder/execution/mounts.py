@@ -114,7 +114,7 @@ def _completed(kind: str, options: dict[str, str], working_dir: str) -> dict[str
     if target := options.get("target"):
         options["target"] = posixpath.normpath(posixpath.join("/", working_dir, target))
         if options["target"] == "/" or options["target"].split("/")[1] in ("proc", "sys"):
-            raise InvalidArgument(f"invalid mount target {options['target'][:200]!r}")
+            raise InvalidArgument(f'invalid mount target "{options["target"][:200]}"')
     return options
 
 

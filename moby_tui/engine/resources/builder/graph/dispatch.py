@@ -14,7 +14,7 @@ from moby_tui.engine.resources.builder.checks.finding import Finding
 from moby_tui.engine.resources.builder.checks.scope import Scopes
 from moby_tui.engine.resources.builder.graph import outline as outlines
 from moby_tui.engine.resources.builder.graph.stage import PROXIES, Stage
-from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, find, needed, needs_context, sources
+from moby_tui.engine.resources.builder.graph.stages import Stages, Turn, context_paths, find, needed, needs_context, sources
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
 from moby_tui.engine.resources.builder.image import DEFAULT_PATH, BuiltImage
 from moby_tui.engine.resources.builder.step import StepFailed
@@ -115,6 +115,16 @@ class Build:
         stages = [self._stages[number] for number in wanted]
         return outlines.outline(self.targets()[position], stages, self._request.build_args, self.dockerfile.escape)
 
+    def context_paths(self, has_triggers: Callable[[str], bool]) -> list[str] | None:
+        """The paths of the context that the target's stages take; None for all. ``has_triggers``: of an image, or not known."""
+        outer = self._outer_arguments(self.dockerfile.escape, platforms.host())
+        wanted = needed(self._names, self._stages, len(self._stages) - 1, outer, self.dockerfile.escape)
+        for number in wanted:
+            name = _base_name(self._stages[number][0], outer, self.dockerfile.escape)
+            if name not in ("", "scratch") and find(self._names, name, number) is None and has_triggers(name):
+                return None
+        return context_paths([self._stages[number] for number in wanted])
+
     async def run(self, shop: Workshop) -> BuiltImage:
         """Makes the target. Raises the error of an instruction, with its line in the Dockerfile."""
         outer = self._outer_arguments(shop.escape, shop.platform)
@@ -182,12 +192,16 @@ class Build:
 
     def _live(self, shop: Workshop, instruction: Instruction, made: Stage | None = None) -> str:
         """The step's name as BuildKit shows it; empty for instructions that change the configuration only. ``made`` knows variables."""
-        below = self._below(shop)
+        name = self._base_names.get(shop.position, "")
+        named = shop.named.find(name)
+        if instruction.name == "FROM" and named is not None:
+            return f"[context {name}] {named.reference}" if named.reference else ""
+        below = self._below(shop) or named
         told = [each for each in self._stages[shop.position] if each.name in _TOLD and (each.name != "FROM" or below)]
         if instruction not in told:
             return ""
         stage = self._names[shop.position] or (f"stage-{shop.position}" if self._has_other_sources() else "")
-        where = f"{told.index(instruction) + 1}/{len(told)}"
+        where = f"{told.index(instruction) + (1 if named is None else 0)}/{len(told)}"
         platform = f"{platforms.text(shop.platform)} " if len(self._request.platforms) > 1 else ""
         text = f"FROM {below}" if made is None else made.shown(instruction)
         return f"[{platform}{f'{stage} ' if stage else ''}{where}] {text}"
@@ -200,7 +214,7 @@ class Build:
     def _below(self, shop: Workshop) -> str:
         """The image below a stage, by its whole name; empty if that is another stage, or nothing."""
         name = self._base_names.get(shop.position, "")
-        if name in ("", "scratch") or find(self._names, name, shop.position) is not None:
+        if name in ("", "scratch") or shop.named.find(name) or find(self._names, name, shop.position) is not None:
             return ""
         with suppress(InvalidArgument):
             return parse_reference(name).tagged().canonical
@@ -226,9 +240,7 @@ class Build:
         start = self._starts.get(shop.position, self._total)
         with _with_line(first):
             self._base_names[shop.position] = _base_name(first, outer, shop.escape)
-        if (below_name := self._below(shop)) and shop.report.live and not shop.named.find(self._base_names[shop.position]):
-            with shop.report.step(f"[internal] load metadata for {below_name}"):
-                shop.bases.is_here(below_name)
+        self._look_for_base(shop)
         with (
             shop.report.step(self._live(shop, first), self._classic(start, first.text)),
             _with_line(first),
@@ -256,6 +268,15 @@ class Build:
             ):
                 await stage.carry_out(instruction)
         return stage
+
+    def _look_for_base(self, shop: Workshop) -> None:
+        """Tells a step of its own, as BuildKit does, before the one that may pull the image."""
+        name = self._base_names[shop.position]
+        named = shop.named.find(name)
+        image, where = (named.reference, f"context {name}") if named else (self._below(shop), "internal")
+        if image and shop.report.live:
+            with shop.report.step(f"[{where}] load metadata for {image}"):
+                shop.bases.is_here(image)
 
     @contextmanager
     def _with_suggestion(self, instruction: Instruction) -> Iterator[None]:

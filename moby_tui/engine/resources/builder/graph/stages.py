@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -75,6 +76,21 @@ def needs_context(instruction: Instruction) -> bool:
     here = {document.marker for document in instruction.documents}
     words = instruction.value.split()[:-1]
     return any(word not in here and not word.startswith(("http://", "https://")) for word in words)
+
+
+def context_paths(stages: Iterable[list[Instruction]]) -> list[str] | None:
+    """The paths of the build context that stages take, perhaps with wildcards; None if that cannot be told, or if it is all."""
+    found: set[str] = set()
+    for stage in stages:
+        for instruction in filter(needs_context, stage):
+            if instruction.name == "RUN" or instruction.value.lstrip().startswith("[") or "$" in instruction.value:
+                return None
+            marks = {document.marker for document in instruction.documents}
+            sources = [word for word in instruction.value.split()[:-1] if word not in marks]
+            if any("\\" in word or '"' in word or "'" in word for word in sources):
+                return None
+            found |= {posixpath.normpath(f"/{word.lstrip('/')}") for word in sources}
+    return None if "/" in found else sorted(found)
 
 
 class Turn:

@@ -85,9 +85,10 @@ class Context:
             return None
         except OSError as error:
             raise InvalidArgument(f"cannot read {name[:200]!r} of the build context: {error.strerror}") from error
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise InvalidArgument(f"{name[:200]!r} of the build context is not a file")
         with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise InvalidArgument(f"{name[:200]!r} of the build context is not a file")
             data = file.read(TEXT_LIMIT + 1)
         if len(data) > TEXT_LIMIT:
             raise InvalidArgument(f"{name[:200]!r} of the build context has more than {TEXT_LIMIT} bytes")
@@ -162,12 +163,15 @@ class Sources:
             await in_thread(new_files.copy, root, b"/file", copying.Attributes())
         return await self._opened(into / "file")
 
-    async def folder(self, name: str, ignore: Ignore | None) -> tuple[Context, int]:
-        """A folder of the caller, without what is ignored, and the bytes that were sent. Raises ``Unavailable`` if the caller is gone."""
+    async def folder(self, name: str, ignore: Ignore | None, only: Sequence[str] = ()) -> tuple[Context, int]:
+        """A folder of the caller, without what is ignored, and the bytes that were sent. Raises ``Unavailable`` if the caller is gone.
+
+        ``only``: these paths, and what their symbolic links lead to; all if empty.
+        """
         assert self._caller is not None
         key = f"{self._caller.key}\0{name}" if self._caller.key else ""
         into = await self._stack.enter_async_context(kept(self._places, key, self._folder))
-        size = await self._caller.fill(name, into, exclude=ignore.patterns if ignore else ())
+        size = await self._caller.fill(name, into, exclude=ignore.patterns if ignore else (), only=only)
         return self._stack.enter_context(Context(into)), size
 
     async def files(self, name: str, only: Sequence[str]) -> tuple[Context, int]:
