@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from typing import Any
 
 from moby_tui.engine.kernel import ids
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.configuration import Configuration, Hooks, Linux, Process
 from moby_tui.engine.runtime.birth import hooks, terminal, user_namespace
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure
@@ -27,7 +27,6 @@ from moby_tui.oci.listening import Listener
 from moby_tui.oci.namespaces import Joined
 from moby_tui.oci.store import Container, Store
 
-Spec = dict[str, Any]
 _BEFORE_ROOT = ("prestart", "createRuntime", "createContainer")
 
 
@@ -62,9 +61,8 @@ def create(store: Store, ident: str, asked: Asked) -> tuple[Container, int]:
     """
     spec = bundles.read(asked.bundle)
     _check_terminal(spec, asked)
-    hooks.check(spec)
-    spec["keyring"] = "" if asked.no_new_keyring else f"_ses.{ident}"
-    user = open_user_namespace(spec["linux"]) if joining.has_user_namespace(spec) else -1
+    spec.keyring = "" if asked.no_new_keyring else f"_ses.{ident}"
+    user = open_user_namespace(spec.linux) if joining.has_user_namespace(spec) else -1
     container = store.new(ident, asked.bundle, spec, _cgroup_path(spec, ident))
     making = _Making(container, spec, asked, store.root, user)
     try:
@@ -84,37 +82,37 @@ def write_pid(path: str, pid: int) -> None:
     os.rename(f"{path}.new", path)
 
 
-def _check_terminal(spec: Spec, asked: Asked) -> None:
-    wanted = bool(spec["process"].get("terminal"))
+def _check_terminal(spec: Configuration, asked: Asked) -> None:
+    wanted = spec.process.terminal
     if wanted and not asked.console_socket and not asked.relays:
         raise MobyError("cannot allocate tty if moby will detach without setting console socket: give --console-socket")
     if asked.console_socket and not wanted:
         raise MobyError("cannot use console socket if moby will not allocate tty: leave --console-socket out")
 
 
-def _cgroup_path(spec: Spec, ident: str) -> str:
-    asked = str(spec["linux"].get("cgroupsPath") or ident)
+def _cgroup_path(spec: Configuration, ident: str) -> str:
+    asked = spec.linux.cgroups_path or ident
     if ":" in asked and "/" not in asked:
         raise MobyError(f"cgroupsPath {asked!r} is systemd's: this runtime makes control groups itself, use the cgroupfs manager")
     return os.path.normpath("/" + asked.lstrip("/"))
 
 
 class _Making:
-    def __init__(self, container: Container, spec: Spec, asked: Asked, store: str, user: int) -> None:
+    def __init__(self, container: Container, spec: Configuration, asked: Asked, store: str, user: int) -> None:
         self.container = container
         self.spec = spec
         self.asked = asked
         self.store = store
         self.cgroup = container.cgroup
         self.user = user
-        self.listener = Listener.of(spec["linux"].get("seccomp"))
+        self.listener = Listener.of(spec.linux)
         self.master = -1
         #: a process that is to make the one that stays, until it has
         self.first = 0
         self.hooked = False
 
     def make(self) -> None:
-        self.cgroup.create(self.spec["linux"].get("resources") or {})
+        self.cgroup.create(self.spec.linux.resources.values())
         around = self._surroundings()
         report = self._open_report()
         awaited = Awaited(report, self._check_moving)
@@ -124,7 +122,7 @@ class _Making:
         if self.listener is not None:
             self.listener.send(self.container.pid, self.container.state("creating"))
         if not around.before_program.arrived():
-            raise StartFailure.of_report(awaited.failure(), str(self.spec["process"]["args"][0]))
+            raise StartFailure.of_report(awaited.failure(), self.spec.process.args[0])
         os.close(report)
         container = self.container
         container.values["status"] = "created"
@@ -133,7 +131,7 @@ class _Making:
     def _surroundings(self) -> Surroundings:
         """What is opened on the host before the clone."""
         spec, around = self.spec, Surroundings()
-        around.root, around.root_point = self._open_root(), spec["root"]["path"]
+        around.root, around.root_point = self._open_root(), spec.root.path
         around.mask_point = f"{self.container.folder}/mask"
         os.mkdir(around.mask_point)
         if self.user >= 0:
@@ -141,29 +139,29 @@ class _Making:
             # ours may be closed to its root
             around.root_point, around.mask_point = joining.mount_points(spec, self.container.folder)
         around.binds = open_binds(spec, trees.make(spec, around.root, around.joined.get("user", -1)), -1)
-        around.seccomp = seccomp.program(self.store, spec["linux"].get("seccomp"))
+        around.seccomp = seccomp.program(self.store, spec.linux.seccomp)
         around.listener = self.listener.give if self.listener is not None else -1
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
         around.monitored, around.preserved, around.no_pivot = False, self.asked.preserved, self.asked.no_pivot
-        if spec["process"].get("terminal") or joining.has_user_namespace(spec):
+        if spec.process.terminal or joining.has_user_namespace(spec):
             # in a user namespace the kernel takes no group for it that is the host's
             around.devpts = terminal.mount_devpts(*joining.id_maps(spec))
-        if spec["process"].get("terminal"):
+        if spec.process.terminal:
             self._open_terminal(around)
         else:
             give_streams(host_user(spec))
         os.mkfifo(self.container.go, 0o600)
         around.before_program = Gate(os.open(self.container.go, os.O_RDWR | os.O_CLOEXEC))
-        if any(hooks.of_stage(spec, stage) for stage in _BEFORE_ROOT):
+        if any(spec.hooks.of(stage) for stage in _BEFORE_ROOT):
             around.before_root = Gate()
         return around
 
     def _open_root(self) -> int:
         """The bundle's root with all that is mounted in it, as a detached copy: on the host nothing changes."""
         flags = mounts.OPEN_TREE_CLONE | mounts.OPEN_TREE_CLOEXEC | mounts.AT_RECURSIVE
-        tree = mounts.open_tree(mounts.AT_FDCWD, self.spec["root"]["path"], flags)
-        asked = str(self.spec["linux"].get("rootfsPropagation") or "rprivate")
+        tree = mounts.open_tree(mounts.AT_FDCWD, self.spec.root.path, flags)
+        asked = self.spec.linux.propagation or "rprivate"
         propagation = MountOptions([asked]).propagation
         if not propagation or propagation == mounts.MS_UNBINDABLE:
             raise MobyError(f"rootfsPropagation {asked!r} is not supported; it can be private, slave or shared")
@@ -171,12 +169,11 @@ class _Making:
         return tree
 
     def _open_terminal(self, around: Surroundings) -> None:
-        process = self.spec["process"]
         self.master, around.terminal = terminal.open_terminal(around.devpts)
         os.fchown(around.terminal, host_user(self.spec), -1)
-        size = process.get("consoleSize") or {}
-        if size.get("height") and size.get("width"):
-            terminal.resize(self.master, int(size["height"]), int(size["width"]))
+        size = self.spec.process.console_size
+        if size is not None and size.height and size.width:
+            terminal.resize(self.master, size.height, size.width)
         if self.asked.console_socket:
             console.send(self.asked.console_socket, self.master)
 
@@ -193,7 +190,7 @@ class _Making:
         around.go, go = os.pipe2(os.O_CLOEXEC)
         program = compile_container(spec, around)
         clone = processes.Clone(joining.clone_flags(spec), self.cgroup.descriptor())
-        with Joined(spec["linux"]):
+        with Joined(spec.linux):
             pid = clone()
             if pid == 0:
                 os.close(go)
@@ -209,7 +206,7 @@ class _Making:
                 gate.child_is_made()
         container.values |= {"pid": pid, "pid_started": processes.start_time(pid)}
         container.save()
-        _set_oom_score(pid, spec["process"].get("oomScoreAdj"))
+        _set_oom_score(pid, spec.process.oom_score_adj)
         if self.listener is not None:
             self.listener.child_is_made()
         os.write(go, b"g")
@@ -222,7 +219,7 @@ class _Making:
         os.waitpid(first, 0)
         self.first = 0
         if not pid:
-            raise StartFailure.of_report(awaited.failure(), str(self.spec["process"]["args"][0]))
+            raise StartFailure.of_report(awaited.failure(), self.spec.process.args[0])
         return pid
 
     def _run_hooks(self, around: Surroundings) -> None:
@@ -233,9 +230,9 @@ class _Making:
         self.hooked = True
         state = self.container.state("creating")
         for stage in ("prestart", "createRuntime"):
-            hooks.run(hooks.of_stage(self.spec, stage), stage, state)
+            hooks.run(self.spec.hooks.of(stage), stage, state)
         pidfd = os.pidfd_open(self.container.pid)
-        hooks.run(hooks.of_stage(self.spec, "createContainer"), "createContainer", state, inside=pidfd)
+        hooks.run(self.spec.hooks.create_container, "createContainer", state, inside=pidfd)
         os.close(pidfd)
         gate.let_go()
         gate.close()
@@ -247,28 +244,28 @@ class _Making:
         if self.container.pid:
             removal.kill(self.container)
             os.waitpid(self.container.pid, 0)
-        removal.remove(self.container, self.spec if self.hooked else {})
+        removal.remove(self.container, self.spec.hooks if self.hooked else Hooks())
 
 
-def open_user_namespace(linux: Spec) -> int:
+def open_user_namespace(linux: Linux) -> int:
     """That of the path, or a new one; ``linux`` has its maps afterwards, and a path for what is there now. Raises ``MobyError``."""
-    namespace = next(namespace for namespace in linux["namespaces"] if namespace["type"] == "user")
-    path = namespace.get("path")
+    namespace = next(namespace for namespace in linux.namespaces if namespace.type == "user")
+    path = namespace.path
     try:
         if not path:
-            namespace["path"] = "/proc/self/fd/user"
-            return user_namespace.make(linux["uidMappings"], linux["gidMappings"])
+            namespace.path = "/proc/self/fd/user"
+            return user_namespace.make(linux.uid_mappings, linux.gid_mappings)
         joined = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        linux["uidMappings"], linux["gidMappings"] = user_namespace.maps_of(joined)
+        linux.uid_mappings, linux.gid_mappings = user_namespace.maps_of(joined)
         return joined
     except OSError as error:
         what = f"join user namespace {path}" if path else "make a user namespace with these maps"
         raise MobyError(f"cannot {what}: {(error.strerror or str(error)).lower()}") from error
 
 
-def host_user(spec: Spec, process: Spec | None = None) -> int:
+def host_user(spec: Configuration, process: Process | None = None) -> int:
     """The host's id of the user that the process will be. Raises ``MobyError`` where that is not mapped."""
-    uid = int(((process or spec["process"]).get("user") or {}).get("uid") or 0)
+    uid = (process or spec.process).user.uid
     try:
         return ids.to_host(joining.id_maps(spec)[0], uid)
     except ValueError:

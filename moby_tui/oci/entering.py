@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import Any
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.readiness import wait_readable
-from moby_tui.engine.protocol.configuration import Process
+from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Hook, Process, User
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.birth import hooks, terminal
 from moby_tui.engine.runtime.birth.awaiting import Awaited
 from moby_tui.engine.runtime.birth.failure import StartFailure
@@ -24,7 +24,6 @@ from moby_tui.oci.listening import Listener
 from moby_tui.oci.store import Container, Store
 from moby_tui.oci.waiting import wait
 
-Spec = dict[str, Any]
 _REFUSALS = {"stopped": "cannot exec a container that has stopped", "paused": "cannot exec in a paused container"}
 
 
@@ -35,18 +34,18 @@ def execute(store: Store, options: Options) -> int:
     if (refusal := _REFUSALS.get(container.status())) is not None:
         raise MobyError(refusal)
     config = container.config
-    process = process_of(config["process"], options, command)
+    process = process_of(config.process, options, command)
     streams, master, peer = (-1, -1, -1), -1, -1
-    if process.get("terminal"):
+    if process.terminal:
         master, peer = console.open_in_container(container.pid)
         os.fchown(peer, host_user(config, process), -1)
-        size = process.get("consoleSize") or {}
-        if size.get("height"):
-            terminal.resize(master, int(size["height"]), int(size["width"]))
+        size = process.console_size
+        if size is not None and size.height:
+            terminal.resize(master, size.height, size.width)
         _hand_over(options, master)
     else:
         give_streams(host_user(config, process))
-    program = seccomp.program(store.root, config["linux"].get("seccomp"))
+    program = seccomp.program(store.root, config.linux.seccomp)
     pid = _enter(container, process, program, peer, streams, options.number("preserve-fds"))
     if peer >= 0:
         os.close(peer)
@@ -64,67 +63,66 @@ def _hand_over(options: Options, master: int) -> None:
         raise MobyError("cannot allocate tty if moby will detach without setting console socket: give --console-socket")
 
 
-def process_of(own: Spec, options: Options, command: list[str]) -> Spec:
+def process_of(own: Process, options: Options, command: list[str]) -> Process:
     """The process object: from a file, or the container's own with what the command line changes. Raises ``MobyError``."""
     if options.get("process"):
         path = options.get("process")
         try:
-            with open(path) as file:
-                process: Spec = json.load(file)
+            with open(path, "rb") as file:
+                # what is executed is what the first argument says
+                process = Process.decode(file.read(), "process").replaced(executable="")
         except OSError as error:
             raise MobyError(f"--process {path}: {(error.strerror or str(error)).lower()}") from error
-        except (ValueError, RecursionError) as error:
-            raise MobyError(f"--process {path} is not JSON: {error}") from error
+        except MalformedMessage as error:
+            raise MobyError(f"--process {path}: {error}") from error
     else:
-        process = {**own, "args": command, "terminal": "tty" in options}
-        process["env"] = [*(own.get("env") or []), *options.lists.get("env", [])]
-        process["cwd"] = options.get("cwd") or own["cwd"]
-        process["user"] = _user(own.get("user") or {}, options)
-        process["capabilities"] = _capabilities(own.get("capabilities") or {}, options.lists.get("cap", []))
-        process["noNewPrivileges"] = "no-new-privs" in options or bool(own.get("noNewPrivileges"))
-        process["apparmorProfile"] = options.get("apparmor") or own.get("apparmorProfile", "")
-    bundles.check_types(Process, process, "process")
-    if not process.get("args"):
+        process = own.replaced(
+            args=command,
+            terminal="tty" in options,
+            env=[*own.env, *options.lists.get("env", [])],
+            cwd=options.get("cwd") or own.cwd,
+            user=_user(own.user, options),
+            capabilities=_capabilities(own.capabilities, options.lists.get("cap", [])),
+            no_new_privileges="no-new-privs" in options or own.no_new_privileges,
+            apparmor_profile=options.get("apparmor") or own.apparmor_profile,
+        )
+    if not process.args:
         raise MobyError("exec needs a command, or --process with a file that names one")
     bundles.check_process(process)
     return process
 
 
-def _user(own: Spec, options: Options) -> Spec:
-    user = dict(own)
+def _user(own: User, options: Options) -> User:
+    user = own
     uid, _, gid = options.get("user").partition(":")
     if uid:
         if not uid.isdecimal() or not (gid or "0").isdecimal():
             raise MobyError(f"--user takes UID[:GID] as numbers, not {options.get('user')!r}")
-        user |= {"uid": int(uid), "gid": int(gid or 0)}
+        user = user.replaced(uid=int(uid), gid=int(gid or 0))
     extra = [int(text) for text in options.lists.get("additional-gids", []) if text.isdecimal()]
-    if extra:
-        user["additionalGids"] = [*(user.get("additionalGids") or []), *extra]
-    return user
+    return user.replaced(groups=[*user.groups, *extra])
 
 
-def _capabilities(own: Spec, added: list[str]) -> Spec:
+def _capabilities(own: Capabilities, added: list[str]) -> Capabilities:
     if not added:
         return own
-    return {
-        name: sorted({*(own.get(name) or []), *added}) if name != "inheritable" else own.get(name) or []
-        for name in ("bounding", "effective", "permitted", "inheritable", "ambient")
-    }
+    sets = {name: sorted({*getattr(own, name), *added}) for name in ("bounding", "effective", "permitted", "ambient")}
+    return own.replaced(**sets)
 
 
 def _enter(
-    container: Container, process: Spec, filter_program: bytes, peer: int, streams: tuple[int, int, int], preserved: int
+    container: Container, process: Process, filter_program: bytes, peer: int, streams: tuple[int, int, int], preserved: int
 ) -> int:
     """Makes the process, a child of ours; returns its pid. Raises ``StartFailure``."""
-    cgroup = container.cgroup
+    cgroup, config = container.cgroup, container.config
     init = os.pidfd_open(container.pid)
     report, child_report = os.pipe2(os.O_CLOEXEC)
-    listener = Listener.of(container.config["linux"].get("seccomp")) if filter_program else None
+    listener = Listener.of(config.linux) if filter_program else None
     entrances = open_entrances(cgroup)
     program = compile_exec(
         process,
         init=init,
-        container=container.config,
+        container=config,
         entrances=entrances,
         terminal=peer,
         streams=streams,
@@ -153,25 +151,25 @@ def _enter(
     if failure:
         if pid:
             os.waitpid(pid, 0)
-        raise StartFailure.of_report(failure, str(process["args"][0]))
+        raise StartFailure.of_report(failure, process.args[0])
     return pid
 
 
-def run_hooks(container: Container, config: Spec, found: list[hooks.Hook]) -> None:
+def run_hooks(container: Container, config: Configuration, found: list[Hook]) -> None:
     """The startContainer hooks: programs of the container's own, so they run as its process would, with no more rights.
 
     Raises ``HookFailure``.
     """
-    program = seccomp.program(os.path.dirname(container.folder), config["linux"].get("seccomp")) if found else b""
+    program = seccomp.program(os.path.dirname(container.folder), config.linux.seccomp) if found else b""
     for hook in found:
-        path = str(hook["path"])
-        process = {**config["process"], "args": hook.get("args") or [path], "env": hook.get("env") or [], "terminal": False}
+        path = hook.path
+        # the path is what is executed, whatever the first argument says
+        process = config.process.replaced(args=hook.args or [path], env=hook.env, terminal=False, executable=path)
         text = json.dumps(container.state("created")).encode()
         state, feed = os.pipe2(os.O_CLOEXEC)
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         try:
-            # the path is what is executed, whatever the first argument says
-            pid = _enter(container, {**process, "executable": path}, program, -1, (state, null, null), 0)
+            pid = _enter(container, process, program, -1, (state, null, null), 0)
         except StartFailure as failure:
             os.close(feed)
             raise hooks.HookFailure(f"startContainer hook {path}: {failure.message}") from failure
@@ -181,7 +179,7 @@ def run_hooks(container: Container, config: Spec, found: list[hooks.Hook]) -> No
         _see_through(hook, pid, feed, text)
 
 
-def _see_through(hook: hooks.Hook, pid: int, feed: int, text: bytes) -> None:
+def _see_through(hook: Hook, pid: int, feed: int, text: bytes) -> None:
     """Gives a hook the state and waits for its end. Raises ``HookFailure``."""
 
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -191,13 +189,13 @@ def _see_through(hook: hooks.Hook, pid: int, feed: int, text: bytes) -> None:
         # it does not care for the state
         pass
     os.close(feed)
-    pidfd, timeout = os.pidfd_open(pid), hook.get("timeout")
-    ended = wait_readable(pidfd, seconds=float(timeout) if isinstance(timeout, int) else None)
+    pidfd, timeout = os.pidfd_open(pid), hook.timeout
+    ended = wait_readable(pidfd, seconds=None if timeout is None else float(timeout))
     if not ended:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     os.close(pidfd)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if not ended:
-        raise hooks.HookFailure(f"startContainer hook {hook['path']}: no end after {timeout} s; it was killed")
+        raise hooks.HookFailure(f"startContainer hook {hook.path}: no end after {timeout} s; it was killed")
     if code != 0:
-        raise hooks.HookFailure(f"startContainer hook {hook['path']}: exit status {code}")
+        raise hooks.HookFailure(f"startContainer hook {hook.path}: exit status {code}")

@@ -10,6 +10,7 @@ import os
 import socket
 from typing import Any
 
+from moby_tui.engine.protocol.configuration import Linux, Seccomp
 from moby_tui.errors import MobyError
 from moby_tui.oci.store import VERSION
 
@@ -18,34 +19,34 @@ _NOTIFY = "SCMP_ACT_NOTIFY"
 _NEEDED = ("sendmsg", "write")
 
 
-def check(seccomp: dict[str, Any]) -> None:
+def check(seccomp: Seccomp) -> None:
     """Raises ``MobyError`` for a filter that asks nobody, or asks too early."""
-    rules = [rule for rule in seccomp.get("syscalls") or [] if rule.get("action") == _NOTIFY]
-    if seccomp.get("defaultAction") == _NOTIFY:
+    rules = [rule for rule in seccomp.syscalls if rule.action == _NOTIFY]
+    if seccomp.default_action == _NOTIFY:
         raise MobyError("SCMP_ACT_NOTIFY cannot be the default action: name the calls to ask about")
     if not rules:
         return
-    if not seccomp.get("listenerPath"):
+    if not seccomp.listener_path:
         raise MobyError("SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath: the socket of who answers")
     for rule in rules:
-        if asked := set(_NEEDED) & set(rule.get("names") or []):
+        if asked := set(_NEEDED) & set(rule.names):
             raise MobyError(f"SCMP_ACT_NOTIFY cannot be used for {sorted(asked)[0]}: the listener is handed over with it")
 
 
 class Listener:
     """``give`` is for the process that is made; ``send`` waits until it has loaded its filter, and passes the listener on."""
 
-    def __init__(self, seccomp: dict[str, Any]) -> None:
-        self._path = str(seccomp["listenerPath"])
-        self._metadata = str(seccomp.get("listenerMetadata") or "")
+    def __init__(self, seccomp: Seccomp) -> None:
+        self._path = seccomp.listener_path
+        self._metadata = seccomp.listener_metadata
         self._take, self._give = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.give = self._give.fileno()
 
     @classmethod
-    def of(cls, seccomp: dict[str, Any] | None) -> Listener | None:
+    def of(cls, linux: Linux) -> Listener | None:
         """None where the filter asks nobody."""
-        asks = any(rule.get("action") == _NOTIFY for rule in (seccomp or {}).get("syscalls") or [])
-        return cls(seccomp) if seccomp and asks else None
+        seccomp = Seccomp.from_values(linux.seccomp or {})
+        return cls(seccomp) if any(rule.action == _NOTIFY for rule in seccomp.syscalls) else None
 
     def child_is_made(self) -> None:
         self._give.close()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.configuration import Linux
 from moby_tui.errors import MobyError
 
 #: In the order of entering: type, the name in /proc/self/ns for what children get, the flag.
@@ -24,9 +24,9 @@ _CLOCKS = {"monotonic": "monotonic", "boottime": "boottime"}
 class Joined:
     """While it is entered, a child that is made is born in the namespaces that the configuration names by path."""
 
-    def __init__(self, linux: dict[str, Any]) -> None:
-        self._asked = {namespace["type"]: namespace.get("path", "") for namespace in linux["namespaces"]}
-        self._offsets = linux.get("timeOffsets") or {}
+    def __init__(self, linux: Linux) -> None:
+        self._asked = {namespace.type: namespace.path for namespace in linux.namespaces}
+        self._offsets = linux.time_offsets
         self._back: list[tuple[int, int]] = []
 
     def __enter__(self) -> None:
@@ -60,7 +60,7 @@ class Joined:
         for clock, offset in self._offsets.items():
             if clock not in _CLOCKS:
                 raise MobyError(f"linux.timeOffsets: unknown clock {clock!r}; it is monotonic or boottime")
-            lines.append(f"{clock} {int(offset.get('secs', 0))} {int(offset.get('nanosecs', 0))}\n")
+            lines.append(f"{clock} {offset.seconds} {offset.nanoseconds}\n")
         if lines:
             with open("/proc/self/timens_offsets", "w") as file:
                 file.write("".join(lines))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.protocol.configuration import Hooks
 from moby_tui.engine.runtime.birth import hooks
 from moby_tui.errors import MobyError
 from moby_tui.oci import log
@@ -65,7 +65,7 @@ def kill(container: Container) -> None:
         pause = min(pause * 2, 0.05)
 
 
-def remove(container: Container, spec: dict[str, Any]) -> None:
+def remove(container: Container, found: Hooks) -> None:
     """Removes what is left of a container that has ended; a poststop hook that fails is told, and keeps nothing."""
     group = container.cgroup
     if group.exists():
@@ -74,7 +74,7 @@ def remove(container: Container, spec: dict[str, Any]) -> None:
         group.remove()
     state = container.state("stopped")
     trees.remove(container.folder)
-    for hook in hooks.of_stage(spec, "poststop"):
+    for hook in found.poststop:
         try:
             hooks.run([hook], "poststop", state)
         except hooks.HookFailure as failure:
@@ -94,4 +94,4 @@ def delete(store: Store, ident: str, *, force: bool) -> None:
         if status in ("running", "paused") and not force:
             raise MobyError(f"cannot delete container {ident} that is not stopped: {status}")
         kill(container)
-        remove(container, container.config)
+        remove(container, container.config.hooks)

@@ -29,7 +29,7 @@ def start(store: Store, ident: str) -> None:
         if status != "created":
             raise MobyError(_REFUSALS[status])
         config = container.config
-        inside = hooks.of_stage(config, "startContainer")
+        inside = config.hooks.start_container
         if inside:
             protection.begin_anew(sys.argv[2:])
         try:
@@ -37,12 +37,12 @@ def start(store: Store, ident: str) -> None:
         except hooks.HookFailure:
             removal.kill(container)
             raise
-        _let_go(container, str(config["process"]["args"][0]))
+        _let_go(container, config.process.args[0])
         container.values["status"] = "running"
         container.save()
         for path in (container.go, container.report):
             os.unlink(path)
-        for hook in hooks.of_stage(config, "poststart"):
+        for hook in config.hooks.poststart:
             try:
                 hooks.run([hook], "poststart", container.state())
             except hooks.HookFailure as failure:

@@ -14,6 +14,7 @@ from typing import Any
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
+from moby_tui.engine.protocol.configuration import Configuration, read
 from moby_tui.errors import MobyError
 
 VERSION = "1.2.0"
@@ -38,11 +39,10 @@ class Container:
         return f"{self.folder}/report"
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Configuration:
         """The configuration as it was when the container was created."""
-        with open(f"{self.folder}/config.json") as file:
-            found: dict[str, Any] = json.load(file)
-        return found
+        with open(f"{self.folder}/config.json", "rb") as file:
+            return read(file.read())
 
     @property
     def pid(self) -> int:
@@ -87,7 +87,7 @@ class Store:
     def __init__(self, root: str) -> None:
         self.root = os.path.abspath(root)
 
-    def new(self, ident: str, bundle: str, config: dict[str, Any], cgroup: str) -> Container:
+    def new(self, ident: str, bundle: str, config: Configuration, cgroup: str) -> Container:
         """The folder of a container that is being made. Raises ``MobyError`` where there is one of that name."""
         if not _ID.fullmatch(ident) or ident in (".", ".."):
             raise MobyError(f"invalid container id {ident!r}: use letters, digits and _ + - .")
@@ -102,13 +102,13 @@ class Store:
             "pid": 0,
             "pid_started": 0,
             "bundle": bundle,
-            "rootfs": config["root"]["path"],
-            "annotations": config.get("annotations") or {},
+            "rootfs": config.root.path,
+            "annotations": config.annotations,
             "cgroup": cgroup,
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-        with open(f"{container.folder}/config.json", "w") as file:
-            json.dump(config, file)
+        with open(f"{container.folder}/config.json", "wb") as file:
+            file.write(config.encode())
         container.save()
         return container
 

@@ -11,6 +11,7 @@ from bundle import make, ours
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from moby_tui.engine.protocol.configuration import Process, User
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle
 
@@ -73,7 +74,7 @@ def test_a_configuration_is_read_or_refused(tmp_path: Path) -> None:
     whole = _whole(tmp_path)
     path = tmp_path / "config.json"
     path.write_text(json.dumps(whole))
-    assert bundle.read(str(tmp_path))["process"] == whole["process"]
+    assert bundle.read(str(tmp_path)).process == Process.from_values(whole["process"])
 
     @_settings
     @given(st.data())
@@ -100,7 +101,7 @@ def test_null_is_as_good_as_nothing(tmp_path: Path) -> None:
     whole["linux"] |= {"resources": None, "seccomp": None, "devices": None}
     whole |= {"hooks": None, "mounts": None, "annotations": None}
     (tmp_path / "config.json").write_text(json.dumps(whole))
-    assert bundle.read(str(tmp_path))["process"]["user"] == {}
+    assert bundle.read(str(tmp_path)).process.user == User()
 
 
 def test_the_command_line_says_it_in_one_line(tmp_path: Path) -> None:

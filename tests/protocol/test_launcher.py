@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from messages import JSON, spoiled
 
-from moby_tui.engine.protocol.order import IdMapping, LauncherRequest, Order, RestartPolicy, UserNamespaceRequest
+from moby_tui.engine.protocol.order import Handover, IdMapping, LauncherRequest, Order, RestartPolicy, Taken, UserNamespaceRequest
 from moby_tui.engine.runtime.launcher import launcher as launchers
 
 _SECONDS = 60.0
@@ -46,8 +46,8 @@ def _ask(asked: socket.socket, message: bytes, descriptors: list[int] | None = N
         with theirs:
             socket.send_fds(asked, [message], [theirs.fileno()])
         ours.settimeout(_SECONDS)
-        assert int(ours.recv(32)) > 0
-        socket.send_fds(ours, [b"d"], descriptors or [])
+        assert Taken.decode(ours.recv(4096)).pid > 0
+        socket.send_fds(ours, [Handover().encode_line()], descriptors or [])
         line, made, _, _ = socket.recv_fds(ours, 65536, 2)
         while not line.endswith(b"\n"):
             piece = ours.recv(65536)
@@ -133,5 +133,5 @@ def test_a_launcher_whose_standby_process_is_killed_over_a_message_makes_another
             with theirs:
                 socket.send_fds(launcher, [b"{}"], [theirs.fileno()])
             ours.settimeout(_SECONDS)
-            os.kill(int(ours.recv(32)), signal.SIGKILL)
+            os.kill(Taken.decode(ours.recv(4096)).pid, signal.SIGKILL)
             assert ours.recv(1) == b""

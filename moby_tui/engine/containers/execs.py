@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -14,6 +13,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import capabilities, security
 from moby_tui.engine.protocol import control
+from moby_tui.engine.protocol.configuration import Process
 from moby_tui.engine.protocol.execution import ExecutionState
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.client import attachment
@@ -188,7 +188,7 @@ def _resolve_user(parts: Parts, record: ContainerRecord, config: ExecCreate) -> 
         os.close(root)
 
 
-def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> dict[str, Any]:
+def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> Process:
     who = _resolve_user(parts, record, config)
     profile = security.resolve(record.host_config, parts.paths)
     if config.privileged:

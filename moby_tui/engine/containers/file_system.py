@@ -15,6 +15,7 @@ from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel import overlay
 from moby_tui.engine.kernel.path import FILE, FOLDER, make_in_root
+from moby_tui.engine.protocol.configuration import Mount
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.configuration import spec
 from moby_tui.engine.runtime.plan.filesystem import own_source
@@ -76,18 +77,18 @@ async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths,
             await parts.volumes.mounts.let_go(held)
 
 
-def _mounts(parts: Parts, record: ContainerRecord) -> list[spec.Json]:
+def _mounts(parts: Parts, record: ContainerRecord) -> list[Mount]:
     """What the next start would mount from the host. A tmpfs is empty until then, and left out."""
-    own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount["source"])]
+    own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount.source)]
     asked = spec.asked_mounts(record, parts.mounted_images(record), {})
-    return own + [mount for mount in asked if mount["type"] == "bind"]
+    return own + [mount for mount in asked if mount.type == "bind"]
 
 
-def _with_mounts(record: ContainerRecord, mounts: list[spec.Json], root: int) -> int:
+def _with_mounts(record: ContainerRecord, mounts: list[Mount], root: int) -> int:
     """A copy of the root with the mounts in it. Raises ``MobyError``."""
     _make_sources(record)
     with ExitStack() as stack:
-        trees = [(str(mount["destination"]), _open_tree(mount, stack)) for mount in mounts]
+        trees = [(mount.destination, _open_tree(mount, stack)) for mount in mounts]
         try:
             return overlay.in_own_namespace(lambda: _assemble(root, trees, read_only=record.host_config.readonly_rootfs))
         except OSError as error:
@@ -112,20 +113,20 @@ def _names(parts: Parts, record: ContainerRecord) -> ContainerPaths:
     return parts.files(record)
 
 
-def _open_tree(mount: spec.Json, stack: ExitStack) -> int:
+def _open_tree(mount: Mount, stack: ExitStack) -> int:
     """What is mounted, detached, as at a start, but for its propagation: what is mounted in it meanwhile is not seen elsewhere."""
-    options = MountOptions(mount["options"])
+    options = MountOptions(mount.options)
     try:
-        if "subpath" in mount or "layers" in mount:
+        if mount.subpath or mount.layers is not None:
             tree, _ = own_source.open_own(
                 mount, options, -1, ([], []), lambda part: open_bind_source("", options, -1, directory=part)
             )
         else:
-            tree, _ = open_bind_source(mount["source"], options)
+            tree, _ = open_bind_source(mount.source, options)
         stack.callback(os.close, tree)
         kernel.mount_setattr(tree, "", kernel.AT_EMPTY_PATH | kernel.AT_RECURSIVE, propagation=kernel.MS_PRIVATE)
     except OSError as error:
-        raise MobyError(f"cannot mount {mount['source']} at {mount['destination']}: {error.strerror}") from error
+        raise MobyError(f"cannot mount {mount.source} at {mount.destination}: {error.strerror}") from error
     return tree
 
 

@@ -8,20 +8,20 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.policy import lifecycle, limits
-from moby_tui.engine.protocol import control
+from moby_tui.engine.protocol import configuration, control
 from moby_tui.engine.runtime.configuration import resources
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, Unavailable
 from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, HostConfig, Resources
 
-#: What can be changed, by the section of the OCI resources that is written anew with it.
+#: What can be changed, by the section of ``protocol.configuration.Resources`` that is written anew with it.
 _FIELDS = {
     "memory": ("memory", "memory_swap", "memory_reservation"),
     "cpu": (
         *("cpu_shares", "nano_cpus", "cpu_period", "cpu_quota", "cpu_realtime_period", "cpu_realtime_runtime"),
         *("cpuset_cpus", "cpuset_mems"),
     ),
-    "blockIO": (
+    "block_io": (
         *("blkio_weight", "blkio_weight_device"),
         *("blkio_device_read_bps", "blkio_device_write_bps", "blkio_device_read_iops", "blkio_device_write_iops"),
     ),
@@ -98,11 +98,12 @@ def _refused(record: ContainerRecord, why: str) -> Conflict:
 async def _apply(parts: Parts, record: ContainerRecord, changed: list[str]) -> None:
     """Writes the sections that change, whole, into the running container's control group."""
     wanted = resources.limits(record.host_config)
-    sections = {name: wanted.get(name) for name, fields in _FIELDS.items() if not set(fields).isdisjoint(changed)}
-    if "pids" in sections:
-        sections["pids"] = {"limit": record.host_config.pids_limit or -1}
-    if not sections:
+    names = [name for name, fields in _FIELDS.items() if not set(fields).isdisjoint(changed)]
+    if not names:
         return
+    sections = configuration.Resources(**{name: getattr(wanted, name) for name in names})
+    if "pids" in names:
+        sections.pids = configuration.Pids(limit=record.host_config.pids_limit or -1)
     try:
         await parts.request(record, control.Update(resources=sections))
     except Conflict:

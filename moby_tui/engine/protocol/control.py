@@ -5,8 +5,14 @@ One line of JSON asks, one line answers; behind the answer to ``attach`` and ``e
 
 from __future__ import annotations
 
-from moby_tui.engine.protocol.message import Json, MalformedMessage, Message, decode_json, describe_type
+from moby_tui.engine.protocol.message import Json, MalformedMessage, Message, decode_json
 from moby_tui.engine.protocol.network import Forward, NameService, TeardownStep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.protocol.configuration import Process, Resources
+
+_CONFIGURATION = "moby_tui.engine.protocol.configuration"
 
 _OPERATION = "op"
 _BYTE = range(256)
@@ -54,9 +60,10 @@ class Execute(StreamRequest):
     and columns. ``raw``: the stream has no frames; where nothing is said, that is so with a terminal alone."""
 
     OPERATION = "exec"
+    ELSEWHERE = {"Process": _CONFIGURATION}
 
     id: str
-    process: Json
+    process: Process
     tty: bool = False
     raw: bool | None = None
     detach: bool = False
@@ -125,11 +132,12 @@ class ChangePolicy(Request):
 
 
 class Update(Request):
-    """Other limits: the sections of the OCI ``linux.resources`` that change."""
+    """Other limits: the sections that change."""
 
     OPERATION = "update"
+    ELSEWHERE = {"Resources": _CONFIGURATION}
 
-    resources: Json
+    resources: Resources
 
 
 class Rename(Request):
@@ -193,27 +201,13 @@ def read_request(data: bytes) -> Request:
     return request.from_values(values, f"request {name}")
 
 
-def check_process(process: Json, where: str) -> None:
-    """Raises ``MalformedMessage`` where a process of the OCI configuration says not what it runs, or as whom."""
-    if not process.get("args"):
+def check_process(process: Process, where: str) -> None:
+    """Raises ``MalformedMessage`` where a process says not what it runs, or as whom."""
+    if not process.args:
         raise MalformedMessage(f"{where}: args is missing")
-    for name in ("args", "env"):
-        _check_strings(process.get(name, []), f"{where}: {name}")
-    _check_user(process.get("user"), f"{where}: user")
-
-
-def _check_strings(value: object, where: str) -> None:
-    if not isinstance(value, list) or any(type(item) is not str for item in value):
-        raise MalformedMessage(f"{where}: expected a list of strings, got {describe_type(value)}")
-
-
-def _check_user(user: object, where: str) -> None:
-    if not isinstance(user, dict):
-        raise MalformedMessage(f"{where}: expected an object, got {describe_type(user)}")
-    groups = user.get("additionalGids", [])
-    ids = [user.get("uid"), user.get("gid"), *(groups if isinstance(groups, list) else [None])]
-    if any(type(number) is not int or number not in _IDS for number in ids):
-        raise MalformedMessage(f"{where}: expected uid, gid and additionalGids as numbers")
+    user = process.user
+    if any(number not in _IDS for number in (user.uid, user.gid, *user.groups)):
+        raise MalformedMessage(f"{where}: user: expected uid, gid and additionalGids from 0 to {_IDS[-1]}")
 
 
 class Answer(Message):

@@ -5,6 +5,8 @@ The kernel passes an array of descriptors and no names. The message says what ea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from moby_tui.engine.protocol.message import MalformedMessage
 
 
@@ -26,6 +28,10 @@ class Descriptors:
     def add(self, name: str, descriptor: int) -> None:
         self._named.append((name, descriptor))
 
+    def add_all(self, name: str, descriptors: Iterable[int]) -> None:
+        """Several of one name, in their order."""
+        self._named += [(name, descriptor) for descriptor in descriptors]
+
     @property
     def names(self) -> list[str]:
         """For the message: what the descriptors are, in the order in which they are sent."""
@@ -42,6 +48,10 @@ class Descriptors:
                 self._named.remove(entry)
                 return entry[1]
         raise MalformedMessage(f"descriptor {name} is missing")
+
+    def take_any(self, name: str) -> int:
+        """The same where there need not be one: -1 then."""
+        return self.take(name) if name in self.names else -1
 
     def take_all(self, name: str) -> list[int]:
         """The descriptors of this name, in their order."""

@@ -15,7 +15,9 @@ from collections.abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar, Self, dataclass_transform
+    from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+
+    Kind = TypeVar("Kind")
 else:
 
     def dataclass_transform(**_):
@@ -48,9 +50,10 @@ class Field:
     """One field of a message class: its key in JSON, how its value is read, and what it is when the key is absent.
 
     ``plain``: no message stands in it, so that it is written as it is. ``simple`` is the type of a value that needs no more reading.
+    ``make`` makes the default where that is a list, dictionary or message, which must be a new one each time.
     """
 
-    __slots__ = ("default", "key", "kind", "name", "optional", "plain", "read", "required", "simple")
+    __slots__ = ("default", "key", "kind", "make", "name", "optional", "plain", "read", "required", "simple")
 
     def __init__(self, name: str, key: str, kind: str, default: object) -> None:
         self.name = name
@@ -61,13 +64,17 @@ class Field:
         self.default = None if default is _MISSING and self.optional else default
         self.plain = _innermost(kind) in _SIMPLE
         self.simple = _TYPES.get(kind.removesuffix("| None").strip())
+        self.make: Callable[[], object] | None = None
+        if isinstance(self.default, MessageType):
+            self.make = self.default
+        elif isinstance(self.default, (list, dict)):
+            self.make = self.default.copy
         #: made when it is first needed: the classes that a kind names may be defined after this one
         self.read: Reader | None = None
 
     def absent(self) -> object:
-        """The value where the key is missing. A list or dictionary is a new one each time."""
-        default = self.default
-        return default.copy() if isinstance(default, (list, dict)) else default
+        """The value where the key is missing."""
+        return self.default if self.make is None else self.make()
 
 
 class MessageType(type):
@@ -82,7 +89,7 @@ class MessageType(type):
         ]
         inherited = [field for base in bases for field in getattr(base, "FIELDS", ())]
         namespace["FIELDS"] = (*inherited, *fields)
-        namespace["__slots__"] = tuple(field.name for field in fields)
+        namespace["__slots__"] = (*namespace.get("__slots__", ()), *(field.name for field in fields))
         return super().__new__(mcs, name, bases, namespace, **options)
 
 
@@ -97,6 +104,8 @@ class Message(metaclass=MessageType):
 
     VERSION = 1
     KEYS: ClassVar[dict[str, str]] = {}
+    #: the module of a message class that a field names and that is imported when the field is first read
+    ELSEWHERE: ClassVar[dict[str, str]] = {}
     FIELDS: ClassVar[tuple[Field, ...]]
 
     def __init__(self, **values: object) -> None:
@@ -136,7 +145,7 @@ class Message(metaclass=MessageType):
             for field in cls.FIELDS:
                 value = values.get(field.key, _MISSING)
                 if type(value) is not field.simple:
-                    value = _read_field(cls, field, value)
+                    value = cls.read_field(field, value)
                 setattr(message, field.name, value)
         except MalformedMessage as error:
             raise error.within(where) from None
@@ -147,6 +156,23 @@ class Message(metaclass=MessageType):
     def decode(cls, data: bytes | str, where: str = "") -> Self:
         """The message in JSON text. Raises ``MalformedMessage``, whatever the text is."""
         return cls.from_values(decode_json(data, where or cls.__name__), where)
+
+    @classmethod
+    def read_field(cls, field: Field, value: object) -> object:
+        """What is not of a simple type, or not of the right one, or not there. Raises ``MalformedMessage``."""
+        if value is _MISSING:
+            if field.required:
+                raise MalformedMessage(f"{field.key} is missing")
+            return field.absent()
+        if value is None and field.optional:
+            return None
+        if field.read is None:
+            owner = next(base for base in cls.__mro__ if field.name in base.__dict__.get("__slots__", ()))
+            names = {**sys.modules[owner.__module__].__dict__}
+            for name, module in cls.ELSEWHERE.items():
+                names[name] = getattr(__import__(module, fromlist=[name]), name)
+            field.read = _compile(field.kind, names)
+        return field.read(value, field.key)
 
     def check(self, where: str) -> None:
         """Raises ``MalformedMessage`` where values of the right types make no sense. Subclasses say more."""
@@ -174,6 +200,11 @@ class Message(metaclass=MessageType):
         return self.encode() + b"\n"
 
 
+def fresh(kind: type[Kind]) -> Kind:
+    """The default of a field: a message of this kind, with nothing but its own defaults in it."""
+    return kind  # type: ignore[return-value]
+
+
 def decode_json(data: bytes | str, where: str) -> object:
     """Decodes JSON that another process wrote. Raises ``MalformedMessage``, also for text that is nested without end."""
     try:
@@ -197,20 +228,6 @@ def _plain(value: object) -> object:
     return value
 
 
-def _read_field(cls: type[Message], field: Field, value: object) -> object:
-    """What is not of a simple type, or not of the right one, or not there. Raises ``MalformedMessage``."""
-    if value is _MISSING:
-        if field.required:
-            raise MalformedMessage(f"{field.key} is missing")
-        return field.absent()
-    if value is None and field.optional:
-        return None
-    if field.read is None:
-        owner = next(base for base in cls.__mro__ if field.name in base.__dict__.get("__slots__", ()))
-        field.read = _compile(field.kind, sys.modules[owner.__module__].__dict__)
-    return field.read(value, field.key)
-
-
 def _innermost(kind: str) -> str:
     """The type in the lists and dictionaries of a field type."""
     kind = kind.removesuffix("| None").strip()
@@ -226,7 +243,8 @@ def _compile(kind: str, names: dict[str, Any]) -> Reader:
         inner = _compile(kind.removesuffix("| None"), names)
         return lambda value, where: None if value is None else inner(value, where)
     if kind.startswith("list["):
-        return _list_reader(_compile(kind[5:-1], names))
+        exact = _TYPES.get(kind[5:-1])
+        return _exact_list_reader(exact) if exact is not None else _list_reader(_compile(kind[5:-1], names))
     if kind.startswith("dict[str,"):
         return _dict_reader(_compile(kind[9:-1], names))
     simple = _SIMPLE.get(kind)
@@ -241,6 +259,18 @@ def _list_reader(item: Reader) -> Reader:
         if type(value) is not list:
             raise MalformedMessage(f"{key}: expected a list, got {describe_type(value)}")
         return [item(element, key) for element in value]
+
+    return read
+
+
+def _exact_list_reader(kind: type) -> Reader:
+    def read(value: object, key: str) -> list[object]:
+        if type(value) is not list:
+            raise MalformedMessage(f"{key}: expected a list, got {describe_type(value)}")
+        for element in value:
+            if type(element) is not kind:
+                raise MalformedMessage(f"{key}: expected {_NAMES[kind]}, got {describe_type(element)}")
+        return value
 
     return read
 

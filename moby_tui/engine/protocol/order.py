@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from moby_tui.engine.protocol.control import check_process
 from moby_tui.engine.protocol.log import LogSettings
-from moby_tui.engine.protocol.message import Json, MalformedMessage, Message
+from moby_tui.engine.protocol.message import MalformedMessage, Message
 from moby_tui.engine.protocol.network import Holding, NameService, TeardownStep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.engine.protocol.configuration import Process
+
+_CONFIGURATION = "moby_tui.engine.protocol.configuration"
 
 #: Names of the descriptors that are handed over once an order was taken: the root mount, and the container's lock.
 ROOT, LOCK = "root", "lock"
@@ -75,7 +81,9 @@ class HealthSettings(Message):
     """The container's health check. ``process`` is that of the OCI configuration, ``path`` the file of the results; ``stop_timeout`` is in
     seconds, negative to wait for ever; the others are in nanoseconds."""
 
-    process: Json
+    ELSEWHERE = {"Process": _CONFIGURATION}
+
+    process: Process
     path: str
     retries: int
     on_failure: str
@@ -176,3 +184,19 @@ class LauncherRequest(Message):
     def check(self, where: str) -> None:
         if [self.order, self.file, self.userns].count(None) != 2:
             raise MalformedMessage(f"{where}: expected one of order, file and userns")
+
+
+class Taken(Message):
+    """From the stand-by process to the engine: it has taken the order, and the descriptors may follow."""
+
+    pid: int
+
+    def check(self, where: str) -> None:
+        if self.pid <= 0:
+            raise MalformedMessage(f"{where}: expected a pid, got {self.pid}")
+
+
+class Handover(Message):
+    """From the engine to the stand-by process, beside descriptors: whether others follow."""
+
+    more: bool = False

@@ -240,7 +240,7 @@ async def _launch(
         from moby_tui.engine.runtime.configuration import hook_files
 
         hook_files.add(configuration, hooks_dirs, has_binds=any(mount.type == "bind" for mount in record.mounts))
-    files.bundle.write_bytes(msgspec.json.encode(configuration))
+    files.bundle.write_bytes(configuration.encode())
     fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})

@@ -7,6 +7,7 @@ import signal
 import time
 
 from moby_tui.engine.kernel.cgroup.block_io import THROTTLES
+from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ KNOWN = {
     "blockIO": frozenset({"weight", "weightDevice", *THROTTLES}),
 }
 #: A group above a container's with a name that begins so is an engine's own and goes with its last container; any other is the user's.
-_OWN_PARENT = "/moby"
 
 
 class Cgroup:
@@ -39,7 +39,7 @@ class Cgroup:
 
     @property
     def owns_parent(self) -> bool:
-        return self.path.startswith(_OWN_PARENT)
+        return self.path.startswith(CGROUP_PARENT)
 
     def create(self, resources: Resources) -> None:
         """Makes the group, empty, with its limits and its device filter in force before the first process is in it.

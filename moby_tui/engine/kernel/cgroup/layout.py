@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import os
 
+#: The parent of the control groups of containers that name none.
+CGROUP_PARENT = "/moby"
+#: A group whose name begins so belongs to the monitor of that pid, until it is renamed.
+CGROUP_PREFIX = "standby-"
 #: Words among a v1 mount's options that are not controllers.
 _FLAGS = frozenset(
     {"rw", "ro", "all", "none", "noprefix", "clone_children", "xattr", "cpuset_v2_mode", "favordynmods", "seclabel"}

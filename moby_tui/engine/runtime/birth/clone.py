@@ -7,13 +7,13 @@ import os
 
 from moby_tui.engine.kernel import calls, namespaces
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.configuration import Configuration
 from moby_tui.engine.runtime.birth.awaiting import Awaited
-from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.process import joining
 
 
 class Birth:
-    def __init__(self, spec: Spec, joined: dict[str, int]) -> None:
+    def __init__(self, spec: Configuration, joined: dict[str, int]) -> None:
         self._spec = spec
         self._joined = joined
         self._forks = joining.forks(spec)

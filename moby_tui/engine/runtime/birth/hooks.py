@@ -13,8 +13,8 @@ import time
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.configuration import Hook
 
-Hook = dict[str, object]
 #: All stages, in the order of their running.
 STAGES = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 _MAX_OUTPUT = 4096
@@ -22,25 +22,6 @@ _MAX_OUTPUT = 4096
 
 class HookFailure(Exception):
     """A hook could not be run, failed or took too long; the text says which and how."""
-
-
-def of_stage(spec: dict[str, object], stage: str) -> list[Hook]:
-    """The hooks of one stage, checked. Raises ``ValueError``."""
-    hooks = spec.get("hooks")
-    found = hooks.get(stage) if isinstance(hooks, dict) else None
-    for hook in found or []:
-        if not isinstance(hook, dict) or not os.path.isabs(str(hook.get("path", ""))):
-            raise ValueError(f"a {stage} hook needs an absolute path")
-        timeout = hook.get("timeout")
-        if timeout is not None and (not isinstance(timeout, int) or timeout <= 0):
-            raise ValueError(f"the timeout of the {stage} hook {hook['path']} must be a number of seconds above zero")
-    return found or []
-
-
-def check(spec: dict[str, object]) -> None:
-    """Raises ``ValueError`` for a malformed hook."""
-    for stage in STAGES:
-        of_stage(spec, stage)
 
 
 def run(hooks: list[Hook], stage: str, state: dict[str, object], *, inside: int = -1) -> None:
@@ -54,11 +35,10 @@ def run(hooks: list[Hook], stage: str, state: dict[str, object], *, inside: int 
 
 
 def _run_one(hook: Hook, stage: str, text: bytes, inside: int) -> None:
-    path = str(hook["path"])
-    given, environment = hook.get("args"), hook.get("env")
-    arguments = [str(word) for word in given] if isinstance(given, list) and given else [path]
+    path = hook.path
+    arguments = hook.args or [path]
     # as the other runtimes: a hook that names no environment has an empty one
-    variables = dict(str(entry).partition("=")[::2] for entry in environment) if isinstance(environment, list) else {}
+    variables = dict(entry.partition("=")[::2] for entry in hook.env)
     stdin, feed = os.pipe2(os.O_CLOEXEC)
     output, child_output = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -68,13 +48,12 @@ def _run_one(hook: Hook, stage: str, text: bytes, inside: int) -> None:
     os.close(stdin)
     os.close(child_output)
     try:
-        timeout = hook.get("timeout")
-        said = _converse(pidfd, feed, output, text, float(timeout) if isinstance(timeout, int) else None)
+        said = _converse(pidfd, feed, output, text, None if hook.timeout is None else float(hook.timeout))
     except TimeoutError:
         # kill its process group, with what it has started
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        raise HookFailure(f"{stage} hook {path}: no end after {hook['timeout']} s; it was killed") from None
+        raise HookFailure(f"{stage} hook {path}: no end after {hook.timeout} s; it was killed") from None
     finally:
         os.close(output)
         os.close(pidfd)

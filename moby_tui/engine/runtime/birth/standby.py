@@ -8,7 +8,6 @@ the rest of the plan while its monitor opens log and socket, and runs it. A cont
 from __future__ import annotations
 
 import errno
-import json
 import os
 import signal
 import socket
@@ -19,46 +18,61 @@ from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
+from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
+from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Linux, Namespace, Process, Resources, read
+from moby_tui.engine.protocol.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
+from moby_tui.engine.protocol.descriptors import Descriptors
+from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.report import Failed
+from moby_tui.engine.protocol.standby import (
+    BIND,
+    DEVPTS,
+    LENGTH,
+    NETWORK,
+    ROOT,
+    STREAM,
+    TERMINAL,
+    BindKind,
+    Preparation,
+    Ready,
+    frame,
+    read_length,
+)
 from moby_tui.engine.runtime.birth.failure import say
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
-from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.container import compile_container, settle_ahead
-from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT, CGROUP_PREFIX, DEVICE_RULES, NAMESPACES, STAGED, SYS
 from moby_tui.engine.runtime.plan.filesystem.source import Bind
 from moby_tui.engine.runtime.plan.filesystem.stage import compile_stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.engine.runtime.plan.program import Program
 
-_READY = b"r"
-_SIZES = struct.Struct("<II")
 _MOST_DESCRIPTORS = 250
 #: A struct timeval: ten seconds.
 _PATIENCE = struct.pack("ll", 10, 0)
 _THAW_SECONDS = 1.0
 _SPECIAL = 5  # root, network, three streams
 #: A typical configuration, for rehearsals.
-SAMPLE: Spec = {
-    "process": {
-        "args": ["true"],
-        "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=sample", "HOME=/root"],
-        "cwd": "/srv",
-        "user": {"uid": 0, "gid": 0},
-        "capabilities": {"bounding": ["CAP_CHOWN"]},
-    },
-    "root": {},
-    "hostname": "sample",
-    "mounts": [SYS, *STAGED],
-    "linux": {
-        "namespaces": [{"type": kind} for kind in NAMESPACES],
-        "maskedPaths": [*MASKED_PATHS],
-        "readonlyPaths": [*READONLY_PATHS],
-        "sysctl": {"net.ipv4.ping_group_range": "0 0"},
-    },
-}
+SAMPLE = Configuration(
+    process=Process(
+        args=["true"],
+        env=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=sample", "HOME=/root"],
+        cwd="/srv",
+        capabilities=Capabilities(bounding=["CAP_CHOWN"]),
+    ),
+    hostname="sample",
+    mounts=[SYS, *STAGED],
+    linux=Linux(
+        namespaces=[Namespace(type=kind) for kind in NAMESPACES],
+        masked_paths=[*MASKED_PATHS],
+        readonly_paths=[*READONLY_PATHS],
+        sysctl={"net.ipv4.ping_group_range": "0 0"},
+    ),
+)
 _CLONE_FLAGS = joining.clone_flags(SAMPLE)
+#: as ``Resources.values`` has them
+_USUAL_DEVICES = [rule.values() for rule in DEVICE_RULES]
 
 
 class Standby:
@@ -77,42 +91,49 @@ class Standby:
         # a stopped process reads nothing: sending to it must time out
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
 
-    def fits(self, spec: Spec, cgroup: str) -> bool:
+    def fits(self, spec: Configuration, cgroup: str) -> bool:
         """True if the container wants exactly the namespaces and the parent control group that this process has."""
-        linux = spec["linux"]
-        assert isinstance(linux, dict)
-        made = {namespace["type"] for namespace in linux["namespaces"] if "path" not in namespace}
-        mounts = spec["mounts"]
-        assert isinstance(mounts, list)
-        binds = sum(mount.get("type") == "bind" for mount in mounts)
-        joined = {namespace["type"] for namespace in linux["namespaces"] if "path" in namespace}
+        made = {namespace.type for namespace in spec.linux.namespaces if not namespace.path}
+        joined = {namespace.type for namespace in spec.linux.namespaces if namespace.path}
+        binds = sum(mount.type == "bind" for mount in spec.mounts)
         return (
             made == NAMESPACES
             and joined <= {"network"}
-            and not linux.get("uidMappings")
-            and not spec.get("hooks")
+            and not spec.linux.uid_mappings
+            and not spec.hooks.any()
             and os.path.dirname(cgroup) == CGROUP_PARENT
             and binds < _MOST_DESCRIPTORS - _SPECIAL
         )
 
-    def name_cgroup(self, path: str, resources: Spec) -> None:
+    def name_cgroup(self, path: str, resources: Resources) -> None:
         """Renames the control group to the container's, and sets its limits. Raises as ``Cgroup.update`` does."""
         self.cgroup.rename(path)
-        rest = {key: value for key, value in resources.items() if key != "devices" or value != DEVICE_RULES}
-        if rest:
-            self.cgroup.update(rest)
+        limits = resources.values()
+        if limits.get("devices") == _USUAL_DEVICES:
+            del limits["devices"]
+        if limits:
+            self.cgroup.update(limits)
 
-    def prepare(self, spec: Spec, around: Surroundings) -> None:
+    def prepare(self, spec: Configuration, around: Surroundings) -> None:
         """Sends the configuration and descriptors; the process then compiles its plan."""
-        text, seccomp = json.dumps(spec).encode(), around.seccomp
-        present = [fd >= 0 for fd in (around.network, around.terminal)]
-        streams = [around.terminal] if around.terminal >= 0 else list(around.streams)
-        network = [around.network] if around.network >= 0 else []
-        kinds = [[bind.directory, bind.over_proc] for bind in around.binds]
-        body = json.dumps([*present, kinds]).encode() + b"\n" + text
-        descriptors = [around.root, *network, *streams, *(bind.tree for bind in around.binds)]
-        socket.send_fds(self.channel, [_SIZES.pack(len(body), len(seccomp))], descriptors)
-        self.channel.sendall(body + seccomp)
+        given = Descriptors()
+        given.add(ROOT, around.root)
+        if around.network >= 0:
+            given.add(NETWORK, around.network)
+        if around.terminal >= 0:
+            given.add(TERMINAL, around.terminal)
+        else:
+            given.add_all(STREAM, around.streams)
+        given.add_all(BIND, [bind.tree for bind in around.binds])
+        preparation = Preparation(
+            configuration=spec,
+            descriptors=given.names,
+            binds=[BindKind(directory=bind.directory, over_proc=bind.over_proc) for bind in around.binds],
+            seccomp=len(around.seccomp),
+        )
+        data = frame(preparation)
+        socket.send_fds(self.channel, [data[:LENGTH]], given.numbers)
+        self.channel.sendall(data[LENGTH:] + around.seccomp)
 
     def take_devpts(self) -> int:
         """The descriptor of its devpts file system, which the caller closes from now on."""
@@ -157,16 +178,24 @@ def stand_by(layout: Layout | None, foreign: list[int]) -> Standby | None:
         _become(theirs, child_report, cgroup, layout, [*foreign, ours.fileno(), report])
     os.close(child_report)
     theirs.close()
-    ready, descriptors, _, _ = socket.recv_fds(ours, 1, 1) if pid > 0 else (b"", [], 0, None)
-    if ready == _READY:
-        return Standby(pid, ours, report, cgroup, descriptors[0])
     if pid > 0:
+        with suppress(MalformedMessage, OSError):
+            return Standby(pid, ours, report, cgroup, _await_ready(ours))
+        # it says so as it ends, or was killed
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     ours.close()
     os.close(report)
     with suppress(OSError):
         cgroup.remove()
     return None
+
+
+def _await_ready(channel: socket.socket) -> int:
+    """The descriptor of its devpts. Raises ``MalformedMessage``, also if it has ended before, and ``OSError``."""
+    header, numbers, _, _ = socket.recv_fds(channel, LENGTH, 1)
+    ready = Ready.decode(_receive(channel, read_length(header)), "message from the process made ahead")
+    return Descriptors.received(ready.descriptors, numbers).take(DEVPTS)
 
 
 def look_ahead(layout: Layout | None) -> Layout | None:
@@ -183,7 +212,7 @@ def _become(channel: socket.socket, report: int, cgroup: Cgroup, layout: Layout,
         around.go = channel.fileno()
         _take_stage(channel, report, cgroup, layout, around)
         # writes to the memory pages that the real plan will need, so that the kernel copies them now
-        compile_container(json.loads(json.dumps(SAMPLE)), around)
+        compile_container(read(SAMPLE.encode()), around)
         program = _lay_out(channel, around)
     except (OSError, ValueError) as error:
         os.write(report, Failed(0, say(error)).encode())
@@ -206,35 +235,36 @@ def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Lay
     settle_ahead(program, around)
     around.stage = compile_stage(program, around.devpts, cgroup.mounts())
     program.perform(report)
-    socket.send_fds(channel, [_READY], [devpts])
+    socket.send_fds(channel, [frame(Ready(descriptors=[DEVPTS]))], [devpts])
     for fd in (devpts, *around.entrances):
         os.close(fd)
 
 
 def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
-    sizes, descriptors, _, _ = socket.recv_fds(channel, _SIZES.size, _MOST_DESCRIPTORS)
-    if len(sizes) < _SIZES.size:
+    """Raises ``MalformedMessage``, and ``ValueError`` for a container that cannot be."""
+    header, numbers, _, _ = socket.recv_fds(channel, LENGTH, _MOST_DESCRIPTORS)
+    if not header:
         # the monitor has ended, or does not use this process
         calls.exit_group(0)
-    body_size, seccomp_size = _SIZES.unpack(sizes)
-    data = _receive(channel, body_size + seccomp_size)
-    head, _, text = data[:body_size].partition(b"\n")
-    has_network, has_terminal, kinds = json.loads(head)
-    waiting = iter(descriptors)
-    around.root = next(waiting)
-    around.network = next(waiting) if has_network else -1
-    around.terminal = next(waiting) if has_terminal else -1
-    around.streams = (-1, -1, -1) if has_terminal else (next(waiting), next(waiting), next(waiting))
-    around.binds = [Bind(tree, *kind) for tree, kind in zip(waiting, kinds, strict=True)]
-    around.seccomp = data[body_size:]
-    return compile_container(json.loads(text), around)
+    preparation = Preparation.decode(_receive(channel, read_length(header)), "message to the process made ahead")
+    given = Descriptors.received(preparation.descriptors, numbers)
+    around.root = given.take(ROOT)
+    around.network = given.take_any(NETWORK)
+    around.terminal = given.take_any(TERMINAL)
+    if around.terminal < 0:
+        around.streams = (given.take(STREAM), given.take(STREAM), given.take(STREAM))
+    trees = given.take_all(BIND)
+    around.binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
+    around.seccomp = _receive(channel, preparation.seccomp)
+    return compile_container(preparation.configuration, around)
 
 
 def _receive(channel: socket.socket, size: int) -> bytes:
+    """Raises ``MalformedMessage`` where less comes."""
     data = bytearray()
     while len(data) < size:
         piece = channel.recv(size - len(data))
         if not piece:
-            calls.exit_group(0)
+            raise MalformedMessage("message to the process made ahead: it ends in the middle")
         data += piece
     return bytes(data)

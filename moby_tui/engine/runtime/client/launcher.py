@@ -14,7 +14,8 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.protocol.descriptors import Descriptors
-from moby_tui.engine.protocol.order import LauncherRequest, Order, UserNamespaceRequest
+from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken, UserNamespaceRequest
 from moby_tui.engine.runtime.client.monitor import read_answer
 from moby_tui.engine.runtime.launcher import launcher
 from moby_tui.errors import MobyError, Unavailable
@@ -195,9 +196,9 @@ def _offer(asked: socket.socket, message: bytes, reply: socket.socket) -> bool:
 def _send_descriptors(connection: socket.socket, descriptors: list[int]) -> None:
     """A container with hundreds of published ports has more of them than the kernel takes with one message."""
     while len(descriptors) > launcher.MAX_DESCRIPTORS:
-        socket.send_fds(connection, [launcher.MORE], descriptors[: launcher.MAX_DESCRIPTORS])
+        socket.send_fds(connection, [Handover(more=True).encode_line()], descriptors[: launcher.MAX_DESCRIPTORS])
         descriptors = descriptors[launcher.MAX_DESCRIPTORS :]
-    socket.send_fds(connection, [launcher.LAST], descriptors)
+    socket.send_fds(connection, [Handover().encode_line()], descriptors)
 
 
 async def _taken_by(ours: socket.socket) -> int | None:
@@ -205,10 +206,11 @@ async def _taken_by(ours: socket.socket) -> int | None:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             # one small write: it is there whole
-            return int(await _received(ours, 32) or 0)
+            return Taken.decode(await _received(ours, 4096), "message from the stand-by process").pid
     except TimeoutError:
         return None
-    except ConnectionError:
+    except (ConnectionError, MalformedMessage):
+        # also where it has ended without a word
         return 0
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from moby_tui.engine.runtime.plan.defaults import DEVICE_RULES
+from moby_tui.engine.protocol.configuration import Device, DeviceRule
+from moby_tui.engine.protocol.defaults import DEVICE_RULES
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import DeviceMapping, HostConfig
 
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.configuration import cdi
 
-Json = dict[str, Any]
 #: Of every container its own.
 _OWN = frozenset(("pts", "shm", "mqueue", "fd", "console"))
 
@@ -23,35 +23,34 @@ _OWN = frozenset(("pts", "shm", "mqueue", "fd", "console"))
 class Devices(Struct):
     """``nodes`` and ``rules`` in the words of the OCI runtime specification; ``edits`` is what CDI adds beside devices."""
 
-    nodes: list[Json]
-    rules: list[Json]
+    nodes: list[Device]
+    rules: list[DeviceRule]
     edits: cdi.Edits | None
 
 
 def resolve(host: HostConfig) -> Devices:
     """Raises ``InvalidArgument`` for a device that is not there, ``MobyError`` for a CDI device that cannot be had."""
     edits = _cdi_edits(host)
-    nodes: dict[str, Json] = {}
-    rules = [{"allow": True, "access": "rwm"}] if host.privileged else list(DEVICE_RULES)
+    nodes: dict[str, Device] = {}
+    rules = [DeviceRule(allow=True, access="rwm")] if host.privileged else list(DEVICE_RULES)
     if host.privileged:
-        nodes |= {node["path"]: node for path in _tree("/dev") if (node := _node(path, path)) is not None}
+        nodes |= {node.path: node for path in _tree("/dev") if (node := _node(path, path)) is not None}
     asked = [pair for mapping in host.devices or [] for pair in _mapped(mapping)]
     asked += [_cdi_node(device) for device in (edits.device_nodes if edits else ())]
     for node, access in asked:
-        nodes[node["path"]] = node
+        nodes[node.path] = node
         if access and not host.privileged:
-            rules.append(_rule(node["type"], node["major"], node["minor"], access))
+            rules.append(_rule(node.type, node.major, node.minor, access))
     if not host.privileged:
         rules += [_asked_rule(text) for text in host.device_cgroup_rules or []]
     return Devices(list(nodes.values()), rules, edits)
 
 
-def _rule(kind: str, major: int | None, minor: int | None, access: str) -> Json:
-    numbers = {name: value for name, value in (("major", major), ("minor", minor)) if value is not None}
-    return {"allow": True, "type": kind, **numbers, "access": access}
+def _rule(kind: str, major: int | None, minor: int | None, access: str) -> DeviceRule:
+    return DeviceRule(allow=True, type=kind, major=major, minor=minor, access=access)
 
 
-def _asked_rule(text: str) -> Json:
+def _asked_rule(text: str) -> DeviceRule:
     """``c 13:* rwm``."""
     # imported here, since few containers have such rules
     from moby_tui.engine.policy.admission import DEVICE_RULE
@@ -64,7 +63,7 @@ def _asked_rule(text: str) -> Json:
     return _rule(kind, major, minor, access)
 
 
-def _mapped(mapping: DeviceMapping) -> list[tuple[Json, str]]:
+def _mapped(mapping: DeviceMapping) -> list[tuple[Device, str]]:
     """The nodes of one ``--device``: a device, or all that are in a directory, links to them followed."""
     source, inside = mapping.path_on_host, mapping.path_in_container or mapping.path_on_host
     access = mapping.cgroup_permissions or "rwm"
@@ -88,22 +87,22 @@ def _unusable(path: str, why: str) -> InvalidArgument:
     return InvalidArgument(f'error gathering device information while adding custom device "{path}": {why}')
 
 
-def _node(source: str, path: str) -> Json | None:
+def _node(source: str, path: str) -> Device | None:
     try:
         status = os.stat(source)
     except OSError:
         return None
     if not (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)):
         return None
-    return {
-        "path": path,
-        "type": "b" if stat.S_ISBLK(status.st_mode) else "c",
-        "major": os.major(status.st_rdev),
-        "minor": os.minor(status.st_rdev),
-        "fileMode": stat.S_IMODE(status.st_mode),
-        "uid": status.st_uid,
-        "gid": status.st_gid,
-    }
+    return Device(
+        path=path,
+        type="b" if stat.S_ISBLK(status.st_mode) else "c",
+        major=os.major(status.st_rdev),
+        minor=os.minor(status.st_rdev),
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+    )
 
 
 def _tree(folder: str) -> list[str]:
@@ -129,7 +128,7 @@ def _cdi_edits(host: HostConfig) -> cdi.Edits | None:
     return cdi.resolve(host.device_requests)
 
 
-def _cdi_node(device: cdi.DeviceNode) -> tuple[Json, str]:
+def _cdi_node(device: cdi.DeviceNode) -> tuple[Device, str]:
     """A node as its CDI file has it; what the file leaves out is the host's (CDI specification, "deviceNodes")."""
     source = device.host_path or device.path
     node = _node(source, device.path)
@@ -138,13 +137,14 @@ def _cdi_node(device: cdi.DeviceNode) -> tuple[Json, str]:
             from moby_tui.engine.runtime.configuration import cdi
 
             raise cdi.failed(f"{source} is not a device of this machine")
-        node = {"path": device.path, "major": device.major, "minor": device.minor, "fileMode": 0o600, "uid": 0, "gid": 0}
+        node = Device(path=device.path, type=device.type, major=device.major, minor=device.minor, mode=0o600)
     changes = {
         "type": device.type and ("b" if device.type == "b" else "c"),
         "major": device.major,
         "minor": device.minor,
-        "fileMode": device.file_mode,
+        "mode": device.file_mode,
         "uid": device.uid,
         "gid": device.gid,
     }
-    return node | {name: value for name, value in changes.items() if value not in (None, "")}, device.permissions or "rwm"
+    named = {name: value for name, value in changes.items() if value not in (None, "")}
+    return node.replaced(**named), device.permissions or "rwm"

@@ -9,14 +9,13 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from moby_tui.engine.protocol.configuration import Configuration, Hook
 from moby_tui.engine.runtime.birth.hooks import STAGES
 from moby_tui.errors import MobyError
 
-Json = dict[str, Any]
 _VERSION = "1.0.0"
 
 
@@ -96,10 +95,11 @@ def _check(file: HookFile) -> None:
         re.compile(pattern)
 
 
-def add(configuration: Json, folders: Iterable[Path], *, has_binds: bool) -> None:
+def add(configuration: Configuration, folders: Iterable[Path], *, has_binds: bool) -> None:
     """Gives a container's configuration the hooks that match it. Raises ``MobyError``."""
-    command = str(configuration["process"]["args"][0])
+    command = configuration.process.args[0]
     for file in read(folders):
-        if file.matches(configuration["annotations"], command, has_binds=has_binds):
+        if file.matches(configuration.annotations, command, has_binds=has_binds):
             for stage in file.stages:
-                configuration.setdefault("hooks", {}).setdefault(stage, []).append(msgspec.to_builtins(file.hook))
+                hook = Hook(path=file.hook.path, args=file.hook.args, env=file.hook.env, timeout=file.hook.timeout)
+                configuration.hooks.of(stage).append(hook)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
 from moby_tui.engine.kernel.ids import IdMap, first, is_identity, to_host
+from moby_tui.engine.protocol.configuration import Mount, Namespace
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import HostConfig, MountPoint
 
-Json = dict[str, Any]
 _STRICT = ["nosuid", "noexec", "nodev"]
 
 
@@ -84,17 +83,17 @@ class Isolation(msgspec.Struct, kw_only=True):
         self.volumes, self.plugin_mounts = {}, {}
 
 
-def namespaces(host: HostConfig, isolation: Isolation, *, has_network: bool) -> list[Json]:
+def namespaces(host: HostConfig, isolation: Isolation, *, has_network: bool) -> list[Namespace]:
     """``linux.namespaces``: what is neither the host's nor joined is made new."""
     shared = {"pid": host.pid_mode, "uts": host.uts_mode, "ipc": host.ipc_mode, "cgroup": host.cgroupns_mode}
     kinds = ["mount", *(kind for kind, mode in shared.items() if mode != "host"), *(["network"] if has_network else [])]
     kinds += ["user"] if isolation.uids else []
     # the paths of what is handed on beside the order stand for the descriptors
     paths = {"network": "/proc/self/fd/network", "user": "/proc/self/fd/user", **isolation.paths}
-    return [{"type": kind, "path": paths[kind]} if kind in paths else {"type": kind} for kind in kinds]
+    return [Namespace(type=kind, path=paths.get(kind, "")) for kind in kinds]
 
 
-def adapt_mounts(mounts: list[Json], host: HostConfig, asked: list[MountPoint], isolation: Isolation) -> list[Json]:
+def adapt_mounts(mounts: list[Mount], host: HostConfig, asked: list[MountPoint], isolation: Isolation) -> list[Mount]:
     """The mounts as these namespaces need them.
 
     A user namespace's root may mount procfs, sysfs, mqueue and cgroup only for namespaces that are its own; of the host's it gets a
@@ -107,22 +106,22 @@ def adapt_mounts(mounts: list[Json], host: HostConfig, asked: list[MountPoint], 
     replaced = {destination: _bind(destination, source, []) for destination, source in isolation.sources.items()}
     if isolation.uids:
         replaced |= _of_the_host(host, isolation)
-    mounts = [replaced.get(mount["destination"], mount) for mount in mounts]
+    mounts = [replaced.get(mount.destination, mount) for mount in mounts]
     if isolation.user is not None:
         volumes = {mount.destination for mount in asked if mount.type == "volume"}
         # an image's layers are mapped before they are laid over each other
         mapped = volumes | {"/etc/resolv.conf", "/etc/hostname", "/etc/hosts"} - {mount.destination for mount in asked}
         for mount in mounts:
-            if mount["destination"] in mapped:
-                mount["options"] = [*mount["options"], "ridmap"]
+            if mount.destination in mapped:
+                mount.options = [*mount.options, "ridmap"]
     return mounts
 
 
-def _without(mounts: list[Json], destination: str) -> list[Json]:
-    return [mount for mount in mounts if mount["destination"] != destination]
+def _without(mounts: list[Mount], destination: str) -> list[Mount]:
+    return [mount for mount in mounts if mount.destination != destination]
 
 
-def _of_the_host(host: HostConfig, isolation: Isolation) -> dict[str, Json]:
+def _of_the_host(host: HostConfig, isolation: Isolation) -> dict[str, Mount]:
     foreign = {}
     if host.network_mode == "host" or not isolation.owns_network:
         foreign["/sys"] = _bind("/sys", "/sys", [*_STRICT, "ro"])
@@ -135,8 +134,8 @@ def _of_the_host(host: HostConfig, isolation: Isolation) -> dict[str, Json]:
     return foreign
 
 
-def _bind(destination: str, source: str, options: list[str]) -> Json:
-    return {"destination": destination, "type": "bind", "source": source, "options": ["rbind", "rprivate", *options]}
+def _bind(destination: str, source: str, options: list[str]) -> Mount:
+    return Mount(destination=destination, type="bind", source=source, options=["rbind", "rprivate", *options])
 
 
 def sysctls(asked: dict[str, str], host: HostConfig, isolation: Isolation, *, has_network: bool) -> dict[str, str]:

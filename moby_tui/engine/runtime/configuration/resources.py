@@ -4,83 +4,74 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any
 
+from moby_tui.engine.protocol.configuration import BlockDevice, BlockIo, Cpu, Memory, Pids, Resources
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import Resources, ThrottleDevice
+from moby_tui.schema.container import Resources as Asked
+from moby_tui.schema.container import ThrottleDevice
 
 _CPU_PERIOD_US = 100_000
 _THROTTLES = {
-    "throttleReadBpsDevice": "blkio_device_read_bps",
-    "throttleWriteBpsDevice": "blkio_device_write_bps",
-    "throttleReadIOPSDevice": "blkio_device_read_iops",
-    "throttleWriteIOPSDevice": "blkio_device_write_iops",
+    "read_bps": "blkio_device_read_bps",
+    "write_bps": "blkio_device_write_bps",
+    "read_iops": "blkio_device_read_iops",
+    "write_iops": "blkio_device_write_iops",
 }
-Json = dict[str, Any]
 
 
-def limits(host: Resources) -> Json:
+def limits(host: Asked) -> Resources:
     """What is limited, and nothing of what is not. Raises ``InvalidArgument`` for a block device that is not there."""
-    result: Json = {}
-    for name, section in (("memory", _memory(host)), ("cpu", _cpu(host)), ("blockIO", _block_io(host))):
-        if section:
-            result[name] = section
-    if host.pids_limit and host.pids_limit > 0:
-        result["pids"] = {"limit": host.pids_limit}
-    return result
+    memory, cpu, block = _memory(host), _cpu(host), _block_io(host)
+    return Resources(
+        memory=memory if memory.values() else None,
+        cpu=cpu if cpu.values() else None,
+        block_io=block if block.values() else None,
+        pids=Pids(limit=host.pids_limit) if host.pids_limit and host.pids_limit > 0 else None,
+    )
 
 
-def _memory(host: Resources) -> Json:
-    memory: Json = {}
+def _memory(host: Asked) -> Memory:
+    memory = Memory(swappiness=host.memory_swappiness)
     if host.memory:
-        memory["limit"] = host.memory
+        memory.limit = host.memory
         # as docker: as much swap again, unless said otherwise
-        memory["swap"] = host.memory_swap or host.memory * 2
+        memory.swap = host.memory_swap or host.memory * 2
     if host.memory_reservation:
-        memory["reservation"] = host.memory_reservation
-    if host.memory_swappiness is not None:
-        memory["swappiness"] = host.memory_swappiness
+        memory.reservation = host.memory_reservation
     if host.oom_kill_disable:
-        memory["disableOOMKiller"] = True
+        memory.disable_oom_killer = True
     return memory
 
 
-def _cpu(host: Resources) -> Json:
-    cpu: Json = {}
-    if host.nano_cpus:
-        cpu["period"], cpu["quota"] = _CPU_PERIOD_US, host.nano_cpus * _CPU_PERIOD_US // 1_000_000_000
-    for key, value in (
-        ("period", host.cpu_period),
-        ("quota", host.cpu_quota),
-        ("shares", host.cpu_shares),
-        ("realtimePeriod", host.cpu_realtime_period),
-        ("realtimeRuntime", host.cpu_realtime_runtime),
-        ("cpus", host.cpuset_cpus),
-        ("mems", host.cpuset_mems),
-    ):
-        if value:
-            cpu[key] = value
-    return cpu
+def _cpu(host: Asked) -> Cpu:
+    quota = host.nano_cpus * _CPU_PERIOD_US // 1_000_000_000
+    return Cpu(
+        period=host.cpu_period or (_CPU_PERIOD_US if host.nano_cpus else None),
+        quota=host.cpu_quota or quota or None,
+        shares=host.cpu_shares or None,
+        realtime_period=host.cpu_realtime_period or None,
+        realtime_runtime=host.cpu_realtime_runtime or None,
+        cpus=host.cpuset_cpus,
+        mems=host.cpuset_mems,
+    )
 
 
-def _block_io(host: Resources) -> Json:
-    result: Json = {}
-    if host.blkio_weight:
-        result["weight"] = host.blkio_weight
-    if host.blkio_weight_device:
-        result["weightDevice"] = [{**_device(entry.path), "weight": entry.weight} for entry in host.blkio_weight_device]
-    for key, name in _THROTTLES.items():
-        entries: list[ThrottleDevice] | None = getattr(host, name)
+def _block_io(host: Asked) -> BlockIo:
+    block = BlockIo(weight=host.blkio_weight or None)
+    for entry in host.blkio_weight_device or []:
+        block.weight_device.append(_device(entry.path).replaced(weight=entry.weight))
+    for name, asked in _THROTTLES.items():
+        entries: list[ThrottleDevice] = getattr(host, asked) or []
         if entries:
-            result[key] = [{**_device(entry.path), "rate": entry.rate} for entry in entries]
-    return result
+            setattr(block, name, [_device(entry.path).replaced(rate=entry.rate) for entry in entries])
+    return block
 
 
-def _device(path: str) -> Json:
+def _device(path: str) -> BlockDevice:
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:
         raise InvalidArgument(f"cannot limit block device {path}: {getattr(error, 'strerror', None) or error}") from None
     if not stat.S_ISBLK(status.st_mode):
         raise InvalidArgument(f"cannot limit {path}: it is not a block device")
-    return {"major": os.major(status.st_rdev), "minor": os.minor(status.st_rdev)}
+    return BlockDevice(major=os.major(status.st_rdev), minor=os.minor(status.st_rdev))

@@ -6,16 +6,18 @@ Specification: opencontainers/runtime-spec 1.2, config.md and config-linux.md.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from moby_tui.engine.policy.security import SecurityProfile
+from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Hook, Linux, Mount, Process, Rlimit, Root
+from moby_tui.engine.protocol.configuration import User as ProcessUser
+from moby_tui.engine.protocol.defaults import STAGED, SYS
 from moby_tui.engine.runtime.configuration import devices as device_list
 from moby_tui.engine.runtime.configuration import isolation, resources
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.runtime.configuration.user import User
-from moby_tui.engine.runtime.plan.defaults import STAGED, SYS
 from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.schema.container import BindOptions, ExecCreate, MountPoint
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STRICT = ["nosuid", "noexec", "nodev"]
-Json = dict[str, Any]
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -40,32 +41,35 @@ class Identity(msgspec.Struct, frozen=True):
     modes: dict[str, int] = {}
 
 
-def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *, cgroup: str, has_network: bool) -> Json:
+def build(record: ContainerRecord, identity: Identity, paths: ContainerPaths, *, cgroup: str, has_network: bool) -> Configuration:
     """The configuration. Raises ``InvalidArgument`` on a device that is not there, or a bind that cannot share its mounts."""
     config, host = record.config, record.host_config
     own = identity.isolation
     devices = device_list.resolve(host)
     _check_propagation(record.mounts)
-    configuration = {
-        "ociVersion": "1.2.0",
-        "process": _process(record, identity),
-        "root": {"path": str(paths.run / "rootfs"), "readonly": host.readonly_rootfs},
-        "hostname": "" if host.uts_mode == "host" else config.hostname,
-        "domainname": config.domainname,
-        "mounts": isolation.adapt_mounts(_mounts(record, own.names or paths, identity), host, record.mounts, own),
-        "linux": {
-            "namespaces": isolation.namespaces(host, own, has_network=has_network),
-            **({"uidMappings": own.uids, "gidMappings": own.gids} if own.uids else {}),
-            "cgroupsPath": cgroup,
-            "resources": {"devices": devices.rules, **resources.limits(host)},
-            "devices": devices.nodes,
-            "sysctl": isolation.sysctls(host.sysctls or {}, host, own, has_network=has_network),
-            "maskedPaths": identity.security.masked_paths,
-            "readonlyPaths": identity.security.readonly_paths,
-            "seccomp": identity.security.seccomp,
-        },
-        "annotations": host.annotations or {},
-    }
+    limits = resources.limits(host)
+    limits.devices = devices.rules
+    configuration = Configuration(
+        oci_version="1.2.0",
+        process=_process(record, identity),
+        root=Root(path=str(paths.run / "rootfs"), readonly=host.readonly_rootfs),
+        hostname="" if host.uts_mode == "host" else config.hostname,
+        domainname=config.domainname,
+        mounts=isolation.adapt_mounts(_mounts(record, own.names or paths, identity), host, record.mounts, own),
+        linux=Linux(
+            namespaces=isolation.namespaces(host, own, has_network=has_network),
+            uid_mappings=own.uids,
+            gid_mappings=own.gids,
+            cgroups_path=cgroup,
+            resources=limits,
+            devices=devices.nodes,
+            sysctl=isolation.sysctls(host.sysctls or {}, host, own, has_network=has_network),
+            masked_paths=identity.security.masked_paths,
+            readonly_paths=identity.security.readonly_paths,
+            seccomp=identity.security.seccomp,
+        ),
+        annotations=host.annotations or {},
+    )
     if host.init:
         _put_init_first(configuration, paths)
     if devices.edits is not None:
@@ -81,66 +85,61 @@ def _check_propagation(mounts: list[MountPoint]) -> None:
         propagation.check(asked)
 
 
-def _put_init_first(configuration: Json, paths: ContainerPaths) -> None:
+def _put_init_first(configuration: Configuration, paths: ContainerPaths) -> None:
     """The command becomes the child of an init that lies on the host, so that an empty image needs none."""
     from moby_tui.engine.runtime import init
 
     program = init.program(paths.cache)
-    mount = {"destination": init.PATH, "type": "bind", "source": str(program), "options": ["bind", "rprivate", "ro"]}
-    configuration["mounts"].append(mount)
-    configuration["process"]["args"][:0] = [init.PATH, "--"]
+    configuration.mounts.append(
+        Mount(destination=init.PATH, type="bind", source=str(program), options=["bind", "rprivate", "ro"])
+    )
+    configuration.process.args[:0] = [init.PATH, "--"]
 
 
-def _edit(configuration: Json, edits: cdi.Edits) -> None:
+def _edit(configuration: Configuration, edits: cdi.Edits) -> None:
     """What the Container Device Interface adds beside devices."""
     for hook in edits.hooks:
-        own = {name: value for name, value in msgspec.to_builtins(hook).items() if name != "hookName"}
-        configuration.setdefault("hooks", {}).setdefault(hook.hook_name, []).append(own)
-    process = configuration["process"]
-    process["env"] = _merge_environment(process["env"], edits.env)
-    process["user"]["additionalGids"] = list(dict.fromkeys([*process["user"]["additionalGids"], *edits.additional_gids]))
+        configuration.hooks.of(hook.hook_name).append(Hook(path=hook.path, args=hook.args, env=hook.env, timeout=hook.timeout))
+    process = configuration.process
+    process.env = _merge_environment(process.env, edits.env)
+    process.user.groups = list(dict.fromkeys([*process.user.groups, *edits.additional_gids]))
     for mount in edits.mounts:
         options = mount.options or ["rbind", "rprivate"]
         kind = "tmpfs" if mount.type == "tmpfs" else "bind"
         if kind == "bind" and not {"bind", "rbind"} & set(options):
             options = ["rbind", *options]
-        configuration["mounts"].append(
-            {"destination": mount.container_path, "type": kind, "source": mount.host_path, "options": options}
-        )
+        configuration.mounts.append(Mount(destination=mount.container_path, type=kind, source=mount.host_path, options=options))
 
 
-def exec_process(record: ContainerRecord, identity: Identity, config: ExecCreate) -> Json:
+def exec_process(record: ContainerRecord, identity: Identity, config: ExecCreate) -> Process:
     """The OCI process object of an exec: the container's own environment and security, with what the exec asks for."""
     process = _process(record, identity)
-    process["args"] = config.cmd or []
-    process["terminal"] = config.tty
-    process["cwd"] = config.working_dir or process["cwd"]
-    environment = _merge_environment(process["env"], ["TERM=xterm"] if config.tty else [], config.env or [])
-    process["env"] = _with_home(environment, identity.user)
+    process.args = config.cmd or []
+    process.terminal = config.tty
+    process.cwd = config.working_dir or process.cwd
+    environment = _merge_environment(process.env, ["TERM=xterm"] if config.tty else [], config.env or [])
+    process.env = _with_home(environment, identity.user)
     return process
 
 
-def _process(record: ContainerRecord, identity: Identity) -> Json:
+def _process(record: ContainerRecord, identity: Identity) -> Process:
     config, host, user, security = record.config, record.host_config, identity.user, identity.security
     environment = [f"PATH={DEFAULT_PATH}", f"HOSTNAME={config.hostname}", *(["TERM=xterm"] if config.tty else [])]
     environment = _merge_environment(environment, config.env or [])
     capabilities = list(security.capabilities)
     held = capabilities if user.uid == 0 else []
-    process: Json = {
-        "terminal": config.tty,
-        "user": {"uid": user.uid, "gid": user.gid, "additionalGids": user.groups, "umask": int(host.umask or "022", 8)},
-        "args": [record.path, *record.args],
-        "env": _with_home(environment, user),
-        "cwd": config.working_dir or "/",
-        "capabilities": {"bounding": capabilities, "effective": held, "permitted": held},
-        "noNewPrivileges": security.no_new_privileges,
-        "apparmorProfile": security.apparmor_profile,
-        "rlimits": [
-            {"type": f"RLIMIT_{limit.name.upper()}", "soft": limit.soft, "hard": limit.hard} for limit in host.ulimits or []
-        ],
-        "oomScoreAdj": host.oom_score_adj,
-    }
-    return process
+    return Process(
+        terminal=config.tty,
+        user=ProcessUser(uid=user.uid, gid=user.gid, groups=user.groups, umask=int(host.umask or "022", 8)),
+        args=[record.path, *record.args],
+        env=_with_home(environment, user),
+        cwd=config.working_dir or "/",
+        capabilities=Capabilities(bounding=capabilities, effective=held, permitted=held),
+        no_new_privileges=security.no_new_privileges,
+        apparmor_profile=security.apparmor_profile,
+        rlimits=[Rlimit(type=f"RLIMIT_{limit.name.upper()}", soft=limit.soft, hard=limit.hard) for limit in host.ulimits or []],
+        oom_score_adj=host.oom_score_adj,
+    )
 
 
 def _with_home(environment: list[str], user: User) -> list[str]:
@@ -162,40 +161,40 @@ def _merge_environment(*parts: list[str]) -> list[str]:
     return [f"{name}={value}" for name, value in merged.items()]
 
 
-def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) -> list[Json]:
+def _mounts(record: ContainerRecord, paths: ContainerPaths, identity: Identity) -> list[Mount]:
     host = record.host_config
     writable = {"/sys": host.privileged, "/sys/fs/cgroup": identity.security.writable_cgroups}
-    mounts: list[Json] = [_writable(mount) if writable.get(str(mount["destination"])) else mount for mount in (SYS, *STAGED)]
+    mounts = [_writable(mount) if writable.get(mount.destination) else mount for mount in (SYS, *STAGED)]
     if host.ipc_mode == "host":
-        shared = {"destination": "/dev/shm", "type": "bind", "source": "/dev/shm", "options": ["rbind", *_STRICT]}
-        mounts = [shared if mount["destination"] == "/dev/shm" else mount for mount in mounts]
+        shared = Mount(destination="/dev/shm", type="bind", source="/dev/shm", options=["rbind", *_STRICT])
+        mounts = [shared if mount.destination == "/dev/shm" else mount for mount in mounts]
     elif host.shm_size:
         options = [*_STRICT, "mode=1777", f"size={host.shm_size}"]
-        sized = {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": options}
-        mounts = [sized if mount["destination"] == "/dev/shm" else mount for mount in mounts]
+        sized = Mount(destination="/dev/shm", type="tmpfs", source="shm", options=options)
+        mounts = [sized if mount.destination == "/dev/shm" else mount for mount in mounts]
     taken = {mount.destination for mount in record.mounts}
-    mounts = [mount for mount in mounts if mount["destination"] not in taken]
+    mounts = [mount for mount in mounts if mount.destination not in taken]
     mounts += own_files(record, paths) + asked_mounts(record, identity.images, identity.modes)
     return mounts + _secret_mounts([secret.target for secret in host.secrets]) if host.secrets else mounts
 
 
-def _secret_mounts(targets: list[str]) -> list[Json]:
+def _secret_mounts(targets: list[str]) -> list[Mount]:
     """Those that the monitor makes of what it is handed; nothing can be found at the source."""
     # few containers have any
     from moby_tui.engine.protocol.order import secret_mount
 
     return [
-        {"destination": destination, "type": "bind", "source": "/proc/self/fd/secrets", "options": ["bind", "rprivate", "ro"]}
+        Mount(destination=destination, type="bind", source="/proc/self/fd/secrets", options=["bind", "rprivate", "ro"])
         for destination in dict.fromkeys(map(secret_mount, targets))
     ]
 
 
-def own_files(record: ContainerRecord, paths: ContainerPaths) -> list[Json]:
+def own_files(record: ContainerRecord, paths: ContainerPaths) -> list[Mount]:
     """What is bound over the image's own resolv.conf, hostname and hosts: read-only where the root is, as in Docker."""
     taken = {mount.destination for mount in record.mounts}
     options = ["rbind", "rprivate", *(["ro"] if record.host_config.readonly_rootfs else [])]
     return [
-        {"destination": destination, "type": "bind", "source": str(source), "options": options}
+        Mount(destination=destination, type="bind", source=str(source), options=options)
         for destination, source in (
             ("/etc/resolv.conf", paths.resolv_conf),
             ("/etc/hostname", paths.hostname),
@@ -205,28 +204,32 @@ def own_files(record: ContainerRecord, paths: ContainerPaths) -> list[Json]:
     ]
 
 
-def asked_mounts(record: ContainerRecord, images: dict[str, list[str]], modes: dict[str, int]) -> list[Json]:
+def asked_mounts(record: ContainerRecord, images: dict[str, list[str]], modes: dict[str, int]) -> list[Mount]:
     """The binds, volumes, images and tmpfs of a container, an outer folder before what lies in it. See ``Identity``."""
     ordered = sorted(record.mounts, key=lambda mount: mount.destination.rstrip("/").count("/"))
     binds = {"/" + posixpath.normpath(mount.target).strip("/"): mount.bind_options for mount in record.host_config.mounts or ()}
     return [_asked_mount(mount, binds.get(mount.destination) or BindOptions(), images, modes) for mount in ordered]
 
 
-def _writable(mount: Json) -> Json:
-    return {**mount, "options": ["rw" if option == "ro" else option for option in mount["options"]]}
+def _writable(mount: Mount) -> Mount:
+    return mount.replaced(options=["rw" if option == "ro" else option for option in mount.options])
 
 
-def _asked_mount(mount: MountPoint, bind: BindOptions, images: dict[str, list[str]], modes: dict[str, int]) -> Json:
+def _asked_mount(mount: MountPoint, bind: BindOptions, images: dict[str, list[str]], modes: dict[str, int]) -> Mount:
     """Read-only is so for what is mounted below too, unless asked otherwise, as in Docker since version 25."""
     if mount.type == "tmpfs":
         options = ["nosuid", "nodev", "noexec", *(option for option in mount.mode.split(",") if option)]
         if mount.destination in modes and not any(option.startswith("mode=") for option in options):
             options.append(f"mode={modes[mount.destination]:o}")
-        return {"destination": mount.destination, "type": "tmpfs", "source": "tmpfs", "options": options}
-    own: Json = {"subpath": mount.subpath} if mount.subpath else {}
-    if mount.type == "image":
-        own["layers"] = images[mount.name]
+        return Mount(destination=mount.destination, type="tmpfs", source="tmpfs", options=options)
     reach = "bind" if bind.non_recursive else "rbind"
     read_only = "ro" if bind.non_recursive or bind.read_only_non_recursive else "rro"
     options = [reach, mount.propagation or "rprivate", "rw" if mount.rw else read_only]
-    return {"destination": mount.destination, "type": "bind", "source": mount.source, "options": options, **own}
+    return Mount(
+        destination=mount.destination,
+        type="bind",
+        source=mount.source,
+        options=options,
+        subpath=mount.subpath or "",
+        layers=images[mount.name] if mount.type == "image" else None,
+    )

@@ -15,8 +15,8 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.control import Answer
-from moby_tui.engine.protocol.message import MalformedMessage
-from moby_tui.engine.protocol.order import LauncherRequest, Order
+from moby_tui.engine.protocol.message import MalformedMessage, Message
+from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken
 from moby_tui.engine.runtime.birth import host_program
 
 #: That of containerd's shim, whose container ends with it too. Where the kernel refuses it stays our engine's.
@@ -25,10 +25,9 @@ _OOM_SCORE = -998
 MAX_ORDER = 65536
 #: Of one message on a socket; the kernel takes 253 (unix(7), SCM_MAX_FD).
 MAX_DESCRIPTORS = 250
-#: What stands beside descriptors that the engine gives: whether others follow.
-MORE, LAST = b"m", b"d"
 _PAUSE_SECONDS = 0.02
-_TAKEN, _ENGINE_GONE = b"t", b"e"
+#: Of one message that has no other length.
+_MOST_NEWS = _HANDOVER = 4096
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +117,7 @@ def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
 
     So the fork, and all that is alike, is done before it is needed, and costs the start nothing.
     """
+    from moby_tui.engine.protocol.standby import Relieved
     from moby_tui.engine.runtime.monitor import group as monitor_group
 
     told, tell = os.pipe2(os.O_CLOEXEC)
@@ -128,7 +128,7 @@ def _await_order(engine: socket.socket, layout: Layout | None) -> bool:
     os.close(tell)
     try:
         # nothing comes if it was killed
-        if os.read(told, 1) == _ENGINE_GONE:
+        if (news := os.read(told, _MOST_NEWS)) and not Relieved.decode(news, "message from the stand-by process").order:
             return False
         # the start that has just begun needs the processors more than the next one needs its process, unless it waits already
         wait_readable(engine.fileno(), told, seconds=_PAUSE_SECONDS)
@@ -144,6 +144,7 @@ def _is_asked_again(engine: socket.socket) -> bool:
 
 def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher: int) -> None:
     """In the new process; never returns. Until it takes an order it ends with its launcher, which an engine kills if it does not answer."""
+    from moby_tui.engine.protocol.standby import Relieved
     from moby_tui.engine.runtime.birth.standby import look_ahead, stand_by
     from moby_tui.engine.runtime.launcher.rehearsal import rehearse
 
@@ -160,9 +161,9 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
     data, descriptors, _, _ = socket.recv_fds(engine, MAX_ORDER, 1)
     processes.prctl(processes.PR_SET_PDEATHSIG, 0)
     # the engine hears it first: it gives the descriptors while the order is read
-    taken = bool(descriptors) and _say(descriptors[0], b"%d\n" % os.getpid())
+    taken = bool(descriptors) and _say(descriptors[0], Taken(pid=os.getpid()))
     # the launcher may have been killed; the order is carried out all the same
-    _say(tell, _TAKEN if data else _ENGINE_GONE)
+    _say(tell, Relieved(order=bool(data)))
     fault.point("standby.order taken")
     engine.close()
     if not taken:
@@ -185,17 +186,18 @@ def _stand_by(engine: socket.socket, tell: int, layout: Layout | None, launcher:
 def _take_descriptors(reply: int) -> list[int] | None:
     """What the engine gives once it has heard that its order was taken; None where it no longer waits: nothing is to be done then."""
     descriptors: list[int] = []
-    given = MORE
+    follows = True
     with socket.socket(fileno=os.dup(reply)) as connection:
-        while given == MORE:
+        while follows:
             try:
-                given, some, _, _ = socket.recv_fds(connection, 1, MAX_DESCRIPTORS)
-            except ConnectionError:
+                data, some, _, _ = socket.recv_fds(connection, _HANDOVER, MAX_DESCRIPTORS)
+                descriptors += some
+                follows = Handover.decode(data, "message beside descriptors").more
+            except (ConnectionError, MalformedMessage):
                 return None
-            descriptors += some
     for fd in descriptors:
         os.set_inheritable(fd, False)
-    return descriptors if given else None
+    return descriptors
 
 
 def _refuse(reply: int, error: Exception) -> None:
@@ -203,13 +205,13 @@ def _refuse(reply: int, error: Exception) -> None:
     from moby_tui.engine.runtime.birth.failure import say
 
     if _take_descriptors(reply) is not None:
-        _say(reply, Answer.refusing("failed", say(error)).encode_line())
+        _say(reply, Answer.refusing("failed", say(error)))
 
 
-def _say(fd: int, word: bytes) -> bool:
+def _say(fd: int, message: Message) -> bool:
     """False where nobody is there to read it."""
     try:
-        os.write(fd, word)
+        os.write(fd, message.encode_line())
     except OSError:
         return False
     return True

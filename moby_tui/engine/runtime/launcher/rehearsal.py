@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.protocol.configuration import read
 from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.order import LauncherRequest, Order
 from moby_tui.engine.runtime.birth.standby import SAMPLE
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.monitor.monitor import Monitor
 from moby_tui.engine.runtime.monitor.stdio import Stdio
-from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage, compile_stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
@@ -37,7 +36,7 @@ def warm() -> None:
     for stage in (None, Stage()):
         around.stage = stage
         for _ in range(_WARM_ROUNDS):
-            compile_container(json.loads(json.dumps(SAMPLE)), around)
+            compile_container(read(SAMPLE.encode()), around)
     for _ in range(_WARM_ROUNDS):
         # the readers of its fields are made here, once for all monitors
         _read_sample()
@@ -57,13 +56,11 @@ def rehearse() -> None:
     order = _read_sample()
     monitor = Monitor(order, Descriptors.received(order.descriptors, [-1] * len(order.descriptors)), None)
     run = monitor.run
-    spec: Spec = json.loads(json.dumps(SAMPLE))
-    process = spec["process"]
-    assert isinstance(process, dict)
+    spec = read(SAMPLE.encode(), seccomp=False)
     stdio = run.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False)
-    stdio.give_to(process["user"], *joining.id_maps(spec))
+    stdio.give_to(spec.process.user, *joining.id_maps(spec))
     run.surroundings(spec)
-    json.dumps(spec).encode()
+    spec.encode()
     stdio.start()
     stdio.finish()
     monitor.loop.close()

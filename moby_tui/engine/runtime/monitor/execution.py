@@ -12,13 +12,13 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.loop import READ, Loop
+from moby_tui.engine.protocol.configuration import Configuration
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.protocol.execution import ExecutionState
 from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.stdio import Stdio
-from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.exec import compile_exec
 from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.engine.runtime.plan.program import Program
@@ -26,8 +26,6 @@ from moby_tui.engine.store.state import write_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from moby_tui.engine.runtime.monitor.external import External
     from moby_tui.engine.runtime.monitor.stdio import OutputLog
 
@@ -51,13 +49,13 @@ class Execution:
         request: Execute,
         record: str,
         devpts: int,
-        container: Spec,
+        container: Configuration,
         ended: Callable[[Execution, int], None],
         log: OutputLog | None = None,
     ) -> None:
         self.id = request.id
         self._loop = loop
-        self._process: dict[str, Any] = request.process
+        self._process = request.process
         self._request = request
         self._record = record
         self._container = container
@@ -76,8 +74,7 @@ class Execution:
         try:
             if request.size and all(request.size):
                 self.stdio.resize(*request.size)
-            user: Any = request.process["user"]
-            self.stdio.give_to(user, *joining.id_maps(container))
+            self.stdio.give_to(request.process.user, *joining.id_maps(container))
         except BaseException:
             self.stdio.discard()
             raise
@@ -148,7 +145,7 @@ class Execution:
         if pid and failure:
             os.waitpid(pid, 0)
         if failure or not pid:
-            raise StartFailure.of_report(failure or _GONE, str(self._process["args"][0]))
+            raise StartFailure.of_report(failure or _GONE, self._process.args[0])
         fault.point("exec.executed")
         return pid
 

@@ -20,13 +20,13 @@ from moby_tui.engine.kernel import calls, fault, unix_socket
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.removal import remove_tree
+from moby_tui.engine.protocol.configuration import Configuration, Process, Resources
 from moby_tui.engine.runtime.birth.failure import StartFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.monitor.stdio import Stdio
 
-Json = dict[str, object]
 #: A runtime that starts a virtual machine takes its time; one that takes longer than this is stuck.
 _SECONDS = 60.0
 #: The oldest version that knows all that is written here: crun 1.8 refuses those after it.
@@ -45,7 +45,7 @@ class External:
         self._command = ""
         self._log = f"{self._folder}/log.json"
 
-    def create(self, spec: Json, root: int, joined: dict[str, int], trees: dict[str, int], stdio: Stdio) -> int:
+    def create(self, spec: Configuration, root: int, joined: dict[str, int], trees: dict[str, int], stdio: Stdio) -> int:
         """Runs ``create``; returns the pid of the first process, which waits for ``start``. Raises ``StartFailure`` and ``OSError``."""
         self._clear()
         bundle, state = f"{self._folder}/bundle", f"{self._folder}/state"
@@ -55,10 +55,10 @@ class External:
             os.makedirs(folder, mode=0o700)
         for destination, tree in trees.items():
             _make_point(points[destination], tree)
-        with open(f"{bundle}/config.json", "w") as file:
-            json.dump(_adapted(spec, rootfs, joined, points), file)
+        with open(f"{bundle}/config.json", "wb") as file:
+            file.write(_adapted(spec, rootfs, joined, points).encode())
         places = [(root, rootfs), *((tree, points[destination]) for destination, tree in trees.items())]
-        self._command = _first_word(spec["process"])
+        self._command = spec.process.args[0]
         command = ["create", "--bundle", bundle, "--pid-file", f"{self._folder}/pid"]
         # mounted in a mount namespace of the runtime's own, which ends with it
         self._run_with_streams(command, [self._ident], stdio, self._command, lambda: _mount_apart(places))
@@ -70,13 +70,13 @@ class External:
         self._run(["start", self._ident], program=self._command)
         fault.point("runtime.started")
 
-    def execute(self, process: Json, stdio: Stdio) -> int:
+    def execute(self, process: Process, stdio: Stdio) -> int:
         """Runs ``exec``; returns the pid of the new process. Raises ``StartFailure`` and ``OSError``."""
         path = f"{self._folder}/process.json"
-        with open(path, "w") as file:
-            json.dump(_of_process(process), file)
+        with open(path, "wb") as file:
+            file.write(process.encode())
         command = ["exec", "--detach", "--process", path, "--pid-file", f"{self._folder}/pid"]
-        self._run_with_streams(command, [self._ident], stdio, _first_word(process))
+        self._run_with_streams(command, [self._ident], stdio, process.args[0])
         fault.point("runtime.executed")
         return self._read_pid()
 
@@ -90,11 +90,11 @@ class External:
     def resume(self) -> None:
         self._ask("resume", self._ident)
 
-    def update(self, resources: Json) -> None:
-        """Changes limits: ``resources`` has the OCI sections to change. Raises ``OSError``."""
+    def update(self, resources: Resources) -> None:
+        """Changes limits: ``resources`` has the sections to change. Raises ``OSError``."""
         path = f"{self._folder}/resources.json"
-        with open(path, "w") as file:
-            json.dump(resources, file)
+        with open(path, "wb") as file:
+            file.write(resources.encode())
         self._ask("update", "--resources", path, self._ident)
 
     def delete(self) -> None:
@@ -183,28 +183,19 @@ def _make_point(path: str, tree: int) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def _adapted(spec: Json, rootfs: str, joined: dict[str, int], points: dict[str, str]) -> Json:
+def _adapted(spec: Configuration, rootfs: str, joined: dict[str, int], points: dict[str, str]) -> Configuration:
     """The configuration with paths instead of descriptors, for another process."""
-    linux, root, mounted = spec["linux"], spec["root"], spec["mounts"]
-    assert isinstance(linux, dict) and isinstance(root, dict) and isinstance(mounted, list)
     namespaces = [
-        {**namespace, "path": f"/proc/{os.getpid()}/fd/{joined[namespace['type']]}"} if namespace["type"] in joined else namespace
-        for namespace in linux["namespaces"]
+        namespace.replaced(path=f"/proc/{os.getpid()}/fd/{joined[namespace.type]}") if namespace.type in joined else namespace
+        for namespace in spec.linux.namespaces
     ]
-    moved = [{**mount, "source": points[mount["destination"]]} if mount["destination"] in points else mount for mount in mounted]
-    adapted = {**spec, "ociVersion": _VERSION, "process": _of_process(spec["process"])}
-    return {**adapted, "root": {**root, "path": rootfs}, "mounts": moved, "linux": {**linux, "namespaces": namespaces}}
-
-
-def _of_process(process: object) -> Json:
-    """Leaves out an empty AppArmor profile, which some runtimes look up."""
-    assert isinstance(process, dict)
-    return {key: value for key, value in process.items() if key != "apparmorProfile" or value}
-
-
-def _first_word(process: object) -> str:
-    assert isinstance(process, dict)
-    return str(process["args"][0])
+    # what of a mount is this engine's own is in the tree by now
+    moved = [
+        mount.replaced(source=points[mount.destination], subpath="", layers=None) if mount.destination in points else mount
+        for mount in spec.mounts
+    ]
+    linux = spec.linux.replaced(namespaces=namespaces)
+    return spec.replaced(oci_version=_VERSION, root=spec.root.replaced(path=rootfs), mounts=moved, linux=linux)
 
 
 def _mount_apart(places: list[tuple[int, str]]) -> None:

@@ -9,13 +9,13 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol.configuration import Resources
 from moby_tui.engine.protocol.order import Order
 from moby_tui.engine.runtime.birth.standby import Standby
 from moby_tui.engine.runtime.monitor.execution import Execution
 from moby_tui.engine.runtime.monitor.external import External
 from moby_tui.engine.runtime.monitor.run import Run
 from moby_tui.engine.runtime.monitor.standing import Standing
-from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.filesystem.source import open_own_sources
 
 
@@ -37,7 +37,7 @@ class ExternalRun(Run):
         self._runtime = External(program, order.id, order.paths.run)
 
     def make(self, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
-        spec = self.spec = self._read_bundle()
+        spec = self.spec = self._read_bundle(seccomp=True)
         self._dismiss_standby()
         self._make_streams(spec)
         take_lock()
@@ -74,7 +74,7 @@ class ExternalRun(Run):
     def thaw(self) -> None:
         self._runtime.resume()
 
-    def update(self, resources: Spec) -> None:
+    def update(self, resources: Resources) -> None:
         self._runtime.update(resources)
 
     def execute(self, execution: Execution) -> int:

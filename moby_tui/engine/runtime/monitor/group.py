@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.cgroup import Layout, detect, files, open_cgroup
-from moby_tui.engine.runtime.plan.defaults import CGROUP_PARENT
+from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT
 
 PATH = f"{CGROUP_PARENT}/monitors"
 #: The group may be removed, as an empty one, while it is entered.

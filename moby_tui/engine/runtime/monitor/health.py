@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from moby_tui.engine.kernel.loop import Timer
+from moby_tui.engine.protocol.configuration import Process
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.protocol.health import HEALTHY, STARTING, UNHEALTHY, HealthReport, ProbeResult
 from moby_tui.engine.protocol.message import MalformedMessage
@@ -193,7 +194,7 @@ class Probe:
     def __init__(
         self,
         monitor: Monitor,
-        process: dict[str, object],
+        process: Process,
         timeout: int,
         *,
         lenient: bool,
@@ -213,9 +214,7 @@ class Probe:
     def begin(self) -> None:
         """Starts the command."""
         monitor, ident = self._monitor, os.urandom(32).hex()
-        arguments = self._process["args"]
-        assert isinstance(arguments, list)
-        command = " ".join(str(word) for word in arguments)
+        command = " ".join(self._process.args)
         monitor.standing.publish(f"exec_create: {command}", execID=ident)
         monitor.standing.publish(f"exec_start: {command}", execID=ident)
         request = Execute(id=ident, process=self._process)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 
+from moby_tui.engine.protocol.configuration import Configuration, Hook
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.runtime.birth import hooks
 from moby_tui.engine.runtime.birth.failure import StartFailure, write_down
 from moby_tui.engine.runtime.birth.hooks import HookFailure
 from moby_tui.engine.runtime.monitor.execution import Execution
-from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.gate import Gate
 
@@ -28,14 +28,12 @@ _INSIDE = "startContainer"
 class HookStages:
     """One container's hooks. ``before`` the clone gates are put where its first process has to wait for them."""
 
-    def __init__(self, run: Run, spec: Spec, around: Surroundings) -> None:
-        """Raises ``ValueError`` for a hook that is badly described."""
+    def __init__(self, run: Run, spec: Configuration, around: Surroundings) -> None:
         self._run = run
         self._spec = spec
-        hooks.check(spec)
-        if any(hooks.of_stage(spec, stage) for stage in _BEFORE_ROOT):
+        if any(spec.hooks.of(stage) for stage in _BEFORE_ROOT):
             around.before_root = Gate()
-        if hooks.of_stage(spec, _INSIDE):
+        if spec.hooks.of(_INSIDE):
             around.before_program = Gate()
         self._before_root, self._before_program = around.before_root, around.before_program
 
@@ -60,8 +58,8 @@ class HookStages:
         if gate.arrived():
             state = self._state("creating")
             for stage in _BEFORE_ROOT[:2]:
-                hooks.run(hooks.of_stage(self._spec, stage), stage, state)
-            hooks.run(hooks.of_stage(self._spec, _BEFORE_ROOT[2]), _BEFORE_ROOT[2], state, inside=self._run.pidfd)
+                hooks.run(self._spec.hooks.of(stage), stage, state)
+            hooks.run(self._spec.hooks.of(_BEFORE_ROOT[2]), _BEFORE_ROOT[2], state, inside=self._run.pidfd)
             gate.let_go()
         gate.close()
 
@@ -71,7 +69,7 @@ class HookStages:
         if gate is None:
             return
         if gate.arrived():
-            for number, hook in enumerate(hooks.of_stage(self._spec, _INSIDE)):
+            for number, hook in enumerate(self._spec.hooks.of(_INSIDE)):
                 _Inside(self._run, self._spec, hook, number).run(json.dumps(self._state("created")).encode())
             gate.let_go()
         gate.close()
@@ -84,7 +82,7 @@ class HookStages:
         self._run_kindly("poststop", "stopped")
 
     def _run_kindly(self, stage: str, status: str) -> None:
-        for hook in hooks.of_stage(self._spec, stage):
+        for hook in self._spec.hooks.of(stage):
             try:
                 hooks.run([hook], stage, self._state(status))
             except HookFailure as failure:
@@ -92,34 +90,31 @@ class HookStages:
 
     def _state(self, status: str) -> dict[str, object]:
         run = self._run
-        state: dict[str, object] = {"ociVersion": self._spec["ociVersion"], "id": run.order.id, "status": status}
+        state: dict[str, object] = {"ociVersion": self._spec.oci_version, "id": run.order.id, "status": status}
         state["pid"] = 0 if status == "stopped" else run.child
         state["bundle"] = os.path.dirname(run.order.paths.bundle)
-        if self._spec.get("annotations"):
-            state["annotations"] = self._spec["annotations"]
+        if self._spec.annotations:
+            state["annotations"] = self._spec.annotations
         return state
 
 
 class _Inside:
     """One startContainer hook."""
 
-    def __init__(self, run: Run, spec: Spec, hook: hooks.Hook, number: int) -> None:
+    def __init__(self, run: Run, spec: Configuration, hook: Hook, number: int) -> None:
         self._run = run
         self._hook = hook
         self._code = -1
         self._over = False
-        path = str(hook["path"])
         # executes ``path``, whatever the first argument is
-        own = {"args": hook.get("args") or [path], "env": hook.get("env") or [], "executable": path, "terminal": False}
-        process = spec["process"]
-        assert isinstance(process, dict)
-        request = Execute(id=f"hook-{number}", process={**process, **own}, stdin=True)
+        own = spec.process.replaced(args=hook.args or [hook.path], env=hook.env, executable=hook.path, terminal=False)
+        request = Execute(id=f"hook-{number}", process=own, stdin=True)
         self._execution = Execution(run.loop, request, "", run.devpts, spec, self._ended)
 
     def run(self, state: bytes) -> None:
         """Raises ``HookFailure``."""
-        run, execution, timeout = self._run, self._execution, self._hook.get("timeout")
-        what = f"{_INSIDE} hook {self._hook['path']}"
+        run, execution, timeout = self._run, self._execution, self._hook.timeout
+        what = f"{_INSIDE} hook {self._hook.path}"
         assert run.cgroup is not None
         try:
             execution.start(run.pidfd, run.cgroup, run.seccomp)
@@ -128,7 +123,7 @@ class _Inside:
         execution.serve(None)
         execution.stdio.feed(state)
         execution.stdio.peer_ended_input()
-        if not run.loop.run_until(lambda: self._over, float(timeout) if isinstance(timeout, int) else None):
+        if not run.loop.run_until(lambda: self._over, None if timeout is None else float(timeout)):
             execution.kill()
             run.loop.run_until(lambda: self._over)
             raise HookFailure(f"{what}: no end after {timeout} s; it was killed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -14,6 +13,8 @@ from moby_tui.engine.kernel.cgroup import freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
+from moby_tui.engine.protocol.configuration import Configuration, Resources, read
+from moby_tui.engine.protocol.control import check_process
 from moby_tui.engine.protocol.order import Order
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.clone import Birth
@@ -26,7 +27,6 @@ from moby_tui.engine.runtime.monitor.logs.container_log import ContainerLog
 from moby_tui.engine.runtime.monitor.logs.destination import open_log
 from moby_tui.engine.runtime.monitor.standing import Standing
 from moby_tui.engine.runtime.monitor.stdio import Stdio
-from moby_tui.engine.runtime.plan.configuration import Spec
 from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.filesystem.source import open_binds
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
@@ -83,7 +83,7 @@ class Run:
         self.awaited: Awaited | None = None
         self.pidfd = -1
         self.seccomp = b""
-        self.spec: Spec = {}
+        self.spec = Configuration()
         self.command = ""
         #: the first process has ended
         self.ended = False
@@ -96,9 +96,6 @@ class Run:
         ``take_lock`` is called before anything is made that the last run may still be removing, ``open_doors`` when the streams exist.
         """
         spec = self.spec = self._read_bundle()
-        if isinstance(linux := spec.get("linux"), dict):
-            # the profile is most of the configuration, and not needed beside the compiled filter: neither send it nor keep it in memory
-            linux.pop("seccomp", None)
         self._choose_process(spec)
         try:
             self._make(spec, take_lock, open_doors)
@@ -114,7 +111,7 @@ class Run:
         self._throw_away(spec)
         self._make(spec, take_lock, open_doors)
 
-    def _make(self, spec: Spec, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
+    def _make(self, spec: Configuration, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
         self._make_streams(spec)
         around = self.surroundings(spec)
         standby = self._instruct_standby(spec, around)
@@ -134,9 +131,11 @@ class Run:
             self.hooks.until_program()
         self._await_execution()
 
-    def _read_bundle(self) -> Spec:
-        with open(self.order.paths.bundle) as file:
-            spec: Spec = json.load(file)
+    def _read_bundle(self, *, seccomp: bool = False) -> Configuration:
+        """Without the profile, which is most of it and not needed beside the compiled filter. Raises ``MalformedMessage``, ``OSError``."""
+        with open(self.order.paths.bundle, "rb") as file:
+            spec = read(file.read(), seccomp=seccomp)
+        check_process(spec.process, "config.json: process")
         if self.order.paths.seccomp:
             with open(self.order.paths.seccomp, "rb") as program:
                 self.seccomp = program.read()
@@ -145,7 +144,7 @@ class Run:
         fault.point("monitor.bundle read")
         return spec
 
-    def _choose_process(self, spec: Spec) -> None:
+    def _choose_process(self, spec: Configuration) -> None:
         """Ends the process made ahead if this container cannot use it; its terminals end with it."""
         if self.standby is not None and not self.standby.fits(spec, self.order.cgroup):
             self._dismiss_standby()
@@ -165,7 +164,7 @@ class Run:
             return True
         return processes.was_killed_unexecuted(standby.pid)
 
-    def _throw_away(self, spec: Spec) -> None:
+    def _throw_away(self, spec: Configuration) -> None:
         """Removes what was prepared with a lost process. Its mounts end with its namespace, so the root is mounted anew."""
         standby, self._chosen = self._chosen, None
         assert standby is not None
@@ -176,7 +175,7 @@ class Run:
         self._former, self.stdio = self.stdio, None
         self.root = restart.mount_root(self.order.root, self.joined.get("user", -1), *joining.id_maps(spec))
 
-    def _make_streams(self, spec: Spec) -> None:
+    def _make_streams(self, spec: Configuration) -> None:
         order = self.order
         self.log = self.log or open_log(order.paths.log, order.log, self.loop, self._log_has_room)
         fault.point("monitor.log open")
@@ -193,10 +192,8 @@ class Run:
         )
         if order.streams.tty and all(order.streams.console_size):
             self.stdio.resize(*order.streams.console_size)
-        process = spec["process"]
-        assert isinstance(process, dict)
-        self.command = str(process["args"][0])
-        self.stdio.give_to(process["user"], uids, gids)
+        self.command = spec.process.args[0]
+        self.stdio.give_to(spec.process.user, uids, gids)
         if self._former is not None:
             former, self._former = self._former, None
             self.stdio.take_over(former)
@@ -209,7 +206,7 @@ class Run:
         if self.stdio is not None:
             self.stdio.caught_up()
 
-    def surroundings(self, spec: Spec) -> Surroundings:
+    def surroundings(self, spec: Configuration) -> Surroundings:
         """What the plan needs of this process: descriptors, namespaces, seccomp filter."""
         assert self.stdio is not None
         around = Surroundings()
@@ -221,7 +218,7 @@ class Run:
         around.binds = open_binds(spec, self.trees, self.joined.get("user", -1))
         return around
 
-    def secret_trees(self, spec: Spec) -> dict[str, int]:
+    def secret_trees(self, spec: Configuration) -> dict[str, int]:
         """This run's mounts of its secrets, by destination. Raises ``OSError``."""
         if not self.secrets:
             return {}
@@ -230,7 +227,7 @@ class Run:
 
         return secrets.mount_trees(self.secrets, *joining.id_maps(spec))
 
-    def _instruct_standby(self, spec: Spec, around: Surroundings) -> Standby | None:
+    def _instruct_standby(self, spec: Configuration, around: Surroundings) -> Standby | None:
         """Sends the configuration to the process made ahead, which compiles its plan while the rest is made here."""
         standby, self.standby = self.standby, None
         if standby is None:
@@ -244,16 +241,14 @@ class Run:
                 os.close(bind.tree)
         return standby
 
-    def _open_cgroup(self, spec: Spec, standby: Standby | None) -> None:
-        linux = spec.get("linux")
-        resources = (linux.get("resources") if isinstance(linux, dict) else None) or {}
+    def _open_cgroup(self, spec: Configuration, standby: Standby | None) -> None:
         if standby is not None:
-            standby.name_cgroup(self.order.cgroup, resources)
+            standby.name_cgroup(self.order.cgroup, spec.linux.resources)
         else:
             self.cgroup = open_cgroup(self.order.cgroup)
-            self.cgroup.create(resources)
+            self.cgroup.create(spec.linux.resources.values())
 
-    def _clone(self, spec: Spec, around: Surroundings) -> int:
+    def _clone(self, spec: Configuration, around: Surroundings) -> int:
         """Clones the first process; returns the descriptor that lets it go."""
         assert self.cgroup is not None
         around.root_point, around.mask_point = joining.mount_points(spec, self.order.paths.run)
@@ -261,7 +256,7 @@ class Run:
             os.makedirs(folder, exist_ok=True)
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
-        if spec.get("hooks"):
+        if spec.hooks.any():
             # few containers have any
             from moby_tui.engine.runtime.monitor.hook_stages import HookStages
 
@@ -286,7 +281,7 @@ class Run:
             raise StartFailure.of_report(self.awaited.failure(), self.command)
         return go
 
-    def _let_go(self, spec: Spec, go: int) -> None:
+    def _let_go(self, spec: Configuration, go: int) -> None:
         """Writes the child's pid to the state, then lets the child go on, which has been waiting."""
         assert self.stdio is not None
         try:
@@ -299,12 +294,10 @@ class Run:
             os.close(go)
         self.stdio.start()
 
-    def _reset_oom_score(self, spec: Spec) -> None:
+    def _reset_oom_score(self, spec: Configuration) -> None:
         """Sets the container's OOM score, since the child has inherited the monitor's. If the kernel refuses, the monitor's stays."""
-        process = spec["process"]
-        assert isinstance(process, dict)
-        if (score := process.get("oomScoreAdj")) is not None:
-            processes.set_oom_score(int(score), self.child)
+        if (score := spec.process.oom_score_adj) is not None:
+            processes.set_oom_score(score, self.child)
 
     def _write_created(self) -> None:
         self.pidfd = os.pidfd_open(self.child)
@@ -352,10 +345,10 @@ class Run:
         assert self.cgroup is not None
         self.cgroup.thaw()
 
-    def update(self, resources: Spec) -> None:
-        """Changes limits: ``resources`` has the OCI sections to change."""
+    def update(self, resources: Resources) -> None:
+        """Changes limits: ``resources`` has the sections to change."""
         assert self.cgroup is not None
-        self.cgroup.update(resources)
+        self.cgroup.update(resources.values())
 
     def execute(self, execution: Execution) -> int:
         """Starts the process of an exec; returns its pid. Raises ``StartFailure``."""

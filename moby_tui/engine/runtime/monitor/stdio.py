@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from moby_tui.engine.kernel.ids import IdMap, to_host
 from moby_tui.engine.kernel.loop import READ, WRITE, Loop
+from moby_tui.engine.protocol.configuration import User
 from moby_tui.engine.runtime.birth import terminal
 from moby_tui.engine.runtime.monitor.peer import STDERR, STDOUT, Peer
 
@@ -104,12 +105,12 @@ class Stdio:
             self._small_pipes.add(source)
         self.child = (child_in, child_out, child_err)
 
-    def give_to(self, user: dict[str, int], uids: IdMap, gids: IdMap) -> None:
+    def give_to(self, user: User, uids: IdMap, gids: IdMap) -> None:
         """Lets a process of that user open its own /dev/stdout. The null device is not ours to give.
 
         The user's ids are the container's, the maps those of its user namespace. Raises ``ValueError`` where one is not mapped.
         """
-        uid, gid = to_host(uids, user["uid"]), to_host(gids, user["gid"])
+        uid, gid = to_host(uids, user.uid), to_host(gids, user.gid)
         group = terminal.tty_group(gids) if self.tty else gid
         ends = (self.terminal,) if self.tty else (self.child[1], self.child[2])
         for fd in ends:

@@ -6,7 +6,7 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, section
+from moby_tui.engine.protocol.configuration import Process
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import identity, scheduling
 from moby_tui.engine.runtime.plan.program import Program
@@ -20,37 +20,37 @@ def attach_streams(program: Program, around: Surroundings) -> None:
         identity.set_streams(program, around.streams)
 
 
-def finish(program: Program, process: Spec, around: Surroundings) -> None:
+def finish(program: Program, process: Process, around: Surroundings) -> None:
     """The last steps, in the one order in which none undoes another: limits, directory, privileges, filter, program."""
     lower(program, process, around)
     become_program(program, process, around)
 
 
-def lower(program: Program, process: Spec, around: Surroundings) -> None:
+def lower(program: Program, process: Process, around: Surroundings) -> None:
     """Gives up what the host has lent: limits, place, descriptors, privileges."""
     scheduling.set_priorities(program, process)
-    identity.set_limits(program, entries(process, "rlimits"))
-    identity.check_working_directory(program, str(process["cwd"]))
+    identity.set_limits(program, process.rlimits)
+    identity.check_working_directory(program, process.cwd or "/")
     if around.before_program is None and around.listener < 0:
         # before the filter, which may be older than close_range
         identity.close_descriptors(program, 3 + around.preserved)
-    if process.get("noNewPrivileges"):
+    if process.no_new_privileges:
         identity.forbid_new_privileges(program)
     elif around.seccomp:
         # without no_new_privs only CAP_SYS_ADMIN may load a filter, and we are about to give it up
         identity.load_seccomp(program, around.seccomp, around.listener)
-    user = section(process, "user")
-    umask = int(str(user.get("umask", 0o022)))
-    identity.become_user(program, user, section(process, "capabilities"), umask, may_set_groups=around.may_set_groups)
+    identity.become_user(program, process.user, process.capabilities, may_set_groups=around.may_set_groups)
 
 
-def become_program(program: Program, process: Spec, around: Surroundings) -> None:
+def become_program(program: Program, process: Process, around: Surroundings) -> None:
     if around.monitored:
         program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
     identity.reset_signals(program)
-    environment = [str(entry) for entry in entries(process, "env")]
-    arguments, search_path = [str(word) for word in entries(process, "args")], _search_path(environment)
-    filtered = bool(process.get("noNewPrivileges") and around.seccomp)
+    environment, arguments = process.env, process.args
+    if not arguments:
+        raise ValueError("process.args must not be empty")
+    search_path = _search_path(environment)
+    filtered = process.no_new_privileges and bool(around.seccomp)
     if filtered and around.listener >= 0:
         # who is to have the listener is there only until the gate
         identity.load_seccomp(program, around.seccomp, around.listener)
@@ -62,7 +62,7 @@ def become_program(program: Program, process: Spec, around: Surroundings) -> Non
         identity.close_descriptors(program, 3 + around.preserved)
     if filtered and around.listener < 0:
         identity.load_seccomp(program, around.seccomp)
-    identity.execute(program, arguments, environment, search_path, str(process.get("executable", "")))
+    identity.execute(program, arguments, environment, search_path, process.executable)
 
 
 def _search_path(environment: list[str]) -> str:

@@ -8,8 +8,8 @@ import errno
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
+from moby_tui.engine.protocol.configuration import Configuration, Linux
 from moby_tui.engine.runtime.plan import becoming
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, namespaces, section
 from moby_tui.engine.runtime.plan.filesystem import cgroups, mounting
 from moby_tui.engine.runtime.plan.filesystem.ahead import make_ahead
 from moby_tui.engine.runtime.plan.filesystem.devices import Devices
@@ -22,11 +22,9 @@ from moby_tui.engine.runtime.plan.program import Program, Slot
 _KEYRING = "_moby"
 
 
-def compile_container(spec: Spec, around: Surroundings) -> Program:
+def compile_container(spec: Configuration, around: Surroundings) -> Program:
     """Lays out the start of a container. Raises ``ValueError`` for what cannot be."""
-    linux = section(spec, "linux")
-    process = section(spec, "process")
-    root = section(spec, "root")
+    linux, process, root = spec.linux, spec.process, spec.root
     program = Program()
     files = FileSystemPlan(program, around.root)
     devices = Devices(files)
@@ -41,12 +39,12 @@ def compile_container(spec: Spec, around: Surroundings) -> Program:
     staged = around.stage.serves(spec) if around.stage is not None else set()
     mounting.mount_all(files, devices, spec, around, staged, premade)
     mounting.hide(files, devices, linux, around, staged, premade)
-    if str(process["cwd"]) != "/":
-        files.program.add("close", calls.close, files.target(str(process["cwd"])))
+    if process.cwd not in ("", "/"):
+        files.program.add("close", calls.close, files.target(process.cwd))
     if around.before_root is not None:
         around.before_root.add_to(program)
-    files.enter_root(read_only=bool(root.get("readonly")), no_pivot=around.no_pivot)
-    identity.set_hostname(program, str(spec.get("hostname", "")), str(spec.get("domainname", "")))
+    files.enter_root(read_only=root.readonly, no_pivot=around.no_pivot)
+    identity.set_hostname(program, spec.hostname, spec.domainname)
     becoming.attach_streams(program, around)
     _set_personality(program, linux)
     around.may_set_groups = joining.may_set_groups(spec)
@@ -62,7 +60,9 @@ def settle_ahead(program: Program, around: Surroundings) -> None:
     program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
 
 
-def _settle_in(program: Program, files: FileSystemPlan, devices: Devices, spec: Spec, around: Surroundings) -> dict[str, Slot]:
+def _settle_in(
+    program: Program, files: FileSystemPlan, devices: Devices, spec: Configuration, around: Surroundings
+) -> dict[str, Slot]:
     """Takes its control groups, its namespaces, its session and its keyring, and waits until its parent has written it down.
 
     Returns what had to be made before entering a user namespace: see ``make_ahead``.
@@ -74,13 +74,13 @@ def _settle_in(program: Program, files: FileSystemPlan, devices: Devices, spec: 
     _take_place(program, around)
     if joining.has_user_namespace(spec):
         premade = make_ahead(files, devices, spec)
-        identity.raise_limits(program, entries(section(spec, "process"), "rlimits"))
+        identity.raise_limits(program, spec.process.rlimits)
     joining.enter(program, spec, around.joined)
     if forks:
         joining.fork(program)
         _wait_for(program, around.go)
-    _begin_session(program, str(spec.get("keyring", _KEYRING)))
-    if any(namespace["type"] == "cgroup" and "path" not in namespace for namespace in namespaces(spec)):
+    _begin_session(program, _KEYRING if spec.keyring is None else spec.keyring)
+    if joining.is_own(spec, "cgroup"):
         program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
     return premade
 
@@ -96,8 +96,8 @@ def _begin_session(program: Program, keyring: str) -> None:
     identity.join_keyring(program, keyring)
 
 
-def _join_network(program: Program, spec: Spec, around: Surroundings) -> None:
-    if around.network >= 0 and any(namespace["type"] == "network" for namespace in namespaces(spec)):
+def _join_network(program: Program, spec: Configuration, around: Surroundings) -> None:
+    if around.network >= 0 and joining.has(spec, "network"):
         program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
 
 
@@ -112,7 +112,6 @@ def _wait_for(program: Program, go: int) -> None:
     program.add("wait for the monitor", wait)
 
 
-def _set_personality(program: Program, linux: Spec) -> None:
-    personality = section(linux, "personality")
-    if personality:
-        scheduling.set_personality(program, personality)
+def _set_personality(program: Program, linux: Linux) -> None:
+    if linux.personality is not None:
+        scheduling.set_personality(program, linux.personality)

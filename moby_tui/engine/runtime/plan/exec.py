@@ -6,8 +6,8 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.protocol.configuration import Configuration, Process
 from moby_tui.engine.runtime.plan import becoming
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, namespaces, section
 from moby_tui.engine.runtime.plan.filesystem import cgroups
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
@@ -15,10 +15,10 @@ from moby_tui.engine.runtime.plan.program import Program
 
 
 def compile_exec(
-    process: Spec,
+    process: Process,
     *,
     init: int,
-    container: Spec,
+    container: Configuration,
     entrances: list[int],
     terminal: int,
     streams: tuple[int, int, int],
@@ -36,16 +36,16 @@ def compile_exec(
     around.terminal, around.streams, around.seccomp = terminal, streams, seccomp
     around.monitored, around.preserved, around.listener = monitored, preserved, listener
     around.may_set_groups = joining.may_set_groups(container)
-    affinity = section(process, "execCPUAffinity")
-    if affinity.get("initial"):
-        scheduling.set_affinity(program, str(affinity["initial"]))
+    affinity = process.affinity
+    if affinity is not None and affinity.initial:
+        scheduling.set_affinity(program, affinity.initial)
     cgroups.enter(program, entrances)
-    if affinity.get("final"):
+    if affinity is not None and affinity.final:
         # the group's own processors are set by entering it, so this comes after
-        scheduling.set_affinity(program, str(affinity["final"]))
-    scheduling.set_oom_score(program, section(container, "process"))
+        scheduling.set_affinity(program, affinity.final)
+    scheduling.set_oom_score(program, container.process.oom_score_adj)
     identity.protect(program)
-    _enter_profile(program, str(process.get("apparmorProfile") or ""))
+    _enter_profile(program, process.apparmor_profile)
     joining.enter_for_exec(program, container, process, init)
     if _may_be_traced(container, process):
         _enter_lowered(program, process, around)
@@ -57,13 +57,13 @@ def compile_exec(
     return program
 
 
-def _may_be_traced(container: Spec, process: Spec) -> bool:
+def _may_be_traced(container: Configuration, process: Process) -> bool:
     """Whether its pid namespace may hold a process with CAP_SYS_PTRACE: of the container, or of the one whose namespace it joined."""
-    joined = any(namespace["type"] == "pid" and "path" in namespace for namespace in namespaces(container))
-    return joined or "CAP_SYS_PTRACE" in entries(section(process, "capabilities"), "bounding")
+    joined = any(namespace.type == "pid" and namespace.path for namespace in container.linux.namespaces)
+    return joined or "CAP_SYS_PTRACE" in process.capabilities.bounding
 
 
-def _enter_lowered(program: Program, process: Spec, around: Surroundings) -> None:
+def _enter_lowered(program: Program, process: Process, around: Surroundings) -> None:
     """Where processes that it will be among may trace any other, the one that appears among them has nothing that they do not have.
 
     No process inside sees the one that joins; its child it does. (Otherwise the child is not dumpable until it has become the program,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options, section
+from moby_tui.engine.protocol.configuration import Configuration
 from moby_tui.engine.runtime.plan.filesystem import masks
 from moby_tui.engine.runtime.plan.filesystem.devices import Devices
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
@@ -13,20 +13,19 @@ from moby_tui.engine.runtime.plan.program import Slot
 MASKS, PROCFS = "masks", "procfs"
 
 
-def make_ahead(files: FileSystemPlan, devices: Devices, spec: Spec) -> dict[str, Slot]:
+def make_ahead(files: FileSystemPlan, devices: Devices, spec: Configuration) -> dict[str, Slot]:
     """Made by the host's root, for the container's.
 
     The detached trees, by destination; those of the masks and of a procfs to write through are ``MASKS`` and ``PROCFS``.
     """
-    linux = section(spec, "linux")
-    devices.give_to(linux["uidMappings"], linux["gidMappings"])  # type: ignore[arg-type]
-    mounted = entries(spec, "mounts")
+    linux = spec.linux
+    devices.give_to(linux.uid_mappings, linux.gid_mappings)
     made: dict[str, Slot] = {}
-    if linux.get("maskedPaths"):
+    if linux.masked_paths:
         made[MASKS] = masks.make_tree(files, devices, MASKS)
-    for mount in mounted:
-        if mount["destination"] == "/dev" and mount.get("type") == "tmpfs":
-            made["/dev"] = devices.make_tree(mount_options(mount), entries(linux, "devices"))
-    if not any(mount.get("type") == "proc" for mount in mounted):
+    for mount in spec.mounts:
+        if mount.destination == "/dev" and mount.type == "tmpfs":
+            made["/dev"] = devices.make_tree(MountOptions(mount.options), linux.devices)
+    if not any(mount.type == "proc" for mount in spec.mounts):
         made[PROCFS] = files.new_mount("/proc", "proc", MountOptions([]))
     return made

@@ -8,6 +8,7 @@ import stat
 
 from moby_tui.engine.kernel import calls, ids
 from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.protocol.configuration import Device
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 from moby_tui.engine.runtime.plan.program import Slot
@@ -45,10 +46,10 @@ class Devices:
         if self._owner != (0, 0):
             self._program.add("give to the container", calls.fchownat, tree, name, *self._owner, mounts.AT_SYMLINK_NOFOLLOW)
 
-    def mount_tree(self, options: MountOptions, devices: list[dict[str, object]]) -> None:
+    def mount_tree(self, options: MountOptions, devices: list[Device]) -> None:
         self._files.attach(self.make_tree(options, devices), "/dev")
 
-    def make_tree(self, options: MountOptions, devices: list[dict[str, object]]) -> Slot:
+    def make_tree(self, options: MountOptions, devices: list[Device]) -> Slot:
         """``/dev``: made whole while it is detached, where nothing of the container can reach it."""
         program = self._program
         options.data += [("uid", str(self._owner[0])), ("gid", str(self._owner[1]))] if self._owner != (0, 0) else []
@@ -71,14 +72,14 @@ class Devices:
             self._files.set_attributes("/dev", tree, read_only)
         return tree
 
-    def _add(self, tree: Slot, devices: list[dict[str, object]]) -> None:
+    def _add(self, tree: Slot, devices: list[Device]) -> None:
         """More nodes in a ``/dev`` that is not in the container yet."""
         for device in devices:
-            path = str(device["path"])
+            path = device.path
             if path.startswith("/dev/"):
                 self._add_one(tree, path.removeprefix("/dev/"), device)
 
-    def add_staged(self, devices: list[dict[str, object]]) -> None:
+    def add_staged(self, devices: list[Device]) -> None:
         """More nodes in the ``/dev`` that stands on the stage."""
         if devices:
             tree = self._program.open_slot()
@@ -98,7 +99,7 @@ class Devices:
         if uid or gid:
             self._program.add(f"give device {name} away", calls.fchownat, tree, node, uid, gid, mounts.AT_SYMLINK_NOFOLLOW)
 
-    def _add_one(self, tree: Slot, name: str, device: dict[str, object]) -> None:
+    def _add_one(self, tree: Slot, name: str, device: Device) -> None:
         parts = name.split("/")
         for index in range(1, len(parts)):
             folder = "/".join(parts[:index])
@@ -106,20 +107,18 @@ class Devices:
             self._own(tree, folder.encode())
         self._create_asked(tree, name, device)
 
-    def _create_asked(self, folder: int | Slot, name: str, device: dict[str, object]) -> None:
+    def _create_asked(self, folder: int | Slot, name: str, device: Device) -> None:
         kind, major, minor, mode, uid, gid = _described(device)
         self.create(folder, name, kind, major, minor, mode, uid, gid)
 
-    def make_elsewhere(self, device: dict[str, object]) -> None:
+    def make_elsewhere(self, device: Device) -> None:
         """A node outside of ``/dev``, in the image's own folders or where its links lead. What is there already stays."""
         kind, major, minor, mode, uid, gid = _described(device)
-        path = str(device["path"])
-        node = self._files.target(path, kind | mode, os.makedev(major, minor), self._host_ids(uid, gid))
+        node = self._files.target(device.path, kind | mode, os.makedev(major, minor), self._host_ids(uid, gid))
         self._program.add("close", calls.close, node)
 
 
-def _described(device: dict[str, object]) -> tuple[int, int, int, int, int, int]:
+def _described(device: Device) -> tuple[int, int, int, int, int, int]:
     """Its kind (``S_IF...``), major and minor number, mode and owner."""
-    major, minor, uid, gid = (int(str(device.get(key) or 0)) for key in ("major", "minor", "uid", "gid"))
-    mode = stat.S_IMODE(int(str(device.get("fileMode") or 0))) if "fileMode" in device else 0o666
-    return _KINDS[str(device["type"])], major, minor, mode, uid, gid
+    mode = 0o666 if device.mode is None else stat.S_IMODE(device.mode)
+    return _KINDS[device.type], device.major, device.minor, mode, device.uid, device.gid

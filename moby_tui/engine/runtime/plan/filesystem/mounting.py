@@ -7,8 +7,8 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options, section
-from moby_tui.engine.runtime.plan.defaults import STAGED
+from moby_tui.engine.protocol.configuration import Configuration, Device, Linux, Mount
+from moby_tui.engine.protocol.defaults import STAGED
 from moby_tui.engine.runtime.plan.filesystem import ahead, cgroups, guard, masks
 from moby_tui.engine.runtime.plan.filesystem.devices import Devices
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
@@ -20,21 +20,21 @@ from moby_tui.engine.runtime.plan.program import Program, Slot
 
 
 def mount_all(
-    files: FileSystemPlan, devices: Devices, spec: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+    files: FileSystemPlan, devices: Devices, spec: Configuration, around: Surroundings, staged: set[str], premade: dict[str, Slot]
 ) -> None:
     """In the order of the configuration: a later mount may lie inside an earlier one.
 
     /proc and /sys are put on real directories only: a link would move them to where the image, or who shares a volume with it, has
     a say in what they show (CVE-2019-19921, CVE-2023-27561).
     """
-    asked = entries(section(spec, "linux"), "devices")
+    asked = spec.linux.devices
     binds = iter(around.binds)
     if around.stage is not None:
         _fit_stage(files.program, devices, staged, asked)
     _set_sysctls_without_mount(files, spec, around, staged, premade)
-    for mount in entries(spec, "mounts"):
-        destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
-        options = mount_options(mount)
+    for mount in spec.mounts:
+        destination, kind = mount.destination, mount.type
+        options = MountOptions(mount.options)
         if destination in staged:
             if not destination.startswith("/dev/"):
                 files.move(destination, destination, real=kind == "proc")
@@ -52,15 +52,15 @@ def mount_all(
         else:
             _mount_new(files, spec, mount, options)
     for device in asked:
-        if not str(device["path"]).startswith("/dev/"):
+        if not device.path.startswith("/dev/"):
             devices.make_elsewhere(device)
     if around.terminal >= 0:
         files.attach_console(around.terminal)
 
 
-def _mount_new(files: FileSystemPlan, spec: Spec, mount: Spec, options: MountOptions) -> None:
+def _mount_new(files: FileSystemPlan, spec: Configuration, mount: Mount, options: MountOptions) -> None:
     """A file system that is made for this mount."""
-    destination, kind = str(mount["destination"]), str(mount.get("type", "none"))
+    destination, kind = mount.destination, mount.type
     if kind == "proc":
         tree_slot = files.new_mount(destination, kind, options)
         _write_through_proc(files.program, spec, tree_slot)
@@ -69,69 +69,65 @@ def _mount_new(files: FileSystemPlan, spec: Spec, mount: Spec, options: MountOpt
         files.attach(files.new_mount(destination, kind, options), destination, real=True)
     else:
         over_proc = guard.check_destination(destination, kind)
-        tree_slot = files.new_mount(destination, kind, options, source=str(mount.get("source") or ""))
+        tree_slot = files.new_mount(destination, kind, options, source=mount.source)
         files.attach(tree_slot, destination, over_proc=over_proc)
 
 
 def _set_sysctls_without_mount(
-    files: FileSystemPlan, spec: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+    files: FileSystemPlan, spec: Configuration, around: Surroundings, staged: set[str], premade: dict[str, Slot]
 ) -> None:
     """Writes sysctls and the AppArmor profile now, where no procfs is mounted for the container later."""
     if "/proc" in staged:
         assert around.stage is not None
         _write_through_stage(files.program, spec, around.stage)
-    elif not any(mount.get("type") == "proc" for mount in entries(spec, "mounts")):
+    elif not any(mount.type == "proc" for mount in spec.mounts):
         _use_own_procfs(files.program, files, spec, premade.get(ahead.PROCFS))
 
 
-def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Spec, made: Slot | None) -> None:
+def _use_own_procfs(program: Program, files: FileSystemPlan, spec: Configuration, made: Slot | None) -> None:
     """Where the container's /proc is a bind mount of another, sysctls and profile are written through a procfs that is never attached."""
-    if section(section(spec, "linux"), "sysctl") or section(spec, "process").get("apparmorProfile"):
+    if spec.linux.sysctl or spec.process.apparmor_profile:
         proc = made if made is not None else files.new_mount("/proc", "proc", MountOptions([]))
         _write_through_proc(program, spec, proc)
         program.add("close", calls.close, proc)
 
 
-def _fit_stage(program: Program, devices: Devices, staged: set[str], asked: list[Spec]) -> None:
+def _fit_stage(program: Program, devices: Devices, staged: set[str], asked: list[Device]) -> None:
     """Makes the staged ``/dev`` what this container asks for."""
     if "/dev" not in staged:
         return
     for mount in STAGED:
-        path = str(mount["destination"])
+        path = mount.destination
         if path.startswith("/dev/") and path not in staged:
             program.add(f"unmount {path}", calls.umount2, path.encode(), mounts.MNT_DETACH)
     devices.add_staged(asked)
 
 
-def _write_through_stage(program: Program, spec: Spec, stage: Stage) -> None:
-    sysctls = section(section(spec, "linux"), "sysctl")
-    identity.set_sysctls(program, stage.proc_sys, b"", {key: str(value) for key, value in sysctls.items()})
-    profile = str(section(spec, "process").get("apparmorProfile", ""))
-    if profile:
+def _write_through_stage(program: Program, spec: Configuration, stage: Stage) -> None:
+    identity.set_sysctls(program, stage.proc_sys, b"", spec.linux.sysctl)
+    if profile := spec.process.apparmor_profile:
         proc = program.open_slot()
         # still of the stage's making: nothing of the image lies in it
         program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
         identity.set_apparmor(program, proc, profile)
 
 
-def _write_through_proc(program: Program, spec: Spec, proc: ctypes.c_int) -> None:
+def _write_through_proc(program: Program, spec: Configuration, proc: ctypes.c_int) -> None:
     """While our procfs is still detached, what is written to it cannot be led astray by the image."""
-    sysctls = section(section(spec, "linux"), "sysctl")
-    identity.set_sysctls(program, proc, b"sys/", {key: str(value) for key, value in sysctls.items()})
-    profile = str(section(spec, "process").get("apparmorProfile", ""))
-    if profile:
+    identity.set_sysctls(program, proc, b"sys/", spec.linux.sysctl)
+    if profile := spec.process.apparmor_profile:
         identity.set_apparmor(program, proc, profile)
 
 
 def hide(
-    files: FileSystemPlan, devices: Devices, linux: Spec, around: Surroundings, staged: set[str], premade: dict[str, Slot]
+    files: FileSystemPlan, devices: Devices, linux: Linux, around: Surroundings, staged: set[str], premade: dict[str, Slot]
 ) -> None:
     """What of it is to be read-only or not to be seen, where the stage has not seen to it."""
     done: tuple[str, ...] = (*HIDDEN, *PROTECTED) if "/proc" in staged else ()
-    for path in entries(linux, "readonlyPaths"):
+    for path in linux.readonly_paths:
         if path not in done:
-            masks.make_read_only(files, str(path))
-    masked = [str(path) for path in entries(linux, "maskedPaths") if path not in done]
+            masks.make_read_only(files, path)
+    masked = [path for path in linux.masked_paths if path not in done]
     if masked:
         if around.stage is None:
             pair = masks.make_masks(files, devices, around.mask_point, premade.get(ahead.MASKS))

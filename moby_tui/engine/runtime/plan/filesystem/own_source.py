@@ -1,6 +1,6 @@
 """A source of a bind mount that only this engine knows: a part of a volume, or an image (light imports; few containers have any).
 
-``subpath`` and ``layers`` (top-most first) are keys of this engine's own in a mount of its configuration, because each start, also a
+``subpath`` and ``layers`` (top-most first) are this engine's own in a mount of its configuration, because each start, also a
 monitor's restart, resolves them anew.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from moby_tui.engine.kernel import ids
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2
+from moby_tui.engine.protocol.configuration import Mount
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 
 Maps = tuple[ids.IdMap, ids.IdMap]
@@ -21,7 +22,7 @@ _CLONE = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC
 
 
 def open_own(
-    mount: dict[str, object],
+    mount: Mount,
     options: MountOptions,
     user_namespace: int,
     maps: Maps,
@@ -30,13 +31,12 @@ def open_own(
     """The tree, and whether it is a directory. Raises ``OSError`` where the subpath is not there, or leads out of what it is in.
 
     ``open_folder`` makes the tree of the part of a volume that a descriptor is open for (``source.open_bind_source``)."""
-    subpath = str(mount.get("subpath") or "")
-    layers = mount.get("layers")
-    if isinstance(layers, list):
-        tree = _open_image([str(layer) for layer in layers], subpath, user_namespace, maps)
+    subpath = mount.subpath
+    if mount.layers is not None:
+        tree = _open_image(mount.layers, subpath, user_namespace, maps)
         kernel.mount_setattr(tree, propagation=kernel.MS_PRIVATE, set=kernel.MOUNT_ATTR_RDONLY)
         return tree, stat.S_ISDIR(os.fstat(tree).st_mode)
-    source = str(mount["source"])
+    source = mount.source
     volume = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         found = _open_part(volume, subpath, source, f"{source}/{subpath}")

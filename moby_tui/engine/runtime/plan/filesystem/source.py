@@ -6,7 +6,7 @@ import os
 import stat
 
 from moby_tui.engine.kernel import mount as mounts
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options
+from moby_tui.engine.protocol.configuration import Configuration, Mount
 from moby_tui.engine.runtime.plan.filesystem import guard
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
 from moby_tui.engine.runtime.plan.process import joining
@@ -23,7 +23,7 @@ class Bind:
         self.over_proc = over_proc
 
 
-def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[Bind]:
+def open_binds(spec: Configuration, trees: dict[str, int], user_namespace: int) -> list[Bind]:
     """The sources of the bind mounts, for ``Surroundings.binds``. What is in ``trees``, by destination, was opened by the engine.
 
     Opened by the monitor: a process that was made ahead sees the mounts of the host as they were then. Raises ``OSError`` on one that
@@ -31,31 +31,30 @@ def open_binds(spec: Spec, trees: dict[str, int], user_namespace: int) -> list[B
     """
     binds = []
     open_own_sources(spec, trees, user_namespace)
-    for mount in entries(spec, "mounts"):
-        if mount.get("type") == "bind":
-            source = str(mount["source"])
-            if mount["destination"] in trees:
-                tree = trees.pop(mount["destination"])
+    for mount in spec.mounts:
+        if mount.type == "bind":
+            if mount.destination in trees:
+                tree = trees.pop(mount.destination)
                 binds.append(Bind(tree, stat.S_ISDIR(os.fstat(tree).st_mode), over_proc=False))
                 continue
-            over_proc = guard.check_destination(str(mount["destination"]), source)
-            tree, directory = open_bind_source(source, mount_options(mount), user_namespace)
+            over_proc = guard.check_destination(mount.destination, mount.source)
+            tree, directory = open_bind_source(mount.source, MountOptions(mount.options), user_namespace)
             binds.append(Bind(tree, directory, over_proc))
     return binds
 
 
-def open_own_sources(spec: Spec, trees: dict[str, int], user_namespace: int) -> None:
+def open_own_sources(spec: Configuration, trees: dict[str, int], user_namespace: int) -> None:
     """Puts what only this engine can mount into ``trees`` (see ``own_source``). Raises ``OSError``."""
-    for mount in entries(spec, "mounts"):
-        if ("subpath" in mount or "layers" in mount) and mount["destination"] not in trees:
-            trees[str(mount["destination"])] = _open_own(spec, mount, user_namespace)
+    for mount in spec.mounts:
+        if (mount.subpath or mount.layers is not None) and mount.destination not in trees:
+            trees[mount.destination] = _open_own(spec, mount, user_namespace)
 
 
-def _open_own(spec: Spec, mount: Spec, user_namespace: int) -> int:
+def _open_own(spec: Configuration, mount: Mount, user_namespace: int) -> int:
     # few containers have any
     from moby_tui.engine.runtime.plan.filesystem import own_source
 
-    options = mount_options(mount)
+    options = MountOptions(mount.options)
     tree, _ = own_source.open_own(
         mount,
         options,

@@ -12,8 +12,8 @@ import os
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
-from moby_tui.engine.runtime.plan.configuration import Spec, entries, mount_options, section
-from moby_tui.engine.runtime.plan.defaults import STAGED
+from moby_tui.engine.protocol.configuration import Configuration
+from moby_tui.engine.protocol.defaults import STAGED
 from moby_tui.engine.runtime.plan.filesystem.cgroups import mount_cgroups
 from moby_tui.engine.runtime.plan.filesystem.devices import Devices
 from moby_tui.engine.runtime.plan.filesystem.masks import create_masks, make_read_only, mask, open_masks
@@ -37,12 +37,11 @@ class Stage:
     def __init__(self) -> None:
         self.proc_sys = Slot(-1)
 
-    def serves(self, spec: Spec) -> set[str]:
+    def serves(self, spec: Configuration) -> set[str]:
         """The destinations of the configuration's mounts that stand on the stage exactly as they are asked for."""
-        asked = {str(mount["destination"]): mount for mount in entries(spec, "mounts")}
-        served = {str(mount["destination"]) for mount in STAGED if asked.get(str(mount["destination"])) == mount}
-        linux = section(spec, "linux")
-        hidden = set(HIDDEN) <= set(entries(linux, "maskedPaths")) and set(PROTECTED) <= set(entries(linux, "readonlyPaths"))
+        asked = {mount.destination: mount for mount in spec.mounts}
+        served = {mount.destination for mount in STAGED if asked.get(mount.destination) == mount}
+        hidden = set(HIDDEN) <= set(spec.linux.masked_paths) and set(PROTECTED) <= set(spec.linux.readonly_paths)
         # a mount below /proc that is hidden afterwards would show if it came after the masks
         if not hidden or any(destination.startswith(_PROC) for destination in asked):
             served.discard("/proc")
@@ -57,8 +56,8 @@ def compile_stage(program: Program, devpts: int, hierarchies: list[dict[str, obj
     devices = Devices(files)
     _leave_host(program, files, devices, tree)
     for mount in STAGED:
-        destination, kind = str(mount["destination"]), str(mount["type"])
-        options = mount_options(mount)
+        destination, kind = mount.destination, mount.type
+        options = MountOptions(mount.options)
         if kind == "cgroup":
             mount_cgroups(files, destination, options, hierarchies)
         elif kind == "devpts":

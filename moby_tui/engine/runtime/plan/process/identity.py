@@ -13,6 +13,7 @@ from functools import cache
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.capability import NUMBERS as CAPABILITIES
+from moby_tui.engine.protocol.configuration import Capabilities, Rlimit, User
 from moby_tui.engine.runtime.plan.program import Label, Program
 
 _TIOCSCTTY = 0x540E
@@ -25,6 +26,7 @@ _CLOSE_RANGE_CLOEXEC = 4
 _SIG_SETMASK = 2
 _KERNEL_SIGSET_BYTES = 8
 _LAST_SIGNAL = 64
+_UMASK = 0o022
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -111,31 +113,36 @@ def protect(program: Program) -> None:
     program.add("protect", calls.prctl, processes.PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def raise_limits(program: Program, limits: list[dict[str, object]]) -> None:
+def raise_limits(program: Program, limits: list[Rlimit]) -> None:
     """The hard limits that are above ours, while we are still root of the host: in a user namespace nobody may raise one."""
     for limit in limits if may_raise_limits() else []:
-        number = getattr(resource, str(limit["type"]))
+        number = _limit_number(limit.type)
         soft, ceiling = resource.getrlimit(number)
-        hard = int(str(limit["hard"]))
+        hard = limit.hard
         if ceiling != resource.RLIM_INFINITY and not 0 <= hard <= ceiling:
             value = _Rlimit(soft & 0xFFFFFFFFFFFFFFFF, hard & 0xFFFFFFFFFFFFFFFF)
-            program.add(f"raise {limit['type']}", calls.setrlimit, number, program.keep(value))
+            program.add(f"raise {limit.type}", calls.setrlimit, number, program.keep(value))
 
 
-def set_limits(program: Program, limits: list[dict[str, object]]) -> None:
+def set_limits(program: Program, limits: list[Rlimit]) -> None:
     """Raises ``ValueError`` on a limit that no kernel knows. Without CAP_SYS_RESOURCE a hard limit stays at what we have."""
     for limit in limits:
-        name = str(limit["type"])
-        number = getattr(resource, name, None)
-        if number is None:
-            raise ValueError(f"unknown resource limit {name}")
+        name = limit.type
+        number = _limit_number(name)
         _, ceiling = resource.getrlimit(number)
-        hard, soft = int(str(limit["hard"])), int(str(limit["soft"]))
+        hard, soft = limit.hard, limit.soft
         if ceiling != resource.RLIM_INFINITY and not may_raise_limits():
             hard = min(hard, ceiling) if hard >= 0 else ceiling
             soft = min(soft, hard) if soft >= 0 else hard
         value = _Rlimit(soft & 0xFFFFFFFFFFFFFFFF, hard & 0xFFFFFFFFFFFFFFFF)
         program.add(f"set {name}", calls.setrlimit, number, program.keep(value))
+
+
+def _limit_number(name: str) -> int:
+    number: int | None = getattr(resource, name, None) if name.startswith("RLIMIT_") else None
+    if number is None:
+        raise ValueError(f"unknown resource limit {name}")
+    return number
 
 
 def may_raise_limits() -> bool:
@@ -186,22 +193,18 @@ def load_seccomp(program: Program, seccomp: bytes, listener: int = -1) -> None:
     handover.add_to(program)
 
 
-def become_user(
-    program: Program, user: dict[str, object], capabilities: dict[str, object], umask: int, *, may_set_groups: bool = True
-) -> None:
+def become_user(program: Program, user: User, capabilities: Capabilities, *, may_set_groups: bool = True) -> None:
     """Drops to the user and capabilities asked for, in the order that leaves no moment with more than both.
 
     ``capabilities``: the five sets of the OCI specification; one that is not named is empty, as the inheritable set of all our
     own containers is (CVE-2022-24769). The supplementary groups are always set (CVE-2022-36109), except where the
     user namespace forbids it: they were left before it was joined. Raises ``ValueError``.
     """
-    keep = _capability_set(capabilities, "bounding")
+    keep = _capability_set(capabilities.bounding)
     for number in range(_last_capability() + 1):
         if number not in keep:
             program.add("drop capability", calls.prctl, processes.PR_CAPBSET_DROP, number, 0, 0, 0, on={errno.EINVAL: None})
-    uid, gid = int(str(user.get("uid", 0))), int(str(user.get("gid", 0)))
-    groups = user.get("additionalGids") or []
-    assert isinstance(groups, list)
+    uid, gid, groups = user.uid, user.gid, user.groups
     array = (ctypes.c_uint32 * max(len(groups), 1))(*groups)
     program.add("keep capabilities", calls.prctl, processes.PR_SET_KEEPCAPS, 1, 0, 0, 0)
     if may_set_groups:
@@ -212,25 +215,23 @@ def become_user(
     _set_capabilities(program, capabilities)
     clear = (processes.PR_CAP_AMBIENT, processes.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     program.add("clear ambient capabilities", calls.prctl, *clear, on={errno.EINVAL: None})
-    for number in sorted(_capability_set(capabilities, "ambient")):
+    for number in sorted(_capability_set(capabilities.ambient)):
         raise_one = (processes.PR_CAP_AMBIENT, processes.PR_CAP_AMBIENT_RAISE, number, 0, 0)
         # as the other runtimes: the kernel refuses one that is not both permitted and inheritable
         program.add("raise ambient capability", calls.prctl, *raise_one, on={errno.EPERM: None})
-    program.add("set umask", calls.umask, umask)
+    program.add("set umask", calls.umask, _UMASK if user.umask is None else user.umask)
 
 
-def _set_capabilities(program: Program, capabilities: dict[str, object]) -> None:
+def _set_capabilities(program: Program, capabilities: Capabilities) -> None:
     header = program.keep(_CapabilityHeader(_CAPABILITY_VERSION_3, 0))
     data = (_CapabilityData * 2)()
     for name in ("effective", "permitted", "inheritable"):
-        for number in _capability_set(capabilities, name):
+        for number in _capability_set(getattr(capabilities, name)):
             setattr(data[number // 32], name, getattr(data[number // 32], name) | 1 << (number % 32))
     program.add("set capabilities", calls.capset, header, program.keep(data))
 
 
-def _capability_set(capabilities: dict[str, object], name: str) -> set[int]:
-    names = capabilities.get(name) or []
-    assert isinstance(names, list)
+def _capability_set(names: list[str]) -> set[int]:
     unknown = [text for text in names if text not in CAPABILITIES]
     if unknown:
         raise ValueError(f"unknown capability {unknown[0]!r}; see capabilities(7) for their names")

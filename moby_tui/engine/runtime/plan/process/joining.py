@@ -12,7 +12,7 @@ import ctypes
 from moby_tui.engine.kernel import calls, ids
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.namespaces import KINDS
-from moby_tui.engine.runtime.plan.configuration import Spec, namespaces
+from moby_tui.engine.protocol.configuration import Configuration, Process
 from moby_tui.engine.runtime.plan.process import identity
 from moby_tui.engine.runtime.plan.program import Program
 
@@ -20,39 +20,42 @@ from moby_tui.engine.runtime.plan.program import Program
 _JOINED = ("ipc", "network", "uts", "cgroup", "time")
 
 
-def clone_flags(spec: Spec) -> int:
+def clone_flags(spec: Configuration) -> int:
     """The clone3 flags of the namespaces that are made new; none where they must first be in a user namespace."""
     return 0 if has_user_namespace(spec) else _new(spec)
 
 
-def has_user_namespace(spec: Spec) -> bool:
-    return any(namespace["type"] == "user" for namespace in namespaces(spec))
+def has(spec: Configuration, kind: str) -> bool:
+    """Whether it is in a namespace of this kind that is not the host's."""
+    return any(namespace.type == kind for namespace in spec.linux.namespaces)
 
 
-def forks(spec: Spec) -> bool:
+def has_user_namespace(spec: Configuration) -> bool:
+    return has(spec, "user")
+
+
+def forks(spec: Configuration) -> bool:
     """Whether the process that is cloned makes the one that matters, and leaves."""
     return has_user_namespace(spec) and bool(_new(spec) & processes.CLONE_NEWPID)
 
 
-def is_own(spec: Spec, kind: str) -> bool:
+def is_own(spec: Configuration, kind: str) -> bool:
     """Whether a namespace of this kind is made for the container alone."""
-    return any(namespace["type"] == kind and "path" not in namespace for namespace in namespaces(spec))
+    return any(namespace.type == kind and not namespace.path for namespace in spec.linux.namespaces)
 
 
-def has_time_namespace(spec: Spec) -> bool:
+def has_time_namespace(spec: Configuration) -> bool:
     """Whether it gets one of its own, which is made by the monitor: only children enter it."""
     return is_own(spec, "time")
 
 
-def time_offsets(spec: Spec) -> str:
+def time_offsets(spec: Configuration) -> str:
     """``linux.timeOffsets`` as /proc/PID/timens_offsets takes it."""
-    linux = spec["linux"]
-    assert isinstance(linux, dict)
-    offsets = linux.get("timeOffsets") or {}
-    return "".join(f"{clock} {value.get('secs', 0)} {value.get('nanosecs', 0)}\n" for clock, value in offsets.items())
+    offsets = spec.linux.time_offsets
+    return "".join(f"{clock} {offset.seconds} {offset.nanoseconds}\n" for clock, offset in offsets.items())
 
 
-def mount_points(spec: Spec, folder: str) -> tuple[str, str]:
+def mount_points(spec: Configuration, folder: str) -> tuple[str, str]:
     """Directories of the host to attach the root and the masks to, seen in the container's own mount namespace only.
 
     In a user namespace ours are closed even to its root; two that are there for everybody will do.
@@ -60,23 +63,21 @@ def mount_points(spec: Spec, folder: str) -> tuple[str, str]:
     return ("/proc", "/sys") if has_user_namespace(spec) else (f"{folder}/rootfs", f"{folder}/mask")
 
 
-def id_maps(spec: Spec) -> tuple[ids.IdMap, ids.IdMap]:
+def id_maps(spec: Configuration) -> tuple[ids.IdMap, ids.IdMap]:
     """The maps of the user namespace, for users and groups; empty ones in the host's."""
-    linux = spec.get("linux") or {}
-    assert isinstance(linux, dict)
-    return linux.get("uidMappings") or [], linux.get("gidMappings") or []
+    return spec.linux.uid_mappings, spec.linux.gid_mappings
 
 
-def _new(spec: Spec) -> int:
+def _new(spec: Configuration) -> int:
     """Without the cgroup namespace, which is unshared later, from inside the cgroup, and that of time: see ``Birth``."""
     flags = 0
-    for namespace in namespaces(spec):
-        if "path" not in namespace and namespace["type"] not in ("cgroup", "time"):
-            flags |= KINDS[str(namespace["type"])][0]
+    for namespace in spec.linux.namespaces:
+        if not namespace.path and namespace.type not in ("cgroup", "time"):
+            flags |= KINDS[namespace.type][0]
     return flags
 
 
-def enter(program: Program, spec: Spec, joined: dict[str, int]) -> None:
+def enter(program: Program, spec: Configuration, joined: dict[str, int]) -> None:
     """Everything but the fork. ``joined`` has a descriptor for each namespace of the specification that has a path.
 
     What is another's is joined while we are still root of the host: the user namespace need not own it.
@@ -89,25 +90,23 @@ def enter(program: Program, spec: Spec, joined: dict[str, int]) -> None:
         program.add("new namespaces", calls.unshare, _new(spec))
 
 
-def enter_for_exec(program: Program, container: Spec, process: Spec, init: int) -> None:
+def enter_for_exec(program: Program, container: Configuration, process: Process, init: int) -> None:
     """Joins all namespaces of a running container's first process, the pidfd ``init``; the user namespace last."""
     flags = 0
-    for namespace in namespaces(container):
-        flags |= KINDS[str(namespace["type"])][0]
+    for namespace in container.linux.namespaces:
+        flags |= KINDS[namespace.type][0]
     program.add("join namespaces", calls.setns, init, flags & ~processes.CLONE_NEWUSER)
     if has_user_namespace(container):
-        limits = process.get("rlimits") or []
-        assert isinstance(limits, list)
-        identity.raise_limits(program, limits)
+        identity.raise_limits(program, process.rlimits)
         _enter_user_namespace(program, init, container)
 
 
-def may_set_groups(spec: Spec) -> bool:
+def may_set_groups(spec: Configuration) -> bool:
     """False where the user namespace was made so that nobody in it may: see ``user_namespace.may_not_set_groups``."""
     return ids.count(id_maps(spec)[1]) != 1
 
 
-def _enter_user_namespace(program: Program, namespace: int, spec: Spec) -> None:
+def _enter_user_namespace(program: Program, namespace: int, spec: Configuration) -> None:
     """Joins it and becomes its root. What groups we had are dropped while that is still ours to do (CVE-2014-8989)."""
     uids, gids = id_maps(spec)
     uid, gid = ids.first(uids), ids.first(gids)

@@ -11,6 +11,7 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import mount as mounts
+from moby_tui.engine.protocol.configuration import IoPriority, Personality, Process, Scheduler
 from moby_tui.engine.runtime.plan.program import Label, Program
 
 _POLICIES = {
@@ -50,21 +51,23 @@ class _SchedAttr(ctypes.Structure):
     )
 
 
-def set_priorities(program: Program, process: dict[str, object]) -> None:
+def set_priorities(program: Program, process: Process) -> None:
     """``scheduler`` and ``ioPriority`` of the process. Raises ``ValueError`` on a policy, flag or class that is none."""
-    scheduler, io = process.get("scheduler"), process.get("ioPriority")
-    if isinstance(scheduler, dict):
-        _set_scheduler(program, scheduler)
-    if isinstance(io, dict):
-        kind, level = _known(_IO_CLASSES, io.get("class"), "I/O priority class"), _whole(io, "priority")
-        if not 0 <= level <= 7:
-            raise ValueError(f"I/O priority {level} is not one of 0 to 7")
-        program.add("set I/O priority", calls.ioprio_set, _IO_WHO_PROCESS, 0, kind << _IO_CLASS_SHIFT | level)
+    if process.scheduler is not None:
+        _set_scheduler(program, process.scheduler)
+    if process.io_priority is not None:
+        _set_io_priority(program, process.io_priority)
 
 
-def set_oom_score(program: Program, process: dict[str, object]) -> None:
+def _set_io_priority(program: Program, asked: IoPriority) -> None:
+    kind = _known(_IO_CLASSES, asked.kind, "I/O priority class")
+    if not 0 <= asked.level <= 7:
+        raise ValueError(f"I/O priority {asked.level} is not one of 0 to 7")
+    program.add("set I/O priority", calls.ioprio_set, _IO_WHO_PROCESS, 0, kind << _IO_CLASS_SHIFT | asked.level)
+
+
+def set_oom_score(program: Program, score: int | None) -> None:
     """``oomScoreAdj``, through the host's /proc. Where the kernel refuses to lower it, it stays what ours is."""
-    score = process.get("oomScoreAdj")
     if score is None:
         return
     slot, text = program.open_slot(), str(score).encode()
@@ -75,18 +78,16 @@ def set_oom_score(program: Program, process: dict[str, object]) -> None:
     program.add("close", calls.close, slot)
 
 
-def _set_scheduler(program: Program, asked: dict[str, object]) -> None:
-    flags = asked.get("flags") or []
-    assert isinstance(flags, list)
+def _set_scheduler(program: Program, asked: Scheduler) -> None:
     attributes = _SchedAttr(
         size=ctypes.sizeof(_SchedAttr),
-        policy=_known(_POLICIES, asked.get("policy"), "scheduling policy"),
-        flags=sum(_known(_FLAGS, flag, "scheduling flag") for flag in set(flags)),
-        nice=_whole(asked, "nice"),
-        priority=_whole(asked, "priority"),
-        runtime=_whole(asked, "runtime"),
-        deadline=_whole(asked, "deadline"),
-        period=_whole(asked, "period"),
+        policy=_known(_POLICIES, asked.policy, "scheduling policy"),
+        flags=sum(_known(_FLAGS, flag, "scheduling flag") for flag in set(asked.flags)),
+        nice=asked.nice,
+        priority=asked.priority,
+        runtime=asked.runtime,
+        deadline=asked.deadline,
+        period=asked.period,
     )
     program.add("set scheduling policy", calls.sched_setattr, 0, program.keep(attributes), 0)
 
@@ -109,21 +110,14 @@ def _numbers(cpus: str) -> set[int]:
     return found
 
 
-def set_personality(program: Program, asked: dict[str, object]) -> None:
+def set_personality(program: Program, asked: Personality) -> None:
     """Raises ``ValueError`` for a domain that the specification does not know; it knows no flags at all."""
-    if asked.get("flags"):
+    if asked.flags:
         raise ValueError("linux.personality.flags are not supported; the specification defines none")
-    program.add("set personality", calls.personality, _known(_PERSONALITIES, asked.get("domain"), "personality"))
+    program.add("set personality", calls.personality, _known(_PERSONALITIES, asked.domain, "personality"))
 
 
-def _known(table: dict[str, int], name: object, what: str) -> int:
-    if not isinstance(name, str) or name not in table:
+def _known(table: dict[str, int], name: str, what: str) -> int:
+    if name not in table:
         raise ValueError(f"unknown {what} {name!r}; it is one of {', '.join(table)}")
     return table[name]
-
-
-def _whole(values: dict[str, object], key: str) -> int:
-    value = values.get(key) or 0
-    if not isinstance(value, int):
-        raise ValueError(f"{key} must be a whole number, not {value!r}")
-    return value
