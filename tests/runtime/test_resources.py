@@ -137,7 +137,7 @@ def test_what_is_for_windows_is_discarded_with_a_warning() -> None:
 
 
 def test_nothing_asked_is_nothing_limited() -> None:
-    assert resources.limits(HostConfig()) == {}
+    assert resources.limits(HostConfig()).values() == {}
     asked = HostConfig(memory_swappiness=-1, oom_kill_disable=False, pids_limit=0)
     assert limits.settle(asked) == (HostConfig(oom_kill_disable=False, pids_limit=0), [])
 
