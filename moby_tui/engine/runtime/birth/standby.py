@@ -226,7 +226,7 @@ def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Lay
     """Enters control groups of its own, leaves the host's tree for the stage, and reports that. Raises ``OSError``, ``ValueError``."""
     if detect() != layout:
         raise OSError(errno.ESTALE, "the control groups are no longer where they were")
-    cgroup.create({"devices": DEVICE_RULES})
+    cgroup.create({"devices": _USUAL_DEVICES})
     around.devpts = mount_devpts()
     # attaching the stage closes the other descriptor
     devpts = os.dup(around.devpts)
