@@ -61,9 +61,9 @@ def _warm_up(argv: list[str]) -> None:
     from moby_tui.cli.invocation import starts_containers_here, starts_many
 
     if starts_containers_here(argv, os.environ) and os.geteuid() == 0:
-        from moby_tui.engine.runtime.launcher import launcher
+        from moby_tui.engine.runtime.launcher import spawning
 
-        launcher.prefork(spare=starts_many(argv))
+        spawning.prefork(spare=starts_many(argv))
 
 
 if __name__ == "__main__":

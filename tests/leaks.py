@@ -66,10 +66,10 @@ def sweep_test(base: Path, *, clean: bool = False) -> None:
 def reap_adopted() -> None:
     """Reaps those of our processes that this one has adopted, and that have ended: else thousands of a session's would be left, and every
     look at all processes take long. The launchers that this process has started are reaped by the next one's start."""
-    from moby_tui.engine.runtime.launcher import launcher
+    from moby_tui.engine.runtime.launcher import spawning
 
     pids = {int(word) for task in Path("/proc/self/task").iterdir() for word in (task / "children").read_text().split()}
-    for pid in pids.difference(launcher._spawned):
+    for pid in pids.difference(spawning._spawned):
         with contextlib.suppress(OSError):
             if (Path(f"/proc/{pid}") / "comm").read_text().strip() in OURS:
                 os.waitpid(pid, os.WNOHANG)

@@ -165,9 +165,9 @@ WATCH = {
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
 MOST = {
-    "run --rm box true": 351,
+    "run --rm box true": 352,
     "ps -a": 237,
-    "exec kept true": 278,
+    "exec kept true": 272,
     "inspect kept": 243,
     "logs kept": 248,
     "stop -t 0 kept": 247,

@@ -20,7 +20,7 @@ import fault_scenarios
 
 from moby_tui.__main__ import main as moby
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.runtime.launcher import launcher
+from moby_tui.engine.runtime.launcher import spawning
 
 #: No scenario takes a tenth of it; one that does is stuck.
 PATIENCE = 40.0
@@ -54,7 +54,7 @@ def _play(request: dict[str, Any]) -> None:
     if request["scenario"] == "served":
         request["daemon"] = _daemon(request)
     if request.get("start", request["scenario"] != "prune"):
-        launcher.prefork(spare=True)
+        spawning.prefork(spare=True)
     said: dict[str, object] = {}
     try:
         said = asyncio.run(fault_scenarios.SCENARIOS[request["scenario"]](request))
@@ -69,7 +69,7 @@ def _daemon(request: dict[str, Any]) -> int:
     pid = os.fork()
     if pid == 0:
         processes.set_name("moby-daemon")
-        launcher.prefork(spare=True)
+        spawning.prefork(spare=True)
         try:
             asyncio.run(fault_scenarios.daemon(request))
         finally:

@@ -171,11 +171,11 @@ def test_killed_with_an_order(
 
 async def test_launcher_started_ahead_is_dead_before_the_first_order(engine: Engine, busybox: str) -> None:
     """The command line starts one while it imports; where that one has been killed, another is taken."""
-    from moby_tui.engine.runtime.launcher import launcher
+    from moby_tui.engine.runtime.launcher import spawning
 
-    launcher.prefork(spare=True)
-    assert launcher._preforked is not None
-    pid = launcher._preforked[1]
+    spawning.prefork(spare=True)
+    assert spawning._preforked is not None
+    pid = spawning._preforked[1]
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     await _says(engine, "first")
@@ -245,9 +245,9 @@ async def test_late_one_does_nothing(short_patience: None, engine: Engine, busyb
 
 async def test_nobody_answers(short_patience: None, engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every launcher is stopped as soon as it is there: the start fails in one line, and the container can be started afterwards."""
-    from moby_tui.engine.runtime.launcher import launcher
+    from moby_tui.engine.runtime.launcher import spawning
 
-    connect = launcher.connect
+    connect = spawning.connect
 
     def stopped() -> Any:
         made = connect()
@@ -256,7 +256,7 @@ async def test_nobody_answers(short_patience: None, engine: Engine, busybox: str
 
     ident = await _create(engine, "sleep", "600")
     with monkeypatch.context() as patch:
-        patch.setattr(launcher, "connect", stopped)
+        patch.setattr(spawning, "connect", stopped)
         with pytest.raises(Unavailable, match="the launcher has not answered") as failed:
             await asyncio.wait_for(engine.containers.start(ident), 60)
         assert "\n" not in str(failed.value)
@@ -265,9 +265,9 @@ async def test_nobody_answers(short_patience: None, engine: Engine, busybox: str
 
 async def test_launchers_are_killed_one_after_another(engine: Engine, busybox: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten of them do no harm; where it does not stop, the error says so and the container can be started afterwards."""
-    from moby_tui.engine.runtime.launcher import launcher
+    from moby_tui.engine.runtime.launcher import spawning
 
-    connect = launcher.connect
+    connect = spawning.connect
     made = []
 
     def killed() -> Any:
@@ -276,7 +276,7 @@ async def test_launchers_are_killed_one_after_another(engine: Engine, busybox: s
             os.kill(made[-1][1], signal.SIGKILL)
         return made[-1]
 
-    monkeypatch.setattr(launcher, "connect", killed)
+    monkeypatch.setattr(spawning, "connect", killed)
     limit = 10
     await _says(engine, "at last")
     assert len(made) == 11

@@ -271,3 +271,20 @@ def test_an_unpacker_imports_what_it_needs_only() -> None:
     program = "import moby_tui.engine.resources.images.unpack.unpacker, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) & heavy == set()
+
+
+def test_memory_that_the_allocator_keeps_for_later_is_given_back() -> None:
+    """As after a pull: many blocks were freed, and one in use lies above them."""
+    program = """
+import re
+from moby_tui.engine.kernel import process
+def resident():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1])
+blocks = [bytes(100_000) for _ in range(400)]
+blocks = blocks[-1:]
+kept = resident()
+process.trim_heap()
+print(kept - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 20_000, "KiB"

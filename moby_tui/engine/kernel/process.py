@@ -102,6 +102,13 @@ def prctl(option: int, argument: int = 0) -> None:
         raise OSError(error, f"prctl {option}: {os.strerror(error)}")
 
 
+def trim_heap() -> None:
+    """Gives the kernel back the memory that the allocator keeps for later (malloc_trim(3)); does nothing where the C library has none."""
+    trim = getattr(_libc, "malloc_trim", None)
+    if trim is not None:
+        trim(c_size_t(0))
+
+
 def set_name(name: str) -> None:
     """What ps shows as the command's name: at most 15 bytes (PR_SET_NAME)."""
     _prctl_text(PR_SET_NAME, name.encode()[:15], 0, 0, 0)

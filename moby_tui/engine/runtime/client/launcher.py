@@ -17,7 +17,7 @@ from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken, UserNamespaceRequest
 from moby_tui.engine.runtime.client.monitor import read_answer
-from moby_tui.engine.runtime.launcher import launcher
+from moby_tui.engine.runtime.launcher import launcher, spawning
 from moby_tui.errors import MobyError, Unavailable
 
 #: An order is given to one launcher after another as long as none takes it: to so many in all,
@@ -143,7 +143,7 @@ class Launcher:
     def _connected(self) -> socket.socket:
         """The launcher's socket. The launcher may have been killed by now, also one that was started ahead and is new to us."""
         if self._socket is None:
-            self._socket, self._pid = launcher.connect()
+            self._socket, self._pid = spawning.connect()
             with suppress(ProcessLookupError):
                 self._process = os.pidfd_open(self._pid)
         return self._socket

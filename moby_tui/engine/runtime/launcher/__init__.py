@@ -1,5 +1,5 @@
 """The launcher: a small process, started by its engine, that forks a monitor for each container. It ends with its engine.
 
-``launcher.prefork`` and ``launcher.connect`` are called by the engine; ``serve`` is the process; ``rehearsal`` does ahead what each
-monitor would otherwise do for the first time.
+``spawning`` is called by the engine; ``launcher.serve`` is the process; ``rehearsal`` does ahead what each monitor would otherwise do for
+the first time.
 """

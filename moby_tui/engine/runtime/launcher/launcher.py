@@ -17,7 +17,6 @@ from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.message import MalformedMessage, Message
 from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken
-from moby_tui.engine.runtime.birth import host_program
 
 #: That of containerd's shim, whose container ends with it too. Where the kernel refuses it stays our engine's.
 _OOM_SCORE = -998
@@ -36,52 +35,6 @@ if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup import Layout
     from moby_tui.engine.runtime.birth.standby import Standby
 
-#: The extension modules that it and all that it forks use, where the interpreter does not have them built in.
-_LIBRARIES = ("_ctypes", "_json", "_socket", "_struct", "array", "fcntl", "math", "resource", "select", "zlib")
-
-_preforked: tuple[socket.socket, int] | None = None
-_spawned: list[int] = []
-
-
-def prefork(*, spare: bool) -> None:
-    """Starts the launcher now, so that it gets ready while the caller imports; ``spare``: after each start it makes ready for another
-    before it is asked. Does nothing where it was done already; where no process can be made just now, ``connect`` tries again.
-    """
-    global _preforked
-    if _preforked is None:
-        try:
-            _preforked = _spawn(spare)
-        except OSError:
-            return
-
-
-def connect() -> tuple[socket.socket, int]:
-    """The socket and the pid of a launcher of this process: the one started ahead, or a new one. Raises ``OSError``."""
-    global _preforked
-    ours, _preforked = _preforked, None
-    if ours is None:
-        ours = _spawn(spare=True)
-    return ours
-
-
-def _spawn(spare: bool) -> tuple[socket.socket, int]:
-    """A launcher as a program of its own: a fork would show containers the caller's files and memory."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        fd = theirs.fileno()
-        pid = host_program.spawn(__name__, _LIBRARIES, [str(fd), "spare" if spare else ""], [fd])
-    # those that were killed; one that lives ends by itself when our end of the socket closes
-    _spawned[:] = [launcher for launcher in _spawned if not _has_ended(launcher)]
-    _spawned.append(pid)
-    return ours, pid
-
-
-def _has_ended(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
-        return True
-
 
 def main(arguments: list[str]) -> None:
     """The launcher's process, its socket inherited."""
@@ -90,7 +43,9 @@ def main(arguments: list[str]) -> None:
 
 
 def serve(engine: socket.socket, *, spare: bool) -> None:
-    """Makes a monitor for each order until the engine is gone; ``spare`` as for ``prefork``."""
+    """Makes a monitor for each order until the engine is gone; ``spare`` as for ``spawning.prefork``."""
+    # what is imported is no garbage: the search for it takes a fifth of the time
+    gc.disable()
 
     # those that are not used here are there for the processes that are forked
     from moby_tui.engine.runtime.birth import user_namespace  # noqa: F401
@@ -101,13 +56,13 @@ def serve(engine: socket.socket, *, spare: bool) -> None:
     _leave_terminal()
     processes.lower_oom_score(_OOM_SCORE)
     processes.set_name("moby-launcher")
-    rehearsal.warm()
+    rehearsal.warm(for_many=spare)
     layout = monitor_group.find_layout()
     # what was made so far is never collected, so its pages stay shared with every monitor
-    gc.collect()
+    if spare:
+        gc.collect()
     gc.freeze()
     # nor is a start the time to look for garbage; a monitor that lives on does
-    gc.disable()
     while _await_order(engine, layout) and (spare or _is_asked_again(engine)):
         pass
 

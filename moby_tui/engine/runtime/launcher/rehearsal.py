@@ -18,14 +18,17 @@ from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
 from moby_tui.engine.runtime.plan.process import joining
 from moby_tui.engine.runtime.plan.program import Program
 
+#: So often until CPython has specialized the code.
 _WARM_ROUNDS = 8
 
 
-def warm() -> None:
+def warm(*, for_many: bool) -> None:
     """Does, in the launcher, what each monitor would otherwise do for the first time: imports on use, and the interpreter's own.
 
-    CPython specializes code as it runs, in place; done here, the pages stay shared with every monitor.
+    CPython specializes code as it runs, in place; done here, the pages stay shared with every monitor. A launcher of one monitor does it
+    once: its engine waits for it.
     """
+    rounds = _WARM_ROUNDS if for_many else 1
     try:
         open_cgroup("/moby/warm").exists()
         os.close(mount_devpts())
@@ -35,9 +38,9 @@ def warm() -> None:
     around = Surroundings()
     for stage in (None, Stage()):
         around.stage = stage
-        for _ in range(_WARM_ROUNDS):
+        for _ in range(rounds):
             compile_container(read(SAMPLE.encode()), around)
-    for _ in range(_WARM_ROUNDS):
+    for _ in range(rounds):
         # the readers of its fields are made here, once for all monitors
         _read_sample()
         compile_stage(Program(), -1, [])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.images.registry import pace
-from moby_tui.engine.resources.images.registry.connection import PIECE, Connection, Retry
+from moby_tui.engine.resources.images.registry.connection import Connection, Retry
 from moby_tui.engine.resources.images.store.content import Ingest
 from moby_tui.engine.tasks import in_thread, settled
 from moby_tui.errors import InvalidArgument, MobyError, Unavailable
@@ -27,6 +27,8 @@ _LARGE = 32 << 20
 _RANGE = 4 << 20
 _AT_ONCE = 3
 AHEAD = 4
+#: Bytes that a blob gathers before a thread writes them. Several blobs come at once: what each gathers is the memory that a pull takes.
+_WRITTEN_AT_ONCE = 512 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
@@ -75,7 +77,7 @@ class Download:
     async def _receive_ranges(self, first: ClientResponse, begin: int) -> None:
         """Writes the first range as it comes, while the next ones are fetched."""
         starts = deque(range(begin, self._descriptor.size, _RANGE))
-        coming: deque[asyncio.Task[bytes]] = deque()
+        coming: deque[asyncio.Task[bytearray]] = deque()
         try:
             await self._ask(starts, coming, room=False)
             await self._receive(first, 0)
@@ -94,13 +96,13 @@ class Download:
                 await settled(task)
                 self._ahead.release()
 
-    async def _ask(self, starts: deque[int], coming: deque[asyncio.Task[bytes]], *, room: bool) -> None:
+    async def _ask(self, starts: deque[int], coming: deque[asyncio.Task[bytearray]], *, room: bool) -> None:
         """Requests further ranges as far as memory allows; ``room``: waits for memory if no range is on its way."""
         while starts and len(coming) < _AT_ONCE and (not self._ahead.locked() or (room and not coming)):
             await self._ahead.acquire()
             coming.append(asyncio.ensure_future(self._range(starts.popleft())))
 
-    async def _range(self, start: int) -> bytes:
+    async def _range(self, start: int) -> bytearray:
         """Fetches a range from where the first one came, perhaps a storage server; from the registry again if that server refuses by now."""
         try:
             return await self._connection.persist(lambda: self._one_range(self._where, start))
@@ -109,7 +111,7 @@ class Download:
                 raise
         return await self._connection.persist(lambda: self._one_range(self._url, start))
 
-    async def _one_range(self, url: str, start: int) -> bytes:
+    async def _one_range(self, url: str, start: int) -> bytearray:
         end = min(start + _RANGE, self._descriptor.size)
         async with self._connection.exchange("GET", url, {"Range": f"bytes={start}-{end - 1}"}, (206,)) as response:
             self._check_range(response, start)
@@ -120,7 +122,7 @@ class Download:
                     raise InvalidArgument(f"content {self._descriptor.digest} comes with more bytes than were asked for; refused")
         if len(body) < end - start:
             raise Retry(f"content {self._descriptor.digest} comes with fewer bytes than were asked for; try again")
-        return bytes(body)
+        return body
 
     def _check_range(self, response: ClientResponse, begin: int) -> None:
         """Raises ``InvalidArgument`` for another range than the requested one: writing it would corrupt the blob."""
@@ -134,7 +136,7 @@ class Download:
             )
 
     async def _receive(self, response: ClientResponse, skip: int) -> None:
-        """Writes pieces of a mebibyte, in a thread: a slow disk must not stop the event loop. What came before a break is kept."""
+        """Writes pieces of half a mebibyte, in a thread: a slow disk must not stop the event loop. What came before a break is kept."""
         from aiohttp import ClientError
 
         piece = bytearray()
@@ -154,7 +156,7 @@ class Download:
                     raise InvalidArgument(
                         f"content {self._descriptor.digest} is larger than the {self._descriptor.size} bytes its manifest says"
                     )
-                if len(piece) >= PIECE:
+                if len(piece) >= _WRITTEN_AT_ONCE:
                     await flush()
         except (ClientError, ConnectionError, asyncio.CancelledError, TimeoutError, Unavailable):
             await flush()

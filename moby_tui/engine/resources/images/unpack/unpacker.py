@@ -12,6 +12,7 @@ are there so far, eight bytes a message, the last being its size; the child answ
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -54,10 +55,12 @@ def serve(engine: socket.socket) -> None:
 
 
 def _warm() -> None:
-    """Imports once what every child needs."""
+    """Imports once what every child needs. A child's search for garbage leaves it out, so that its pages stay shared."""
     from isal import isal_zlib
 
     isal_zlib.decompressobj(wbits=31)
+    gc.collect()
+    gc.freeze()
 
 
 def _child(message: bytes, blob: int, lock: int, fd: int) -> None:

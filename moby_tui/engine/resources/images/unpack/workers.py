@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moby_tui import errors
+from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.unpacking import MOST_BYTES, UnpackRequest, UnpackResult
 from moby_tui.engine.resources.images.store import staging
@@ -136,6 +137,7 @@ class Unpackers:
     def _leave(self) -> None:
         if not self._users:
             self.close()
+            processes.trim_heap()
 
     def close(self) -> None:
         """Ends the unpacker at once; no job may be running."""
