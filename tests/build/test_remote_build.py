@@ -64,7 +64,7 @@ async def test_the_command_line_over_a_socket(
     async with serving(engine, [address]):
         arguments = ["-H", address, "build", "-t", "t", "--secret", f"id=s,src={tmp_path}/sec", "-o", str(tmp_path / "out")]
         done = await asyncio.to_thread(cli, *arguments, "--build-context", f"n={tmp_path}/n", "-", input=TEXT)
-        assert "[2/3] RUN --mount=type=secret" in done.stderr
+        assert "[stage-0 2/3] RUN --mount=type=secret" in done.stderr
         assert (tmp_path / "out/f").read_text() == "over\n"
 
 

@@ -14,7 +14,7 @@ from buildkit.peer import Daemon
 from moby_tui.api.buildkit.grpc.client import Channel, Method
 from moby_tui.api.buildkit.session.files.sending import _Sending
 from moby_tui.api.buildkit.wire import control_pb2 as pb
-from moby_tui.api.buildkit.wire import gateway_pb2, secrets_pb2
+from moby_tui.api.buildkit.wire import filesync_pb2, gateway_pb2, secrets_pb2
 from moby_tui.api.buildkit.wire.fsutil_pb2 import Packet
 
 SOLVE = Method("/moby.buildkit.v1.Control/Solve", pb.SolveRequest, pb.SolveResponse)
@@ -26,6 +26,7 @@ HISTORY = Method("/moby.buildkit.v1.Control/ListenBuildHistory", pb.BuildHistory
 UPDATE = Method("/moby.buildkit.v1.Control/UpdateBuildHistory", pb.UpdateBuildHistoryRequest, pb.UpdateBuildHistoryResponse)
 BRIDGE_SOLVE = Method("/moby.buildkit.v1.frontend.LLBBridge/Solve", gateway_pb2.SolveRequest, gateway_pb2.SolveResponse)
 RETURN = Method("/moby.buildkit.v1.frontend.LLBBridge/Return", gateway_pb2.ReturnRequest, gateway_pb2.ReturnResponse)
+_AUTH = filesync_pb2.DESCRIPTOR.services_by_name["Auth"]
 _SECRETS = secrets_pb2.DESCRIPTOR.services_by_name["Secrets"]
 
 
@@ -36,6 +37,8 @@ class Client:
         self.daemon = daemon
         self.folder = folder
         self.secrets = secrets or {}
+        #: name and password, by registry
+        self.logins: dict[str, tuple[str, str]] = {}
         self.out = folder.parent / f"{folder.name}-out"
         self.asked = 0
         self.secrets_asked: list[str] = []
@@ -51,7 +54,7 @@ class Client:
     @property
     def services(self):
         self.out.mkdir(exist_ok=True)
-        return {SYNC: self, SEND: FileSend(self.out), _SECRETS: self}
+        return {SYNC: self, SEND: FileSend(self.out), _SECRETS: self, _AUTH: self}
 
     async def diff_copy(self, stream) -> None:
         """FileSync: sends the whole folder, whatever its name and whatever is asked for of it."""
@@ -70,6 +73,11 @@ class Client:
         if request.ID not in self.secrets:
             raise GRPCError(Status.NOT_FOUND, f"secret {request.ID} not found")
         await stream.send_message(secrets_pb2.GetSecretResponse(data=self.secrets[request.ID]))
+
+    async def credentials(self, stream) -> None:
+        request = await stream.recv_message()
+        name, password = self.logins.get(request.Host, ("", ""))
+        await stream.send_message(filesync_pb2.CredentialsResponse(Username=name, Secret=password))
 
     async def build(
         self, attributes: Mapping[str, str] | None = None, **request

@@ -19,6 +19,7 @@ from moby_tui.api.server.app import make_app
 from moby_tui.api.server.listen import listen
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
+from registry import HTPASSWD, running
 
 NONE = {"force-network-mode": "none"}
 
@@ -207,6 +208,32 @@ async def test_the_cache_and_the_builds_are_listed_and_forgotten(client: Client)
         # the folder's lock stays
         [left] = (await channel.call(USAGE, pb.DiskUsageRequest())).record
         assert left.RecordType == "source.local"
+
+
+async def test_an_image_is_pushed_with_the_login_of_the_client(client: Client, tmp_path: Path) -> None:
+    with running(tmp_path / "registry", htpasswd=HTPASSWD) as registry:
+        client.write(Dockerfile="FROM scratch\nCOPY f /f\n", f="f")
+        name = f"{registry.address}/app:1"
+        with pytest.raises(GRPCError, match=r"(?i)login|denied|unauthorized"):
+            await client.build(Exporters=[image(name=name, push="true")])
+        client.logins[registry.address] = ("user", "secret")
+        answer, progress = await client.build(Exporters=[image(name=name, push="true")])
+        names = [vertex.name for message in progress for vertex in message.vertexes]
+        assert f"pushing {name}" in names and answer["image.name"] == name
+        # the pushed image is the base of another build, pulled anew with the same login
+        client.write(Dockerfile=f"FROM {name}\nCOPY f /g\n")
+        await client.build({"image-resolve-mode": "pull"}, Exporters=[image(name="above")])
+        client.logins.clear()
+        with pytest.raises(GRPCError, match=r"(?i)login|denied|unauthorized"):
+            await client.build({"image-resolve-mode": "pull"}, Exporters=[image(name="above")])
+
+
+async def test_a_base_that_cannot_be_had_is_told_in_buildkits_words(client: Client) -> None:
+    client.write(Dockerfile="FROM 127.0.0.1:1/none\n")
+    with pytest.raises(GRPCError) as failed:
+        await client.build()
+    name = "127.0.0.1:1/none"
+    assert (failed.value.message or "").startswith(f"{name}: failed to resolve source metadata for {name}:latest: registry ")
 
 
 async def test_only_what_a_build_takes_is_asked_for(client: Client) -> None:

@@ -116,12 +116,11 @@ class Reporter:
 
     async def _say(self, vertex: Vertex, data: bytes) -> None:
         before = self._said.get(vertex.digest, 0)
-        self._said[vertex.digest] = before + len(data)
-        if before >= _MOST_OUTPUT:
+        if before > _MOST_OUTPUT:
             return
+        self._said[vertex.digest] = before + len(data)
         if before + len(data) > _MOST_OUTPUT:
             data = data[: _MOST_OUTPUT - before] + _CLIPPED
-            self._said[vertex.digest] = _MOST_OUTPUT
         log = VertexLog(vertex=vertex.digest, timestamp=_now(), stream=1, msg=data)
         await self._log.add(StatusResponse(logs=[log]))
 

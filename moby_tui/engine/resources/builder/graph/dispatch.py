@@ -289,7 +289,16 @@ class Build:
                     error.message += f"; the stage {wanted} comes only later"
                 else:
                     error.message += nearest(wanted, [name for name in self._names if name])
+            if instruction.name == "FROM" and not error.buildkit and not error.line:
+                error.buildkit = _unresolved(instruction.value.split()[0], error.message)
             raise
+
+
+def _unresolved(name: str, reason: str) -> str:
+    """BuildKit's words for a base image that cannot be had."""
+    with suppress(InvalidArgument):
+        return f"{name}: failed to resolve source metadata for {parse_reference(name).tagged().canonical}: {reason}"
+    return reason
 
 
 def _prepared_base(image: BuiltImage) -> BuiltImage:

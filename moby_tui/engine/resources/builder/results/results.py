@@ -91,6 +91,7 @@ class Results:
                 await in_thread(self._store, tags)
                 self._narration.tell_status("exporting layers")
                 self._tell_result(first)
+                self._narration.tell_status(f"writing image {first.image.id}")
                 for tag in tags:
                     await self._images.tag(first.record.id, tag.familiar)
                     self._narration.note(f"Successfully tagged {tag.familiar}\n")
@@ -126,7 +127,6 @@ class Results:
         digest = digest_of(encode(described)) if described else last.record.manifest
         self._narration.say(Progress(aux={"ID": last.image.id, "Digest": digest}))
         self._narration.note(f"Successfully built {last.image.short}\n")
-        self._narration.tell_status(f"writing image {last.image.id}")
 
     async def _push(self, tag: Reference) -> None:
         if len(self._results) == 1:
