@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from messages import JSON, spoiled
 
 from moby_tui.engine.protocol.order import Handover, IdMapping, LauncherRequest, Order, RestartPolicy, Taken, UserNamespaceRequest
-from moby_tui.engine.runtime.launcher import launcher as launchers
+from moby_tui.engine.runtime.launcher import spawning as launchers
 
 _SECONDS = 60.0
 _settings = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -68,6 +68,7 @@ SAMPLE = Configuration(
         masked_paths=[*MASKED_PATHS],
         readonly_paths=[*READONLY_PATHS],
         sysctl={"net.ipv4.ping_group_range": "0 0"},
+        resources=Resources(devices=DEVICE_RULES),
     ),
 )
 _CLONE_FLAGS = joining.clone_flags(SAMPLE)

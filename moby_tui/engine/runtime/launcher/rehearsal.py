@@ -7,7 +7,8 @@ import os
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.protocol.configuration import read
 from moby_tui.engine.protocol.descriptors import Descriptors
-from moby_tui.engine.protocol.order import LauncherRequest, Order
+from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken
+from moby_tui.engine.protocol.standby import BIND, DEVPTS, BindKind, Preparation, Ready, Relieved
 from moby_tui.engine.runtime.birth.standby import SAMPLE
 from moby_tui.engine.runtime.birth.terminal import mount_devpts
 from moby_tui.engine.runtime.monitor.monitor import Monitor
@@ -43,6 +44,7 @@ def warm(*, for_many: bool) -> None:
     for _ in range(rounds):
         # the readers of its fields are made here, once for all monitors
         _read_sample()
+        _exchange_sample()
         compile_stage(Program(), -1, [])
 
 
@@ -50,6 +52,17 @@ def _read_sample() -> Order:
     sample = LauncherRequest.decode(LauncherRequest(order=Order.sample()).encode()).order
     assert sample is not None
     return sample
+
+
+def _exchange_sample() -> None:
+    """What the process made ahead and its monitor write to each other, and read."""
+    kind = BindKind(directory=True, over_proc=False)
+    Preparation.decode(Preparation(configuration=SAMPLE, descriptors=[BIND], binds=[kind]).encode())
+    Ready.decode(Ready(descriptors=[DEVPTS]).encode())
+    Relieved.decode(Relieved(order=True).encode())
+    Handover.decode(Handover().encode())
+    Taken(pid=1).encode_line()
+    SAMPLE.linux.resources.values()
 
 
 def rehearse() -> None:
