@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -28,6 +26,7 @@ from moby_tui.screens.session.session import ClientFactory, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.shells import ShellsPage
 from moby_tui.screens.theme import DARK, LIGHT
+from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.volumes import VolumesPage
 from moby_tui.screens.widgets.status_bar import PageTab
 from moby_tui.screens.widgets.terminal import Terminal
@@ -52,7 +51,7 @@ class Dashboard(App[None]):
     ]
 
     def __init__(self, factory: ClientFactory, chosen: Preferences | None = None) -> None:
-        super().__init__()
+        super().__init__(driver_class=TtyDriver)
         self._chosen = chosen or Preferences()
         self.session = Session(self, factory)
         self.stats = StatsFeed(self, self.session)
@@ -74,18 +73,11 @@ class Dashboard(App[None]):
             self.add_mode(mode, lambda page=page: page)  # type: ignore[misc]
         await self.switch_mode("containers")
         self.session.event_received.subscribe(self, self._event)
-        self._end_cleanly_on_signals()
         self._hold_session()
 
     @work
     async def _hold_session(self) -> None:
         await self.session.run()
-
-    def _end_cleanly_on_signals(self) -> None:
-        """Textual leaves the terminal raw when it is terminated; an orderly exit does not."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit)
 
     def _event(self, event: Event) -> None:
         page = self._pages["events"]
@@ -126,8 +118,11 @@ class Dashboard(App[None]):
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 
 
-def run(connect: ClientFactory) -> None:
-    """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name."""
+def run(connect: ClientFactory) -> int:
+    """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
+
+    The exit code: 0 if the person left it, 1 after a fault of the dashboard, else 128 and the signal that ended it.
+    """
     connect()  # a host that is none is told before the screen is taken
     try:
         chosen = preferences.load()
@@ -137,3 +132,4 @@ def run(connect: ClientFactory) -> None:
     dashboard.run()
     if dashboard.theme != (chosen.theme or DARK.name):
         preferences.save(msgspec.structs.replace(chosen, theme=dashboard.theme))
+    return dashboard.return_code or 0

@@ -24,4 +24,5 @@ def tui() -> None:
     from moby_tui.screens.app import run
 
     collect_as_usual()
-    run(session.connect)
+    if code := run(session.connect):
+        raise typer.Exit(code)
