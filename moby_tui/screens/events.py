@@ -1,26 +1,30 @@
-"""The page of the events, as they happen."""
+"""The page of the events: those of the last day that the engine still knows, then each as it happens."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from collections.abc import Iterable
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.timer import Timer
 from textual.widget import Widget
 
 from moby_tui.schema.event import Event
 from moby_tui.schema.stream import STDOUT
 from moby_tui.screens import text
 from moby_tui.screens.page import Page
-from moby_tui.screens.session.log_lines import Line
-from moby_tui.screens.session.session import Session
+from moby_tui.screens.session.log_lines import MAX_LINES, Line
+from moby_tui.screens.session.session import TROUBLE, Connection, Session
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_view import LogView
 
 FRAME = 0.1
+#: Events from before the start of the dashboard are shown as far back as this; seconds.
+PAST = 86400.0
 _COLOURS = {
     "start": 32,
     "create": 36,
@@ -37,7 +41,7 @@ _SAID = {"name", "image", "container", "type"}
 
 
 class EventsPage(Page):
-    """Events since the dashboard began."""
+    """Events wait, the newest ``MAX_LINES`` of them, until the page is first visited and the engine has told those from before."""
 
     mode = "events"
     BINDINGS = [  # noqa: RUF012
@@ -47,7 +51,9 @@ class EventsPage(Page):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._batch: list[Line] = []
+        self._waiting: deque[Line] = deque(maxlen=MAX_LINES)
+        self._drawing: Timer | None = None
+        self._knows_past = False
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(
@@ -59,17 +65,40 @@ class EventsPage(Page):
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Events"
         self.query_one(LogView).focus()
+        self.session.connection_changed.subscribe(self, self._connected)
+        self._connected(self.session.connection)
+
+    def _connected(self, connection: Connection) -> None:
+        if connection.up and not self._knows_past:
+            self._fetch_past()
+
+    @work(group="past", exclusive=True)
+    async def _fetch_past(self) -> None:
+        """Shows what happened before the dashboard began, then what has waited."""
+        since = self.session.since
+        past: deque[Line] = deque(maxlen=MAX_LINES)
+        try:
+            async for event in self.session.client.events.stream(since=since - PAST, until=since):
+                if event.time_nano < since * 1e9:
+                    past.append(_line(event))
+        except TROUBLE as error:
+            if not self.session.connection.up:
+                return  # asked for again once there is an engine
+            self.notify(text.clean(str(error)), title="No events from before", severity="warning", markup=False)
+        self._knows_past = True
+        self.query_one(LogView).write(list(past))
+        self.flush()
 
     def take(self, event: Event) -> None:
         """Another event; it is drawn with the next frame."""
-        self._batch.append(_line(event))
-        if len(self._batch) == 1 and self.is_mounted:
-            self.set_timer(FRAME, self.flush)
+        self._waiting.append(_line(event))
+        if self._knows_past and self._drawing is None:
+            self._drawing = self.set_timer(FRAME, self.flush)
 
     def flush(self) -> None:
-        if self._batch:
-            self.query_one(LogView).write(self._batch)
-            self._batch = []
+        self._drawing = None
+        self.query_one(LogView).write(list(self._waiting))
+        self._waiting.clear()
 
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:

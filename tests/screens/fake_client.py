@@ -220,7 +220,12 @@ class FakeEvents:
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
 
-    async def stream(self, **_: Any) -> AsyncIterator[Event]:
+    async def stream(self, *, since: float | None = None, until: float | None = None, **_: Any) -> AsyncIterator[Event]:
+        for event in self.engine.past:
+            if (since or 0) <= event.time <= (until or float("inf")):
+                yield event
+        if until is not None:
+            return
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.engine.queues.append(queue)
         while (event := await queue.get()) is not None:
@@ -251,6 +256,7 @@ class FakeEngine:
         self.builder: Any = None
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.queues: list[asyncio.Queue[Event | None]] = []
+        self.past: list[Event] = []
         self.logs: dict[str, list[tuple[int, bytes]]] = {}
         self.execs: list[ExecCreate] = []
         self.shells = {"/bin/sh"}

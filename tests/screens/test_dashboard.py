@@ -10,7 +10,9 @@ from fake_client import FakeEngine, summary
 from textual.widgets import Button, Input
 
 from moby_tui.errors import Conflict
+from moby_tui.schema.event import Event, EventActor
 from moby_tui.screens.confirm import Confirm
+from moby_tui.screens.session.log_lines import MAX_LINES
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.log_view import LogView
 from moby_tui.screens.widgets.status_bar import Banner
@@ -268,3 +270,21 @@ async def test_events_are_shown_as_they_happen(open_dashboard, eventually):
         view = app.screen.query_one("#events", LogView)
         await eventually(pilot, lambda: view.lines.row_count == 1)
         assert "oom          web (nginx)" in next(iter(view.lines.plain_rows()))
+
+
+async def test_events_from_before_the_start_and_from_before_the_first_visit_are_shown(open_dashboard, eventually):
+    engine = FakeEngine()
+    at = int(time.time()) - 3600
+    engine.past = [Event(type="image", action="pull", actor=EventActor(id="nginx", attributes={}), time=at, time_nano=at * 10**9)]
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        engine.emit("container", "start", "ab" * 32, name="web")
+        engine.emit("container", "oom", "ab" * 32, name="web")
+        await eventually(pilot, lambda: engine.queues[0].empty())
+        assert app._pages["events"]._waiting.maxlen == MAX_LINES
+        await pilot.press("5")
+        view = app.screen.query_one("#events", LogView)
+        await eventually(pilot, lambda: view.lines.row_count == 3)
+        assert [row.split()[2] for row in view.lines.plain_rows()] == ["pull", "start", "oom"]
+        engine.emit("container", "die", "ab" * 32, name="web")
+        await eventually(pilot, lambda: view.lines.row_count == 4)

@@ -59,6 +59,9 @@ class Session:
         self._client: Client | None = None
         self._stale: set[str] = set()
         self._wake = asyncio.Event()
+        #: Events are told from this time of the engine's clock on, Unix seconds; 0 before the first connection.
+        self.since = 0.0
+        self._last_event = 0
 
     @property
     def client(self) -> Client:
@@ -94,10 +97,12 @@ class Session:
         self._stale.clear()
         self._client = client
         engine = f"{version.platform.name or 'engine'} {version.version}".strip()
+        since = _engine_time(info) - OVERLAP
+        self.since = self.since or since
         self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name)))
         self.containers_changed.publish(frozenset())
         refresher = asyncio.create_task(self._refresh(client))
-        listener = asyncio.create_task(self._listen(client, _engine_time(info) - OVERLAP))
+        listener = asyncio.create_task(self._listen(client, since))
         try:
             done, _ = await asyncio.wait({refresher, listener}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -108,14 +113,18 @@ class Session:
             await asyncio.gather(refresher, listener, return_exceptions=True)
 
     async def _listen(self, client: Client, since: float) -> None:
-        async for event in client.events.stream(since=since):
+        """Follows the events; after a lost connection those that were missed come first, and none is told twice."""
+        told = self._last_event
+        async for event in client.events.stream(since=min(since, told / 1e9) if told else since):
             change = self.model.apply(event)
             if change.touched:
                 self.containers_changed.publish(change.touched)
             if change.stale:
                 self._stale |= change.stale
                 self._wake.set()
-            self.event_received.publish(event)
+            if event.time_nano > told:
+                self._last_event = max(self._last_event, event.time_nano)
+                self.event_received.publish(event)
 
     async def _refresh(self, client: Client) -> None:
         """Fetches the rows that events have made stale."""
