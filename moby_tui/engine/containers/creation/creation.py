@@ -14,7 +14,6 @@ import msgspec
 
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.creation import presets
-from moby_tui.engine.containers.creation.inheritance import inherited
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import health
 from moby_tui.engine.containers.start.isolation import references, settle_references
@@ -70,7 +69,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
             parts.volumes.guard() if has_mounts else nullcontext(),
             parts.secrets.guard() if host.secrets else nullcontext(),
         ):
-            shared = inherited(parts, host.volumes_from or [])
+            shared = _inherited(parts, host.volumes_from or [])
             if has_mounts:
                 own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
                 volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), host)
@@ -113,6 +112,16 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
         raise
     parts.event("create", stored)
     return ContainerCreated(id=stored.id, warnings=warnings)
+
+
+def _inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
+    """The volumes of other containers, by destination."""
+    if not sources:
+        return {}
+    # imported here, since few containers have any
+    from moby_tui.engine.containers.creation.inheritance import inherited
+
+    return inherited(parts, sources)
 
 
 def _has_mounts(config: KeptConfig, host: HostConfig) -> bool:
