@@ -54,9 +54,9 @@ class NetworkService:
         await shaping.shape(self._parts, container, shape)
 
     async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
-        from moby_tui.engine.containers import connections
+        from moby_tui.engine.containers import connections, wire
 
-        await connections.connect(self._parts, ref, container, config)
+        await connections.connect(self._parts, ref, container, wire.endpoint_to_keep(config) if config else None)
 
     async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
         from moby_tui.engine.containers import connections

@@ -12,7 +12,7 @@ import pytest
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.protocol import control
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, HostConfig
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.store import names
-from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
+from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
+from moby_tui.engine.store.records.containers import ContainerConfig, ContainerRecord, HostConfig, MountPoint
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
-from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint
 
 ID_A, ID_B, ID_C = "ab" + "0" * 62, "ab" + "1" * 62, "cd" + "2" * 62
 

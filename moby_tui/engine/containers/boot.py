@@ -9,7 +9,7 @@ from contextlib import suppress
 from moby_tui.engine.containers import ending
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting, resuming
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.errors import MobyError, NotModified
 
 log = logging.getLogger(__name__)

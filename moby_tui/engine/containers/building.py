@@ -21,9 +21,9 @@ from moby_tui.engine.resources.images.manager import ImageManager, LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.configuration import user
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, MountPoint
 from moby_tui.errors import NotFound
-from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig, MountPoint
+from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig, LogConfig
 
 
 class _StepImages(ImageManager):

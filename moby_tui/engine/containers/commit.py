@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
+from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.builder.execution import difference
@@ -14,8 +15,8 @@ from moby_tui.engine.resources.builder.image import BuiltImage, stored
 from moby_tui.engine.resources.images.changes import apply_changes
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict
 from moby_tui.reference import parse_tag
@@ -38,7 +39,7 @@ async def commit(
     target = parse_tag(reference) if reference else None
     asked = _execution(config or ContainerConfig())
     apply_changes(asked, list(changes))
-    execution = _merged(asked, _execution(record.config))
+    execution = _merged(asked, _execution(wire.config_to_show(record.config)))
     content = ContentStore(parts.paths.blobs)
     layering = Layering(parts.images.layers, content, parts.paths.staging)
     base = stored(parts.images.record(record.image_id), content)

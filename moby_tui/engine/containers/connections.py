@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from moby_tui.engine.containers.network_state import NetworkState, read_network, write_network
+from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
@@ -20,9 +20,8 @@ from moby_tui.engine.resources.networks import endpoints, files
 from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.sandbox import Holding
 from moby_tui.engine.runtime.client import monitor as monitor_client
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings, NetworkingConfig, NetworkState
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
-from moby_tui.schema.container import EndpointSettings, NetworkingConfig
 from moby_tui.schema.network import Network
 
 _SHARED = "container sharing network namespace with another container or host cannot be connected to any other network"

@@ -14,8 +14,8 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.client import attachment, monitor_process
 from moby_tui.engine.runtime.client import monitor as monitor_client
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified, Unavailable
 from moby_tui.schema.container import ContainerExit

@@ -19,7 +19,7 @@ from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.configuration import spec, user
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State, write_message
 from moby_tui.errors import CommandNotFound, Conflict, InvalidArgument, MobyError, NotFound, Unavailable
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart

@@ -21,8 +21,8 @@ from moby_tui.engine.runtime.configuration import spec
 from moby_tui.engine.runtime.plan.filesystem import own_source
 from moby_tui.engine.runtime.plan.filesystem.source import open_bind_source
 from moby_tui.engine.runtime.plan.mount_options import MountOptions
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict, MobyError, NotFound
 

@@ -16,9 +16,8 @@ import msgspec
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.resources.networks import files, links
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings, HostConfig, NetworkingConfig
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
-from moby_tui.schema.container import EndpointSettings, HostConfig, NetworkingConfig
 
 _BRIDGE, _CONTAINER = "bridge", "container:"
 #: Ports as an image or ``--expose`` has them.

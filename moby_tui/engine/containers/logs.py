@@ -7,8 +7,8 @@ from pathlib import Path
 
 from moby_tui.engine.protocol.log import LogSettings
 from moby_tui.engine.runtime.configuration import log_options as options
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import LogOptions
 

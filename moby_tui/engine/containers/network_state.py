@@ -7,19 +7,7 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.schema.container import EndpointSettings, PortBinding
-from moby_tui.schema.traffic import Shape
-
-
-class NetworkState(msgspec.Struct):
-    """What a running container was given: written at its start, true for as long as it runs."""
-
-    endpoints: dict[str, EndpointSettings]
-    ports: dict[str, list[PortBinding] | None]
-    #: for each network the name of the container's interface
-    interfaces: dict[str, str] = {}
-    #: for each network that is shaped, how
-    shapes: dict[str, Shape] = {}
+from moby_tui.engine.store.records.containers import NetworkState
 
 
 def write_network(files: ContainerPaths, network: NetworkState) -> None:

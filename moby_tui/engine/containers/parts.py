@@ -14,9 +14,10 @@ import msgspec
 
 from moby_tui.engine.containers.managers import Managers, Publish
 from moby_tui.engine.runtime.client import monitor_process
-from moby_tui.engine.store.containers import ContainerRecord, ContainerStore
+from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths, Paths
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import DAMAGED, State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, Unavailable
 

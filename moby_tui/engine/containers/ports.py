@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.connections import changing, hand_over
-from moby_tui.engine.containers.network_state import NetworkState, read_network, write_network
+from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault
@@ -22,9 +23,9 @@ from moby_tui.engine.policy import admission
 from moby_tui.engine.protocol import control
 from moby_tui.engine.protocol.network import HostPort
 from moby_tui.engine.resources.networks.endpoints import Called
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState, PortBinding
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
-from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding, PortChanges, PortsChanged
+from moby_tui.schema.container import ContainerCreate, HostConfig, PortChanges, PortsChanged
 
 _WITHDRAWN = re.compile(r"(?:(?P<host>[0-9.]+|\[[0-9a-fA-F:.]+\]):)?(?P<port>\d{1,5})(?:/(?P<protocol>tcp|udp|sctp))?")
 
@@ -49,7 +50,8 @@ async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> P
     Raises ``InvalidArgument``, ``NotFound`` for a port that is not published, and what a start raises where a port is taken.
     """
     unwanted = [_read(text) for text in asked.withdraw]
-    _check(record, asked.publish)
+    _check(record, asked)
+    publish = wire.ports_to_keep(asked.publish)
     async with changing(parts, record) as record:
         running = view.current_state(parts, record).alive
         given = read_network(parts.files(record)) if running else NetworkState({}, {})
@@ -57,15 +59,15 @@ async def change(parts: Parts, record: ContainerRecord, asked: PortChanges) -> P
         withdrawn = await _withdraw(parts, record, unwanted) if running else []
         try:
             if running:
-                await _publish(parts, record, asked.publish)
+                await _publish(parts, record, publish)
         except BaseException:
             if withdrawn:
                 await _publish(parts, record, _again(given, withdrawn))
             raise
-        _keep(parts, record, kept, asked.publish)
-    attributes = {"publishAdd": _summary(asked.publish), "publishRemove": ",".join(asked.withdraw)}
+        _keep(parts, record, kept, publish)
+    attributes = {"publishAdd": _summary(publish), "publishRemove": ",".join(asked.withdraw)}
     parts.event("update", record, **{name: value for name, value in attributes.items() if value})
-    return PortsChanged(ports=read_network(parts.files(record)).ports if running else {})
+    return PortsChanged(ports=wire.ports_to_show(read_network(parts.files(record)).ports) if running else {})
 
 
 def _read(text: str) -> _Unwanted:
@@ -79,14 +81,14 @@ def _read(text: str) -> _Unwanted:
     return _Unwanted(text, host, int(match["port"]), match["protocol"] or "tcp")
 
 
-def _check(record: ContainerRecord, publish: Bindings) -> None:
+def _check(record: ContainerRecord, asked: PortChanges) -> None:
     """Raises ``InvalidArgument``."""
     mode = record.host_config.network_mode
     if mode in ("host", "none") or mode.startswith("container:"):
         raise InvalidArgument(
             f"ports of container {record.name} cannot be changed: it has no network of its own (--network {mode})"
         )
-    admission.check_ports(ContainerCreate(host_config=HostConfig(port_bindings=publish)))
+    admission.check_ports(ContainerCreate(host_config=HostConfig(port_bindings=asked.publish)))
 
 
 # ---- withdrawing

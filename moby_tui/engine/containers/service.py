@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import settling
 from moby_tui.engine.containers.views import view
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified
 from moby_tui.running import Runs
 from moby_tui.schema.base import Filters

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.connections import changing, open_namespace
-from moby_tui.engine.containers.network_state import NetworkState, read_network, write_network
+from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.resources.networks.operation import shaping
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState, Shape
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
-from moby_tui.schema.traffic import Shape
+from moby_tui.schema import traffic as api
 
 
-def shapes(parts: Parts, container: str) -> list[Shape]:
+def shapes(parts: Parts, container: str) -> list[api.Shape]:
     """For each network of a running container how it is shaped. Raises ``NotFound``, ``Conflict``, ``InvalidArgument``."""
     given = _given(parts, parts.get(container))
-    return [_of(given, network) for network in given.interfaces]
+    return [wire.shape_to_show(_of(given, network)) for network in given.interfaces]
 
 
-async def shape(parts: Parts, container: str, asked: Shape) -> None:
+async def shape(parts: Parts, container: str, asked: api.Shape) -> None:
     """Shapes one network of a running container, or each where none is named; what asks for nothing undoes it.
 
     Raises ``NotFound``, ``Conflict`` where it does not run, ``InvalidArgument``, ``MobyError`` where the kernel cannot.
     """
-    shaping.check(asked)
+    shaping.check(wire.shape_to_keep(asked))
     async with changing(parts, parts.get(container)) as record:
         given = _given(parts, record)
         if asked.network and asked.network not in given.interfaces:

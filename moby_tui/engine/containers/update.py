@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.policy import lifecycle, limits
 from moby_tui.engine.protocol import configuration, control
 from moby_tui.engine.runtime.configuration import resources
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, Unavailable
-from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, HostConfig, Resources
+from moby_tui.schema.container import ContainerUpdate, ContainerUpdated, Resources
 
 #: What can be changed, by the section of ``protocol.configuration.Resources`` that is written anew with it.
 _FIELDS = {
@@ -44,7 +45,7 @@ async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) 
             await _apply(parts, record, changed)
         parts.store.update(record)
         if asked.restart_policy.name:
-            await restarting.change_policy(parts, record, asked.restart_policy)
+            await restarting.change_policy(parts, record, wire.restart_policy_to_keep(asked.restart_policy))
     finally:
         lock.release()
     parts.event("update", record)
@@ -79,7 +80,8 @@ def _merge(record: ContainerRecord, asked: ContainerUpdate, changed: list[str]) 
             record,
             "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
         )
-    return msgspec.structs.replace(old, **{name: getattr(asked, name) for name in changed})
+    new = wire.resources_to_keep(asked)
+    return msgspec.structs.replace(old, **{name: getattr(new, name) for name in changed})
 
 
 def _check_restart_policy(record: ContainerRecord, asked: ContainerUpdate) -> None:

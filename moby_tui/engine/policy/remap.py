@@ -6,9 +6,9 @@ The error texts are the Docker Engine's.
 from __future__ import annotations
 
 from moby_tui.engine.policy import user_namespaces
+from moby_tui.engine.store.records.containers import HostConfig
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import HostConfig
 
 #: The user whose subordinate ids ``default`` means.
 _DEFAULT_USER = "dockremap"

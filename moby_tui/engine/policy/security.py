@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from moby_tui.engine.policy import apparmor
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records.containers import HostConfig
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import HostConfig
 
 _CPUS = Path("/sys/devices/system/cpu")
 

@@ -11,11 +11,10 @@ import msgspec
 
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
 from moby_tui.engine.store import losses
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import ContainerConfig, ContainerRecord, HostConfig
 from moby_tui.engine.store.salvage import Salvage
-from moby_tui.schema.container import ContainerConfig, HostConfig
 
 _decoder = msgspec.json.Decoder(ContainerRecord)
 

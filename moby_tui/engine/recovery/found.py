@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.rebuilding import ImageRow
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.salvage import Salvage
 from moby_tui.schema.volume import Volume
 

@@ -8,34 +8,11 @@ import msgspec
 
 from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
-from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, NetworkingConfig
 
 _ATTEMPTS = 16
 _HEX = frozenset("0123456789abcdef")
-
-
-class ContainerRecord(msgspec.Struct, kw_only=True):
-    """One container as it was created. ``config`` is merged with the image's; ``path`` and ``args`` are what it executes.
-
-    ``name`` is without a slash. ``created`` is Unix seconds, ``created_at`` the same as RFC 3339 with nanoseconds. ``image`` is
-    the reference as it was asked for. ``anonymous_volumes`` go with the container when it is removed with its volumes.
-    """
-
-    id: str
-    name: str = ""
-    created: float
-    created_at: str
-    image: str
-    image_id: str
-    path: str
-    args: list[str]
-    config: ContainerConfig
-    host_config: HostConfig
-    networking: NetworkingConfig | None = None
-    mounts: list[MountPoint] = msgspec.field(default_factory=list)
-    anonymous_volumes: list[str] = msgspec.field(default_factory=list)
-    warnings: list[str] = msgspec.field(default_factory=list)
 
 
 _decoder = msgspec.json.Decoder(ContainerRecord)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.schema.volume import Volume
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.creation import presets
-from moby_tui.engine.containers.creation.inheritance import inherited
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import health
 from moby_tui.engine.containers.start.isolation import references, settle_references
@@ -24,14 +24,15 @@ from moby_tui.engine.policy import admission, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.names import check_name
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import ContainerConfig as KeptConfig
+from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig, MountPoint
 from moby_tui.engine.store.state import now
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
-from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, HostConfig, MountPoint, NetworkingConfig
+from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, NetworkingConfig
 from moby_tui.schema.oci import ExecutionConfig, Platform
 
 
@@ -46,38 +47,40 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     )
     asked, warnings = admission.check(asked)
     image = parts.images.resolve(asked.image)
-    if asked.networking_config:
-        parts.networks.check_asked(asked.networking_config.endpoints_config or {})
+    host = wire.host_to_keep(asked.host_config)
+    if requested := wire.networking_to_keep(asked.networking_config):
+        parts.networks.check_asked(requested.endpoints_config or {})
     if platform:
         _check_platform(image, asked.image, platform)
-    warnings += security.resolve(asked.host_config, parts.paths).warnings
-    validate_log(asked.host_config.log_config.type, asked.host_config.log_config.config or {})
+    warnings += security.resolve(host, parts.paths).warnings
+    validate_log(host.log_config.type, host.log_config.config or {})
     ident = os.urandom(32).hex()
-    config = _merge(asked, image, ident)
+    config = wire.config_to_keep(_merge(asked, image, ident))
     if config.stop_signal:
         parse_signal(config.stop_signal)
     command = [*_words(config.entrypoint), *_words(config.cmd)]
     if not command:
         raise InvalidArgument("no command specified: give one after the image, or use an image that has one")
-    has_mounts = _has_mounts(config, asked.host_config)
+    has_mounts = _has_mounts(config, host)
     mounts: list[MountPoint] = []
     anonymous: list[str] = []
     try:
         async with (
             parts.volumes.guard() if has_mounts else nullcontext(),
-            parts.secrets.guard() if asked.host_config.secrets else nullcontext(),
+            parts.secrets.guard() if host.secrets else nullcontext(),
         ):
-            shared = inherited(parts, asked.host_config.volumes_from or [])
+            shared = _inherited(parts, host.volumes_from or [])
             if has_mounts:
                 own = {path: value for path, value in (config.volumes or {}).items() if _absolute(path) not in shared}
-                volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), asked.host_config)
+                volumes = await parts.volumes.resolve(msgspec.structs.replace(config, volumes=own), host)
                 mounts, anonymous = volumes.mounts, volumes.anonymous
                 for mount in mounts:
                     if mount.type == "image":
                         mount.name = parts.images.resolve(mount.source).id
                 await _fill(parts, volumes.populated, image.layers)
             taken = {mount.destination for mount in mounts}
-            host, networking = _settle_host(parts, asked), _networking(asked)
+            _settle_host(parts, host)
+            networking = wire.networking_to_keep(_networking(asked))
             if host.secrets:
                 host.secrets = parts.secrets.settle(host.secrets, taken | shared.keys())
             if host.links:
@@ -111,7 +114,17 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     return ContainerCreated(id=stored.id, warnings=warnings)
 
 
-def _has_mounts(config: ContainerConfig, host: HostConfig) -> bool:
+def _inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
+    """The volumes of other containers, by destination."""
+    if not sources:
+        return {}
+    # imported here, since few containers have any
+    from moby_tui.engine.containers.creation.inheritance import inherited
+
+    return inherited(parts, sources)
+
+
+def _has_mounts(config: KeptConfig, host: HostConfig) -> bool:
     """Most containers have none: nothing of the volumes is then imported."""
     return bool(config.volumes or host.binds or host.mounts or host.tmpfs or host.volumes_from)
 
@@ -151,7 +164,7 @@ async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> 
         return
     with closing(snapshot.mount(layers, None, None)) as root:
         for mount in volumes:
-            await parts.volumes.populate(mount.name, root, mount.destination, mount.subpath or "")
+            await parts.volumes.populate(mount.name, root, mount.destination, mount.subpath)
     fault.point("create.volumes filled")
 
 
@@ -227,8 +240,8 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     return config
 
 
-def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
-    host = msgspec.structs.replace(asked.host_config)
+def _settle_host(parts: Parts, host: HostConfig) -> None:
+    """Completes what is to be kept of the host's half."""
     host.network_mode = host.network_mode or "bridge"
     if host.network_mode == "default":
         host.network_mode = "bridge"
@@ -244,8 +257,8 @@ def _settle_host(parts: Parts, asked: ContainerCreate) -> HostConfig:
         host.userns_mode = remap.choose(parts.remap().mode, host, references(host))
     host.runtime = host.runtime or parts.runtimes().default
     _check_runtime(parts, host)
-    host.restart_policy = msgspec.structs.replace(host.restart_policy, name=host.restart_policy.name or "no")
-    return host
+    host.log_config.type = host.log_config.type or "json-file"
+    host.restart_policy.name = host.restart_policy.name or "no"
 
 
 def _check_runtime(parts: Parts, host: HostConfig) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from moby_tui.engine.containers.parts import Parts
+from moby_tui.engine.store.records.containers import MountPoint
 from moby_tui.errors import InvalidArgument, NotFound
-from moby_tui.schema.container import MountPoint
 
 #: The SELinux letters ask for nothing: what is shared has its label already.
 _MODES = frozenset({"", "rw", "ro", "z", "Z"})

@@ -8,8 +8,8 @@ from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_s
 from moby_tui.engine.containers.views.health import is_checked
 from moby_tui.engine.protocol.order import HealthSettings
 from moby_tui.engine.runtime.configuration import spec
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.schema.container import ContainerCreate, ExecCreate, HealthConfig
 
 _SECOND = 1_000_000_000

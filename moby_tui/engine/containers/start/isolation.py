@@ -12,9 +12,8 @@ from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.policy import user_namespaces
 from moby_tui.engine.policy.user_namespaces import UserNamespace
 from moby_tui.engine.runtime.configuration.isolation import Isolation
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
-from moby_tui.schema.container import HostConfig
 
 _CONTAINER = "container:"
 

@@ -15,9 +15,9 @@ from moby_tui.engine.kernel import cgroup as cgroups
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import STATE_FILE, State, now
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.protocol import order as order_protocol
 from moby_tui.engine.protocol.control import ChangePolicy
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, RestartPolicy
 from moby_tui.engine.store.state import ZERO_TIME, State
 from moby_tui.errors import Conflict
-from moby_tui.schema.container import RestartPolicy
 
 
 def order(record: ContainerRecord, count: int) -> order_protocol.RestartPolicy | None:

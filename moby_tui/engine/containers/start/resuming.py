@@ -8,7 +8,7 @@ import logging
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import restarting, start
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.errors import MobyError, NotFound, NotModified
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.runtime.monitor import group as monitor_group
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
 from moby_tui.errors import NotFound
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.containers import logs
-from moby_tui.engine.containers.network_state import NetworkState, write_network
+from moby_tui.engine.containers.network_state import write_network
 from moby_tui.engine.containers.parts import Parts, event_attributes
 from moby_tui.engine.containers.start import health, orphans, restarting
 from moby_tui.engine.containers.start import isolation as isolations
@@ -28,11 +28,11 @@ from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
 from moby_tui.engine.runtime.configuration import spec, user
 from moby_tui.engine.runtime.configuration.isolation import Isolation
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import State
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, MobyError, NotFound, NotModified
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
 
-from moby_tui.engine.containers.network_state import NetworkState, read_network
+from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.network.listening import Listener, listeners, sockets
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.endpoints import Place, gateway_of
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import State
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from moby_tui.engine.protocol.message import MalformedMessage
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.schema.container import Health, HealthLogEntry
 
 

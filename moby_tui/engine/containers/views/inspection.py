@@ -6,13 +6,14 @@ from contextlib import suppress
 
 import msgspec
 
-from moby_tui.engine.containers.network_state import NetworkState, read_network
+from moby_tui.engine.containers import wire
+from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import health
-from moby_tui.engine.containers.views.view import asked_endpoints, mounts
+from moby_tui.engine.containers.views.view import endpoints, mounts
 from moby_tui.engine.policy import apparmor, security
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import State
 from moby_tui.schema.container import ContainerInspect, ContainerState, HostConfig, NetworkSettings
 
@@ -48,13 +49,13 @@ def inspect(parts: Parts, record: ContainerRecord, state: State) -> ContainerIns
         host_config=_shown(parts, record),
         mounts=mounts(record),
         app_armor_profile=_apparmor_profile(files) if state.alive and apparmor.enabled() else "",
-        config=record.config,
+        config=wire.config_to_show(record.config),
         exec_ids=_exec_ids(parts, record, state),
         network_settings=NetworkSettings(
             sandbox_id=record.id if state.alive else "",
             sandbox_key=f"/proc/{state.pid}/ns/net" if state.alive else "",
-            ports=network.ports,
-            networks=network.endpoints or asked_endpoints(record, state),
+            ports=wire.ports_to_show(network.ports),
+            networks=endpoints(record, state, network),
         ),
     )
 
@@ -73,7 +74,7 @@ def _shown(parts: Parts, record: ContainerRecord) -> HostConfig:
     """With what the security options come to. A privileged container's paths are open, which null says."""
     host = record.host_config
     masked, read_only = security.covered_paths(host, security.parse_options(host.security_opt))
-    shown = msgspec.structs.replace(host, console_size=host.console_size or [0, 0])
+    shown = msgspec.structs.replace(wire.host_to_show(host), console_size=host.console_size or [0, 0])
     if not host.privileged:
         shown.masked_paths, shown.readonly_paths = masked, read_only
     if host.links:

@@ -11,7 +11,7 @@ from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.runtime.client.stats import sample
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME
 from moby_tui.errors import MobyError
 from moby_tui.schema.stats import Stats

@@ -10,9 +10,10 @@ from collections.abc import Callable, Container, Iterable
 
 import msgspec
 
-from moby_tui.engine.containers.network_state import NetworkState, read_network
+from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
-from moby_tui.engine.store.containers import ContainerRecord
+from moby_tui.engine.store.records import containers as kept
+from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
 from moby_tui.engine.store.state import ZERO_TIME, State, now
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
@@ -83,7 +84,7 @@ def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterabl
         status=status_text(state, found.status if found else ""),
         health=HealthSummary(status=found.status, failing_streak=found.failing_streak) if found else HealthSummary(),
         host_config=SummaryHostConfig(network_mode=record.host_config.network_mode),
-        network_settings=SummaryNetworkSettings(networks=network.endpoints or asked_endpoints(record, state)),
+        network_settings=SummaryNetworkSettings(networks=endpoints(record, state, network)),
         mounts=mounts(record),
     )
 
@@ -102,13 +103,16 @@ def mounts(record: ContainerRecord) -> list[MountPoint]:
     return [_shown_mount(mount, unnamed) for mount in shown]
 
 
-def _shown_mount(mount: MountPoint, unnamed: set[str]) -> MountPoint:
+def _shown_mount(mount: kept.MountPoint, unnamed: set[str]) -> MountPoint:
+    from moby_tui.engine.containers import wire
+
+    shown = wire.mount_to_show(mount)
     if mount.type == "image":
-        return msgspec.structs.replace(mount, name=mount.source, source=mount.name, propagation="rprivate")
-    return msgspec.structs.replace(mount, mode=_mode(mount, unnamed))
+        return msgspec.structs.replace(shown, name=mount.source, source=mount.name, propagation="rprivate")
+    return msgspec.structs.replace(shown, mode=_mode(mount, unnamed))
 
 
-def _mode(mount: MountPoint, unnamed: set[str]) -> str:
+def _mode(mount: kept.MountPoint, unnamed: set[str]) -> str:
     if mount.type == "tmpfs":
         return ""
     if mount.destination in unnamed:
@@ -116,15 +120,24 @@ def _mode(mount: MountPoint, unnamed: set[str]) -> str:
     return mount.mode or ("z" if mount.type == "volume" else "")
 
 
-def asked_endpoints(record: ContainerRecord, state: State) -> dict[str, EndpointSettings]:
+def endpoints(record: ContainerRecord, state: State, network: NetworkState) -> dict[str, EndpointSettings]:
+    """The container's places in its networks: those of its run, or those that the next start gives it."""
+    # imported here and below, since many commands need no more than the state
+    from moby_tui.engine.containers import wire
+
+    places = network.endpoints or _requested_endpoints(record, state)
+    return {name: wire.endpoint_to_show(place) for name, place in places.items()}
+
+
+def _requested_endpoints(record: ContainerRecord, state: State) -> dict[str, kept.EndpointSettings]:
     """A container that does not run has places in its networks, and nothing in them; one in another's has none of its own."""
     mode = record.host_config.network_mode
     asked = record.networking.endpoints_config if record.networking else None
     if mode.startswith("container:"):
         return {}
     if asked is None:
-        return {mode: EndpointSettings()}
-    places = {name: given or EndpointSettings() for name, given in asked.items()}
+        return {mode: kept.EndpointSettings()}
+    places = {name: given or kept.EndpointSettings() for name, given in asked.items()}
     if state.started_at == ZERO_TIME:
         return places
     # as in Docker, the hardware address that was asked for is not shown after a run

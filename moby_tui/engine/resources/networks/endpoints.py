@@ -11,8 +11,8 @@ from typing import NamedTuple
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
 from moby_tui.engine.resources.networks.leases import Leases
+from moby_tui.engine.store.records.containers import EndpointSettings
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import IpamPool, Network
 
 #: The auxiliary address, with the IP version behind it, to which default routes lead in place of the bridge (dockerd's name).

@@ -31,11 +31,13 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.digest import sha256
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import EndpointSettings, PortBinding
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters, encode
-from moby_tui.schema.container import ContainerSummary, EndpointSettings, PortBinding
+from moby_tui.schema.container import ContainerSummary
+from moby_tui.schema.container import EndpointSettings as ShownEndpoint
 from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
 if TYPE_CHECKING:
@@ -604,7 +606,7 @@ def _with_loopback(create: Callable[[], int]) -> int:
     return namespace
 
 
-def _as_member(name: str, endpoint: EndpointSettings) -> NetworkContainer:
+def _as_member(name: str, endpoint: ShownEndpoint) -> NetworkContainer:
     six = endpoint.global_ipv6_address
     return NetworkContainer(
         name=name,

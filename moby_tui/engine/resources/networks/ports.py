@@ -18,8 +18,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import msgspec
 
 from moby_tui.engine.resources.networks.firewall import PROTOCOLS
+from moby_tui.engine.store.records.containers import PortBinding
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.container import PortBinding
 
 Address = IPv4Address | IPv6Address
 

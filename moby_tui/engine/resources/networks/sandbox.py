@@ -20,8 +20,8 @@ from moby_tui.engine.protocol.message import ForeignVersion, MalformedMessage
 from moby_tui.engine.protocol.network import Forward, HostPort, SandboxRecord, TeardownStep
 from moby_tui.engine.resources.networks import left
 from moby_tui.engine.resources.networks.leases import Leases
+from moby_tui.engine.store.records.containers import EndpointSettings, PortBinding
 from moby_tui.errors import Conflict, Unavailable
-from moby_tui.schema.container import EndpointSettings, PortBinding
 
 #: How long a start waits for the monitor of the container's last run to finish its teardown, in seconds.
 _PATIENCE = 10.0

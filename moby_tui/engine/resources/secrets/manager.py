@@ -11,10 +11,10 @@ from moby_tui.engine.kernel.ids import IdMap, to_host
 from moby_tui.engine.resources.secrets import requests
 from moby_tui.engine.resources.secrets.store import SecretStore
 from moby_tui.engine.store.locks import FileLock
+from moby_tui.engine.store.records.containers import SecretReference
 from moby_tui.engine.store.state import now
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
 from moby_tui.schema.base import Filters
-from moby_tui.schema.container import SecretReference
 from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated, SecretSpec
 
 #: ``(type, action, id, attributes)``, as ``Journal.publish`` takes them.

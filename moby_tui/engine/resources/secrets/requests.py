@@ -7,9 +7,9 @@ import re
 from itertools import pairwise
 
 from moby_tui.engine.protocol.order import SECRETS_FOLDER, secret_mount
+from moby_tui.engine.store.records.containers import SecretReference
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
-from moby_tui.schema.container import SecretReference
 from moby_tui.schema.secret import Secret, SecretCreate
 
 #: As Docker's swarm has it.

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from moby_tui.engine.resources.volumes.requests import MountRequest
+from moby_tui.engine.store.records.containers import MountPoint
 from moby_tui.errors import InvalidArgument, NotImplementedYet
-from moby_tui.schema.container import MountPoint
 from moby_tui.schema.volume import Volume, VolumeCreate
 
 Mounts = list[MountPoint]
@@ -86,5 +86,5 @@ def _mount_point(request: MountRequest, source: str, name: str = "", driver: str
         mode=request.mode,
         rw=not request.read_only,
         propagation=request.propagation,
-        subpath=request.subpath or msgspec.UNSET,
+        subpath=request.subpath,
     )

@@ -25,11 +25,12 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.containers import ContainerConfig, HostConfig, MountPoint
 from moby_tui.engine.store.volumes import VolumeRows
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters
-from moby_tui.schema.container import ContainerConfig, HostConfig, MountPoint, PathStat
+from moby_tui.schema.container import PathStat
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import msgspec
 
 from moby_tui.engine.resources.volumes.populate import DATA
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records.containers import MountPoint
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict
-from moby_tui.schema.container import MountPoint
 from moby_tui.schema.volume import Volume
 
 if TYPE_CHECKING:

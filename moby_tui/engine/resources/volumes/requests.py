@@ -10,8 +10,8 @@ import re
 
 import msgspec
 
+from moby_tui.engine.store.records.containers import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import BindOptions, ContainerConfig, HostConfig, Mount, TmpfsOptions
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _NAME_MAX = 255

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from moby_tui.engine.store.records.containers import DeviceRequest
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.container import DeviceRequest
 
 #: Where the files are; the same device in a later folder wins.
 FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from moby_tui.engine.protocol.configuration import Device, DeviceRule
 from moby_tui.engine.protocol.defaults import DEVICE_RULES
+from moby_tui.engine.store.records.containers import DeviceMapping, HostConfig
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import DeviceMapping, HostConfig
 
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.configuration import cdi

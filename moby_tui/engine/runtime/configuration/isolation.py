@@ -10,8 +10,8 @@ import msgspec
 from moby_tui.engine.kernel.ids import IdMap, first, is_identity, to_host
 from moby_tui.engine.protocol.configuration import Mount, Namespace
 from moby_tui.engine.store.paths import ContainerPaths
+from moby_tui.engine.store.records.containers import HostConfig, MountPoint
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import HostConfig, MountPoint
 
 _STRICT = ["nosuid", "noexec", "nodev"]
 

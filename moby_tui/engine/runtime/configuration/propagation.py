@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 
+from moby_tui.engine.store.records.containers import MountPoint
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import MountPoint
 
 _SHARED = ("shared", "rshared")
 _SLAVE = ("slave", "rslave")

@@ -6,9 +6,9 @@ import os
 import stat
 
 from moby_tui.engine.protocol.configuration import BlockDevice, BlockIo, Cpu, Memory, Pids, Resources
+from moby_tui.engine.store.records.containers import Resources as Asked
+from moby_tui.engine.store.records.containers import ThrottleDevice
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import Resources as Asked
-from moby_tui.schema.container import ThrottleDevice
 
 _CPU_PERIOD_US = 100_000
 _THROTTLES = {

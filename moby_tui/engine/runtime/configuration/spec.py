@@ -18,9 +18,9 @@ from moby_tui.engine.runtime.configuration import devices as device_list
 from moby_tui.engine.runtime.configuration import isolation, resources
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.runtime.configuration.user import User
-from moby_tui.engine.store.containers import ContainerRecord
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.schema.container import BindOptions, ExecCreate, MountPoint
+from moby_tui.engine.store.records.containers import BindOptions, ContainerRecord, MountPoint
+from moby_tui.schema.container import ExecCreate
 
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.configuration import cdi

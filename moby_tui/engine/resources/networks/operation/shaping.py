@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from moby_tui.engine.kernel.network import netns
+from moby_tui.engine.store.records.containers import Shape
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.traffic import Shape
 
 #: The handles that a root discipline of ours has, in turn: one of another kind does not replace another with the same handle.
 _HANDLES = (0x10000000, 0x20000000)
