@@ -229,9 +229,9 @@ def _network_rows(c: Contest) -> list[Row]:
     asked: list[tuple[str, str, Callable[[Networks], float], float, int]] = [
         ("traffic", "2 GB from container to container, own network", lambda n: n.between_containers(), 1.0, 8),
         ("port-traffic", "2 GB from the host to a published port", lambda n: n.to_port(), 1.0, 8),
-        ("port-connections", "2,000 connections to a published port", lambda n: n.connections(), 1.0, 8),
+        ("port-connections", "2,000 connections to a published port", lambda n: n.connections(), 1.0, 16),
         ("names", "10,000 questions to 127.0.0.11", lambda n: n.names(), 1.0, 8),
-        ("networks", "100 networks made and removed, Engine API", lambda n: n.changes(), 0.3, 4),
+        ("networks", "100 networks made and removed, Engine API", lambda n: n.changes(), 0.3, 2),
         ("connect", "connect of a running container, Engine API", lambda n: n.join(), 0.3, 8),
         ("fifty-network", "50 times docker run -d, own network, 8 at a time", lambda n: n.crowd.start(), 0.25, 3),
         ("compose", "docker compose up -d of 10 services", lambda n: n.compose(), 0.4, 4),
