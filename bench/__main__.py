@@ -30,9 +30,9 @@ def _chosen(contest: Contest, names: list[str]) -> list[Row]:
     return [row for row in known.values() if not names or row.name in names]
 
 
-def _measured(base: Path, names: list[str]) -> tuple[list[Result], list[str]]:
+def _measured(base: Path, names: list[str], docker_root: Path | None) -> tuple[list[Result], list[str]]:
     results = []
-    with closing(Contest(base)) as contest:
+    with closing(Contest(base, docker_root)) as contest:
         for row in _chosen(contest, names):
             results.append(measure(row))
             print(report.line(results[-1]), file=sys.stderr, flush=True)
@@ -42,6 +42,7 @@ def _measured(base: Path, names: list[str]) -> tuple[list[Result], list[str]]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--docker-root", type=Path, metavar="FOLDER", help="a root file system whose dockerd is measured")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="measure only these")
     options = parser.parse_args()
     if options.write and options.rows:
@@ -52,7 +53,7 @@ def main() -> int:
     compileall.compile_dir(PROJECT / "moby_tui", quiet=1)
     base = Path(tempfile.mkdtemp(prefix="moby-bench-", dir="/var/tmp"))
     try:
-        results, versions = _measured(base, options.rows)
+        results, versions = _measured(base, options.rows, options.docker_root)
     finally:
         shutil.rmtree(base, ignore_errors=True)
     command = "make bench" if options.write else "python -m bench"

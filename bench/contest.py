@@ -13,6 +13,7 @@ from bench.peers import moby
 from bench.peers.crun import Crun
 from bench.peers.docker import Docker
 from bench.peers.images import Images
+from bench.peers.networks import Networks
 from bench.peers.podman import Podman
 from bench.rows import Row
 from bench.stage import Stage
@@ -26,8 +27,10 @@ MEBIBYTE = KIBIBYTE / 1024
 class Contest:
     """Each contestant on a stage of its own below ``base``; ``close`` takes the stages down."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, docker_root: Path | None = None) -> None:
+        """``docker_root``: see ``Docker``."""
         self._base = base
+        self._docker_root = docker_root
         self._archive = base / "busybox.tar"
         self._stages = ExitStack()
         image.archive(self._archive)
@@ -40,7 +43,7 @@ class Contest:
 
     @cached_property
     def docker(self) -> Docker:
-        return Docker(self._stage("docker", Docker.cgroups), self._archive)
+        return Docker(self._stage("docker", Docker.cgroups), self._archive, self._docker_root)
 
     @cached_property
     def podman(self) -> Podman:
@@ -79,6 +82,14 @@ class Contest:
     @cached_property
     def docker_images(self) -> Images:
         return self.docker.images(self._registry)
+
+    @cached_property
+    def our_networks(self) -> Networks:
+        return Networks(self.daemon)
+
+    @cached_property
+    def docker_networks(self) -> Networks:
+        return Networks(self.docker)
 
     def versions(self) -> list[str]:
         """Of all who were asked anything."""
@@ -199,6 +210,7 @@ def rows(contest: Contest) -> list[Row]:
             unit="KiB",
             warm_up=0,
         ),
+        *_network_rows(c),
         *_image_rows(c),
         Row(
             "one-file",
@@ -210,6 +222,59 @@ def rows(contest: Contest) -> list[Row]:
             runs=20,
         ),
     ]
+
+
+def _network_rows(c: Contest) -> list[Row]:
+    """Through the docker command line, ``docker compose``, the Engine API or sockets, against either daemon."""
+    asked: list[tuple[str, str, Callable[[Networks], float], float, int]] = [
+        ("traffic", "2 GB from container to container, own network", lambda n: n.between_containers(), 1.0, 8),
+        ("port-traffic", "2 GB from the host to a published port", lambda n: n.to_port(), 1.0, 8),
+        ("port-connections", "2,000 connections to a published port", lambda n: n.connections(), 1.0, 16),
+        ("names", "10,000 questions to 127.0.0.11", lambda n: n.names(), 1.0, 8),
+        ("networks", "100 networks made and removed, Engine API", lambda n: n.changes(), 0.3, 2),
+        ("connect", "connect of a running container, Engine API", lambda n: n.join(), 0.3, 8),
+        ("fifty-network", "50 times docker run -d, own network, 8 at a time", lambda n: n.crowd.start(), 0.25, 3),
+        ("compose", "docker compose up -d of 10 services", lambda n: n.compose(), 0.4, 4),
+    ]
+    beside_bridge = [
+        Row(
+            "run-network",
+            "docker run --rm busybox true, own network",
+            "ours on the bridge",
+            lambda: c.our_networks.run_true(),
+            lambda: c.daemon.run_true(),
+            target=1.2,
+            runs=20,
+        ),
+        Row(
+            "monitor-network",
+            f"PSS of a monitor, own network ({IDLE} containers)",
+            "ours on the bridge, and 0.6 MiB",
+            lambda: c.our_networks.monitor(IDLE),
+            lambda: _median_of(c.daemon.monitors) + 0.6 / MEBIBYTE,
+            target=1.0,
+            runs=1,
+            scale=KIBIBYTE,
+            unit="KiB",
+            warm_up=0,
+        ),
+    ]
+    return [*(_network_row(c, *row) for row in asked), *beside_bridge]
+
+
+def _network_row(c: Contest, name: str, title: str, take: Callable[[Networks], float], target: float, runs: int) -> Row:
+    return Row(
+        name,
+        title,
+        "dockerd",
+        lambda: take(c.our_networks),
+        lambda: take(c.docker_networks),
+        target=target,
+        runs=runs,
+        scale=1000 if name == "connect" else 1,
+        unit="ms" if name == "connect" else "s",
+        warm_up=int(runs > 4),
+    )
 
 
 def _image_rows(c: Contest) -> list[Row]:

@@ -44,11 +44,16 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
         if not view.current_state(parts, record).alive:
             _keep(parts, record, places)
             return
+        if parts.networks.is_member(record.id, network.id):
+            # a process that was killed while it connected the container had handed this place to the monitor, and had not noted it yet
+            await _disconnect_running(parts, record, network, read_network(parts.files(record)), force=False)
         with open_namespace(parts, record) as namespace:
             given = await _connect_running(parts, record, network, settings, namespace)
             fault.point("connect.made")
             _keep(parts, record, places)
+            fault.point("networks.connect kept")
             await _settle_inside(parts, record, given, namespace)
+            fault.point("networks.connect settled")
         parts.networks.tell("connect", network, record.id)
 
 
@@ -73,9 +78,11 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
             await _disconnect_running(parts, record, network, given, force=force)
         fault.point("disconnect.undone")
         _keep(parts, record, {name: place for name, place in places.items() if name != network.name})
+        fault.point("networks.disconnect kept")
         if running:
             with suppress(Conflict), open_namespace(parts, record) as namespace:
                 await _settle_inside(parts, record, given, namespace)
+            fault.point("networks.disconnect settled")
             parts.networks.tell("disconnect", network, record.id)
 
 

@@ -132,10 +132,18 @@ class Firewall:
             send(NETLINK_NETFILTER, nft.batch(*_membership(self._tables[version], version, network, add=True)))
 
     def remove(self, network: BridgeOptions) -> None:
-        """Forgets a network; what is gone already is no error. Raises ``OSError``."""
+        """Forgets a network; what is gone already is no error. Raises ``OSError``.
+
+        In one transaction for each table, since the kernel waits at the end of each, even of one that fails, until no packet reads what it
+        deleted. A transaction fails as a whole: if an element is gone already, each of the others has one of its own.
+        """
         for version, table in self._tables.items():
-            for part in _membership(table, version, network, add=False):
-                _send_unless_absent(nft.batch(part))
+            if not _exists(table):
+                continue
+            parts = _membership(table, version, network, add=False)
+            if not _send_unless_absent(nft.batch(*parts)):
+                for part in parts:
+                    _send_unless_absent(nft.batch(part))
 
     # published ports
 
@@ -306,12 +314,20 @@ def _forget_flows(publication: Publication) -> None:
         conntrack.forget(PROTOCOLS[publication.protocol], publication.host_port, b"" if host.is_unspecified else host.packed)
 
 
-def _send_unless_absent(batch: bytes) -> None:
+def _exists(table: nft.Table) -> bool:
+    """Raises ``OSError``."""
+    return _send_unless_absent(table.get())
+
+
+def _send_unless_absent(data: bytes) -> bool:
+    """Returns False if what the messages name is not there. Raises ``OSError``."""
     try:
-        send(NETLINK_NETFILTER, batch)
+        send(NETLINK_NETFILTER, data)
     except OSError as error:
         if error.errno not in _ABSENT:
             raise
+        return False
+    return True
 
 
 def _by_set(publications: list[Publication]) -> list[tuple[int, str, list[Publication]]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.protocol.network import HostPort, NameService
 from moby_tui.engine.resources.networks import bridge_options, endpoints, files, seen
 from moby_tui.engine.resources.networks.attaching import Attaching, Published
@@ -122,13 +123,16 @@ class NetworkManager:
             store.insert(self._database, lambda others: self._with_subnets(network, others, routes))
         else:
             store.insert(self._database, lambda _: network)
+        fault.point("networks.row written")
         try:
             await _uninterrupted(lambda: driver.create(network))
         except BaseException:
             store.delete(self._database, network.id)
             raise
+        fault.point("networks.made")
         stored = store.update(self._database, network.id, lambda row: row.options.update(network.options))
         record_files.keep_network(self._data_root, network.id, encode(stored))
+        fault.point("networks.record kept")
         self._tell("create", network)
         return NetworkCreated(id=network.id)
 
@@ -161,11 +165,14 @@ class NetworkManager:
             told = ", ".join(f'name:"{name}" id:"{ident[:12]}"' for ident, name in members.items())
             raise Forbidden(f"error while removing network: network {network.name} has active endpoints ({told})")
         await _uninterrupted(lambda: self._driver(network.driver).delete(network))
+        fault.point("networks.unmade")
         self._folders.leases(network.id).remove()
         from moby_tui.engine.resources.networks.names import zone
 
         zone.remove(self._folders.zones, network.id)
+        fault.point("networks.leases removed")
         record_files.drop_network(self._data_root, network.id)
+        fault.point("networks.record dropped")
         if store.delete(self._database, network.id):
             self._tell("destroy", network)
 
@@ -288,6 +295,10 @@ class NetworkManager:
         endpoints.check(place)
         holding, endpoint = await in_thread(lambda: self._attaching.attach_live(called, place, namespace))
         return Connection(place=place, holding=holding, endpoint=endpoint)
+
+    def is_member(self, container_id: str, network_id: str) -> bool:
+        """True if there is a record of the container's place in the network, whichever process holds it."""
+        return self._folders.is_member(container_id, network_id)
 
     def bound(self, container_id: str) -> dict[str, HostPort | None]:
         """The published ports of a running container, by the names of their holdings."""

@@ -209,6 +209,10 @@ class Folders:
         """The ids of the containers that are in a network."""
         return [path.parent.name for path in self._records() if path.name == network_id[:12]]
 
+    def is_member(self, container_id: str, network_id: str) -> bool:
+        """True if there is a record of the container's place in the network."""
+        return (self._sandboxes / container_id / network_id[:12]).exists()
+
     def bound(self, container_id: str) -> dict[str, HostPort | None]:
         """The published ports of a container, by the names of their records; None where nothing is bound yet."""
         found: dict[str, HostPort | None] = {}

@@ -94,6 +94,7 @@ class BridgeDriver:
 
     def _delete(self, network: Network, options: BridgeOptions) -> None:
         self._firewall.remove(options)
+        fault.point("networks.bridge shut out")
         if network.options.get(_FOUND) == "true":
             _take_back(options.interface, network.options.get(_GIVEN, ""))
             return
@@ -137,6 +138,7 @@ class BridgeDriver:
         with open_socket(NETLINK_ROUTE) as link:
             pair = rtnetlink.new_veth(veth, mtu_of(name), peer=endpoint.interface, peer_mac=endpoint.mac, peer_netns=namespace)
             request(link, pair)
+            fault.point("networks.wire made")
             netns.call(namespace, lambda: configure(endpoint))
             # The outer end comes up last: with a peer that is up the bridge forwards to it at once, not at some later notice.
             request(link, rtnetlink.set_port_up(veth, socket.if_nametoindex(name)))
