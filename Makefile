@@ -4,6 +4,7 @@
 #   make binary  dist/moby, one file
 #   make bench   the table in docs/benchmarks.md
 #   make endurance  5,000 containers in a row, and what has grown
+#   make endurance-networks  10,000 connects and disconnects of a running container, 1,000 networks made and removed
 #   make kill-loop  ten minutes of containers and builds while processes of the engine are killed
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -22,7 +23,7 @@ CGROUP2_TESTS ?= tests/cgroup tests/runtime
 # Tests and benchmarks start the program many times: it is compiled once, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run lint test test-cgroup2 binary bench endurance kill-loop wire blocking lock debian-test debian-bench clean
+.PHONY: help run lint test test-cgroup2 binary bench endurance endurance-networks kill-loop wire blocking lock debian-test debian-bench clean
 
 help:
 	@sed -n '1,/^SHELL/{s/^# \{0,1\}//p}' Makefile
@@ -78,6 +79,9 @@ bench: debian-bench $(VENV)/.run dist/moby
 # 5,000 containers one after another through each door: nothing of ours may grow.
 endurance: debian-bench $(VENV)/.run
 	$(BIN)/python -m bench.endurance
+
+endurance-networks: debian-bench $(VENV)/.run
+	$(BIN)/python -m bench.endurance --work networks --runs 10000
 
 # Launchers, processes that stand by, monitors and the daemon are killed: only the commands whose own container they held may fail.
 kill-loop: debian-bench $(VENV)/.run

@@ -1,6 +1,7 @@
 """``python -m bench.endurance``: one container after another, and what of ours has grown meanwhile. Nothing may.
 
-Two doors: an engine in this process (the SDK), and the daemon behind its socket. Memory is PSS (proc_pid_smaps_rollup(5)).
+``--work networks``: a running container is connected to a network and taken out of it again, and every tenth time a network is made and
+removed. Two doors: an engine in this process (the SDK), and the daemon behind its socket. Memory is PSS (proc_pid_smaps_rollup(5)).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from bench import image
 from moby_tui import connect
 from moby_tui.api.client.protocol import Client
 from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, PortBinding
+from moby_tui.schema.network import NetworkCreate
 
 NAMESPACES = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
 #: What may differ between two looks at a process that holds on to nothing: KiB of PSS, and objects of the interpreter.
@@ -35,6 +37,7 @@ JOURNAL_BOUND = 5 * 4096
 _SETTLE_SECONDS = 5.0
 #: Every so many runs one has a network and a published port, and one is attached to and executed in.
 _CYCLE = 5
+_CREATE_CYCLE = 10
 _PORT = 18999
 _ID = re.compile(rb"\b[0-9a-f]{64}\b")
 
@@ -57,6 +60,26 @@ async def run_many(client: Client, runs: int) -> None:
             await client.containers.kill(made.id)
             stream.close()
         await waiter.result()
+
+
+async def change_networks(client: Client, rounds: int) -> None:
+    """``rounds`` connects and disconnects of a running container; every tenth a network is made and removed."""
+    made = await client.containers.create(
+        ContainerCreate(image="busybox", cmd=["sleep", "100000"], host_config=HostConfig(network_mode="bridge"))
+    )
+    await client.containers.start(made.id)
+    kept = await client.networks.create(NetworkCreate(name="kept"))
+    for number in range(rounds):
+        await client.networks.connect(kept.id, made.id)
+        await client.networks.disconnect(kept.id, made.id)
+        if number % _CREATE_CYCLE == 0:
+            passing = await client.networks.create(NetworkCreate(name="passing"))
+            await client.networks.remove(passing.id)
+    await client.containers.remove(made.id, force=True)
+    await client.networks.remove(kept.id)
+
+
+WORKS: dict[str, Callable[[Client, int], Awaitable[None]]] = {"containers": run_many, "networks": change_networks}
 
 
 async def _execute(client: Client, container: str) -> None:
@@ -129,11 +152,13 @@ def _rows(database: Path) -> dict[str, int]:
         connection.close()
 
 
-async def endure(client: Client, process: int, data: Path, run: Path, *, warm_up: int, runs: int) -> tuple[dict[str, int], ...]:
+async def endure(
+    client: Client, process: int, data: Path, run: Path, *, warm_up: int, runs: int, work: str = "containers"
+) -> tuple[dict[str, int], ...]:
     """The inventory after the warm-up, and after the runs."""
-    await run_many(client, warm_up)
+    await WORKS[work](client, warm_up)
     before = await _settled(client, process, data, run)
-    await run_many(client, runs)
+    await WORKS[work](client, runs)
     return before, await _settled(client, process, data, run)
 
 
@@ -191,13 +216,15 @@ async def daemon(data: Path, run: Path) -> AsyncIterator[tuple[Client, int]]:
 DOORS = {"sdk": sdk, "daemon": daemon}
 
 
-async def measure(door: str, base: Path, archive: Path, *, warm_up: int, runs: int) -> tuple[dict[str, int], dict[str, int]]:
+async def measure(
+    door: str, base: Path, archive: Path, *, warm_up: int, runs: int, work: str = "containers"
+) -> tuple[dict[str, int], dict[str, int]]:
     """``warm_up`` runs, a look, ``runs`` more, another look."""
     data, run = base / "d", base / "r"
     async with DOORS[door](data, run) as (client, process):
         async for _ in client.images.load(_content(archive)):
             pass
-        before, after = await endure(client, process, data, run, warm_up=warm_up, runs=runs)
+        before, after = await endure(client, process, data, run, warm_up=warm_up, runs=runs, work=work)
     return before, after
 
 
@@ -215,12 +242,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.endurance", description=__doc__)
     parser.add_argument("--runs", type=int, default=5000)
     parser.add_argument("--door", choices=sorted(DOORS), action="append")
+    parser.add_argument("--work", choices=sorted(WORKS), default="containers")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
     doors = options.door or sorted(DOORS)
     if not options.inside:
         base = Path(tempfile.mkdtemp(prefix="moby-endurance-", dir="/var/tmp"))
         again = [sys.executable, "-m", "bench.endurance", "--inside", str(base), "--runs", str(options.runs)]
+        again += ["--work", options.work]
         try:
             return subprocess.call(["unshare", *NAMESPACES, *again, *(f"--door={door}" for door in doors)])
         finally:
@@ -233,7 +262,9 @@ def main() -> int:
         image.archive(base / "busybox.tar")
         began = time.monotonic()
         warm_up = max(2 * _CYCLE, options.runs // 10)
-        before, after = asyncio.run(measure(door, base, base / "busybox.tar", warm_up=warm_up, runs=options.runs))
+        before, after = asyncio.run(
+            measure(door, base, base / "busybox.tar", warm_up=warm_up, runs=options.runs, work=options.work)
+        )
         _report(door, options.runs, time.monotonic() - began, before, after)
         if more := grown(before, after):
             print(f"  grown: {more}")
