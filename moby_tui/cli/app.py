@@ -77,6 +77,11 @@ def _outcome(argv: Sequence[str]) -> int:
 
 def _command(argv: Sequence[str]) -> Callable[[], Any]:
     """The function that this command line calls. Found without Typer if the line is an ordinary one."""
+    if argv[:1] and argv[0].startswith("__complete"):
+        from moby_tui.cli.completion.answer import NAMES, complete
+
+        if argv[0] in NAMES:
+            return lambda: complete(argv[0], argv[1:])
     try:
         return _quick(argv)
     except NotUnderstood:
@@ -86,8 +91,6 @@ def _command(argv: Sequence[str]) -> Callable[[], Any]:
 
 
 def _quick(argv: Sequence[str]) -> Callable[[], Any]:
-    if "_MOBY_COMPLETE" in os.environ:
-        raise NotUnderstood
     line = Line(GlobalOptions, argv, interspersed=False)
     if not line.rest or line.rest[0] not in LEAVES:
         raise NotUnderstood

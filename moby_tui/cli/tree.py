@@ -97,4 +97,6 @@ def subgroup(name: str, summary: str, leaves: dict[str, str]) -> LazyGroup:
 
 def root() -> typer.Typer:
     """An empty Typer application whose commands are found by name."""
-    return typer.Typer(cls=RootGroup, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
+    return typer.Typer(
+        cls=RootGroup, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
+    )

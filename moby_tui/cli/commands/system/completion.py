@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
 
-import typer
-
+from moby_tui.cli.declare import Argument, Options, command
 from moby_tui.errors import InvalidArgument
 
-app = typer.Typer()
 
-_SHELLS = ("bash", "zsh", "fish", "powershell")
-
-
-@app.command(
+@command(
     "completion",
+    Options,
+    Argument("shell", "bash|zsh|fish"),
     epilog="""\b
 Examples:
-  source <(moby completion bash)
+  source <(moby completion bash)                 in this shell; in ~/.bashrc for each
+  source <(moby completion zsh)                  after compinit in ~/.zshrc
   moby completion fish > ~/.config/fish/completions/moby.fish
 """,
 )
-def completion(shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish|powershell", show_default=False)]) -> None:
-    """Print the completion script for a shell (`moby --install-completion` installs it)."""
-    from typer._completion_shared import get_completion_script
+def completion(options: Options, shell: str) -> None:
+    """Output the shell completion script for the specified shell (bash, zsh or fish)."""
+    from moby_tui.cli.completion.scripts import SHELLS, script
 
-    if shell not in _SHELLS:
-        raise InvalidArgument(f"unknown shell {shell!r}: use {', '.join(_SHELLS)}")
-    print(get_completion_script(prog_name="moby", complete_var="_MOBY_COMPLETE", shell=shell))
+    if shell not in SHELLS:
+        raise InvalidArgument(f"unknown shell {shell!r}: use {', '.join(SHELLS)}")
+    # the script completes the name by which it was asked for: `docker` is a link to moby on some machines
+    print(script(shell, "docker" if os.path.basename(sys.argv[0]) == "docker" else "moby"), end="")
