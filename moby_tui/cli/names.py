@@ -88,6 +88,10 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
         "Look at registries",
         {name: "registries.registry" for name in ("inspect", "ls", "referrers", "rm", "tags")},
     ),
+    "manifest": (
+        "Manage image manifests and manifest lists",
+        dict.fromkeys(("annotate", "create", "inspect", "push", "rm"), "registries.manifests"),
+    ),
     "builder": ("Manage builds", {"build": "builds.build", "du": "builds.build_cache", "prune": "prune:builder"}),
 }
 LEAVES = {
@@ -111,7 +115,7 @@ LEAVES = {
 MISSING: dict[str, frozenset[str]] = {
     "": frozenset(
         {
-            *("bake", "buildx", "checkpoint", "compose", "config", "manifest", "node", "plugin"),
+            *("bake", "buildx", "checkpoint", "compose", "config", "node", "plugin"),
             *("service", "stack", "swarm", "trust"),
         }
     ),

@@ -183,3 +183,19 @@ class DistributionInspect(Wire, kw_only=True):
 
     descriptor: oci.Descriptor
     platforms: list[oci.Platform] = field(default_factory=list)
+
+
+class RegistryManifest(Wire, kw_only=True):
+    """A manifest or index as its registry has it. ``content``: the bytes that the digest is of (base64 on the wire); ``descriptor`` has
+    the platform of an image, from its configuration."""
+
+    descriptor: oci.Descriptor
+    content: bytes
+
+
+class ManifestUpload(Wire, kw_only=True):
+    """A manifest or index for a registry. ``source``: the repository of the same registry whose blobs a manifest names, if another."""
+
+    media_type: str
+    content: bytes
+    source: str = ""

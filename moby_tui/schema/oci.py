@@ -21,9 +21,9 @@ DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 class Platform(Oci, kw_only=True):
     architecture: str
     os: str
-    variant: str = ""
     os_version: str = field(default="", name="os.version")
     os_features: list[str] = field(default_factory=list, name="os.features")
+    variant: str = ""
 
 
 class Descriptor(Oci, kw_only=True):

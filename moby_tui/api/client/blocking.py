@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, overload
 
 from moby_tui.schema.base import Filters
-from moby_tui.schema.build import BuildOptions
+from moby_tui.schema.build import BuildOptions, Caller
 from moby_tui.schema.container import (
     AttachOptions,
     ContainerConfig,
@@ -40,8 +40,10 @@ from moby_tui.schema.image import (
     ImageInspect,
     ImagesPruned,
     ImageSummary,
+    ManifestUpload,
     Progress,
     RegistryAuth,
+    RegistryManifest,
     SearchResult,
 )
 from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
@@ -478,11 +480,14 @@ class Builder(Protocol):
         context: AsyncIterator[bytes] | None = None,
         options: BuildOptions | None = None,
         contexts: Mapping[str, AsyncIterator[bytes]] | None = None,
+        caller: Caller | None = None,
     ) -> Iterator[Progress]:
         """Builds an image of a context and a Dockerfile.
 
         A tar of the context, or nothing where ``options.remote`` names one; ``contexts`` are what ``options.contexts`` says comes along,
-        in its order. The last line with ``aux`` has the image's ``ID``; ``output`` are pieces of what was asked for as a file.
+        in its order; ``caller`` supplies the rest while the build runs (an engine in this process alone takes one).
+
+        The last line with ``aux`` has the image's ``ID``; ``output`` are pieces of what was asked for as a file.
         """
         ...
 
@@ -527,9 +532,11 @@ class System(Protocol):
 
 
 class Registry(Protocol):
-    """Docker's API has an operation for ``search`` and ``inspect``: an engine elsewhere does these alone.
+    """Docker's API has an operation for ``search`` and ``inspect``, moby's own for ``manifest`` and ``put_manifest``: an engine elsewhere
+    does these alone.
 
-    ``auth`` is the login; the engine in this process finds a stored one itself.
+    ``auth`` is the login; the engine in this process finds a stored one itself. ``insecure``: the registry's certificate is not checked,
+    and one without TLS is spoken to over plain HTTP.
     """
 
     def search(
@@ -540,6 +547,19 @@ class Registry(Protocol):
 
     def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect:
         """The descriptor and the platforms of an image in its registry."""
+        ...
+
+    def manifest(self, reference: str, *, insecure: bool = False, auth: RegistryAuth | None = None) -> RegistryManifest:
+        """A manifest or index as its registry has it."""
+        ...
+
+    def put_manifest(
+        self, reference: str, upload: ManifestUpload, *, insecure: bool = False, auth: RegistryAuth | None = None
+    ) -> Descriptor:
+        """Puts a manifest or index into its registry, byte by byte as it is. The blobs of a manifest are mounted from ``source``.
+
+        Raises ``NotFound`` for a blob that the registry does not mount, ``InvalidArgument`` for what is no manifest or has another digest
+        than the reference."""
         ...
 
     def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]:

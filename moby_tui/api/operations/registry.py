@@ -6,16 +6,18 @@ import builtins
 from typing import Protocol
 
 from moby_tui.api.operations.fields import filters
-from moby_tui.api.operations.operation import get
+from moby_tui.api.operations.operation import get, put
 from moby_tui.schema.base import Filters
-from moby_tui.schema.image import DistributionInspect, RegistryAuth, SearchResult
+from moby_tui.schema.image import DistributionInspect, ManifestUpload, RegistryAuth, RegistryManifest, SearchResult
 from moby_tui.schema.oci import Descriptor
 
 
 class Registry(Protocol):
-    """Docker's API has an operation for ``search`` and ``inspect``: an engine elsewhere does these alone.
+    """Docker's API has an operation for ``search`` and ``inspect``, moby's own for ``manifest`` and ``put_manifest``: an engine elsewhere
+    does these alone.
 
-    ``auth`` is the login; the engine in this process finds a stored one itself.
+    ``auth`` is the login; the engine in this process finds a stored one itself. ``insecure``: the registry's certificate is not checked,
+    and one without TLS is spoken to over plain HTTP.
     """
 
     @get("/images/search", filters("is-automated", "is-official", "stars"))
@@ -28,6 +30,21 @@ class Registry(Protocol):
     @get("/distribution/{reference:.*}/json", errors=(401, 404), since="1.30")
     async def inspect(self, reference: str, *, auth: RegistryAuth | None = None) -> DistributionInspect:
         """The descriptor and the platforms of an image in its registry."""
+        ...
+
+    @get("/moby/registry/manifests/{reference:.*}", errors=(401, 404), needs="a manifest of a registry")
+    async def manifest(self, reference: str, *, insecure: bool = False, auth: RegistryAuth | None = None) -> RegistryManifest:
+        """A manifest or index as its registry has it."""
+        ...
+
+    @put("/moby/registry/manifests/{reference:.*}", status=201, errors=(401, 403, 404), needs="pushing a manifest")
+    async def put_manifest(
+        self, reference: str, upload: ManifestUpload, *, insecure: bool = False, auth: RegistryAuth | None = None
+    ) -> Descriptor:
+        """Puts a manifest or index into its registry, byte by byte as it is. The blobs of a manifest are mounted from ``source``.
+
+        Raises ``NotFound`` for a blob that the registry does not mount, ``InvalidArgument`` for what is no manifest or has another digest
+        than the reference."""
         ...
 
     async def list(self, server: str = "", *, auth: RegistryAuth | None = None) -> builtins.list[str]:

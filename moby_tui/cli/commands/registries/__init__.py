@@ -1,1 +1,1 @@
-"""The commands about registries: ``login``, ``logout``, ``search``, ``registry``. They run in the process that was called."""
+"""The commands about registries: ``login``, ``logout``, ``search``, ``registry``, ``manifest``. They run in the process that was called."""

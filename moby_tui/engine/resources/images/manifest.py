@@ -14,7 +14,7 @@ import msgspec
 from moby_tui.errors import InvalidArgument
 from moby_tui.reference import is_digest
 from moby_tui.schema import oci
-from moby_tui.schema.base import decode
+from moby_tui.schema.base import Oci, decode
 
 INDEX_TYPES = (oci.MEDIA_INDEX, oci.DOCKER_INDEX)
 MANIFEST_TYPES = (oci.MEDIA_MANIFEST, oci.DOCKER_MANIFEST)
@@ -27,8 +27,33 @@ _MOST_LAYERS = 500
 CONFIG_LIMIT = 4 << 20
 
 
+class _Built(Oci, kw_only=True):
+    """What a configuration says about its platform; an artifact's configuration says nothing."""
+
+    architecture: str | None = None
+    os: str | None = None
+    os_version: str | None = msgspec.field(default=None, name="os.version")
+    os_features: list[str] | None = msgspec.field(default=None, name="os.features")
+    variant: str | None = None
+
+
 def read(body: bytes, media_type: str, name: str) -> oci.Manifest | oci.Index:
-    """The manifest or index in ``body``; ``media_type`` is what its sender calls it, or empty. Raises ``InvalidArgument``."""
+    """The manifest of a container image, or the index, in ``body``; ``media_type`` is what its sender calls it, or empty.
+    Raises ``InvalidArgument``."""
+    manifest = read_any(body, media_type, name)
+    if isinstance(manifest, oci.Index):
+        return manifest
+    if manifest.config.media_type not in _CONFIG_TYPES:
+        raise InvalidArgument(f"{name} is not a container image but {manifest.config.media_type[:100]!r}")
+    if manifest.config.size > CONFIG_LIMIT or len(manifest.layers) > _MOST_LAYERS:
+        raise InvalidArgument(f"{name} has too large a configuration or more than {_MOST_LAYERS} layers")
+    if any(layer.media_type.endswith(_ENCRYPTED) for layer in manifest.layers):
+        raise InvalidArgument(f"{name} has encrypted layers; decrypt it first, with skopeo copy --decryption-key")
+    return manifest
+
+
+def read_any(body: bytes, media_type: str, name: str) -> oci.Manifest | oci.Index:
+    """As ``read``, but a manifest may be of anything: artifacts, encrypted images. Raises ``InvalidArgument``."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -49,13 +74,30 @@ def read(body: bytes, media_type: str, name: str) -> oci.Manifest | oci.Index:
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise InvalidArgument(f"the manifest of {name} is invalid: {error}") from error
     _check_descriptors([manifest.config, *manifest.layers], name)
-    if manifest.config.media_type not in _CONFIG_TYPES:
-        raise InvalidArgument(f"{name} is not a container image but {manifest.config.media_type[:100]!r}")
-    if manifest.config.size > CONFIG_LIMIT or len(manifest.layers) > _MOST_LAYERS:
-        raise InvalidArgument(f"{name} has too large a configuration or more than {_MOST_LAYERS} layers")
-    if any(layer.media_type.endswith(_ENCRYPTED) for layer in manifest.layers):
-        raise InvalidArgument(f"{name} has encrypted layers; decrypt it first, with skopeo copy --decryption-key")
     return manifest
+
+
+def kind_of(document: oci.Manifest | oci.Index, media_type: str) -> str:
+    """The media type of a document that ``read_any`` took, which its sender calls ``media_type``."""
+    if document.media_type:
+        return document.media_type
+    known = INDEX_TYPES if isinstance(document, oci.Index) else MANIFEST_TYPES
+    return media_type if media_type in known else known[0]
+
+
+def platform_of(config: bytes, name: str) -> oci.Platform:
+    """The platform that a manifest's configuration names; members that it lacks are empty. Raises ``InvalidArgument``."""
+    try:
+        found = decode(config, _Built)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise InvalidArgument(f"the configuration of {name} is invalid: {error}") from error
+    return oci.Platform(
+        architecture=found.architecture or "",
+        os=found.os or "",
+        os_version=found.os_version or "",
+        os_features=found.os_features or [],
+        variant=found.variant or "",
+    )
 
 
 def is_foreign(layer: oci.Descriptor) -> bool:
