@@ -165,7 +165,7 @@ WATCH = {
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
 MOST = {
-    "run --rm box true": 352,
+    "run --rm box true": 353,
     "ps -a": 237,
     "exec kept true": 272,
     "inspect kept": 243,
