@@ -19,6 +19,7 @@ from moby_tui.cli.completion.line import read
 from moby_tui.cli.completion.scripts import SHELLS, script
 from moby_tui.cli.completion.summaries import SUMMARIES
 from moby_tui.cli.completion.vocabulary import ARGUMENTS, CHANGED, VALUES, VALUES_OF
+from moby_tui.cli.invocation import starts_containers_here
 from moby_tui.cli.names import GROUPS, LEAVES
 
 WEB, OLD, ICED = ("web", "box:latest, Up 2 minutes"), ("old", "box:latest, Exited"), ("iced", "box:latest, Paused")
@@ -201,6 +202,11 @@ def test_nothing_is_said_of_an_engine_that_does_not_answer(program: dict[str, st
     assert ask(program) == ask(program, "")
 
 
+@pytest.mark.parametrize("words", [["run", ""], ["-H", "", "start"], ["daemon", "-"]])
+def test_a_completion_starts_no_launcher(words: list[str]) -> None:
+    assert not starts_containers_here(["__complete", *words], {})
+
+
 def bash(
     environment: dict[str, str], name: str, *lines: str, wordbreaks: str = " \t\n\"'><=;|&(:", key: int = 9
 ) -> list[list[str]]:
@@ -291,10 +297,11 @@ def test_fish(noting: dict[str, str], tmp_path: Path) -> None:
     fish = shutil.which("fish") or pytest.skip("no fish here")
     (tmp_path / "moby.fish").write_text(script("fish", "moby"))
     (tmp_path / "offer").write_text("front\tbridge\n:4\n")
-    program = f"source {tmp_path}/moby.fish; complete -C \"moby -H 'a b' run --network=f\""
-    done = subprocess.run([fish, "--no-config", "-c", program], env=noting, capture_output=True, text=True, check=True)
-    assert done.stdout == "--network=front\tbridge\n"
-    assert (tmp_path / "called").read_text().splitlines() == ["__complete", "-H", "a b", "run", "--network=f"]
+    for line, offered in (("moby -H 'a b' run --network=f", "--network=front"), ("moby -H 'a b' run --network f", "front")):
+        program = f'source {tmp_path}/moby.fish; complete -C "{line}"'
+        done = subprocess.run([fish, "--no-config", "-c", program], env=noting, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{offered}\tbridge\n"
+        assert (tmp_path / "called").read_text().splitlines() == ["__complete", *shlex.split(line)[1:]]
 
 
 def test_zsh(noting: dict[str, str], tmp_path: Path) -> None:

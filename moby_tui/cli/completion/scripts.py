@@ -187,7 +187,7 @@ function __PROGRAM_complete
         return
     end
     if set -q lines[1]
-        printf '%s\n' $option$lines
+        printf '%s\n' "$option"$lines
     else if test (math "floor($directive / 4) % 2") = 0
         __fish_complete_path (string replace -- "$option" '' "$current") | string replace -r '^' -- "$option"
     end
