@@ -161,7 +161,7 @@ def _in_command(words: Sequence[str], last: str) -> Place:
 
 def _commands(group: str, names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name in sorted(names):
-        yield name, SUMMARIES[group].get(name, "") if group or name not in GROUPS else GROUPS[name][0]
+        yield name, SUMMARIES.get(group, {}).get(name, "") if group or name not in GROUPS else GROUPS[name][0]
 
 
 def _option_or(scan: Scan, where: str, last: str, argument: Place) -> Place:
