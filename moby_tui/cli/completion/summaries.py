@@ -151,6 +151,13 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "rm": "Delete tags, or by digest images with all their tags, in a registry. What is on this machine stays",
         "tags": "List the tags of a repository",
     },
+    "manifest": {
+        "annotate": "Add additional information to a local image manifest",
+        "create": "Create a local manifest list for annotating and pushing to a registry",
+        "inspect": "Display an image manifest, or manifest list: one of a local list, a local list, or what a registry has",
+        "push": "Push a manifest list to a repository, with the manifests that the repository lacks",
+        "rm": "Delete one or more manifest lists from local storage",
+    },
     "builder": {
         "build": "Build an image from a Dockerfile",
         "du": "Show what the build cache holds, and what each step takes",
