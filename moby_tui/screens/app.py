@@ -136,9 +136,13 @@ class Dashboard(App[None]):
         yield from super().get_system_commands(screen)
         for mode, title in PAGES.items():
             yield SystemCommand(f"Go to {title.lower()}", f"The page of the {title.lower()}", partial(self.switch_mode, mode))
+        offered: set[str] = set()  # a binding of several keys stands there once for each
         for active in screen.active_bindings.values():
             binding = active.binding
-            if active.enabled and binding.id and binding.description and not binding.id.startswith(("app.", "page.")):
+            if not binding.id or binding.id in offered or binding.id.startswith(("app.", "page.")):
+                continue
+            if active.enabled and binding.description:
+                offered.add(binding.id)
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 

@@ -319,8 +319,12 @@ class ContainersPage(Page):
             self.add_class(following)
 
     def action_back(self) -> None:
+        """Both panels and the keys to the list; there already, it ends the filter."""
+        table, bar = self.query_one(ContainerTable), self.query_one("#container-filter", FilterBar)
+        if table.has_focus and bar.filled:
+            bar.drop()
         self.remove_class("-detail-only", "-list-only")
-        self.query_one(ContainerTable).focus()
+        table.focus()
 
     @on(ContainerTable.RowSelected)
     def _row_selected(self) -> None:

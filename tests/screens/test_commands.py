@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-
 from fake_client import FakeEngine
 from textual.command import CommandPalette
 from textual.widgets import Input
 
-from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_view import LogView
 

@@ -15,7 +15,7 @@ from moby_tui.screens.confirm import Confirm, Notice
 from moby_tui.screens.session.log_lines import MAX_LINES
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.log_view import LogView
-from moby_tui.screens.widgets.status_bar import Banner
+from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 from moby_tui.screens.widgets.terminal import Terminal
 
 
@@ -344,3 +344,64 @@ async def test_events_from_before_the_start_and_from_before_the_first_visit_are_
         assert [row.split()[2] for row in view.lines.plain_rows()] == ["pull", "start", "oom"]
         engine.emit("container", "die", "ab" * 32, name="web")
         await eventually(pilot, lambda: view.lines.row_count == 4)
+
+
+async def test_a_log_search_ends_with_its_log(open_dashboard, eventually):
+    engine = FakeEngine()
+    for name in ("database", "web"):
+        engine.logs[name] = [(1, f"2026-11-23T20:11:22.123456789Z {name} {number}\n".encode()) for number in range(5)]
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        view = app.screen.query_one(LogView)
+        await eventually(pilot, lambda: view.lines.row_count == 5)
+        view.focus()
+        await pilot.press("slash", *"database 3", "enter", "ampersand")
+        await eventually(pilot, lambda: view.lines.row_count == 1)
+        await pilot.press("escape")
+        await eventually(pilot, lambda: view.lines.row_count == 5)
+        assert app.focused is view
+        await pilot.press("slash", *"database 3", "enter", "ampersand")
+        await eventually(pilot, lambda: view.lines.row_count == 1)
+        app.screen.query_one(ContainerTable).focus()
+        await pilot.press("down")
+        await eventually(pilot, lambda: {row.split()[0] for row in view.lines.plain_rows()} == {"web"})
+        assert view.lines.row_count == 5 and not app.screen.query_one("#log-search").has_class("-open")
+
+
+async def test_escape_in_the_list_ends_its_filter(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("slash", *"up", "enter")
+        await eventually(pilot, lambda: names(app) == ["database", "web", "worker"])
+        await pilot.press("escape")
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("2")
+        await eventually(pilot, lambda: app.screen.query("#rows") and app.screen.query_one("#rows").row_count == 3)
+        await pilot.press("slash", *"busy", "enter")
+        await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 1)
+        await pilot.press("escape")
+        await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 3)
+
+
+async def test_a_lost_engine_hides_no_tab_and_is_told_once_in_the_log(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await eventually(pilot, lambda: app.screen.query_one("#log-panel")._feed)
+        feed, told = app.screen.query_one("#log-panel")._feed, []
+        feed._show = told.extend
+        for _ in range(3):
+            feed._note_once("cannot connect")
+        assert len(told) == 1
+        engine.lose()
+        banner, tabs = app.screen.query_one(Banner), app.screen.query_one(StatusBar)
+        await eventually(pilot, lambda: banner.region.height)
+        assert tabs.region.y == 0 and banner.region.y == 1
+
+
+async def test_the_palette_lists_each_command_once(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        app.screen.query_one(LogView).focus()
+        await pilot.pause()
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert titles.count("Follow") == 1
