@@ -10,10 +10,11 @@ import msgspec
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.event import Event
+from moby_tui.schema.event import Event as EngineEvent
 from moby_tui.screens import preferences
 from moby_tui.screens.containers import ContainersPage
 from moby_tui.screens.events import EventsPage
@@ -53,10 +54,13 @@ class Dashboard(App[None]):
     def __init__(self, factory: ClientFactory, chosen: Preferences | None = None) -> None:
         super().__init__(driver_class=TtyDriver)
         self._chosen = chosen or Preferences()
+        #: Keys that wait for the shell that is being opened.
+        self._for_shell: list[Key] = []
         self.session = Session(self, factory)
         self.stats = StatsFeed(self, self.session)
+        self._containers = ContainersPage(self.session, self.stats)
         self._pages: dict[str, Screen[Any]] = {
-            "containers": ContainersPage(self.session, self.stats),
+            "containers": self._containers,
             "images": ImagesPage(self.session),
             "volumes": VolumesPage(self.session),
             "networks": NetworksPage(self.session),
@@ -79,10 +83,27 @@ class Dashboard(App[None]):
     async def _hold_session(self) -> None:
         await self.session.run()
 
-    def _event(self, event: Event) -> None:
+    def _event(self, event: EngineEvent) -> None:
         page = self._pages["events"]
         assert isinstance(page, EventsPage)
         page.take(event)
+
+    async def on_event(self, event: Event) -> None:
+        """What is typed after the key that ends the program does nothing; what is typed while a shell opens waits for it."""
+        if isinstance(event, InputEvent) and not event.is_forwarded:
+            if self._exit:
+                return
+            if self._containers.opens_shell and isinstance(event, Key):
+                self._for_shell.append(event)
+                return
+        await super().on_event(event)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A page that was just being opened when the person left may fail; they have left in order all the same."""
+        if self._exit and self._exception is None:
+            self.log.error(f"while it ended: {error!r}")
+            return
+        super()._handle_exception(error)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A shell gets every key: none of the application's may take one from it."""
@@ -101,7 +122,11 @@ class Dashboard(App[None]):
         await self.switch_mode("shells")
         page = self._pages["shells"]
         assert isinstance(page, ShellsPage)
-        await page.open(event.container)
+        terminal = await page.open(event.container)
+        self._containers.opens_shell = False
+        for key in self._for_shell:
+            terminal.on_key(key)
+        self._for_shell.clear()
 
     async def on_shells_page_left(self) -> None:
         await self.switch_mode("containers")
@@ -111,9 +136,13 @@ class Dashboard(App[None]):
         yield from super().get_system_commands(screen)
         for mode, title in PAGES.items():
             yield SystemCommand(f"Go to {title.lower()}", f"The page of the {title.lower()}", partial(self.switch_mode, mode))
+        offered: set[str] = set()  # a binding of several keys stands there once for each
         for active in screen.active_bindings.values():
             binding = active.binding
-            if active.enabled and binding.id and binding.description and not binding.id.startswith(("app.", "page.")):
+            if not binding.id or binding.id in offered or binding.id.startswith(("app.", "page.")):
+                continue
+            if active.enabled and binding.description:
+                offered.add(binding.id)
                 run = partial(self.run_action, binding.action, active.node)
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 

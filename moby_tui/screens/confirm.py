@@ -1,4 +1,4 @@
-"""Asks before something is lost."""
+"""Asks before something is lost, and tells what is not possible where the keys that follow would otherwise be taken for others."""
 
 from __future__ import annotations
 
@@ -40,3 +40,26 @@ class Confirm(ModalScreen[bool]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "go")
+
+
+class Notice(ModalScreen[None]):
+    """Only escape or a click on its button closes it: what a person types on is lost here and does nothing."""
+
+    BINDINGS = [Binding("escape", "dismiss", "Close", id="notice.close", key_display="esc")]  # noqa: RUF012
+
+    def __init__(self, title: str, explanation: str) -> None:
+        super().__init__()
+        self._title, self._explanation = title, explanation
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._title, id="question", markup=False)
+            yield Static(self._explanation, id="consequence", markup=False)
+            with Horizontal(id="answers"):
+                close = Button("Close (esc)", id="close", compact=True)
+                close.can_focus = False
+                yield close
+
+    @on(Button.Pressed)
+    def _pressed(self) -> None:
+        self.dismiss()

@@ -17,6 +17,7 @@ from textual.widgets import TabbedContent, TabPane
 
 from moby_tui.schema.base import to_builtins
 from moby_tui.screens import text
+from moby_tui.screens.confirm import Notice
 from moby_tui.screens.page import Page
 from moby_tui.screens.session.history import History
 from moby_tui.screens.session.model import Container
@@ -42,9 +43,9 @@ class ContainersPage(Page):
     BINDINGS = [  # noqa: RUF012
         Binding("s", "start", "Start", id="container.start", tooltip="Start the container"),
         Binding(
-            "x", "stop", "Stop", id="container.stop", tooltip="Stop it: its stop signal, then SIGKILL after its stop timeout"
+            "x", "stop", "Stop", id="container.stop", tooltip="Its stop signal, then SIGKILL after its stop timeout (asks first)"
         ),
-        Binding("r", "restart", "Restart", id="container.restart", tooltip="Stop and start it"),
+        Binding("r", "restart", "Restart", id="container.restart", tooltip="Stop and start it (asks first)"),
         Binding("p", "pause", "Pause", id="container.pause", tooltip="Freeze or thaw all its processes"),
         Binding("K", "kill", "Kill", id="container.kill", tooltip="Send SIGKILL (asks first)"),
         Binding(
@@ -76,6 +77,8 @@ class ContainersPage(Page):
         self._pending: Timer | None = None
         self._query = ""
         self._detail_of = ""
+        #: True from the shell's key on until that shell has the keys.
+        self.opens_shell = False
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(ContainerTable(id="containers"), FilterBar("filter", "words · !not", id="container-filter"), id="list")
@@ -223,15 +226,15 @@ class ContainersPage(Page):
         return self.session.model.get(self._detail_of)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only the keys that do something to this container are offered."""
+        """Only the keys that do something to this container are offered. Shell always is: a shell's commands may be typed after it."""
+        if self.opens_shell:
+            return False  # what was typed after the shell's key is not for this page
         one = self.chosen
         if action == "start":
             return one is not None and not one.running
         if action in ("stop", "restart", "kill", "pause"):
             return one is not None and one.running
-        if action == "shell":
-            return one is not None and one.state == "running"
-        if action == "remove":
+        if action in ("remove", "shell"):
             return one is not None
         return True
 
@@ -241,12 +244,23 @@ class ContainersPage(Page):
 
     def action_stop(self) -> None:
         if one := self.chosen:
-            self.notify(f"stopping {one.name} …", timeout=2, markup=False)
-            self.attempt("Stop", lambda: self.session.client.containers.stop(one.id), f"{one.name} stopped")
+            self.attempt_confirmed(
+                f"Stop {one.name}?",
+                "It gets its stop signal, and SIGKILL if it still runs after its stop timeout.",
+                "Stop",
+                lambda: self.session.client.containers.stop(one.id),
+                f"{one.name} stopped",
+            )
 
     def action_restart(self) -> None:
         if one := self.chosen:
-            self.attempt("Restart", lambda: self.session.client.containers.restart(one.id), f"{one.name} restarted")
+            self.attempt_confirmed(
+                f"Restart {one.name}?",
+                "It is stopped, by SIGKILL after its stop timeout, and started again.",
+                "Restart",
+                lambda: self.session.client.containers.restart(one.id),
+                f"{one.name} restarted",
+            )
 
     def action_pause(self) -> None:
         one = self.chosen
@@ -279,8 +293,15 @@ class ContainersPage(Page):
             )
 
     def action_shell(self) -> None:
-        if one := self.chosen:
+        one = self.chosen
+        if one is None:
+            return
+        if one.state == "running":
+            self.opens_shell = True
             self.post_message(self.ShellWanted(one))
+        else:
+            wanted = "thaw it (p)" if one.state == "paused" else "start it (s)"
+            self.app.push_screen(Notice(f"No shell in {one.name}", f"The container is {one.state}: {wanted} first."))
 
     def action_filter(self) -> None:
         self.query_one("#container-filter", FilterBar).open()
@@ -298,8 +319,12 @@ class ContainersPage(Page):
             self.add_class(following)
 
     def action_back(self) -> None:
+        """Both panels and the keys to the list; there already, it ends the filter."""
+        table, bar = self.query_one(ContainerTable), self.query_one("#container-filter", FilterBar)
+        if table.has_focus and bar.filled:
+            bar.drop()
         self.remove_class("-detail-only", "-list-only")
-        self.query_one(ContainerTable).focus()
+        table.focus()
 
     @on(ContainerTable.RowSelected)
     def _row_selected(self) -> None:

@@ -46,6 +46,7 @@ class EventsPage(Page):
     mode = "events"
     BINDINGS = [  # noqa: RUF012
         Binding("slash", "filter", "Filter", id="events.filter", key_display="/", tooltip="Show only the events that match"),
+        Binding("escape", "back", "Back", show=False),
         Binding("C", "clear", "Clear", id="events.clear"),
     ]
 
@@ -114,6 +115,9 @@ class EventsPage(Page):
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).open()
+
+    def action_back(self) -> None:
+        self.query_one(FilterBar).drop()
 
     def action_clear(self) -> None:
         self.query_one(LogView).clear()

@@ -10,6 +10,9 @@ from moby_tui.schema.image import ImageSummary
 from moby_tui.screens import text
 from moby_tui.screens.resource import ResourcePage, Row
 
+#: The column that counts the image's containers.
+_USED_BY = 4
+
 
 class ImagesPage(ResourcePage):
     mode = "images"
@@ -35,20 +38,25 @@ class ImagesPage(ResourcePage):
 
     def action_remove(self) -> None:
         if row := self.chosen:
+            consequence = "All its tags go. Layers that other images need stay; the rest must be pulled or built again."
+            users = row.cells[_USED_BY]
+            if users:
+                consequence += (
+                    f" Containers made of it: {users}. They stay; while one of them runs, the engine refuses to remove it."
+                )
             self.attempt_confirmed(
                 f"Remove the image {row.name}?",
-                "All its tags go. Layers that other images need stay; the rest must be pulled or built again.",
-                "Remove",
-                lambda: self._remove(row.key),
+                consequence,
+                "Remove by force" if users else "Remove",
+                lambda: self._remove(row.key, force=bool(users)),
                 f"{row.name} removed",
             )
 
-    async def _remove(self, key: str) -> None:
-        """By its tags: an image that has several can be removed by id only by force, which would also take it from containers."""
-        client = self.session.client
-        tags = (await client.images.inspect(key)).repo_tags
-        for reference in tags or [key]:
-            await client.images.remove(reference)
+    async def _remove(self, key: str, *, force: bool) -> None:
+        """At once with all its tags, or not at all: by id, which needs force where there are several (dockerd 28.5)."""
+        images = self.session.client.images
+        several = len((await images.inspect(key)).repo_tags) > 1
+        await images.remove(key, force=force or several)
 
 
 def _row(image: ImageSummary, used: int) -> Row:

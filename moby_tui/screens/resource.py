@@ -199,6 +199,10 @@ class ResourcePage(Page):
         self.toggle_class("-detail-only")
 
     def action_back(self) -> None:
+        """Both panels and the keys to the list; there already, it ends the filter."""
+        bar = self.query_one(FilterBar)
+        if self._table().has_focus and bar.filled:
+            bar.drop()
         self.remove_class("-detail-only")
         self._table().focus()
 

@@ -51,8 +51,8 @@ class ShellsPage(Page):
         pane = self.query_one(TabbedContent).active_pane
         return pane.query_one(Terminal) if pane else None
 
-    async def open(self, container: Container) -> None:
-        """Opens a shell in a container, in a tab of its own."""
+    async def open(self, container: Container) -> Terminal:
+        """Opens a shell in a container, in a tab of its own, and gives it the keys."""
         number = next(self._numbers)
         terminal = Terminal(Shell(self.session, container.id), id=f"terminal-{number}")
         pane = TabPane(Content(f"{number} {container.name}"), terminal, id=f"shell-{number}")
@@ -61,6 +61,7 @@ class ShellsPage(Page):
         tabs.active = f"shell-{number}"
         self.set_class(True, "-some")
         terminal.focus()
+        return terminal
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.action_enter)

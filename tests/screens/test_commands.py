@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 from fake_client import FakeEngine
 from textual.command import CommandPalette
 from textual.widgets import Input
 
-from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_view import LogView
 
@@ -66,13 +62,6 @@ async def test_a_value_of_the_settings_is_copied(open_dashboard, eventually):
         await pilot.press("j", "c")
         await eventually(pilot, lambda: app.clipboard)
         assert app.clipboard in (app.screen.chosen.id, "nginx")
-
-
-async def test_a_termination_is_an_orderly_exit(open_dashboard, eventually):
-    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
-        await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count)
-        os.kill(os.getpid(), signal.SIGTERM)
-        await eventually(pilot, lambda: app._exit)
 
 
 async def test_typing_into_a_filter_is_no_command(open_dashboard, eventually):

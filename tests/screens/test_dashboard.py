@@ -11,11 +11,11 @@ from textual.widgets import Button, Input
 
 from moby_tui.errors import Conflict
 from moby_tui.schema.event import Event, EventActor
-from moby_tui.screens.confirm import Confirm
+from moby_tui.screens.confirm import Confirm, Notice
 from moby_tui.screens.session.log_lines import MAX_LINES
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.log_view import LogView
-from moby_tui.screens.widgets.status_bar import Banner
+from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 from moby_tui.screens.widgets.terminal import Terminal
 
 
@@ -53,8 +53,8 @@ async def test_the_cursor_stays_on_its_container_while_others_come_and_go(open_d
             engine.emit("container", "create", row.id)
         await eventually(pilot, lambda: len(names(app)) == 27)
         assert app.screen.chosen.name == chosen == "worker"
-        await pilot.press("x")
-        await eventually(pilot, lambda: app.screen.chosen.state == "exited")
+        await pilot.press("x", "y")
+        await eventually(pilot, lambda: app.screen.query(ContainerTable) and app.screen.chosen.state == "exited")
         assert engine.calls == [("stop", "worker", {})] and app.screen.chosen.name == "worker"
 
 
@@ -103,7 +103,7 @@ async def test_a_lost_engine_is_told_and_found_again(open_dashboard, eventually)
         engine.lose()
         await eventually(pilot, lambda: app.screen.query_one(Banner).has_class("-lost"))
         assert len(names(app)) == 7, "what was known is still shown"
-        await pilot.press("x")
+        await pilot.press("x", "y")
         await eventually(pilot, lambda: any("not connected" in note.message for note in app._notifications))
         del engine.rows[next(iter(engine.rows))]
         engine.down = False
@@ -249,17 +249,73 @@ async def test_thousands_of_containers(open_dashboard, eventually):
         assert app.screen.query_one("#container-filter Input", Input).value == "c2500"
 
 
-async def test_images_are_removed_by_all_their_tags(open_dashboard, eventually):
-    engine = FakeEngine()
+async def test_an_image_is_removed_with_all_its_tags_at_once_and_by_force_where_containers_were_made_of_it(
+    open_dashboard, eventually
+):
+    rows = [summary(1, "user"), summary(2, "other", image_id="sha256:" + "d" * 64)]
+    engine = FakeEngine(rows)
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("2")
         await eventually(pilot, lambda: app.screen.query("#rows") and app.screen.query_one("#rows").row_count == 3)
-        await pilot.press("down", "d", "y")
-        await eventually(pilot, lambda: [call[1] for call in engine.calls] == ["nginx:1.29", "nginx:latest"])
+        await pilot.press("down", "d")
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.pause()
+        assert "made of it: 1" in str(app.screen.query_one("#consequence").render())
+        assert "by force" in str(app.screen.query_one("#go", Button).label)
+        await pilot.press("y")
+        await eventually(pilot, lambda: engine.calls == [("remove image", "sha256:" + "a" * 64, {"force": True})])
+        await eventually(pilot, lambda: app.screen.query("#rows"))
+        await pilot.press("up", "d", "y")
+        await eventually(pilot, lambda: engine.calls[1:] == [("remove image", "sha256:" + "b" * 64, {"force": False})])
+        await eventually(pilot, lambda: app.screen.query("#rows"))
         await pilot.press("3")
         await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 2)
         await pilot.press("d", "y")
         await eventually(pilot, lambda: engine.calls[-1][:2] == ("remove volume", "pgdata"))
+
+
+@pytest.mark.parametrize("key", ["x", "r"])
+async def test_stop_and_restart_ask(open_dashboard, eventually, key):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press(key, "enter")
+        await eventually(pilot, lambda: not isinstance(app.screen, Confirm))
+        assert engine.calls == []
+
+
+async def test_a_shell_in_what_does_not_run_is_refused_and_swallows_what_is_typed(open_dashboard, eventually):
+    engine = FakeEngine([summary(1, "batch", "exited", "Exited (0) 2 hours ago")])
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 1)
+        await pilot.press("e", *"rm -dsxq", "enter", "y")
+        assert isinstance(app.screen, Notice) and "start it (s)" in str(app.screen.query_one("#consequence").render())
+        await pilot.press("escape")
+        await eventually(pilot, lambda: not isinstance(app.screen, Notice))
+        assert engine.calls == [] and app.return_code is None
+
+
+async def test_what_is_typed_while_a_shell_opens_goes_into_it_or_nowhere(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        for key in "e" + "dykyxy":
+            app.simulate_key(key)
+        await eventually(pilot, lambda: app.screen.query(Terminal) and "/ #" in app.screen.query_one(Terminal).screen_text)
+        await pilot.press("z")
+        await eventually(pilot, lambda: engine.pipe.sent.endswith(b"z"))
+        assert b"dykyxyz".endswith(engine.pipe.sent) and engine.calls == []
+
+
+@pytest.mark.parametrize("after", ["d", "2"])
+async def test_keys_after_the_one_that_ends_it_do_nothing(open_dashboard, eventually, after):
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        app.simulate_key("q")
+        app.simulate_key(after)
+        while not app._exit:
+            await asyncio.sleep(0.01)
+    assert app.return_code == 0
 
 
 async def test_events_are_shown_as_they_happen(open_dashboard, eventually):
@@ -288,3 +344,64 @@ async def test_events_from_before_the_start_and_from_before_the_first_visit_are_
         assert [row.split()[2] for row in view.lines.plain_rows()] == ["pull", "start", "oom"]
         engine.emit("container", "die", "ab" * 32, name="web")
         await eventually(pilot, lambda: view.lines.row_count == 4)
+
+
+async def test_a_log_search_ends_with_its_log(open_dashboard, eventually):
+    engine = FakeEngine()
+    for name in ("database", "web"):
+        engine.logs[name] = [(1, f"2026-11-23T20:11:22.123456789Z {name} {number}\n".encode()) for number in range(5)]
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        view = app.screen.query_one(LogView)
+        await eventually(pilot, lambda: view.lines.row_count == 5)
+        view.focus()
+        await pilot.press("slash", *"database 3", "enter", "ampersand")
+        await eventually(pilot, lambda: view.lines.row_count == 1)
+        await pilot.press("escape")
+        await eventually(pilot, lambda: view.lines.row_count == 5)
+        assert app.focused is view
+        await pilot.press("slash", *"database 3", "enter", "ampersand")
+        await eventually(pilot, lambda: view.lines.row_count == 1)
+        app.screen.query_one(ContainerTable).focus()
+        await pilot.press("down")
+        await eventually(pilot, lambda: {row.split()[0] for row in view.lines.plain_rows()} == {"web"})
+        assert view.lines.row_count == 5 and not app.screen.query_one("#log-search").has_class("-open")
+
+
+async def test_escape_in_the_list_ends_its_filter(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("slash", *"up", "enter")
+        await eventually(pilot, lambda: names(app) == ["database", "web", "worker"])
+        await pilot.press("escape")
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await pilot.press("2")
+        await eventually(pilot, lambda: app.screen.query("#rows") and app.screen.query_one("#rows").row_count == 3)
+        await pilot.press("slash", *"busy", "enter")
+        await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 1)
+        await pilot.press("escape")
+        await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 3)
+
+
+async def test_a_lost_engine_hides_no_tab_and_is_told_once_in_the_log(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await eventually(pilot, lambda: app.screen.query_one("#log-panel")._feed)
+        feed, told = app.screen.query_one("#log-panel")._feed, []
+        feed._show = told.extend
+        for _ in range(3):
+            feed._note_once("cannot connect")
+        assert len(told) == 1
+        engine.lose()
+        banner, tabs = app.screen.query_one(Banner), app.screen.query_one(StatusBar)
+        await eventually(pilot, lambda: banner.region.height)
+        assert tabs.region.y == 0 and banner.region.y == 1
+
+
+async def test_the_palette_lists_each_command_once(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        app.screen.query_one(LogView).focus()
+        await pilot.pause()
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert titles.count("Follow") == 1

@@ -93,3 +93,29 @@ def test_statuses_of_the_api():
     }  # fmt: skip
     for status, told in states.items():
         assert model_of(summary(1, "web", status=status)).sorted()[0].describe(NOW) == told
+
+
+def test_a_filter_finds_what_is_on_the_screen():
+    model = model_of(*some_containers())
+    assert not model.sorted("un") and not model.sorted("running")
+    assert [row.name for row in model.sorted("up")] == ["database", "web", "worker"]
+    assert [row.name for row in model.sorted("040404")] == ["batch"] and not model.sorted("0404")
+
+
+def test_what_the_state_says():
+    waits = summary(1, "web", "restarting", "Restarting (1) 5 seconds ago")
+    assert model_of(waits).sorted()[0].describe(NOW) == "restart, exit 1 · 5s"
+
+
+def test_out_of_memory_is_told_as_such_until_the_next_start():
+    row = summary(1, "web")
+    model = model_of(row)
+    for action, more in (("oom", {}), ("die", {"exitCode": "137"})):
+        model.apply(event(action, row.id, **more))
+    assert model.get(row.id).describe_state() == "out of memory"
+    row.state, row.status = "exited", "Exited (137) 1 second ago"
+    model.merge([row], [row.id], NOW)
+    assert model.get(row.id).describe_state() == "out of memory"
+    model.apply(event("start", row.id))
+    model.apply(event("die", row.id, exitCode="137"))
+    assert model.get(row.id).describe_state() == "exited 137"

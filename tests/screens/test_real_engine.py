@@ -70,7 +70,7 @@ async def walk_through_a_life(app, pilot, eventually, engine, image: str) -> Non
     await pilot.press(*"exit", "enter")
     await eventually(pilot, lambda: app.current_mode == "containers")
 
-    await pilot.press("x")
+    await pilot.press("x", "y")
     await eventually(pilot, lambda: state(app) == "exited")
     assert not (await engine.containers.inspect(identifier)).state.running
     await pilot.press("s")

@@ -33,6 +33,7 @@ class LogFeed:
         self._container = container
         self._show = show
         self._last = ""
+        self._noted = ""
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -47,7 +48,7 @@ class LogFeed:
                 behind = await self._read()
             except TROUBLE as error:
                 behind = False
-                self._note(text.clean(str(error)))
+                self._note_once(text.clean(str(error)))
             if behind:
                 self._note("lines were skipped: the container writes faster than they can be shown")
                 self._last = ""
@@ -91,8 +92,15 @@ class LogFeed:
     def _hand_over(self, batch: list[Line]) -> None:
         if batch:
             self._last = batch[-1].stamp
+            self._noted = ""
             self._show(batch.copy())
             batch.clear()
+
+    def _note_once(self, message: str) -> None:
+        """As ``_note``, but not again at every try: only after other lines, or where it says something else."""
+        if message != self._noted:
+            self._noted = message
+            self._note(message)
 
     def _note(self, message: str) -> None:
         self._show([Line(STDERR, "", f"── {message} ──", f"── {message} ──")])

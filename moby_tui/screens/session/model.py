@@ -31,6 +31,10 @@ _STATES = {"create": "created", "start": "running", "unpause": "running", "pause
 _ORDER = {"running": 0, "restarting": 0, "paused": 1, "created": 2, "removing": 3, "exited": 3, "dead": 4}
 #: Removals remembered.
 REMEMBERED = 10_000
+#: The status of a container that the kernel's out-of-memory killer ended, instead of its exit code 137.
+OUT_OF_MEMORY = "out of memory"
+#: A word of a filter that has fewer characters is not compared with ids.
+LEAST_ID = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +60,28 @@ class Container:
     def describe(self, now: float) -> str:
         """``up 3m``, ``exited 137 · 2h``: the state and its age in few characters."""
         age = text.age(now - self.since)
-        note = f" {self.status}" if self.status else ""
         if self.state == "running":
-            return f"up {age}{note}"
-        return f"{self.state}{note} · {age}"
+            return f"up {age} {self.status}".rstrip()
+        return f"{self.describe_state()} · {age}"
+
+    def describe_state(self) -> str:
+        """The state without its age; what follows ``restarting`` is the exit code of the run before."""
+        if self.status == OUT_OF_MEMORY and self.state == "exited":
+            return self.status
+        if self.state == "restarting" and self.status:
+            return f"restart, {self.status}" if self.status == OUT_OF_MEMORY else f"restart, exit {self.status}"
+        return f"{'up' if self.state == 'running' else self.state} {self.status}".rstrip()
 
     def matches(self, query: str) -> bool:
-        """Whether each word of the query is in the name, image, id, state, project or ports; ``!word`` must not be."""
-        haystack = f"{self.name} {self.image} {self.id} {self.state} {self.status} {self.project} {self.ports}".lower()
+        """Whether each word of the query is in the name, image, state as it is shown, project or ports, or begins the id;
+        ``!word`` must not.
+        """
+        shown = f"{self.name} {self.image} {self.describe_state()} {self.project} {self.ports}".lower()
         for word in query.lower().split():
-            if word.startswith("!"):
-                if word[1:] and word[1:] in haystack:
-                    return False
-            elif word not in haystack:
+            wanted = not word.startswith("!")
+            sought = word.removeprefix("!")
+            found = sought in shown or (len(sought) >= LEAST_ID and self.id.startswith(sought))
+            if sought and found is not wanted:
                 return False
         return True
 
@@ -88,6 +101,7 @@ class ContainerModel:
         self._rows: dict[str, Container] = {}
         # A list that was asked for before a removal may arrive after it. Ids do not come back, so the removal stands.
         self._gone: dict[str, None] = {}
+        self._out_of_memory: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -131,6 +145,10 @@ class ContainerModel:
             self._bury(identifier)
             return Change(touched=frozenset({identifier})) if self._rows.pop(identifier, None) else Change()
         action = event.action.partition(":")[0]
+        if action == "oom":
+            self._out_of_memory.add(identifier)
+        elif action == "start":
+            self._out_of_memory.discard(identifier)
         if action not in _CHANGES and action != "health_status":
             return Change()
         if (row := self._rows.get(identifier)) and action in _STATES:
@@ -139,6 +157,7 @@ class ContainerModel:
 
     def _bury(self, identifier: str) -> None:
         self._gone[identifier] = None
+        self._out_of_memory.discard(identifier)
         if len(self._gone) > REMEMBERED:
             del self._gone[next(iter(self._gone))]
 
@@ -147,9 +166,14 @@ class ContainerModel:
 
     def _state_after(self, row: Container, action: str, event: Event) -> Container:
         since = event.time_nano / 1e9 or float(event.time)
-        status = event.actor.attributes.get("exitCode", "") if action == "die" else ""
+        code = event.actor.attributes.get("exitCode", "") if action == "die" else ""
+        status = self._cause(row.id, code)
         since = row.since if action in ("pause", "unpause") else since
         return replace(row, state=_STATES[action], status=text.clean(status), since=since)
+
+    def _cause(self, identifier: str, status: str) -> str:
+        """The list has only the exit code; that the kernel killed it for memory was told by an event."""
+        return OUT_OF_MEMORY if status == "137" and identifier in self._out_of_memory else status
 
     def _row(self, summary: ContainerSummary, now: float) -> Container:
         known = self._rows.get(summary.id)
@@ -159,7 +183,7 @@ class ContainerModel:
             image=text.clean(_image(summary.image)),
             command=text.clean(summary.command),
             state=text.clean(summary.state),
-            status=_status(summary),
+            status=self._cause(summary.id, _status(summary)),
             ports=_ports(summary),
             networks=text.clean(", ".join(summary.network_settings.networks)),
             project=text.clean(summary.labels.get("com.docker.compose.project", "")),

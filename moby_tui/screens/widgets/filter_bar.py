@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 
 
 class FilterBar(Horizontal):
-    """Enter keeps the filter and leaves the line; escape drops it."""
+    """Enter keeps the filter and leaves the line; escape drops it, then and later (the page's own escape calls ``drop``)."""
 
     DEFAULT_CSS = """
     FilterBar { height: 1; display: none; background: $boost; }
@@ -60,10 +60,19 @@ class FilterBar(Horizontal):
         """Says beside the text what it found."""
         self.query_one(".count", Static).update(note)
 
-    def action_drop(self) -> None:
+    @property
+    def filled(self) -> bool:
+        """True while there is a filter."""
+        return self.has_class("-open")
+
+    def drop(self) -> None:
+        """Ends the filter."""
         self.query_one(Input).clear()
         self.remove_class("-open")
         self.post_message(self.Changed(self, ""))
+
+    def action_drop(self) -> None:
+        self.drop()
         self.post_message(self.Left(self))
 
     def on_input_changed(self, event: Input.Changed) -> None:

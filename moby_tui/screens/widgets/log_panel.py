@@ -21,6 +21,7 @@ class LogPanel(Vertical):
 
     BINDINGS = [  # noqa: RUF012
         Binding("slash", "search", "Search", id="log.search", key_display="/", tooltip="Search the log (regular expression)"),
+        Binding("escape", "drop", "End search", id="log.drop", show=False),
         Binding("ampersand", "only", "Only matches", id="log.only", key_display="&", tooltip="Show only the lines that match"),
     ]
 
@@ -51,12 +52,26 @@ class LogPanel(Vertical):
         self._container = container
         if self._worker:
             self._worker.cancel()
+        self._drop()
         view = self.query_one(LogView)
         view.clear()
         view.empty = "no log lines yet" if container else "no container is selected"
         if container:
             feed = self._feed = LogFeed(self._session, container, view.write)
             self._worker = self.run_worker(feed.run, group="logs", exclusive=True)
+
+    def _drop(self) -> None:
+        """Ends the search: the next log has lines of its own."""
+        self._query, self._only = "", False
+        self.query_one(FilterBar).drop()
+        self._search()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape is the page's where no search is to end."""
+        return action != "drop" or bool(self._query or self._only)
+
+    def action_drop(self) -> None:
+        self._drop()
 
     def action_search(self) -> None:
         self.query_one(FilterBar).open()

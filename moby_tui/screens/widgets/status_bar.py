@@ -72,7 +72,7 @@ class Banner(Static):
     """Says that the engine is lost and what is being done about it; not seen otherwise."""
 
     DEFAULT_CSS = """
-    Banner { display: none; height: auto; max-height: 2; padding: 0 1; background: $error; color: $text; dock: top; }
+    Banner { display: none; height: auto; max-height: 2; padding: 0 1; background: $error; color: $text; }
     Banner.-lost { display: block; }
     """
 
