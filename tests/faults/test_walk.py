@@ -14,9 +14,9 @@ from fault_stage import Stage, points
 import leaks
 import other_runtime
 
-#: Those of images, of volumes and of networks alone have tests of their own (``tests/images/test_removal_cut_short.py``,
-#: ``tests/volumes/test_files.py``, ``tests/networks/test_cut_short.py``).
-POINTS = [name for name in points() if not name.startswith(("images.", "layer.", "volumes.", "networks."))]
+#: Those of images, migrations, networks and volumes alone have tests of their own (``tests/images/test_removal_cut_short.py``,
+#: ``tests/store/test_migrations.py``, ``tests/networks/test_cut_short.py``, ``tests/volumes/test_files.py``).
+POINTS = [name for name in points() if not name.startswith(("images.", "layer.", "migration.", "networks.", "volumes."))]
 #: A creation or a removal that is killed may leave anonymous volumes, which belong to nobody: ``volume prune`` removes them, as with dockerd.
 LEAVES_VOLUMES = ("create.", "database.", "kill.")
 #: The steps of processes that outlive a daemon.

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from moby_tui.engine.kernel import fault
 from moby_tui.engine.store import database as databases
 from moby_tui.engine.store import losses, networks
 from moby_tui.engine.store.containers import ContainerStore
@@ -125,6 +131,21 @@ def test_a_step_that_fails_leaves_the_former_data_root(tmp_path: Path, monkeypat
         patch.setitem(migration.STEPS, step, fail)
         with pytest.raises(MobyError, match=r"^no$"):
             Database(paths.database)
+    assert dump(paths.database) == before
+    Database(paths.database).close()
+    assert dump(paths.database)[0] == f"version {VERSION}"
+
+
+@pytest.mark.parametrize("hit", [1, 2])
+def test_killed_between_two_steps(tmp_path: Path, hit: int) -> None:
+    paths = data_root(tmp_path, 1)
+    before = dump(paths.database)
+    plan = tmp_path / "fault"
+    plan.write_text(json.dumps({"point": "migration.step done", "hit": hit, "action": "kill"}))
+    program = "import sys, pathlib; from moby_tui.engine.store.database import Database; Database(pathlib.Path(sys.argv[1]))"
+    environment = {**os.environ, fault.VARIABLE: str(plan)}
+    done = subprocess.run([sys.executable, "-c", program, str(paths.database)], env=environment)
+    assert done.returncode == -signal.SIGKILL
     assert dump(paths.database) == before
     Database(paths.database).close()
     assert dump(paths.database)[0] == f"version {VERSION}"
