@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from moby_tui.cli.commands.containers.create import COMMAND, IMAGE
 from moby_tui.cli.declare import command
 from moby_tui.cli.options import RunOptions
@@ -11,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.container import ContainerCreate
+
+#: Descriptors that a run with --rm keeps until its container has started.
+_HELD_BACK = 4
 
 
 @command(
@@ -42,13 +47,24 @@ def run(options: RunOptions, image: str, words: list[str]) -> int:
 async def _run(client: Client, options: RunOptions, request: ContainerCreate) -> int:
     from moby_tui.cli.commands.containers.create import create_container
 
-    container = await create_container(client, options, request)
+    # a creation needs fewer descriptors than a removal: where no more can be opened, what could not be started is removed with these
+    held_back = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_HELD_BACK)] if options.rm else []
     try:
-        return await _follow(client, options, request, container)
-    except (MobyError, OSError, RuntimeError):
-        if options.rm:
-            await _remove(client, container)
-        raise
+        container = await create_container(client, options, request)
+        try:
+            return await _follow(client, options, request, container)
+        except (MobyError, OSError, RuntimeError):
+            if options.rm:
+                _close(held_back)
+                await _remove(client, container)
+            raise
+    finally:
+        _close(held_back)
+
+
+def _close(descriptors: list[int]) -> None:
+    while descriptors:
+        os.close(descriptors.pop())
 
 
 async def _remove(client: Client, container: str) -> None:
