@@ -27,6 +27,9 @@ PAGES = {
     "shells": "Shells",
 }
 
+#: Below this width the keys at the foot stand close together.
+ROOMY = 100
+
 
 class Page(Screen[None]):
     """A subclass says its ``mode`` and makes its ``content``."""
@@ -41,7 +44,15 @@ class Page(Screen[None]):
         yield StatusBar(self.session, PAGES, self.mode)
         yield Banner(self.session)
         yield from self.content()
-        yield Footer()
+        yield Footer(compact=self.app.size.width < ROOMY)
+
+    def on_screen_resume(self) -> None:
+        """Drawn whole: while another page was in front, the terminal may have got another size."""
+        self.call_after_refresh(self.refresh, layout=True)
+
+    def on_resize(self) -> None:
+        for footer in self.query(Footer):
+            footer.compact = self.size.width < ROOMY
 
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""
