@@ -27,9 +27,6 @@ PAGES = {
     "shells": "Shells",
 }
 
-#: Below this width the keys at the foot stand close together.
-ROOMY = 100
-
 
 class Page(Screen[None]):
     """A subclass says its ``mode`` and makes its ``content``."""
@@ -44,15 +41,7 @@ class Page(Screen[None]):
         yield StatusBar(self.session, PAGES, self.mode)
         yield Banner(self.session)
         yield from self.content()
-        yield Footer(compact=self.app.size.width < ROOMY)
-
-    def on_screen_resume(self) -> None:
-        """Drawn whole: while another page was in front, the terminal may have got another size."""
-        self.call_after_refresh(self.refresh, layout=True)
-
-    def on_resize(self) -> None:
-        for footer in self.query(Footer):
-            footer.compact = self.size.width < ROOMY
+        yield Footer(compact=True)
 
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""

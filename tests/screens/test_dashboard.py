@@ -7,7 +7,7 @@ import time
 
 import pytest
 from fake_client import FakeEngine, summary
-from textual.widgets import Button, Footer, Input
+from textual.widgets import Button, Input
 from textual.widgets._footer import FooterKey
 
 from moby_tui.errors import Conflict
@@ -432,7 +432,3 @@ async def test_the_footer_fits_a_small_screen(open_dashboard, eventually):
         await eventually(pilot, lambda: len(names(app)) == 7)
         await eventually(pilot, lambda: app.screen.query(FooterKey))
         assert max(key.region.right for key in app.screen.query(FooterKey)) <= 80
-        await pilot.press("2")
-        await pilot.resize_terminal(140, 40)
-        await pilot.press("1")
-        await eventually(pilot, lambda: not app.screen.query_one(Footer).compact)

@@ -155,9 +155,12 @@ class ContainerTable(DataTable[Text]):
                 shown["state"] = state
                 self.update_cell(one.id, "state", state)
 
-    def fit(self, width: int) -> None:
-        """Shows the columns that this width has room for, each as wide as its cells need where that is possible."""
-        widths = self._widths(width)
+    def fit(self) -> None:
+        """Shows the columns that there is room for, each as wide as its cells need where that is possible.
+
+        The room is that with the scroll bar: else the bar's coming and going would change the columns, and they the bar.
+        """
+        widths = self._widths(self.outer_size.width)
         if widths == self._columns:
             return
         self._columns = widths
@@ -203,7 +206,7 @@ class ContainerTable(DataTable[Text]):
         return cell[-_NUMBER:] if key == "cpu" and self._columns[key] < _SPARK + _NUMBER else cell
 
     def on_resize(self, event: events.Resize) -> None:
-        self.fit(event.size.width)
+        self.fit()
         self.post_message(self.Scrolled())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
