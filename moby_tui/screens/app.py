@@ -12,6 +12,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
+from textual.widgets import Input
 
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.event import Event as EngineEvent
@@ -21,8 +22,9 @@ from moby_tui.screens.events import EventsPage
 from moby_tui.screens.help import Help
 from moby_tui.screens.images import ImagesPage
 from moby_tui.screens.networks import NetworksPage
-from moby_tui.screens.page import PAGES
+from moby_tui.screens.page import PAGES, Page
 from moby_tui.screens.preferences import Preferences
+from moby_tui.screens.session.model import Container
 from moby_tui.screens.session.session import ClientFactory, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.shells import ShellsPage
@@ -106,36 +108,43 @@ class Dashboard(App[None]):
         super()._handle_exception(error)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A shell gets every key: none of the application's may take one from it."""
-        return not (isinstance(self.focused, Terminal) and action in ("quit", "command_palette", "help", "page"))
+        """A shell gets every key: none of the application's may take one from it. A line of text gets its digits."""
+        if action == "page":
+            return isinstance(self.screen, Page) and not isinstance(self.focused, (Terminal, Input))
+        return not (isinstance(self.focused, Terminal) and action in ("quit", "command_palette", "help"))
 
-    async def action_page(self, mode: str) -> None:
-        await self.switch_mode(mode)
+    def action_page(self, mode: str) -> None:
+        """Goes to a page. Not awaited: its widgets may themselves wait for the application, as at a resize."""
+        self.switch_mode(mode)
 
     def action_help(self) -> None:
         self.push_screen(Help(self.screen))
 
-    async def on_page_tab_picked(self, event: PageTab.Picked) -> None:
-        await self.switch_mode(event.mode)
+    def on_page_tab_picked(self, event: PageTab.Picked) -> None:
+        self.action_page(event.mode)
 
-    async def on_containers_page_shell_wanted(self, event: ContainersPage.ShellWanted) -> None:
+    def on_containers_page_shell_wanted(self, event: ContainersPage.ShellWanted) -> None:
+        self._open_shell(event.container)
+
+    @work
+    async def _open_shell(self, container: Container) -> None:
         await self.switch_mode("shells")
         page = self._pages["shells"]
         assert isinstance(page, ShellsPage)
-        terminal = await page.open(event.container)
+        terminal = await page.open(container)
         self._containers.opens_shell = False
         for key in self._for_shell:
             terminal.on_key(key)
         self._for_shell.clear()
 
-    async def on_shells_page_left(self) -> None:
-        await self.switch_mode("containers")
+    def on_shells_page_left(self) -> None:
+        self.action_page("containers")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The keys of the page as commands, then the pages, then Textual's own."""
         yield from super().get_system_commands(screen)
         for mode, title in PAGES.items():
-            yield SystemCommand(f"Go to {title.lower()}", f"The page of the {title.lower()}", partial(self.switch_mode, mode))
+            yield SystemCommand(f"Go to {title.lower()}", f"The page of the {title.lower()}", partial(self.action_page, mode))
         offered: set[str] = set()  # a binding of several keys stands there once for each
         for active in screen.active_bindings.values():
             binding = active.binding

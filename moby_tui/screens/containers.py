@@ -106,8 +106,10 @@ class ContainersPage(Page):
         touched, self._touched = frozenset(self._touched), set()
         rows = self.session.model.sorted(self._query)
         table = self.query_one(ContainerTable)
-        table.fit(table.size.width)
+        if not table.columns:
+            table.fit()
         table.show(rows, touched, self._stats.histories, time.time())
+        table.fit()
         panel = self.query_one("#list")
         total = len(self.session.model)
         panel.border_subtitle = f"{len(rows)} of {total}" if self._query else f"{total}" if total else "none yet · moby run IMAGE"

@@ -41,7 +41,7 @@ class Page(Screen[None]):
         yield StatusBar(self.session, PAGES, self.mode)
         yield Banner(self.session)
         yield from self.content()
-        yield Footer()
+        yield Footer(compact=True)
 
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""

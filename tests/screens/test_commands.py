@@ -6,6 +6,7 @@ from fake_client import FakeEngine
 from textual.command import CommandPalette
 from textual.widgets import Input
 
+from moby_tui.screens.confirm import Confirm
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_view import LogView
 
@@ -25,6 +26,8 @@ async def test_the_palette_knows_the_pages_and_the_keys_of_this_one(open_dashboa
         await pilot.press(*"restart")
         await pilot.pause(0.5)
         await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
         await eventually(pilot, lambda: ("restart", "database", {}) in engine.calls)
 
 
@@ -34,6 +37,8 @@ async def test_keys_can_be_given_to_other_actions(open_dashboard, eventually):
         await eventually(pilot, lambda: app.screen.chosen)
         app.set_keymap({"container.stop": "ctrl+t"})
         await pilot.press("x", "ctrl+t")
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("y")
         await eventually(pilot, lambda: engine.calls == [("stop", "database", {})])
 
 

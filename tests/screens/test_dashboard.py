@@ -8,6 +8,7 @@ import time
 import pytest
 from fake_client import FakeEngine, summary
 from textual.widgets import Button, Input
+from textual.widgets._footer import FooterKey
 
 from moby_tui.errors import Conflict
 from moby_tui.schema.event import Event, EventActor
@@ -405,3 +406,29 @@ async def test_the_palette_lists_each_command_once(open_dashboard, eventually):
         await pilot.pause()
         titles = [command.title for command in app.get_system_commands(app.screen)]
         assert titles.count("Follow") == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (40, "NAME STATE CPU %"),
+        (80, "NAME STATE CPU % MEM IMAGE PORTS"),
+        (140, "NAME STATE CPU % MEM IMAGE PORTS COMMAND"),
+        (200, "NAME STATE CPU % MEM IMAGE PORTS COMMAND ID"),
+    ],
+)
+async def test_columns_are_as_wide_as_their_cells(open_dashboard, eventually, width, titles):
+    async with open_dashboard(lambda: FakeEngine(), size=(width, 24)) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        columns = app.screen.query_one(ContainerTable).columns
+        assert " ".join(column.label.plain for column in columns.values()) == titles
+        widths = {column.label.plain: column.width for column in columns.values()}
+        assert widths["NAME"] <= 12
+        assert width < 80 or widths["STATE"] >= len("exited 137 · 5m")
+
+
+async def test_the_footer_fits_a_small_screen(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine(), size=(80, 24)) as (app, pilot):
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        await eventually(pilot, lambda: app.screen.query(FooterKey))
+        assert max(key.region.right for key in app.screen.query(FooterKey)) <= 80

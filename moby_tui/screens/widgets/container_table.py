@@ -19,18 +19,26 @@ from moby_tui.screens.widgets.plot import spark
 _SPARK = 8
 #: Rows removed one by one; more at once are cheaper by laying the table anew, as each removal costs the table's length.
 _FEW = 20
-#: Column, its width, and the width of the screen from which it is shown. Width 0 takes what is left, up to a limit.
+#: Column, its title, and the least and greatest width; between the two it is as wide as what stands in it.
 _COLUMNS = (
-    ("name", "NAME", 0, 0),
-    ("state", "STATE", 17, 0),
-    ("cpu", "CPU %", 6 + 1 + _SPARK, 60),
-    ("memory", "MEM", 7, 60),
-    ("image", "IMAGE", 26, 92),
-    ("ports", "PORTS", 22, 120),
-    ("command", "COMMAND", 30, 150),
-    ("id", "ID", 12, 180),
+    ("name", "NAME", 10, 44),
+    ("state", "STATE", 10, 28),
+    ("cpu", "CPU %", 6, 6 + 1 + _SPARK),
+    ("memory", "MEM", 7, 7),
+    ("image", "IMAGE", 10, 40),
+    ("ports", "PORTS", 8, 30),
+    ("command", "COMMAND", 16, 80),
+    ("id", "ID", 12, 12),
 )
-_WIDEST_NAME = 44
+#: The order in which columns get their place: one for which there is no room is left out. The second group gets what the first
+#: does not need.
+_FIRST = (("name", "state", "cpu", "image", "ports", "memory"), ("command", "id"))
+#: Columns grow by this.
+_STEP = 4
+#: The characters of a CPU number.
+_NUMBER = 6
+#: Between two columns.
+_GAP = 2
 _STATE_MARK = {"running": ("●", "success"), "restarting": ("↻", "warning"), "paused": ("‖", "warning"), "dead": ("✗", "error")}
 
 
@@ -70,7 +78,7 @@ class ContainerTable(DataTable[Text]):
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
         self._shown: dict[str, Cells] = {}
         self._order: list[str] = []
-        self._columns: tuple[str, ...] = ()
+        self._columns: dict[str, int] = {}
         self._chosen = ""
 
     @property
@@ -112,14 +120,14 @@ class ContainerTable(DataTable[Text]):
     def _put(self, identifier: str, cells: Cells) -> None:
         shown = self._shown.get(identifier)
         if shown is None:
-            self.add_row(*(cells[key] for key in self._columns), key=identifier)
+            self.add_row(*(self._fitted(key, cells[key]) for key in self._columns), key=identifier)
             self._shown[identifier] = cells
             return
         for key, cell in cells.items():
             if shown[key] != cell:
                 shown[key] = cell
                 if key in self._columns:
-                    self.update_cell(identifier, key, cell)
+                    self.update_cell(identifier, key, self._fitted(key, cell))
 
     def _arrange(self, order: list[str]) -> None:
         """Brings the rows into this order; the cursor stays on its container, or else on its place."""
@@ -147,25 +155,58 @@ class ContainerTable(DataTable[Text]):
                 shown["state"] = state
                 self.update_cell(one.id, "state", state)
 
-    def fit(self, width: int) -> None:
-        """Shows the columns that this width has room for."""
-        columns = tuple(key for key, _, _, least in _COLUMNS if width >= least)
-        if columns == self._columns:
+    def fit(self) -> None:
+        """Shows the columns that there is room for, each as wide as its cells need where that is possible.
+
+        The room is that with the scroll bar: else the bar's coming and going would change the columns, and they the bar.
+        """
+        widths = self._widths(self.outer_size.width)
+        if widths == self._columns:
             return
-        self._columns = columns
+        self._columns = widths
         shown, order, row = self._shown, self._order, self.cursor_row
         self.clear(columns=True)
-        others = sum(size + 2 for key, _, size, _ in _COLUMNS if key in columns and size)
-        name = min(max(width - others - 3, 10), _WIDEST_NAME)
-        for key, label, size, _ in _COLUMNS:
-            if key in columns:
-                self.add_column(label, key=key, width=size or name)
+        for key, label, _, _ in _COLUMNS:
+            if key in widths:
+                self.add_column(label, key=key, width=widths[key])
         for identifier in order:
-            self.add_row(*(shown[identifier][key] for key in columns), key=identifier)
+            self.add_row(*(self._fitted(key, shown[identifier][key]) for key in widths), key=identifier)
         self.move_cursor(row=row, animate=False)
 
+    def _widths(self, width: int) -> dict[str, int]:
+        """The width of each column that is shown. In the order of ``_FIRST`` each gets its least width, then what it needs."""
+        limits = {key: (least, most) for key, _, least, most in _COLUMNS}
+        room = width - self.scrollbar_size_vertical
+        taken: dict[str, int] = {}
+        for group in _FIRST:
+            placed = []
+            for key in group:
+                if (least := limits[key][0]) + _GAP <= room:
+                    placed.append(key)
+                    taken[key] = least
+                    room -= least + _GAP
+            for key in placed:
+                more = min(self._needs(key) - taken[key], room)
+                if key == "cpu" and taken[key] + more < limits[key][1]:
+                    continue  # its plot whole or not at all
+                taken[key] += more
+                room -= more
+        return {key: taken[key] for key, _, _, _ in _COLUMNS if key in taken}
+
+    def _needs(self, key: str) -> int:
+        """The width of the widest cell, in steps, so that a longer word does not lay the whole table anew each time."""
+        least, most = next((least, most) for name, _, least, most in _COLUMNS if name == key)
+        if least == most or key == "cpu":
+            return most
+        widest = max((cells[key].cell_len for cells in self._shown.values()), default=0)
+        return min(max(-(-widest // _STEP) * _STEP, least), most)
+
+    def _fitted(self, key: str, cell: Text) -> Text:
+        """The cell as it has room: the number of a narrow CPU column stands without its plot."""
+        return cell[-_NUMBER:] if key == "cpu" and self._columns[key] < _SPARK + _NUMBER else cell
+
     def on_resize(self, event: events.Resize) -> None:
-        self.fit(event.size.width)
+        self.fit()
         self.post_message(self.Scrolled())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
