@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.schema.container import ContainerCreate
 
-#: Descriptors that a run with --rm keeps until its container has started.
+#: Descriptors that a run with --rm holds back for the removal.
 _HELD_BACK = 4
 
 
