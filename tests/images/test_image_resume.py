@@ -320,7 +320,7 @@ async def test_a_registry_is_left_alone_for_as_long_as_it_says(
 
     monkeypatch.setattr(connection.asyncio, "sleep", noted)
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    answers = iter(["7", "", later, "nonsense", "3600"])
+    answers = iter(["7", "", later, "nonsense", "nonsense", "3600"])
 
     async def busy(request: web.Request) -> web.StreamResponse:
         return web.Response(status=429, headers={"Retry-After": next(answers)})
@@ -328,7 +328,7 @@ async def test_a_registry_is_left_alone_for_as_long_as_it_says(
     async with server(busy) as address:
         with pytest.raises(Unavailable, match="answers 429"):
             await pull(store, f"{address}/a:1")
-        assert paused[0] == 7 and paused[1] < 1 and 50 < paused[2] <= 60 and len(paused) == 3
+        assert paused[0] == 7 and paused[1] < 1 and 50 < paused[2] <= 60 and len(paused) == 4
         with pytest.raises(Unavailable, match="try again in 3600 seconds"):
             await pull(store, f"{address}/a:1")
-        assert len(paused) == 3
+        assert len(paused) == 4
