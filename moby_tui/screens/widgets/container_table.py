@@ -136,7 +136,8 @@ class ContainerTable(DataTable[Text]):
             name = self._shown[identifier]["name"]
             assert isinstance(name, _Name)
             name.place = place
-        self.sort("name", key=attrgetter("place"))
+        if "name" in self._columns:
+            self.sort("name", key=attrgetter("place"))
         self._order = order
         if order:
             target = order.index(chosen) if chosen in self._shown else min(max(row, 0), len(order) - 1)
@@ -151,9 +152,8 @@ class ContainerTable(DataTable[Text]):
     def show_ages(self, containers: Iterable[Container], now: float) -> None:
         """The state column of these rows: time has passed."""
         for one in containers:
-            if (shown := self._shown.get(one.id)) and (state := self._state(one, now)) != shown["state"]:
-                shown["state"] = state
-                self.update_cell(one.id, "state", state)
+            if one.id in self._shown:
+                self._put(one.id, {"state": self._state(one, now)})
 
     def fit(self) -> None:
         """Shows the columns that there is room for, each as wide as its cells need where that is possible.
