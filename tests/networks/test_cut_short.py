@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 import moby_tui
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.kernel import fault
+from moby_tui.engine.kernel import fault, namespaces
+from moby_tui.engine.kernel.network import netns
 from moby_tui.errors import Conflict, Forbidden, MobyError, NotFound
 from moby_tui.schema.network import NetworkCreate
 from networks.test_live import inside, start
@@ -24,6 +28,18 @@ CHANGES = {
     "disconnect": (["network", "disconnect", "back", "web"], MobyError, "is not connected to network back"),
     "remove": (["network", "rm", "new"], NotFound, "network new not found"),
 }
+
+
+@pytest.fixture
+def own_network() -> Iterator[None]:
+    """A network namespace of the test's own: other workers' interfaces and tables come and go in the session's."""
+    session = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    own = netns.create()
+    namespaces.join(own, "network")
+    run("ip link set lo up")
+    yield
+    namespaces.join(session, "network")
+    namespaces.close([session, own])
 
 
 def left(roots: tuple[Path, Path]) -> list[str]:
@@ -55,7 +71,7 @@ def steps(cli: Cli, plan: Path, words: list[str]) -> list[tuple[str, int]]:
     return [step for step in passed if not step[0].startswith(("launcher.", "standby."))]
 
 
-async def test_each_step_of_each_change(roots, busybox, cli, tmp_path):
+async def test_each_step_of_each_change(own_network, roots, busybox, cli, tmp_path):
     plan = tmp_path / "fault"
     walked: set[str] = set()
     async with Engine.open(*roots) as engine:
