@@ -22,7 +22,7 @@ from moby_tui.errors import NotFound
 from moby_tui.schema.image import RegistryAuth
 
 #: The folders of Debian's and Docker's packages. ``BUILDX`` names another.
-PLACES = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/local/lib/docker/cli-plugins")
+PLACES = ("/usr/local/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins")
 BUILDX = os.environ.get("BUILDX") or shutil.which("docker-buildx", path=":".join(PLACES))
 pytestmark = pytest.mark.skipif(BUILDX is None, reason="there is no buildx; BUILDX names one")
 
