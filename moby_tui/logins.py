@@ -14,6 +14,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from moby_tui import docker_folder
+from moby_tui.docker_folder import read_configuration, write_configuration
 from moby_tui.errors import MobyError
 from moby_tui.schema.image import RegistryAuth
 
@@ -37,15 +39,14 @@ def domain_of(server: str) -> str:
 
 def config_file(folder: str | Path | None = None) -> Path:
     """``config.json`` in ``folder``, by default in ``$DOCKER_CONFIG`` or ``~/.docker``."""
-    folder = folder or os.environ.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
+    return docker_folder.find(folder) / "config.json"
 
 
 def find(domain: str, folder: str | Path | None = None) -> RegistryAuth | None:
     """The stored login of a registry, or None; ``folder`` as in ``config_file``. Raises ``MobyError`` where file or helper cannot be
     understood."""
     file = config_file(folder)
-    configuration = _read(file)
+    configuration = read_configuration(file)
     helper = _helper_of(file, configuration, domain)
     if helper:
         return _ask_helper(file, helper, _key(domain))
@@ -59,7 +60,7 @@ def find(domain: str, folder: str | Path | None = None) -> RegistryAuth | None:
 
 def known(folder: str | Path | None = None) -> dict[str, RegistryAuth]:
     """Every login of the file, by registry; those that only a helper knows are not among them. Raises ``MobyError``."""
-    auths = _read(config_file(folder)).get("auths")
+    auths = read_configuration(config_file(folder)).get("auths")
     domains = {domain_of(key) for key in auths} if isinstance(auths, dict) else set()
     return {domain: auth for domain in domains if (auth := find(domain, folder)) is not None}
 
@@ -67,7 +68,7 @@ def known(folder: str | Path | None = None) -> dict[str, RegistryAuth]:
 def store(domain: str, auth: RegistryAuth, folder: str | Path | None = None) -> str:
     """Keeps a login; returns where, if that is the file, in which anybody who may read it can. Raises ``MobyError``."""
     file = config_file(folder)
-    configuration = _read(file)
+    configuration = read_configuration(file)
     user, secret = (_TOKEN, auth.identitytoken) if auth.identitytoken else (auth.username, auth.password)
     auths = configuration.setdefault("auths", {})
     helper = _helper_of(file, configuration, domain)
@@ -78,14 +79,14 @@ def store(domain: str, auth: RegistryAuth, folder: str | Path | None = None) -> 
         # podman and skopeo see no token where there is no user beside it
         password, token = ("", {"identitytoken": auth.identitytoken}) if auth.identitytoken else (auth.password, {})
         auths[_key(domain)] = {"auth": base64.b64encode(f"{auth.username}:{password}".encode()).decode()} | token
-    _write(file, configuration)
+    write_configuration(file, configuration)
     return "" if helper else str(file)
 
 
 def erase(domain: str, folder: str | Path | None = None) -> bool:
     """Forgets a login; False where there was none. Raises ``MobyError``."""
     file = config_file(folder)
-    configuration = _read(file)
+    configuration = read_configuration(file)
     auths = configuration.get("auths") or {}
     found = [key for key in _keys(domain) if key in auths]
     helper = _helper_of(file, configuration, domain)
@@ -97,35 +98,8 @@ def erase(domain: str, folder: str | Path | None = None) -> bool:
     for key in found:
         auths.pop(key, None)
     if found:
-        _write(file, configuration)
+        write_configuration(file, configuration)
     return bool(found)
-
-
-def _read(file: Path) -> Json:
-    try:
-        configuration = json.loads(file.read_text())
-    except (FileNotFoundError, PermissionError, RuntimeError, NotADirectoryError):
-        return {}
-    except ValueError as error:
-        raise MobyError(f"{file} is not readable as JSON ({error}); repair or remove it") from error
-    if not isinstance(configuration, dict) or not isinstance(configuration.get("auths") or {}, dict):
-        raise MobyError(f"{file} is not a configuration of docker; repair or remove it")
-    return configuration
-
-
-def _write(file: Path, configuration: Json) -> None:
-    """Whole or not at all, for its owner only."""
-    new = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w") as out:
-            json.dump(configuration, out, indent="\t")
-        # a link that somebody put in its place is kept
-        os.replace(new, file.resolve())
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise MobyError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _key(domain: str) -> str:

@@ -19,6 +19,7 @@ PAGE = PROJECT / "docs" / "architecture.md"
 #: What the table's last column leaves out.
 GROUND_FLOOR = {
     "running.py",
+    "docker_folder.py",
     "logins.py",
     "patterns.py",
     "reference.py",

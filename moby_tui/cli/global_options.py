@@ -158,10 +158,11 @@ def _chosen(options: GlobalOptions) -> tuple[str, Tls | None]:
         return options.host, options.chosen(options.config)
     if not (options.context or os.environ.get("DOCKER_CONTEXT") or _has_context_in_use(options.config)):
         return "", None
+    from moby_tui import docker_folder
     from moby_tui.contexts import choice
     from moby_tui.contexts.store import Store
 
-    contexts = Store(choice.configuration_folder(options.config))
+    contexts = Store(docker_folder.find(options.config))
     chosen = choice.choose(contexts, options.context or choice.name_of_context(contexts))
     return chosen.host, chosen.tls
 

@@ -18,10 +18,10 @@ _FOLDERS = (
 
 def find(name: str) -> Path | None:
     """The plug-in of this name, if there is one."""
-    from moby_tui.contexts.choice import configuration_folder
+    from moby_tui import docker_folder
 
     if not name.isascii() or not name.isalnum():
         return None
-    own = configuration_folder(session.current().login_folder) / "cli-plugins"
+    own = docker_folder.find(session.current().login_folder) / "cli-plugins"
     candidates = (Path(folder, f"docker-{name}") for folder in (own, *_FOLDERS))
     return next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from moby_tui.contexts.store import DEFAULT, Store
@@ -19,12 +18,6 @@ class Choice(NamedTuple):
     host: str = ""
     tls: Tls | None = None
     context: str = DEFAULT
-
-
-def configuration_folder(given: str = "") -> Path:
-    """``given``, or ``DOCKER_CONFIG``, or ``~/.docker``."""
-    folder = given or os.environ.get("DOCKER_CONFIG")
-    return Path(folder) if folder else Path("~/.docker").expanduser()
 
 
 def name_of_context(contexts: Store) -> str:

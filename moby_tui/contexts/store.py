@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from moby_tui.docker_folder import read_configuration, write_configuration, write_whole
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 
 #: The name of what is used without any context: the engine in this process, or the one that ``DOCKER_HOST`` names.
@@ -109,9 +110,9 @@ class Store:
         if tls is not None:
             shutil.rmtree(self.tls_folder(context.name), ignore_errors=True)
             for name, data in tls.items():
-                _write(self.tls_folder(context.name) / "docker" / name, data, secret=True)
+                write_whole(self.tls_folder(context.name) / "docker" / name, data, secret=True)
         document = {"Name": context.name, "Metadata": context.metadata, "Endpoints": context.endpoints}
-        _write(self.metadata_folder(context.name) / "meta.json", msgspec.json.encode(document), secret=False)
+        write_whole(self.metadata_folder(context.name) / "meta.json", msgspec.json.encode(document), secret=False)
 
     def remove(self, name: str) -> None:
         """Raises ``NotFound``."""
@@ -125,26 +126,18 @@ class Store:
 
     def current(self) -> str:
         """The name in ``config.json``; empty for none. Raises ``MobyError`` for a file that is damaged."""
-        return str(self._configuration().get("currentContext") or "")
+        return str(read_configuration(self.folder / "config.json").get("currentContext") or "")
 
     def use(self, name: str) -> None:
         """``default`` for none. The file keeps whatever else is in it. Raises ``NotFound``."""
         if name != DEFAULT:
             self.get(name)
-        configuration = self._configuration()
+        file = self.folder / "config.json"
+        configuration = read_configuration(file)
         configuration.pop("currentContext", None)
         if name != DEFAULT:
             configuration["currentContext"] = name
-        _write(self.folder / "config.json", msgspec.json.format(msgspec.json.encode(configuration), indent=8), secret=True)
-
-    def _configuration(self) -> dict[str, Any]:
-        file = self.folder / "config.json"
-        try:
-            return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise MobyError(f"{file} is no JSON object: mend it, or move it away") from None
+        write_configuration(file, configuration)
 
 
 def _identify(name: str) -> str:
@@ -164,18 +157,3 @@ def decode(data: bytes, source: str) -> Context:
 def _decode(file: Path) -> Context:
     with file.open("rb") as opened:
         return decode(opened.read(_MOST_BYTES), str(file))
-
-
-def _write(file: Path, data: bytes, *, secret: bool) -> None:
-    """In one piece, so that nobody reads half of it."""
-    file.parent.mkdir(mode=0o700 if secret else 0o755, parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with open(
-            os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600 if secret else 0o644), "wb"
-        ) as out:
-            out.write(data)
-        partial.replace(file)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise

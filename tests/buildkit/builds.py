@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -153,11 +152,6 @@ CASES = [
 ]  # fmt: skip
 
 
-def program() -> bool:
-    """Whether the docker command line has buildx here."""
-    return bool(shutil.which("docker")) and subprocess.run(["docker", "buildx", "version"], capture_output=True).returncode == 0
-
-
 def take(path: Path, folder: Path, cases: list[Case] = CASES) -> dict[str, Any]:
     """The answer of the daemon behind a socket to each case, whose files are made in ``folder``."""
     return {case.name: _take(path, folder / str(number), case) for number, case in enumerate(cases)}
@@ -249,6 +243,5 @@ def _files(archive: Path) -> list[str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        assert program(), "there is no docker buildx"
         docker(Path(sys.argv[1]), "builder", "prune", "-af")
         RECORDED.write_text(json.dumps(take(Path(sys.argv[1]), Path(name)), indent=1) + "\n")

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+import plug_ins
 from buildkit import builds
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
 from moby_tui.schema.container import ContainerCreate, HostConfig
-from networks import compose_steps
 
 #: Fields of cases in which this engine means to answer otherwise, and why.
 OTHERWISE = {
@@ -59,8 +59,7 @@ async def socket(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[
 
 
 async def test_every_build_is_dockerds(socket: Path, tmp_path: Path) -> None:
-    if not builds.program():
-        pytest.skip("there is no docker buildx here: it belongs into ~/.docker/cli-plugins")
+    plug_ins.require_plug_ins("buildx")
     recorded = json.loads(builds.RECORDED.read_text())
     answers = await asyncio.to_thread(builds.take, socket, tmp_path)
     if output := os.environ.get("MOBY_ANSWERS"):
@@ -107,8 +106,7 @@ target "app" {
 
 
 async def test_a_bake_file_whose_targets_need_each_other(socket: Path, engine: Engine, tmp_path: Path) -> None:
-    if not builds.program():
-        pytest.skip("there is no docker buildx here: it belongs into ~/.docker/cli-plugins")
+    plug_ins.require_plug_ins("buildx")
     (tmp_path / "docker-bake.hcl").write_text(BAKE)
     done = await asyncio.to_thread(builds.docker, socket, "buildx", "bake", "--progress", "plain", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
@@ -119,9 +117,7 @@ async def test_a_bake_file_whose_targets_need_each_other(socket: Path, engine: E
 
 
 async def test_compose_builds_its_services(socket: Path, engine: Engine, tmp_path: Path) -> None:
-    compose = compose_steps.program()
-    if not builds.program() or compose is None:
-        pytest.skip("there is no docker buildx, or no docker compose of version 2 here: they belong into ~/.docker/cli-plugins")
+    plug_ins.require_plug_ins("buildx", "compose")
     (tmp_path / "secret").write_text("hush")
     (tmp_path / "compose.yaml").write_text("""
 name: shop
@@ -136,7 +132,7 @@ secrets: {s: {file: secret}}
     environment = {**os.environ, "DOCKER_HOST": f"unix://{socket}"}
     done = await asyncio.to_thread(
         subprocess.run,
-        [*compose, "--progress", "plain", "build"],
+        ["docker", "compose", "--progress", "plain", "build"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -14,6 +14,7 @@ from typing import IO
 
 import pytest
 
+import plug_ins
 from buildkit.frontend import BRIDGE, CONTROL, Control
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.session.files.receiving import Selection
@@ -21,10 +22,18 @@ from moby_tui.api.buildkit.session.session import Session
 from moby_tui.errors import NotFound
 from moby_tui.schema.image import RegistryAuth
 
-#: The folders of Debian's and Docker's packages. ``BUILDX`` names another.
+#: The folders of Debian's and Docker's packages, and that of packaging/debian-plug-ins.
 PLACES = ("/usr/local/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins")
-BUILDX = os.environ.get("BUILDX") or shutil.which("docker-buildx", path=":".join(PLACES))
-pytestmark = pytest.mark.skipif(BUILDX is None, reason="there is no buildx; BUILDX names one")
+
+
+@pytest.fixture(autouse=True)
+def plug_in() -> None:
+    plug_ins.require_plug_ins("buildx")
+
+
+def _program() -> str:
+    """The plug-in itself: it is called without docker's command line."""
+    return shutil.which("docker-buildx", path=":".join((*PLACES, os.path.expanduser("~/.docker/cli-plugins")))) or "docker-buildx"
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ async def _build(daemon: Daemon, build: Callable, home: Path, *arguments: str, s
     own = daemon.builds._services
     daemon.builds._services = lambda: {**own(), CONTROL: control, BRIDGE: control.bridge}  # type: ignore[method-assign]
     process = await asyncio.create_subprocess_exec(
-        str(BUILDX),
+        _program(),
         "build",
         "--progress=plain",
         *arguments,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import plug_ins
 from moby_tui.cli import tree
 from moby_tui.cli.completion import answer, objects
 from moby_tui.cli.completion.line import read
@@ -293,7 +293,7 @@ def test_bash_lists_what_each_is_and_cuts_at_equals_only_where_bash_does(noting:
 
 
 def test_fish(noting: dict[str, str], tmp_path: Path) -> None:
-    fish = shutil.which("fish") or pytest.skip("no fish here")
+    fish = plug_ins.require("fish")
     (tmp_path / "moby.fish").write_text(script("fish", "moby"))
     (tmp_path / "offer").write_text("front\tbridge\n:4\n")
     for line, offered in (("moby -H 'a b' run --network=f", "--network=front"), ("moby -H 'a b' run --network f", "front")):
@@ -305,7 +305,7 @@ def test_fish(noting: dict[str, str], tmp_path: Path) -> None:
 
 def test_zsh(noting: dict[str, str], tmp_path: Path) -> None:
     """The function is called as compinit would, with a stand-in for what adds to zle's list."""
-    zsh = shutil.which("zsh") or pytest.skip("no zsh here")
+    zsh = plug_ins.require("zsh")
     (tmp_path / "moby.zsh").write_text(script("zsh", "moby"))
     (tmp_path / "offer").write_text("host:5000/web\tan image\nplain\n:6\n")
     program = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
+import plug_ins
 from moby_tui.api.client.connect import connect
 from moby_tui.api.server.serve import serving
 from moby_tui.cli.manifests import document
@@ -54,8 +54,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 @pytest.fixture
 def sides(cli: Cli, tmp_path: Path) -> SimpleNamespace:
     """Both command lines, each with a configuration folder of its own."""
-    if shutil.which("docker") is None:
-        pytest.skip("needs the docker command line")
+    plug_ins.require("docker")
 
     def docker(*arguments: str, check: bool = True, folder: str = "docker") -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -125,23 +124,13 @@ STEPS = [
 ]  # fmt: skip
 
 
-def program() -> list[str] | None:
-    """The words that call compose of version 2: docker's plug-in, or the program itself; None if the machine has neither."""
-    for words in (["docker", "compose"], ["docker-compose"]):
-        if shutil.which(words[0]):
-            done = subprocess.run([*words, "version", "--short"], capture_output=True, text=True)
-            if done.returncode == 0 and not done.stdout.startswith("1."):
-                return words
-    return None
-
-
-def take(path: Path, folder: Path, compose: list[str]) -> dict[str, Any]:
+def take(path: Path, folder: Path) -> dict[str, Any]:
     """The status and the output of each step, against the daemon behind a socket; the project's file is in ``folder``."""
     seen: dict[str, str] = {}
     answers = {}
     for step in STEPS:
         (folder / "compose.yaml").write_text(PROJECT.format(level=step.level))
-        words = list(step.words) if step.words[0] == "docker" else [*compose, "--progress", "quiet", *step.words]
+        words = list(step.words) if step.words[0] == "docker" else ["docker", "compose", "--progress", "quiet", *step.words]
         environment = {**os.environ, "DOCKER_HOST": f"unix://{path}", "COMPOSE_ANSI": "never"}
         done = subprocess.run(
             words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
@@ -165,6 +154,4 @@ def _shared(output: str, seen: dict[str, str]) -> list[str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        found = program()
-        assert found is not None, "there is no docker compose"
-        RECORDED.write_text(json.dumps(take(Path(sys.argv[1]), Path(name), found), indent=1) + "\n")
+        RECORDED.write_text(json.dumps(take(Path(sys.argv[1]), Path(name)), indent=1) + "\n")

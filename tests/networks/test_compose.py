@@ -7,8 +7,7 @@ import json
 import os
 from pathlib import Path
 
-import pytest
-
+import plug_ins
 from networks import compose_steps
 
 #: Where this engine means to answer otherwise, and why.
@@ -16,13 +15,9 @@ OTHERWISE: dict[str, str] = {}
 
 
 async def test_every_answer_is_dockerds(served_engine, tmp_path):
-    compose = compose_steps.program()
-    if compose is None:
-        pytest.skip(
-            "there is no docker compose of version 2 here: it belongs into ~/.docker/cli-plugins, or on the PATH as docker-compose"
-        )
+    plug_ins.require_plug_ins("compose")
     recorded = json.loads(compose_steps.RECORDED.read_text())
-    answers = await asyncio.to_thread(compose_steps.take, served_engine, tmp_path, compose)
+    answers = await asyncio.to_thread(compose_steps.take, served_engine, tmp_path)
     if output := os.environ.get("MOBY_ANSWERS"):
         Path(output).write_text(json.dumps(answers, indent=1) + "\n")
     different = {

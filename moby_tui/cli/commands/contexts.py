@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moby_tui import docker_folder
 from moby_tui.cli import session
-from moby_tui.contexts import choice
 from moby_tui.contexts.store import DEFAULT, Context, Endpoint, Store
 from moby_tui.errors import Conflict, InvalidArgument, MobyError
 
@@ -42,7 +42,7 @@ _NAME = typer.Argument(metavar="CONTEXT", show_default=False)
 
 
 def _contexts() -> Store:
-    return Store(choice.configuration_folder(session.current().login_folder))
+    return Store(docker_folder.find(session.current().login_folder))
 
 
 def _default_host() -> str:

@@ -100,10 +100,10 @@ _LISTS: dict[str, Callable[..., Awaitable[Named]]] = {
 
 
 def _contexts(*others: str) -> Named:
-    from moby_tui.contexts.choice import configuration_folder
+    from moby_tui import docker_folder
     from moby_tui.contexts.store import Store
 
-    for context in Store(configuration_folder(session.current().login_folder)).list():
+    for context in Store(docker_folder.find(session.current().login_folder)).list():
         yield context.name, context.description
     for name in others:
         yield name, "no context"

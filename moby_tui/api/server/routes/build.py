@@ -144,7 +144,7 @@ def _check_builder(parameters: dict[str, Any]) -> None:
     if parameters["securityopt"]:
         raise InvalidArgument("security options are not supported on linux")
     if parameters["version"] == "2":
-        raise NotImplementedYet("build parameter version=2 (BuildKit's wire; set DOCKER_BUILDKIT=0)")
+        raise NotImplementedYet("build parameter version=2 (build with docker's buildx plug-in, or set DOCKER_BUILDKIT=0)")
     if parameters["version"] not in ("", "1"):
         raise InvalidArgument(f'invalid version "{parameters["version"][:80]}"')
 

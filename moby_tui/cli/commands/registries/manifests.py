@@ -39,10 +39,10 @@ _PLATFORMS = {
 
 
 def _store() -> Store:
+    from moby_tui import docker_folder
     from moby_tui.cli.manifests.store import Store
-    from moby_tui.contexts.choice import configuration_folder
 
-    return Store(configuration_folder(session.current().login_folder))
+    return Store(docker_folder.find(session.current().login_folder))
 
 
 def _named(text: str, prefix: str = "") -> Reference:
