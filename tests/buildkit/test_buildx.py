@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,7 @@ from buildkit.frontend import BRIDGE, CONTROL, Control
 from buildkit.peer import Daemon
 from moby_tui.api.buildkit.session.files.receiving import Selection
 from moby_tui.api.buildkit.session.session import Session
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.errors import NotFound
 from moby_tui.schema.image import RegistryAuth
 
@@ -34,6 +36,13 @@ def plug_in() -> None:
 def _program() -> str:
     """The plug-in itself: it is called without docker's command line."""
     return shutil.which("docker-buildx", path=":".join((*PLACES, os.path.expanduser("~/.docker/cli-plugins")))) or "docker-buildx"
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose sockets buildx can name: it takes no longer path than the kernel does (unix(7))."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -77,11 +86,11 @@ async def _build(daemon: Daemon, build: Callable, home: Path, *arguments: str, s
     return process.returncode or 0, output.decode()
 
 
-async def test_what_a_client_offers_and_what_it_takes(daemon: Daemon, context: Path, tmp_path: Path) -> None:
+async def test_what_a_client_offers_and_what_it_takes(daemon: Daemon, context: Path, tmp_path: Path, short: Path) -> None:
     (tmp_path / "secret").write_bytes(b"\0secret")
     login = base64.b64encode(b"me:password").decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"https://index.docker.io/v1/": {"auth": login}}}))
-    agent = tmp_path / "agent"
+    agent = short / "agent"
     server = await asyncio.start_unix_server(_fake_agent, agent)
     into, out = tmp_path / "into", tmp_path / "out"
     into.mkdir()
@@ -109,7 +118,7 @@ async def test_what_a_client_offers_and_what_it_takes(daemon: Daemon, context: P
         assert await session.credentials("docker.io") == RegistryAuth(username="me", password="password")
         assert await session.credentials("other.example") is None
         async with session.ssh("default", tmp_path / "agents") as place:
-            reader, writer = await asyncio.open_unix_connection(place)
+            reader, writer = await asyncio.open_unix_connection(sock=unix_socket.connect(place))
             # SSH_AGENTC_REQUEST_IDENTITIES, answered with an empty list
             writer.write(b"\0\0\0\1\x0b")
             assert await reader.readexactly(9) == b"\0\0\0\5\x0c\0\0\0\0"

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from moby_tui.engine.kernel import unix_socket
 from moby_tui.errors import InvalidArgument, MobyError
 
 _FAILURE = b"\0\0\0\1\5"
@@ -71,7 +72,7 @@ async def forwarded(agent: str, folder: Path, mode: int, owner: tuple[int, int])
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_unix_server(serve, place)
+    server = await asyncio.start_unix_server(serve, sock=unix_socket.listen(str(place)))
     try:
         os.chown(place, *owner)
         place.chmod(mode)
@@ -87,7 +88,7 @@ async def forwarded(agent: str, folder: Path, mode: int, owner: tuple[int, int])
 async def _relay(agent: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Passes one request and one answer at a time, until a side closes."""
     with suppress(OSError, asyncio.IncompleteReadError):
-        there_reader, there_writer = await asyncio.open_unix_connection(agent)
+        there_reader, there_writer = await asyncio.open_unix_connection(sock=unix_socket.connect(agent, 0.0))
         try:
             while True:
                 question = await _message(reader)
@@ -167,7 +168,7 @@ async def _until_there(place: Path, agent: asyncio.subprocess.Process) -> None:
 async def _listens(place: Path) -> bool:
     """True when the agent accepts connections: its socket's file appears a moment earlier."""
     try:
-        _, writer = await asyncio.open_unix_connection(place)
+        _, writer = await asyncio.open_unix_connection(sock=unix_socket.connect(str(place), 0.0))
     except (FileNotFoundError, ConnectionRefusedError):
         return False
     writer.close()
