@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from messages import JSON, spoiled
 
-from moby_tui.engine.protocol.configuration import Configuration, Hook, Mount, read
+from moby_tui.engine.protocol.configuration import Hook, Mount, read
 from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.standby import BindKind, Preparation, frame, read_length
@@ -151,7 +151,6 @@ def _received(data: bytes) -> Preparation:
 
 def test_a_preparation_arrives() -> None:
     sent = Preparation(
-        configuration=standby.SAMPLE,
         descriptors=["root", "bind"],
         binds=[BindKind(directory=True, over_proc=False)],
         seccomp=8,
@@ -163,7 +162,7 @@ def test_a_preparation_arrives() -> None:
 
 @given(st.data())
 def test_a_truncated_or_malformed_preparation_is_refused(data: st.DataObject) -> None:
-    whole = frame(Preparation(configuration=Configuration(hostname="h"), descriptors=["root"]))
+    whole = frame(Preparation(descriptors=["root"]))
     cut = data.draw(st.integers(0, len(whole) - 1))
     noise = data.draw(st.binary(max_size=20))
     for broken in (whole[:cut], noise, len(noise).to_bytes(4, "little") + noise):
@@ -175,6 +174,6 @@ def test_a_truncated_or_malformed_preparation_is_refused(data: st.DataObject) ->
 def test_descriptors_that_are_not_what_is_named_are_refused() -> None:
     with pytest.raises(MalformedMessage, match="expected a descriptor for each of 1 binds"):
         kind = BindKind(directory=True, over_proc=False)
-        Preparation.decode(Preparation(configuration=Configuration(), descriptors=["root"], binds=[kind]).encode())
+        Preparation.decode(Preparation(descriptors=["root"], binds=[kind]).encode())
     with pytest.raises(MalformedMessage, match="1 descriptors are named and 0 were received"):
         Descriptors.received(["root"], [])

@@ -5,15 +5,14 @@ On the channel each message is preceded by its length in four bytes, and the fir
 
 from __future__ import annotations
 
-from moby_tui.engine.protocol.configuration import Configuration
 from moby_tui.engine.protocol.message import MalformedMessage, Message
 
 #: The descriptor beside ``Ready``: the devpts file system of its mount namespace.
 DEVPTS = "devpts"
-#: Those beside ``Preparation``: the root mount, the network namespace, the terminal, or standard input, output and error in this order,
-#: and the trees of the bind mounts in the order of the configuration.
-ROOT, NETWORK, TERMINAL, STREAM, BIND = "root", "network", "terminal", "stream", "bind"
-#: In bytes. A configuration of thousands of mounts has less.
+#: Those beside ``Preparation``: the file ``config.json``, the root mount, the network namespace, the terminal, or standard input, output
+#: and error in this order, and the trees of the bind mounts in the order of the configuration.
+CONFIGURATION, ROOT, NETWORK, TERMINAL, STREAM, BIND = "configuration", "root", "network", "terminal", "stream", "bind"
+#: In bytes. A seccomp filter has far less.
 MOST = 64 << 20
 LENGTH = 4
 
@@ -32,10 +31,9 @@ class BindKind(Message):
 
 
 class Preparation(Message):
-    """From the monitor: the container that the process made ahead becomes the first process of. Behind it comes the seccomp filter,
-    ``seccomp`` bytes of it."""
+    """From the monitor: the container that the process made ahead becomes the first process of, whose configuration it reads from the
+    file. Behind the message comes the seccomp filter, ``seccomp`` bytes of it."""
 
-    configuration: Configuration
     descriptors: list[str]
     binds: list[BindKind] = []
     seccomp: int = 0

@@ -27,6 +27,7 @@ from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.protocol.standby import (
     BIND,
+    CONFIGURATION,
     DEVPTS,
     LENGTH,
     NETWORK,
@@ -52,7 +53,7 @@ _MOST_DESCRIPTORS = 250
 #: A struct timeval: ten seconds.
 _PATIENCE = struct.pack("ll", 10, 0)
 _THAW_SECONDS = 1.0
-_SPECIAL = 5  # root, network, three streams
+_SPECIAL = 6  # configuration, root, network, three streams
 #: A typical configuration, for rehearsals.
 SAMPLE = Configuration(
     process=Process(
@@ -115,9 +116,10 @@ class Standby:
         if limits:
             self.cgroup.update(limits)
 
-    def prepare(self, spec: Configuration, around: Surroundings) -> None:
-        """Sends the configuration and descriptors; the process then compiles its plan."""
+    def prepare(self, configuration: int, around: Surroundings) -> None:
+        """Sends descriptors, ``configuration`` that of ``config.json``; the process then reads it and compiles its plan."""
         given = Descriptors()
+        given.add(CONFIGURATION, configuration)
         given.add(ROOT, around.root)
         if around.network >= 0:
             given.add(NETWORK, around.network)
@@ -127,7 +129,6 @@ class Standby:
             given.add_all(STREAM, around.streams)
         given.add_all(BIND, [bind.tree for bind in around.binds])
         preparation = Preparation(
-            configuration=spec,
             descriptors=given.names,
             binds=[BindKind(directory=bind.directory, over_proc=bind.over_proc) for bind in around.binds],
             seccomp=len(around.seccomp),
@@ -249,6 +250,9 @@ def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
         calls.exit_group(0)
     preparation = Preparation.decode(_receive(channel, read_length(header)), "message to the process made ahead")
     given = Descriptors.received(preparation.descriptors, numbers)
+    with open(given.take(CONFIGURATION), "rb") as file:
+        # the filter comes compiled
+        configuration = read(file.read(), seccomp=False)
     around.root = given.take(ROOT)
     around.network = given.take_any(NETWORK)
     around.terminal = given.take_any(TERMINAL)
@@ -257,7 +261,7 @@ def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
     trees = given.take_all(BIND)
     around.binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
     around.seccomp = _receive(channel, preparation.seccomp)
-    return compile_container(preparation.configuration, around)
+    return compile_container(configuration, around)
 
 
 def _receive(channel: socket.socket, size: int) -> bytes:

@@ -57,7 +57,7 @@ def _read_sample() -> Order:
 def _exchange_sample() -> None:
     """What the process made ahead and its monitor write to each other, and read."""
     kind = BindKind(directory=True, over_proc=False)
-    Preparation.decode(Preparation(configuration=SAMPLE, descriptors=[BIND], binds=[kind]).encode())
+    Preparation.decode(Preparation(descriptors=[BIND], binds=[kind]).encode())
     Ready.decode(Ready(descriptors=[DEVPTS]).encode())
     Relieved.decode(Relieved(order=True).encode())
     Handover.decode(Handover().encode())
@@ -76,7 +76,6 @@ def rehearse() -> None:
     stdio = run.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False)
     stdio.give_to(spec.process.user, *joining.id_maps(spec))
     run.surroundings(spec)
-    spec.encode()
     stdio.start()
     stdio.finish()
     monitor.loop.close()

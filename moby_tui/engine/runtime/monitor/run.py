@@ -114,7 +114,7 @@ class Run:
     def _make(self, spec: Configuration, take_lock: Callable[[], None], open_doors: Callable[[], None]) -> None:
         self._make_streams(spec)
         around = self.surroundings(spec)
-        standby = self._instruct_standby(spec, around)
+        standby = self._instruct_standby(around)
         take_lock()
         fault.point("monitor.locked")
         self._open_cgroup(spec, standby)
@@ -227,7 +227,7 @@ class Run:
 
         return secrets.mount_trees(self.secrets, *joining.id_maps(spec))
 
-    def _instruct_standby(self, spec: Configuration, around: Surroundings) -> Standby | None:
+    def _instruct_standby(self, around: Surroundings) -> Standby | None:
         """Sends the configuration to the process made ahead, which compiles its plan while the rest is made here."""
         standby, self.standby = self.standby, None
         if standby is None:
@@ -235,7 +235,8 @@ class Run:
         self._chosen, self.cgroup = standby, standby.cgroup
         self.child, self.mounts = standby.pid, standby.mounts
         try:
-            standby.prepare(spec, around)
+            with open(self.order.paths.bundle, "rb") as file:
+                standby.prepare(file.fileno(), around)
         finally:
             for bind in around.binds:
                 os.close(bind.tree)
