@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from moby_tui.engine.protocol.message import Field, Json, MalformedMessage, Message, decode_json, describe_type, fresh
+from moby_tui.engine.protocol.message import Field, Json, MalformedMessage, Message, decode_json, describe_type, fresh, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,20 +92,10 @@ class Part(Message):
         for field in self.FIELDS:
             value = getattr(self, field.name)
             if value or type(value) in _NUMBERS or (field.optional and value is not None):
-                written[field.key] = value if field.plain else _plain(value)
+                written[field.key] = value if field.plain else plain(value)
         if self._others:
             written |= self._others
         return written
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Message):
-        return value.values()
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return value
 
 
 # process

@@ -189,7 +189,7 @@ class Message(metaclass=MessageType):
         for field in self.FIELDS:
             value = getattr(self, field.name)
             if value is not None:
-                written[field.key] = value if field.plain else _plain(value)
+                written[field.key] = value if field.plain else plain(value)
         return written
 
     def encode(self) -> bytes:
@@ -218,13 +218,14 @@ def describe_type(value: object) -> str:
     return "null" if value is None else _NAMES.get(type(value), type(value).__name__)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A field's value as JSON has it."""
     if isinstance(value, Message):
         return value.values()
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     return value
 
 
