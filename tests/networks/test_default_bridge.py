@@ -27,7 +27,7 @@ async def test_it_is_as_the_options_want_it_once_nobody_is_in_it(engine: Engine)
     engine.manager.options = lambda: OPTIONS
     await engine.manager.settle_default()
     assert (await engine.manager.inspect("bridge")).ipam == before.ipam, "a container is in it"
-    await engine.manager.release(plain)
+    await engine.manager.sandboxes.release(plain)
     engine.sandboxes.remove(plain)
 
     await engine.manager.settle_default()

@@ -115,7 +115,7 @@ async def test_ranges_and_ports_of_the_kernels_choice(engine, listen):
 async def test_what_cannot_be_is_refused(engine, options, error):
     with pytest.raises(error):
         await engine.start(**options)
-    await engine.manager.reconcile()
+    await engine.manager.sandboxes.reconcile()
     assert engine.leases() == [] and engine.records() == []
 
 
@@ -128,7 +128,7 @@ async def test_a_mac_address_is_honoured(engine):
 async def test_reconcile_undoes_the_dead_and_leaves_the_living(engine, listen):
     living, dead = await engine.start(ports=publish("28080")), await engine.start(ports=publish("28081"))
     dead.close()
-    await engine.manager.reconcile()
+    await engine.manager.sandboxes.reconcile()
     assert engine.leases() == [address(living)] and len(engine.ports_of_bridge()) == 1
     assert "28080" in engine.ruleset() and "28081" not in engine.ruleset()
     assert reaches(None, "127.0.0.1", 28080, listen(living.netns_fd, 80))
@@ -139,7 +139,7 @@ async def test_a_port_left_by_a_killed_monitor_is_taken_over(engine, listen):
     dead.close()
     container = await engine.start(ports=publish("28080"))
     assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
-    await engine.manager.reconcile()
+    await engine.manager.sandboxes.reconcile()
     assert len(engine.elements()) == 1 and "28080" in engine.ruleset()
 
 
@@ -213,7 +213,7 @@ async def test_several_processes_start_at_once(engine, roots):
         for process in started:
             process.kill()
             process.communicate()
-    await engine.manager.reconcile()
+    await engine.manager.sandboxes.reconcile()
     assert engine.elements() == [] and engine.leases() == [] and engine.ports_of_bridge() == []
 
 

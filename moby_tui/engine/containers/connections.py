@@ -44,7 +44,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
         if not view.current_state(parts, record).alive:
             _keep(parts, record, places)
             return
-        if parts.networks.is_member(record.id, network.id):
+        if parts.networks.sandboxes.is_member(record.id, network.id):
             # a process that was killed while it connected the container had handed this place to the monitor, and had not noted it yet
             await _disconnect_running(parts, record, network, read_network(parts.files(record)), force=False)
         with open_namespace(parts, record) as namespace:
@@ -122,7 +122,7 @@ async def _connect_running(
     """Wires the container and hands what was made to its monitor; what the container has been given by then."""
     files_of = parts.files(record)
     called = Called(record.id, record.name, record.config.hostname)
-    made = await parts.networks.connect(network.id, called, namespace, asked)
+    made = await parts.networks.sandboxes.connect(network.id, called, namespace, asked)
     fault.point("connect.wired")
     try:
         await hand_over(parts, record, made.holding)
@@ -153,9 +153,9 @@ async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) ->
     host, options = record.host_config, parts.options()
     dns = host.dns or options.dns
     servers = files.forwarders(dns)
-    sockets = await parts.networks.serve_names(namespace)
+    sockets = await parts.networks.sandboxes.serve_names(namespace)
     try:
-        request = control.ServeNames(names=parts.networks.name_service(record.id, servers))
+        request = control.ServeNames(names=parts.networks.sandboxes.name_service(record.id, servers))
         await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), sockets, request)
     finally:
         for descriptor in sockets:
@@ -172,7 +172,7 @@ def rename(parts: Parts, record: ContainerRecord) -> None:
     called = Called(record.id, record.name, record.config.hostname)
     for settings in given.endpoints.values():
         if settings.dns_names:
-            settings.dns_names = parts.networks.rename(settings.network_id, called, settings)
+            settings.dns_names = parts.networks.sandboxes.rename(settings.network_id, called, settings)
     write_network(parts.files(record), given)
 
 
@@ -183,7 +183,7 @@ async def _disconnect_running(
         await parts.request(record, control.Release(name=network.id[:12]))
     except Conflict:
         # the monitor does not hold it, or is not there: what nobody holds is undone here
-        await parts.networks.reconcile()
+        await parts.networks.sandboxes.reconcile()
     except MobyError:
         if not force:
             raise
@@ -199,13 +199,13 @@ async def _remove_interface(parts: Parts, record: ContainerRecord, interface: st
     """A wire to a bridge is gone by now; an interface on one of the host's is the container's own, and goes here."""
     if interface:
         with suppress(Conflict), open_namespace(parts, record) as namespace:
-            await parts.networks.remove_interface(namespace, interface)
+            await parts.networks.sandboxes.remove_interface(namespace, interface)
 
 
 async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int) -> None:
     """The container's default route and hosts file, by the networks that it is in now."""
     places = [Place(parts.networks.find(settings.network_id), settings) for settings in given.endpoints.values()]
-    await parts.networks.lead_out(namespace, places, given.endpoints, given.interfaces)
+    await parts.networks.sandboxes.lead_out(namespace, places, given.endpoints, given.interfaces)
     _write_hosts(parts, record, given)
 
 

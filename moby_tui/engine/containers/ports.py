@@ -130,13 +130,13 @@ def _is_bound(binding: PortBinding, one: _Unwanted) -> bool:
 async def _withdraw(parts: Parts, record: ContainerRecord, unwanted: list[_Unwanted]) -> list[HostPort]:
     """Has the monitor give the ports back; what their records said of them."""
     withdrawn = []
-    for name, told in parts.networks.bound(record.id).items():
+    for name, told in parts.networks.sandboxes.bound(record.id).items():
         if told and any(one.is_meant(told.protocol, told.port, told.hosts) for one in unwanted):
             try:
                 await parts.request(record, control.Release(name=name))
             except Conflict:
                 # the monitor does not hold it: what nobody holds is undone here
-                await parts.networks.reconcile()
+                await parts.networks.sandboxes.reconcile()
             withdrawn.append(told)
             fault.point("ports.withdrawn")
     given = read_network(parts.files(record))
@@ -172,7 +172,7 @@ async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings) -> No
         return
     files = parts.files(record)
     given = read_network(files)
-    published, settings = await parts.networks.publish(
+    published, settings = await parts.networks.sandboxes.publish(
         Called(record.id, record.name, record.config.hostname), given.endpoints, asked
     )
     handed = []

@@ -74,7 +74,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
     if state.boot in ("", parts.boot) and cgroup.exists():
         await asyncio.to_thread(_end, cgroup)
         fault.point("settle.cgroup ended")
-    await parts.networks.reconcile()
+    await parts.networks.sandboxes.reconcile()
     fault.point("settle.networks undone")
     await parts.volumes.mounts.let_go_unused()
     if not state.alive:

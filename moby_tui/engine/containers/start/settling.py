@@ -37,7 +37,7 @@ async def settle_all(parts: Parts) -> None:
     if _is_any_volume_left(parts):
         await parts.volumes.settle()
     if left.is_any(parts.paths.networks):
-        await parts.networks.reconcile()
+        await parts.networks.sandboxes.reconcile()
     # after the look: whoever is killed before it has seen all has not looked
     marker.touch()
     remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)

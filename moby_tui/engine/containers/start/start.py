@@ -152,11 +152,11 @@ async def _start_isolated(
             fault.point("start.network made")
             await _launch(parts, record, files, lock, root, sandbox, isolation, restarts)
         except BaseException:
-            await parts.networks.release(sandbox)
+            await parts.networks.sandboxes.release(sandbox)
             raise
         sandbox.close()
         _tell_linking(parts, record, files, sandbox)
-        parts.networks.make_ready()
+        parts.networks.sandboxes.make_ready()
     finally:
         os.close(root)
 
@@ -193,7 +193,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
         return Sandbox(netns_fd=isolation.joined.pop("network"))
     endpoints = record.networking.endpoints_config if record.networking else None
     mode = "none" if config.network_disabled else host.network_mode
-    return await parts.networks.prepare(
+    return await parts.networks.sandboxes.prepare(
         record.id,
         mode,
         name=record.name,
@@ -251,7 +251,7 @@ async def _launch(
     order.root = restarting.root(parts, record)
     order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
     if sandbox.name_sockets:
-        order.names = parts.networks.name_service(record.id, sandbox.servers)
+        order.names = parts.networks.sandboxes.name_service(record.id, sandbox.servers)
     descriptors = _descriptors(root, lock, joined, sandbox, isolation)
     await parts.launcher.start(order, files.run / "order.json", descriptors)
     fault.point("start.answered")

@@ -17,7 +17,7 @@ def sandboxes(networks: Path) -> Path:
 
 
 def is_any(networks: Path) -> bool:
-    """Whether ``NetworkManager.reconcile`` would find something to do."""
+    """Whether ``Sandboxes.reconcile`` would find something to do."""
     return any(_is_free(path) for path in records(sandboxes(networks)))
 
 
