@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
@@ -97,6 +98,15 @@ async def serving(
     finally:
         for listener in listeners:
             listener.close()
+
+
+@contextlib.asynccontextmanager
+async def serving_privately(client: Client) -> AsyncIterator[str]:
+    """Answers while the block runs on a unix socket of its own, in a folder that only this user enters; gives the socket's path."""
+    with tempfile.TemporaryDirectory(prefix="moby-") as folder:
+        path = f"{folder}/socket"
+        async with serving(client, [f"unix://{path}"]):
+            yield path
 
 
 def _protocols(app: App, listener: Listener) -> Callable[[], asyncio.BaseProtocol]:

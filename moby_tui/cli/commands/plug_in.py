@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,12 +54,10 @@ def _run(path: Path, words: Sequence[str]) -> int:
 
 
 async def _serve(client: Client, path: Path, words: Sequence[str]) -> int:
-    from moby_tui.api.server.serve import serving
+    from moby_tui.api.server.serve import serving_privately
 
-    with tempfile.TemporaryDirectory(prefix="moby-plug-in-") as folder:
-        host = f"unix://{folder}/socket"
-        async with serving(client, [host]):
-            return await _execute(path, [*_options(host, None), *words])
+    async with serving_privately(client) as socket:
+        return await _execute(path, [*_options(f"unix://{socket}", None), *words])
 
 
 def _options(host: str, tls: Tls | None) -> list[str]:

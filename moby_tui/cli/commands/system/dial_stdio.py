@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -41,11 +40,10 @@ def dial_stdio() -> None:
 
 async def _answer(client: Client) -> None:
     """The engine in this process answers for as long as the connection lasts."""
-    from moby_tui.api.server.serve import serving
+    from moby_tui.api.server.serve import serving_privately
 
-    with tempfile.TemporaryDirectory(prefix="moby-dial-") as folder:
-        async with serving(client, [f"unix://{folder}/socket"]):
-            await _proxy(Address(path=f"{folder}/socket"))
+    async with serving_privately(client) as path:
+        await _proxy(Address(path=path))
 
 
 async def _proxy(address: Address) -> None:
