@@ -45,25 +45,3 @@ class VolumeList(Wire, kw_only=True):
 class VolumesPruned(Wire, kw_only=True):
     volumes_deleted: list[str] | None = None
     space_reclaimed: int = 0
-
-
-class VolumeFile(Wire, kw_only=True):
-    """What is in a folder of a volume. Ours: the Docker Engine API has nothing like it.
-
-    ``type`` is file, directory, link, fifo, socket, character or block; ``mode`` the permissions and the bits beside them (07777);
-    ``size`` bytes, times UTC with nanoseconds.
-    """
-
-    name: str
-    #: base64 of the name's bytes where they are not UTF-8; ``name`` has U+FFFD for each such byte then
-    name_bytes: str | UnsetType = UNSET
-    type: str
-    size: int
-    mode: int
-    uid: int
-    gid: int
-    modified: str
-    accessed: str
-    changed: str
-    #: where a link says that it leads
-    target: str | UnsetType = UNSET

@@ -126,6 +126,9 @@ async def test_what_dockerd_does_not_know_is_told(dockerd: Path) -> None:
         for asked in (
             client.images.explore("x"),
             anext(client.images.layer_files("x")),
+            anext(client.images.files("x")),
+            anext(client.containers.files("x")),
+            client.volumes.delete_file("x", "/y"),
             client.images.attestations("x"),
             client.images.verify("x", VerifyOptions()),
             client.system.prunable(PruneOptions()),

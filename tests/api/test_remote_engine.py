@@ -122,6 +122,15 @@ async def test_what_moby_answers_beyond_docker(remote: HttpClient, engine: Engin
     changes = [change async for change in remote.images.layer_files("busybox", layer=0)]
     assert changes == [change async for change in engine.images.layer_files("busybox", layer=0)]
     assert changes
+    folder = [entry async for entry in remote.images.files("busybox", "/bin", layer=0)]
+    assert folder == [entry async for entry in engine.images.files("busybox", "/bin")] and folder
+    assert await remote.images.archive_stat("busybox", "/bin", layer=0) == await engine.images.archive_stat("busybox", "/bin")
+    container = (await remote.containers.create(ContainerCreate(image="busybox", cmd=["true"]))).id
+    folder = [entry async for entry in remote.containers.files(container, "/bin")]
+    assert folder == [entry async for entry in engine.containers.files(container, "/bin")]
+    assert [entry.name for entry in folder if entry.name == "sh"]
+    with pytest.raises(NotFound, match="Could not find the file"):
+        await anext(remote.containers.files(container, "/none"))
     everything = PruneOptions(containers={}, images={"dangling": ["false"]}, volumes={}, build={"all": ["true"]})
     assert await remote.system.prunable(everything) == await engine.system.prunable(everything)
     (image,) = await remote.images.list(manifests=True, shared_size=True)

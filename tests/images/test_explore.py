@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import stat
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +54,27 @@ async def test_each_layer_is_told(store: Store) -> None:
         await anext(store.images.layer_files("x:1", layer=3))
     with pytest.raises(NotFound):
         await store.images.explore("y")
+
+
+async def test_files_of_an_image_and_of_its_layers(store: Store) -> None:
+    await load(store, images_data.docker_archive((layered(), ["x:1"])))
+
+    async def names(path: str, layer: int | None = None) -> list[str]:
+        return [entry.name async for entry in store.images.files("x:1", path, layer=layer)]
+
+    assert await names("/d") == ["a", "c"] and await names("d", 1) == ["a"] and await names("d", 0) == ["a", "b"]
+    assert await names("/") == ["again", "d", "kept", "new", "turned", "was"]
+    for layer, content in ((0, b"a" * 100), (1, b"A" * 30), (None, b"a" * 100)):
+        told, archive = await store.images.archive_get("x:1", "/d/a", layer=layer)
+        data = b"".join([piece async for piece in archive])
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            assert tar.extractfile("a").read() == content and told.size == len(content)
+    with pytest.raises(NotFound, match="Could not find the file d/b in the image"):
+        await store.images.archive_get("x:1", "d/b")
+    with pytest.raises(InvalidArgument, match="no layer 3"):
+        await store.images.archive_stat("x:1", "d/a", layer=3)
+    with pytest.raises(InvalidArgument, match="not a directory"):
+        await names("/d/a")
 
 
 def test_the_command_line_shows_it(cli: Cli, tmp_path: Path) -> None:

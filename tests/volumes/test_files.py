@@ -116,6 +116,28 @@ async def test_an_archive_that_would_reach_outside(volumes: Volumes, tmp_path: P
         await volumes.archive_put("vol", "/", pieces(Tar().add("../x", data=b"x").bytes()))
 
 
+async def test_deleting_in_a_volume(volumes: Volumes, tmp_path: Path) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/secret").touch()
+    data = await made(volumes, "vol")
+    (data / "folder/deep").mkdir(parents=True)
+    (data / "folder/deep/file").touch()
+    (data / "kept").touch()
+    os.symlink(f"{tmp_path}/host", data / "out")
+    os.symlink("/folder", data / "in")
+    await volumes.delete_file("vol", "/in/deep/file")
+    assert list((data / "folder/deep").iterdir()) == []
+    for path in ("/out/secret", "/none", "../../host/secret", "/kept/x"):
+        with pytest.raises((NotFound, InvalidArgument)):
+            await volumes.delete_file("vol", path)
+    for path in ("/", "/folder/..", "/folder/."):
+        with pytest.raises(InvalidArgument, match="cannot be deleted"):
+            await volumes.delete_file("vol", path)
+    await volumes.delete_file("vol", "/folder")
+    await volumes.delete_file("vol", "out")
+    assert sorted(os.listdir(data)) == ["in", "kept"] and (tmp_path / "host/secret").exists()
+
+
 async def test_export_and_import(volumes: Volumes) -> None:
     first, second = await made(volumes, "first"), await made(volumes, "second")
     (first / "d").mkdir(0o700)

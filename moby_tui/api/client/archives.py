@@ -1,10 +1,11 @@
-"""Files of containers and volumes of an engine elsewhere. What it says of a path is in a header of its answer."""
+"""Files of containers, images and volumes of an engine elsewhere. What it says of a path is in a header of its answer."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -23,13 +24,19 @@ def path_stat(headers: Mapping[str, str]) -> PathStat:
 
 
 class RemoteArchives(Remote):
-    """``family`` has the operations of ``Archives``."""
+    """``family`` has the operations of ``Readable``."""
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
-        exchange = await self.ask("archive_stat", ref, path)
+        return await self._archive_stat(ref, path)
+
+    async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
+        return await self._archive_get(ref, path)
+
+    async def _archive_stat(self, *asked: str, **more: Any) -> PathStat:
+        exchange = await self.ask("archive_stat", *asked, **more)
         await exchange.close()
         return path_stat(exchange.headers)
 
-    async def archive_get(self, ref: str, path: str) -> tuple[PathStat, AsyncIterator[bytes]]:
-        exchange = await self.ask("archive_get", ref, path)
+    async def _archive_get(self, *asked: str, **more: Any) -> tuple[PathStat, AsyncIterator[bytes]]:
+        exchange = await self.ask("archive_get", *asked, **more)
         return path_stat(exchange.headers), exchange.pieces()

@@ -32,6 +32,7 @@ from moby_tui.schema.container import (
 )
 from moby_tui.schema.event import Event
 from moby_tui.schema.exploration import FileChange, ImageExploration
+from moby_tui.schema.files import FolderEntry
 from moby_tui.schema.image import (
     BuildPruned,
     DistributionInspect,
@@ -53,7 +54,7 @@ from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.traffic import Exposure, Finding, Shape
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
 
 class Stream(Protocol):
@@ -214,6 +215,10 @@ class Containers(Protocol):
         """Gives such a process's terminal another size."""
         ...
 
+    def files(self, ref: str, path: str = "/") -> Iterator[FolderEntry]:
+        """What is in a folder of a container, by name; of one that runs as it sees it."""
+        ...
+
     def archive_stat(self, ref: str, path: str) -> PathStat:
         """Tells of a path in a container, in the header X-Docker-Container-Path-Stat."""
         ...
@@ -334,6 +339,18 @@ class Images(Protocol):
         """What one layer (the lowest is 0), or each, does to which path."""
         ...
 
+    def files(self, ref: str, path: str = "/", *, layer: int | None = None) -> Iterator[FolderEntry]:
+        """What is in a folder of an image, by name, or in what a layer and those below it show."""
+        ...
+
+    def archive_stat(self, ref: str, path: str, *, layer: int | None = None) -> PathStat:
+        """Tells of a path in an image, in the header X-Docker-Container-Path-Stat."""
+        ...
+
+    def archive_get(self, ref: str, path: str, *, layer: int | None = None) -> tuple[PathStat, Iterator[bytes]]:
+        """A tar of a path in an image, or in what a layer and those below it show; its first entry is the path's base name."""
+        ...
+
     def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
         """Tells which of the keys have signed the image. Raises ``Forbidden`` if none has."""
         ...
@@ -429,8 +446,12 @@ class Volumes(Protocol):
         """Copies a volume with all that is in it."""
         ...
 
-    def files(self, name: str, path: str = "/") -> Iterator[VolumeFile]:
+    def files(self, name: str, path: str = "/") -> Iterator[FolderEntry]:
         """What is in a folder of a volume, by name."""
+        ...
+
+    def delete_file(self, name: str, path: str) -> None:
+        """Deletes a file of a volume, or a folder with all that is in it."""
         ...
 
     def archive_stat(self, name: str, path: str) -> PathStat:

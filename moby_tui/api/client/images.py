@@ -7,16 +7,24 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from moby_tui.api.client.remote import Remote, progress
+from moby_tui.api.client.archives import RemoteArchives
+from moby_tui.api.client.remote import progress
 from moby_tui.api.client.requests import split
 from moby_tui.api.client.transport import Body
 from moby_tui.api.operations.images import Images
 from moby_tui.errors import InvalidArgument
+from moby_tui.schema.container import PathStat
 from moby_tui.schema.image import Progress, RegistryAuth
 
 
-class RemoteImages(Remote):
+class RemoteImages(RemoteArchives):
     family = Images
+
+    async def archive_stat(self, ref: str, path: str, *, layer: int | None = None) -> PathStat:
+        return await self._archive_stat(ref, path, layer=layer)
+
+    async def archive_get(self, ref: str, path: str, *, layer: int | None = None) -> tuple[PathStat, AsyncIterator[bytes]]:
+        return await self._archive_get(ref, path, layer=layer)
 
     def pull(
         self, reference: str, *, platform: str = "", all_tags: bool = False, auth: RegistryAuth | None = None

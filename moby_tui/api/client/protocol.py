@@ -28,6 +28,7 @@ __all__ = [
     "ExitWait",
     "Images",
     "Networks",
+    "Readable",
     "Registry",
     "Secrets",
     "System",
@@ -35,12 +36,17 @@ __all__ = [
 ]
 
 
-class Archives(Protocol):
+class Readable(Protocol):
+    """What has files that can be read: the containers, the images, or the volumes, of an engine."""
+
+    async def archive_stat(self, ref: str, path: str, /) -> PathStat: ...
+    async def archive_get(self, ref: str, path: str, /) -> tuple[PathStat, AsyncIterator[bytes]]: ...
+
+
+class Archives(Readable, Protocol):
     """What has files that ``cp`` reaches: the containers, or the volumes, of an engine."""
 
     async def inspect(self, ref: str, /) -> object: ...
-    async def archive_stat(self, ref: str, path: str, /) -> PathStat: ...
-    async def archive_get(self, ref: str, path: str, /) -> tuple[PathStat, AsyncIterator[bytes]]: ...
     async def archive_put(
         self,
         ref: str,

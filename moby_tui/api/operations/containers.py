@@ -32,6 +32,7 @@ from moby_tui.schema.container import (
     PortsChanged,
     Top,
 )
+from moby_tui.schema.files import FolderEntry
 from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import Stream
 
@@ -252,6 +253,11 @@ class Containers(Protocol):
     @post("/exec/{exec_id}/resize", *_SIZE, status=200, errors=(404, 409))
     async def exec_resize(self, exec_id: str, *, height: int, width: int) -> None:
         """Gives such a process's terminal another size."""
+        ...
+
+    @get("/moby/containers/{ref}/files", field("path", kind="path"), errors=(404, 409), needs="listing a container's files")
+    def files(self, ref: str, path: str = "/") -> AsyncIterator[FolderEntry]:
+        """What is in a folder of a container, by name; of one that runs as it sees it."""
         ...
 
     @head("/containers/{ref}/archive", field("path", kind="path"), errors=(404,), answer=PathStat)

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from moby_tui.api.operations.fields import Field, extra, field, filters, made
-from moby_tui.api.operations.operation import TAR, delete, get, post
+from moby_tui.api.operations.operation import TAR, delete, get, head, post
 from moby_tui.schema.base import Filters
+from moby_tui.schema.container import PathStat
 from moby_tui.schema.exploration import FileChange, ImageExploration
+from moby_tui.schema.files import FolderEntry
 from moby_tui.schema.image import ImageDeleted, ImageHistory, ImageInspect, ImagesPruned, ImageSummary, Progress, RegistryAuth
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 
@@ -122,6 +124,33 @@ class Images(Protocol):
     @get("/moby/images/{ref:.*}/files", errors=(404,), needs="exploring an image")
     def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
         """What one layer (the lowest is 0), or each, does to which path."""
+        ...
+
+    @get("/moby/images/{ref:.*}/folder", field("path", kind="path"), errors=(404,), needs="listing an image's files")
+    def files(self, ref: str, path: str = "/", *, layer: int | None = None) -> AsyncIterator[FolderEntry]:
+        """What is in a folder of an image, by name, or in what a layer and those below it show."""
+        ...
+
+    @head(
+        "/moby/images/{ref:.*}/archive",
+        field("path", kind="path"),
+        errors=(404,),
+        needs="reading an image's files",
+        answer=PathStat,
+    )
+    async def archive_stat(self, ref: str, path: str, *, layer: int | None = None) -> PathStat:
+        """Tells of a path in an image, in the header X-Docker-Container-Path-Stat."""
+        ...
+
+    @get(
+        "/moby/images/{ref:.*}/archive",
+        field("path", kind="path"),
+        errors=(404,),
+        needs="reading an image's files",
+        media=TAR,
+    )
+    async def archive_get(self, ref: str, path: str, *, layer: int | None = None) -> tuple[PathStat, AsyncIterator[bytes]]:
+        """A tar of a path in an image, or in what a layer and those below it show; its first entry is the path's base name."""
         ...
 
     @post("/moby/images/{ref:.*}/verify", errors=(403, 404), abandoned=True, needs="verifying an image")

@@ -9,7 +9,8 @@ from moby_tui.api.operations.fields import field, filters
 from moby_tui.api.operations.operation import TAR, delete, get, head, post, put
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import PathStat
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
+from moby_tui.schema.files import FolderEntry
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
 
 class Volumes(Protocol):
@@ -60,8 +61,13 @@ class Volumes(Protocol):
         ...
 
     @get("/moby/volumes/{name}/files", field("path", kind="path"), errors=(404,), needs="volume files")
-    def files(self, name: str, path: str = "/") -> AsyncIterator[VolumeFile]:
+    def files(self, name: str, path: str = "/") -> AsyncIterator[FolderEntry]:
         """What is in a folder of a volume, by name."""
+        ...
+
+    @delete("/moby/volumes/{name}/files", field("path", kind="path"), errors=(404,), needs="deleting files of volumes")
+    async def delete_file(self, name: str, path: str) -> None:
+        """Deletes a file of a volume, or a folder with all that is in it."""
         ...
 
     @head("/moby/volumes/{name}/archive", field("path", kind="path"), errors=(404,), needs="volume cp", answer=PathStat)

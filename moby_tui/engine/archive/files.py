@@ -137,6 +137,28 @@ def export(root: int, owners: Owners | None = None) -> Iterator[bytes]:
         yield from pack(top, "", owners.inside if owners else None, device=os.fstat(top).st_dev)
 
 
+def delete(root: int, path: str, of: str = "container") -> None:
+    """Deletes what is at a path, a folder with all that is in it; a symbolic link itself and not what it leads to.
+
+    Blocking. Raises ``NotFound``, and ``InvalidArgument`` for the root.
+    """
+    folder, _, name = path.rstrip("/").rpartition("/")
+    if name in ("", ".", ".."):
+        raise InvalidArgument(f"{path or '/'} cannot be deleted; name what is in it")
+    with opened(root, folder or "/", of, follow=True) as found:
+        try:
+            if status_bits.S_ISDIR(os.stat(name, dir_fd=found, follow_symlinks=False).st_mode):
+                trees.remove_at(found, name)
+            else:
+                os.unlink(name, dir_fd=found)
+        except FileNotFoundError as error:
+            raise NotFound(f"Could not find the file {path} in the {of}") from error
+        except NotADirectoryError as error:
+            raise InvalidArgument(f"lstat {path}: not a directory") from error
+        except OSError as error:
+            raise MobyError(f"cannot delete {path} in the {of}: {error.strerror}") from error
+
+
 @contextmanager
 def opened(root: int, path: str, of: str = "container", *, follow: bool = False) -> Iterator[int]:
     """The object that a caller's path means; with ``follow``, or a slash at its end, what a link leads to."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
@@ -17,6 +18,7 @@ from moby_tui.engine.containers.start import settling
 from moby_tui.engine.containers.views import view
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.records.containers import ContainerRecord
+from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, NotModified
 from moby_tui.running import Runs
 from moby_tui.schema.base import Filters
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.containers.ending import ExitWait
     from moby_tui.engine.kernel.ids import Owners
     from moby_tui.engine.protocol.control import Request
+    from moby_tui.schema.files import FolderEntry
     from moby_tui.schema.stats import Stats
 
 
@@ -353,6 +356,16 @@ class ContainerService(Runs):
         record = self._parts.get(ref)
         layers = self._parts.layers(record)
         return await asyncio.to_thread(changes.changes, self._parts.files(record).upper, layers)
+
+    async def files(self, ref: str, path: str = "/") -> AsyncIterator[FolderEntry]:
+        from moby_tui.engine.archive.listing import listing
+
+        record = self._parts.get(ref)
+        async with self._opened(record) as root:
+            found = listing(root, path, "container", self._owners(record))
+            while some := await in_thread(lambda: list(itertools.islice(found, 1000))):
+                for entry in some:
+                    yield entry
 
     async def archive_stat(self, ref: str, path: str) -> PathStat:
         from moby_tui.engine.archive import files as archive

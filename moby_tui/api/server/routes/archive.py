@@ -1,4 +1,4 @@
-"""Files in and out of containers and volumes: what ``docker cp`` reads."""
+"""Files of containers, images and volumes: what ``docker cp`` reads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from moby_tui.api.client.protocol import Archives, Client
+from moby_tui.api.client.protocol import Client, Readable
 from moby_tui.api.operations.containers import Containers
+from moby_tui.api.operations.images import Images
 from moby_tui.api.operations.operation import TAR
 from moby_tui.api.operations.volumes import Volumes
 from moby_tui.api.server.answers import empty, raw
@@ -22,7 +23,9 @@ def _stat_header(stat: PathStat) -> dict[str, str]:
     return {"X-Docker-Container-Path-Stat": base64.b64encode(encode(stat)).decode()}
 
 
-def serve_archives(table: RouteTable, family: type[Containers | Volumes], archives: Callable[[Client], Archives]) -> None:
+def serve_archives(
+    table: RouteTable, family: type[Containers | Images | Volumes], archives: Callable[[Client], Readable]
+) -> None:
     """The two that tell of a path in a header."""
 
     @table.handles(family.archive_stat)

@@ -15,10 +15,12 @@ from moby_tui.api.server.answers import json, progress, raw
 from moby_tui.api.server.call import Call
 from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import RouteTable
+from moby_tui.api.server.routes.archive import serve_archives
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 
 table = RouteTable(Images, plain)
 registries = RouteTable(Registry, plain)
+serve_archives(table, Images, lambda client: client.images)
 table.shapes(Images.inspect, shims.image_inspect)
 
 

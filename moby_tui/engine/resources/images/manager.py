@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from moby_tui.engine.kernel.trees import closing
 from moby_tui.engine.resources.images import upkeep
 from moby_tui.engine.resources.images.names import Names, missing
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.images.slots import Slots
     from moby_tui.engine.resources.images.transfer.save import Saved
     from moby_tui.engine.resources.images.transfer.transfer import Transfers
+    from moby_tui.schema.container import PathStat
     from moby_tui.schema.exploration import FileChange, ImageExploration
+    from moby_tui.schema.files import FolderEntry
     from moby_tui.schema.image import (
         ImageDeleted,
         ImageHistory,
@@ -305,13 +308,60 @@ class ImageManager:
         from moby_tui.engine.resources.images.explore import changes
 
         record = self._names.find(ref)
-        if layer is not None and not 0 <= layer < len(record.config.rootfs.diff_ids):
-            raise InvalidArgument(f"{ref} has no layer {layer}: the lowest is 0, the highest {len(record.layer_sizes) - 1}")
+        self._check_layer(ref, record, layer)
         with self._transfers.arrival():
             found = changes(self._diffs(record), layer)
             while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
                 for change in batch:
                     yield change
+
+    async def files(self, ref: str, path: str = "/", *, layer: int | None = None) -> AsyncIterator[FolderEntry]:
+        """Yields what is in a folder; with ``layer`` of what it and those below it show. Raises ``NotFound``, ``InvalidArgument``."""
+        from moby_tui.engine.archive.listing import listing
+
+        with self._shown(ref, layer) as root:
+            found = listing(root, path, "image")
+            while batch := await in_thread(lambda: [*islice(found, _BATCH)]):
+                for entry in batch:
+                    yield entry
+
+    async def archive_stat(self, ref: str, path: str, *, layer: int | None = None) -> PathStat:
+        """As of a container's path. Raises ``NotFound``, ``InvalidArgument``."""
+        from moby_tui.engine.archive import files
+
+        with self._shown(ref, layer) as root:
+            return await in_thread(files.stat, root, path, "image")
+
+    async def archive_get(self, ref: str, path: str, *, layer: int | None = None) -> tuple[PathStat, AsyncIterator[bytes]]:
+        """As of a container's path: a tar of it. Raises ``NotFound``, ``InvalidArgument``."""
+        return await self.archive_stat(ref, path, layer=layer), self._read_archive(ref, path, layer)
+
+    async def _read_archive(self, ref: str, path: str, layer: int | None) -> AsyncIterator[bytes]:
+        from moby_tui.engine.archive import files
+
+        with self._shown(ref, layer) as root:
+            pieces = files.get(root, path, of="image")
+            while (piece := await in_thread(next, pieces, None)) is not None:
+                yield piece
+
+    @contextmanager
+    def _shown(self, ref: str, layer: int | None) -> Iterator[int]:
+        """A read-only mount of an image's layers, up to one or all, that no mount table shows; they stay until the end of the block."""
+        from moby_tui.engine.resources.images.snapshots import snapshot
+
+        record = self._names.find(ref)
+        self._check_layer(ref, record, layer)
+        diff_ids = record.config.rootfs.diff_ids
+        with self._transfers.arrival():
+            root = snapshot.mount(self.layers.stack(diff_ids if layer is None else diff_ids[: layer + 1]), None, None)
+            with closing(root):
+                yield root
+
+    @staticmethod
+    def _check_layer(ref: str, record: ImageRecord, layer: int | None) -> None:
+        count = len(record.config.rootfs.diff_ids)
+        if layer is not None and not 0 <= layer < count:
+            raise InvalidArgument(f"{ref} has no layer {layer}: the lowest is 0, the highest {count - 1}")
 
     async def verify(self, ref: str, options: VerifyOptions, *, auth: RegistryAuth | None = None) -> Verification:
         """Verifies an image's signatures, which its registry holds, with keys. The image is the local one, else the registry's.

@@ -31,7 +31,8 @@ from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import PathStat
-from moby_tui.schema.volume import Volume, VolumeCreate, VolumeFile, VolumeList, VolumesPruned
+from moby_tui.schema.files import FolderEntry
+from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -237,15 +238,25 @@ class VolumeManager:
             self._check_free(new)
             return self._create(new, labels, options, made=copy)
 
-    async def files(self, name: str, path: str = "/") -> AsyncIterator[VolumeFile]:
+    async def files(self, name: str, path: str = "/") -> AsyncIterator[FolderEntry]:
         """What is in a folder of a volume. Raises ``NotFound``, ``InvalidArgument``."""
-        from moby_tui.engine.resources.volumes.listing import listing
+        from moby_tui.engine.archive.listing import listing
 
         async with self._opened(name) as root:
-            found = listing(root, path)
+            found = listing(root, path, "volume")
             while some := await in_thread(lambda: list(itertools.islice(found, 1000))):
                 for file in some:
                     yield file
+
+    async def delete_file(self, name: str, path: str) -> None:
+        """Deletes a file of a volume, or a folder with all that is in it; a link itself and not what it leads to.
+
+        Raises ``NotFound``, ``InvalidArgument`` for the volume's own folder.
+        """
+        from moby_tui.engine.archive import files
+
+        async with self._opened(name) as root:
+            await in_thread(files.delete, root, path, "volume")
 
     async def archive_stat(self, name: str, path: str) -> PathStat:
         """As of a container's path. Raises ``NotFound``."""

@@ -1,4 +1,4 @@
-"""What is in a folder of a volume, told without opening any of it: a container may be at work there, and is hostile."""
+"""The entries of a folder of a container, an image or a volume, read without opening any: a hostile container may be at work there."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from contextlib import suppress
 import msgspec
 
 from moby_tui.engine.archive import files
+from moby_tui.engine.kernel.ids import Owners
 from moby_tui.engine.kernel.trees import closing
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.volume import VolumeFile
+from moby_tui.schema.files import FolderEntry
 
 _TYPES = {
     stat.S_IFREG: "file",
@@ -26,33 +27,36 @@ _TYPES = {
 }
 
 
-def listing(root: int, path: str) -> Iterator[VolumeFile]:
-    """The entries of the folder ``path`` of the volume open as ``root``, by the bytes of their names; links on the way lead about inside it.
+def listing(root: int, path: str, of: str, owners: Owners | None = None) -> Iterator[FolderEntry]:
+    """The entries of the folder ``path`` below ``root``, by the bytes of their names; links on the way lead about inside it.
+
+    ``of`` is what errors call what ``root`` belongs to; ``owners`` says how the owners of files appear to a container.
 
     Blocking. Raises ``NotFound``, and ``InvalidArgument`` for what is no folder.
     """
-    with files.opened(root, path, "volume", follow=True) as found:
+    with files.opened(root, path, of, follow=True) as found:
         if not stat.S_ISDIR(os.fstat(found).st_mode):
             raise InvalidArgument(f"{path} is not a directory; name one")
         folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=found)
     with closing(folder):
         for name in sorted(os.listdir(folder), key=os.fsencode):
             with suppress(FileNotFoundError):  # gone since
-                yield _file(folder, name)
+                yield _entry(folder, name, owners or Owners())
 
 
-def _file(folder: int, name: str) -> VolumeFile:
+def _entry(folder: int, name: str, owners: Owners) -> FolderEntry:
     with closing(os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)) as fd:
         status = os.fstat(fd)
         target = os.readlink("", dir_fd=fd) if stat.S_ISLNK(status.st_mode) else msgspec.UNSET
-    return VolumeFile(
+    uid, gid = owners.inside(status.st_uid, status.st_gid)
+    return FolderEntry(
         name=name,
         name_bytes=msgspec.UNSET if _is_text(name) else base64.b64encode(os.fsencode(name)).decode(),
         type=_TYPES[stat.S_IFMT(status.st_mode)],
         size=status.st_size,
         mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
+        uid=uid,
+        gid=gid,
         modified=files.moment(status.st_mtime_ns),
         accessed=files.moment(status.st_atime_ns),
         changed=files.moment(status.st_ctime_ns),
