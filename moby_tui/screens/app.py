@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
@@ -15,88 +16,84 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.event import Event as EngineEvent
 from moby_tui.screens import preferences
-from moby_tui.screens.containers import ContainersPage
-from moby_tui.screens.events import EventsPage
-from moby_tui.screens.help import Help
-from moby_tui.screens.images import ImagesPage
-from moby_tui.screens.networks import NetworksPage
-from moby_tui.screens.page import PAGES, Page
+from moby_tui.screens.actions.action import Action, bindings
+from moby_tui.screens.dialogs.help import Help
+from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.registry import PAGES, Entry, tabs
+from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
-from moby_tui.screens.session.model import Container
 from moby_tui.screens.session.session import ClientFactory, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
-from moby_tui.screens.shells import ShellsPage
 from moby_tui.screens.theme import DARK, LIGHT
 from moby_tui.screens.tty_driver import TtyDriver
-from moby_tui.screens.volumes import VolumesPage
+from moby_tui.screens.widgets.all_keys import AllKeys
 from moby_tui.screens.widgets.status_bar import PageTab
-from moby_tui.screens.widgets.terminal import Terminal
+
+#: One file for each page or widget that has a look of its own; what all share is in base.tcss.
+STYLES: list[str | PurePath] = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
 
 
 class Dashboard(App[None]):
     """``factory`` makes a client; it is called again after the engine was lost."""
 
     TITLE = "moby"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = STYLES
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
+    ACTIONS = (
+        Action(id="app.help", title="Help", keys="question_mark,f1", key_display="?", tooltip="The keys of this page"),
+        Action(
+            id="app.commands", title="Commands", keys="colon,ctrl+p", call="command_palette", footer=False, tooltip="All commands"
+        ),
+        Action(id="app.quit", title="Quit", keys="q,ctrl+q", key_display="q", tooltip="Leave the dashboard; containers run on"),
+    )
     BINDINGS = [  # noqa: RUF012
         *(
-            Binding(str(number), f"page('{mode}')", title, id=f"page.{mode}", show=False)
-            for number, (mode, title) in enumerate(PAGES.items(), 1)
+            Binding(page.key, f"page('{page.mode}')", page.title, id=f"page.{page.mode}", show=False)
+            for page in PAGES
+            if page.key
         ),
-        Binding("question_mark,f1", "help", "Help", id="app.help", key_display="?"),
-        Binding("colon,ctrl+p", "command_palette", "Commands", id="app.commands", show=False),
-        Binding("q,ctrl+q", "quit", "Quit", id="app.quit", key_display="q"),
+        *bindings(ACTIONS),
     ]
 
     def __init__(self, factory: ClientFactory, chosen: Preferences | None = None) -> None:
         super().__init__(driver_class=TtyDriver)
         self._chosen = chosen or Preferences()
-        #: Keys that wait for the shell that is being opened.
-        self._for_shell: list[Key] = []
+        #: Keys that wait for the page that is being opened; None while none is.
+        self._held: list[Key] | None = None
         self.session = Session(self, factory)
         self.stats = StatsFeed(self, self.session)
-        self._containers = ContainersPage(self.session, self.stats)
-        self._pages: dict[str, Screen[Any]] = {
-            "containers": self._containers,
-            "images": ImagesPage(self.session),
-            "volumes": VolumesPage(self.session),
-            "networks": NetworksPage(self.session),
-            "events": EventsPage(self.session),
-            "shells": ShellsPage(self.session),
-        }
+        self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self)
+        self._pages: dict[str, Page] = {}
 
     async def on_mount(self) -> None:
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
         self.set_keymap(self._chosen.keymap)
-        for mode, page in self._pages.items():
-            self.add_mode(mode, lambda page=page: page)  # type: ignore[misc]
-        await self.switch_mode("containers")
-        self.session.event_received.subscribe(self, self._event)
+        for page in PAGES:
+            self.add_mode(page.mode, partial(self._make, page))
+        await self.switch_mode(PAGES[0].mode)
         self._hold_session()
+
+    def _make(self, entry: Entry) -> Page:
+        """Makes a page, when it is first visited."""
+        page = self._pages[entry.mode] = entry.make(self.workspace)
+        return page
 
     @work
     async def _hold_session(self) -> None:
         await self.session.run()
-
-    def _event(self, event: EngineEvent) -> None:
-        page = self._pages["events"]
-        assert isinstance(page, EventsPage)
-        page.take(event)
 
     async def on_event(self, event: Event) -> None:
         """What is typed after the key that ends the program does nothing; what is typed while a shell opens waits for it."""
         if isinstance(event, InputEvent) and not event.is_forwarded:
             if self._exit:
                 return
-            if self._containers.opens_shell and isinstance(event, Key):
-                self._for_shell.append(event)
+            if self._held is not None and isinstance(event, Key):
+                self._held.append(event)
                 return
         await super().on_event(event)
 
@@ -110,41 +107,48 @@ class Dashboard(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A shell gets every key: none of the application's may take one from it. A line of text gets its digits."""
         if action == "page":
-            return isinstance(self.screen, Page) and not isinstance(self.focused, (Terminal, Input))
-        return not (isinstance(self.focused, Terminal) and action in ("quit", "command_palette", "help"))
+            return isinstance(self.screen, Page) and not isinstance(self.focused, (AllKeys, Input))
+        return not (isinstance(self.focused, AllKeys) and action in ("quit", "command_palette", "help"))
+
+    # The way from page to page
+
+    @property
+    def holds_keys(self) -> bool:
+        return self._held is not None
+
+    def go(self, mode: str, *words: str, hold_keys: bool = False) -> None:
+        """Goes to a page and gives it the words. Not awaited: its widgets may themselves wait for the application, as at a resize."""
+        if hold_keys:
+            self._held = []
+        if words:
+            self._arrive(mode, words)
+        else:
+            self.switch_mode(mode)
+
+    @work
+    async def _arrive(self, mode: str, words: Sequence[str]) -> None:
+        try:
+            await self.switch_mode(mode)
+            await self._pages[mode].arrive(words)
+        finally:
+            held, self._held = self._held or [], None
+            for key in held:
+                (self.focused or self.screen)._forward_event(key)
 
     def action_page(self, mode: str) -> None:
-        """Goes to a page. Not awaited: its widgets may themselves wait for the application, as at a resize."""
-        self.switch_mode(mode)
+        self.go(mode)
 
     def action_help(self) -> None:
         self.push_screen(Help(self.screen))
 
     def on_page_tab_picked(self, event: PageTab.Picked) -> None:
-        self.action_page(event.mode)
-
-    def on_containers_page_shell_wanted(self, event: ContainersPage.ShellWanted) -> None:
-        self._open_shell(event.container)
-
-    @work
-    async def _open_shell(self, container: Container) -> None:
-        await self.switch_mode("shells")
-        page = self._pages["shells"]
-        assert isinstance(page, ShellsPage)
-        terminal = await page.open(container)
-        self._containers.opens_shell = False
-        for key in self._for_shell:
-            terminal.on_key(key)
-        self._for_shell.clear()
-
-    def on_shells_page_left(self) -> None:
-        self.action_page("containers")
+        self.go(event.mode)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The keys of the page as commands, then the pages, then Textual's own."""
         yield from super().get_system_commands(screen)
-        for mode, title in PAGES.items():
-            yield SystemCommand(f"Go to {title.lower()}", f"The page of the {title.lower()}", partial(self.action_page, mode))
+        for page in PAGES:
+            yield SystemCommand(f"Go to {page.title.lower()}", page.about, partial(self.go, page.mode))
         offered: set[str] = set()  # a binding of several keys stands there once for each
         for active in screen.active_bindings.values():
             binding = active.binding

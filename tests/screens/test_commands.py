@@ -6,7 +6,7 @@ from fake_client import FakeEngine
 from textual.command import CommandPalette
 from textual.widgets import Input
 
-from moby_tui.screens.confirm import Confirm
+from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_view import LogView
 

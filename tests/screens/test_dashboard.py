@@ -12,8 +12,8 @@ from textual.widgets._footer import FooterKey
 
 from moby_tui.errors import Conflict
 from moby_tui.schema.event import Event, EventActor
-from moby_tui.screens.confirm import Confirm, Notice
-from moby_tui.screens.session.log_lines import MAX_LINES
+from moby_tui.screens.dialogs.confirm import Confirm, Notice
+from moby_tui.screens.logs.lines import MAX_LINES
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.log_view import LogView
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
@@ -338,7 +338,7 @@ async def test_events_from_before_the_start_and_from_before_the_first_visit_are_
         engine.emit("container", "start", "ab" * 32, name="web")
         engine.emit("container", "oom", "ab" * 32, name="web")
         await eventually(pilot, lambda: engine.queues[0].empty())
-        assert app._pages["events"]._waiting.maxlen == MAX_LINES
+        assert app.session.events.maxlen == MAX_LINES
         await pilot.press("5")
         view = app.screen.query_one("#events", LogView)
         await eventually(pilot, lambda: view.lines.row_count == 3)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
-from moby_tui.screens.widgets.emulator import Emulator
+from moby_tui.screens.terminals.emulator import Emulator
 
 
 def screen_of(*pieces: bytes, columns: int = 20, lines: int = 5) -> tuple[Emulator, list[bytes]]:

@@ -6,7 +6,7 @@ from fake_client import NOW, some_containers, summary
 
 from moby_tui.schema.container import Port
 from moby_tui.schema.event import Event, EventActor
-from moby_tui.screens.session.model import ContainerModel
+from moby_tui.screens.session.containers import ContainerModel
 
 
 def event(action: str, identifier: str, kind: str = "container", at: int = NOW, **attributes: str) -> Event:

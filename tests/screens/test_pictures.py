@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from fake_client import NOW, FakeEngine
 
-from moby_tui.screens import containers, images
 from moby_tui.screens.app import Dashboard
+from moby_tui.screens.pages import containers, images
 from moby_tui.screens.session import session
 
 

@@ -8,10 +8,10 @@ from textual import events
 
 from moby_tui.schema.stats import NetworkStats, Stats
 from moby_tui.screens import text
+from moby_tui.screens.logs.lines import MAX_LINES, Line, LogLines, parse
 from moby_tui.screens.session.history import History
-from moby_tui.screens.session.log_lines import MAX_LINES, Line, LogLines, parse
+from moby_tui.screens.terminals.keys import encode, encode_paste
 from moby_tui.screens.widgets.plot import area, spark
-from moby_tui.screens.widgets.terminal_keys import encode, encode_paste
 
 
 def plain(value: str) -> Line:

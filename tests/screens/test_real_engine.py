@@ -14,7 +14,7 @@ import pytest
 from textual.widgets import DataTable
 
 from moby_tui.schema.container import ContainerCreate, HostConfig
-from moby_tui.screens.confirm import Confirm
+from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.log_view import LogView
 from moby_tui.screens.widgets.plot import Plot

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from moby_tui.errors import MobyError, Unavailable
 from moby_tui.schema.event import Event
 from moby_tui.schema.system import Info
 from moby_tui.screens import text
-from moby_tui.screens.session.model import ContainerModel
+from moby_tui.screens.session.containers import ContainerModel
 
 ClientFactory = Callable[[], AbstractAsyncContextManager[Client]]
 
@@ -30,6 +31,8 @@ FIRST_RETRY, LAST_RETRY = 0.5, 15.0
 BATCH = 100
 #: Seconds of events before the list that are taken again; taking one twice does no harm, missing one does.
 OVERLAP = 2.0
+#: Events remembered for a page that is opened later.
+REMEMBERED = 10_000
 #: A burst of events is answered with one request.
 GATHER = 0.05
 
@@ -53,6 +56,8 @@ class Session:
         self.connection = Connection(up=False)
         #: The ids of rows that changed; empty: all may have.
         self.containers_changed: Signal[frozenset[str]] = Signal(app, "containers changed")
+        #: The newest events, oldest first.
+        self.events: deque[Event] = deque(maxlen=REMEMBERED)
         self.event_received: Signal[Event] = Signal(app, "event received")
         self.connection_changed: Signal[Connection] = Signal(app, "connection changed")
         self._factory = factory
@@ -124,6 +129,7 @@ class Session:
                 self._wake.set()
             if event.time_nano > told:
                 self._last_event = max(self._last_event, event.time_nano)
+                self.events.append(event)
                 self.event_received.publish(event)
 
     async def _refresh(self, client: Client) -> None:

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from moby_tui.screens import text
+from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import Histories, History
-from moby_tui.screens.session.model import Container
 from moby_tui.screens.widgets.plot import spark
 
 _SPARK = 8

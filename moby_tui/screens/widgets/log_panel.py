@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.worker import Worker
 
-from moby_tui.screens.session.log_feed import LogFeed
+from moby_tui.screens.logs.feed import LogFeed
 from moby_tui.screens.session.session import Session
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_view import LogView

@@ -18,7 +18,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from moby_tui.schema.stream import STDERR
-from moby_tui.screens.session.log_lines import Line, LogLines
+from moby_tui.screens.logs.lines import Line, LogLines
 
 
 class LogView(ScrollView, can_focus=True):

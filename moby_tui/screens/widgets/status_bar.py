@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -9,6 +11,15 @@ from textual.message import Message
 from textual.widgets import Static
 
 from moby_tui.screens.session.session import Connection, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A page as the line names it. ``key`` is the key that goes there, perhaps none."""
+
+    mode: str
+    title: str
+    key: str = ""
 
 
 class PageTab(Static):
@@ -25,16 +36,16 @@ class PageTab(Static):
             super().__init__()
             self.mode = mode
 
-    def __init__(self, number: int, title: str, mode: str, *, here: bool) -> None:
-        super().__init__(Text.assemble((f"{number} ", "dim"), title), classes="-here" if here else "")
-        self._mode = mode
+    def __init__(self, tab: Tab, *, here: bool) -> None:
+        super().__init__(Text.assemble((f"{tab.key} ".lstrip(), "dim"), tab.title), classes="-here" if here else "")
+        self._mode = tab.mode
 
     def on_click(self) -> None:
         self.post_message(self.Picked(self._mode))
 
 
 class StatusBar(Horizontal):
-    """``pages`` are (mode, title) in their order."""
+    """Names the pages in their order; ``here`` is the ``mode`` of the page that has this line."""
 
     DEFAULT_CSS = """
     StatusBar { height: 1; background: $panel; dock: top; }
@@ -43,14 +54,14 @@ class StatusBar(Horizontal):
     StatusBar #engine { text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
-    def __init__(self, session: Session, pages: dict[str, str], here: str) -> None:
+    def __init__(self, session: Session, tabs: tuple[Tab, ...], here: str) -> None:
         super().__init__()
-        self._session, self._pages, self._here = session, pages, here
+        self._session, self._tabs, self._here = session, tabs, here
 
     def compose(self) -> ComposeResult:
         yield Static("moby", id="brand")
-        for number, (mode, title) in enumerate(self._pages.items(), 1):
-            yield PageTab(number, title, mode, here=mode == self._here)
+        for tab in self._tabs:
+            yield PageTab(tab, here=tab.mode == self._here)
         yield Static("", id="engine", markup=False)
 
     def on_mount(self) -> None:

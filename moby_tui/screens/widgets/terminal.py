@@ -16,9 +16,10 @@ from textual.strip import Strip
 
 from moby_tui.screens import text
 from moby_tui.screens.session.session import TROUBLE
-from moby_tui.screens.shell import Shell
-from moby_tui.screens.widgets.emulator import Emulator
-from moby_tui.screens.widgets.terminal_keys import encode, encode_mouse, encode_paste
+from moby_tui.screens.terminals.emulator import Emulator
+from moby_tui.screens.terminals.keys import encode, encode_mouse, encode_paste
+from moby_tui.screens.terminals.shell import Shell
+from moby_tui.screens.widgets.all_keys import AllKeys
 
 FRAME = 1 / 30
 #: Bytes drawn before the keys have their turn again.
@@ -28,7 +29,7 @@ _SCROLL_KEYS = {"shift+pageup": "page_up", "shift+pagedown": "page_down", "shift
 LEAVE_KEY = "ctrl+right_square_bracket"
 
 
-class Terminal(ScrollView, can_focus=True):
+class Terminal(AllKeys, ScrollView, can_focus=True):
     """All keys go to the shell but the prefix ``ctrl+]`` and shift with a page key."""
 
     DEFAULT_CSS = """

@@ -10,7 +10,7 @@ from datetime import datetime
 from moby_tui.schema.container import LogOptions
 from moby_tui.schema.stream import STDERR
 from moby_tui.screens import text
-from moby_tui.screens.session.log_lines import Line, parse
+from moby_tui.screens.logs.lines import Line, parse
 from moby_tui.screens.session.session import TROUBLE, Session
 
 #: Lines shown of what was written before.

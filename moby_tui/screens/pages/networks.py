@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moby_tui.screens import text
-from moby_tui.screens.resource import ResourcePage, Row
+from moby_tui.screens.pages.resource import ResourcePage, Row
 
 
 class NetworksPage(ResourcePage):

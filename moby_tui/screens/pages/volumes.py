@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding
+from typing import ClassVar
 
 from moby_tui.screens import text
-from moby_tui.screens.resource import ResourcePage, Row
+from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.pages.resource import ResourcePage, Row
 
 
 class VolumesPage(ResourcePage):
@@ -14,16 +15,18 @@ class VolumesPage(ResourcePage):
     columns = (("NAME", 0), ("DRIVER", 8), ("CREATED", 19), ("USED BY", 24))
     follows = frozenset({"volume", "container"})
     empty = "none yet · moby volume create NAME"
-    BINDINGS = [  # noqa: RUF012
-        Binding(
-            "d,delete",
-            "remove",
-            "Remove",
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(
             id="volume.remove",
+            title="Remove",
+            keys="d,delete",
             key_display="d",
             tooltip="Remove the volume and its data (asks first)",
+            on=On.ROWS,
+            destroys=True,
+            command="moby volume rm {names}",
         ),
-    ]
+    )
 
     async def fetch(self) -> list[Row]:
         users: dict[str, list[str]] = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-
-from textual.binding import Binding
+from typing import ClassVar
 
 from moby_tui.schema.image import ImageSummary
 from moby_tui.screens import text
-from moby_tui.screens.resource import ResourcePage, Row
+from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.pages.resource import ResourcePage, Row
 
 #: The column that counts the image's containers.
 _USED_BY = 4
@@ -21,9 +21,18 @@ class ImagesPage(ResourcePage):
     right = frozenset({2, 3, 4})
     follows = frozenset({"image", "container"})
     empty = "none yet · moby pull IMAGE"
-    BINDINGS = [  # noqa: RUF012
-        Binding("d,delete", "remove", "Remove", id="image.remove", key_display="d", tooltip="Remove the image (asks first)"),
-    ]
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(
+            id="image.remove",
+            title="Remove",
+            keys="d,delete",
+            key_display="d",
+            tooltip="Remove the image (asks first)",
+            on=On.ROWS,
+            destroys=True,
+            command="moby rmi {names}",
+        ),
+    )
 
     async def fetch(self) -> list[Row]:
         used: dict[str, int] = {}

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
 from moby_tui.schema.base import to_builtins
 from moby_tui.screens import text
-from moby_tui.screens.confirm import Notice
-from moby_tui.screens.page import Page
+from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.dialogs.confirm import Notice
+from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import History
-from moby_tui.screens.session.model import Container
 from moby_tui.screens.session.session import TROUBLE, Session
-from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
@@ -36,49 +36,118 @@ GATHER = 0.08
 TOP_EVERY = 2.0
 
 
+def _runs(one: Container) -> bool:
+    return one.running
+
+
+def _rests(one: Container) -> bool:
+    return not one.running
+
+
 class ContainersPage(Page):
     """The keys act on the container under the cursor."""
 
     mode = "containers"
-    BINDINGS = [  # noqa: RUF012
-        Binding("s", "start", "Start", id="container.start", tooltip="Start the container"),
-        Binding(
-            "x", "stop", "Stop", id="container.stop", tooltip="Its stop signal, then SIGKILL after its stop timeout (asks first)"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(
+            id="container.start",
+            title="Start",
+            keys="s",
+            tooltip="Start the container",
+            on=On.ROWS,
+            when=_rests,
+            command="moby start {names}",
         ),
-        Binding("r", "restart", "Restart", id="container.restart", tooltip="Stop and start it (asks first)"),
-        Binding("p", "pause", "Pause", id="container.pause", tooltip="Freeze or thaw all its processes"),
-        Binding("K", "kill", "Kill", id="container.kill", tooltip="Send SIGKILL (asks first)"),
-        Binding(
-            "d,delete", "remove", "Remove", id="container.remove", key_display="d", tooltip="Remove the container (asks first)"
+        Action(
+            id="container.stop",
+            title="Stop",
+            keys="x",
+            tooltip="Its stop signal, then SIGKILL after its stop timeout (asks first)",
+            on=On.ROWS,
+            when=_runs,
+            command="moby stop {names}",
         ),
-        Binding("e", "shell", "Shell", id="container.shell", tooltip="Open a shell in it"),
-        Binding(
-            "slash", "filter", "Filter", id="container.filter", key_display="/", tooltip="Words that must match; !word must not"
+        Action(
+            id="container.restart",
+            title="Restart",
+            keys="r",
+            tooltip="Stop and start it (asks first)",
+            on=On.ROWS,
+            when=_runs,
+            command="moby restart {names}",
         ),
-        Binding("l", "tab('logs')", "Logs", id="tab.logs", show=False, tooltip="Show its log"),
-        Binding("u", "tab('use')", "Use", id="tab.use", show=False, tooltip="Show CPU, memory, network and disk plots"),
-        Binding("o", "tab('processes')", "Processes", id="tab.processes", show=False, tooltip="Show its processes"),
-        Binding("i", "tab('inspect')", "Inspect", id="tab.inspect", show=False, tooltip="Show all its settings"),
-        Binding("z", "zoom", "Zoom", id="view.zoom", tooltip="Give the whole page to the list, to the details, or to both"),
-        Binding("escape", "back", "Back", show=False),
-    ]
+        Action(
+            id="container.pause",
+            title="Pause",
+            keys="p",
+            tooltip="Freeze or thaw all its processes",
+            on=On.ROWS,
+            when=_runs,
+            command="moby pause {names}",
+        ),
+        Action(
+            id="container.kill",
+            title="Kill",
+            keys="K",
+            tooltip="Send SIGKILL (asks first)",
+            on=On.ROWS,
+            when=_runs,
+            command="moby kill {names}",
+        ),
+        Action(
+            id="container.remove",
+            title="Remove",
+            keys="d,delete",
+            key_display="d",
+            tooltip="Remove the container (asks first)",
+            on=On.ROWS,
+            destroys=True,
+            command="moby rm --force {names}",
+        ),
+        Action(
+            id="container.shell",
+            title="Shell",
+            keys="e",
+            tooltip="Open a shell in it",
+            on=On.ROW,
+            command="moby exec -it {names} sh",
+        ),
+        Action(
+            id="container.filter",
+            title="Filter",
+            keys="slash",
+            key_display="/",
+            tooltip="Words that must match; !word must not",
+        ),
+        Action(id="tab.logs", title="Logs", keys="l", call="tab('logs')", footer=False, tooltip="Show its log"),
+        Action(
+            id="tab.use",
+            title="Use",
+            keys="u",
+            call="tab('use')",
+            footer=False,
+            tooltip="Show CPU, memory, network and disk plots",
+        ),
+        Action(
+            id="tab.processes", title="Processes", keys="o", call="tab('processes')", footer=False, tooltip="Show its processes"
+        ),
+        Action(id="tab.inspect", title="Inspect", keys="i", call="tab('inspect')", footer=False, tooltip="Show all its settings"),
+        Action(
+            id="view.zoom",
+            title="Zoom",
+            keys="z",
+            tooltip="Give the whole page to the list, to the details, or to both",
+        ),
+        Action(id="view.back", title="Back", keys="escape", footer=False, tooltip="Back to the list; there, end the filter"),
+    )
 
-    class ShellWanted(Message):
-        """A shell is to be opened in this container."""
-
-        def __init__(self, container: Container) -> None:
-            super().__init__()
-            self.container = container
-
-    def __init__(self, session: Session, stats: StatsFeed) -> None:
-        super().__init__(session)
-        self._stats = stats
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._stats = workspace.stats
         self._touched: set[str] = set()
         self._pending: Timer | None = None
         self._query = ""
         self._detail_of = ""
-        #: True from the shell's key on until that shell has the keys.
-        self.opens_shell = False
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(ContainerTable(id="containers"), FilterBar("filter", "words · !not", id="container-filter"), id="list")
@@ -227,18 +296,8 @@ class ContainersPage(Page):
     def chosen(self) -> Container | None:
         return self.session.model.get(self._detail_of)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only the keys that do something to this container are offered. Shell always is: a shell's commands may be typed after it."""
-        if self.opens_shell:
-            return False  # what was typed after the shell's key is not for this page
-        one = self.chosen
-        if action == "start":
-            return one is not None and not one.running
-        if action in ("stop", "restart", "kill", "pause"):
-            return one is not None and one.running
-        if action in ("remove", "shell"):
-            return one is not None
-        return True
+    def targets(self) -> Sequence[Container]:
+        return [self.chosen] if self.chosen else []
 
     def action_start(self) -> None:
         if one := self.chosen:
@@ -299,8 +358,7 @@ class ContainersPage(Page):
         if one is None:
             return
         if one.state == "running":
-            self.opens_shell = True
-            self.post_message(self.ShellWanted(one))
+            self.workspace.guide.go("shells", one.id, hold_keys=True)
         else:
             wanted = "thaw it (p)" if one.state == "paused" else "start it (s)"
             self.app.push_screen(Notice(f"No shell in {one.name}", f"The container is {one.state}: {wanted} first."))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from textual import events, on, work
-from textual.binding import Binding
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static, TabbedContent, TabPane
 
 from moby_tui.screens import text
-from moby_tui.screens.page import Page
-from moby_tui.screens.session.model import Container
-from moby_tui.screens.session.session import Session
-from moby_tui.screens.shell import Shell
+from moby_tui.screens.actions.action import Action
+from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.session.containers import Container
+from moby_tui.screens.terminals.shell import Shell
 from moby_tui.screens.widgets.terminal import LEAVE_KEY, Terminal
 
 _HINT = " ctrl+] d  leave the shell · ctrl+] x  close it · ctrl+] n  next · shift+pgup  look back"
@@ -28,15 +28,17 @@ class ShellsPage(Page):
     """Every key is the shell's but the prefix ``ctrl+]``, which makes the next one ours."""
 
     mode = "shells"
-    BINDINGS = [  # noqa: RUF012
-        Binding("n", "next(1)", "Next shell", id="shell.next"),
-        Binding("p", "next(-1)", "Previous", id="shell.previous"),
-        Binding("x", "close", "Close", id="shell.close"),
-        Binding("enter", "enter", "Type into it", id="shell.enter"),
-    ]
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(id="shell.next", title="Next shell", keys="n", call="next(1)", tooltip="Bring the next shell to the front"),
+        Action(
+            id="shell.previous", title="Previous", keys="p", call="next(-1)", tooltip="Bring the shell before it to the front"
+        ),
+        Action(id="shell.close", title="Close", keys="x", tooltip="End the shell"),
+        Action(id="shell.enter", title="Type into it", keys="enter", tooltip="Give it the keys"),
+    )
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
         self._numbers = itertools.count(1)
         self._asked = False
 
@@ -51,7 +53,13 @@ class ShellsPage(Page):
         pane = self.query_one(TabbedContent).active_pane
         return pane.query_one(Terminal) if pane else None
 
-    async def open(self, container: Container) -> Terminal:
+    async def arrive(self, words: Sequence[str]) -> None:
+        """Opens a shell in each of the containers of these ids."""
+        for identifier in words:
+            if container := self.session.model.get(identifier):
+                await self._open(container)
+
+    async def _open(self, container: Container) -> None:
         """Opens a shell in a container, in a tab of its own, and gives it the keys."""
         number = next(self._numbers)
         terminal = Terminal(Shell(self.session, container.id), id=f"terminal-{number}")
@@ -61,7 +69,6 @@ class ShellsPage(Page):
         tabs.active = f"shell-{number}"
         self.set_class(True, "-some")
         terminal.focus()
-        return terminal
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.action_enter)
@@ -77,16 +84,13 @@ class ShellsPage(Page):
         if event.key == LEAVE_KEY and terminal:
             terminal.send(b"\x1d")
         elif event.key in ("d", "q", "escape"):
-            self.post_message(self.Left())
+            self.workspace.guide.go("containers")
             return
         elif event.key in ("n", "tab", "right", "p", "left"):
             self.action_next(-1 if event.key in ("p", "left") else 1)
         elif event.key == "x":
             self.action_close()
         self.action_enter()
-
-    class Left(Message):
-        """Back to the containers."""
 
     @on(Terminal.Prefix)
     def _prefix(self) -> None:
@@ -127,7 +131,7 @@ class ShellsPage(Page):
         if not tabs.query(TabPane):
             self.remove_class("-some")
             if self.is_current:
-                self.post_message(self.Left())
+                self.workspace.guide.go("containers")
         else:
             self.action_enter()
 

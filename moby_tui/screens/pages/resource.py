@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on, work
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
@@ -18,7 +17,9 @@ from textual.widgets import DataTable
 from moby_tui.schema.base import to_builtins
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
-from moby_tui.screens.page import Page
+from moby_tui.screens.actions.action import Action
+from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
@@ -46,14 +47,16 @@ class ResourcePage(Page):
     follows: ClassVar[frozenset[str]]
     empty: ClassVar[str] = "none yet"
 
-    BINDINGS = [  # noqa: RUF012
-        Binding("slash", "filter", "Filter", id="resource.filter", key_display="/", tooltip="Words that must be in the row"),
-        Binding("z", "zoom", "Zoom", id="resource.zoom", show=False),
-        Binding("escape", "back", "Back", show=False),
-    ]
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(id="resource.filter", title="Filter", keys="slash", key_display="/", tooltip="Words that must be in the row"),
+        Action(
+            id="resource.zoom", title="Zoom", keys="z", footer=False, tooltip="Give the whole page to the details, or to both"
+        ),
+        Action(id="resource.back", title="Back", keys="escape", footer=False, tooltip="Back to the list; there, end the filter"),
+    )
 
-    def __init__(self, session: Any) -> None:
-        super().__init__(session)
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
         self._rows: list[Row] = []
         self._query = ""
         self._pending: Timer | None = None
@@ -76,6 +79,9 @@ class ResourcePage(Page):
     @property
     def chosen(self) -> Row | None:
         return next((row for row in self._rows if row.key == self._chosen), None)
+
+    def targets(self) -> Sequence[Row]:
+        return [self.chosen] if self.chosen else []
 
     def on_mount(self) -> None:
         self.session.event_received.subscribe(self, self._event)
@@ -205,6 +211,3 @@ class ResourcePage(Page):
             bar.drop()
         self.remove_class("-detail-only")
         self._table().focus()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.chosen is not None if action == "remove" else True

@@ -6,9 +6,9 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual import on, work
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
@@ -16,9 +16,11 @@ from textual.widget import Widget
 from moby_tui.schema.event import Event
 from moby_tui.schema.stream import STDOUT
 from moby_tui.screens import text
-from moby_tui.screens.page import Page
-from moby_tui.screens.session.log_lines import MAX_LINES, Line
-from moby_tui.screens.session.session import TROUBLE, Connection, Session
+from moby_tui.screens.actions.action import Action
+from moby_tui.screens.logs.lines import MAX_LINES, Line
+from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.session.session import TROUBLE, Connection
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_view import LogView
 
@@ -41,18 +43,19 @@ _SAID = {"name", "image", "container", "type"}
 
 
 class EventsPage(Page):
-    """Events wait, the newest ``MAX_LINES`` of them, until the page is first visited and the engine has told those from before."""
+    """Those that the session remembers are shown once the engine has told those from before the dashboard began."""
 
     mode = "events"
-    BINDINGS = [  # noqa: RUF012
-        Binding("slash", "filter", "Filter", id="events.filter", key_display="/", tooltip="Show only the events that match"),
-        Binding("escape", "back", "Back", show=False),
-        Binding("C", "clear", "Clear", id="events.clear"),
-    ]
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(id="events.filter", title="Filter", keys="slash", key_display="/", tooltip="Show only the events that match"),
+        Action(id="events.back", title="Back", keys="escape", footer=False, tooltip="End the filter"),
+        Action(id="events.clear", title="Clear", keys="C", tooltip="Empty the list"),
+    )
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._waiting: deque[Line] = deque(maxlen=MAX_LINES)
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        #: Not drawn yet.
+        self._waiting: deque[Event] = deque(maxlen=MAX_LINES)
         self._drawing: Timer | None = None
         self._knows_past = False
 
@@ -66,6 +69,7 @@ class EventsPage(Page):
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Events"
         self.query_one(LogView).focus()
+        self.session.event_received.subscribe(self, self._take)
         self.session.connection_changed.subscribe(self, self._connected)
         self._connected(self.session.connection)
 
@@ -75,7 +79,7 @@ class EventsPage(Page):
 
     @work(group="past", exclusive=True)
     async def _fetch_past(self) -> None:
-        """Shows what happened before the dashboard began, then what has waited."""
+        """Shows what happened before the dashboard began, then what it remembers since."""
         since = self.session.since
         past: deque[Line] = deque(maxlen=MAX_LINES)
         try:
@@ -87,19 +91,23 @@ class EventsPage(Page):
                 return  # asked for again once there is an engine
             self.notify(text.clean(str(error)), title="No events from before", severity="warning", markup=False)
         self._knows_past = True
-        self.query_one(LogView).write(list(past))
-        self.flush()
+        self.query_one(LogView).write([*past, *map(_line, self.session.events)])
 
-    def take(self, event: Event) -> None:
-        """Another event; it is drawn with the next frame."""
-        self._waiting.append(_line(event))
-        if self._knows_past and self._drawing is None:
-            self._drawing = self.set_timer(FRAME, self.flush)
+    def _take(self, event: Event) -> None:
+        """Another event; it is drawn with the next frame in which the page is seen."""
+        if self._knows_past:
+            self._waiting.append(event)
+            if self.is_current and self._drawing is None:
+                self._drawing = self.set_timer(FRAME, self._flush)
 
-    def flush(self) -> None:
+    def on_screen_resume(self) -> None:
+        self._flush()
+
+    def _flush(self) -> None:
         self._drawing = None
-        self.query_one(LogView).write(list(self._waiting))
-        self._waiting.clear()
+        if self._waiting:
+            self.query_one(LogView).write([_line(event) for event in self._waiting])
+            self._waiting.clear()
 
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:

@@ -1,0 +1,40 @@
+"""What the application hands to each page: the session and what is shared, and the way to other pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from moby_tui.screens.preferences import Preferences
+from moby_tui.screens.session.session import Session
+from moby_tui.screens.session.stats_feed import StatsFeed
+from moby_tui.screens.widgets.status_bar import Tab
+
+
+class Guide(Protocol):
+    """The way from one page to another. The application is one."""
+
+    @property
+    def holds_keys(self) -> bool:
+        """True while keys wait for a page that is being opened; no action may run by them meanwhile."""
+        ...
+
+    def go(self, mode: str, *words: str, hold_keys: bool = False) -> None:
+        """Goes to a page, which is given the words (see ``Page.arrive``). Returns at once.
+
+        ``hold_keys``: what is typed from now on waits until the page has taken the words, and goes to the widget that then has the
+        focus.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Shared by all pages. ``tabs`` gives what the top line of a page names; its argument is the page's ``mode``."""
+
+    session: Session
+    stats: StatsFeed
+    preferences: Preferences
+    tabs: Callable[[str], tuple[Tab, ...]]
+    guide: Guide
