@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 
 from moby_tui.engine.kernel import ids
@@ -11,7 +10,7 @@ from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.protocol.configuration import Configuration, Hooks, Linux, Process
 from moby_tui.engine.runtime.birth import hooks, terminal, user_namespace
-from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
+from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving, kill
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
 from moby_tui.engine.runtime.plan.container import compile_container
@@ -117,11 +116,11 @@ class _Making:
         report = self._open_report()
         awaited = Awaited(report, self._check_moving)
         self._clone(around, awaited)
-        self._run_hooks(around)
+        self._run_hooks(around, awaited)
         assert around.before_program is not None
         if self.listener is not None:
-            self.listener.send(self.container.pid, self.container.state("creating"))
-        if not around.before_program.arrived():
+            self.listener.send(awaited, self.container.pid, self.container.state("creating"))
+        if not awaited.at(around.before_program):
             raise StartFailure.of_report(awaited.failure(), self.spec.process.args[0])
         os.close(report)
         container = self.container
@@ -222,10 +221,10 @@ class _Making:
             raise StartFailure.of_report(awaited.failure(), self.spec.process.args[0])
         return pid
 
-    def _run_hooks(self, around: Surroundings) -> None:
+    def _run_hooks(self, around: Surroundings, awaited: Awaited) -> None:
         """When all mounts are made and the root is not changed yet, so that a hook can still mount what it brings."""
         gate = around.before_root
-        if gate is None or not gate.arrived():
+        if gate is None or not awaited.at(gate):
             return
         self.hooked = True
         state = self.container.state("creating")
@@ -239,8 +238,7 @@ class _Making:
 
     def give_up(self) -> None:
         if self.first:
-            os.kill(self.first, signal.SIGKILL)
-            os.waitpid(self.first, 0)
+            kill(self.first)
         if self.container.pid:
             removal.kill(self.container)
             os.waitpid(self.container.pid, 0)

@@ -11,7 +11,7 @@ from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Hook, Process, User
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.birth import hooks, terminal
-from moby_tui.engine.runtime.birth.awaiting import Awaited
+from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving, kill
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
 from moby_tui.engine.runtime.plan.exec import compile_exec
@@ -138,12 +138,17 @@ def _enter(
         os.close(fd)
     if joiner < 0:
         raise OSError(-joiner, "cannot make a process in the control group")
-    awaited = Awaited(report)
-    if listener is not None:
-        listener.child_is_made()
-        # a process that has failed sends no listener
-        listener.send(awaited.pid(), container.state())
-    failure, pid = awaited.failure(), awaited.report.pid
+    awaited = Awaited(report, lambda: check_moving(cgroup.path, joiner, *filter(None, [awaited.report.pid])))
+    try:
+        if listener is not None:
+            listener.child_is_made()
+            # a process that has failed sends no listener
+            listener.send(awaited, awaited.pid(), container.state())
+        failure, pid = awaited.failure(), awaited.report.pid
+    except (StartFailure, MobyError, ValueError):
+        for made in filter(None, (awaited.report.pid, joiner)):
+            kill(made)
+        raise
     os.close(report)
     os.waitpid(joiner, 0)
     if not pid and not failure:

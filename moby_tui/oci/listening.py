@@ -11,6 +11,7 @@ import socket
 from typing import Any
 
 from moby_tui.engine.protocol.configuration import Linux, Seccomp
+from moby_tui.engine.runtime.birth.awaiting import Awaited
 from moby_tui.errors import MobyError
 from moby_tui.oci.store import VERSION
 
@@ -51,8 +52,12 @@ class Listener:
     def child_is_made(self) -> None:
         self._give.close()
 
-    def send(self, pid: int, state: dict[str, Any]) -> None:
-        """Raises ``MobyError``. A process that has failed before its filter was loaded has sent nothing, and tells why elsewhere."""
+    def send(self, awaited: Awaited, pid: int, state: dict[str, Any]) -> None:
+        """Raises ``MobyError``, and what ``awaited`` raises if the process does not get there.
+
+        A process that has failed before its filter was loaded has sent nothing, and tells why elsewhere.
+        """
+        awaited.wait(self._take.fileno())
         _, descriptors, _, _ = socket.recv_fds(self._take, 1, 1)
         self._take.close()
         if not descriptors:

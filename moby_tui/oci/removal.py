@@ -7,6 +7,7 @@ import signal
 import time
 
 from moby_tui.engine.kernel import trees
+from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.protocol.configuration import Hooks
 from moby_tui.engine.runtime.birth import hooks
 from moby_tui.errors import MobyError
@@ -57,6 +58,7 @@ def kill(container: Container) -> None:
         group.kill()
     if container.runs():
         _send_one(container.pid, signal.SIGKILL)
+        freezer.let_killed_die(container.pid)
     deadline, pause = time.monotonic() + _END_SECONDS, 0.001
     while container.runs():
         if time.monotonic() > deadline:

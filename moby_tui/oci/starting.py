@@ -6,7 +6,7 @@ import os
 import sys
 
 from moby_tui.engine.runtime.birth import hooks
-from moby_tui.engine.runtime.birth.awaiting import Awaited
+from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.errors import MobyError
 from moby_tui.oci import entering, log, protection, removal
@@ -37,7 +37,12 @@ def start(store: Store, ident: str) -> None:
         except hooks.HookFailure:
             removal.kill(container)
             raise
-        _let_go(container, config.process.args[0])
+        try:
+            _let_go(container, config.process.args[0])
+        except StartFailure:
+            # it may be held
+            removal.kill(container)
+            raise
         container.values["status"] = "running"
         container.save()
         for path in (container.go, container.report):
@@ -56,7 +61,7 @@ def _let_go(container: Container, command: str) -> None:
         go = os.open(container.go, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.write(go, b"g")
         os.close(go)
-        failure = Awaited(report).failure()
+        failure = Awaited(report, lambda: check_moving(container.cgroup.path, container.pid)).failure()
     finally:
         os.close(report)
     if failure:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from bench import image
@@ -23,7 +24,7 @@ class Runtime:
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> Result:
         # a file, not a pipe: what a detached container holds open must not be waited for
-        with open(f"{self.command[-1]}.out", "w+") as out, open(f"{self.command[-1]}.err", "w+") as err:
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
             done = subprocess.run(
                 [*self.command, *arguments],
                 stdin=subprocess.DEVNULL if stdin is None else None,

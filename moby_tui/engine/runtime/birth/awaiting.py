@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 
 from moby_tui.engine.kernel import process as processes
@@ -11,6 +12,7 @@ from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.report import Failed, Report
 from moby_tui.engine.runtime.birth.failure import StartFailure
+from moby_tui.engine.runtime.plan.gate import Gate
 
 #: A process is made in milliseconds. After so long without a word from it, whoever waits looks whether it is stopped or frozen: before the
 #: engine, which waits for ten seconds, takes the monitor for one that is held itself.
@@ -21,7 +23,7 @@ _PIECE = 4096
 class Awaited:
     """The reading end of a report. ``idle`` is called whenever nothing has come for ``IDLE_SECONDS``; what it raises ends the wait."""
 
-    def __init__(self, descriptor: int, idle: Callable[[], None] | None = None) -> None:
+    def __init__(self, descriptor: int, idle: Callable[[], None]) -> None:
         self._descriptor = descriptor
         self._idle = idle
         self.report = Report()
@@ -38,10 +40,18 @@ class Awaited:
             pass
         return self.report.failure
 
-    def _read(self) -> bool:
-        while not wait_readable(self._descriptor, seconds=None if self._idle is None else IDLE_SECONDS):
-            assert self._idle is not None
+    def wait(self, descriptor: int) -> None:
+        """Waits until another descriptor can be read, or its other end is closed, which the process being made holds."""
+        while not wait_readable(descriptor, seconds=IDLE_SECONDS):
             self._idle()
+
+    def at(self, gate: Gate) -> bool:
+        """Waits until the process has come to the gate; False if it has ended before."""
+        self.wait(gate.arrival)
+        return gate.arrived()
+
+    def _read(self) -> bool:
+        self.wait(self._descriptor)
         data = os.read(self._descriptor, _PIECE)
         if data:
             self.report.feed(data)
@@ -72,3 +82,10 @@ def check_moving(cgroup: str, *pids: int) -> None:
             raise StartFailure(
                 "failed", "the process was stopped by a signal or a tracer before it became its program: start again"
             )
+
+
+def kill(pid: int) -> None:
+    """Kills and reaps a child of this process that is being made, and may be frozen."""
+    os.kill(pid, signal.SIGKILL)
+    freezer.let_killed_die(pid)
+    os.waitpid(pid, 0)

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.kernel.cgroup import freezer
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.loop import READ, Loop
 from moby_tui.engine.protocol.configuration import Configuration
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.protocol.execution import ExecutionState
 from moby_tui.engine.protocol.report import Failed
+from moby_tui.engine.runtime.birth import awaiting
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.stdio import Stdio
@@ -139,7 +139,7 @@ class Execution:
             failure, pid = awaited.failure(), awaited.report.pid
         except (StartFailure, ValueError):
             for made in filter(None, (awaited.report.pid, joiner)):
-                _end(made)
+                awaiting.kill(made)
             raise
         os.waitpid(joiner, 0)
         if pid and failure:
@@ -222,13 +222,6 @@ class Execution:
         except OSError:
             # the container is being removed, or the disk is full: only the event tells of the end
             pass
-
-
-def _end(pid: int) -> None:
-    """Kills and reaps a child of this process, which may be frozen."""
-    os.kill(pid, signal.SIGKILL)
-    freezer.let_killed_die(pid)
-    os.waitpid(pid, 0)
 
 
 def open_entrances(cgroup: Cgroup) -> list[int]:

@@ -11,6 +11,7 @@ import os
 from moby_tui.engine.protocol.configuration import Configuration, Hook
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.runtime.birth import hooks
+from moby_tui.engine.runtime.birth.awaiting import Awaited
 from moby_tui.engine.runtime.birth.failure import StartFailure, write_down
 from moby_tui.engine.runtime.birth.hooks import HookFailure
 from moby_tui.engine.runtime.monitor.execution import Execution
@@ -42,20 +43,20 @@ class HookStages:
             if gate is not None:
                 gate.child_is_made()
 
-    def until_program(self) -> None:
+    def until_program(self, awaited: Awaited) -> None:
         """Runs the hooks that come before the program. If the first process fails meanwhile, its report says why. Raises ``StartFailure``."""
         try:
-            self._run_before_root()
-            self._run_inside()
+            self._run_before_root(awaited)
+            self._run_inside(awaited)
         except HookFailure as failure:
             raise StartFailure("failed", str(failure)) from failure
 
-    def _run_before_root(self) -> None:
+    def _run_before_root(self, awaited: Awaited) -> None:
         """The hooks before the change of root: the container's mounts are there, and the host's tree is still in reach."""
         gate = self._before_root
         if gate is None:
             return
-        if gate.arrived():
+        if awaited.at(gate):
             state = self._state("creating")
             for stage in _BEFORE_ROOT[:2]:
                 hooks.run(self._spec.hooks.of(stage), stage, state)
@@ -63,12 +64,12 @@ class HookStages:
             gate.let_go()
         gate.close()
 
-    def _run_inside(self) -> None:
+    def _run_inside(self, awaited: Awaited) -> None:
         """The hooks inside the container (startContainer): they run like an exec, with no more rights."""
         gate = self._before_program
         if gate is None:
             return
-        if gate.arrived():
+        if awaited.at(gate):
             for number, hook in enumerate(self._spec.hooks.of(_INSIDE)):
                 _Inside(self._run, self._spec, hook, number).run(json.dumps(self._state("created")).encode())
             gate.let_go()

@@ -128,7 +128,8 @@ class Run:
         self._let_go(spec, go)
         fault.point("monitor.let go")
         if self.hooks is not None:
-            self.hooks.until_program()
+            assert self.awaited is not None
+            self.hooks.until_program(self.awaited)
         self._await_execution()
 
     def _read_bundle(self, *, seccomp: bool = False) -> Configuration:

@@ -6,7 +6,6 @@ import ctypes
 import os
 
 from moby_tui.engine.kernel import calls
-from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.runtime.plan.program import Program
 
 
@@ -16,7 +15,8 @@ class Gate:
     def __init__(self, wait: int = -1, go: int = -1) -> None:
         """``wait``: where the child reads, and ``go``: where it is let go; a pipe of the gate's own where they are not given."""
         self.wait, self.go = (wait, go) if wait >= 0 else os.pipe2(os.O_CLOEXEC)
-        self._arrived, self._arrive = os.pipe2(os.O_CLOEXEC)
+        #: can be read as soon as ``arrived`` has an answer
+        self.arrival, self._arrive = os.pipe2(os.O_CLOEXEC)
 
     def add_to(self, program: Program) -> None:
         byte = ctypes.create_string_buffer(b"x", 1)
@@ -38,16 +38,14 @@ class Gate:
         os.close(self._arrive)
         os.close(self.wait)
 
-    def arrived(self, timeout: float | None = None) -> bool:
-        """Waits until the child has come here; False where it has ended before. Raises ``TimeoutError`` (seconds)."""
-        if timeout is not None and not wait_readable(self._arrived, seconds=timeout):
-            raise TimeoutError("the container is not ready in time")
-        return os.read(self._arrived, 1) != b""
+    def arrived(self) -> bool:
+        """Waits until the child has come here; False where it has ended before."""
+        return os.read(self.arrival, 1) != b""
 
     def let_go(self) -> None:
         os.write(self.go, b"g")
 
     def close(self) -> None:
-        os.close(self._arrived)
+        os.close(self.arrival)
         if self.go >= 0:
             os.close(self.go)
