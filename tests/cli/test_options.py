@@ -64,8 +64,8 @@ def test_the_names_of_the_machine(box: Cli) -> None:
         (("--cgroup-parent", "../up"), "invalid cgroup parent: ../up"),
         (("--memory-reservation", "1k"), "Minimum memory reservation allowed is 6MB"),
         (
-            ("--storage-opt", "size=1g"),
-            "--storage-opt size cannot be had: the data root must lie on xfs or ext4 with project quotas",
+            ("--storage-opt", "size=100k"),
+            "--storage-opt size cannot be had: the data root does not lie on xfs or ext4 mounted with the option prjquota, and without",
         ),
         (("--storage-opt", "size=many"), "invalid size: 'many'"),
         (("--storage-opt", "colour=red"), "Unknown option colour"),

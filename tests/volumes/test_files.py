@@ -255,9 +255,9 @@ async def test_clones_that_were_cut_short_are_swept_and_those_at_work_are_not(en
 async def test_a_clone_is_limited_before_anything_is_copied(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     limited: list[list[str]] = []
 
-    def limit(options: dict[str, str], data: str) -> None:
+    def limit(options: dict[str, str], volume: Path) -> None:
         assert options == {"size": "4m"}
-        limited.append(os.listdir(data))
+        limited.append(os.listdir(volume / "_data"))
 
     monkeypatch.setattr(driver_options, "limit", limit)
     data = await made(engine.volumes, "vol", driver_opts={"size": "4m"})

@@ -128,7 +128,12 @@ class Parts(msgspec.Struct, frozen=True):
             return True
 
     def files(self, record: ContainerRecord) -> ContainerPaths:
-        return self.paths.container(record.id)
+        files = self.paths.container(record.id)
+        if not record.host_config.storage_opt:
+            return files
+        from moby_tui.engine.containers import own_layer
+
+        return own_layer.mounted(files)
 
     def layers(self, record: ContainerRecord) -> builtins.list[Path]:
         """What lies below the container's own layer, top-most first. Raises ``NotFound`` where its image is gone."""

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 
 _REMOVALS = 100
+
+
+def remove_with_mount(path: str, last: str, mounted: str) -> None:
+    """Removes a folder as ``remove_tree`` does; a file system that is mounted in it, on the folder ``mounted``, is unmounted first."""
+    mounted = os.path.join(path, mounted)
+    if os.path.exists(mounted):
+        # few folders have one
+        from moby_tui.engine.kernel import mount
+
+        with suppress(OSError):  # nothing is mounted there since the machine was started, or somebody unmounted it
+            mount.umount2(mounted, mount.MNT_DETACH | mount.UMOUNT_NOFOLLOW)
+    remove_tree(path, last)
 
 
 def remove_tree(path: str, last: str = "") -> None:

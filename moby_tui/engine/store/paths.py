@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from moby_tui.engine.store.state import STATE_FILE
+from moby_tui.engine.store.state import LIMITED, STATE_FILE
 
 DEFAULT_DATA_ROOT = Path("/var/lib/moby")
 DEFAULT_EXEC_ROOT = Path("/run/moby")
@@ -22,6 +22,8 @@ class ContainerPaths(msgspec.Struct, frozen=True):
 
     data: Path
     run: Path
+    #: The container's own layer lies on a file system of its own, which is mounted.
+    limited: bool = False
 
     @property
     def cache(self) -> Path:
@@ -30,11 +32,15 @@ class ContainerPaths(msgspec.Struct, frozen=True):
 
     @property
     def upper(self) -> Path:
-        return self.data / "upper"
+        return self._layer / "upper"
 
     @property
     def work(self) -> Path:
-        return self.data / "work"
+        return self._layer / "work"
+
+    @property
+    def _layer(self) -> Path:
+        return self.data / LIMITED if self.limited else self.data
 
     @property
     def linked(self) -> Path:

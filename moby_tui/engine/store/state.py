@@ -14,6 +14,8 @@ from moby_tui.engine.protocol.message import MalformedMessage, Message
 
 #: Its name in a container's folder. Where the folder is removed it goes last.
 STATE_FILE = "state.json"
+#: In a container's folder: where its own layer is mounted, if that is a file system of its own.
+LIMITED = "limited"
 #: Written by no one: what a state file says that cannot be read (a disk that lost what was written).
 DAMAGED = "damaged"
 #: What a disk writes whole or not at all.

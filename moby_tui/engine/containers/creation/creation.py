@@ -29,7 +29,7 @@ from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerConfig as KeptConfig
 from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig, MountPoint
-from moby_tui.engine.store.state import now
+from moby_tui.engine.store.state import LIMITED, STATE_FILE, now
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, NetworkingConfig
@@ -180,9 +180,9 @@ def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> Contain
                 raise
             stored = parts.store.insert(record, furnish)
     except BaseException:
-        from moby_tui.engine.kernel.removal import remove_tree
+        from moby_tui.engine.kernel.removal import remove_with_mount
 
-        remove_tree(str(files.data))
+        remove_with_mount(str(files.data), STATE_FILE, LIMITED)
         raise
     record_files.note_committed(files.data)
     return stored
@@ -195,15 +195,13 @@ def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRec
     fault.point("create.upper made")
     files.work.mkdir(mode=0o710)
     fault.point("create.folder made")
+    if record.host_config.storage_opt:
+        # few containers have any
+        from moby_tui.engine.containers import own_layer
+
+        files = own_layer.limit(files, record.host_config.storage_opt)
     if layers:
         _copy_owner(layers[0], files.upper)
-    if storage := record.host_config.storage_opt:
-        # few containers have any
-        from moby_tui.engine.policy import quota
-
-        if size := quota.of_storage_options(storage):
-            # what overlayfs prepares in the one it moves to the other: both are one project
-            quota.limit([files.upper, files.work], size, refusal="--storage-opt size cannot be had")
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:

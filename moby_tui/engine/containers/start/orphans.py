@@ -18,7 +18,7 @@ from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerRecord
-from moby_tui.engine.store.state import STATE_FILE, State, now
+from moby_tui.engine.store.state import LIMITED, STATE_FILE, State, now
 
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Cgroup
@@ -132,7 +132,7 @@ def _end(cgroup: Cgroup) -> None:
 
 
 def remove_files(*folders: Path) -> None:
-    from moby_tui.engine.kernel.removal import remove_tree
+    from moby_tui.engine.kernel.removal import remove_with_mount
 
     for folder in folders:
-        remove_tree(str(folder), STATE_FILE)
+        remove_with_mount(str(folder), STATE_FILE, LIMITED)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from moby_tui.engine.kernel.trees import closing, remove
+from moby_tui.engine.resources.volumes.driver_options import IMAGE
 from moby_tui.engine.resources.volumes.populate import DATA, copy
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, StorageFull
@@ -33,10 +34,33 @@ async def copied(folder: Path, root: int, name: str, limit: Callable[[Path], Non
         try:
             (made / DATA).mkdir(mode=0o755)
             limit(made)
-            await in_thread(_copy, root, made, name)
+            await in_thread(_fill, root, made, name)
             yield made
         finally:
             await in_thread(remove, made)
+
+
+def _fill(root: int, made: Path, name: str) -> None:
+    """A limit may be a file system of its own, which is mounted for as long as this takes."""
+    if not (made / IMAGE).exists():
+        _copy(root, made, name)
+        return
+    from moby_tui.engine.policy import quota
+
+    quota.mount_image(made / IMAGE, made / DATA)
+    try:
+        _copy(root, made, name)
+    finally:
+        _unmount(made)
+
+
+def _unmount(made: Path) -> None:
+    """Where nothing is mounted that is no error."""
+    if (made / IMAGE).exists():
+        from moby_tui.engine.kernel import mount
+
+        with suppress(OSError):
+            mount.umount2(str(made / DATA), mount.UMOUNT_NOFOLLOW)
 
 
 def _copy(root: int, made: Path, name: str) -> None:
@@ -61,4 +85,5 @@ def sweep(folder: Path) -> None:
     for left in folder.glob(f"{CLONE}*"):
         with suppress(OSError), closing(os.open(left, _OPEN_DIRECTORY)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _unmount(left)
             remove(left)

@@ -8,12 +8,16 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.policy import quota
+from moby_tui.engine.resources.volumes.populate import DATA
 from moby_tui.errors import InvalidArgument, MobyError
 
+#: Beside the data of a volume with a size, where the data root has no quotas: the file with its file system.
+IMAGE = "_image"
 _KNOWN = frozenset(("type", "o", "device", "size"))
 _NEEDED = {"device": ("type",), "type": ("device",), "o": ("device", "type")}
 _NETWORK_TYPES = ("nfs", "nfs4", "cifs")
@@ -85,14 +89,28 @@ def _has_port(device: str) -> bool:
         return True
 
 
-def limit(options: dict[str, str], data: str) -> None:
-    """Keeps a new volume to the size that is asked for. Raises ``InvalidArgument`` where that cannot be."""
-    if size := quota.parse(options.get("size", "0")):
-        quota.limit([data], size, refusal="quota size requested but no quota support")
+def limit(options: dict[str, str], volume: Path) -> None:
+    """Keeps a new volume, whose folders are made, to the size that is asked for. Raises ``InvalidArgument`` where that cannot be."""
+    size = quota.parse(options.get("size", "0"))
+    if size and not quota.limit([volume / DATA], size):
+        quota.make_image(volume / IMAGE, size, refusal="quota size requested but no quota support")
 
 
-def mount(options: dict[str, str], target: str) -> None:
-    """Mounts what the options name, with everything between mount(2) and mount(8) that needs no helper. Blocking. Raises ``MobyError``."""
+def has_mount(options: dict[str, str], volume: Path) -> bool:
+    """Whether a volume is a file system of its own, which is mounted while the volume is used."""
+    return "type" in options or (volume / IMAGE).exists()
+
+
+def mount(options: dict[str, str], volume: Path) -> None:
+    """Mounts a volume that is a file system of its own. Blocking. Raises ``MobyError``."""
+    if "type" in options:
+        _mount(options, str(volume / DATA))
+    else:
+        quota.mount_image(volume / IMAGE, volume / DATA)
+
+
+def _mount(options: dict[str, str], target: str) -> None:
+    """Mounts what the options name, with everything between mount(2) and mount(8) that needs no helper. Raises ``MobyError``."""
     try:
         device, kind, flags, propagation, data = _parse(options)
     except MobyError as error:

@@ -451,7 +451,7 @@ class VolumeManager:
         from moby_tui.engine.resources.volumes import driver_options
 
         try:
-            driver_options.limit(options, str(folder / DATA))
+            driver_options.limit(options, folder)
         except BaseException:
             remove(folder)
             raise

@@ -80,7 +80,7 @@ class VolumeMounts:
                 volume = self._find(name)
                 if volume is not None and volume.driver != "local":
                     await in_own_thread(self._hold_by_plugin, volume, held)
-                elif volume is not None and volume.options and volume.options.get("type"):
+                elif volume is not None and volume.options:
                     await in_thread(self._hold, volume, volume.options, held)
         except BaseException:
             held.close()
@@ -97,10 +97,13 @@ class VolumeMounts:
         from moby_tui.engine.kernel import shared_mount
         from moby_tui.engine.resources.volumes import driver_options
 
+        folder = self._folder / volume.name
+        if not driver_options.has_mount(options, folder):
+            return
         self._make_folders(volume.name)
         self._locks.mkdir(mode=0o700, exist_ok=True)
         held.locks[volume.mountpoint] = shared_mount.hold(
-            self.lock_of(volume.mountpoint), volume.mountpoint, lambda: driver_options.mount(options, volume.mountpoint)
+            self.lock_of(volume.mountpoint), volume.mountpoint, lambda: driver_options.mount(options, folder)
         )
 
     async def let_go(self, held: Held) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.cgroup.oom import OomWatch
 from moby_tui.engine.kernel.loop import PRIORITY, READ, Loop
-from moby_tui.engine.kernel.removal import remove_tree
+from moby_tui.engine.kernel.removal import remove_tree, remove_with_mount
 from moby_tui.engine.protocol import network as protocol
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.descriptors import Descriptors
@@ -29,7 +29,7 @@ from moby_tui.engine.runtime.monitor.holdings import Holdings
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
 from moby_tui.engine.runtime.monitor.run import Run
 from moby_tui.engine.runtime.monitor.standing import Standing
-from moby_tui.engine.store.state import STATE_FILE
+from moby_tui.engine.store.state import LIMITED, STATE_FILE
 
 #: How long the rest of the output is waited for after the end: a process that left the container may hold the pipe.
 _DRAIN_SECONDS = 2.0
@@ -320,7 +320,7 @@ class Monitor:
         self.standing.put_away()
         if self.order.auto_remove:
             fault.point("monitor.exit told")
-            remove_tree(self.order.paths.data, STATE_FILE)
+            remove_with_mount(self.order.paths.data, STATE_FILE, LIMITED)
             fault.point("monitor.data removed")
             remove_tree(self.order.paths.run)
             fault.point("monitor.run removed")
