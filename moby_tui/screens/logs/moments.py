@@ -86,6 +86,11 @@ def local(stamp: int, form: str = "%H:%M:%S") -> str:
     return f"{_local(stamp // SECOND, form)}.{stamp % SECOND // 1_000_000:03}"
 
 
+def day(stamp: int) -> str:
+    """``11-29 16:41`` in the person's own time zone."""
+    return _local(stamp // SECOND, "%m-%d %H:%M")
+
+
 def utc(stamp: int, form: str = "%H:%M:%S") -> str:
     """``16:41:32.123Z``."""
     return f"{_utc(stamp // SECOND, form)}.{stamp % SECOND // 1_000_000:03}Z"

@@ -120,6 +120,8 @@ class LogStore:
         self.bytes = 0
         #: Changes when lines were put between others: the numbers of later lines are no longer the same.
         self.generation = 0
+        #: Bytes of the longest line that ever came.
+        self.longest = 0
         self._begins: list[int] | None = None
 
     def __len__(self) -> int:
@@ -198,6 +200,8 @@ class LogStore:
                 self.chunks.append(chunk)
                 self._begins = None
             self.bytes += chunk.append(line)
+            if len(line.text) > self.longest:
+                self.longest = len(line.text)
 
     def _insert(self, lines: list[LogLine]) -> None:
         """Makes the chunks from the first late line on anew, up to the chunk that begins after the last line."""
