@@ -7,9 +7,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from platformdirs import user_config_path
+
+
+class LogPreferences(msgspec.Struct):
+    """``times``: local, utc, relative or off. ``columns``: fields that the log page shows in columns. ``megabytes``: what it keeps of logs.
+
+    ``clipboard``: lines may be copied to the terminal's clipboard (OSC 52).
+    """
+
+    times: str = "local"
+    columns: list[str] = []
+    megabytes: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 64
+    clipboard: bool = False
 
 
 class Preferences(msgspec.Struct):
@@ -17,6 +30,7 @@ class Preferences(msgspec.Struct):
 
     theme: str = ""
     keymap: dict[str, str] = {}
+    logs: LogPreferences = msgspec.field(default_factory=LogPreferences)
 
 
 def preferences_path() -> Path:

@@ -130,6 +130,8 @@ class FakeContainers:
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
         for line in self.engine.logs.get(self.engine.rows[ref].names[0].lstrip("/"), []):
             yield line
+        if not options.follow:
+            return
         while self.engine.flood and not self.engine.flood_over:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".000000000Z "
             for _ in range(1000):

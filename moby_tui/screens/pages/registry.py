@@ -48,6 +48,7 @@ PAGES: tuple[Entry, ...] = (
     Entry("networks", "Networks", "4", "networks:NetworksPage", "The networks and the containers in them"),
     Entry("events", "Events", "5", "events:EventsPage", "What happens in the engine, as it happens"),
     Entry("shells", "Shells", "6", "shells:ShellsPage", "The shells that are open in containers"),
+    Entry("logs", "Logs", "7", "logs:LogsPage", "The logs of any number of containers in one stream"),
 )
 
 

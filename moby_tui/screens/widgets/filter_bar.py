@@ -33,11 +33,11 @@ class FilterBar(Horizontal):
             return self.bar
 
     class Left(Message):
-        """Typing is over: the list may have the keys again."""
+        """Typing is over: the list may have the keys again. ``dropped``: by escape."""
 
-        def __init__(self, bar: FilterBar) -> None:
+        def __init__(self, bar: FilterBar, *, dropped: bool = False) -> None:
             super().__init__()
-            self.bar = bar
+            self.bar, self.dropped = bar, dropped
 
         @property
         def control(self) -> FilterBar:
@@ -56,6 +56,18 @@ class FilterBar(Horizontal):
         self.add_class("-open")
         self.query_one(Input).focus()
 
+    def ask(self, label: str, placeholder: str, value: str) -> None:
+        """Opens the line for something else: with another label, and this text to begin with."""
+        self.query_one(".label", Static).update(label)
+        line = self.query_one(Input)
+        line.placeholder, line.value = placeholder, value
+        self.open()
+
+    @property
+    def value(self) -> str:
+        """What is typed."""
+        return self.query_one(Input).value.strip()
+
     def count(self, note: str) -> None:
         """Says beside the text what it found."""
         self.query_one(".count", Static).update(note)
@@ -73,7 +85,7 @@ class FilterBar(Horizontal):
 
     def action_drop(self) -> None:
         self.drop()
-        self.post_message(self.Left(self))
+        self.post_message(self.Left(self, dropped=True))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

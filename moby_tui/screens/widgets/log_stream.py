@@ -1,0 +1,599 @@
+"""The lines of a log store on the screen. Only the rows that are seen are made, whatever the length and speed of the logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import ClassVar, NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.timer import Timer
+
+from moby_tui.schema.stream import STDERR
+from moby_tui.screens import text
+from moby_tui.screens.logs import moments
+from moby_tui.screens.logs.fields import fields, message
+from moby_tui.screens.logs.levels import Level
+from moby_tui.screens.logs.shown import Shown, find
+from moby_tui.screens.logs.store import NOTE, LogLine, LogStore
+from moby_tui.screens.logs.terms import And, Everything, Term
+
+#: Seconds of each turn spent on looking through lines for a filter; keys are answered between two turns.
+TURN = 0.012
+#: Of a name or a field this many cells are shown.
+NAME_WIDTH, FIELD_WIDTH = 18, 14
+#: The local time of an older line is told with its date instead of its seconds.
+DAY = 20 * 3600
+#: Bright enough on a dark ground, and dark enough on a light one.
+_DARK = (
+    "#5fb3ff",
+    "#7fdc8a",
+    "#ffb86b",
+    "#d7a1ff",
+    "#4fd6c9",
+    "#ff8fa3",
+    "#e5d36a",
+    "#9db2ff",
+    "#b7d97a",
+    "#f5a3df",
+    "#7ad1ff",
+    "#e0a27c",
+)
+_LIGHT = (
+    "#005fb8",
+    "#1a7f37",
+    "#b35900",
+    "#8250df",
+    "#00757a",
+    "#c2255c",
+    "#7a6500",
+    "#3f51b5",
+    "#4f7a00",
+    "#a6338f",
+    "#006a9e",
+    "#8a4b20",
+)
+_LEVELS = {
+    Level.TRACE: "log--trace",
+    Level.DEBUG: "log--debug",
+    Level.INFO: "log--info",
+    Level.WARN: "log--warn",
+    Level.ERROR: "log--error",
+    Level.FATAL: "log--fatal",
+}
+
+
+class Times(Enum):
+    """How the time of a line is shown; the value is the width in cells."""
+
+    OFF = 0
+    LOCAL = 12
+    UTC = 13
+    RELATIVE = 7
+
+
+class _Row(NamedTuple):
+    """A row of the screen: a piece of the line with this number, from one character to another."""
+
+    number: int
+    start: int
+    end: int
+
+
+class LogStream(ScrollView, can_focus=True):
+    """Follows the end until one goes up, and again when one is back at the end. One line has the cursor.
+
+    ``names`` gives the containers' names by their number in the store.
+    """
+
+    DEFAULT_CSS = """
+    LogStream { height: 1fr; scrollbar-size: 1 1; scrollbar-gutter: stable; }
+    """
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("shift+up,K", "move(-1, True)", "Select up", show=False),
+        Binding("shift+down,J", "move(1, True)", "Select down", show=False),
+        Binding("pageup,b", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home,g", "top", "Top", show=False),
+        Binding("end,G", "follow", "Follow", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *("log--stderr", "log--stamp", "log--found", "log--empty", "log--note", "log--cursor", "log--selected", "log--mark"),
+        *_LEVELS.values(),
+    }
+
+    wrap = reactive(True)
+    times = reactive(Times.LOCAL)
+    following = reactive(True)
+    #: None: names are shown where there is more than one container.
+    show_names: reactive[bool | None] = reactive(None)
+    #: Fields that have columns of their own; empty: lines are shown as they are.
+    columns: reactive[tuple[str, ...]] = reactive(())
+
+    class Changed(Message):
+        """What the line below tells may have changed: counts, the place, whether it follows."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, LogStream.Changed)
+
+    class Opened(Message):
+        """A line is to be shown in full."""
+
+        def __init__(self, line: LogLine) -> None:
+            super().__init__()
+            self.line = line
+
+    def __init__(self, store: LogStore, names: Callable[[], dict[int, str]], *, id: str | None = None, empty: str = "") -> None:
+        super().__init__(id=id)
+        self.store = store
+        self.empty = empty
+        self.shown = Shown(store)
+        self.hits: Shown | None = None
+        self._names = names
+        self._cursor = -1
+        self._cursor_stamp = 0
+        #: the other end of the selected lines; -1: only the cursor's line is selected
+        self._selected_from = -1
+        #: the first line on the screen while it does not follow
+        self._top = 0
+        #: the number that the next line had when it ceased to follow
+        self._left_at = 0
+        self._generation = store.generation
+        self._window: list[_Row] | None = None
+        self._strips: LRUCache[tuple[int, int, bool], Strip] = LRUCache(512)
+        self._turn: Timer | None = None
+        self._name_width = 0
+        self._settling = False
+
+    # What is shown
+
+    def refill(self) -> None:
+        """The store has changed; to be called at most once a frame."""
+        if self._generation != self.store.generation:
+            self._generation = self.store.generation
+            self._strips.clear()
+            self._cursor = self.store.number_at(self._cursor_stamp)
+        names = self._names()
+        most = min(NAME_WIDTH, max(self.size.width // 6, 8))
+        wide = min(max((cell_len(name) for name in names.values()), default=0), most)
+        shown = len(names) > 1 if self.show_names is None else self.show_names
+        if (width := wide if shown else 0) != self._name_width:
+            self._name_width = width
+            self._strips.clear()
+        self._look_through()
+        self._settle()
+
+    def clear(self) -> None:
+        """Nothing is kept of the lines, the search and the cursor."""
+        self.store.clear()
+        self._cursor, self._selected_from = -1, -1
+        self.following = True
+        self._strips.clear()
+        self._settle()
+
+    def filter(self, term: Term) -> None:
+        """Shows only the lines that match."""
+        self.shown = Shown(self.store, term)
+        if self.hits is not None:
+            self.search(self.hits.term.right if isinstance(self.hits.term, And) else self.hits.term)
+        self._look_through()
+        self._settle()
+
+    def search(self, term: Term | None) -> None:
+        """Marks what matches; None ends the search."""
+        if term is None or isinstance(term, Everything):
+            self.hits = None
+        else:
+            self.hits = Shown(self.store, term if self.shown.everything else And(self.shown.term, term))
+        self._strips.clear()
+        self._look_through()
+        self.refresh()
+        self.post_message(self.Changed())
+
+    @property
+    def new_lines(self) -> int:
+        """How many lines came since it ceased to follow."""
+        return 0 if self.following else len(self.shown) - self.shown.place(self._left_at)
+
+    @property
+    def cursor(self) -> LogLine | None:
+        """The line under the cursor: the last one while it follows."""
+        number = self.cursor_number
+        return self.store.line(number) if number is not None else None
+
+    @property
+    def selected(self) -> list[LogLine]:
+        """The lines from one end of the selection to the cursor, in order of time."""
+        number = self.cursor_number
+        if number is None:
+            return []
+        first = last = self.shown.place(number)
+        if self._selected_from >= 0:
+            other = min(self.shown.place(self._selected_from), len(self.shown) - 1)
+            first, last = min(first, other), max(last, other)
+        return [self.store.line(self.shown.number(place)) for place in range(first, last + 1)]
+
+    def mark(self) -> None:
+        """Marks the selected lines, or takes the marks away if all of them have one."""
+        number = self.cursor_number
+        if number is None:
+            return
+        place = self.shown.place(number)
+        other = self.shown.place(self._selected_from) if self._selected_from >= 0 else place
+        numbers = [self.shown.number(one) for one in range(min(place, other), max(place, other) + 1) if one < len(self.shown)]
+        on = not all(self.store.line(one).marked for one in numbers)
+        for one in numbers:
+            self.store.mark(one, on=on)
+        self._strips.clear()
+        self.refresh()
+
+    @property
+    def cursor_number(self) -> int | None:
+        """The number of the line under the cursor; None if there is no line."""
+        count = len(self.shown)
+        if not count:
+            return None
+        if self.following or self._cursor < 0:
+            return self.shown.number(count - 1)
+        return self.shown.number(min(self.shown.place(self._cursor), count - 1))
+
+    def _look_through(self) -> None:
+        """Looks through the lines for the filter and the search, a turn at a time."""
+        until = time.perf_counter() + TURN
+        todo = [shown for shown in (self.shown, self.hits) if shown is not None]
+        while todo and time.perf_counter() < until:
+            if todo[0].advance(1):
+                todo.pop(0)
+        if todo and self._turn is None:
+            self._turn = self.set_timer(0.001, self._go_on)
+
+    def _go_on(self) -> None:
+        self._turn = None
+        self._look_through()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Fits the scrolled area to the lines that there are, and stays where one was."""
+        if self._settling:
+            return
+        self._settling = True
+        try:
+            width, height = self.scrollable_content_region.size
+            self._window = None
+            count = len(self.shown)
+            across = width if self.wrap else max(self.store.longest + self._margin(), width)
+            self.styles.overflow_x = "hidden" if self.wrap else "auto"
+            self.virtual_size = Size(across, max(count - self._on_last_page(height) + height, 0) if count else 0)
+            if self.following:
+                self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
+            else:
+                self.scroll_to(y=self.shown.place(self._top), animate=False, immediate=True, force=True)
+        finally:
+            self._settling = False
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def _on_last_page(self, height: int) -> int:
+        """How many lines fill the screen to its end."""
+        count = len(self.shown)
+        if not self.wrap:
+            return min(count, height)
+        rows = lines = 0
+        while lines < count and rows < height:
+            lines += 1
+            rows += len(self._cut(self.shown.number(count - lines)))
+        return lines
+
+    # Reactions
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._relay()
+
+    def watch_wrap(self) -> None:
+        self._relay()
+
+    def watch_times(self) -> None:
+        self._relay()
+
+    def watch_columns(self) -> None:
+        self._relay()
+
+    def watch_show_names(self) -> None:
+        self.refill()
+
+    def _relay(self) -> None:
+        self._strips.clear()
+        self._settle()
+
+    def watch_following(self, following: bool) -> None:
+        if following:
+            self._cursor = self._selected_from = -1
+        else:
+            self._left_at = self.store.end
+        self.post_message(self.Changed())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._window = None
+        if self._settling or not len(self.shown):
+            return
+        if new_value < old_value and self.max_scroll_y - new_value >= 1:
+            self.following = False
+        elif new_value >= self.max_scroll_y and self._cursor < 0:
+            self.following = True
+        self._top = self.shown.number(min(int(new_value), len(self.shown) - 1))
+        self.post_message(self.Changed())
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
+
+    def on_click(self, event: events.Click) -> None:
+        """Puts the cursor on a line."""
+        rows = self._rows()
+        if 0 <= event.y < len(rows):
+            self.go_to(rows[event.y].number)
+
+    # Actions
+
+    def action_follow(self) -> None:
+        """Jumps to the end and follows it."""
+        self.following = True
+        self._settle()
+
+    def action_top(self) -> None:
+        if len(self.shown):
+            self.go_to(self.shown.number(0))
+
+    def action_move(self, step: int, select: bool = False) -> None:
+        """Moves the cursor; with ``select`` the lines between are selected."""
+        number = self.cursor_number
+        if number is None:
+            return
+        place = self.shown.place(number) + step
+        if place >= len(self.shown):
+            if not select:
+                self.action_follow()
+            return
+        if select and self._selected_from < 0:
+            self._selected_from = number
+        elif not select:
+            self._selected_from = -1
+        self.go_to(self.shown.number(max(place, 0)), keep=select)
+
+    def action_page(self, step: int) -> None:
+        number = self.cursor_number
+        if number is None:
+            return
+        rows = self._rows()
+        seen = len({row.number for row in rows}) or 1
+        place = self.shown.place(number) + step * max(seen - 1, 1)
+        if place >= len(self.shown):
+            self.action_follow()
+        else:
+            self.go_to(self.shown.number(max(place, 0)))
+
+    def action_find(self, step: int) -> None:
+        """Goes to the next line that matches the search, round the end."""
+        hits = self.hits
+        number = self.cursor_number
+        if hits is None or number is None:
+            return
+        found = find(self.store, hits.term, number + step, step) if self.store.first <= number + step < self.store.end else None
+        if found is None:
+            found = find(self.store, hits.term, self.store.first if step > 0 else self.store.end - 1, step)
+        if found is None:
+            self.notify("no line matches the search", severity="warning", timeout=3)
+            return
+        self.go_to(found)
+
+    def hit_at_cursor(self) -> tuple[int, int, bool]:
+        """Which hit the cursor is on (0: none), how many there are, and whether all lines were looked through."""
+        if self.hits is None:
+            return 0, 0, True
+        number = self.cursor_number
+        count = len(self.hits)
+        if number is None or not count:
+            return 0, count, self._turn is None
+        place = self.hits.place(number)
+        here = place < count and self.hits.number(place) == number
+        return place + 1 if here else 0, count, self._turn is None
+
+    def go_to(self, number: int, *, keep: bool = False) -> None:
+        """Puts the cursor on a line and scrolls as far as needed to show it."""
+        if not keep:
+            self._selected_from = -1
+        self.following = False
+        self._cursor = number
+        self._cursor_stamp = self.store.line(number).stamp
+        rows = self._rows()
+        place = self.shown.place(number)
+        whole = {row.number for row in rows}
+        if rows and number not in whole:
+            height = self.scrollable_content_region.height
+            above = place < self.shown.place(rows[0].number)
+            self._top = self.shown.number(place if above else self._first_above(place, height))
+            far = abs(place - self.shown.place(rows[0].number)) > 2 * height
+            if far:
+                self._top = self.shown.number(max(place - height // 3, 0))
+        elif rows:
+            self._top = rows[0].number if rows[0].start == 0 or len(rows) == 1 else self._after(rows[0].number)
+            if number == rows[0].number:
+                self._top = number
+        self._settle()
+
+    def _after(self, number: int) -> int:
+        place = min(self.shown.place(number) + 1, len(self.shown) - 1)
+        return self.shown.number(place)
+
+    def _first_above(self, place: int, height: int) -> int:
+        """The place of the line to begin the screen with, so that the line at ``place`` is its last."""
+        rows = len(self._cut(self.shown.number(place)))
+        while place > 0 and rows < height:
+            rows += len(self._cut(self.shown.number(place - 1)))
+            if rows > height:
+                break
+            place -= 1
+        return place
+
+    # Drawing
+
+    def _rows(self) -> list[_Row]:
+        """What the rows of the screen show, from the top."""
+        if self._window is None:
+            self._window = self._lay_window()
+        return self._window
+
+    def _lay_window(self) -> list[_Row]:
+        count, height = len(self.shown), self.scrollable_content_region.height
+        rows: list[_Row] = []
+        if not count or not height:
+            return rows
+        top = min(self.scroll_offset.y, count - 1)
+        if self.scroll_offset.y >= self.max_scroll_y:
+            # the last page ends with the last line
+            place = count - 1
+            while place >= 0 and len(rows) < height:
+                rows[:0] = self._cut(self.shown.number(place))
+                place -= 1
+            return rows[-height:]
+        while top < count and len(rows) < height:
+            rows += self._cut(self.shown.number(top))
+            top += 1
+        return rows[:height]
+
+    def _cut(self, number: int) -> list[_Row]:
+        """The rows that a line takes."""
+        line = self.store.line(number)
+        room = max(self.scrollable_content_region.width - self._margin(), 8)
+        words = self._words(line)
+        if not self.wrap or (len(words) <= room and (words.isascii() or cell_len(words) <= room)):
+            return [_Row(number, 0, len(words))]
+        if words.isascii():
+            return [_Row(number, start, min(start + room, len(words))) for start in range(0, len(words), room)]
+        rows: list[_Row] = []
+        start = 0
+        for piece in chop_cells(words, room):
+            rows.append(_Row(number, start, start + len(piece)))
+            start += len(piece)
+        return rows
+
+    def _words(self, line: LogLine) -> str:
+        """What is shown of a line behind its time and name."""
+        plain = line.text.decode("utf-8", "replace")
+        if not self.columns or line.fd == NOTE:
+            return plain
+        found = fields(plain)
+        if not found:
+            return plain
+        shown = [set_cell_size(text.clean(found.get(name, "")), FIELD_WIDTH) for name in self.columns]
+        return " ".join([*shown, text.clean(message(found)) or plain])
+
+    def _margin(self) -> int:
+        stamp = self.times.value + 1 if self.times is not Times.OFF else 0
+        return 1 + stamp + (self._name_width + 1 if self._name_width else 0)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width or self.size.width
+        rows = self._rows()
+        if y >= len(rows):
+            return self._blank(y, width)
+        row = rows[y]
+        cursor = not self.following and row.number == self._cursor
+        key = (row.number, row.start, cursor)
+        strip = self._strips.get(key)
+        if strip is None or self.times is Times.RELATIVE or self._selected_from >= 0:
+            strip = self._draw(row, cursor)
+            self._strips[key] = strip
+        scroll_x = self.scroll_offset.x
+        ground = self._ground(row.number, cursor)
+        return strip.crop_extend(scroll_x, scroll_x + width, ground)
+
+    def _blank(self, y: int, width: int) -> Strip:
+        if y == 0 and self.empty and not len(self.shown):
+            words = Text(self.empty, style=self.rich_style + self._ink("log--empty"), no_wrap=True, end="")
+            return Strip(words.render(self.app.console)).adjust_cell_length(width, self.rich_style)
+        return Strip.blank(width, self.rich_style)
+
+    def _ground(self, number: int, cursor: bool) -> Style:
+        if cursor:
+            return self.rich_style + Style(bgcolor=self.get_component_rich_style("log--cursor").bgcolor)
+        if self._selected_from >= 0 and not self.following:
+            low, high = sorted((self._selected_from, self._cursor))
+            if low <= number <= high:
+                return self.rich_style + Style(bgcolor=self.get_component_rich_style("log--selected").bgcolor)
+        return self.rich_style
+
+    def _draw(self, row: _Row, cursor: bool) -> Strip:
+        line = self.store.line(row.number)
+        body = self._body(line)
+        if self.hits is not None:
+            found = self.get_component_rich_style("log--found")
+            for begin, end in self.hits.term.marks(body.plain):
+                body.stylize(found, begin, end)
+        piece = body[row.start : row.end] if (row.start, row.end) != (0, len(body.plain)) else body
+        whole = self._prefix(line, first=row.start == 0) + piece
+        return Strip(whole.render(self.app.console)).apply_style(self._ground(row.number, cursor)).simplify()
+
+    def _body(self, line: LogLine) -> Text:
+        if line.coloured and not self.columns:
+            body = Text.from_ansi(line.coloured, no_wrap=True, end="")
+        else:
+            body = Text(self._words(line), no_wrap=True, end="")
+        if line.fd == NOTE:
+            body.stylize(self._ink("log--note"))
+        elif not line.coloured and line.level >= Level.WARN:
+            body.stylize(self._ink(_LEVELS[Level(line.level)]))
+        elif not line.coloured and line.fd == STDERR:
+            body.stylize(self._ink("log--stderr"))
+        return body
+
+    def _prefix(self, line: LogLine, *, first: bool) -> Text:
+        """The line's mark or level, its time and its container's name; blank before the later rows of a line."""
+        prefix = Text(no_wrap=True, end="")
+        if line.marked:
+            prefix.append("◆", self._ink("log--mark"))
+        elif line.level:
+            prefix.append("▎", self._ink(_LEVELS[Level(line.level)]))
+        else:
+            prefix.append(" ")
+        if self.times is not Times.OFF:
+            prefix.append(f"{self._time(line) if first else '':<{self.times.value}} ", self._ink("log--stamp"))
+        if self._name_width:
+            name = self._names().get(line.source, "") if first else ""
+            prefix.append(set_cell_size(name, self._name_width) + " ", Style(color=self.colour_of(line.source)))
+        return prefix
+
+    def _time(self, line: LogLine) -> str:
+        if not line.stamp:
+            return ""
+        if self.times is Times.UTC:
+            return moments.utc(line.stamp)
+        if self.times is Times.RELATIVE:
+            return f"{moments.relative(line.stamp, time.time()):>7}"
+        if time.time() - line.stamp / moments.SECOND > DAY:
+            return moments.day(line.stamp)
+        return moments.local(line.stamp)
+
+    def colour_of(self, source: int) -> str:
+        """The colour of a container's name."""
+        colours: Sequence[str] = _DARK if self.app.current_theme.dark else _LIGHT
+        return colours[source % len(colours)]
+
+    def _ink(self, name: str) -> Style:
+        """The colour of a component class without its ground."""
+        return Style(color=self.get_component_rich_style(name).color)
