@@ -46,6 +46,13 @@ PAGES: tuple[Entry, ...] = (
     Entry("images", "Images", "2", "images:ImagesPage", "The images"),
     Entry("volumes", "Volumes", "3", "volumes:VolumesPage", "The volumes and the containers that use them"),
     Entry("networks", "Networks", "4", "networks:NetworksPage", "The networks and the containers in them"),
+    Entry(
+        "topology",
+        "Topology",
+        "T",
+        "topology:TopologyPage",
+        "The networks drawn: who reaches whom, and what is open to the world",
+    ),
     Entry("events", "Events", "5", "events:EventsPage", "What happens in the engine, as it happens"),
     Entry("shells", "Shells", "6", "shells:ShellsPage", "The shells that are open in containers"),
     Entry("logs", "Logs", "7", "logs:LogsPage", "The logs of any number of containers in one stream"),

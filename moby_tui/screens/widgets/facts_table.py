@@ -1,0 +1,80 @@
+"""A table of facts that are read, not acted on: the last column takes the room that is left and wraps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.events import Resize
+from textual.widgets import DataTable
+
+#: The last column has at least so many cells.
+LEAST = 24
+#: No other column is made narrower than this.
+NARROWEST = 8
+#: For each tone a variable of the theme.
+TONES = {"good": "success", "bad": "error", "warn": "warning", "faint": "text-muted", "strong": "primary"}
+
+#: A cell: its text, which is clean, or text and tone.
+Cell = str | tuple[str, str]
+
+
+class FactsTable(DataTable[Text]):
+    """``columns`` are titles and widths; the last width is not read. ``show`` replaces the rows if they differ from those that it has."""
+
+    def __init__(self, columns: Sequence[tuple[str, int]], *, empty: str = "", id: str) -> None:
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+        self._kinds = tuple(columns)
+        self._empty = empty
+        self._facts: tuple[tuple[Cell, ...], ...] | None = None
+        self._keys: tuple[str, ...] = ()
+
+    @property
+    def chosen(self) -> str:
+        """The key of the row under the cursor; empty without one."""
+        return self._keys[self.cursor_row] if self.cursor_row < len(self._keys) else ""
+
+    def show(self, facts: Sequence[Sequence[Cell]], keys: Sequence[str] = ()) -> None:
+        """``keys`` names the rows, as ``chosen`` gives them."""
+        rows = tuple(tuple(row) for row in facts)
+        if rows != self._facts or tuple(keys) != self._keys:
+            chosen = self.chosen
+            self._facts, self._keys = rows, tuple(keys)
+            self._lay()
+            if chosen in self._keys:
+                self.move_cursor(row=self._keys.index(chosen))
+
+    def on_resize(self, event: Resize) -> None:
+        self._lay()
+
+    def _lay(self) -> None:
+        place = self.cursor_row
+        room = self.size.width - 2 * len(self._kinds) - 2
+        widths = _shrink([width for _, width in self._kinds[:-1]], room - LEAST)
+        last = max(room - sum(widths), LEAST)
+        with self.app.batch_update():
+            self.clear(columns=True)
+            for (title, _), width in zip(self._kinds, [*widths, last], strict=True):
+                self.add_column(title, width=width)
+            for row in self._facts or ():
+                self.add_row(*map(self._text, row, range(len(row))), height=None)
+            if not self._facts and self._facts is not None and self._empty:
+                blank = [Text("")] * (len(self._kinds) - 1)
+                self.add_row(*blank, Text(self._empty, self._tone("faint")))
+            self.move_cursor(row=place)
+
+    def _text(self, cell: Cell, column: int) -> Text:
+        said, tone = cell if isinstance(cell, tuple) else (cell, "")
+        is_last = column == len(self._kinds) - 1
+        return Text(said, self._tone(tone), no_wrap=not is_last, overflow="fold" if is_last else "ellipsis")
+
+    def _tone(self, name: str) -> str:
+        value = self.app.theme_variables.get(TONES.get(name, ""), "")
+        return value if value.startswith("#") else ""
+
+
+def _shrink(widths: list[int], room: int) -> list[int]:
+    """The widest columns become narrower until all fit."""
+    while sum(widths) > room and max(widths, default=0) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
