@@ -10,8 +10,8 @@ from moby_tui.engine.kernel.trees import Meter
 from moby_tui.engine.resources.builder import pruning
 from moby_tui.engine.resources.builder.sources import folders
 from moby_tui.engine.resources.images.store.staging import PARTIAL
-from moby_tui.engine.store.images import ImageRecord
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.schema.system import BuildCache, DiskPart
 
 LAYERS, BLOBS, CACHE, UNUSED = "Image layers", "Image blobs", "Build cache", "Unused layers and blobs"

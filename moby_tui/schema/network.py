@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from msgspec import field, structs
+from msgspec import field
 
 from moby_tui.schema.base import Wire
 from moby_tui.schema.container import EndpointSettings
 
-#: How the options begin that a driver notes for itself beside those that were asked for; they are not shown (``Network.shown``).
-NOTE = "moby."
-
 
 class IpamPool(Wire, kw_only=True, omit_defaults=True):
-    """One subnet. What was chosen for a pool is kept beside what was asked for, and is not shown (``Network.shown``)."""
+    """One subnet, with its gateway if a request has named one or the engine has chosen the subnet too."""
 
     subnet: str = ""
     ip_range: str = field(default="", name="IPRange")
     gateway: str = ""
     auxiliary_addresses: dict[str, str] | None = None
-    #: the gateway where none was asked for in a subnet that was
-    chosen_gateway: str = ""
-    #: no user asked for this subnet
-    is_chosen: bool = False
-
-    @property
-    def any_gateway(self) -> str:
-        return self.gateway or self.chosen_gateway
 
 
 class Ipam(Wire, kw_only=True):
@@ -65,12 +54,6 @@ class Network(Wire, kw_only=True):
     containers: dict[str, NetworkContainer] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-
-    def shown(self) -> Network:
-        """As the API has it."""
-        config = [structs.replace(pool, chosen_gateway="", is_chosen=False) for pool in self.ipam.config or []]
-        options = {key: value for key, value in self.options.items() if not key.startswith(NOTE)}
-        return structs.replace(self, ipam=structs.replace(self.ipam, config=config), options=options)
 
 
 class NetworkCreate(Wire, kw_only=True):

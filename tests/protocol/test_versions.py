@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -39,8 +40,9 @@ def _earlier(commit: str, folder: Path, roots: Roots) -> Moby:
 
 
 def _start(moby: Moby) -> None:
-    """One that runs, with a network, a port and a restart policy, and one that has ended."""
-    moby("run", "-d", "--name", "runs", "-p", "127.0.0.1:28731:80", "--restart", "on-failure", "busybox", "sleep", "1000")
+    """One that runs, with a volume, a port and a restart policy, and one that has ended."""
+    options = ("-v", "vol:/data", "-p", "127.0.0.1:28731:80", "--restart", "on-failure")
+    moby("run", "-d", "--name", "runs", *options, "busybox", "sleep", "1000")
     assert moby("run", "--name", "ended", "busybox", "sh", "-c", "echo said; exit 3", check=False).returncode == 3
 
 
@@ -61,6 +63,7 @@ def _use(moby: Moby) -> None:
         assert moby("exec", "runs", "echo", "again").stdout == "again\n"
     moby("rm", "-f", "runs", "ended")
     assert _listed(moby) == {}
+    assert moby("volume", "rm", "vol").stdout == "vol\n"
 
 
 def test_an_earlier_format(roots: Roots, busybox_archive: Path, tmp_path: Path, cli: Moby) -> None:
@@ -80,3 +83,8 @@ def test_the_same_format(roots: Roots, busybox_archive: Path, tmp_path: Path, cl
     _use(cli)
     _start(cli)
     _use(earlier)
+    for maker, user in ((earlier, cli), (cli, earlier)):
+        maker("network", "create", "--label", "key=value", "--subnet", "10.211.0.0/24", "net")
+        [network] = json.loads(user("network", "inspect", "net").stdout)
+        assert (network["Labels"], network["IPAM"]["Config"]) == ({"key": "value"}, [{"Subnet": "10.211.0.0/24"}])
+        user("network", "rm", "net")

@@ -18,6 +18,7 @@ from moby_tui.engine.containers.start import health
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.protocol.health import ProbeResult
 from moby_tui.engine.runtime.monitor.health import Record, format_duration
+from moby_tui.engine.store.records.containers import HealthConfig as ImageHealthConfig
 from moby_tui.engine.store.state import State
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerInspect, ExecCreate, Health, HealthConfig, RestartPolicy
@@ -113,8 +114,8 @@ def test_durations_are_written_as_go_does(nanoseconds: int, text: str) -> None:
 
 
 def test_options_win_over_the_image_setting_by_setting() -> None:
-    preset = HealthConfig(test=["CMD", "true"], interval=5, retries=7)
-    assert health.merge(None, preset) is preset
+    preset = ImageHealthConfig(test=["CMD", "true"], interval=5, retries=7)
+    assert health.merge(None, preset) == HealthConfig(test=["CMD", "true"], interval=5, retries=7)
     assert health.merge(HealthConfig(interval=9), preset) == HealthConfig(test=["CMD", "true"], interval=9, retries=7)
     assert health.merge(HealthConfig(test=["NONE"]), preset).test == ["NONE"]  # type: ignore[union-attr]
 

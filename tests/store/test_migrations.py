@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from moby_tui.engine.kernel import fault
+from moby_tui.engine.recovery import rebuild
 from moby_tui.engine.store import database as databases
 from moby_tui.engine.store import losses, networks
 from moby_tui.engine.store.containers import ContainerStore
@@ -22,6 +23,7 @@ from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.migrations import migration
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.volumes import VolumeRows
 from moby_tui.errors import MobyError
 
 DATA = Path(__file__).parent / "data"
@@ -178,3 +180,24 @@ def test_two_engines_migrate_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         migration.migrate(late, paths.database)
     assert len(calls) == 1 and migration.backup_path(paths.database, 2).read_bytes() == backup
     assert not migration.backup_path(paths.database, 3).exists()
+
+
+async def test_a_lost_database_is_rebuilt_from_the_record_files_of_an_earlier_commit(tmp_path: Path) -> None:
+    """The step to format 3 writes each row into its record file as it is, so with all that the API's structs had."""
+    paths = data_root(tmp_path, 2)
+    Database(paths.database).close()
+    for path in paths.data_root.glob("moby.db*"):
+        path.unlink()
+    assert '"Scope":"local"' in (paths.volumes / "kept-vol" / record_files.RECORD).read_text()
+    report = await rebuild.recover(paths)
+    assert (report.containers, report.images, report.volumes) == (2, 1, 1)
+    database = Database(paths.database)
+    try:
+        [volume] = VolumeRows(database).all()
+        assert (volume.name, volume.labels, volume.driver) == ("kept-vol", {"vol": "yes"}, "local")
+        [network] = [network for network in networks.load(database) if network.name == "kept-net"]
+        assert network.labels == {"net": "yes"} and [pool.subnet for pool in network.ipam.config or []] == ["10.99.0.0/24"]
+        [image] = ImageRows(database).all()
+        assert (image.id, image.config.config and image.config.config.cmd) == (IMAGE, ["sh"])
+    finally:
+        database.close()

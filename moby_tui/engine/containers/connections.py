@@ -21,8 +21,8 @@ from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.sandbox import Holding
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings, NetworkingConfig, NetworkState
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import Conflict, Forbidden, InvalidArgument, MobyError, NotFound
-from moby_tui.schema.network import Network
 
 _SHARED = "container sharing network namespace with another container or host cannot be connected to any other network"
 _PRIVATE = "container cannot be connected to multiple networks with one of the networks in private (none) mode"
@@ -96,7 +96,7 @@ async def changing(parts: Parts, record: ContainerRecord) -> AsyncIterator[Conta
         lock.release()
 
 
-def _check_connects(network: Network, record: ContainerRecord) -> None:
+def _check_connects(network: NetworkRecord, record: ContainerRecord) -> None:
     mode = record.host_config.network_mode
     if mode == "host" or mode.startswith("container:"):
         raise InvalidArgument(_SHARED)
@@ -117,7 +117,7 @@ def _keep(parts: Parts, record: ContainerRecord, places: dict[str, EndpointSetti
 
 
 async def _connect_running(
-    parts: Parts, record: ContainerRecord, network: Network, asked: EndpointSettings, namespace: int
+    parts: Parts, record: ContainerRecord, network: NetworkRecord, asked: EndpointSettings, namespace: int
 ) -> NetworkState:
     """Wires the container and hands what was made to its monitor; what the container has been given by then."""
     files_of = parts.files(record)
@@ -177,7 +177,7 @@ def rename(parts: Parts, record: ContainerRecord) -> None:
 
 
 async def _disconnect_running(
-    parts: Parts, record: ContainerRecord, network: Network, given: NetworkState, *, force: bool
+    parts: Parts, record: ContainerRecord, network: NetworkRecord, given: NetworkState, *, force: bool
 ) -> None:
     try:
         await parts.request(record, control.Release(name=network.id[:12]))

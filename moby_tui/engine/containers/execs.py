@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import capabilities, security
@@ -19,7 +20,7 @@ from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.runtime.configuration import spec, user
-from moby_tui.engine.store.records.containers import ContainerRecord
+from moby_tui.engine.store.records.containers import ContainerRecord, ExecConfig, ExecRecord
 from moby_tui.engine.store.state import State, write_message
 from moby_tui.errors import CommandNotFound, Conflict, InvalidArgument, MobyError, NotFound, Unavailable
 from moby_tui.schema.container import ExecCreate, ExecInspect, ExecProcess, ExecStart
@@ -31,17 +32,12 @@ _KEPT_SECONDS = 300
 _KILLED = 137
 
 
-class ExecRecord(msgspec.Struct):
-    """Written where the container's runtime files are; the monitor writes how it goes beside it."""
-
-    container: str
-    config: ExecCreate
-    #: when the run of the container began that it was asked for in; with that run it goes, unless it was started
-    run: str = ""
+_decoder = msgspec.json.Decoder(ExecRecord)
 
 
-async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> str:
+async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate) -> str:
     """Raises ``Conflict`` where the container does not run, ``InvalidArgument`` for a user that it does not know, or a nameless variable."""
+    config = wire.exec_to_keep(asked)
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
     if nameless := [entry for entry in config.env or [] if entry.startswith("=")]:
@@ -54,7 +50,9 @@ async def create(parts: Parts, record: ContainerRecord, config: ExecCreate) -> s
     folder = parts.files(record).execs
     folder.mkdir(mode=0o700, exist_ok=True)
     _forget_old(folder)
-    (folder / f"{ident}.json").write_bytes(msgspec.json.encode(ExecRecord(record.id, config, state.started_at)))
+    (folder / f"{ident}.json").write_bytes(
+        msgspec.json.encode(ExecRecord(container=record.id, config=config, run=state.started_at))
+    )
     fault.point("exec.record written")
     parts.event(f"exec_create: {' '.join(config.cmd)}", record, execID=ident)
     return ident
@@ -109,7 +107,7 @@ def _find(parts: Parts, ident: str) -> tuple[ExecRecord, Path]:
 
 
 def _read(path: Path) -> ExecRecord:
-    return msgspec.json.decode(path.read_bytes(), type=ExecRecord)
+    return _decoder.decode(path.read_bytes())
 
 
 def _is_over(execution: ExecRecord, state: State) -> bool:
@@ -175,7 +173,7 @@ def _note_failure(path: Path, error: MobyError) -> None:
             write_message(str(state), ExecutionState(exit_code=code))
 
 
-def _resolve_user(parts: Parts, record: ContainerRecord, config: ExecCreate) -> user.User:
+def _resolve_user(parts: Parts, record: ContainerRecord, config: ExecConfig) -> user.User:
     """Looked up in the file system as the container has it now. Raises ``InvalidArgument``, ``Conflict`` where it has ended."""
     state = parts.state(record)
     try:
@@ -188,7 +186,7 @@ def _resolve_user(parts: Parts, record: ContainerRecord, config: ExecCreate) -> 
         os.close(root)
 
 
-def _process(parts: Parts, record: ContainerRecord, config: ExecCreate) -> Process:
+def _process(parts: Parts, record: ContainerRecord, config: ExecConfig) -> Process:
     who = _resolve_user(parts, record, config)
     profile = security.resolve(record.host_config, parts.paths)
     if config.privileged:

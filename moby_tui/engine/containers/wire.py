@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from msgspec import UNSET, ValidationError, convert
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from moby_tui.engine.store.records import containers as kept
-from moby_tui.errors import InvalidArgument
+from moby_tui.engine.store.records import converted
 from moby_tui.schema import container as api
 
 if TYPE_CHECKING:
@@ -25,11 +25,7 @@ KeptBindings = Mapping[str, list[kept.PortBinding] | None]
 
 
 def _as(value: object, kind: type[T]) -> T:
-    """Raises ``InvalidArgument`` for a value of another type than its field says, which a caller of the SDK can pass."""
-    try:
-        return convert(value, kind, from_attributes=True)
-    except ValidationError as error:
-        raise InvalidArgument(f"invalid container configuration: {error}") from error
+    return converted(value, kind, "container configuration")
 
 
 # ---- to what is kept
@@ -66,6 +62,10 @@ def ports_to_keep(ports: Bindings) -> dict[str, list[kept.PortBinding] | None]:
 
 def shape_to_keep(shape: Shape) -> kept.Shape:
     return _as(shape, kept.Shape)
+
+
+def exec_to_keep(config: api.ExecCreate) -> kept.ExecConfig:
+    return converted(config, kept.ExecConfig, "exec configuration")
 
 
 # ---- to what is shown

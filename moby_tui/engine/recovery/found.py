@@ -9,8 +9,8 @@ import msgspec
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.rebuilding import ImageRow
 from moby_tui.engine.store.records.containers import ContainerRecord
+from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.engine.store.salvage import Salvage
-from moby_tui.schema.volume import Volume
 
 
 class Sources(msgspec.Struct):
@@ -32,7 +32,7 @@ class Found(msgspec.Struct):
 
     containers: dict[str, ContainerRecord] = {}
     images: dict[str, ImageRow] = {}
-    volumes: dict[str, Volume] = {}
+    volumes: dict[str, VolumeRecord] = {}
     remarks: list[str] = []
 
 

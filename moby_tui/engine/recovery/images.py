@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 
 import msgspec
 
@@ -15,10 +14,10 @@ from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.resources.images.transfer.pull import Image
 from moby_tui.engine.store import losses
-from moby_tui.engine.store.images import ImageRecord
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.rebuilding import ImageRow
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.store.salvage import Salvage
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError
@@ -26,11 +25,11 @@ from moby_tui.reference import parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
 
-_decode = partial(decode, kind=ImageRecord)
+_decoder = msgspec.json.Decoder(ImageRecord)
 
 
 def is_readable(old: Salvage) -> bool:
-    return is_decodable(_decode, (row[0] for row in old.rows("images").values()))
+    return is_decodable(_decoder.decode, (row[0] for row in old.rows("images").values()))
 
 
 async def find(sources: Sources, found: Found) -> None:
@@ -61,7 +60,7 @@ def _recorded(sources: Sources) -> Iterator[ImageRow]:
         kept = record_files.read(path)
         if kept is not None:
             with suppress(msgspec.DecodeError, UnicodeDecodeError):
-                record = _decode(bytes(kept.record))
+                record = _decoder.decode(bytes(kept.record))
                 if record.id == ident:
                     yield ImageRow(record, kept.references, os.stat(path).st_mtime)
 
@@ -74,7 +73,7 @@ def _of_rows(sources: Sources, content: ContentStore, found: Found) -> Iterator[
             references.setdefault(str(row[0]), []).append(reference)
         for ident, row in salvaged.rows("images").items():
             with suppress(msgspec.DecodeError, UnicodeDecodeError, TypeError, MobyError):
-                record = _decode(salvaged.record("images", ident) or b"")
+                record = _decoder.decode(salvaged.record("images", ident) or b"")
                 if content.has(record.id) and content.has(record.manifest):
                     yield ImageRow(record, sorted(references.get(ident, [])), float(str(row[1])))
 

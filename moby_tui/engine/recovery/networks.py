@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from ipaddress import IPv4Network
+
+import msgspec
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.recovery.found import Found, Sources, is_decodable
@@ -14,13 +15,14 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.networks import PREDEFINED
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.engine.store.salvage import Salvage
-from moby_tui.schema.base import decode
-from moby_tui.schema.network import Network
+
+_decoder = msgspec.json.Decoder(NetworkRecord)
 
 
 def is_readable(old: Salvage) -> bool:
-    return is_decodable(partial(decode, kind=Network), (row[0] for row in old.rows("networks").values()))
+    return is_decodable(_decoder.decode, (row[0] for row in old.rows("networks").values()))
 
 
 def restore(paths: Paths, database: Database, sources: Sources, found: Found) -> None:
@@ -34,7 +36,7 @@ def _restore_recorded(paths: Paths, database: Database) -> None:
     recorded = []
     for ident, record in record_files.read_networks(paths.data_root).items():
         with suppress(ValueError):
-            network = decode(record, Network)
+            network = _decoder.decode(record)
             if ident == network.id:
                 recorded.append(network)
     rows.add_missing(database, recorded)

@@ -16,10 +16,10 @@ from moby_tui.engine.resources.volumes.populate import DATA
 from moby_tui.engine.store import losses
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.engine.store.salvage import Salvage
-from moby_tui.schema.volume import Volume
 
-_decoder = msgspec.json.Decoder(Volume)
+_decoder = msgspec.json.Decoder(VolumeRecord)
 
 
 def is_readable(old: Salvage) -> bool:
@@ -36,7 +36,9 @@ def find(sources: Sources, found: Found) -> None:
         volume = next(_candidates(sources, name, folder), None)
         if volume is None:
             made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(os.stat(folder).st_mtime))
-            volume = Volume(name=name, mountpoint="", created_at=made, labels={ANONYMOUS: ""} if name in anonymous else None)
+            volume = VolumeRecord(
+                name=name, mountpoint="", created_at=made, labels={ANONYMOUS: ""} if name in anonymous else None
+            )
             if name not in anonymous:
                 found.remarks.append(f"volume {name}: its record is lost; its content is there, labels and options are not")
         if volume.driver == "local":
@@ -50,7 +52,7 @@ def keep(paths: Paths, found: Found) -> None:
         record_files.keep_volume(paths.volumes / volume.name, msgspec.json.encode(volume))
 
 
-def _candidates(sources: Sources, name: str, folder: Path) -> Iterator[Volume]:
+def _candidates(sources: Sources, name: str, folder: Path) -> Iterator[VolumeRecord]:
     kept = record_files.read(folder / record_files.RECORD)
     for data in [*([bytes(kept.record)] if kept else []), *sources.records("volumes", name)]:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):

@@ -4,31 +4,15 @@
 import sqlite3
 import time
 from collections.abc import Iterable
-from functools import partial
 
-from msgspec import Struct
+import msgspec
 
 from moby_tui.engine.store.database import Database, decoded
 from moby_tui.engine.store.records import record_files
-from moby_tui.schema.base import decode, encode
-from moby_tui.schema.oci import ImageConfig
+from moby_tui.engine.store.records.images import ImageRecord
+from moby_tui.schema.base import encode
 
-
-class ImageRecord(Struct, kw_only=True):
-    """An image whose layers are unpacked. ``manifest`` is the digest of its manifest; ``blobs`` are the digests of all
-    that belongs to it in the content store, the manifest among them."""
-
-    id: str
-    manifest: str
-    config: ImageConfig
-    size: int
-    layer_sizes: list[int]
-    blobs: list[str]
-
-    @property
-    def content(self) -> set[str]:
-        """All that it has in the stores of layers and blobs, by digest."""
-        return {*self.config.rootfs.diff_ids, *self.blobs}
+_decoder = msgspec.json.Decoder(ImageRecord)
 
 
 class ImageRows:
@@ -148,4 +132,4 @@ def _owners(run: sqlite3.Connection, references: list[str]) -> set[str]:
 
 
 def _record(row: sqlite3.Row) -> ImageRecord:
-    return decoded(partial(decode, kind=ImageRecord), row["record"], "an image")
+    return decoded(_decoder.decode, row["record"], "an image")

@@ -6,19 +6,21 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+
+import msgspec
 
 from moby_tui.engine.store.database import Database, decoded
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import Conflict
-from moby_tui.schema.base import decode, encode
-from moby_tui.schema.network import Network
+from moby_tui.schema.base import encode
 
 #: Name and driver of the predefined networks.
 PREDEFINED = {"bridge": "bridge", "host": "host", "none": "null"}
+_decoder = msgspec.json.Decoder(NetworkRecord)
 _SELECT = "SELECT record FROM networks"
 
 
-def load(database: Database) -> list[Network]:
+def load(database: Database) -> list[NetworkRecord]:
     """All networks, by name."""
     rows = database.query(f"{_SELECT} ORDER BY name")
     if not rows:
@@ -29,7 +31,7 @@ def load(database: Database) -> list[Network]:
     return [_network(row) for row in rows]
 
 
-def update(database: Database, network_id: str, change: Callable[[Network], None]) -> Network:
+def update(database: Database, network_id: str, change: Callable[[NetworkRecord], None]) -> NetworkRecord:
     """Changes one network in a transaction; ``change`` sees it as it is then. Returns it as it is now."""
     with database.transaction() as connection:
         row = connection.execute(f"{_SELECT} WHERE id = ?", (network_id,)).fetchone()
@@ -39,8 +41,8 @@ def update(database: Database, network_id: str, change: Callable[[Network], None
     return network
 
 
-def _network(row: sqlite3.Row) -> Network:
-    return decoded(partial(decode, kind=Network), row["record"], "a network")
+def _network(row: sqlite3.Row) -> NetworkRecord:
+    return decoded(_decoder.decode, row["record"], "a network")
 
 
 def restore(database: Database, ids: Mapping[str, str]) -> None:
@@ -56,7 +58,7 @@ def restore_rows(database: Database, rows: Iterable[tuple[str, str, object]]) ->
         connection.executemany("INSERT INTO networks (id, name, record) VALUES (?, ?, ?)", rows)
 
 
-def add_missing(database: Database, networks: Iterable[Network]) -> None:
+def add_missing(database: Database, networks: Iterable[NetworkRecord]) -> None:
     """Adds those networks whose id and name no row has."""
     with database.transaction() as connection:
         connection.executemany(
@@ -65,7 +67,7 @@ def add_missing(database: Database, networks: Iterable[Network]) -> None:
         )
 
 
-def insert(database: Database, make: Callable[[list[Network]], Network]) -> Network:
+def insert(database: Database, make: Callable[[list[NetworkRecord]], NetworkRecord]) -> NetworkRecord:
     """Adds a network; ``make`` sees all that there are, so that two processes choose no overlapping subnets.
 
     Raises ``Conflict`` where the name is taken."""
@@ -89,5 +91,5 @@ def delete(database: Database, network_id: str) -> bool:
 
 def _insert(connection: sqlite3.Connection, name: str, driver: str, ident: str) -> None:
     created = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    network = Network(name=name, id=ident, created=created, driver=driver)
+    network = NetworkRecord(name=name, id=ident, created=created, driver=driver)
     connection.execute("INSERT OR IGNORE INTO networks (id, name, record) VALUES (?, ?, ?)", (network.id, name, encode(network)))

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from moby_tui.engine.store.database import Database
-from moby_tui.engine.store.images import ImageRecord
 from moby_tui.engine.store.records.containers import ContainerRecord
-from moby_tui.schema.volume import Volume
+from moby_tui.engine.store.records.images import ImageRecord
+from moby_tui.engine.store.records.volumes import VolumeRecord
 
 
 class ImageRow(NamedTuple):
@@ -25,7 +25,7 @@ def write(
     database: Database,
     containers: Iterable[ContainerRecord],
     images: Iterable[ImageRow],
-    volumes: Iterable[Volume],
+    volumes: Iterable[VolumeRecord],
     values: Mapping[str, str],
 ) -> None:
     """Writes all of it in one transaction. ``values`` are those of the table ``engine``.

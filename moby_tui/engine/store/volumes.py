@@ -8,9 +8,9 @@ from collections.abc import Callable
 import msgspec
 
 from moby_tui.engine.store.database import Database, decoded
-from moby_tui.schema.volume import Volume
+from moby_tui.engine.store.records.volumes import VolumeRecord
 
-_decoder = msgspec.json.Decoder(Volume)
+_decoder = msgspec.json.Decoder(VolumeRecord)
 
 
 class VolumeRows:
@@ -19,15 +19,15 @@ class VolumeRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def all(self) -> list[Volume]:
+    def all(self) -> list[VolumeRecord]:
         """All volumes, by name."""
         return [_volume(row) for row in self._database.query("SELECT record FROM volumes ORDER BY name")]
 
-    def find(self, name: str) -> Volume | None:
+    def find(self, name: str) -> VolumeRecord | None:
         rows = self._database.query("SELECT record FROM volumes WHERE name = ?", name)
         return _volume(rows[0]) if rows else None
 
-    def insert(self, volume: Volume, furnish: Callable[[bool], None] = lambda _: None) -> bytes | None:
+    def insert(self, volume: VolumeRecord, furnish: Callable[[bool], None] = lambda _: None) -> bytes | None:
         """Adds a volume; returns the JSON of its row, or None if the name has a row, which stays as it is.
 
         ``furnish(is_new)`` makes the folder, inside the transaction.
@@ -60,5 +60,5 @@ class VolumeRows:
             return connection.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount > 0
 
 
-def _volume(row: sqlite3.Row) -> Volume:
+def _volume(row: sqlite3.Row) -> VolumeRecord:
     return decoded(_decoder.decode, row["record"], "a volume")

@@ -29,11 +29,11 @@ from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerConfig as KeptConfig
 from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig, MountPoint
+from moby_tui.engine.store.records.images import ExecutionConfig
 from moby_tui.engine.store.state import LIMITED, STATE_FILE, now
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, ContainerCreated, NetworkingConfig
-from moby_tui.schema.oci import ExecutionConfig, Platform
 
 
 async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str = "") -> ContainerCreated:
@@ -146,6 +146,7 @@ def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
 def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
     """An image of another platform counts as absent: clients then pull the right one."""
     from moby_tui.engine.resources.images import platform as platforms
+    from moby_tui.schema.oci import Platform
 
     wanted = platforms.parse(platform)
     found = Platform(architecture=image.config.architecture, os=image.config.os, variant=image.config.variant)

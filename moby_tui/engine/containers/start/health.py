@@ -9,8 +9,9 @@ from moby_tui.engine.containers.views.health import is_checked
 from moby_tui.engine.protocol.order import HealthSettings
 from moby_tui.engine.runtime.configuration import spec
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.engine.store.records.containers import ContainerRecord
-from moby_tui.schema.container import ContainerCreate, ExecCreate, HealthConfig
+from moby_tui.engine.store.records.containers import ContainerRecord, ExecConfig
+from moby_tui.engine.store.records.containers import HealthConfig as ImageHealthConfig
+from moby_tui.schema.container import ContainerCreate, HealthConfig
 
 _SECOND = 1_000_000_000
 _INTERVAL, _TIMEOUT, _START_INTERVAL = 30 * _SECOND, 30 * _SECOND, 5 * _SECOND
@@ -19,10 +20,12 @@ _RETRIES = 3
 ON_FAILURE = "moby.health-on-failure"
 
 
-def merge(asked: HealthConfig | None, preset: HealthConfig | None) -> HealthConfig | None:
-    """What is asked for wins over the image's check, setting by setting."""
-    if asked is None or preset is None:
-        return asked or preset
+def merge(asked: HealthConfig | None, preset: ImageHealthConfig | None) -> HealthConfig | None:
+    """The check of a container: a setting of the request wins over that of the image. None if neither has a check."""
+    if preset is None:
+        return asked
+    if asked is None:
+        asked = HealthConfig()
     values = {name: getattr(asked, name) or getattr(preset, name) for name in HealthConfig.__struct_fields__}
     return HealthConfig(**values)
 
@@ -39,7 +42,7 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
         return None
     seconds = config.stop_timeout
     return HealthSettings(
-        process=spec.exec_process(record, identity, ExecCreate(cmd=_command(record, check.test or []))),
+        process=spec.exec_process(record, identity, ExecConfig(cmd=_command(record, check.test or []))),
         path=str(files.health),
         interval=check.interval or _INTERVAL,
         timeout=check.timeout or _TIMEOUT,

@@ -9,9 +9,10 @@ import msgspec
 
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images import wire
 from moby_tui.engine.resources.images.describe import now
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode, encode
@@ -81,7 +82,7 @@ def stored(record: ImageRecord, content: ContentStore) -> BuiltImage:
     document = manifests.read(content.read(record.manifest), "", record.id)
     if not isinstance(document, oci.Manifest):
         raise InvalidArgument(f"{record.id} is an index of images, not an image")
-    return BuiltImage(record.id, record.config, document.layers)
+    return BuiltImage(record.id, wire.config_to_show(record.config), document.layers)
 
 
 def _layers_without_history(config: oci.ImageConfig) -> int:

@@ -12,8 +12,7 @@ import msgspec
 
 from moby_tui.engine.kernel import trees
 from moby_tui.engine.kernel.trees import Meter
-from moby_tui.engine.resources.builder.image import BuiltImage
-from moby_tui.schema.base import decode
+from moby_tui.engine.store.records import build_steps
 
 
 class Prunable(msgspec.Struct):
@@ -103,16 +102,16 @@ def entries(folder: Path) -> Iterator[Entry]:
     """The steps that are in the cache. Blocking."""
     for file in _files(folder):
         try:
-            image = decode(file.read_bytes(), BuiltImage)
+            step = build_steps.read(file.read_bytes())
         except FileNotFoundError:
             continue
         except msgspec.MsgspecError:
             yield Entry(file, None, set(), "", "")
             continue
-        layers = tuple(image.config.rootfs.diff_ids)
-        description = image.config.history[-1].created_by if image.config.history else ""
-        digests = {*layers, *(blob.digest for blob in image.blobs)}
-        yield Entry(file, layers, digests, description, image.config.created or "")
+        layers = tuple(step.config.rootfs.diff_ids)
+        description = step.config.history[-1].created_by if step.config.history else ""
+        digests = {*layers, *(blob.digest for blob in step.blobs)}
+        yield Entry(file, layers, digests, description, step.config.created or "")
 
 
 def named(folder: Path) -> set[str]:

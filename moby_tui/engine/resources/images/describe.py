@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from moby_tui.engine.resources.images.manifest import config_document
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument
 from moby_tui.reference import parse
 from moby_tui.schema.base import Filters

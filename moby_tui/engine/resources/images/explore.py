@@ -15,7 +15,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel.trees import closing, open_below
 from moby_tui.engine.resources.images.store.form import is_opaque
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.schema.exploration import ADDED, CHANGED, DELETED, ExploredLayer, FileChange, ImageExploration, WastedFile
 
 #: How many of the most wasteful paths the answer lists.

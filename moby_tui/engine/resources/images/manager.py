@@ -19,13 +19,13 @@ from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store import disk
 from moby_tui.engine.store.database import Database
-from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records.images import ImageConfig, ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, NotFound, StorageReadOnly
 from moby_tui.reference import parse, parse_tag
-from moby_tui.schema import oci
 from moby_tui.schema.base import Filters
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.images.slots import Slots
     from moby_tui.engine.resources.images.transfer.save import Saved
     from moby_tui.engine.resources.images.transfer.transfer import Transfers
+    from moby_tui.schema import oci
     from moby_tui.schema.container import PathStat
     from moby_tui.schema.exploration import FileChange, ImageExploration
     from moby_tui.schema.files import FolderEntry
@@ -59,7 +60,7 @@ class LocalImage(msgspec.Struct, frozen=True):
 
     id: str
     reference: str
-    config: oci.ImageConfig
+    config: ImageConfig
     layers: list[Path]
 
 
@@ -481,6 +482,7 @@ class ImageManager:
 def _new_config(platform: oci.Platform, message: str, changes: list[str]) -> oci.ImageConfig:
     from moby_tui.engine.resources.images import describe
     from moby_tui.engine.resources.images.changes import apply_changes
+    from moby_tui.schema import oci
 
     execution = oci.ExecutionConfig()
     apply_changes(execution, changes)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.images import ImageRows
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import Reference, parse
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import ContentStore
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import MobyError, NotFound
 from moby_tui.schema import oci
 from moby_tui.schema.image import AttestationData, ImageData, ManifestSize, ManifestSummary, UnpackedSize

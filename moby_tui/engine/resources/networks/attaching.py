@@ -20,8 +20,8 @@ from moby_tui.engine.resources.networks.endpoints import Called, Place
 from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_port, port_settings
 from moby_tui.engine.resources.networks.sandbox import PORTS, Folders, Holding, Sandbox
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import MobyError
-from moby_tui.schema.network import Network
 
 #: Closes the socket, which stands behind the record: only then may the port be found free.
 _CLOSING = TeardownStep(close=1)
@@ -81,7 +81,7 @@ class Attaching:
         sandbox.ports = port_settings(published.port for published in bound)
         return bound
 
-    def _restore(self, networks: Sequence[Network]) -> None:
+    def _restore(self, networks: Sequence[NetworkRecord]) -> None:
         for name in {network.driver for network in networks}:
             self._driver(name).restore([network for network in networks if network.driver == name])
         fault.point("network.bridge there")
@@ -169,7 +169,7 @@ class Attaching:
         if bound and network is not None and endpoint is not None and network.driver == "bridge":
             self._lead(network, endpoint, bound)
 
-    def _lead(self, network: Network, endpoint: Endpoint, bound: list[Published]) -> None:
+    def _lead(self, network: NetworkRecord, endpoint: Endpoint, bound: list[Published]) -> None:
         """Has the ports lead to an endpoint of a bridge network."""
         everything: list[Publication] = []
         for holding, port in bound:
@@ -185,7 +185,9 @@ class Attaching:
         self._publish_over(everything)
         fault.point("network.published")
 
-    def publish_live(self, called: Called, network: Network, endpoint: Endpoint, wanted: list[PortRequest]) -> list[Published]:
+    def publish_live(
+        self, called: Called, network: NetworkRecord, endpoint: Endpoint, wanted: list[PortRequest]
+    ) -> list[Published]:
         """More ports of a container that runs, all of them or none. Raises ``MobyError``."""
         bound: list[Published] = []
         numbers = (number for number in count(1) if f"{PORTS}-{number}" not in self._folders.bound(called.id))
@@ -202,7 +204,7 @@ class Attaching:
             raise
         return bound
 
-    def publications(self, network: Network, endpoint: Endpoint, port: BoundPort) -> list[Publication]:
+    def publications(self, network: NetworkRecord, endpoint: Endpoint, port: BoundPort) -> list[Publication]:
         """How a bound port leads to an endpoint of a bridge network."""
         options = bridge_options.read(network)
         publications = []

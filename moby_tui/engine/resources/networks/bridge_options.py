@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.network import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -52,7 +52,7 @@ class BridgeOptions(msgspec.Struct, kw_only=True, frozen=True):
         return self.masquerade and not self.internal and self.mode(version) in ("nat", "nat-unprotected")
 
 
-def read(network: Network) -> BridgeOptions:
+def read(network: NetworkRecord) -> BridgeOptions:
     """The options of a network. Raises ``InvalidArgument`` with the option's name."""
     options = network.options
     return BridgeOptions(
@@ -72,7 +72,7 @@ def read(network: Network) -> BridgeOptions:
     )
 
 
-def _subnets(network: Network) -> tuple[Subnet, ...]:
+def _subnets(network: NetworkRecord) -> tuple[Subnet, ...]:
     """Those of the IP versions that the network has: as with dockerd a pool of the other is kept, and not used."""
     versions = [version for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if enabled]
     subnets = [ipaddress.ip_network(pool.subnet, strict=False) for pool in network.ipam.config or [] if pool.subnet]
@@ -91,7 +91,7 @@ def _sources(options: dict[str, str]) -> dict[int, Address]:
     return sources
 
 
-def _modes(network: Network) -> dict[int, str]:
+def _modes(network: NetworkRecord) -> dict[int, str]:
     modes = {}
     for version in (4, 6):
         key = f"{_BRIDGE}gateway_mode_ipv{version}"
@@ -105,7 +105,7 @@ def _modes(network: Network) -> dict[int, str]:
     return modes
 
 
-def _gateways(network: Network) -> dict[int, Address]:
+def _gateways(network: NetworkRecord) -> dict[int, Address]:
     """The first gateway of each IP version."""
     gateways: dict[int, Address] = {}
     for pool in network.ipam.config or []:

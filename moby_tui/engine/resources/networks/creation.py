@@ -8,19 +8,20 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from moby_tui.engine.resources.networks import pools
+from moby_tui.engine.resources.networks import pools, wire
 from moby_tui.engine.resources.networks.drivers.driver import Subnet
 from moby_tui.engine.resources.networks.endpoints import one_or_list
 from moby_tui.engine.resources.networks.pools import Pool
 from moby_tui.engine.store.networks import PREDEFINED
+from moby_tui.engine.store.records.networks import Ipam, IpamPool, NetworkRecord
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound, NotImplementedYet
-from moby_tui.schema.network import NOTE, Ipam, IpamPool, Network, NetworkCreate
+from moby_tui.schema import network as api
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _ENABLE_IPV6 = "com.docker.network.enable_ipv6"
 
 
-def new_network(asked: NetworkCreate) -> Network:
+def new_network(asked: api.NetworkCreate) -> NetworkRecord:
     """A network with an id and without subnets. Raises ``InvalidArgument``, ``Forbidden``, ``NotImplementedYet``."""
     name = asked.name.strip()
     if not name:
@@ -31,7 +32,7 @@ def new_network(asked: NetworkCreate) -> Network:
         raise InvalidArgument(f"invalid network name {name}: it names a container's network")
     if asked.config_only or asked.config_from is not None or asked.ingress or asked.scope == "swarm":
         raise NotImplementedYet("a network of a cluster (--config-only, --config-from, --ingress, --scope swarm)")
-    ipam = asked.ipam or Ipam()
+    ipam = asked.ipam or api.Ipam()
     if ipam.driver not in ("", "default", "null"):
         raise NotFound(f'plugin "{ipam.driver}" not found')
     enable_ipv6 = asked.enable_ipv6
@@ -39,24 +40,26 @@ def new_network(asked: NetworkCreate) -> Network:
         enable_ipv6 = (asked.options or {}).get(_ENABLE_IPV6, "").lower() in ("1", "t", "true")
     if asked.enable_ipv4 is False and not enable_ipv6:
         raise InvalidArgument("IPv4 or IPv6 must be enabled")
-    check_pools(ipam.config or [])
-    return Network(
+    subnets = wire.pools_to_keep(ipam.config or [])
+    check_pools(subnets)
+    record = NetworkRecord(
         name=name,
         id=os.urandom(32).hex(),
         created=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         driver=asked.driver or "bridge",
         enable_ipv4=asked.enable_ipv4 is not False,
         enable_ipv6=bool(enable_ipv6),
-        ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=[*(ipam.config or [])]),
+        ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=subnets),
         internal=asked.internal,
         attachable=asked.attachable,
-        options={key: value for key, value in (asked.options or {}).items() if not key.startswith(NOTE)},
+        options=wire.options_to_keep(asked.options or {}),
         labels=asked.labels or {},
     )
+    return wire.checked(record)
 
 
 def give_subnets(
-    network: Network, taken: Iterable[Subnet], others: Iterable[Network], defaults: Iterable[Pool], seed: bytes
+    network: NetworkRecord, taken: Iterable[Subnet], others: Iterable[NetworkRecord], defaults: Iterable[Pool], seed: bytes
 ) -> None:
     """Completes the pools: a subnet for each IP version that has none, a gateway for each subnet.
 
@@ -93,7 +96,7 @@ def give_subnets(
     network.ipam.config = config
 
 
-def _has_no_gateway(network: Network) -> bool:
+def _has_no_gateway(network: NetworkRecord) -> bool:
     return network.options.get("com.docker.network.bridge.gateway_mode_ipv4") == "isolated"
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.endpoints import DEFAULT_GATEWAY
+from moby_tui.engine.store.records.networks import IpamPool, NetworkRecord
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.network import IpamPool, Network
 
 if TYPE_CHECKING:
     from moby_tui.engine_options import EngineOptions
@@ -17,14 +17,14 @@ _BRIDGE = "com.docker.network.bridge."
 _MTU = "com.docker.network.driver.mtu"
 
 
-def configure(network: Network, options: EngineOptions, interface: str) -> None:
+def configure(network: NetworkRecord, options: EngineOptions, interface: str) -> None:
     """Writes options and pools into the row. A pool that the options do not give is chosen by who calls."""
     network.options = _driver_options(options, interface)
     network.enable_ipv6 = options.ipv6
     network.ipam.config = network.ipam.config or pools(options) or None
 
 
-def fits(network: Network, options: EngineOptions, interface: str) -> bool:
+def fits(network: NetworkRecord, options: EngineOptions, interface: str) -> bool:
     """True if the row, which has its subnets already, is as the options want it."""
     wanted = _driver_options(options, interface)
     known = network.ipam.config or []
@@ -113,6 +113,6 @@ def check(options: EngineOptions) -> None:
         ipaddress.IPv4Address(options.ip)
     except ValueError:
         raise InvalidArgument(f"invalid IP address: {options.ip}") from None
-    network = Network(name="bridge", id="")
+    network = NetworkRecord(name="bridge", id="")
     configure(network, options, "bridge")
     bridge_options.read(network)

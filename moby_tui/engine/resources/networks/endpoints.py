@@ -12,8 +12,8 @@ from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Subnet
 from moby_tui.engine.resources.networks.leases import Leases
 from moby_tui.engine.store.records.containers import EndpointSettings
+from moby_tui.engine.store.records.networks import IpamPool, NetworkRecord
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.network import IpamPool, Network
 
 #: The auxiliary address, with the IP version behind it, to which default routes lead in place of the bridge (dockerd's name).
 DEFAULT_GATEWAY = "DefaultGatewayIPv"
@@ -24,7 +24,7 @@ _DEFAULT_BRIDGE = "bridge"
 class Place(NamedTuple):
     """A network that a container is to be in, and what was asked of its place there."""
 
-    network: Network
+    network: NetworkRecord
     asked: EndpointSettings
 
 
@@ -36,7 +36,7 @@ class Called(NamedTuple):
     hostname: str
 
 
-def is_user_defined(network: Network) -> bool:
+def is_user_defined(network: NetworkRecord) -> bool:
     return network.name not in (_DEFAULT_BRIDGE, "host", "none")
 
 
@@ -217,7 +217,7 @@ def _lease(pools: list[IpamPool], fixed: str, leases: Leases, owner: str) -> Int
     return ipaddress.ip_interface(f"{address}/{subnet.prefixlen}")
 
 
-def _gateways(network: Network) -> dict[int, Address]:
+def _gateways(network: NetworkRecord) -> dict[int, Address]:
     """An internal network leads nowhere. A bridge network may lead to somebody else than the bridge (dockerd's ``--default-gateway``)."""
     if network.internal:
         return {}

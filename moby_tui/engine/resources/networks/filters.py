@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from moby_tui.engine.store.networks import PREDEFINED
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
-from moby_tui.schema.network import Network
 
 
-def matches(network: Network, filters: Filters, *, used: bool = False) -> bool:
+def matches(network: NetworkRecord, filters: Filters, *, used: bool = False) -> bool:
     """Every filter has a value that fits; names and ids fit in part, as Docker has it. ``used``: whether a container is in the network.
 
     Raises ``InvalidArgument``.

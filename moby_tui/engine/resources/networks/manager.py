@@ -23,16 +23,16 @@ from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.digest import sha256
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
+from moby_tui.engine.store.records.networks import IpamPool, NetworkRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.base import Filters, encode
 from moby_tui.schema.container import ContainerSummary
-from moby_tui.schema.container import EndpointSettings as ShownEndpoint
-from moby_tui.schema.network import IpamPool, Network, NetworkContainer, NetworkCreate, NetworkCreated, NetworksPruned
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.operation.doctor import Ward
+    from moby_tui.schema.network import Network, NetworkCreate, NetworkCreated, NetworksPruned
     from moby_tui.schema.traffic import Finding
 
 log = logging.getLogger(__name__)
@@ -68,27 +68,33 @@ class NetworkManager:
     # ---- the client's side
 
     async def list(self, *, filters: Filters | None = None) -> list[Network]:
+        from moby_tui.engine.resources.networks import wire
+
         if not filters:
-            return [network.shown() for network in store.load(self._database)]
+            return [wire.network_to_show(network) for network in store.load(self._database)]
         from moby_tui.engine.resources.networks.filters import matches
 
         wanted = filters
         used = await self._used() if "dangling" in wanted else set()
-        return [n.shown() for n in store.load(self._database) if matches(n, wanted, used=n.name in used or n.id in used)]
+        networks = store.load(self._database)
+        return [wire.network_to_show(n) for n in networks if matches(n, wanted, used=n.name in used or n.id in used)]
 
     async def inspect(self, ref: str) -> Network:
         """Raises ``NotFound``, and ``InvalidArgument`` where an id's prefix fits several."""
-        network = self.find(ref).shown()
+        from moby_tui.engine.resources.networks import wire
+
+        network = wire.network_to_show(self.find(ref))
         containers = await self.list_containers() if self.list_containers else []
         for container in containers:
             endpoint = container.network_settings.networks.get(network.name)
             if endpoint is not None and endpoint.endpoint_id:
-                network.containers[container.id] = _as_member(container.names[0].removeprefix("/"), endpoint)
+                network.containers[container.id] = wire.member_to_show(container.names[0].removeprefix("/"), endpoint)
         return network
 
     async def create(self, asked: NetworkCreate) -> NetworkCreated:
         """Makes a network, on the host too. Raises ``Conflict`` where the name is taken, and what can be wrong with options and subnets."""
         from moby_tui.engine.resources.networks import creation
+        from moby_tui.schema.network import NetworkCreated
 
         network = creation.new_network(asked)
         network.options = self.options().default_network_options.get(network.driver, {}) | network.options
@@ -121,6 +127,7 @@ class NetworkManager:
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
         """Removes the networks of users that no running container is in; one that cannot be removed is logged and left out."""
         from moby_tui.engine.resources.networks.filters import matches
+        from moby_tui.schema.network import NetworksPruned
 
         gone = []
         used = await self._used()
@@ -136,7 +143,7 @@ class NetworkManager:
                     gone.append(network.name)
         return NetworksPruned(networks_deleted=gone or None)
 
-    async def _remove(self, network: Network) -> None:
+    async def _remove(self, network: NetworkRecord) -> None:
         if network.name in store.PREDEFINED:
             raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
         if members := await self._members(network):
@@ -158,7 +165,7 @@ class NetworkManager:
         containers = await self.list_containers() if self.list_containers else []
         return {name for container in containers for name in container.network_settings.networks}
 
-    async def _members(self, network: Network) -> dict[str, str]:
+    async def _members(self, network: NetworkRecord) -> dict[str, str]:
         """The containers that are in a network, by id. Those that have just ended are waited for: their monitors are undoing it."""
         deadline = time.monotonic() + ENDING_SECONDS
         while members := self._folders.members(network.id):
@@ -172,7 +179,7 @@ class NetworkManager:
 
     # ---- the engine's side
 
-    def tell(self, action: str, network: Network, container_id: str) -> None:
+    def tell(self, action: str, network: NetworkRecord, container_id: str) -> None:
         """Publishes that a container was connected or disconnected."""
         self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
@@ -221,7 +228,7 @@ class NetworkManager:
                 return driver
         raise NotFound(f'plugin "{name}" not found')
 
-    def find(self, ref: str) -> Network:
+    def find(self, ref: str) -> NetworkRecord:
         """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
         networks = store.load(self._database)
         found = (
@@ -235,14 +242,14 @@ class NetworkManager:
             raise InvalidArgument(f"network {ref} is ambiguous ({len(found)} matches found based on ID prefix)")
         return found[0]
 
-    def find_for(self, mode: str) -> Network:
+    def find_for(self, mode: str) -> NetworkRecord:
         return self.find("bridge" if mode in ("", "default") else mode)
 
-    def _bridge_networks(self) -> builtins.list[Network]:
+    def _bridge_networks(self) -> builtins.list[NetworkRecord]:
         """Those that have something on the host."""
         return [network for network in store.load(self._database) if network.driver == "bridge" and network.ipam.config]
 
-    async def settled(self, network: Network) -> Network:
+    async def settled(self, network: NetworkRecord) -> NetworkRecord:
         """The default bridge network gets its subnet when it is first used, and keeps it unless the engine's options want another one."""
         if network.name != "bridge" or (network.ipam.config and not await self._is_undone(network)):
             return network
@@ -254,7 +261,7 @@ class NetworkManager:
         """Has the default bridge network be as the engine's options want it. Raises ``InvalidArgument``, ``Forbidden``, ``MobyError``."""
         await self.settled(self.find("bridge"))
 
-    async def _is_undone(self, network: Network) -> bool:
+    async def _is_undone(self, network: NetworkRecord) -> bool:
         """Whether the default bridge was other than the engine's options want it, and nobody was in it: then it is no more."""
         if not self.options().configures_bridge:
             # whatever another engine of this data root has made of it
@@ -282,8 +289,8 @@ class NetworkManager:
 
     def _settle(
         self,
-        network: Network,
-        others: builtins.list[Network],
+        network: NetworkRecord,
+        others: builtins.list[NetworkRecord],
         taken: builtins.list[Subnet],
         known: builtins.list[IpamPool] | None = None,
     ) -> None:
@@ -296,7 +303,7 @@ class NetworkManager:
         default_bridge.configure(network, self.options(), self._bridge_name)
         self._with_subnets(network, others, taken)
 
-    def _with_subnets(self, network: Network, others: Sequence[Network], taken: Sequence[Subnet]) -> Network:
+    def _with_subnets(self, network: NetworkRecord, others: Sequence[NetworkRecord], taken: Sequence[Subnet]) -> NetworkRecord:
         from moby_tui.engine.resources.networks import creation
         from moby_tui.engine.resources.networks.pools import DEFAULT_POOLS, read_pools
 
@@ -305,11 +312,11 @@ class NetworkManager:
         )
         return network
 
-    def _tell(self, action: str, network: Network) -> None:
+    def _tell(self, action: str, network: NetworkRecord) -> None:
         self._publish("network", action, network.id, {"name": network.name, "type": network.driver})
 
 
-def _forget_pools(network: Network) -> None:
+def _forget_pools(network: NetworkRecord) -> None:
     network.ipam.config = None
 
 
@@ -318,14 +325,3 @@ def _routes() -> list[Subnet]:
     from moby_tui.engine.resources.networks import host
 
     return [route.destination for route in host.routes()]
-
-
-def _as_member(name: str, endpoint: ShownEndpoint) -> NetworkContainer:
-    six = endpoint.global_ipv6_address
-    return NetworkContainer(
-        name=name,
-        endpoint_id=endpoint.endpoint_id,
-        mac_address=endpoint.mac_address,
-        ipv4_address=f"{endpoint.ip_address}/{endpoint.ip_prefix_len}" if endpoint.ip_address else "",
-        ipv6_address=f"{six}/{endpoint.global_ipv6_prefix_len}" if six else "",
-    )

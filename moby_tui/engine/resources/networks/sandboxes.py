@@ -24,11 +24,11 @@ from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import PortRequest, PortTaken, port_requests, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
 from moby_tui.engine.store.records.containers import EndpointSettings, PortBinding
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerSummary
-from moby_tui.schema.network import Network
 
 T = TypeVar("T")
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -41,10 +41,10 @@ class Networks(Protocol):
 
     list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None
 
-    def find(self, ref: str) -> Network: ...
-    def find_for(self, mode: str) -> Network: ...
-    async def settled(self, network: Network) -> Network: ...
-    def tell(self, action: str, network: Network, container_id: str) -> None: ...
+    def find(self, ref: str) -> NetworkRecord: ...
+    def find_for(self, mode: str) -> NetworkRecord: ...
+    async def settled(self, network: NetworkRecord) -> NetworkRecord: ...
+    def tell(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
 
 
 class Connection(msgspec.Struct):

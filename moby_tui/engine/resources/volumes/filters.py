@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.base import Filters
 from moby_tui.schema.volume import Volume
@@ -26,7 +27,7 @@ class VolumeFilter:
         #: Whether prune shall take named volumes too.
         self.all = bool(self._truth("all"))
 
-    def matches(self, volume: Volume, used: Callable[[str], bool]) -> bool:
+    def matches(self, volume: Volume | VolumeRecord, used: Callable[[str], bool]) -> bool:
         """Whether the volume was asked for; ``used`` tells of a name whether it is in use, where that matters."""
         drivers = self._filters.get("driver")
         return (
@@ -56,7 +57,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
         return None
 
 
-def _has_label(volume: Volume, label: str) -> bool:
+def _has_label(volume: Volume | VolumeRecord, label: str) -> bool:
     key, equals, value = label.partition("=")
     labels = volume.labels or {}
     return key in labels and (not equals or labels[key] == value)

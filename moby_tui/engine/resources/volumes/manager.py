@@ -16,7 +16,7 @@ import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter, closing, remove
-from moby_tui.engine.resources.volumes import container_mounts
+from moby_tui.engine.resources.volumes import container_mounts, wire
 from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
@@ -26,6 +26,7 @@ from moby_tui.engine.store.locks import FileLock
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records import record_files
 from moby_tui.engine.store.records.containers import ContainerConfig, HostConfig, MountPoint
+from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.engine.store.volumes import VolumeRows
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
@@ -85,7 +86,7 @@ class VolumeManager:
         from moby_tui.engine.resources.volumes.filters import VolumeFilter
 
         wanted = VolumeFilter(filters, frozenset(("dangling", "driver", "label", "name")))
-        volumes, warnings = self._all(), Names()
+        volumes, warnings = [wire.volume_to_show(record) for record in self._rows.all()], Names()
         if drivers := [name for name in discovery.names() if wanted.takes_driver(name)]:
             volumes, warnings = await self._with_those_of_plugins(volumes, drivers)
         found = [volume for volume in volumes if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
@@ -117,7 +118,7 @@ class VolumeManager:
             if config.driver not in ("", volume.driver):
                 raise Conflict(f"create {name}: driver '{volume.driver}' already has volume '{name}': volume name must be unique")
             if volume.driver != "local":
-                return volume
+                return wire.volume_to_show(volume)
         elif config.driver not in ("", "local"):
             made = await in_own_thread(self._plugins.create, config.driver, name, options or {})
             return self._adopt(made, labels, options)
@@ -132,12 +133,13 @@ class VolumeManager:
 
     async def inspect(self, name: str) -> Volume:
         """Raises ``NotFound``."""
-        volume = self._find(name)
-        if volume is None:
+        record, volume = self._find(name), None
+        if record is None:
             volume = await self._find_at_plugins(name)
-        elif volume.driver != "local":
-            told = await in_own_thread(self._plugins.get, volume.driver, name)
-            volume = told and _as_told(volume, told)
+        elif record.driver == "local":
+            volume = wire.volume_to_show(record)
+        elif told := await in_own_thread(self._plugins.get, record.driver, name):
+            volume = _as_told(record, told)
         if volume is None:
             raise NotFound(f"get {name}: no such volume")
         return volume
@@ -193,7 +195,7 @@ class VolumeManager:
         wanted = VolumeFilter(filters, frozenset(("all", "label", "label!")))
         found = [
             volume.name
-            for volume in self._all()
+            for volume in self._rows.all()
             if volume.driver == "local"
             and not volume.options  # what is on a file system of its own is not this engine's to delete
             and (wanted.all or ANONYMOUS in (volume.labels or {}))
@@ -385,10 +387,7 @@ class VolumeManager:
 
     # Records and directories
 
-    def _all(self) -> Volumes:
-        return self._rows.all()
-
-    def _find(self, name: str) -> Volume | None:
+    def _find(self, name: str) -> VolumeRecord | None:
         return self._rows.find(name)
 
     @functools.cached_property
@@ -407,9 +406,10 @@ class VolumeManager:
     def _adopt(self, volume: Volume, labels: dict[str, str] | None, options: dict[str, str] | None) -> Volume:
         """Writes the row of a volume that a plug-in has. What a plug-in says of it is asked anew each time, and not kept."""
         volume.labels, volume.options = labels, options
-        row = self._rows.insert(msgspec.structs.replace(volume, status=msgspec.UNSET))
+        row = self._rows.insert(wire.volume_to_keep(volume))
         if row is None:
-            return self._find(volume.name) or volume
+            known = self._find(volume.name)
+            return wire.volume_to_show(known) if known is not None else volume
         with contextlib.suppress(OSError):
             (self._folder / volume.name).mkdir(mode=0o701, exist_ok=True)
         record_files.keep_volume(self._folder / volume.name, row)
@@ -438,9 +438,10 @@ class VolumeManager:
             if is_new and options and made is None:
                 self._limit(data.parent, options)
 
-        row = self._rows.insert(volume, furnish)
+        row = self._rows.insert(wire.volume_to_keep(volume), furnish)
         if row is None:
-            return self._find(name) or volume
+            known = self._find(name)
+            return wire.volume_to_show(known) if known is not None else volume
         record_files.keep_volume(self._folder / name, row)
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
@@ -529,7 +530,7 @@ class VolumeManager:
         cloning.sweep(self._folder)
 
 
-def _as_told(row: Volume, told: Volume) -> Volume:
+def _as_told(row: Volume | VolumeRecord, told: Volume) -> Volume:
     """A volume of a plug-in: labels and options from its row, all else from the plug-in."""
     return msgspec.structs.replace(told, labels=row.labels, options=row.options)
 

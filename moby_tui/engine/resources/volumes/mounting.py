@@ -17,9 +17,9 @@ import msgspec
 from moby_tui.engine.resources.volumes.populate import DATA
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine.store.records.containers import MountPoint
+from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.engine.tasks import in_own_thread, in_thread
 from moby_tui.errors import Conflict
-from moby_tui.schema.volume import Volume
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.volumes.plugin_volumes import PluginVolumes
@@ -58,7 +58,7 @@ class VolumeMounts:
     def __init__(
         self,
         paths: Paths,
-        find: Callable[[str], Volume | None],
+        find: Callable[[str], VolumeRecord | None],
         make_folders: Callable[[str], None],
         plugins: Callable[[], PluginVolumes],
     ) -> None:
@@ -88,11 +88,11 @@ class VolumeMounts:
             raise
         return held
 
-    def _hold_by_plugin(self, volume: Volume, held: Held) -> None:
+    def _hold_by_plugin(self, volume: VolumeRecord, held: Held) -> None:
         path, fd, place = self._plugins().hold(volume)
         held.records[path], held.places[volume.name] = fd, place
 
-    def _hold(self, volume: Volume, options: dict[str, str], held: Held) -> None:
+    def _hold(self, volume: VolumeRecord, options: dict[str, str], held: Held) -> None:
         """Notes in ``held`` what a caller that was cancelled meanwhile has to let go of."""
         from moby_tui.engine.kernel import shared_mount
         from moby_tui.engine.resources.volumes import driver_options

@@ -15,6 +15,7 @@ from moby_tui.engine.plugins import discovery, failure, volume_mounts
 from moby_tui.engine.plugins.failure import PluginFailure
 from moby_tui.engine.plugins.volume_driver import Found, VolumeDriver
 from moby_tui.engine.resources.volumes.requests import is_volume_name
+from moby_tui.engine.store.records.volumes import VolumeRecord
 from moby_tui.errors import MobyError, NotFound
 from moby_tui.schema.base import ZERO_TIME
 from moby_tui.schema.volume import Volume
@@ -79,7 +80,7 @@ class PluginVolumes:
         left_out = len(found) - len(volumes)
         return volumes, f"list {driver}: {left_out} volumes have names that no volume can have here" if left_out else ""
 
-    def hold(self, volume: Volume) -> tuple[str, int, str]:
+    def hold(self, volume: VolumeRecord) -> tuple[str, int, str]:
         """See ``volume_mounts.hold``. Raises ``NotFound`` and ``MobyError``."""
         self._mounts.mkdir(mode=0o700, exist_ok=True)
         with _told(f"error while mounting volume '{volume.mountpoint}'", volume.driver):

@@ -19,8 +19,7 @@ from moby_tui.engine.runtime.configuration import isolation, resources
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.runtime.configuration.user import User
 from moby_tui.engine.store.paths import ContainerPaths
-from moby_tui.engine.store.records.containers import BindOptions, ContainerRecord, MountPoint
-from moby_tui.schema.container import ExecCreate
+from moby_tui.engine.store.records.containers import BindOptions, ContainerRecord, ExecConfig, MountPoint
 
 if TYPE_CHECKING:
     from moby_tui.engine.runtime.configuration import cdi
@@ -111,7 +110,7 @@ def _edit(configuration: Configuration, edits: cdi.Edits) -> None:
         configuration.mounts.append(Mount(destination=mount.container_path, type=kind, source=mount.host_path, options=options))
 
 
-def exec_process(record: ContainerRecord, identity: Identity, config: ExecCreate) -> Process:
+def exec_process(record: ContainerRecord, identity: Identity, config: ExecConfig) -> Process:
     """The OCI process object of an exec: the container's own environment and security, with what the exec asks for."""
     process = _process(record, identity)
     process.args = config.cmd or []

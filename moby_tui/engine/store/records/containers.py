@@ -1,4 +1,4 @@
-"""Containers as they are kept on disk: rows of ``containers``, the records beside their files, and what a running one was given.
+"""Containers as they are kept on disk: rows of ``containers``, the records beside their files, what a running one was given, and its execs.
 
 The structs have the same names as those of the Engine API (``schema/container.py``) and nothing else in common: what an API version renames
 or adds changes nothing here. ``containers/wire.py`` converts. A field's name in JSON and its default are the form on disk (a field with its
@@ -7,11 +7,11 @@ default is not written): a change of either needs a step in ``store/migrations``
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct, field
 
-
-class Form(Struct, rename="pascal", kw_only=True, omit_defaults=True):
-    """A part of a record. Its names in JSON are those that it has had on disk since format 1."""
+from moby_tui.engine.store.records import Form
 
 
 class HealthConfig(Form):
@@ -330,3 +330,32 @@ class ContainerRecord(Struct, kw_only=True, omit_defaults=True):
     mounts: list[MountPoint] = field(default_factory=list)
     anonymous_volumes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+class ExecConfig(Form):
+    """The process of an exec. ``console_size`` is height and width."""
+
+    attach_stdin: bool = False
+    attach_stdout: bool = True
+    attach_stderr: bool = True
+    tty: bool = False
+    console_size: list[int] | None = None
+    detach_keys: str = ""
+    env: list[str] | None = None
+    cmd: list[str] | None = None
+    privileged: bool = False
+    user: str = ""
+    working_dir: str = ""
+
+
+class ExecRecord(Struct, kw_only=True):
+    """One exec as it was created: ``containers/<id>/execs/<exec id>.json`` in the exec root.
+
+    The container's monitor keeps how it runs in ``<exec id>.state`` beside it. ``container`` is the container's id, ``run`` the time when
+    the run of the container began in which the exec was created: an exec that is not started in that run never is.
+    """
+
+    version: Literal[1] = 1
+    container: str
+    config: ExecConfig
+    run: str = ""

@@ -18,7 +18,7 @@ from moby_tui.engine.resources.images.store import staging
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.transfer.pull import Image
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode

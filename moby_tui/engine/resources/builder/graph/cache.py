@@ -16,10 +16,12 @@ from typing import Protocol
 import msgspec
 
 from moby_tui.engine.resources.builder.image import BuiltImage
+from moby_tui.engine.resources.builder.wire import step_to_keep, step_to_use
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.schema.base import decode, encode
+from moby_tui.engine.store.records import build_steps
+from moby_tui.schema.base import encode
 
 #: With more entries than this the oldest half is deleted.
 _MOST_ENTRIES = 2000
@@ -71,7 +73,7 @@ class BuildCache:
     def _own(self, key: str) -> BuiltImage | None:
         file = self._folder / key
         try:
-            image = decode(file.read_bytes(), BuiltImage)
+            image = step_to_use(build_steps.read(file.read_bytes()))
         except FileNotFoundError:
             return None
         except msgspec.MsgspecError:
@@ -92,7 +94,7 @@ class BuildCache:
         with refusals_told():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = self._folder / f"{key}.{os.getpid()}"
-            new.write_bytes(encode(image))
+            new.write_bytes(encode(step_to_keep(image)))
             new.rename(self._folder / key)
         self._limit()
 

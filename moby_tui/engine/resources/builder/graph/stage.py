@@ -21,6 +21,7 @@ from moby_tui.engine.resources.builder.image import BuiltImage, Layer
 from moby_tui.engine.resources.builder.step import Step, StepFailed
 from moby_tui.engine.resources.dockerfile import arguments, shell_words
 from moby_tui.engine.resources.dockerfile.parser import Document, Instruction, nearest, parse_trigger
+from moby_tui.engine.resources.images import wire
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema import oci
@@ -332,7 +333,10 @@ class Stage:
 
     def _local(self, instruction: Instruction) -> LocalImage:
         return LocalImage(
-            self.image.id, f"Dockerfile line {instruction.line}", self.image.config, self._shop.layering.stack(self.image)
+            self.image.id,
+            f"Dockerfile line {instruction.line}",
+            wire.config_to_keep(self.image.config),
+            self._shop.layering.stack(self.image),
         )
 
     async def _copy(self, instruction: Instruction) -> None:

@@ -20,8 +20,9 @@ from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.resources.images.transfer import save
-from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.reference import Reference, parse
 from moby_tui.schema import oci

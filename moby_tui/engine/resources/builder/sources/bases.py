@@ -12,7 +12,7 @@ from moby_tui.engine.resources.builder.narration import Tells
 from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.manager import ImageManager
 from moby_tui.engine.resources.images.store.content import ContentStore
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema import oci
 

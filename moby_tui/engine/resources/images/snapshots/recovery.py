@@ -9,7 +9,7 @@ import msgspec
 
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store.content import ContentStore
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError
 from moby_tui.schema import oci

@@ -13,12 +13,13 @@ from pathlib import Path
 from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
+from moby_tui.engine.resources.images import wire
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.registry.registry import Mirrors, Registry
 from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store import partial, staging
 from moby_tui.engine.resources.images.store.content import ContentStore, Ingest, digest_of
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import all_of, in_thread, settled
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull, Unavailable
 from moby_tui.reference import Reference
@@ -54,7 +55,7 @@ class Image:
         return ImageRecord(
             id=self.manifest.config.digest,
             manifest=self.digest,
-            config=self.config,
+            config=wire.config_to_keep(self.config),
             size=sum(sizes),
             layer_sizes=sizes,
             blobs=sorted({digest for digest in own + further_blobs if content.has(digest)}),

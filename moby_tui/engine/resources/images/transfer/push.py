@@ -9,7 +9,7 @@ from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images.progress import Report
 from moby_tui.engine.resources.images.registry.registry import Registry
 from moby_tui.engine.resources.images.store.content import ContentStore
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import all_of
 from moby_tui.errors import NotFound
 from moby_tui.reference import Reference

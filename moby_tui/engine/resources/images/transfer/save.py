@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of, hex_of
-from moby_tui.engine.store.images import ImageRecord
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.errors import NotFound
 from moby_tui.reference import Reference
 from moby_tui.schema import oci

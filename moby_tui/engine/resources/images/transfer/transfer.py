@@ -16,8 +16,9 @@ from moby_tui.engine.resources.images.snapshots.layers import LayerStore
 from moby_tui.engine.resources.images.store import staging, written
 from moby_tui.engine.resources.images.store.content import ContentStore, digest_of
 from moby_tui.engine.store.disk import refusals_told
-from moby_tui.engine.store.images import ImageRecord, ImageRows
+from moby_tui.engine.store.images import ImageRows
 from moby_tui.engine.store.paths import Paths
+from moby_tui.engine.store.records.images import ImageRecord
 from moby_tui.engine.tasks import in_thread
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError, NotFound

@@ -22,10 +22,10 @@ from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
+from moby_tui.engine.resources.networks.drivers.mending import Mending
 from moby_tui.engine.resources.networks.firewall import Firewall
-from moby_tui.engine.resources.networks.mending import Mending
+from moby_tui.engine.store.records.networks import NOTE, NetworkRecord
 from moby_tui.errors import Forbidden, MobyError
-from moby_tui.schema.network import NOTE, Network
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class BridgeDriver:
         self,
         firewall: Firewall,
         lock: Path,
-        networks: Callable[[], Iterable[Network]],
+        networks: Callable[[], Iterable[NetworkRecord]],
         published: Callable[[], dict[int, list[bytes]]],
         records: Callable[[], dict[int, list[bytes]]],
     ) -> None:
@@ -62,7 +62,7 @@ class BridgeDriver:
         self._published = published
         self._mending = Mending(firewall, self._present, self._all, self._versions, records)
 
-    def check(self, network: Network) -> None:
+    def check(self, network: NetworkRecord) -> None:
         options = bridge_options.read(network)
         if exists(options.interface) and network.options.get(_NAME):
             if not is_bridge(options.interface):
@@ -73,7 +73,7 @@ class BridgeDriver:
             # before there is a row: whoever meets that of a killed creator leaves the bridge too
             network.options[_FOUND] = "true"
 
-    def create(self, network: Network) -> None:
+    def create(self, network: NetworkRecord) -> None:
         options = bridge_options.read(network)
         with self._locked():
             try:
@@ -88,11 +88,11 @@ class BridgeDriver:
                 self._delete(network, options)
                 raise
 
-    def delete(self, network: Network) -> None:
+    def delete(self, network: NetworkRecord) -> None:
         with self._locked():
             self._delete(network, bridge_options.read(network))
 
-    def _delete(self, network: Network, options: BridgeOptions) -> None:
+    def _delete(self, network: NetworkRecord, options: BridgeOptions) -> None:
         self._firewall.remove(options)
         fault.point("networks.bridge shut out")
         if network.options.get(_FOUND) == "true":
@@ -101,7 +101,7 @@ class BridgeDriver:
         with _ignoring(errno.ENODEV):
             send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
 
-    def restore(self, networks: Iterable[Network]) -> None:
+    def restore(self, networks: Iterable[NetworkRecord]) -> None:
         """Makes the bridges after a reboot, and the tables (with the ports in use) also after somebody changed them."""
         missing = [options for options in map(bridge_options.read, networks) if not exists(options.interface)]
         if missing:
@@ -128,10 +128,10 @@ class BridgeDriver:
         """What is not as it ought to be in the tables, in words. Raises ``OSError``."""
         return [*self._mending.wrong().values()] if self._present() else []
 
-    def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
+    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         return [TeardownStep(netlink=NETLINK_ROUTE, data=rtnetlink.delete_link(veth_of(endpoint)).hex())]
 
-    def attach(self, network: Network, endpoint: Endpoint, namespace: int) -> None:
+    def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:
         """A veth pair, its inner end with addresses and routes. The bridge must be there (``restore``). Raises ``OSError``."""
         options = bridge_options.read(network)
         name, veth = options.interface, veth_of(endpoint)

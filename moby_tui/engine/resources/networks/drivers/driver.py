@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from moby_tui.engine.protocol.network import TeardownStep
-from moby_tui.schema.network import Network
+from moby_tui.engine.store.records.networks import NetworkRecord
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
@@ -51,23 +51,23 @@ class Driver(Protocol):
     #: whether its containers have addresses that we choose
     has_addresses: ClassVar[bool]
 
-    def check(self, network: Network) -> None:
+    def check(self, network: NetworkRecord) -> None:
         """Raises ``InvalidArgument`` for options that the driver does not take, ``Forbidden`` for what cannot be made on this host.
 
-        It and ``create`` may note among the network's options whose an interface of the host is (``schema.network.NOTE``).
+        It and ``create`` may note among the network's options whose an interface of the host is (``store/records/networks.py: NOTE``).
         """
 
-    def create(self, network: Network) -> None:
+    def create(self, network: NetworkRecord) -> None:
         """Makes what the network needs on the host. Raises ``OSError`` and ``MobyError``, with nothing left behind."""
 
-    def delete(self, network: Network) -> None:
+    def delete(self, network: NetworkRecord) -> None:
         """Undoes ``create``; what is gone already is no error."""
 
-    def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
+    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         """How to undo ``attach``."""
 
-    def attach(self, network: Network, endpoint: Endpoint, namespace: int) -> None:
+    def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:
         """Puts the endpoint's interface into a network namespace, with its addresses and, where it is the gateway, the default routes."""
 
-    def restore(self, networks: Iterable[Network]) -> None:
+    def restore(self, networks: Iterable[NetworkRecord]) -> None:
         """Makes again what a reboot or somebody else took away, of all networks of this driver."""

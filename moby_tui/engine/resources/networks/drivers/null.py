@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint, Teardown
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import Forbidden
-from moby_tui.schema.network import Network
 
 
 class NullDriver:
@@ -16,23 +16,23 @@ class NullDriver:
     name: ClassVar[str] = "null"
     has_addresses: ClassVar[bool] = False
 
-    def check(self, network: Network) -> None:
+    def check(self, network: NetworkRecord) -> None:
         """There is one of each, which every engine has."""
         raise Forbidden(f'only one instance of "{self.name}" network is allowed')
 
-    def create(self, network: Network) -> None:
+    def create(self, network: NetworkRecord) -> None:
         """Nothing is needed."""
 
-    def delete(self, network: Network) -> None:
+    def delete(self, network: NetworkRecord) -> None:
         """Nothing is there."""
 
-    def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
+    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         return []
 
-    def attach(self, network: Network, endpoint: Endpoint, namespace: int) -> None:
+    def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:
         """Nothing is wired."""
 
-    def restore(self, networks: Iterable[Network]) -> None:
+    def restore(self, networks: Iterable[NetworkRecord]) -> None:
         """Nothing can be gone."""
 
 

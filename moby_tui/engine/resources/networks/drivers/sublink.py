@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.drivers.bridge import configure, exists
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint, Teardown
+from moby_tui.engine.store.records.networks import NOTE, NetworkRecord
 from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.schema.network import NOTE, Network
 
 _PARENT = "parent"
 #: Noted in a network's row: its parent was made for it, and goes with it.
@@ -31,7 +31,7 @@ class SublinkDriver:
     modes: ClassVar[tuple[str, ...]]
     has_addresses: ClassVar[bool] = True
 
-    def check(self, network: Network) -> None:
+    def check(self, network: NetworkRecord) -> None:
         mode = self._mode(network)
         if mode not in self.modes:
             default = f"'{self.modes[0]}' mode is the {self.name} driver default"
@@ -44,7 +44,7 @@ class SublinkDriver:
         if not exists(parent):
             _split_tag(parent)
 
-    def create(self, network: Network) -> None:
+    def create(self, network: NetworkRecord) -> None:
         """Makes the parent where it is a VLAN (``eth0.10``) that is not there yet, and tries whether the kernel has the driver."""
         parent = network.options[_PARENT]
         if not exists(parent):
@@ -59,18 +59,18 @@ class SublinkDriver:
             self.delete(network)
             raise
 
-    def delete(self, network: Network) -> None:
+    def delete(self, network: NetworkRecord) -> None:
         """Takes away the parent that ``create`` made."""
         parent = network.options[_PARENT]
         if network.options.get(_PARENT_MADE) == "true" and exists(parent):
             with _iproute() as ip:
                 _do(f"delete {parent}", ip.link, "del", index=_index(parent))
 
-    def undoing(self, network: Network, endpoint: Endpoint) -> Teardown:
+    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         """The interface goes with the container's namespace."""
         return []
 
-    def attach(self, network: Network, endpoint: Endpoint, namespace: int) -> None:
+    def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:
         made = f"{self.name[:3]}{endpoint.id[:10]}"
         try:
             with _iproute() as ip:
@@ -81,23 +81,23 @@ class SublinkDriver:
             raise
         netns.call(namespace, lambda: configure(endpoint))
 
-    def restore(self, networks: Iterable[Network]) -> None:
+    def restore(self, networks: Iterable[NetworkRecord]) -> None:
         """Makes the parents again that a reboot took away."""
         for network in networks:
             if network.options.get(_PARENT_MADE) == "true" and not exists(network.options[_PARENT]):
                 self.create(network)
 
-    def _mode(self, network: Network) -> str:
+    def _mode(self, network: NetworkRecord) -> str:
         return network.options.get(f"{self.name}_mode") or self.modes[0]
 
-    def _try_out(self, network: Network) -> None:
+    def _try_out(self, network: NetworkRecord) -> None:
         """Makes an interface and deletes it: kernels without the driver are told of now, not at the first start."""
         probe = f"{self.name[:3]}{os.urandom(5).hex()}"
         with _iproute() as ip:
             self._add(ip, network, probe, b"")
         self._drop(probe)
 
-    def _add(self, ip: Any, network: Network, name: str, mac: bytes) -> None:
+    def _add(self, ip: Any, network: NetworkRecord, name: str, mac: bytes) -> None:
         mode = self._mode(network)
         # linux/if_link.h counts the modes of ipvlan from 0; pyroute2 knows those of macvlan by name
         value = mode if self.name == "macvlan" else self.modes.index(mode)

@@ -15,7 +15,7 @@ from moby_tui.engine.kernel.network import ruleset
 from moby_tui.engine.resources.networks import bridge_options, files, host
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.bridge import exists, is_up
-from moby_tui.schema.network import Network
+from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.schema.traffic import Finding
 
 _SYSCTL = Path("/proc/sys/net")
@@ -26,13 +26,13 @@ _STRICT = 1
 class Ward(msgspec.Struct, kw_only=True):
     """What is looked at: the networks, the containers in each by its id, and what is wrong with our own tables, named ``table``."""
 
-    networks: list[Network]
+    networks: list[NetworkRecord]
     members: dict[str, list[str]]
     table: str
     tables: list[str]
 
     @property
-    def bridges(self) -> list[tuple[Network, BridgeOptions]]:
+    def bridges(self) -> list[tuple[NetworkRecord, BridgeOptions]]:
         return [(network, bridge_options.read(network)) for network in self.networks if network.driver == "bridge"]
 
     @property
