@@ -60,6 +60,12 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: log driver of containers that name none, and options for those that have this driver
     log_driver: str = "json-file"
     log_options: dict[str, str] = {}
+    #: bytes of the history of containers (figures, logs of removed ones); 0: no history is kept
+    history_size: int = 64 << 20
+    #: days after which it is dropped
+    history_days: int = 7
+    #: seconds from one sample of the figures to the next
+    history_interval: int = 10
     #: name servers, search domains and options of containers that name none
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()

@@ -23,7 +23,9 @@ __all__ = ["Engine"]
 
 T = TypeVar("T")
 #: What makes up a client; each is given with its methods made synchronous.
-_PARTS = frozenset({"containers", "images", "networks", "volumes", "secrets", "builder", "registry", "events", "system"})
+_PARTS = frozenset(
+    {"containers", "images", "networks", "volumes", "secrets", "history", "builder", "registry", "events", "system"}
+)
 
 
 class _Loop:

@@ -19,6 +19,8 @@ from moby_tui.engine.runtime.configuration.runtimes import Runtimes
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument
 
+#: Bytes; a history of less forgets the last hour.
+LEAST_HISTORY = 1 << 20
 #: Labels of letters, digits, hyphens and underscores, with dots between them (dockerd, ``ValidateDNSSearch``).
 _DOMAIN = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.?)+")
 
@@ -38,6 +40,7 @@ def check(options: EngineOptions) -> None:
         raise InvalidArgument(f'invalid default cgroup namespace ({options.default_cgroupns_mode}): use "host" or "private"')
     if options.default_shm_size <= 0:
         raise InvalidArgument(f"invalid default shm size: {options.default_shm_size}")
+    _check_history(options)
     log_options.validate(options.log_driver, options.log_options)
     admission.check_presets(options.default_ulimits, options.cgroup_parent)
     if options.seccomp_profile not in ("builtin", "unconfined"):
@@ -46,6 +49,16 @@ def check(options: EngineOptions) -> None:
     pools.read_pools(options.default_address_pools)
     Runtimes(options)
     Remap(options)
+
+
+def _check_history(options: EngineOptions) -> None:
+    if options.history_size and options.history_size < LEAST_HISTORY:
+        raise InvalidArgument(
+            f"invalid history size: {options.history_size}: give at least {LEAST_HISTORY >> 20}m, or 0 for none"
+        )
+    for name, value in (("days", options.history_days), ("interval", options.history_interval)):
+        if not 1 <= value <= 3650:
+            raise InvalidArgument(f"invalid history {name}: {value}: give 1 to 3650")
 
 
 def _check_labels(labels: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.events.bus import EventBus
     from moby_tui.engine.networking import NetworkService
     from moby_tui.engine.policy.remap import Remap
+    from moby_tui.engine.recalling import HistoryService
     from moby_tui.engine.recovery.rebuild import Recovered
     from moby_tui.engine.resources.builder.builder import ImageBuilder
     from moby_tui.engine.resources.images.manager import ImageManager
@@ -54,6 +55,7 @@ class Engine:
         self.options = options
         self.paths = _paths(options)
         self._database: Database | None = None
+        self._recording: asyncio.Task[None] | None = None
 
     def configure(self, options: EngineOptions) -> None:
         """Changes the options of the open engine, all but its folders. Raises ``InvalidArgument``, and keeps the former ones."""
@@ -161,11 +163,19 @@ class Engine:
                 from moby_tui.engine.containers.start.watching import MonitorWatch
 
                 self._managers.firewall_watch.begin()
+                self._begin_recording()
             except OSError:
                 # this process has no descriptor left to read the modules with
                 continue
             await MonitorWatch(self._parts).run()
             return
+
+    def _begin_recording(self) -> None:
+        """Takes part in keeping the history, if one is kept."""
+        if self.options.history_size and self._recording is None:
+            from moby_tui.engine.recording import Recorder
+
+            self._recording = asyncio.get_running_loop().create_task(Recorder(self._parts).run())
 
     async def _open_database(self) -> tuple[Database, list[str]]:
         """The database, found whole, and the containers that a killed creator left.
@@ -281,6 +291,13 @@ class Engine:
         return ImageBuilder(self.paths, self._database, self.images, ContainerSteps(self._parts))
 
     @property
+    def history(self) -> HistoryService:
+        """What was: it reads what is on disk."""
+        from moby_tui.engine.recalling import HistoryService
+
+        return HistoryService(self._parts)
+
+    @property
     def registry(self) -> Repositories:
         """Registries elsewhere: it holds nothing of its own."""
         from moby_tui.engine.resources.images.registry.repositories import Repositories
@@ -295,6 +312,10 @@ class Engine:
         if self._database is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
+            if self._recording is not None:
+                self._recording.cancel()
+                await asyncio.gather(self._recording, return_exceptions=True)
+                self._recording = None
             with suppress(MobyError):
                 self._parts.forget_left()
             await self._managers.close()

@@ -33,6 +33,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.event import Event
 from moby_tui.schema.exploration import FileChange, ImageExploration
 from moby_tui.schema.files import FolderEntry
+from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered
 from moby_tui.schema.image import (
     BuildPruned,
     DistributionInspect,
@@ -495,6 +496,26 @@ class Secrets(Protocol):
         ...
 
 
+class History(Protocol):
+    """``ref`` is a name, an id or the beginning of one, of a container that exists or of one that the history remembers."""
+
+    def status(self) -> HistoryStatus:
+        """Whether the engine keeps a history of its containers, how much, and since when."""
+        ...
+
+    def containers(self) -> builtins.list[Remembered]:
+        """Lists the containers of which the history has something, those that were removed too, the newest first."""
+        ...
+
+    def figures(self, ref: str, *, since: float | None = None, until: float | None = None, step: int = 0) -> Iterator[Figures]:
+        """What a container used from one time to another. ``step`` is in seconds: the samples of each step are told as their mean."""
+        ...
+
+    def log(self, ref: str) -> Iterator[KeptLine]:
+        """The end of the log of a removed container."""
+        ...
+
+
 class Builder(Protocol):
     def build(
         self,
@@ -627,6 +648,9 @@ class Client(Protocol):
 
     @property
     def registry(self) -> Registry: ...
+
+    @property
+    def history(self) -> History: ...
 
     @property
     def events(self) -> Events: ...

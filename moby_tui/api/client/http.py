@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Builder,
         Containers,
         Events,
+        History,
         Images,
         Networks,
         Registry,
@@ -219,6 +220,12 @@ class HttpClient:
         from moby_tui.api.client.volumes import RemoteVolumes
 
         return cast("Volumes", RemoteVolumes(self._session))
+
+    @cached_property
+    def history(self) -> History:
+        from moby_tui.api.operations.history import History
+
+        return cast("History", Remote(self._session, History))
 
     @cached_property
     def secrets(self) -> Secrets:

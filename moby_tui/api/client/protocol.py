@@ -11,6 +11,7 @@ from typing import Protocol
 
 from moby_tui.api.operations.builder import Builder
 from moby_tui.api.operations.containers import Containers, ExitWait
+from moby_tui.api.operations.history import History
 from moby_tui.api.operations.images import Images
 from moby_tui.api.operations.networks import Networks
 from moby_tui.api.operations.registry import Registry
@@ -26,6 +27,7 @@ __all__ = [
     "Containers",
     "Events",
     "ExitWait",
+    "History",
     "Images",
     "Networks",
     "Readable",
@@ -76,6 +78,8 @@ class Client(Protocol):
     def builder(self) -> Builder: ...
     @property
     def registry(self) -> Registry: ...
+    @property
+    def history(self) -> History: ...
     @property
     def events(self) -> Events: ...
     @property

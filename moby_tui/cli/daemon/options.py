@@ -61,6 +61,17 @@ class DaemonOptions(Options):
     )
     log_driver: str = value("--log-driver", help="Log driver of containers that name none  [default: json-file]")
     log_opt: list[str] = many("--log-opt", help=f"Option of that log driver: key=value {_SEVERAL}", metavar="map")
+    history_size: str = value(
+        "--history-size",
+        help="Size of the history of containers: their figures, and the logs of removed ones; 0 for none  [default: 64m]",
+        metavar="bytes",
+    )
+    history_days: int | None = value(
+        "--history-days", help="Days after which history is dropped  [default: 7]", default=None, metavar="int"
+    )
+    history_interval: int | None = value(
+        "--history-interval", help="Seconds from one sample to the next  [default: 10]", default=None, metavar="int"
+    )
     dns: list[str] = many("--dns", help=f"Name server of containers that name none {_SEVERAL}", metavar="ip")
     dns_search: list[str] = many("--dns-search", help=f"Search domain of containers that name none {_SEVERAL}")
     dns_opt: list[str] = many("--dns-opt", help=f"Option of the resolver of containers that name none {_SEVERAL}")

@@ -15,6 +15,7 @@ from moby_tui.engine.protocol import control
 from moby_tui.engine.runtime.client import attachment, monitor_process
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.disk import refusals_told
+from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotModified, Unavailable
@@ -281,6 +282,10 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
             await orphans.settle(parts, record, parts.state(record))
         attachment.dismiss(files.attachments)
         told = files.data.exists()
+        if told and parts.options().history_size and _has_log(files):
+            from moby_tui.engine.containers import log_tail
+
+            await asyncio.to_thread(log_tail.keep, parts, record, state.exit_code)
         await asyncio.to_thread(orphans.remove_files, files.data)
         fault.point("remove.data removed")
         if told:
@@ -295,6 +300,15 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
     finally:
         lock.release()
     return True
+
+
+def _has_log(files: ContainerPaths) -> bool:
+    """False for a container that has written nothing: the modules that read logs are not imported for it."""
+    for path in (files.log, files.data / "container.log"):
+        with suppress(OSError):
+            if path.stat().st_size:
+                return True
+    return False
 
 
 async def _until_put_away(parts: Parts, record: ContainerRecord, state: State, *, force: bool) -> None:

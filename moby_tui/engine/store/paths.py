@@ -157,6 +157,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data_root / "events"
 
     @property
+    def history(self) -> Path:
+        """What containers used, and the ends of the logs of removed ones; made when the first is written."""
+        return self.data_root / "history"
+
+    @property
     def cache(self) -> Path:
         return self.data_root / "cache"
 

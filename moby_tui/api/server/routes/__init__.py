@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moby_tui.api.operations.history import History
 from moby_tui.api.operations.secrets import Secrets
 from moby_tui.api.server.plain import plain
 from moby_tui.api.server.router import Route, RouteTable
@@ -27,7 +28,15 @@ ROUTES: list[Route] = [
     route
     for table in (
         *(system.table, system.feed, containers.table, websocket.table, build.table, buildkit.table, images.table),
-        *(images.registries, networks.table, volumes.table, RouteTable(Secrets, plain), unimplemented.table, description.table),
+        *(
+            images.registries,
+            networks.table,
+            volumes.table,
+            RouteTable(Secrets, plain),
+            RouteTable(History, plain),
+            unimplemented.table,
+            description.table,
+        ),
     )
     for route in table.routes
 ]

@@ -22,19 +22,20 @@ _SHARED = "container:"
 
 async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot: bool) -> AsyncIterator[Stats]:
     """Without ``stream`` one sample, whose CPU half spans a second unless ``one_shot``. A container that does not run uses nothing."""
-    previous = None if stream or one_shot else _sample(parts, record, None)
+    previous = None if stream or one_shot else look(parts, record, None)
     while True:
         if previous is not None:
             await asyncio.sleep(_INTERVAL)
         if not parts.files(record).data.exists():
             return
-        previous = _sample(parts, record, previous)
+        previous = look(parts, record, previous)
         yield previous
         if not stream:
             return
 
 
-def _sample(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
+def look(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
+    """One sample; its time is ``ZERO_TIME`` if the container does not run."""
     state = view.current_state(parts, record)
     name = f"/{record.name}"
     if state.alive:
