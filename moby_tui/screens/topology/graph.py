@@ -210,7 +210,7 @@ def _net(network: Network, members: list[Member]) -> Net:
         name=text.clean(network.name),
         driver=text.clean(network.driver),
         subnets=tuple(text.clean(pool.subnet) for pool in pools),
-        gateway=text.clean(pools[0].any_gateway.partition("/")[0]) if pools else "",
+        gateway=text.clean(pools[0].gateway.partition("/")[0]) if pools else "",
         internal=network.internal,
         icc=network.options.get(_ICC, "true") not in _FALSE,
         routed=any(network.options.get(f"{_MODE}{version}") == "routed" for version in (4, 6)),
