@@ -7,7 +7,6 @@ import os
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import BinaryIO
 
 from moby_tui.errors import InvalidArgument
@@ -36,17 +35,10 @@ async def write_archive(chunks: AsyncIterator[bytes], target: str) -> None:
     """
     if target == "-":
         await _to_output(chunks)
-    elif os.path.exists(target) and not os.path.isfile(target):
-        await _into(target, chunks)
     else:
-        part = f"{target}.part"
-        try:
-            await _into(part, chunks)
-            os.replace(part, target)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(part)
-            raise
+        from moby_tui.copying.whole import write_whole
+
+        await write_whole(chunks, target)
 
 
 async def _to_output(chunks: AsyncIterator[bytes]) -> None:
@@ -56,16 +48,6 @@ async def _to_output(chunks: AsyncIterator[bytes]) -> None:
         raise InvalidArgument("refusing to write an archive to a terminal: redirect the output, or name a file with -o")
     async for data in chunks:
         await write_output(1, data)
-
-
-async def _into(path: str, chunks: AsyncIterator[bytes]) -> None:
-    try:
-        file = open(path, "wb")  # noqa: SIM115 - what goes wrong later is not the name's fault
-    except OSError as error:
-        raise InvalidArgument(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
-    with file:
-        async for data in chunks:
-            await asyncio.to_thread(file.write, data)
 
 
 async def packed(write: Callable[[tarfile.TarFile], None]) -> AsyncIterator[bytes]:

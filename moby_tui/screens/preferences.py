@@ -1,4 +1,4 @@
-"""What a person has chosen and the dashboard remembers: the theme, and keys other than ours.
+"""What a person has chosen and the dashboard remembers: the theme, keys other than ours, the shell.
 
 ``dashboard.json`` in the user's configuration folder (``~/.config/moby``), for example
 ``{"theme": "nord", "keymap": {"app.quit": "x"}}``. The ids of the keys are those that the help (``?``) shows.
@@ -25,12 +25,22 @@ class LogPreferences(msgspec.Struct):
     clipboard: bool = False
 
 
+class TerminalPreferences(msgspec.Struct):
+    """What was chosen last for a shell; ``copies``: programs in terminals may put text on the clipboard (OSC 52)."""
+
+    shell: str = ""
+    user: str = ""
+    tools: str = ""
+    copies: bool = False
+
+
 class Preferences(msgspec.Struct):
     """``keymap`` maps the id of a binding to its keys, with commas between them."""
 
     theme: str = ""
     keymap: dict[str, str] = {}
     logs: LogPreferences = msgspec.field(default_factory=LogPreferences)
+    terminals: TerminalPreferences = msgspec.field(default_factory=TerminalPreferences)
 
 
 def preferences_path() -> Path:

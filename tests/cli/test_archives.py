@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moby_tui.cli.files.archive import extract, placement, source, tree
 from moby_tui.cli.files.context import add_context
 from moby_tui.cli.streams import packed
+from moby_tui.copying.archive import extract, placement, source, tree
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.patterns import Ignore
 

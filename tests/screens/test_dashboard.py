@@ -195,7 +195,7 @@ async def test_no_shell_at_all_is_told(open_dashboard, eventually):
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         await pilot.press("e")
-        await eventually(pilot, lambda: any("neither /bin/bash nor /bin/sh" in note.message for note in app._notifications))
+        await eventually(pilot, lambda: any("no /bin/bash and no /bin/sh" in note.message for note in app._notifications))
 
 
 @pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 12), (20, 5)])

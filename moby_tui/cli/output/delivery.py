@@ -7,9 +7,9 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from moby_tui.cli.files.archive import extract_all
 from moby_tui.cli.streams import write_archive
 from moby_tui.cli.values.builds import FOLDERS, Wanted
+from moby_tui.copying.archive import extract_all
 from moby_tui.errors import InvalidArgument
 
 

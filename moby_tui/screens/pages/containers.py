@@ -113,6 +113,36 @@ class ContainersPage(Page):
             command="moby exec -it {names} sh",
         ),
         Action(
+            id="container.exec",
+            title="Shell of choice",
+            keys="E",
+            tooltip="Open a terminal in it with a command and a user of your choice",
+            on=On.ROW,
+            when=_runs,
+            footer=False,
+            command="moby exec -it --user USER {names} COMMAND",
+        ),
+        Action(
+            id="container.attach",
+            title="Attach",
+            keys="a",
+            tooltip="Join the input and output of its first process in a terminal",
+            on=On.ROW,
+            when=_runs,
+            footer=False,
+            command="moby attach {names}",
+        ),
+        Action(
+            id="container.debug",
+            title="Debug shell",
+            keys="D",
+            tooltip="Open a shell of a tool image beside it, for an image without a shell",
+            on=On.ROW,
+            when=_runs,
+            footer=False,
+            command="moby run -it --rm --pid container:{names} --network container:{names} --cap-add SYS_PTRACE busybox",
+        ),
+        Action(
             id="container.filter",
             title="Filter",
             keys="slash",
@@ -362,6 +392,19 @@ class ContainersPage(Page):
         else:
             wanted = "thaw it (p)" if one.state == "paused" else "start it (s)"
             self.app.push_screen(Notice(f"No shell in {one.name}", f"The container is {one.state}: {wanted} first."))
+
+    def action_exec(self) -> None:
+        self._to_terminal("exec")
+
+    def action_attach(self) -> None:
+        self._to_terminal("attach")
+
+    def action_debug(self) -> None:
+        self._to_terminal("debug")
+
+    def _to_terminal(self, verb: str) -> None:
+        if one := self.chosen:
+            self.workspace.guide.go("shells", verb, one.id, hold_keys=True)
 
     def action_filter(self) -> None:
         self.query_one("#container-filter", FilterBar).open()

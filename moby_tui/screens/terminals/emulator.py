@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import codecs
 import re
 from collections import deque
@@ -17,6 +19,8 @@ from wcwidth import wcwidth
 SCROLLBACK = 5000
 #: An escape sequence that has not ended after this many characters never will.
 _LONGEST_SEQUENCE = 4096
+#: The same for a text that the process puts on the clipboard, where it may.
+_LONGEST_COPY = 1 << 18
 #: Combining marks on one character; more are an attack on the screen.
 _MARKS = 8
 
@@ -31,6 +35,8 @@ _SEQUENCE = re.compile(
 )
 #: A sequence whose end has not arrived yet.
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)\Z")
+#: OSC 52 that sets the clipboard (xterm's control sequences, "Manipulate Selection Data"); one that asks for it has ``?``.
+_COPY = re.compile(r"\x1b\]52;[cpqs0-7]*;([A-Za-z0-9+/=]+)(?:\x07|\x1b\\)")
 _STRING_END = re.compile(r"\x07|\x1b\\|\A\\")
 #: The sequences that pyte acts on, with the most parameters it takes; it raises on any more.
 _ARITY = {
@@ -62,10 +68,13 @@ class _Stream(pyte.Stream):  # type: ignore[misc]
 class Emulator(pyte.Screen):  # type: ignore[misc]
     """Feed it what the process writes; read ``buffer``, ``cursor``, ``scrollback`` and ``modes``.
 
-    ``reply`` is called with what a terminal answers to questions of the process. No input raises.
+    ``reply`` is called with what a terminal answers to questions of the process, ``copy`` with what the process puts on the clipboard
+    (OSC 52); without ``copy`` it cannot, and it can never read it. No input raises.
     """
 
-    def __init__(self, columns: int, lines: int, reply: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, columns: int, lines: int, reply: Callable[[bytes], None], copy: Callable[[str], None] | None = None
+    ) -> None:
         self.lines: int
         self.savepoints: list[Savepoint]
         self.scrollback: deque[dict[int, Char]] = deque(maxlen=SCROLLBACK)
@@ -76,6 +85,7 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
         self.scrolled = 0
         self._main: tuple[Any, Cursor, Margins | None] | None = None
         self._reply = reply
+        self.copy = copy
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
         self._swallowing = False
@@ -89,6 +99,27 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
     def alternate(self) -> bool:
         """Whether a full-screen program has the screen; it has no scrollback."""
         return self._main is not None
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest line that can be seen. Lines are counted from the first that has ever left through the top."""
+        return self.scrolled if self.alternate else self.scrolled - len(self.scrollback)
+
+    @property
+    def last(self) -> int:
+        """The number of the screen's last line."""
+        return self.scrolled + self.lines - 1
+
+    def line(self, number: int) -> dict[int, Char]:
+        """A line by its number, from ``first`` to ``last``."""
+        if number >= self.scrolled:
+            found: dict[int, Char] = self.buffer[number - self.scrolled]
+            return found
+        return self.scrollback[number - self.scrolled + len(self.scrollback)]
+
+    def texts(self, number: int) -> list[str]:
+        """The line of a number as one string for each column; that of a wide character's second half is empty."""
+        return [cell.data for cell in self.cells(self.line(number))]
 
     @property
     def display(self) -> list[str]:
@@ -122,11 +153,27 @@ class Emulator(pyte.Screen):  # type: ignore[misc]
         if unfinished := _UNFINISHED.search(text):
             text = text[: unfinished.start()]
             self._hold(unfinished.group())
-        self._stream.feed(_SEQUENCE.sub(_sanitized, text))
+        self._stream.feed(_SEQUENCE.sub(self._sanitized, text))
+
+    def _sanitized(self, match: re.Match[str]) -> str:
+        """The sequence as pyte can take it, or nothing."""
+        if self.copy is not None and (asked := _COPY.fullmatch(match.group())):
+            self._put_on_clipboard(asked[1], self.copy)
+        return _sanitized(match)
+
+    @staticmethod
+    def _put_on_clipboard(encoded: str, copy: Callable[[str], None]) -> None:
+        try:
+            copied = base64.b64decode(encoded, validate=True).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            return
+        if copied:
+            copy(copied)
 
     def _hold(self, sequence: str) -> None:
         """Keeps a sequence until the rest of it arrives; of one that is too long the rest is thrown away."""
-        if len(sequence) <= _LONGEST_SEQUENCE:
+        longest = _LONGEST_COPY if self.copy is not None and sequence.startswith("\x1b]52;") else _LONGEST_SEQUENCE
+        if len(sequence) <= longest:
             self._held = sequence
         else:
             self._swallowing = sequence[1] in "]PX^_"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from textual import events
 
 _MODIFIERS = {"shift": 1, "alt": 2, "ctrl": 4, "super": 8, "hyper": 8, "meta": 8}
@@ -83,6 +86,47 @@ def encode_paste(text: str, *, bracketed: bool) -> bytes:
     return b"\x1b[200~" + data.replace("\x1b", "").encode() + b"\x1b[201~"
 
 
-def encode_mouse(button: int, x: int, y: int, *, pressed: bool) -> bytes:
-    """A mouse report in the SGR form (DEC mode 1006); cells from 0."""
-    return f"\x1b[<{button};{x + 1};{y + 1}{'M' if pressed else 'm'}".encode()
+#: Added to a mouse report's button: keys that are held, and that the mouse has moved (xterm's control sequences, "Mouse Tracking").
+_SHIFT, _META, _CTRL, _MOVED = 4, 8, 16, 32
+#: The modes in which a program learns of the mouse: its buttons; moves with a button held; all moves.
+_BUTTONS, _DRAGS, _MOVES = 1000, 1002, 1003
+_SGR = 1006
+#: No button, or in the old form any that is let go.
+NO_BUTTON = 3
+#: The old form has one byte for a place, which begins at 33.
+_OLD_LIMIT = 223
+
+
+@dataclass(frozen=True, slots=True)
+class Mouse:
+    """What a mouse has done. ``button``: 0 left, 1 middle, 2 right, ``NO_BUTTON``, 64 and 65 the wheel; ``x`` and ``y`` are cells from 0."""
+
+    button: int
+    x: int
+    y: int
+    pressed: bool = True
+    moved: bool = False
+    shift: bool = False
+    meta: bool = False
+    ctrl: bool = False
+
+
+def wants_mouse(modes: Collection[int]) -> bool:
+    """True if the program that has set these DEC modes asks for the mouse."""
+    return not {_BUTTONS, _DRAGS, _MOVES}.isdisjoint(modes)
+
+
+def encode_mouse(mouse: Mouse, modes: Collection[int]) -> bytes:
+    """The report of a mouse, as the modes have it; empty if they ask for none of this kind."""
+    if mouse.moved and not (_MOVES in modes or (_DRAGS in modes and mouse.button != NO_BUTTON)):
+        return b""
+    if not wants_mouse(modes):
+        return b""
+    code = mouse.button + _SHIFT * mouse.shift + _META * mouse.meta + _CTRL * mouse.ctrl + _MOVED * mouse.moved
+    if _SGR in modes:
+        return f"\x1b[<{code};{mouse.x + 1};{mouse.y + 1}{'M' if mouse.pressed else 'm'}".encode()
+    if max(mouse.x, mouse.y) >= _OLD_LIMIT:
+        return b""
+    if not mouse.pressed:
+        code = code - mouse.button + NO_BUTTON
+    return b"\x1b[M" + bytes((32 + code, 33 + mouse.x, 33 + mouse.y))

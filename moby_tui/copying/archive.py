@@ -1,5 +1,4 @@
-"""The local half of ``moby cp``: where a copy goes, packing what is sent, and unpacking what a container sent,
-which is hostile."""
+"""Where a copy goes, packing what is sent, and unpacking what a container sent, which is hostile."""
 
 from __future__ import annotations
 
