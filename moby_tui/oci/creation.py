@@ -9,7 +9,7 @@ from moby_tui.engine.kernel import ids
 from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.protocol.configuration import Configuration, Hooks, Linux, Process
-from moby_tui.engine.runtime.birth import hooks, terminal, user_namespace
+from moby_tui.engine.runtime.birth import hooks, procfs, terminal, user_namespace
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving, kill
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
@@ -23,7 +23,7 @@ from moby_tui.errors import MobyError
 from moby_tui.oci import bundle as bundles
 from moby_tui.oci import console, removal, seccomp, trees
 from moby_tui.oci.listening import Listener
-from moby_tui.oci.namespaces import Joined
+from moby_tui.oci.namespaces import Joined, open_pid
 from moby_tui.oci.store import Container, Store
 
 _BEFORE_ROOT = ("prestart", "createRuntime", "createContainer")
@@ -115,7 +115,14 @@ class _Making:
         around = self._surroundings()
         report = self._open_report()
         awaited = Awaited(report, self._check_moving)
-        self._clone(around, awaited)
+        go = self._clone(around)
+        if "pid" in around.joined:
+            # it makes the one that stays as its last step
+            self._run_hooks(around, awaited)
+            self._await_birth(awaited)
+        elif joining.forks(self.spec):
+            self._await_birth(awaited)
+        self._let_go(go)
         self._run_hooks(around, awaited)
         assert around.before_program is not None
         if self.listener is not None:
@@ -137,11 +144,15 @@ class _Making:
             around.joined["user"] = self.user
             # ours may be closed to its root
             around.root_point, around.mask_point = joining.mount_points(spec, self.container.folder)
+        if (pid := open_pid(spec.linux)) >= 0:
+            around.joined["pid"] = pid
         around.binds = open_binds(spec, trees.make(spec, around.root, around.joined.get("user", -1)), -1)
         around.seccomp = seccomp.program(self.store, spec.linux.seccomp)
         around.listener = self.listener.give if self.listener is not None else -1
         around.cgroup_mounts = self.cgroup.mounts()
         around.entrances = open_entrances(self.cgroup)
+        if pid >= 0:
+            around.procfs = procfs.mount_all(spec, pid, self.cgroup, around.entrances)
         around.monitored, around.preserved, around.no_pivot = False, self.asked.preserved, self.asked.no_pivot
         if spec.process.terminal or joining.has_user_namespace(spec):
             # in a user namespace the kernel takes no group for it that is the host's
@@ -183,7 +194,8 @@ class _Making:
     def _check_moving(self) -> None:
         check_moving(self.cgroup.path, self.container.pid or self.first)
 
-    def _clone(self, around: Surroundings, awaited: Awaited) -> None:
+    def _clone(self, around: Surroundings) -> int:
+        """Makes the process, or the one that makes it; returns the descriptor that lets it go."""
         spec, container = self.spec, self.container
         child_report = os.open(container.report, os.O_WRONLY | os.O_CLOEXEC)
         around.go, go = os.pipe2(os.O_CLOEXEC)
@@ -196,34 +208,43 @@ class _Making:
                 program.run(child_report)
         if pid < 0:
             raise OSError(-pid, "cannot make the namespaces")
-        for fd in (around.go, child_report, *around.entrances, *around.joined.values()):
+        for fd in (around.go, child_report, *around.entrances, *around.joined.values(), *around.procfs.values()):
             os.close(fd)
-        if joining.forks(spec):
-            pid = self._await_birth(awaited, pid)
         for gate in (around.before_root, around.before_program):
             if gate is not None:
                 gate.child_is_made()
-        container.values |= {"pid": pid, "pid_started": processes.start_time(pid)}
-        container.save()
-        _set_oom_score(pid, spec.process.oom_score_adj)
         if self.listener is not None:
             self.listener.child_is_made()
-        os.write(go, b"g")
-        os.close(go)
+        self._record(pid)
+        return go
 
-    def _await_birth(self, awaited: Awaited, first: int) -> int:
-        """The process that stays: one more is needed on the way into a pid namespace that belongs to a user namespace."""
-        self.first = first
+    def _record(self, pid: int) -> None:
+        self.container.values |= {"pid": pid, "pid_started": processes.start_time(pid) if pid else 0}
+
+    def _await_birth(self, awaited: Awaited) -> None:
+        """Waits for the process that stays: one more is needed on the way into a pid namespace, if it is joined or a user namespace's."""
+        self.first = self.container.pid
         pid = awaited.pid()
-        os.waitpid(first, 0)
+        os.waitpid(self.first, 0)
         self.first = 0
+        self._record(pid)
         if not pid:
             raise StartFailure.of_report(awaited.failure(), self.spec.process.args[0])
-        return pid
+
+    def _let_go(self, go: int) -> None:
+        self.container.save()
+        _set_oom_score(self.container.pid, self.spec.process.oom_score_adj)
+        try:
+            os.write(go, b"g")
+        except BrokenPipeError:
+            # it has failed before: its report says why
+            pass
+        finally:
+            os.close(go)
 
     def _run_hooks(self, around: Surroundings, awaited: Awaited) -> None:
         """When all mounts are made and the root is not changed yet, so that a hook can still mount what it brings."""
-        gate = around.before_root
+        gate, around.before_root = around.before_root, None
         if gate is None or not awaited.at(gate):
             return
         self.hooked = True
@@ -239,6 +260,7 @@ class _Making:
     def give_up(self) -> None:
         if self.first:
             kill(self.first)
+            self._record(0)
         if self.container.pid:
             removal.kill(self.container)
             os.waitpid(self.container.pid, 0)

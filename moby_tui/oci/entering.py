@@ -11,7 +11,7 @@ from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Hook, Process, User
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.runtime.birth import hooks, terminal
-from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving, kill
+from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure
 from moby_tui.engine.runtime.monitor.execution import open_entrances
 from moby_tui.engine.runtime.plan.exec import compile_exec
@@ -139,18 +139,10 @@ def _enter(
     if joiner < 0:
         raise OSError(-joiner, "cannot make a process in the control group")
     awaited = Awaited(report, lambda: check_moving(cgroup.path, joiner, *filter(None, [awaited.report.pid])))
-    try:
-        if listener is not None:
-            listener.child_is_made()
-            # a process that has failed sends no listener
-            listener.send(awaited, awaited.pid(), container.state())
-        failure, pid = awaited.failure(), awaited.report.pid
-    except (StartFailure, MobyError, ValueError):
-        for made in filter(None, (awaited.report.pid, joiner)):
-            kill(made)
-        raise
+    if listener is not None:
+        _hand_over_listener(listener, awaited, joiner, container)
+    pid, failure = awaited.outcome(joiner)
     os.close(report)
-    os.waitpid(joiner, 0)
     if not pid and not failure:
         raise MobyError("the container has ended")
     if failure:
@@ -158,6 +150,16 @@ def _enter(
             os.waitpid(pid, 0)
         raise StartFailure.of_report(failure, process.args[0])
     return pid
+
+
+def _hand_over_listener(listener: Listener, awaited: Awaited, joiner: int, container: Container) -> None:
+    listener.child_is_made()
+    try:
+        # a process that has failed sends no listener
+        listener.send(awaited, awaited.pid(), container.state())
+    except BaseException:
+        awaited.give_up(joiner)
+        raise
 
 
 def run_hooks(container: Container, config: Configuration, found: list[Hook]) -> None:

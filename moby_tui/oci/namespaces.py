@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 
 from moby_tui.engine.kernel import calls
@@ -15,10 +17,37 @@ _KINDS = (
     ("uts", "uts", processes.CLONE_NEWUTS),
     ("network", "net", processes.CLONE_NEWNET),
     ("cgroup", "cgroup", processes.CLONE_NEWCGROUP),
-    ("pid", "pid", processes.CLONE_NEWPID),
     ("time", "time", processes.CLONE_NEWTIME),
 )
+#: ioctl_nsfs(2)
+_NS_GET_NSTYPE = 0xB703
 _CLOCKS = {"monotonic": "monotonic", "boottime": "boottime"}
+
+
+def open_pid(linux: Linux) -> int:
+    """The pid namespace that the configuration names by path, -1 if it names none. Raises ``MobyError`` if the path is none.
+
+    The first process joins it itself, as its last step.
+    """
+    path = next((namespace.path for namespace in linux.namespaces if namespace.type == "pid"), "")
+    if not path:
+        return -1
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _refusal("pid", path, error) from error
+    try:
+        if fcntl.ioctl(opened, _NS_GET_NSTYPE) == processes.CLONE_NEWPID:
+            return opened
+        refusal = OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    except OSError as error:
+        refusal = error
+    os.close(opened)
+    raise _refusal("pid", path, refusal)
+
+
+def _refusal(kind: str, path: str, error: OSError) -> MobyError:
+    return MobyError(f"cannot join {kind} namespace {path}: {(error.strerror or '').lower()}")
 
 
 class Joined:
@@ -47,7 +76,7 @@ class Joined:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise MobyError(f"cannot join {kind} namespace {path}: {(error.strerror or '').lower()}") from error
+            raise _refusal(kind, path, error) from error
         result = calls.setns(fd, flag)
         os.close(fd)
         if result < 0:

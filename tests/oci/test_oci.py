@@ -226,6 +226,25 @@ def test_hooks_run_in_their_order_with_the_state(runtime: bundle.Runtime, tmp_pa
     )
 
 
+def test_a_pid_namespace_is_joined(either: bundle.Runtime, tmp_path: Path) -> None:
+    assert either("run", "-d", "--bundle", str(bundle.make(tmp_path / "a", None, "sleep", "60")), "oci-one").returncode == 0
+    path = f"/proc/{either.state('oci-one')['pid']}/ns/pid"
+
+    def change(config: dict[str, Any], path: str = path) -> None:
+        config["root"]["readonly"] = False
+        namespaces = config["linux"]["namespaces"]
+        config["linux"]["namespaces"] = [kept for kept in namespaces if kept["type"] != "pid"] + [{"type": "pid", "path": path}]
+        config["hooks"] = {stage: [hook_of(tmp_path, stage, "true")] for stage in ("createRuntime", "startContainer")}
+
+    script = "readlink /proc/self/ns/pid; test -s /startContainer && ps"
+    folder = bundle.make(tmp_path / "b", change, "sh", "-c", script)
+    done = either("run", "--bundle", str(folder), "oci-two")
+    assert done.stdout.splitlines()[0] == os.readlink(path) and "sleep 60" in done.stdout, done
+    assert json.loads((tmp_path / "createRuntime").read_text())["pid"] > 1
+    wrong = bundle.make(tmp_path / "c", lambda config: change(config, "/proc/self/ns/net"), "true")
+    assert either("run", "--bundle", str(wrong), "oci-three").returncode == 1
+
+
 @pytest.mark.parametrize("stage", ["prestart", "createRuntime", "createContainer", "startContainer"])
 @pytest.mark.parametrize(("script", "said"), [("echo no >&2; exit 3", "exit status 3"), ("sleep 30", "it was killed")])
 def test_a_hook_that_fails_ends_the_container(

@@ -20,6 +20,7 @@ from moby_tui.engine.policy.capabilities import DEFAULT
 from moby_tui.engine.policy.seccomp import library, profile
 from moby_tui.engine.policy.seccomp.cache import cached_program
 from moby_tui.engine.policy.seccomp.program import compile_filter, compile_loadable
+from moby_tui.engine.protocol.filter import MAKES_PROCESSES, SETS_LIMITS, admits
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument
 
@@ -225,7 +226,30 @@ def test_a_wrong_rule_is_refused(wrong: dict[str, Any]) -> None:
 def test_flags_go_before_the_filter(flags: list[str] | None, bits: int) -> None:
     rules = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []} | ({} if flags is None else {"flags": flags})
     made = compile_loadable(profile.to_oci(profile.parse(json.dumps(rules)), []))
-    assert struct.unpack_from("=II", made) == (bits, 0)
+    assert struct.unpack_from("=II", made) == (bits, MAKES_PROCESSES | SETS_LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "admitted"),
+    [
+        ({"names": ["mkdir"]}, MAKES_PROCESSES | SETS_LIMITS),
+        ({"names": ["clone3", "fork", "vfork"]}, MAKES_PROCESSES | SETS_LIMITS),
+        ({"names": ["clone"]}, SETS_LIMITS),
+        ({"names": ["setsid"], "action": "SCMP_ACT_KILL_PROCESS"}, SETS_LIMITS),
+        ({"names": ["ioctl"], "args": [{"index": 1, "value": 0x540E, "op": "SCMP_CMP_EQ"}]}, SETS_LIMITS),
+        ({"names": ["ioctl"], "args": [{"index": 1, "value": 0x5412, "op": "SCMP_CMP_EQ"}]}, MAKES_PROCESSES | SETS_LIMITS),
+        # the default profile's: new user namespaces
+        (
+            {"names": ["clone"], "args": [{"index": 0, "value": 0x10000000, "valueTwo": 0x10000000, "op": "SCMP_CMP_MASKED_EQ"}]},
+            MAKES_PROCESSES | SETS_LIMITS,
+        ),
+        ({"names": ["prlimit64"], "action": "SCMP_ACT_TRAP"}, MAKES_PROCESSES),
+        ({"names": ["prlimit64", "write"], "action": "SCMP_ACT_LOG"}, MAKES_PROCESSES | SETS_LIMITS),
+    ],
+)
+def test_what_a_filter_admits_is_written_before_it(rule: dict[str, Any], admitted: int) -> None:
+    made = compile_loadable({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"action": "SCMP_ACT_ERRNO"} | rule]})
+    assert [what for what in (MAKES_PROCESSES, SETS_LIMITS) if admits(made, what)] == [what for what in (1, 2) if admitted & what]
 
 
 @pytest.mark.parametrize("flag", ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", "SECCOMP_FILTER_FLAG_NEW_LISTENER", "x"])

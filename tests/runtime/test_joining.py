@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 from box import Box
 from running import execute
+from test_hooks import write as write_hook
 
-from moby_tui.errors import Conflict, InvalidArgument, NotFound
+from moby_tui.engine_options import EngineOptions
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
+from moby_tui.schema.container import Ulimit
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -91,6 +95,39 @@ async def test_who_joined_the_processes_ends_with_them(box: Box) -> None:
     await box.engine.containers.remove(first, force=True)
     waiter = await box.engine.containers.wait(ident)
     assert (await waiter.result(20)).status_code == 137
+
+
+async def test_who_joins_has_a_terminal_limits_and_hooks(box: Box, tmp_path: Path) -> None:
+    """Of its user may run no more than its program and an exec."""
+    first = await box.start("sleep", "60")
+    own = (await execute(box, first, "readlink", "/proc/self/ns/pid")).strip()
+    joined = {"pid_mode": f"container:{first}", "sysctls": {"net.ipv4.ip_unprivileged_port_start": "7"}}
+    script = "tty; readlink /proc/self/ns/pid; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; exec ps -o pid,tty"
+    done = await box.run("sh", "-c", script, tty=True, host=joined)
+    assert done.out.split()[:4] == ["/dev/pts/0", own, "7", "PID"] and "1 ?" in done.out and "136,0" in done.out
+    limits = {"ulimits": [Ulimit(name="nproc", soft=2, hard=2)]}
+    ident = await box.start("sleep", "60", user="4243", host=joined | limits)
+    assert "4243" in await execute(box, ident, "id", user="4243")
+
+    for stage in ("createRuntime", "createContainer", "startContainer"):
+        keep = "readlink /proc/self/ns/pid >/seen" if stage == "startContainer" else f"echo {stage} >>{tmp_path}/order"
+        write_hook(tmp_path / "hooks", f"{stage}.json", keep, [stage])
+    box.engine.configure(EngineOptions(hooks_dirs=(tmp_path / "hooks",)))
+    assert (await box.run("cat", "/seen", host=joined)).out.strip() == own
+    assert (tmp_path / "order").read_text().split() == ["createRuntime", "createContainer"]
+
+
+async def test_a_profile_that_lets_no_process_be_made(box: Box) -> None:
+    """What enters a pid namespace in which nobody may trace it needs no more calls than before; who joins another's does."""
+    rules = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone", "setsid"], "action": "SCMP_ACT_ERRNO"}]}
+    strict = {"security_opt": [f"seccomp={json.dumps(rules)}"]}
+    first = await box.start("sleep", "60", host=strict)
+    assert "uid=0" in await execute(box, first, "id")
+    joined = strict | {"pid_mode": f"container:{first}"}
+    with pytest.raises(MobyError, match=r"the seccomp profile refuses clone, .*: allow these calls, or set no-new-privileges"):
+        await box.start("true", host=joined)
+    joined["security_opt"] = [*joined["security_opt"], "no-new-privileges"]
+    assert (await box.run("id", host=joined)).code == 0
 
 
 async def test_a_restarted_container_is_joined_anew(box: Box) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attacker import INTERPRETER, Attacker, nothing, with_python
@@ -72,37 +73,87 @@ async def test_whoever_enters_is_not_to_be_seen_through(attacker: Attacker) -> N
 
 #: Reading another's descriptors asks the same of the reader as tracing it (ptrace(2), "Ptrace access mode checking").
 LOOK = """
-import os
+import os, sys
+marker = sys.argv[1]
 own = {n for n in os.listdir("/proc") if n.isdigit()}
 print("ready", flush=True)
 while True:
     for name in [n for n in os.listdir("/proc") if n.isdigit() and n not in own]:
         try:
             held = {os.readlink(f"/proc/{name}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{name}/fd")}
-            caps = [line.split()[1] for line in open(f"/proc/{name}/status") if line.startswith("CapPrm")]
+            caps = [line.split()[1] for line in open(f"/proc/{name}/status") if line.startswith(("CapPrm", "Seccomp:"))]
+            root = "host" if os.path.exists(f"/proc/{name}/root{marker}") else "own" if os.listdir(f"/proc/{name}/root") else "empty"
         except OSError:
             continue
-        print(*caps, *sorted(held), flush=True)
+        print(*caps, root, *sorted(held), flush=True)
 """
+_PTRACE, _ADMIN = 1 << 19, 1 << 21
+_DEFAULT = 0xA80425FB
+
+
+class Looker:
+    """A container that looks at every process that appears in its pid namespace."""
+
+    def __init__(self, attacker: Attacker, marker: Path) -> None:
+        self._attacker = attacker
+        self._marker = marker
+        self.ident = ""
+
+    async def start(self, **host: Any) -> None:
+        options = with_python({"host": {"pids_limit": 100, **host}})
+        self.ident = await self._attacker.watcher(INTERPRETER, "-ISc", LOOK, str(self._marker), **options)
+
+    async def check(self, allowed: int) -> None:
+        """Ends it. Nobody that it saw had a descriptor or the root of the host, or a capability beyond ``allowed``; but for one that is
+        empty-handed, filtered, and there to open a procfs."""
+        await self._attacker.engine.containers.kill(self.ident)
+        told = set((await self._attacker.told(self.ident)).splitlines()) - {"ready"}
+        assert told
+        for line in told:
+            capabilities, filtered, root, *descriptors = line.split()
+            held = set(descriptors) - {"/dev/null", "pipe", "socket"}
+            if root == "empty":
+                assert int(capabilities, 16) == _ADMIN and filtered == "2" and held <= {"anon_inode"}, line
+            else:
+                assert (root, int(capabilities, 16) & ~allowed, held) == ("own", 0, set()), line
 
 
 @pytest.mark.parametrize("how", [[], ["SYS_PTRACE"]])
-async def test_whoever_enters_cannot_be_traced_for_more(attacker: Attacker, how: list[str]) -> None:
+async def test_whoever_enters_cannot_be_traced_for_more(attacker: Attacker, roots: tuple[Path, Path], how: list[str]) -> None:
     """CVE-2016-9962: a tracer that catches who enters has neither more capabilities nor a descriptor of the host by it."""
-    host = {"cap_add": how, "pids_limit": 100}
-    ident = await attacker.watcher(INTERPRETER, "-ISc", LOOK, **with_python({"host": host}))
+    await (looker := Looker(attacker, roots[0])).start(cap_add=how)
     for _ in range(20):
-        await asyncio.wait_for(attacker.exec(ident, "true"), 10)
+        await asyncio.wait_for(attacker.exec(looker.ident, "true"), 10)
     # one that is certainly looked at
-    await asyncio.wait_for(attacker.exec(ident, "sleep", "1"), 10)
-    await attacker.engine.containers.kill(ident)
-    told = set((await attacker.told(ident)).splitlines())
-    allowed = 0xA80425FB | (1 << 19 if how else 0)
-    assert len(told) > 1
-    for line in told - {"ready"}:
-        capabilities, *descriptors = line.split()
-        assert int(capabilities, 16) & ~allowed == 0, line
-        assert set(descriptors) <= {"/dev/null", "pipe", "socket"}, line
+    await asyncio.wait_for(attacker.exec(looker.ident, "sleep", "1"), 10)
+    await looker.check(_DEFAULT | (_PTRACE if how else 0))
+
+
+async def test_whoever_joins_a_pid_namespace_cannot_be_traced_for_more(attacker: Attacker, roots: tuple[Path, Path]) -> None:
+    """A container with CAP_SYS_PTRACE catches each step of another's start in its pid namespace, and of execs into that one."""
+    await (looker := Looker(attacker, roots[0])).start(cap_add=["SYS_PTRACE"])
+    shared = {"pid_mode": f"container:{looker.ident}"}
+    for how in (
+        {},
+        {},
+        {"readonly_rootfs": True},
+        {"security_opt": ["seccomp=unconfined"]},
+        {"security_opt": ["no-new-privileges"]},
+    ):
+        assert (await attacker.run("sh", "-c", "kill -0 1 && test -e /proc/1/comm && echo $$", host={**shared, **how})).out > "1"
+    other = await attacker.start("sleep", "60", host=shared)
+    for _ in range(5):
+        assert (await asyncio.wait_for(attacker.exec(other, "true"), 10)).code == 0
+    await looker.check(_DEFAULT | _PTRACE)
+
+
+async def test_execs_cannot_be_traced_by_whoever_has_joined(attacker: Attacker, roots: tuple[Path, Path]) -> None:
+    """The container itself has no CAP_SYS_PTRACE; another that has joined its pid namespace has."""
+    ident = await attacker.start("sleep", "60")
+    await (looker := Looker(attacker, roots[0])).start(cap_add=["SYS_PTRACE"], pid_mode=f"container:{ident}")
+    for words in (*[["true"]] * 10, ["sleep", "1"]):
+        assert (await asyncio.wait_for(attacker.exec(ident, *words), 10)).code == 0
+    await looker.check(_DEFAULT | _PTRACE)
 
 
 async def test_a_start_leaves_the_interpreter_alone(attacker: Attacker) -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 from moby_tui.errors import MobyError
 
 #: Part of the cache's keys: raised whenever ``program`` compiles differently.
-REVISION = 3
+REVISION = 4
 
 _NAME = "libseccomp.so.2"
 

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import signal
 import struct
+import termios
 from collections import Counter
 from typing import Any
 
+from moby_tui.engine.kernel.process import CLONE_PARENT
 from moby_tui.engine.policy.seccomp import library
+from moby_tui.engine.policy.seccomp.evaluation import ALLOWING, answer
+from moby_tui.engine.protocol.filter import MAKES_PROCESSES, SETS_LIMITS, header
 from moby_tui.errors import InvalidArgument
 
+#: The calls, with their arguments, by which a process does what a filter may admit; a pointer stands for any.
+_POINTER = 0x7F0000000000
+_NEEDED: dict[int, dict[str, tuple[int, ...]]] = {
+    MAKES_PROCESSES: {
+        "clone": (CLONE_PARENT | signal.SIGCHLD,),
+        "setsid": (),
+        "ioctl": (0, termios.TIOCSCTTY),
+        "read": (3, _POINTER, 1),
+        "write": (3, _POINTER, 4),
+    },
+    SETS_LIMITS: {"prlimit64": (0, resource.RLIMIT_NPROC, _POINTER)},
+}
 _X32_BIT = 0x40000000
 _OPTIMIZE_BINARY_TREE = 2
 _MAX_INSTRUCTIONS = 4096
@@ -23,11 +41,23 @@ _FLAGS = {"SECCOMP_FILTER_FLAG_TSYNC": 1, "SECCOMP_FILTER_FLAG_LOG": 2, "SECCOMP
 
 
 def compile_loadable(seccomp: dict[str, Any]) -> bytes:
-    """The form that the plan loads: the flags for seccomp(2) (four bytes, four unused), then the filter.
+    """The form that the plan loads (``protocol/filter.py``). Raises ``InvalidArgument`` as ``compile_filter`` does."""
+    flags, instructions = _flags(seccomp.get("flags")), compile_filter(seccomp)
+    return header(flags, _admitted(instructions)) + instructions
 
-    Raises ``InvalidArgument`` as ``compile_filter`` does.
-    """
-    return struct.pack("=II", _flags(seccomp.get("flags")), 0) + compile_filter(seccomp)
+
+def _admitted(instructions: bytes) -> int:
+    return sum(
+        what
+        for what, needed in _NEEDED.items()
+        if all(_allows(instructions, name, arguments) for name, arguments in needed.items())
+    )
+
+
+def _allows(instructions: bytes, name: str, arguments: tuple[int, ...]) -> bool:
+    number = _number(0, name)
+    assert number is not None
+    return answer(instructions, int(library.load().system_arch()), number, arguments) in ALLOWING
 
 
 def compile_filter(seccomp: dict[str, Any]) -> bytes:

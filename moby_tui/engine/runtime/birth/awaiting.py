@@ -40,6 +40,22 @@ class Awaited:
             pass
         return self.report.failure
 
+    def outcome(self, maker: int) -> tuple[int, Failed | None]:
+        """Waits for the end, and for ``maker``, the process that makes the one that stays: the pid of that one, 0 if there is none, and
+        the failure. Raises ``StartFailure`` and ``MalformedMessage``; both processes are killed and reaped then."""
+        try:
+            failure = self.failure()
+        except (StartFailure, ValueError):
+            self.give_up(maker)
+            raise
+        os.waitpid(maker, 0)
+        return self.report.pid, failure
+
+    def give_up(self, maker: int) -> None:
+        """Kills and reaps ``maker`` and what it has made."""
+        for pid in filter(None, (self.report.pid, maker)):
+            kill(pid)
+
     def wait(self, descriptor: int) -> None:
         """Waits until another descriptor can be read, or its other end is closed, which the process being made holds."""
         while not wait_readable(descriptor, seconds=IDLE_SECONDS):

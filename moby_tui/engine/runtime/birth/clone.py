@@ -1,4 +1,4 @@
-"""Clones a container's first process, in the monitor, which enters a pid or time namespace for a moment where needed (light imports)."""
+"""Clones a container's first process, in the monitor, which makes a time namespace for it where needed (light imports)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from moby_tui.engine.runtime.plan.process import joining
 class Birth:
     def __init__(self, spec: Configuration, joined: dict[str, int]) -> None:
         self._spec = spec
-        self._joined = joined
-        self._forks = joining.forks(spec)
+        #: whether the process that is cloned makes the one that stays only when it has given everything up
+        self.forks_last = "pid" in joined
+        self._forks = joining.forks(spec) or self.forks_last
 
     def clone(self, cgroup: int | None) -> int:
         """The pid in the parent, 0 in the child. Raises ``OSError``."""
         clone = processes.Clone(joining.clone_flags(self._spec), cgroup)
-        elsewhere = "pid" in self._joined or joining.has_time_namespace(self._spec)
-        pid = self._clone_elsewhere(clone) if elsewhere else clone()
+        pid = self._clone_in_new_time(clone) if joining.has_time_namespace(self._spec) else clone()
         if pid < 0:
             raise OSError(-pid, "clone3")
         return pid
@@ -38,26 +38,19 @@ class Birth:
         os.waitpid(pid, 0)
         return made
 
-    def _clone_elsewhere(self, clone: processes.Clone) -> int:
-        """Enters the pid and time namespaces for its children (setns and unshare of these two affect children only), clones, and goes back.
-
-        The child is not dumpable, as this process is not: processes of the joined namespace can see it (CVE-2016-9962).
-        """
-        own = {kind: os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("pid", "time")}
+    def _clone_in_new_time(self, clone: processes.Clone) -> int:
+        """Makes a time namespace for its children (unshare affects only them), clones, and has its own for children again."""
+        own = os.open("/proc/self/ns/time", os.O_RDONLY | os.O_CLOEXEC)
         pid = -1
         try:
-            if "pid" in self._joined:
-                namespaces.join(self._joined["pid"], "pid")
-            if joining.has_time_namespace(self._spec):
-                self._make_time_namespace()
+            self._make_time_namespace()
             pid = clone()
             return pid
         finally:
             # only the parent goes back: the child is where it belongs
             if pid:
-                for kind, namespace in own.items():
-                    namespaces.join(namespace, kind)
-                    os.close(namespace)
+                namespaces.join(own, "time")
+                os.close(own)
 
     def _make_time_namespace(self) -> None:
         """Makes a time namespace. Its offsets must be set before the first process is in it (time_namespaces(7))."""

@@ -15,7 +15,6 @@ from moby_tui.engine.protocol.configuration import Configuration
 from moby_tui.engine.protocol.control import Execute
 from moby_tui.engine.protocol.execution import ExecutionState
 from moby_tui.engine.protocol.report import Failed
-from moby_tui.engine.runtime.birth import awaiting
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
 from moby_tui.engine.runtime.birth.failure import StartFailure, say
 from moby_tui.engine.runtime.monitor.stdio import Stdio
@@ -135,13 +134,7 @@ class Execution:
     def _await_execution(self, joiner: int, report: int, cgroup: str) -> int:
         """The pid of the process that stays, as soon as it is its program. Raises ``StartFailure``, and kills what was made then."""
         awaited = Awaited(report, lambda: check_moving(cgroup, joiner, *filter(None, [awaited.report.pid])))
-        try:
-            failure, pid = awaited.failure(), awaited.report.pid
-        except (StartFailure, ValueError):
-            for made in filter(None, (awaited.report.pid, joiner)):
-                awaiting.kill(made)
-            raise
-        os.waitpid(joiner, 0)
+        pid, failure = awaited.outcome(joiner)
         if pid and failure:
             os.waitpid(pid, 0)
         if failure or not pid:

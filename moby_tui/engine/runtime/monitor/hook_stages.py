@@ -45,22 +45,34 @@ class HookStages:
 
     def until_program(self, awaited: Awaited) -> None:
         """Runs the hooks that come before the program. If the first process fails meanwhile, its report says why. Raises ``StartFailure``."""
+        self.until_root(awaited)
+        try:
+            self._run_inside(awaited)
+        except HookFailure as failure:
+            raise StartFailure("failed", str(failure)) from failure
+
+    def until_root(self, awaited: Awaited) -> None:
+        """Runs those before the change of root, unless they were already. Raises ``StartFailure``.
+
+        If the first process joins a pid namespace, they are told of the process that will make it, which has all its other namespaces.
+        """
         try:
             self._run_before_root(awaited)
-            self._run_inside(awaited)
         except HookFailure as failure:
             raise StartFailure("failed", str(failure)) from failure
 
     def _run_before_root(self, awaited: Awaited) -> None:
         """The hooks before the change of root: the container's mounts are there, and the host's tree is still in reach."""
-        gate = self._before_root
+        gate, self._before_root = self._before_root, None
         if gate is None:
             return
         if awaited.at(gate):
             state = self._state("creating")
             for stage in _BEFORE_ROOT[:2]:
                 hooks.run(self._spec.hooks.of(stage), stage, state)
-            hooks.run(self._spec.hooks.of(_BEFORE_ROOT[2]), _BEFORE_ROOT[2], state, inside=self._run.pidfd)
+            inside = os.pidfd_open(self._run.child)
+            hooks.run(self._spec.hooks.of(_BEFORE_ROOT[2]), _BEFORE_ROOT[2], state, inside=inside)
+            os.close(inside)
             gate.let_go()
         gate.close()
 

@@ -266,17 +266,25 @@ class Run:
         around.go, go = os.pipe2(os.O_CLOEXEC)
         self.report, child_report = os.pipe2(os.O_CLOEXEC)
         birth = Birth(spec, self.joined)
+        if birth.forks_last:
+            # few containers join another's processes
+            from moby_tui.engine.runtime.birth import procfs
+
+            around.procfs = procfs.mount_all(spec, self.joined["pid"], self.cgroup, around.entrances)
         program = compile_container(spec, around)
         self.child = birth.clone(self.cgroup.descriptor())
         if self.child == 0:
             os.close(go)
             program.run(child_report)
         fault.point("monitor.cloned")
-        for fd in (around.go, child_report, *around.entrances, *(bind.tree for bind in around.binds)):
+        trees = (*(bind.tree for bind in around.binds), *around.procfs.values())
+        for fd in (around.go, child_report, *around.entrances, *trees):
             os.close(fd)
         if self.hooks is not None:
             self.hooks.child_is_made()
         self.awaited = Awaited(self.report, self._check_moving)
+        if self.hooks is not None and birth.forks_last:
+            self.hooks.until_root(self.awaited)
         self.child = birth.settle(self.child, self.awaited)
         if self.child == 0:
             os.close(go)

@@ -6,9 +6,11 @@ import os
 
 from moby_tui.engine.kernel import calls
 from moby_tui.engine.kernel import process as processes
-from moby_tui.engine.protocol.configuration import Process
+from moby_tui.engine.protocol.configuration import Process, Rlimit
+from moby_tui.engine.protocol.filter import MAKES_PROCESSES, SETS_LIMITS, admits
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
-from moby_tui.engine.runtime.plan.process import identity, scheduling
+from moby_tui.engine.runtime.plan.gate import wait_for
+from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
 from moby_tui.engine.runtime.plan.program import Program
 
 
@@ -22,18 +24,63 @@ def attach_streams(program: Program, around: Surroundings) -> None:
 
 def finish(program: Program, process: Process, around: Surroundings) -> None:
     """The last steps, in the one order in which none undoes another: limits, directory, privileges, filter, program."""
-    lower(program, process, around)
-    become_program(program, process, around)
+    _lower(program, process, around, process.rlimits)
+    _become_program(program, process, around)
 
 
-def lower(program: Program, process: Process, around: Surroundings) -> None:
+def can_fork_lowered(process: Process, around: Surroundings) -> bool:
+    """False if the process could not make another one after it has given everything up, because its filter is loaded by then."""
+    if process.no_new_privileges or not around.seccomp:
+        return True
+    # whoever answers for the filter does not have its listener yet
+    return around.listener < 0 and admits(around.seccomp, MAKES_PROCESSES)
+
+
+def fork_lowered(program: Program, process: Process, around: Surroundings) -> None:
+    """Gives everything up, and only then makes the process that stays, which is born in the pid namespace that was joined.
+
+    No process of that namespace sees the one that joins; its child they do, and trace it if they hold CAP_SYS_PTRACE, dumpable or not
+    (ptrace(2), "Ptrace access mode checking"). So the child holds nothing that the program will not hold, but for pipes to its maker
+    (CVE-2016-9962). Raises ``ValueError`` if the filter does not let it be made.
+    """
+    if not can_fork_lowered(process, around):
+        raise ValueError(
+            "the seccomp profile refuses clone, setsid, ioctl, read or write, or asks about calls, so that no process can enter a pid "
+            "namespace in which it may be traced: allow these calls, or set no-new-privileges"
+        )
+    if around.terminal >= 0:
+        identity.set_streams(program, (around.terminal, around.terminal, around.terminal))
+    else:
+        attach_streams(program, around)
+    late = [limit for limit in process.rlimits if _counts_the_maker(limit) and _may_be_set_late(process, around, limit)]
+    _lower(program, process, around, [limit for limit in process.rlimits if limit not in late])
+    joining.fork(program)
+    program.add("new session", calls.setsid)
+    if around.terminal >= 0:
+        identity.control_terminal(program, 0)
+    if around.go >= 0:
+        wait_for(program, around.go)
+    identity.set_limits(program, late)
+    _become_program(program, process, around)
+
+
+def _counts_the_maker(limit: Rlimit) -> bool:
+    """Whether it is on the processes of the user: the process that makes the one that stays would count beside it."""
+    return limit.type == "RLIMIT_NPROC"
+
+
+def _may_be_set_late(process: Process, around: Surroundings, limit: Rlimit) -> bool:
+    filtered = bool(around.seccomp) and not process.no_new_privileges
+    return identity.is_unprivileged(limit) and (not filtered or admits(around.seccomp, SETS_LIMITS))
+
+
+def _lower(program: Program, process: Process, around: Surroundings, limits: list[Rlimit]) -> None:
     """Gives up what the host has lent: limits, place, descriptors, privileges."""
     scheduling.set_priorities(program, process)
-    identity.set_limits(program, process.rlimits)
+    identity.set_limits(program, limits)
     identity.check_working_directory(program, process.cwd or "/")
-    if around.before_program is None and around.listener < 0:
-        # before the filter, which may be older than close_range
-        identity.close_descriptors(program, 3 + around.preserved)
+    # before the filter, which may be older than close_range
+    identity.close_descriptors(program, 3 + around.preserved, around.needed_last())
     if process.no_new_privileges:
         identity.forbid_new_privileges(program)
     elif around.seccomp:
@@ -42,7 +89,7 @@ def lower(program: Program, process: Process, around: Surroundings) -> None:
     identity.become_user(program, process.user, process.capabilities, may_set_groups=around.may_set_groups)
 
 
-def become_program(program: Program, process: Process, around: Surroundings) -> None:
+def _become_program(program: Program, process: Process, around: Surroundings) -> None:
     if around.monitored:
         program.add("die with the monitor", calls.prctl, processes.PR_SET_PDEATHSIG, 9, 0, 0, 0)
     identity.reset_signals(program)

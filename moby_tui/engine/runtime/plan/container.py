@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 
 from moby_tui.engine.kernel import calls
@@ -16,6 +15,7 @@ from moby_tui.engine.runtime.plan.filesystem.devices import Devices
 from moby_tui.engine.runtime.plan.filesystem.root import FileSystemPlan
 from moby_tui.engine.runtime.plan.filesystem.stage import ROOT_POINT
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from moby_tui.engine.runtime.plan.gate import wait_for
 from moby_tui.engine.runtime.plan.process import identity, joining, scheduling
 from moby_tui.engine.runtime.plan.program import Program, Slot
 
@@ -33,7 +33,7 @@ def compile_container(spec: Configuration, around: Surroundings) -> Program:
         premade = _settle_in(program, files, devices, spec, around)
         files.make_private(mounts.MS_PRIVATE)
     else:
-        _wait_for(program, around.go)
+        wait_for(program, around.go)
         _join_network(program, spec, around)
     files.attach_root(around.root_point if around.stage is None else ROOT_POINT)
     staged = around.stage.serves(spec) if around.stage is not None else set()
@@ -45,10 +45,13 @@ def compile_container(spec: Configuration, around: Surroundings) -> Program:
         around.before_root.add_to(program)
     files.enter_root(read_only=root.readonly, no_pivot=around.no_pivot)
     identity.set_hostname(program, spec.hostname, spec.domainname)
-    becoming.attach_streams(program, around)
     _set_personality(program, linux)
     around.may_set_groups = joining.may_set_groups(spec)
-    becoming.finish(program, process, around)
+    if "pid" in around.joined:
+        becoming.fork_lowered(program, process, around)
+    else:
+        becoming.attach_streams(program, around)
+        becoming.finish(program, process, around)
     return program
 
 
@@ -65,20 +68,25 @@ def _settle_in(
 ) -> dict[str, Slot]:
     """Takes its control groups, its namespaces, its session and its keyring, and waits until its parent has written it down.
 
+    (Where it joins a pid namespace, it is its child that is written down: see ``becoming.fork_lowered``.)
     Returns what had to be made before entering a user namespace: see ``make_ahead``.
     """
     premade: dict[str, Slot] = {}
     forks = joining.forks(spec)
-    if not forks:
-        _wait_for(program, around.go)
+    joins = "pid" in around.joined
+    if not forks and not joins:
+        wait_for(program, around.go)
     _take_place(program, around)
+    if joins:
+        # by the joined one's procfs no profile can be entered: this process is not in it
+        identity.enter_profile(program, spec.process.apparmor_profile)
     if joining.has_user_namespace(spec):
         premade = make_ahead(files, devices, spec)
         identity.raise_limits(program, spec.process.rlimits)
     joining.enter(program, spec, around.joined)
     if forks:
         joining.fork(program)
-        _wait_for(program, around.go)
+        wait_for(program, around.go)
     _begin_session(program, _KEYRING if spec.keyring is None else spec.keyring)
     if joining.is_own(spec, "cgroup"):
         program.add("new cgroup namespace", calls.unshare, processes.CLONE_NEWCGROUP)
@@ -99,17 +107,6 @@ def _begin_session(program: Program, keyring: str) -> None:
 def _join_network(program: Program, spec: Configuration, around: Surroundings) -> None:
     if around.network >= 0 and joining.has(spec, "network"):
         program.add("join network namespace", calls.setns, around.network, processes.CLONE_NEWNET)
-
-
-def _wait_for(program: Program, go: int) -> None:
-    byte = ctypes.create_string_buffer(1)
-    address = program.keep(byte)
-
-    def wait() -> int:
-        # 0 is the end of the pipe: the parent has died, and nobody will ever let us go
-        return 0 if calls.read(go, address, 1) == 1 else calls.exit_group(1)
-
-    program.add("wait for the monitor", wait)
 
 
 def _set_personality(program: Program, linux: Linux) -> None:

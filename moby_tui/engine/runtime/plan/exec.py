@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from moby_tui.engine.kernel import calls
-from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.protocol.configuration import Configuration, Process
 from moby_tui.engine.runtime.plan import becoming
 from moby_tui.engine.runtime.plan.filesystem import cgroups
@@ -45,11 +42,12 @@ def compile_exec(
         scheduling.set_affinity(program, affinity.final)
     scheduling.set_oom_score(program, container.process.oom_score_adj)
     identity.protect(program)
-    _enter_profile(program, process.apparmor_profile)
+    identity.enter_profile(program, process.apparmor_profile)
     joining.enter_for_exec(program, container, process, init)
-    if _may_be_traced(container, process):
-        _enter_lowered(program, process, around)
+    if becoming.can_fork_lowered(process, around) or _may_be_traced(container, process):
+        becoming.fork_lowered(program, process, around)
     else:
+        # not dumpable until it has become the program, which keeps all but CAP_SYS_PTRACE out
         joining.fork(program)
         program.add("new session", calls.setsid)
         becoming.attach_streams(program, around)
@@ -61,28 +59,3 @@ def _may_be_traced(container: Configuration, process: Process) -> bool:
     """Whether its pid namespace may hold a process with CAP_SYS_PTRACE: of the container, or of the one whose namespace it joined."""
     joined = any(namespace.type == "pid" and namespace.path for namespace in container.linux.namespaces)
     return joined or "CAP_SYS_PTRACE" in process.capabilities.bounding
-
-
-def _enter_lowered(program: Program, process: Process, around: Surroundings) -> None:
-    """Where processes that it will be among may trace any other, the one that appears among them has nothing that they do not have.
-
-    No process inside sees the one that joins; its child it does. (Otherwise the child is not dumpable until it has become the program,
-    which keeps all but CAP_SYS_PTRACE out.)
-    """
-    terminal = around.terminal
-    identity.set_streams(program, (terminal, terminal, terminal) if terminal >= 0 else around.streams)
-    becoming.lower(program, process, around)
-    joining.fork(program)
-    program.add("new session", calls.setsid)
-    if terminal >= 0:
-        identity.control_terminal(program, 0)
-    becoming.become_program(program, process, around)
-
-
-def _enter_profile(program: Program, profile: str) -> None:
-    """Before the container's files are in reach, through the host's own /proc: what is set for execve is handed on to the child."""
-    if profile:
-        proc = program.open_slot()
-        program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
-        identity.set_apparmor(program, proc, profile)
-        program.add("close", calls.close, proc)

@@ -18,6 +18,10 @@ class Gate:
         #: can be read as soon as ``arrived`` has an answer
         self.arrival, self._arrive = os.pipe2(os.O_CLOEXEC)
 
+    def child_ends(self) -> list[int]:
+        """The descriptors that the child needs until it has passed."""
+        return [fd for fd in (self.wait, self.go, self._arrive) if fd >= 0]
+
     def add_to(self, program: Program) -> None:
         byte = ctypes.create_string_buffer(b"x", 1)
         address = program.keep(byte)
@@ -49,3 +53,15 @@ class Gate:
         os.close(self.arrival)
         if self.go >= 0:
             os.close(self.go)
+
+
+def wait_for(program: Program, go: int) -> None:
+    """The child waits for a byte on the pipe ``go``; at the end of that pipe it ends itself."""
+    byte = ctypes.create_string_buffer(1)
+    address = program.keep(byte)
+
+    def wait() -> int:
+        # 0 is the end of the pipe: the parent has died, and nobody will ever let us go
+        return 0 if calls.read(go, address, 1) == 1 else calls.exit_group(1)
+
+    program.add("wait for the monitor", wait)

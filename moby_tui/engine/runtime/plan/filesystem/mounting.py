@@ -49,6 +49,8 @@ def mount_all(
             files.attach(around.devpts, destination)
         elif kind == "tmpfs" and destination == "/dev":
             devices.mount_tree(options, asked)
+        elif kind == "proc" and destination in around.procfs:
+            _attach_procfs(files, spec, destination, around.procfs[destination])
         else:
             _mount_new(files, spec, mount, options)
     for device in asked:
@@ -56,6 +58,12 @@ def mount_all(
             devices.make_elsewhere(device)
     if around.terminal >= 0:
         files.attach_console(around.terminal)
+
+
+def _attach_procfs(files: FileSystemPlan, spec: Configuration, destination: str, tree: int) -> None:
+    """The procfs of a pid namespace that this process is not in, and therefore could not mount."""
+    identity.set_sysctls(files.program, tree, b"sys/", spec.linux.sysctl)
+    files.attach(tree, destination, real=True)
 
 
 def _mount_new(files: FileSystemPlan, spec: Configuration, mount: Mount, options: MountOptions) -> None:

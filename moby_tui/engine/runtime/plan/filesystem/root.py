@@ -50,6 +50,16 @@ class FileSystemPlan:
         flags = mounts.MOVE_MOUNT_F_EMPTY_PATH
         self.program.add("attach root", calls.move_mount, self.root, b"", mounts.AT_FDCWD, os.fsencode(mount_point), flags)
 
+    def leave_host(self, tree: int | Slot, name: str) -> None:
+        """A detached mount becomes the root, and the host's is let go. ``name`` is the mount's in an error."""
+        add = self.program.add
+        # a folder that every host has
+        add(f"attach {name}", calls.move_mount, tree, b"", mounts.AT_FDCWD, b"/proc", mounts.MOVE_MOUNT_F_EMPTY_PATH)
+        add(f"enter {name}", calls.fchdir, tree)
+        add("pivot root", calls.pivot_root, b".", b".")
+        add("detach host", calls.umount2, b".", mounts.MNT_DETACH)
+        add(f"enter {name}", calls.chdir, b"/")
+
     def resolve(
         self, path: str, slot: Slot, on: dict[int, Label | None], then: Label | None = None, name: str = "", *, real: bool = False
     ) -> None:

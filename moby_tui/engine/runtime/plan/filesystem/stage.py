@@ -24,7 +24,6 @@ from moby_tui.engine.runtime.plan.program import Program, Slot
 #: Where the container's root is attached.
 ROOT_POINT = "/root"
 MASKS = ("/null", "/empty")
-_HOST_POINT = b"/proc"
 _PROC = "/proc/"
 #: Hidden and read-only paths below /proc, which only depend on it.
 HIDDEN = tuple(path for path in MASKED_PATHS if path.startswith(_PROC))
@@ -82,15 +81,11 @@ def compile_stage(program: Program, devpts: int, hierarchies: list[dict[str, obj
 def _leave_host(program: Program, files: FileSystemPlan, devices: Devices, tree: Slot) -> None:
     """A file system of its own becomes the root; the host's is let go, so that no mount of the host is held by a process that waits."""
     add = program.add
-    add("make mounts private", calls.mount, None, b"/", None, mounts.MS_REC | mounts.MS_PRIVATE, None)
+    files.make_private(mounts.MS_PRIVATE)
     made = files.new_mount("/", "tmpfs", MountOptions(["nosuid", "noexec", "mode=755", "size=64k"]))
     for name in ("root", "proc", "dev", "sys"):
         add(f"create /{name}", calls.mkdirat, made, name.encode(), 0o755)
     create_masks(program, devices, made)
-    add("attach stage", calls.move_mount, made, b"", mounts.AT_FDCWD, _HOST_POINT, mounts.MOVE_MOUNT_F_EMPTY_PATH)
-    add("enter stage", calls.fchdir, made)
-    add("pivot root", calls.pivot_root, b".", b".")
-    add("detach host", calls.umount2, b".", mounts.MNT_DETACH)
-    add("enter stage", calls.chdir, b"/")
+    files.leave_host(made, "stage")
     add("enter stage", calls.openat, mounts.AT_FDCWD, b"/", os.O_PATH | os.O_CLOEXEC, 0, out=tree)
     add("close", calls.close, made)

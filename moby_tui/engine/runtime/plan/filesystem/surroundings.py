@@ -21,6 +21,8 @@ class Surroundings:
         self.terminal = -1
         #: standard input, output and error where there is no terminal
         self.streams = (-1, -1, -1)
+        #: a procfs of the pid namespace that is joined, detached, for each destination
+        self.procfs: dict[str, int] = {}
         #: the child waits here until its parent has written it down
         self.go = -1
         #: what the child writes 0 to, to enter its cgroups
@@ -46,3 +48,9 @@ class Surroundings:
         self.preserved = 0
         #: whether the root is changed with chroot(2), where pivot_root(2) cannot be had (a ramdisk)
         self.no_pivot = False
+
+    def needed_last(self) -> list[int]:
+        """The descriptors that the process still uses after it has given everything else up."""
+        gate = self.before_program
+        needed = [fd for fd in (self.go, self.listener) if fd >= 0]
+        return needed if gate is None else [*needed, *gate.child_ends()]

@@ -6,14 +6,15 @@ import ctypes
 import errno
 import os
 import resource
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import mount as mounts
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.capability import NUMBERS as CAPABILITIES
 from moby_tui.engine.protocol.configuration import Capabilities, Rlimit, User
+from moby_tui.engine.protocol.filter import HEADER, flags_of
 from moby_tui.engine.runtime.plan.program import Label, Program
 
 _TIOCSCTTY = 0x540E
@@ -84,6 +85,15 @@ def set_apparmor(program: Program, proc: int | ctypes.c_int, profile: str) -> No
     program.add("close", calls.close, slot)
 
 
+def enter_profile(program: Program, profile: str) -> None:
+    """The same through the host's own /proc, while that is in reach: what is set for execve is handed on to children."""
+    if profile:
+        proc = program.open_slot()
+        program.add("open /proc", calls.openat, mounts.AT_FDCWD, b"/proc", os.O_PATH | os.O_CLOEXEC, 0, out=proc)
+        set_apparmor(program, proc, profile)
+        program.add("close", calls.close, proc)
+
+
 def join_keyring(program: Program, name: str) -> None:
     """A session keyring of its own, so that the host's cannot be read; none for an empty name. Without keyrings nothing is hidden."""
     if not name:
@@ -138,6 +148,12 @@ def set_limits(program: Program, limits: list[Rlimit]) -> None:
         program.add(f"set {name}", calls.setrlimit, number, program.keep(value))
 
 
+def is_unprivileged(limit: Rlimit) -> bool:
+    """Whether ``set_limits`` needs no privilege for it: the hard limit is not raised."""
+    _, ceiling = resource.getrlimit(_limit_number(limit.type))
+    return ceiling == resource.RLIM_INFINITY or 0 <= limit.hard <= ceiling or not may_raise_limits()
+
+
 def _limit_number(name: str) -> int:
     number: int | None = getattr(resource, name, None) if name.startswith("RLIMIT_") else None
     if number is None:
@@ -172,11 +188,11 @@ def _status_field(name: str) -> str:
 
 
 def load_seccomp(program: Program, seccomp: bytes, listener: int = -1) -> None:
-    """Installs a filter (seccomp(2)): four bytes of flags, four unused, then the instructions, which check the architecture themselves.
+    """Installs a filter (``protocol/filter.py``).
 
     Whoever has the other end of the socket ``listener`` is sent what the filter asks through.
     """
-    flags, bpf = int.from_bytes(seccomp[:4], sys.byteorder), seccomp[8:]
+    flags, bpf = flags_of(seccomp), seccomp[HEADER:]
     buffer = ctypes.create_string_buffer(bpf, len(bpf))
     fprog = _SockFprog(len(bpf) // 8, program.keep(buffer))
     address = program.keep(fprog)
@@ -184,9 +200,9 @@ def load_seccomp(program: Program, seccomp: bytes, listener: int = -1) -> None:
         program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, flags, address)
         return
     # few containers come here
-    from moby_tui.engine.runtime.plan.process.listener import Handover
+    from moby_tui.engine.runtime.plan.process.handover import Handover
 
-    handover = Handover(program, listener)
+    handover = Handover(program, listener, "the seccomp listener")
     # all threads cannot be told of a listener, and there is one thread only
     flags = flags & ~_SECCOMP_TSYNC | _SECCOMP_NEW_LISTENER
     program.add("load seccomp filter", calls.seccomp, _SECCOMP_SET_MODE_FILTER, flags, address, out=handover.slot)
@@ -256,17 +272,20 @@ def reset_signals(program: Program) -> None:
     program.add("unblock signals", calls.sigprocmask, _SIG_SETMASK, empty, None)
 
 
-def close_descriptors(program: Program, first: int = 3) -> None:
-    """Closes whatever of the host is still open, from ``first`` on, but the pipe on which failures are told.
+def close_descriptors(program: Program, first: int = 3, needed: Sequence[int] = ()) -> None:
+    """Closes whatever of the host is still open, from ``first`` on, but the pipe on which failures are told, and what is still ``needed``.
 
     Close-on-exec would be too late: the command itself may be a path through /proc/self/fd (CVE-2024-21626).
     """
 
     def close() -> int:
-        report = program.report.value
-        calls.close_range(first, report - 1, 0)
-        calls.close_range(report, report, _CLOSE_RANGE_CLOEXEC)
-        return calls.close_range(report + 1, 0xFFFFFFFF, 0)
+        begin = first
+        for fd in sorted({program.report.value, *needed}):
+            if fd > begin:
+                calls.close_range(begin, fd - 1, 0)
+            calls.close_range(fd, fd, _CLOSE_RANGE_CLOEXEC)
+            begin = max(begin, fd + 1)
+        return calls.close_range(begin, 0xFFFFFFFF, 0)
 
     program.add("close descriptors", close)
 

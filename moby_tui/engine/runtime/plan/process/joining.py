@@ -16,8 +16,8 @@ from moby_tui.engine.protocol.configuration import Configuration, Process
 from moby_tui.engine.runtime.plan.process import identity
 from moby_tui.engine.runtime.plan.program import Program
 
-#: The mounts are never another's, and a pid namespace is joined by the monitor: see ``Birth``.
-_JOINED = ("ipc", "network", "uts", "cgroup", "time")
+#: The mounts are never another's. Into a pid namespace only children come.
+_JOINED = ("pid", "ipc", "network", "uts", "cgroup", "time")
 
 
 def clone_flags(spec: Configuration) -> int:

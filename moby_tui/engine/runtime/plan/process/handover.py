@@ -1,6 +1,6 @@
-"""The step that hands a seccomp filter's listener out of the container (seccomp_unotify(2)): to a socket that was opened before the clone.
+"""The step that sends a descriptor to a socket that was opened before the clone: a seccomp filter's listener (seccomp_unotify(2)), say.
 
-The message is laid out ahead; the kernel's answer to the loading of the filter, the listener's number, goes straight into it (cmsg(3)).
+The message is laid out ahead; the kernel's answer to the call that makes the descriptor, its number, goes straight into it (cmsg(3)).
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class _Rights(ctypes.Structure):
 
 
 class Handover:
-    """``slot`` takes the listener; ``add_to`` is the step that sends it."""
+    """``slot`` takes the descriptor; ``add_to`` is the step that sends it. ``what`` names it in an error."""
 
-    def __init__(self, program: Program, to: int) -> None:
-        self._to = to
+    def __init__(self, program: Program, to: int, what: str) -> None:
+        self._to, self._name = to, f"hand over {what}"
         byte = ctypes.create_string_buffer(b"f", 1)
         vector = _Vector(program.keep(byte), 1)
         rights = _Rights(ctypes.sizeof(_Rights) - 4, socket.SOL_SOCKET, socket.SCM_RIGHTS, -1, 0)
@@ -52,5 +52,5 @@ class Handover:
         self.slot = Slot.from_buffer(rights, _Rights.descriptor.offset)
 
     def add_to(self, program: Program) -> None:
-        program.add("hand over the seccomp listener", calls.sendmsg, self._to, self._header, 0)
+        program.add(self._name, calls.sendmsg, self._to, self._header, 0)
         program.add("close", calls.close, self._to)
