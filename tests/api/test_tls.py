@@ -5,17 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+import certificates
+from certificates import Files
 from moby_tui.api.client.connect import connect
 from moby_tui.api.client.encrypted import Encrypted, open_encrypted
 from moby_tui.api.client.tls import Tls
@@ -25,54 +19,9 @@ from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, Unavailable
 
 
-class Identity(NamedTuple):
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-
-def _issue(name: str, issuer: Identity | None = None) -> Identity:
-    """A certificate for ``name`` and 127.0.0.1; without an issuer its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-    )
-    return Identity(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
-
-
-def _write(folder: Path, name: str, authority: Identity, identity: Identity) -> Tls:
-    pem = serialization.Encoding.PEM
-    (folder / f"{name}-ca.pem").write_bytes(authority.certificate.public_bytes(pem))
-    (folder / f"{name}.pem").write_bytes(identity.certificate.public_bytes(pem))
-    private = identity.key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / f"{name}-key.pem").write_bytes(private)
-    return Tls(*(str(folder / f"{name}{kind}.pem") for kind in ("-ca", "", "-key")))
-
-
-class Files(NamedTuple):
-    server: Tls
-    client: Tls
-    stranger: Tls
-
-
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    folder = tmp_path_factory.mktemp("tls")
-    authority, other = _issue("authority"), _issue("another")
-    return Files(
-        _write(folder, "server", authority, _issue("server", authority)),
-        _write(folder, "client", authority, _issue("client", authority)),
-        _write(folder, "stranger", authority, _issue("stranger", other)),
-    )
+    return certificates.make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """A volume plug-in as a process of its own: ``python plugin_server.py SOCKET FOLDER``. It keeps each volume in a folder below FOLDER.
 
+With three more arguments, certificate, key and authority, it listens on 127.0.0.1 instead, asks for a certificate of the authority, and
+writes its port into the file SOCKET.
+
 It writes each call into ``FOLDER/calls``, a line with the method and the request's JSON. ``FOLDER/lies`` may be a JSON object with what it
 answers to a method instead: an object, a text that is sent as it is, ``null`` for no answer at all, or ``"die"``.
 """
@@ -10,6 +13,7 @@ import http.server
 import json
 import os
 import socketserver
+import ssl
 import sys
 import threading
 from pathlib import Path
@@ -74,8 +78,21 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
 
+def _serve_encrypted(place: str, certificate: str, key: str, authority: str) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certificate, key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Path(f"{place}.new").write_text(str(server.server_port))
+        os.rename(f"{place}.new", place)
+        server.serve_forever()
+
+
 if __name__ == "__main__":
     (FOLDER / "volumes").mkdir(exist_ok=True)
+    if sys.argv[3:]:
+        _serve_encrypted(sys.argv[1], *sys.argv[3:])
     with Server(sys.argv[1] + ".new", Handler) as server:
         # whoever sees the socket can connect to it
         os.rename(sys.argv[1] + ".new", sys.argv[1])

@@ -18,8 +18,10 @@ from typing import Any
 
 import pytest
 
+import certificates
 from moby_tui.api.client.address import Address as ClientAddress
 from moby_tui.api.client.http import HttpClient
+from moby_tui.api.client.tls import Tls
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import mount as kernel
@@ -390,3 +392,43 @@ async def test_a_plugin_that_is_starting_is_waited_for(sockets: Path, tmp_path: 
         starting.cancel()
         for plugin in plugins:
             plugin.end()
+
+
+async def test_over_the_network_both_sides_show_certificates(
+    engine: Engine, busybox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specifications, folder, files = tmp_path / "spec", tmp_path / "far", certificates.make(tmp_path)
+    monkeypatch.setattr(discovery, "SOCKETS", str(tmp_path / "none"))
+    monkeypatch.setattr(discovery, "SPECIFICATIONS", (str(specifications),))
+    specifications.mkdir()
+    folder.mkdir()
+    port = tmp_path / "port"
+    server = [sys.executable, str(SERVER), str(port), str(folder), files.server.certificate, files.server.key]
+    with subprocess.Popen([*server, files.server.authority], stderr=subprocess.DEVNULL) as process:
+        try:
+            while not port.exists():
+                await asyncio.sleep(0.01)
+
+            def found_with(tls: Tls, **more: object) -> None:
+                secured = {"CAFile": tls.authority, "CertFile": tls.certificate, "KeyFile": tls.key, **more}
+                (specifications / "far.json").write_text(
+                    json.dumps({"Name": "far", "Addr": f"tcp://127.0.0.1:{port.read_text()}", "TLSConfig": secured})
+                )
+
+            for wrong in (files.stranger, files.client._replace(authority=files.stranger.certificate), Tls("", "", "")):
+                found_with(wrong)
+                with pytest.raises(MobyError) as refused:
+                    await engine.volumes.create(VolumeCreate(name="data", driver="far"))
+                assert "\n" not in str(refused.value) and "far" in str(refused.value)
+            found_with(files.client)
+            await engine.volumes.create(VolumeCreate(name="data", driver="far"))
+            host = HostConfig(binds=["data:/data"], network_mode="none")
+            made = await engine.containers.create(ContainerCreate(image=busybox, cmd=["touch", "/data/word"], host_config=host))
+            ended = await engine.containers.wait(made.id, condition="next-exit")
+            await engine.containers.start(made.id)
+            assert (await ended.result()).status_code == 0
+            assert (folder / "volumes/data/word").exists()
+            await engine.containers.remove(made.id)
+            await engine.volumes.remove("data")
+        finally:
+            process.kill()
