@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from box import Box, cgroup_folders
-
 from history import actions
+
 from moby_tui.engine.containers import boot
 from moby_tui.engine.containers.start import restarting, resuming
 from moby_tui.engine.engine import Engine
