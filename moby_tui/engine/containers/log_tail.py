@@ -19,7 +19,10 @@ MOST_LINES, MOST_BYTES = 2000, 256 * 1024
 
 
 class HeldLog:
-    """The files of a log, held open: they can be read after the container's folder is gone."""
+    """The files of a log, held open: they can be read after the container's folder is gone.
+
+    Nothing is held of a container that was given secrets: what it wrote of them goes with it.
+    """
 
     def __init__(self, parts: Parts, record: ContainerRecord) -> None:
         """Of a log that cannot be read there is nothing to hold."""
@@ -28,7 +31,7 @@ class HeldLog:
         self._path = self._kind = ""
         with contextlib.suppress(MobyError):
             kept = logs.settings(record)
-            if kept.readable:
+            if kept.readable and not record.host_config.secrets:
                 self._path, self._kind = str(logs.path(parts.files(record), kept)), kept.format
         self.look_again()
 
