@@ -172,9 +172,12 @@ class Dashboard(App[None]):
             await self.switch_mode(mode)
             await self._pages[mode].arrive(words)
         finally:
-            held, self._held = self._held or [], None
-            for key in held:
-                (self.focused or self.screen)._forward_event(key)
+            self.call_later(self._release_keys)  # behind what gives the focus to the page's widget
+
+    def _release_keys(self) -> None:
+        held, self._held = self._held or [], None
+        for key in held:
+            (self.focused or self.screen)._forward_event(key)
 
     def action_page(self, mode: str) -> None:
         self.go(mode)
