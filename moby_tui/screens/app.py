@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-import msgspec
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -19,6 +19,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import Action, bindings
 from moby_tui.screens.dialogs.help import Help
+from moby_tui.screens.key_order import KeyOrder
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
@@ -32,6 +33,10 @@ from moby_tui.screens.widgets.status_bar import PageTab
 
 #: One file for each page or widget that has a look of its own; what all share is in base.tcss.
 STYLES: list[str | PurePath] = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
+
+
+#: Removals that wait when the person leaves have this long; seconds.
+LAST_REMOVALS = 20.0
 
 
 class Dashboard(App[None]):
@@ -58,12 +63,17 @@ class Dashboard(App[None]):
         *bindings(ACTIONS),
     ]
 
-    def __init__(self, factory: ClientFactory, chosen: Preferences | None = None) -> None:
+    def __init__(
+        self, factory: ClientFactory, chosen: Preferences | None = None, *, keeps: bool = False, read_only: bool = False
+    ) -> None:
+        """``keeps``: what the person chooses is written to their preferences. ``read_only``: nothing in the engine is changed."""
         super().__init__(driver_class=TtyDriver)
         self._chosen = chosen or Preferences()
+        self._keeps = keeps
         #: Keys that wait for the page that is being opened; None while none is.
         self._held: list[Key] | None = None
-        self.session = Session(self, factory)
+        self._keys = KeyOrder(lambda: self.call_later(self._hand_keys_on))
+        self.session = Session(self, factory, read_only=read_only or self._chosen.read_only)
         self.stats = StatsFeed(self, self.session)
         self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self)
         self._pages: dict[str, Page] = {}
@@ -77,6 +87,7 @@ class Dashboard(App[None]):
             self.add_mode(page.mode, partial(self._make, page))
         await self.switch_mode(PAGES[0].mode)
         self._hold_session()
+        self._hold_removals()
 
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""
@@ -87,15 +98,30 @@ class Dashboard(App[None]):
     async def _hold_session(self) -> None:
         await self.session.run()
 
+    @work
+    async def _hold_removals(self) -> None:
+        await self.session.hold_removals()
+
     async def on_event(self, event: Event) -> None:
         """What is typed after the key that ends the program does nothing; what is typed while a shell opens waits for it."""
         if isinstance(event, InputEvent) and not event.is_forwarded:
             if self._exit:
                 return
-            if self._held is not None and isinstance(event, Key):
-                self._held.append(event)
+            if isinstance(event, Key):
+                self._keys.take(event)
+                await self._hand_keys_on()
                 return
         await super().on_event(event)
+        if isinstance(event, Key):
+            self._keys.done(event)  # no widget has taken it, and the bindings have had it
+
+    async def _hand_keys_on(self) -> None:
+        if self._held is not None:
+            self._held += self._keys.take_waiting()
+        while not self._exit and (key := self._keys.next()):
+            await super().on_event(key)
+            if not key.is_forwarded:
+                self._keys.done(key)
 
     def _handle_exception(self, error: Exception) -> None:
         """A page that was just being opened when the person left may fail; they have left in order all the same."""
@@ -109,6 +135,21 @@ class Dashboard(App[None]):
         if action == "page":
             return isinstance(self.screen, Page) and not isinstance(self.focused, (AllKeys, Input))
         return not (isinstance(self.focused, AllKeys) and action in ("quit", "command_palette", "help"))
+
+    async def action_quit(self) -> None:
+        """Removals that wait were confirmed: they are carried out first."""
+        if self.session.removals:
+            self.notify("removing what waits for it …", timeout=30)
+            try:
+                await asyncio.wait_for(self.session.remove_now(), LAST_REMOVALS)
+            except TimeoutError:
+                self.log.warning("the engine did not remove in time")
+        self.exit()
+
+    def remember(self, change: Callable[[Preferences], None]) -> None:
+        change(self._chosen)
+        if self._keeps:
+            preferences.change(change)
 
     # The way from page to page
 
@@ -131,9 +172,12 @@ class Dashboard(App[None]):
             await self.switch_mode(mode)
             await self._pages[mode].arrive(words)
         finally:
-            held, self._held = self._held or [], None
-            for key in held:
-                (self.focused or self.screen)._forward_event(key)
+            self.call_later(self._release_keys)  # behind what gives the focus to the page's widget
+
+    def _release_keys(self) -> None:
+        held, self._held = self._held or [], None
+        for key in held:
+            (self.focused or self.screen)._forward_event(key)
 
     def action_page(self, mode: str) -> None:
         self.go(mode)
@@ -160,7 +204,7 @@ class Dashboard(App[None]):
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 
 
-def run(connect: ClientFactory) -> int:
+def run(connect: ClientFactory, *, read_only: bool = False) -> int:
     """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
 
     The exit code: 0 if the person left it, 1 after a fault of the dashboard, else 128 and the signal that ended it.
@@ -170,8 +214,8 @@ def run(connect: ClientFactory) -> int:
         chosen = preferences.load()
     except ValueError as error:
         raise InvalidArgument(str(error)) from error
-    dashboard = Dashboard(connect, chosen)
+    dashboard = Dashboard(connect, chosen, keeps=True, read_only=read_only)
     dashboard.run()
     if dashboard.theme != (chosen.theme or DARK.name):
-        preferences.save(msgspec.structs.replace(chosen, theme=dashboard.theme))
+        preferences.change(lambda kept: setattr(kept, "theme", dashboard.theme))
     return dashboard.return_code or 0

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -34,11 +37,24 @@ class TerminalPreferences(msgspec.Struct):
     copies: bool = False
 
 
-class Preferences(msgspec.Struct):
-    """``keymap`` maps the id of a binding to its keys, with commas between them."""
+class ListView(msgspec.Struct, omit_defaults=True):
+    """How a page's list is shown: the key of the column it is sorted by, and those of the columns that are not shown."""
+
+    sort: str = ""
+    reverse: bool = False
+    hidden: list[str] = []
+
+
+class Preferences(msgspec.Struct, omit_defaults=True):
+    """``keymap`` maps the id of a binding to its keys, with commas between them; ``lists`` is by the name of the page.
+
+    With ``read_only`` the dashboard changes nothing in the engine.
+    """
 
     theme: str = ""
     keymap: dict[str, str] = {}
+    lists: dict[str, ListView] = {}
+    read_only: bool = False
     logs: LogPreferences = msgspec.field(default_factory=LogPreferences)
     terminals: TerminalPreferences = msgspec.field(default_factory=TerminalPreferences)
 
@@ -60,8 +76,21 @@ def load() -> Preferences:
 def save(preferences: Preferences) -> None:
     """Remembers. A folder that cannot be written costs only the memory."""
     path = preferences_path()
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(preferences)) + b"\n")
+        aside.write_bytes(msgspec.json.format(msgspec.json.encode(preferences)) + b"\n")
+        aside.replace(path)
     except OSError:
+        with suppress(OSError):
+            aside.unlink()
+
+
+def change(make: Callable[[Preferences], None]) -> None:
+    """Makes a change to what is remembered by now, perhaps by another dashboard or by hand. A file with an error stays as it is."""
+    try:
+        preferences = load()
+    except ValueError:
         return
+    make(preferences)
+    save(preferences)

@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from msgspec import structs
+
 from moby_tui.errors import CommandNotFound, Unavailable
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
@@ -25,8 +27,8 @@ from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import Info, Version
-from moby_tui.schema.volume import Volume
+from moby_tui.schema.system import DiskUsage, Info, Version
+from moby_tui.schema.volume import Volume, VolumeUsage
 
 #: The moment at which the fixed objects are looked at.
 NOW = 1_790_000_000
@@ -242,6 +244,13 @@ class FakeSystem:
     async def version(self) -> Version:
         self.engine.check()
         return Version(version="1.0")
+
+    async def disk_usage(self) -> DiskUsage:
+        self.engine.check()
+        return DiskUsage(
+            containers=[structs.replace(row, size_rw=1_000_000) for row in self.engine.rows.values()],
+            volumes=[structs.replace(one, usage_data=VolumeUsage(size=52_000_000)) for one in await self.engine.volumes.list()],
+        )
 
     async def info(self) -> Info:
         return Info(name="testhost")

@@ -8,13 +8,14 @@ import time
 import pytest
 from fake_client import FakeEngine, summary
 from textual.widgets import Button, Input
-from textual.widgets._footer import FooterKey
 
 from moby_tui.errors import Conflict
 from moby_tui.schema.event import Event, EventActor
 from moby_tui.screens.dialogs.confirm import Confirm, Notice
+from moby_tui.screens.dialogs.preview import Preview
 from moby_tui.screens.logs.lines import MAX_LINES
 from moby_tui.screens.widgets.container_table import ContainerTable
+from moby_tui.screens.widgets.key_bar import KeyBar
 from moby_tui.screens.widgets.log_view import LogView
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 from moby_tui.screens.widgets.terminal import Terminal
@@ -71,8 +72,10 @@ async def test_removal_asks_and_the_safe_choice_is_first(open_dashboard, eventua
             await pilot.pause()
         await eventually(pilot, lambda: not isinstance(app.screen, Confirm))
         await pilot.pause(0.3)
-        assert (engine.calls == [("remove", "database", {"force": True})]) is removed
-        assert ("database" not in names(app)) is removed
+        assert bool(app.session.removals) is removed
+        await app.session.remove_now()
+        await eventually(pilot, lambda: ("database" not in names(app)) is removed)
+        assert (("remove", "database", {"force": True}) in engine.calls) is removed
 
 
 async def test_the_mouse_answers_too(open_dashboard, eventually):
@@ -92,9 +95,10 @@ async def test_a_refusal_is_told_and_nothing_breaks(open_dashboard, eventually):
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         await pilot.press("d", "y")
-        await eventually(pilot, lambda: app._notifications)
-        note = next(iter(app._notifications))
-        assert note.severity == "error" and "stop it first" in note.message
+        await eventually(pilot, lambda: app.session.removals)
+        await pilot.press("d")
+        await eventually(pilot, lambda: any(note.severity == "error" for note in app._notifications))
+        assert any("stop it first" in note.message for note in app._notifications)
 
 
 async def test_a_lost_engine_is_told_and_found_again(open_dashboard, eventually):
@@ -205,7 +209,7 @@ async def test_every_page_in_every_size(open_dashboard, eventually, size):
     async with open_dashboard(lambda: engine, size=size) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
         for key in (
-            "u",
+            "m",
             "o",
             "i",
             "l",
@@ -271,7 +275,11 @@ async def test_an_image_is_removed_with_all_its_tags_at_once_and_by_force_where_
         await eventually(pilot, lambda: app.screen.query("#rows"))
         await pilot.press("3")
         await eventually(pilot, lambda: app.screen.query_one("#rows").row_count == 2)
-        await pilot.press("d", "y")
+        await pilot.press("d")
+        await eventually(pilot, lambda: isinstance(app.screen, Preview))
+        await pilot.press("y", "enter", "backspace", *"pgdata")
+        assert engine.calls[-1][0] == "remove image"
+        await pilot.press("enter")
         await eventually(pilot, lambda: engine.calls[-1][:2] == ("remove volume", "pgdata"))
 
 
@@ -430,5 +438,8 @@ async def test_columns_are_as_wide_as_their_cells(open_dashboard, eventually, wi
 async def test_the_footer_fits_a_small_screen(open_dashboard, eventually):
     async with open_dashboard(lambda: FakeEngine(), size=(80, 24)) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
-        await eventually(pilot, lambda: app.screen.query(FooterKey))
-        assert max(key.region.right for key in app.screen.query(FooterKey)) <= 80
+        bar = app.screen.query_one(KeyBar)
+        await eventually(pilot, lambda: len(bar.shown) > 5)
+        assert sum(key.width for key in bar.shown) <= 80 and bar.shown[-1].title == "Help"
+        await pilot.click(bar, offset=(3, 0))
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))

@@ -36,7 +36,7 @@ def test_containers(snap_compare, size):
 
 @pytest.mark.parametrize(
     "keys",
-    [["u"], ["i"], ["d"], ["question_mark"], ["2"], ["4"], ["slash", "r", "e"], ["z"]],
+    [["m"], ["i"], ["d"], ["question_mark"], ["2"], ["4"], ["slash", "r", "e"], ["z"]],
     ids=["use", "inspect", "confirm", "help", "images", "networks", "filter", "zoom"],
 )
 def test_pages(snap_compare, keys):

@@ -84,7 +84,10 @@ async def walk_through_a_life(app, pilot, eventually, engine, image: str) -> Non
     await pilot.press("d")
     await eventually(pilot, lambda: isinstance(app.screen, Confirm))
     await pilot.press("y")
-    await eventually(pilot, lambda: not isinstance(app.screen, Confirm) and app.screen.query_one(ContainerTable).row_count == 0)
+    await eventually(pilot, lambda: app.session.removals)
+    assert len(await engine.containers.list(all=True)) == 1, "it can be taken back"
+    await pilot.press("d")
+    await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 0)
     assert await engine.containers.list(all=True) == []
 
 

@@ -21,21 +21,27 @@ class On(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """``id`` is what a person's keymap knows it by: ``container.stop``. ``keys`` are Textual's names with commas between them.
+    """``id`` is what a person's keymap knows it by: ``container.stop``. ``keys`` are Textual's names with commas between them;
+    without keys it is in the palette and the prompt alone. Two actions on rows may have one key: it does the first that is offered.
 
     ``call`` is the method without its ``action_``, perhaps with arguments (``tab('logs')``); without it, the last part of the id.
     ``when`` says of a row whether the action does something to it. ``command`` is the command line that does the same, in which
-    ``{names}`` stands for the rows' names. ``destroys`` is true if what it takes away cannot be had back.
+    ``{names}`` stands for the rows' names.
+
+    ``changes`` is true if it changes the engine: then a read-only dashboard does not offer it. ``destroys`` is true if what it takes
+    away cannot be had back: of several rows it then wants a word typed, and with ``typed`` of one too.
     """
 
     id: str
     title: str
-    keys: str
+    keys: str = ""
     tooltip: str = ""
     call: str = ""
     on: On = On.PAGE
     when: Callable[[Any], bool] | None = None
+    changes: bool = False
     destroys: bool = False
+    typed: bool = False
     command: str = ""
     footer: bool = True
     key_display: str | None = None
@@ -72,4 +78,4 @@ class Action:
 
 def bindings(actions: Iterable[Action]) -> list[BindingType]:
     """The ``BINDINGS`` of a page or widget that declares these actions."""
-    return [action.binding() for action in actions]
+    return [action.binding() for action in actions if action.keys]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on, work
@@ -18,7 +18,8 @@ from moby_tui.schema.base import to_builtins
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.confirm import Notice
-from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.list_page import ListPage
+from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import History
@@ -27,6 +28,7 @@ from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_panel import LogPanel
+from moby_tui.screens.widgets.log_view import LogView
 from moby_tui.screens.widgets.process_table import ProcessTable
 from moby_tui.screens.widgets.stats_panel import StatsPanel
 
@@ -34,20 +36,21 @@ from moby_tui.screens.widgets.stats_panel import StatsPanel
 GATHER = 0.08
 #: The processes are asked for again this often while they are seen; seconds.
 TOP_EVERY = 2.0
+#: A container that is to be removed is kept this long; seconds.
+KEPT = 60.0
 
 
 def _runs(one: Container) -> bool:
     return one.running
 
 
-def _rests(one: Container) -> bool:
-    return not one.running
-
-
-class ContainersPage(Page):
-    """The keys act on the container under the cursor."""
+class ContainersPage(ListPage[Container]):
+    """The keys act on the marked containers, else on the one under the cursor."""
 
     mode = "containers"
+    noun = "container"
+    heading = "Containers"
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, LogView, LogPanel, InspectView)
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(
             id="container.start",
@@ -55,7 +58,8 @@ class ContainersPage(Page):
             keys="s",
             tooltip="Start the container",
             on=On.ROWS,
-            when=_rests,
+            when=lambda one: not one.running,
+            changes=True,
             command="moby start {names}",
         ),
         Action(
@@ -65,6 +69,7 @@ class ContainersPage(Page):
             tooltip="Its stop signal, then SIGKILL after its stop timeout (asks first)",
             on=On.ROWS,
             when=_runs,
+            changes=True,
             command="moby stop {names}",
         ),
         Action(
@@ -74,16 +79,28 @@ class ContainersPage(Page):
             tooltip="Stop and start it (asks first)",
             on=On.ROWS,
             when=_runs,
+            changes=True,
             command="moby restart {names}",
         ),
         Action(
             id="container.pause",
             title="Pause",
             keys="p",
-            tooltip="Freeze or thaw all its processes",
+            tooltip="Freeze all its processes",
             on=On.ROWS,
-            when=_runs,
+            when=lambda one: one.state == "running",
+            changes=True,
             command="moby pause {names}",
+        ),
+        Action(
+            id="container.unpause",
+            title="Unpause",
+            keys="p",
+            tooltip="Thaw its processes",
+            on=On.ROWS,
+            when=lambda one: one.state == "paused",
+            changes=True,
+            command="moby unpause {names}",
         ),
         Action(
             id="container.kill",
@@ -92,6 +109,7 @@ class ContainersPage(Page):
             tooltip="Send SIGKILL (asks first)",
             on=On.ROWS,
             when=_runs,
+            changes=True,
             command="moby kill {names}",
         ),
         Action(
@@ -99,10 +117,17 @@ class ContainersPage(Page):
             title="Remove",
             keys="d,delete",
             key_display="d",
-            tooltip="Remove the container (asks first)",
+            tooltip="Remove it in a minute, until which u takes it back (asks first); once more: at once",
             on=On.ROWS,
+            changes=True,
             destroys=True,
             command="moby rm --force {names}",
+        ),
+        Action(
+            id="container.undo",
+            title="Undo",
+            keys="u",
+            tooltip="Take back the last removal that has not been carried out yet",
         ),
         Action(
             id="container.shell",
@@ -110,6 +135,7 @@ class ContainersPage(Page):
             keys="e",
             tooltip="Open a shell in it",
             on=On.ROW,
+            changes=True,
             command="moby exec -it {names} sh",
         ),
         Action(
@@ -153,7 +179,7 @@ class ContainersPage(Page):
         Action(
             id="tab.use",
             title="Use",
-            keys="u",
+            keys="m",
             call="tab('use')",
             footer=False,
             tooltip="Show CPU, memory, network and disk plots",
@@ -189,7 +215,9 @@ class ContainersPage(Page):
         self.app.theme_changed_signal.subscribe(self, lambda _: self._restyle())
         self.set_interval(1.0, self._tick)
         self.set_interval(TOP_EVERY, self._processes)
-        self.query_one("#list").border_title = "Containers"
+        self.query_one("#list").border_title = self.heading
+        self.query_one(ContainerTable).fit()
+        self.use_preferences()
         self.query_one(ContainerTable).focus()
         self._redraw()
 
@@ -226,6 +254,7 @@ class ContainersPage(Page):
             table = self.query_one(ContainerTable)
             rows = (self.session.model.get(identifier) for identifier in table.seen())
             table.show_ages([row for row in rows if row], time.time())
+            table.order_again()
             self.query_one(Detail).show_age(self.chosen, time.time())
 
     def _want(self) -> None:
@@ -326,62 +355,119 @@ class ContainersPage(Page):
     def chosen(self) -> Container | None:
         return self.session.model.get(self._detail_of)
 
-    def targets(self) -> Sequence[Container]:
-        return [self.chosen] if self.chosen else []
+    def find(self, identifier: str) -> Container | None:
+        return self.session.model.get(identifier)
+
+    async def arrive(self, words: Sequence[str]) -> None:
+        """A container's name or id puts the cursor there; other words are a filter."""
+        row = (
+            next((one for one in self.session.model.rows() if words[0] in (one.name, one.id)), None) if len(words) == 1 else None
+        )
+        if row:
+            self.table().go_to(row.id)
+        else:
+            self.query_one("#container-filter", FilterBar).fill(" ".join(words))
 
     def action_start(self) -> None:
-        if one := self.chosen:
-            self.attempt("Start", lambda: self.session.client.containers.start(one.id), f"{one.name} started")
+        self.perform("container.start", lambda one: self.session.client.containers.start(one.id), done="started")
 
     def action_stop(self) -> None:
-        if one := self.chosen:
-            self.attempt_confirmed(
-                f"Stop {one.name}?",
+        self.perform(
+            "container.stop",
+            lambda one: self.session.client.containers.stop(one.id),
+            done="stopped",
+            question=Question(
+                "Stop {rows}?",
                 "It gets its stop signal, and SIGKILL if it still runs after its stop timeout.",
-                "Stop",
-                lambda: self.session.client.containers.stop(one.id),
-                f"{one.name} stopped",
-            )
+            ),
+        )
 
     def action_restart(self) -> None:
-        if one := self.chosen:
-            self.attempt_confirmed(
-                f"Restart {one.name}?",
+        self.perform(
+            "container.restart",
+            lambda one: self.session.client.containers.restart(one.id),
+            done="restarted",
+            question=Question(
+                "Restart {rows}?",
                 "It is stopped, by SIGKILL after its stop timeout, and started again.",
-                "Restart",
-                lambda: self.session.client.containers.restart(one.id),
-                f"{one.name} restarted",
-            )
+            ),
+        )
 
     def action_pause(self) -> None:
-        one = self.chosen
-        if one is None:
-            return
-        if one.state == "paused":
-            self.attempt("Unpause", lambda: self.session.client.containers.unpause(one.id), f"{one.name} runs on")
-        else:
-            self.attempt("Pause", lambda: self.session.client.containers.pause(one.id), f"{one.name} paused")
+        self.perform("container.pause", lambda one: self.session.client.containers.pause(one.id), done="paused")
+
+    def action_unpause(self) -> None:
+        self.perform("container.unpause", lambda one: self.session.client.containers.unpause(one.id), done="runs on")
 
     def action_kill(self) -> None:
-        if one := self.chosen:
-            self.attempt_confirmed(
-                f"Kill {one.name}?",
+        self.perform(
+            "container.kill",
+            lambda one: self.session.client.containers.kill(one.id),
+            done="killed",
+            question=Question(
+                "Kill {rows}?",
                 "Its processes get SIGKILL: they cannot save what they hold in memory.",
-                "Kill",
-                lambda: self.session.client.containers.kill(one.id),
-                f"{one.name} killed",
-            )
+            ),
+        )
 
     def action_remove(self) -> None:
-        if one := self.chosen:
-            running = "It runs: it will be killed. " if one.running else ""
-            self.attempt_confirmed(
-                f"Remove {one.name}?",
-                f"{running}What it wrote outside volumes is lost, its log too. Volumes stay.",
-                "Remove",
-                lambda: self.session.client.containers.remove(one.id, force=one.running),
-                f"{one.name} removed",
-            )
+        """Asks, kills and removes later. What waits for its removal already goes at once."""
+        rows = self.targets()
+        if all(one.goes_at for one in rows):
+            self.perform("container.remove", self._remove, done="removed")
+            return
+        running = "What runs of it is killed now. " if any(one.running for one in rows) else ""
+        self.ask(
+            "container.remove",
+            Question(
+                "Remove {rows}?",
+                f"{running}It is removed in a minute; until then u takes that back. What it wrote outside volumes is lost "
+                "then, its log too. Volumes stay.",
+                sizes=self._sizes,
+            ),
+            lambda: self._remove_later(rows),
+        )
+
+    async def _remove(self, one: Container) -> None:
+        await self.session.client.containers.remove(one.id, force=True)
+
+    def _remove_later(self, rows: Sequence[Container]) -> None:
+        if any(one.running for one in rows):
+            self._kill(rows)
+        command = self.action("container.remove").command_line(one.name for one in rows)
+        deed = self.session.begin("Remove", command)
+        self.session.remove_later([one.id for one in rows], deed, KEPT)
+        self.acted()
+        what = rows[0].name if len(rows) == 1 else f"{len(rows)} containers"
+        self.notify(f"{what} goes in {KEPT:.0f} s · u takes it back · d again: at once", timeout=6, markup=False)
+        self.refresh_bindings()
+
+    @work(group="actions")
+    async def _kill(self, rows: Sequence[Container]) -> None:
+        """Ends what runs. A container that ended by itself meanwhile is as it should be, and what cannot be killed tells its removal."""
+        for one in rows:
+            if one.running:
+                try:
+                    await self.session.client.containers.kill(one.id)
+                except TROUBLE as error:
+                    self.log.debug(f"{one.name} was not killed: {error}")
+
+    async def _sizes(self) -> Mapping[str, int]:
+        """What each container has written."""
+        usage = await self.session.client.system.disk_usage()
+        return {one.id: -1 if one.size_rw is None else one.size_rw for one in usage.containers}
+
+    def action_undo(self) -> None:
+        removal = self.session.take_back()
+        if removal:
+            names = [one.name for identifier in removal.containers if (one := self.session.model.get(identifier))]
+            self.notify(f"kept: {', '.join(names)}", timeout=4, markup=False)
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "undo":
+            return bool(self.session.removals)
+        return super().check_action(action, parameters)
 
     def action_shell(self) -> None:
         one = self.chosen
@@ -422,10 +508,13 @@ class ContainersPage(Page):
             self.add_class(following)
 
     def action_back(self) -> None:
-        """Both panels and the keys to the list; there already, it ends the filter."""
+        """Both panels and the keys to the list; there already, it ends the filter, then the marks."""
         table, bar = self.query_one(ContainerTable), self.query_one("#container-filter", FilterBar)
-        if table.has_focus and bar.filled:
-            bar.drop()
+        if table.has_focus:
+            if bar.filled:
+                bar.drop()
+            else:
+                table.action_unmark()
         self.remove_class("-detail-only", "-list-only")
         table.focus()
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from moby_tui.schema.image import ImageSummary
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
-from moby_tui.screens.pages.resource import ResourcePage, Row
+from moby_tui.screens.pages.page import Question
+from moby_tui.screens.pages.resource import ResourcePage
+from moby_tui.screens.session.images import Image
+from moby_tui.screens.session.resource_feed import ResourceFeed
+from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
-#: The column that counts the image's containers.
-_USED_BY = 4
 
-
-class ImagesPage(ResourcePage):
+class ImagesPage(ResourcePage[Image]):
     mode = "images"
+    noun = "image"
     heading = "Images"
-    columns = (("IMAGE", 0), ("ID", 12), ("SIZE", 7), ("CREATED", 8), ("USED BY", 7))
-    right = frozenset({2, 3, 4})
-    follows = frozenset({"image", "container"})
     empty = "none yet · moby pull IMAGE"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(
@@ -29,47 +28,72 @@ class ImagesPage(ResourcePage):
             key_display="d",
             tooltip="Remove the image (asks first)",
             on=On.ROWS,
+            changes=True,
             destroys=True,
             command="moby rmi {names}",
         ),
     )
+    #: How many containers were made of each image, by its id.
+    _used: Mapping[str, int] = {}
 
-    async def fetch(self) -> list[Row]:
+    @property
+    def feed(self) -> ResourceFeed[Any, Image]:
+        return self.session.images
+
+    def columns(self) -> Sequence[Column[Image]]:
+        return (
+            Column("name", "IMAGE", 16, 100, lambda one: one.name),
+            Column("id", "ID", 12, 12, lambda one: one.id, rank=3),
+            Column("size", "SIZE", 7, 7, lambda one: one.size, rank=1, number=True),
+            Column("created", "CREATED", 8, 8, lambda one: one.created, rank=2, number=True),
+            Column("used", "USED BY", 8, 8, lambda one: self._used.get(one.id, 0), rank=4, number=True),
+        )
+
+    def gather(self) -> None:
         used: dict[str, int] = {}
-        for container in await self.session.client.containers.list(all=True):
+        for container in self.session.model.rows():
             used[container.image_id] = used.get(container.image_id, 0) + 1
-        images = await self.session.client.images.list()
-        rows = [_row(image, used.get(image.id, 0)) for image in images]
-        return sorted(rows, key=lambda row: (row.name.startswith("<"), row.name))
+        self._used = used
+
+    def cells(self, table: ObjectTable[Image], row: Image) -> Cells:
+        created = text.age(time.time() - row.created) if row.created else "–"
+        name = table.cell(row.name, "text-muted" if row.dangling else "foreground")
+        name.stylize("bold")
+        return {
+            "name": name,
+            "id": table.cell(text.short_id(row.id), "text-muted"),
+            "size": table.cell(text.size(row.size, step=1000), right=True),
+            "created": table.cell(created, right=True),
+            "used": table.cell(str(self._used.get(row.id, "")), "accent", right=True),
+        }
 
     async def inspect(self, key: str) -> object:
         return await self.session.client.images.inspect(key)
 
     def action_remove(self) -> None:
-        if row := self.chosen:
-            consequence = "All its tags go. Layers that other images need stay; the rest must be pulled or built again."
-            users = row.cells[_USED_BY]
-            if users:
-                consequence += (
-                    f" Containers made of it: {users}. They stay; while one of them runs, the engine refuses to remove it."
-                )
-            self.attempt_confirmed(
-                f"Remove the image {row.name}?",
+        users = sum(self._used.get(row.id, 0) for row in self.targets())
+        consequence = "All its tags go. Layers that other images need stay; the rest must be pulled or built again."
+        if users:
+            consequence += f" Containers made of it: {users}. They stay; while one of them runs, the engine refuses to remove it."
+        self.perform(
+            "image.remove",
+            self._remove,
+            done="removed",
+            question=Question(
+                "Remove the image {rows}?",
                 consequence,
-                "Remove by force" if users else "Remove",
-                lambda: self._remove(row.key, force=bool(users)),
-                f"{row.name} removed",
-            )
+                sizes=self._sizes,
+                verb="Remove by force" if users else "",
+            ),
+        )
 
-    async def _remove(self, key: str, *, force: bool) -> None:
+    async def _remove(self, row: Image) -> None:
         """At once with all its tags, or not at all: by id, which needs force where there are several (dockerd 28.5)."""
         images = self.session.client.images
-        several = len((await images.inspect(key)).repo_tags) > 1
-        await images.remove(key, force=force or several)
+        several = len((await images.inspect(row.id)).repo_tags) > 1
+        await images.remove(row.id, force=several or bool(self._used.get(row.id)))
 
-
-def _row(image: ImageSummary, used: int) -> Row:
-    names = [text.clean(tag) for tag in image.repo_tags if tag != "<none>:<none>"]
-    name = ", ".join(names) or "<none>"
-    created = text.age(time.time() - image.created) if image.created > 0 else "–"
-    return Row(image.id, name, (name, text.short_id(image.id), text.size(image.size, step=1000), created, str(used or "")))
+    async def _sizes(self) -> Mapping[str, int]:
+        """What each image has for itself; what it shares with others does not come back with it alone."""
+        images = await self.session.client.images.list(shared_size=True)
+        return {one.id: one.size - max(one.shared_size, 0) for one in images}

@@ -2,28 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
 from moby_tui.screens import text
-from moby_tui.screens.pages.resource import ResourcePage, Row
+from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.pages.page import Question
+from moby_tui.screens.pages.resource import ResourcePage
+from moby_tui.screens.session.networks import Network
+from moby_tui.screens.session.resource_feed import ResourceFeed
+from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
 
-class NetworksPage(ResourcePage):
+def _removable(one: Network) -> bool:
+    return not one.built_in
+
+
+class NetworksPage(ResourcePage[Network]):
     mode = "networks"
+    noun = "network"
     heading = "Networks"
-    columns = (("NAME", 20), ("ID", 12), ("DRIVER", 8), ("SUBNET", 18), ("CONTAINERS", 0))
-    follows = frozenset({"network", "container"})
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(
+            id="network.remove",
+            title="Remove",
+            keys="d,delete",
+            key_display="d",
+            tooltip="Remove the network, which no container may use (asks first)",
+            on=On.ROWS,
+            when=_removable,
+            changes=True,
+            destroys=True,
+            command="moby network rm {names}",
+        ),
+    )
+    #: The running containers in each network, by its name.
+    _users: Mapping[str, str] = {}
 
-    async def fetch(self) -> list[Row]:
+    @property
+    def feed(self) -> ResourceFeed[Any, Network]:
+        return self.session.networks
+
+    def columns(self) -> Sequence[Column[Network]]:
+        return (
+            Column("name", "NAME", 12, 50, lambda one: one.name),
+            Column("id", "ID", 12, 12, lambda one: one.id, rank=4),
+            Column("driver", "DRIVER", 8, 16, lambda one: one.driver, rank=2),
+            Column("subnets", "SUBNET", 16, 44, lambda one: one.subnets, rank=1),
+            Column("users", "CONTAINERS", 12, 60, lambda one: self._users.get(one.name, ""), rank=3),
+        )
+
+    def gather(self) -> None:
         users: dict[str, list[str]] = {}
-        for container in await self.session.client.containers.list():
-            for network in container.network_settings.networks:
-                users.setdefault(network, []).append(container.names[0].lstrip("/") if container.names else container.id[:12])
-        rows = []
-        for one in await self.session.client.networks.list():
-            name = text.clean(one.name)
-            subnets = text.clean(", ".join(pool.subnet for pool in one.ipam.config or []))
-            cells = (name, text.short_id(one.id), text.clean(one.driver), subnets, text.clean(", ".join(users.get(one.name, []))))
-            rows.append(Row(one.id, name, cells))
-        return sorted(rows, key=lambda row: row.name)
+        for container in self.session.model.rows():
+            if container.running:
+                for network in container.networks.split(", "):
+                    users.setdefault(network, []).append(container.name)
+        self._users = {name: ", ".join(sorted(names)) for name, names in users.items()}
+
+    def cells(self, table: ObjectTable[Network], row: Network) -> Cells:
+        name = table.cell(row.name)
+        name.stylize("bold")
+        return {
+            "name": name,
+            "id": table.cell(text.short_id(row.id), "text-muted"),
+            "driver": table.cell(row.driver, "text-muted"),
+            "subnets": table.cell(row.subnets),
+            "users": table.cell(self._users.get(row.name, ""), "accent"),
+        }
 
     async def inspect(self, key: str) -> object:
         return await self.session.client.networks.inspect(key)
+
+    def action_remove(self) -> None:
+        self.perform(
+            "network.remove",
+            lambda row: self.session.client.networks.remove(row.id),
+            done="removed",
+            question=Question(
+                "Remove the network {rows}?",
+                "The engine refuses while a container uses it.",
+            ),
+        )

@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from moby_tui.errors import NotModified
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On, bindings
 from moby_tui.screens.dialogs.confirm import Confirm
+from moby_tui.screens.dialogs.preview import Preview, Sizes
 from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.session import TROUBLE
+from moby_tui.screens.widgets.key_bar import KeyBar
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
+
+#: Names that a question or an error lists.
+LISTED = 8
+#: Rows that an action on many works on at a time.
+AT_ONCE = 8
+
+
+class Named(Protocol):
+    """A row that actions act on. ``name`` is clean."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+R = TypeVar("R", bound=Named)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before an action. ``{rows}`` in the text stands for what it acts on; ``consequence`` says what is lost.
+
+    ``sizes`` finds the bytes that come back, for a preview. ``verb`` is on the button, in place of the action's title.
+    """
+
+    text: str
+    consequence: str
+    sizes: Sizes | None = None
+    verb: str = ""
 
 
 class Page(Screen[None]):
@@ -27,13 +62,18 @@ class Page(Screen[None]):
     """
 
     mode: ClassVar[str]
+    #: What one row is called: ``container``.
+    noun: ClassVar[str] = "row"
+    #: The widgets of the page that have actions of their own, for the table of keys.
+    PARTS: ClassVar[tuple[type[Widget], ...]] = ()
     #: Declared once; ``BINDINGS``, help, palette and prompt come from it. Those of the base classes hold too.
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
-    _on_rows: ClassVar[dict[str, Action]] = {}
+    #: Those that are not always offered, by their method.
+    _declared: ClassVar[dict[str, Action]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         cls.BINDINGS = bindings(cls.__dict__.get("ACTIONS", ()))
-        cls._on_rows = {action.method: action for action in cls.actions() if action.on is not On.PAGE}
+        cls._declared = {action.method: action for action in cls.actions() if action.changes or action.on is not On.PAGE}
         super().__init_subclass__(**options)
 
     @classmethod
@@ -45,6 +85,11 @@ class Page(Screen[None]):
                 found.setdefault(action.id, action)
         return list(found.values())
 
+    @classmethod
+    def action(cls, identifier: str) -> Action:
+        """The action of this id. Raises ``KeyError``."""
+        return {action.id: action for action in cls.actions()}[identifier]
+
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.workspace = workspace
@@ -54,7 +99,7 @@ class Page(Screen[None]):
         yield StatusBar(self.session, self.workspace.tabs(self.mode), self.mode)
         yield Banner(self.session)
         yield from self.content()
-        yield Footer(compact=True)
+        yield KeyBar()
 
     def content(self) -> Iterable[Widget]:
         """The page's own widgets."""
@@ -71,21 +116,106 @@ class Page(Screen[None]):
         """Only the actions that do something just now are offered, and none while keys wait for another page."""
         if self.workspace.guide.holds_keys:
             return False
-        declared = self._on_rows.get(action)
-        return declared is None or declared.offered(self.targets())
+        declared = self._declared.get(action)
+        if declared is None:
+            return True
+        if declared.changes and self.session.read_only:
+            return None
+        return declared.offered(self.targets() if declared.on is not On.PAGE else ())
 
     @work(group="actions")
-    async def attempt(self, title: str, action: Callable[[], Awaitable[object]], done: str = "") -> None:
-        """Runs an action as a task, and shows its result or error."""
+    async def attempt(self, title: str, action: Callable[[], Awaitable[object]], done: str = "", *, command: str = "") -> None:
+        """Runs an action as a task, shows its result or error, and writes it into the activity with the command line that does the
+        same.
+        """
+        deed = self.session.begin(title, command)
         try:
             await action()
         except NotModified:
-            pass
+            self.session.end(deed, Outcome.DONE, "it was so already")
         except TROUBLE as error:
+            self.session.end(deed, Outcome.FAILED, text.clean(str(error)))
             self.notify(text.clean(str(error)), title=f"{title} failed", severity="error", timeout=10, markup=False)
             return
+        else:
+            self.session.end(deed, Outcome.DONE)
         if done:
             self.notify(done, timeout=3, markup=False)
+
+    def perform(
+        self,
+        identifier: str,
+        each: Callable[[Any], Awaitable[object]],
+        *,
+        done: str,
+        question: Question | None = None,
+    ) -> None:
+        """Carries out one of the page's actions on its targets, those to which it does something.
+
+        ``each`` does it to one row; ``done`` is said after the row's name: ``stopped``. With a question the person is asked first.
+        """
+        action = self.action(identifier)
+        rows = action.takes(self.targets())
+        if not rows:
+            return
+        if question:
+            self.ask(identifier, question, partial(self._carry_out, action, rows, each, done))
+        else:
+            self._carry_out(action, rows, each, done)
+
+    def ask(self, identifier: str, question: Question, then: Callable[[], object]) -> None:
+        """Asks before an action is carried out on its targets, in a preview where much is lost. After a yes ``then`` is called."""
+        action = self.action(identifier)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        if rows := action.takes(self.targets()):
+            self.app.push_screen(self._dialog(action, rows, question), answered)
+
+    def _dialog(self, action: Action, rows: Sequence[Any], question: Question) -> Confirm | Preview:
+        """A preview for what destroys several rows or what is kept for good, else a short question."""
+        several = len(rows) > 1
+        asked = question.text.format(rows=f"{len(rows)} {self.noun}s" if several else rows[0].name)
+        verb, consequence = question.verb or action.title, question.consequence
+        if action.destroys and (several or action.typed):
+            word = str(len(rows)) if several else rows[0].name
+            return Preview(asked, consequence, verb, [(row.id, row.name) for row in rows], word, question.sizes)
+        if several:
+            names = ", ".join(row.name for row in rows[:LISTED]) + (
+                f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+            )
+            consequence = f"{names}\n\n{consequence}"
+        return Confirm(asked, consequence, verb)
+
+    @work(group="actions")
+    async def _carry_out(self, action: Action, rows: Sequence[Any], each: Callable[[Any], Awaitable[object]], done: str) -> None:
+        """Does it to all rows, a few at a time, and shows and writes down what came of it."""
+        deed = self.session.begin(action.title, action.command_line(row.name for row in rows))
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def attempt(row: Any) -> str:
+            async with turns:
+                try:
+                    await each(row)
+                except NotModified:
+                    pass
+                except TROUBLE as error:
+                    return f"{row.name}: {text.clean(str(error))}" if len(rows) > 1 else text.clean(str(error))
+            return ""
+
+        self.acted()
+        failed = [told for told in await asyncio.gather(*map(attempt, rows)) if told]
+        self.session.end(deed, Outcome.FAILED if failed else Outcome.DONE, "; ".join(failed))
+        if failed:
+            self.notify("\n".join(failed[:LISTED]), title=f"{action.title} failed", severity="error", timeout=10, markup=False)
+        if succeeded := len(rows) - len(failed):
+            what = rows[0].name if len(rows) == 1 else f"{succeeded} {self.noun}s"
+            self.notify(f"{what} {done}", timeout=3, markup=False)
+
+    def acted(self) -> None:
+        """An action on rows has begun."""
 
     def attempt_confirmed(
         self, question: str, consequence: str, verb: str, action: Callable[[], Awaitable[object]], done: str = ""

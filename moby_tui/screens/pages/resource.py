@@ -1,171 +1,151 @@
-"""What the pages of images, volumes and networks share: a table that events keep up to date, a filter and removal."""
+"""What the pages of images, volumes and networks share: a list that events keep up to date, a filter, and all settings of one row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Generic
 
-from rich.text import Text
 from textual import on, work
 from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import DataTable
 
 from moby_tui.schema.base import to_builtins
-from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action
-from moby_tui.screens.pages.page import Page
+from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.session.resource_feed import ResourceFeed
+from moby_tui.screens.session.resources import R
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
+from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
-GATHER = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """``key`` is what the engine knows it by; cells are in the order of the page's columns, and clean."""
-
-    key: str
-    name: str
-    cells: tuple[str, ...]
+GATHER = 0.1
 
 
-class ResourcePage(Page):
-    """A subclass says its columns (title and width; 0 takes what is left), fetches rows and inspects one."""
+class ResourceTable(ObjectTable[Any]):
+    """A table whose page makes the cells."""
+
+    def __init__(self, page: ResourcePage[Any], columns: Sequence[Column[Any]]) -> None:
+        super().__init__(columns, id="rows")
+        self._page = page
+
+    def cells(self, row: Any) -> Cells:
+        return self._page.cells(self, row)
+
+
+class ResourcePage(ListPage[R], Generic[R]):
+    """A subclass has a feed, columns and cells, and inspects one row."""
 
     heading: ClassVar[str]
-    columns: ClassVar[tuple[tuple[str, int], ...]]
-    #: Columns whose numbers stand at the right.
-    right: ClassVar[frozenset[int]] = frozenset()
-    #: Types of the events after which the list is fetched again.
-    follows: ClassVar[frozenset[str]]
     empty: ClassVar[str] = "none yet"
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (ObjectTable, InspectView)
 
     ACTIONS: ClassVar[tuple[Action, ...]] = (
-        Action(id="resource.filter", title="Filter", keys="slash", key_display="/", tooltip="Words that must be in the row"),
         Action(
-            id="resource.zoom", title="Zoom", keys="z", footer=False, tooltip="Give the whole page to the details, or to both"
+            id="resource.filter", title="Filter", keys="slash", key_display="/", tooltip="Words that must be in the row; !word must not"
         ),
+        Action(id="resource.zoom", title="Zoom", keys="z", footer=False, tooltip="Give the whole page to the details, or to both"),
         Action(id="resource.back", title="Back", keys="escape", footer=False, tooltip="Back to the list; there, end the filter"),
-    )
+    )  # fmt: skip
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
-        self._rows: list[Row] = []
         self._query = ""
         self._pending: Timer | None = None
-        self._chosen = ""
+        self._detail_of = ""
+        self._outdated = False
 
-    def content(self) -> Iterable[Widget]:
-        yield Vertical(
-            DataTable(id="rows", cursor_type="row", cursor_foreground_priority="renderable"),
-            FilterBar("filter", "words", id="row-filter"),
-            id="list",
-        )
-        yield Vertical(InspectView(id="row-inspect"), id="detail")
-
-    async def fetch(self) -> list[Row]:
+    @property
+    def feed(self) -> ResourceFeed[Any, R]:
+        """The list."""
         raise NotImplementedError
+
+    def columns(self) -> Sequence[Column[R]]:
+        raise NotImplementedError
+
+    def cells(self, table: ObjectTable[R], row: R) -> Cells:
+        """One row's cells, by the columns' keys."""
+        raise NotImplementedError
+
+    def gather(self) -> None:
+        """Called before the rows are drawn: what the cells need of other lists."""
 
     async def inspect(self, key: str) -> object:
         raise NotImplementedError
 
-    @property
-    def chosen(self) -> Row | None:
-        return next((row for row in self._rows if row.key == self._chosen), None)
+    def content(self) -> Iterable[Widget]:
+        yield Vertical(ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter"), id="list")
+        yield Vertical(InspectView(id="row-inspect"), id="detail")
 
-    def targets(self) -> Sequence[Row]:
-        return [self.chosen] if self.chosen else []
+    def find(self, identifier: str) -> R | None:
+        return self.feed.model.get(identifier)
+
+    @property
+    def chosen(self) -> R | None:
+        return self.find(self._detail_of)
 
     def on_mount(self) -> None:
-        self.session.event_received.subscribe(self, self._event)
-        self.session.connection_changed.subscribe(self, lambda connection: self.reload() if connection.up else None)
+        self.feed.changed.subscribe(self, self._changed)
+        self.session.containers_changed.subscribe(self, self._changed)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._restyle())
         self.query_one("#list").border_title = self.heading
         self.query_one("#detail").border_title = "nothing selected"
-        self._lay_columns()
-        self.query_one("#rows").focus()
-        self.reload()
-
-    def on_screen_resume(self) -> None:
-        self.reload()
-
-    def _event(self, event: Event) -> None:
-        if event.type in self.follows and self.is_current and self._pending is None:
-            self._pending = self.set_timer(GATHER, self.reload)
-
-    def reload(self) -> None:
-        """Fetches the list again."""
-        self._pending = None
-        self._reload()
-
-    @work(group="reload", exclusive=True)
-    async def _reload(self) -> None:
-        if not self.session.connection.up:
-            return
-        try:
-            self._rows = await self.fetch()
-        except TROUBLE as error:
-            self.query_one("#list").border_subtitle = Content(text.clean(str(error)))
-            return
+        self.table().fit()
+        self.use_preferences()
+        self.table().focus()
+        self.feed.want()
         self._draw()
 
-    def _lay_columns(self) -> None:
-        table = self._table()
-        table.clear(columns=True)
-        room = table.size.width - sum(width + 2 for _, width in self.columns) - 2
-        flexible = sum(1 for _, width in self.columns if not width) or 1
-        for title, width in self.columns:
-            table.add_column(title, width=width or max(room // flexible, 12))
+    def on_screen_resume(self) -> None:
+        self.feed.want()
+        if self._outdated:
+            self._draw()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._relay)
+    async def arrive(self, words: Sequence[str]) -> None:
+        """The words are a filter; the name of a row puts the cursor there."""
+        if len(words) == 1 and (row := next((one for one in self.feed.model.rows() if one.name == words[0]), None)):
+            self.table().go_to(row.id)
+        else:
+            self.query_one(FilterBar).fill(" ".join(words))
 
-    def _relay(self) -> None:
-        self._lay_columns()
+    def _changed(self, touched: frozenset[str]) -> None:
+        self._outdated = True
+        if self.is_current and self._pending is None:
+            self._pending = self.set_timer(GATHER, self._draw)
+
+    def _restyle(self) -> None:
+        self.table().restyle()
         self._draw()
 
     def _draw(self) -> None:
-        shown = [row for row in self._rows if all(word in " ".join(row.cells).lower() for word in self._query.lower().split())]
-        table, place = self._table(), self._table().cursor_row
-        keys = [row.key for row in shown]
-        with self.app.batch_update():
-            table.clear()
-            for row in shown:
-                cells = (
-                    Text(
-                        cell,
-                        style="bold" if not index else "",
-                        justify="right" if index in self.right else "left",
-                        overflow="ellipsis",
-                    )
-                    for index, cell in enumerate(row.cells)
-                )
-                table.add_row(*cells, key=row.key)
-            if keys:
-                table.move_cursor(row=keys.index(self._chosen) if self._chosen in keys else min(place, len(keys) - 1))
-        total = len(self._rows)
-        self.query_one("#list").border_subtitle = (
-            f"{len(shown)} of {total}" if self._query else f"{total}" if total else self.empty
-        )
-        self.query_one(FilterBar).count(f"{len(shown)} of {total}")
-        if not keys:
-            self._choose("")
+        self._pending, self._outdated = None, False
+        self.gather()
+        rows = self.feed.model.sorted(self._query)
+        table = self.table()
+        table.put_rows(rows)
+        table.fit()
+        shown, total = len(rows), len(self.feed.model)
+        self.query_one(FilterBar).count(f"{shown} of {total}")
+        self.query_one("#list").border_subtitle = Content(self._count(shown, total))
+        self._show_detail(table.chosen)
 
-    def _table(self) -> DataTable[Text]:
-        return self.query_one("#rows", DataTable)
+    def _count(self, shown: int, total: int) -> str:
+        if self.feed.trouble:
+            return self.feed.trouble
+        if not self.feed.loaded:
+            return "fetching …"
+        return f"{shown} of {total}" if self._query else f"{total}" if total else self.empty
 
-    @on(DataTable.RowHighlighted, "#rows")
-    def _highlighted(self, event: DataTable.RowHighlighted) -> None:
-        self._choose(event.row_key.value or "")
+    @on(ObjectTable.Chosen)
+    def _row_chosen(self, event: ObjectTable.Chosen) -> None:
+        self._show_detail(event.identifier)
 
-    def _choose(self, key: str) -> None:
-        self._chosen = key
+    def _show_detail(self, key: str) -> None:
+        self._detail_of = key
         row = self.chosen
         self.query_one("#detail").border_title = Content(row.name) if row else "nothing selected"
         self.refresh_bindings()
@@ -182,10 +162,10 @@ class ResourcePage(Page):
         except TROUBLE as error:
             view.show({"error": text.clean(str(error))})
             return
-        if key == self._chosen:
+        if key == self._detail_of:
             view.show(to_builtins(found))
 
-    @on(DataTable.RowSelected, "#rows")
+    @on(ObjectTable.RowSelected, "#rows")
     def _selected(self) -> None:
         self.query_one(InspectView).focus()
 
@@ -196,7 +176,7 @@ class ResourcePage(Page):
 
     @on(FilterBar.Left)
     def _left(self) -> None:
-        self._table().focus()
+        self.table().focus()
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).open()
@@ -205,9 +185,12 @@ class ResourcePage(Page):
         self.toggle_class("-detail-only")
 
     def action_back(self) -> None:
-        """Both panels and the keys to the list; there already, it ends the filter."""
-        bar = self.query_one(FilterBar)
-        if self._table().has_focus and bar.filled:
-            bar.drop()
+        """Both panels and the keys to the list; there already, it ends the filter, then the marks."""
+        bar, table = self.query_one(FilterBar), self.table()
+        if table.has_focus:
+            if bar.filled:
+                bar.drop()
+            else:
+                table.action_unmark()
         self.remove_class("-detail-only")
-        self._table().focus()
+        table.focus()

@@ -20,6 +20,10 @@ class Guide(Protocol):
         """True while keys wait for a page that is being opened; no action may run by them meanwhile."""
         ...
 
+    def remember(self, change: Callable[[Preferences], None]) -> None:
+        """Makes a change to the preferences, here and in the person's file."""
+        ...
+
     def go(self, mode: str, *words: str, hold_keys: bool = False) -> None:
         """Goes to a page, which is given the words (see ``Page.arrive``). Returns at once.
 

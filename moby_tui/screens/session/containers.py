@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from moby_tui.schema.container import ContainerSummary
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
+from moby_tui.screens.session.change import Change
 
 #: Events after which the row is fetched from the engine, since it has more than the event.
 _CHANGES = {
@@ -52,6 +53,11 @@ class Container:
     project: str
     created: int
     since: float
+    image_id: str = ""
+    #: The names of its volumes.
+    volumes: tuple[str, ...] = ()
+    #: When the dashboard removes it, Unix seconds; 0: it does not.
+    goes_at: float = 0.0
 
     @property
     def running(self) -> bool:
@@ -59,6 +65,8 @@ class Container:
 
     def describe(self, now: float) -> str:
         """``up 3m``, ``exited 137 · 2h``: the state and its age in few characters."""
+        if self.goes_at:
+            return f"goes in {max(int(self.goes_at - now), 0)}s · u keeps"
         age = text.age(now - self.since)
         if self.state == "running":
             return f"up {age} {self.status}".rstrip()
@@ -86,14 +94,6 @@ class Container:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The effect of an event on the list: rows to redraw, and rows to fetch from the engine."""
-
-    touched: frozenset[str] = frozenset()
-    stale: frozenset[str] = frozenset()
-
-
 class ContainerModel:
     """All containers by id."""
 
@@ -102,6 +102,7 @@ class ContainerModel:
         # A list that was asked for before a removal may arrive after it. Ids do not come back, so the removal stands.
         self._gone: dict[str, None] = {}
         self._out_of_memory: set[str] = set()
+        self._leaving: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -117,8 +118,21 @@ class ContainerModel:
         rows = (row for row in self._rows.values() if row.matches(query))
         return sorted(rows, key=lambda row: (_ORDER.get(row.state, 5), row.name, row.id))
 
+    def rows(self) -> Iterable[Container]:
+        """All rows, in no order."""
+        return self._rows.values()
+
     def running(self) -> int:
         return sum(row.running for row in self._rows.values())
+
+    def leave_at(self, identifier: str, at: float) -> None:
+        """Notes when the dashboard is going to remove a container, Unix seconds; 0: not any more."""
+        if at:
+            self._leaving[identifier] = at
+        else:
+            self._leaving.pop(identifier, None)
+        if row := self._rows.get(identifier):
+            self._rows[identifier] = replace(row, goes_at=at)
 
     def reset(self, summaries: Iterable[ContainerSummary], now: float) -> None:
         """Takes a whole list in place of what was known."""
@@ -157,6 +171,7 @@ class ContainerModel:
 
     def _bury(self, identifier: str) -> None:
         self._gone[identifier] = None
+        self._leaving.pop(identifier, None)
         self._out_of_memory.discard(identifier)
         if len(self._gone) > REMEMBERED:
             del self._gone[next(iter(self._gone))]
@@ -189,6 +204,9 @@ class ContainerModel:
             project=text.clean(summary.labels.get("com.docker.compose.project", "")),
             created=summary.created,
             since=_since(summary, known, now),
+            image_id=summary.image_id,
+            goes_at=self._leaving.get(summary.id, 0.0),
+            volumes=tuple(mount.name for mount in summary.mounts if mount.name),
         )
 
 

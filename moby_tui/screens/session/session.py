@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,16 +16,26 @@ from textual.app import App
 from textual.signal import Signal
 
 from moby_tui.api.client.protocol import Client
-from moby_tui.errors import MobyError, Unavailable
+from moby_tui.errors import NotFound, Unavailable
 from moby_tui.schema.event import Event
+from moby_tui.schema.image import ImageSummary
+from moby_tui.schema.network import Network as NetworkSummary
 from moby_tui.schema.system import Info
+from moby_tui.schema.volume import Volume as VolumeSummary
 from moby_tui.screens import text
+from moby_tui.screens.session.activity import Activity, Outcome
 from moby_tui.screens.session.containers import ContainerModel
+from moby_tui.screens.session.images import Image, ImageModel
+from moby_tui.screens.session.networks import Network, NetworkModel
+from moby_tui.screens.session.read_only import read_only
+from moby_tui.screens.session.removals import Removal, Removals
+from moby_tui.screens.session.resource_feed import ResourceFeed
+from moby_tui.screens.session.trouble import TROUBLE
+from moby_tui.screens.session.volumes import Volume, VolumeModel
+
+__all__ = ["TROUBLE", "ClientFactory", "Connection", "Session"]
 
 ClientFactory = Callable[[], AbstractAsyncContextManager[Client]]
-
-#: Errors of a lost or broken engine. A ``ValueError`` is a malformed answer (msgspec's errors are ``ValueError``s).
-TROUBLE = (MobyError, OSError, EOFError, ValueError)
 
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0
 #: More stale rows than this are fetched as one whole list.
@@ -51,8 +62,12 @@ class Connection:
 class Session:
     """Hands out the client, and publishes what changes. All signals are published on the app's event loop."""
 
-    def __init__(self, app: App[Any], factory: ClientFactory) -> None:
+    def __init__(self, app: App[Any], factory: ClientFactory, *, read_only: bool = False) -> None:
+        self.read_only = read_only
         self.model = ContainerModel()
+        self.images: ResourceFeed[ImageSummary, Image] = ResourceFeed(app, ImageModel(), _list_images)
+        self.volumes: ResourceFeed[VolumeSummary, Volume] = ResourceFeed(app, VolumeModel(), _list_volumes)
+        self.networks: ResourceFeed[NetworkSummary, Network] = ResourceFeed(app, NetworkModel(), _list_networks)
         self.connection = Connection(up=False)
         #: The ids of rows that changed; empty: all may have.
         self.containers_changed: Signal[frozenset[str]] = Signal(app, "containers changed")
@@ -60,6 +75,10 @@ class Session:
         self.events: deque[Event] = deque(maxlen=REMEMBERED)
         self.event_received: Signal[Event] = Signal(app, "event received")
         self.connection_changed: Signal[Connection] = Signal(app, "connection changed")
+        self.activity = Activity()
+        self.activity_changed: Signal[None] = Signal(app, "activity changed")
+        self.removals = Removals()
+        self._removal_added = asyncio.Event()
         self._factory = factory
         self._client: Client | None = None
         self._stale: set[str] = set()
@@ -83,7 +102,7 @@ class Session:
         while True:
             try:
                 async with self._factory() as client:
-                    await self._serve(client)
+                    await self._serve(read_only(client) if self.read_only else client)
                 reason = "the engine closed its event stream"
             except TROUBLE as error:
                 reason = text.clean(str(error)) or type(error).__name__
@@ -106,21 +125,27 @@ class Session:
         self.since = self.since or since
         self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name)))
         self.containers_changed.publish(frozenset())
-        refresher = asyncio.create_task(self._refresh(client))
-        listener = asyncio.create_task(self._listen(client, since))
+        work = (self._refresh(client), self._listen(client, since), *(feed.run(client) for feed in self._feeds))
+        tasks = [asyncio.create_task(one) for one in work]
         try:
-            done, _ = await asyncio.wait({refresher, listener}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (refresher, listener):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(refresher, listener, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def _feeds(self) -> tuple[ResourceFeed[Any, Any], ...]:
+        return self.images, self.volumes, self.networks
 
     async def _listen(self, client: Client, since: float) -> None:
         """Follows the events; after a lost connection those that were missed come first, and none is told twice."""
         told = self._last_event
         async for event in client.events.stream(since=min(since, told / 1e9) if told else since):
+            for feed in self._feeds:
+                feed.take(event)
             change = self.model.apply(event)
             if change.touched:
                 self.containers_changed.publish(change.touched)
@@ -146,6 +171,67 @@ class Session:
                 rows = await client.containers.list(all=True, filters={"id": sorted(asked)})
                 self.containers_changed.publish(self.model.merge(rows, asked, time.time()))
 
+    # What the person does
+
+    def begin(self, title: str, command: str) -> str:
+        """Writes an action into the activity; returns its id there."""
+        deed = self.activity.begin(title, command, time.time())
+        self.activity_changed.publish(None)
+        return deed
+
+    def end(self, deed: str, outcome: Outcome, detail: str = "") -> None:
+        """Writes down what came of an action."""
+        self.activity.end(deed, outcome, time.time(), detail)
+        self.activity_changed.publish(None)
+
+    def remove_later(self, containers: Sequence[str], deed: str, seconds: float) -> None:
+        """Removes containers in so many seconds, unless ``take_back`` is called before."""
+        due = time.time() + seconds
+        self.removals.add(Removal(tuple(containers), deed, due))
+        self._note_leaving(containers, due)
+        self._removal_added.set()
+
+    def take_back(self) -> Removal | None:
+        """Gives up the newest removal that waits. None if none does."""
+        removal = self.removals.take_back()
+        if removal:
+            self._note_leaving(removal.containers, 0.0)
+            self.end(removal.deed, Outcome.TAKEN_BACK)
+        return removal
+
+    async def hold_removals(self) -> None:
+        """Removes what is due, for as long as it runs."""
+        while True:
+            due = self.removals.next_due
+            self._removal_added.clear()
+            try:
+                await asyncio.wait_for(self._removal_added.wait(), None if due is None else max(due - time.time(), 0.0))
+            except TimeoutError:
+                await self.remove_now(time.time())
+
+    async def remove_now(self, now: float = math.inf) -> None:
+        """Removes the containers whose removal is due at this time; without a time, all that wait."""
+        for removal in self.removals.take_due(now):
+            errors = await asyncio.gather(*map(self._remove, removal.containers))
+            told = [error for error in errors if error]
+            self.end(removal.deed, Outcome.FAILED if told else Outcome.DONE, "; ".join(told))
+            self._note_leaving(removal.containers, 0.0)
+
+    async def _remove(self, identifier: str) -> str:
+        """Removes a container; returns the error, or nothing. One that is gone already is removed."""
+        try:
+            await self.client.containers.remove(identifier, force=True)
+        except NotFound:
+            return ""
+        except TROUBLE as error:
+            return text.clean(str(error))
+        return ""
+
+    def _note_leaving(self, containers: Sequence[str], at: float) -> None:
+        for identifier in containers:
+            self.model.leave_at(identifier, at)
+        self.containers_changed.publish(frozenset(containers))
+
     def _tell(self, connection: Connection) -> None:
         self.connection = connection
         self.connection_changed.publish(connection)
@@ -157,3 +243,16 @@ def _engine_time(info: Info) -> float:
         return datetime.fromisoformat(info.system_time[:19] + "+00:00").timestamp()
     except ValueError:
         return time.time()
+
+
+async def _list_images(client: Client, asked: Sequence[str] | None) -> Sequence[ImageSummary]:
+    return await client.images.list()
+
+
+async def _list_volumes(client: Client, asked: Sequence[str] | None) -> Sequence[VolumeSummary]:
+    """The filter takes names that contain the word, too: the model takes those that were asked for."""
+    return await client.volumes.list(filters=None if asked is None else {"name": list(asked)})
+
+
+async def _list_networks(client: Client, asked: Sequence[str] | None) -> Sequence[NetworkSummary]:
+    return await client.networks.list(filters=None if asked is None else {"id": list(asked)})

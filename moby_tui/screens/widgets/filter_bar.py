@@ -68,6 +68,11 @@ class FilterBar(Horizontal):
         """What is typed."""
         return self.query_one(Input).value.strip()
 
+    def fill(self, value: str) -> None:
+        """Sets the filter without the keys; an empty one ends it."""
+        self.set_class(bool(value), "-open")
+        self.query_one(Input).value = value
+
     def count(self, note: str) -> None:
         """Says beside the text what it found."""
         self.query_one(".count", Static).update(note)

@@ -73,7 +73,8 @@ class StatusBar(Horizontal):
         connection, model = self._session.connection, self._session.model
         mark = ("● ", "green") if connection.up else ("● ", "red")
         width = self.app.size.width
-        parts = [f"{model.running()}/{len(model)}{' running' if width >= 100 else ''}"]
+        parts = ["read-only"] if self._session.read_only else []
+        parts += [f"{model.running()}/{len(model)}{' running' if width >= 100 else ''}"]
         if width >= 120:
             parts += [part for part in (connection.engine, connection.host) if part]
         self.query_one("#engine", Static).update(Text.assemble(mark, " · ".join(parts), no_wrap=True, overflow="ellipsis"))

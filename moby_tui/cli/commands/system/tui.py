@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -14,7 +15,9 @@ app = typer.Typer()
 
 
 @app.command("tui")
-def tui() -> None:
+def tui(
+    read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing in the engine.")] = False,
+) -> None:
     """Open the dashboard."""
     session.require_root()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -24,5 +27,5 @@ def tui() -> None:
     from moby_tui.screens.app import run
 
     collect_as_usual()
-    if code := run(session.connect):
+    if code := run(session.connect, read_only=read_only):
         raise typer.Exit(code)

@@ -1,0 +1,94 @@
+"""What pages of lists share: the filter, the marks, the order and the columns, which are remembered, and actions on many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic
+
+from textual import on
+
+from moby_tui.screens.actions.action import Action
+from moby_tui.screens.dialogs.picker import Chooser, Picker
+from moby_tui.screens.pages.page import Page, R
+from moby_tui.screens.preferences import ListView, Preferences
+from moby_tui.screens.widgets.object_table import ObjectTable, Order
+
+
+class ListPage(Page, Generic[R]):
+    """A subclass has one ``ObjectTable``, and gives a row by its id."""
+
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(
+            id="list.sort", title="Sort by", keys="S", footer=False, tooltip="Choose the column to sort by; again turns it round"
+        ),
+        Action(id="list.columns", title="Columns", keys="v", footer=False, tooltip="Choose the columns to see"),
+    )
+
+    def table(self) -> ObjectTable[Any]:
+        """The list."""
+        return self.query_one(ObjectTable)
+
+    def find(self, identifier: str) -> R | None:
+        """The row of this id."""
+        raise NotImplementedError
+
+    def targets(self) -> Sequence[R]:
+        """The marked rows, else the one under the cursor."""
+        table = self.table()
+        rows = (self.find(identifier) for identifier in table.marked or [table.chosen])
+        return [row for row in rows if row is not None]
+
+    def acted(self) -> None:
+        self.table().mark(())
+
+    # Order and columns
+
+    def use_preferences(self) -> None:
+        """Takes up the order and columns of last time; called once the table is there."""
+        view = self.workspace.preferences.lists.get(self.mode)
+        if view:
+            self.table().hide(view.hidden)
+            self.table().order_by(Order(view.sort, view.reverse))
+
+    @on(ObjectTable.OrderChanged)
+    def _remember(self) -> None:
+        table, mode = self.table(), self.mode
+        view = ListView(sort=table.order.column, reverse=table.order.reverse, hidden=sorted(table.hidden))
+
+        def change(preferences: Preferences) -> None:
+            preferences.lists[mode] = view
+
+        self.workspace.guide.remember(change)
+
+    @on(ObjectTable.Marked)
+    def _marked(self) -> None:
+        self.refresh_bindings()
+        count = len(self.table().marked)
+        self.query_one("#list").border_title = f"{self.heading} · {count} marked" if count else self.heading
+
+    heading: ClassVar[str]
+
+    def action_sort(self) -> None:
+        table = self.table()
+        options = [("", "as the page has it"), *((key, column.title) for key, column in table.kinds.items())]
+
+        def picked(key: str | None) -> None:
+            if key is None:
+                return
+            again = key == table.order.column
+            table.order_by(Order(key, not table.order.reverse if again else bool(key) and table.kinds[key].number))
+            self._remember()
+
+        self.app.push_screen(Picker("Sort by", options, table.order.column), picked)
+
+    def action_columns(self) -> None:
+        table = self.table()
+        first, *others = table.kinds.values()
+        options = [(column.key, column.title, column.key not in table.hidden) for column in others]
+
+        def chosen(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                table.hide({column.key for column in others} - set(keys))
+                self._remember()
+
+        self.app.push_screen(Chooser(f"Columns beside {first.title}", options), chosen)

@@ -1,0 +1,73 @@
+"""Keys typed faster than pages are made, in the middle of resizes: each acts in its turn, on the page it was typed for."""
+
+from __future__ import annotations
+
+import random
+
+from fake_client import FakeEngine
+from textual import events
+from textual.geometry import Size
+from textual.message_pump import MessagePump
+
+from moby_tui.screens.dialogs.confirm import Confirm
+from moby_tui.screens.key_order import LOST, KeyOrder
+from moby_tui.screens.pages.registry import PAGES
+
+
+async def test_the_last_of_many_page_keys_wins_and_then_all_is_quiet(open_dashboard, eventually, monkeypatch):
+    pages = {entry.key: entry.mode for entry in PAGES if entry.key.isdigit()}
+    handled = 0
+    dispatch = MessagePump._dispatch_message
+
+    async def counted(self, message):
+        nonlocal handled
+        handled += 1
+        await dispatch(self, message)
+
+    monkeypatch.setattr(MessagePump, "_dispatch_message", counted)
+    choose = random.Random(5)
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        for _ in range(10):
+            last = choose.choice(list(pages))
+            app.simulate_key(last)
+            if choose.random() < 0.3:
+                app._driver._size = size = Size(choose.choice((60, 80, 120, 200)), choose.choice((20, 24, 60)))
+                app.post_message(events.Resize(size, size))
+        await eventually(pilot, lambda: not app._keys.busy and app.current_mode == pages[last])
+        await eventually(pilot, lambda: app.screen.size == app.size)
+
+        async def few() -> bool:
+            nonlocal handled
+            handled = 0
+            await pilot.pause(0.2)
+            return handled < 40
+
+        assert any([await few() for _ in range(20)]), "something draws for ever"
+
+
+async def test_a_key_acts_on_the_page_on_which_it_was_typed(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine) as (app, pilot):
+        await eventually(pilot, lambda: app.screen.chosen)
+        for key in ("2", "1", "x"):
+            app.simulate_key(key)
+        await eventually(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "Stop database?" in str(app.screen.query_one("#question").render())
+
+
+def test_keys_wait_for_the_one_before_but_not_for_one_that_is_lost():
+    now, called = 0.0, []
+    order = KeyOrder(lambda: called.append(1), lambda: now)
+    for key in "abc":
+        order.take(events.Key(key, key))
+    first = order.next()
+    assert first.key == "a" and order.next() is None
+    order.done(first)
+    assert called == [1]
+    second = order.next()
+    second.stop()
+    assert called == [1, 1] and order.next().key == "c"
+    order.take(events.Key("d", "d"))
+    assert order.next() is None
+    now = LOST + 1
+    assert order.next().key == "d"
