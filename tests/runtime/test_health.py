@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from box import Box
+from history import actions
 
 import images_data
-from history import actions
 from moby_tui.engine.containers.start import health
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.protocol.health import ProbeResult

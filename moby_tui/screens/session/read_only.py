@@ -9,7 +9,7 @@ from moby_tui.api.client.protocol import Client
 from moby_tui.api.operations.operation import operations_of
 from moby_tui.errors import Forbidden
 
-_FAMILIES = ("containers", "images", "networks", "volumes", "secrets", "builder", "registry", "events", "system")
+_FAMILIES = ("containers", "images", "networks", "volumes", "secrets", "builder", "registry", "events", "history", "system")
 #: Methods that read, although the API has them under another HTTP method than GET and HEAD, or under none.
 _READS = {"containers.wait", "images.verify", "registry.list", "system.ping", "system.prunable", "volumes.list"}
 
