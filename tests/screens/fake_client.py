@@ -141,8 +141,12 @@ class FakeContainers:
                 yield 1, f"{stamp}flood {self.engine.flooded}\n".encode()
         await asyncio.Event().wait()
 
-    async def stats(self, ref: str, **_: Any) -> AsyncIterator[Stats]:
+    async def stats(self, ref: str, *, stream: bool = True, **_: Any) -> AsyncIterator[Stats]:
         place = list(self.engine.rows).index(ref) + 1
+        if not stream:
+            async for one in self._one_shot(ref, place):
+                yield one
+            return
         for number in range(self.engine.samples):
             used = int(1e7 * place * (1 + (number * 7919 % 13)))
             yield Stats(
@@ -151,6 +155,19 @@ class FakeContainers:
                 memory_stats=MemoryStats(usage=(place * 9 + number % 5) * 1024 * 1024, limit=2 * 1024**3),
             )  # fmt: skip
         await asyncio.Event().wait()
+
+    async def _one_shot(self, ref: str, place: int) -> AsyncIterator[Stats]:
+        """A second after the last one; the container's place in the list is its load in tenths of a core."""
+        if ref in self.engine.unmeasured:
+            raise self.engine.unmeasured[ref]
+        turn = self.engine.turns[ref] = self.engine.turns.get(ref, 0) + 1
+        yield Stats(
+            read="", preread="", pids_stats=PidsStats(current=place),
+            cpu_stats=CpuStats(
+                cpu_usage=CpuUsage(total_usage=turn * place * 10**8), system_cpu_usage=turn * 2 * 10**9, online_cpus=2
+            ),
+            memory_stats=MemoryStats(usage=(100 - place) * 2**20, limit=100 * 2**20),
+        )  # fmt: skip
 
     async def exec_create(self, ref: str, config: ExecCreate) -> str:
         self.engine.execs.append(config)
@@ -274,6 +291,9 @@ class FakeEngine:
         self.sizes: list[tuple[int, int]] = []
         self.pipe = Pipe()
         self.samples = 0
+        #: one-shot samples that were given, and errors in place of them, by id
+        self.turns: dict[str, int] = {}
+        self.unmeasured: dict[str, Exception] = {}
         self.lists = 0
         self.down = False
         self.refusal: Exception | None = None

@@ -24,6 +24,7 @@ from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import History
 from moby_tui.screens.session.session import TROUBLE, Session
+from moby_tui.screens.usage.probes import Probes
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
@@ -204,6 +205,7 @@ class ContainersPage(ListPage[Container]):
         self._pending: Timer | None = None
         self._query = ""
         self._detail_of = ""
+        self._probes, self._probes_of = Probes(), ""
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(ContainerTable(id="containers"), FilterBar("filter", "words · !not", id="container-filter"), id="list")
@@ -305,8 +307,11 @@ class ContainersPage(ListPage[Container]):
         self._processes()
 
     def _show_use(self) -> None:
-        one = self.chosen
-        self.query_one(Detail).show_use(self._stats.histories.get(one.id) if one and one.running else None)
+        one, detail = self.chosen, self.query_one(Detail)
+        if one is None or not one.running:
+            detail.show_use(None, f"no figures: it is {one.describe_state()}" if one else "")
+        else:
+            detail.show_use(self._stats.histories.get(one.id), "waiting for figures")
 
     @work(group="inspect", exclusive=True)
     async def _inspect(self, identifier: str) -> None:
@@ -325,6 +330,23 @@ class ContainersPage(ListPage[Container]):
     def _processes(self) -> None:
         if self.is_current and self.query_one(Detail).active == "processes":
             self._top(self._detail_of)
+        elif self.is_current and self.query_one(Detail).active == "use":
+            self._probe(self._detail_of)
+
+    @work(group="probe", exclusive=True)
+    async def _probe(self, identifier: str) -> None:
+        """Asks how long the health probes took; the answer has only the last few."""
+        if identifier != self._probes_of:
+            self._probes, self._probes_of = Probes(), identifier
+        probes = self._probes
+        if identifier in self.session.model:
+            try:
+                probes.add((await self.session.client.containers.inspect(identifier)).state.health)
+            except TROUBLE as error:
+                self.log.debug(f"no probes of {identifier[:12]}: {error}")
+                return
+        if identifier == self._detail_of:
+            self.query_one("#use-plots", StatsPanel).show_probes(probes)
 
     @work(group="top", exclusive=True)
     async def _top(self, identifier: str) -> None:
@@ -560,10 +582,10 @@ class Detail(Horizontal):
         about = f"{container.image} · {container.describe(now)}" if container else ""
         self.border_subtitle = Content(about)
 
-    def show_use(self, history: History | None) -> None:
+    def show_use(self, history: History | None, missing: str = "") -> None:
         for panel in self.query(StatsPanel):
             if panel.size.width:
-                panel.show(history)
+                panel.show(history, missing)
 
     def turn_to(self, name: str) -> None:
         self.query_one(TabbedContent).active = name
@@ -572,6 +594,6 @@ class Detail(Horizontal):
     def focus_content(self) -> None:
         """Gives the keys to what the active tab shows."""
         pane = self.query_one(TabbedContent).active_pane
-        for widget in pane.query("LogView, ProcessTable, InspectView") if pane else ():
+        for widget in pane.query("LogView, ProcessTable, InspectView, Plot") if pane else ():
             widget.focus()
             return

@@ -5,34 +5,64 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from moby_tui.schema.stats import Stats
+from moby_tui.schema.stats import CpuStats, Stats
 
 #: Samples kept of each container, one a second.
 LENGTH = 300
 
 
 class History:
-    """CPU in percent of one CPU, memory in bytes, network and disk in bytes a second."""
+    """CPU in percent of one CPU, memory in bytes, network and disk in bytes a second; the newest last.
+
+    ``times`` are when the samples were taken, in seconds of the clock that ``add`` is given.
+    """
 
     def __init__(self) -> None:
-        self.cpu: deque[float] = deque(maxlen=LENGTH)
-        self.memory: deque[float] = deque(maxlen=LENGTH)
-        self.network: deque[float] = deque(maxlen=LENGTH)
-        self.disk: deque[float] = deque(maxlen=LENGTH)
+        self.times = _series()
+        self.cpu = _series()
+        self.memory = _series()
+        self.network = _series()
+        self.disk = _series()
+        self.received = _series()
+        self.sent = _series()
+        self.read = _series()
+        self.written = _series()
+        self.process_counts = _series()
         self.memory_limit = 0
         self.processes = 0
-        self._network_total = _Counter()
-        self._disk_total = _Counter()
+        self._totals = [_Counter() for _ in range(4)]
+        self._cpu: CpuStats | None = None
 
-    def add(self, stats: Stats, now: float) -> None:
-        """Takes the next sample; ``now`` in seconds of any steady clock. The first has no rate yet."""
+    def add(self, stats: Stats, now: float, *, one_shot: bool = False) -> None:
+        """Takes the next sample; ``now`` in seconds of any steady clock. The first has no rate yet.
+
+        ``one_shot``: the sample does not have the CPU time of one before it, so it is compared with the last that was taken.
+        """
+        if one_shot:
+            before, self._cpu = self._cpu, stats.cpu_stats
+            stats.precpu_stats = before or stats.cpu_stats
+        self.times.append(now)
         self.cpu.append(stats.cpu_percent())
         self.memory.append(float(stats.memory_used()))
         self.memory_limit = stats.memory_stats.limit
         self.processes = stats.pids_stats.current
+        self.process_counts.append(float(self.processes))
         networks = (stats.networks or {}).values()
-        self.network.append(self._network_total.rate(sum(one.rx_bytes + one.tx_bytes for one in networks), now))
-        self.disk.append(self._disk_total.rate(_disk_bytes(stats), now))
+        totals = (
+            sum(one.rx_bytes for one in networks),
+            sum(one.tx_bytes for one in networks),
+            _disk_bytes(stats, "read"),
+            _disk_bytes(stats, "write"),
+        )
+        rates = [counter.rate(total, now) for counter, total in zip(self._totals, totals, strict=True)]
+        for series, rate in zip((self.received, self.sent, self.read, self.written), rates, strict=True):
+            series.append(rate)
+        self.network.append(rates[0] + rates[1])
+        self.disk.append(rates[2] + rates[3])
+
+
+def _series() -> deque[float]:
+    return deque(maxlen=LENGTH)
 
 
 class _Counter:
@@ -48,9 +78,9 @@ class _Counter:
         return (total - before) / elapsed if 0 <= before <= total and elapsed > 0 else 0.0
 
 
-def _disk_bytes(stats: Stats) -> int:
+def _disk_bytes(stats: Stats, direction: str) -> int:
     entries = stats.blkio_stats.io_service_bytes_recursive or []
-    return sum(entry.value for entry in entries if entry.op.lower() in ("read", "write"))
+    return sum(entry.value for entry in entries if entry.op.lower() == direction)
 
 
 class Histories:
@@ -62,8 +92,8 @@ class Histories:
     def get(self, identifier: str) -> History | None:
         return self._of.get(identifier)
 
-    def add(self, identifier: str, stats: Stats, now: float) -> None:
-        self._of.setdefault(identifier, History()).add(stats, now)
+    def add(self, identifier: str, stats: Stats, now: float, *, one_shot: bool = False) -> None:
+        self._of.setdefault(identifier, History()).add(stats, now, one_shot=one_shot)
 
     def keep(self, exists: Callable[[str], bool]) -> None:
         """Forgets the containers that are gone."""

@@ -6,13 +6,19 @@ Our own, because the plot libraries for Textual are stale (textual-plotext stand
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
+
+from moby_tui.screens import text
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -35,14 +41,41 @@ def _eighths(value: float, height: int, top: float) -> int:
     return max(1, min(round(value / top * height * 8), height * 8))
 
 
-class Plot(Widget):
-    """A titled plot with its newest value and its scale. The scale follows what is shown, and never falls under ``floor``."""
+class Plot(Widget, can_focus=True):
+    """A titled plot with its newest value and its axes. The scale follows what is shown, and never falls under ``floor``.
+
+    The mouse, or left and right, puts a cursor on a sample: the title then tells its value and age instead of the newest.
+    """
 
     DEFAULT_CSS = """
     Plot { height: 1fr; min-height: 3; }
     """
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {"plot--title", "plot--value", "plot--scale", "plot--low", "plot--high"}  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor(-1)", "Earlier", show=False),
+        Binding("right", "cursor(1)", "Later", show=False),
+        Binding("home", "cursor(-100000)", "Oldest", show=False),
+        Binding("end", "cursor(100000)", "Newest", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "plot--title",
+        "plot--value",
+        "plot--scale",
+        "plot--low",
+        "plot--high",
+        "plot--cursor",
+    }
+
+    class Pointed(Message):
+        """The cursor is on another sample."""
+
+        def __init__(self, plot: Plot, index: int | None) -> None:
+            super().__init__()
+            self.plot, self.index = plot, index
+
+        @property
+        def control(self) -> Plot:
+            return self.plot
 
     def __init__(self, title: str, unit: Callable[[float], str], *, floor: float, id: str) -> None:
         super().__init__(id=id)
@@ -50,36 +83,130 @@ class Plot(Widget):
         self._unit = unit
         self._floor = floor
         self._values: list[float] = []
+        self._times: list[float] = []
         self._note = ""
+        self._missing = ""
         self._rows: list[str] = []
         self._top = floor
+        #: samples from the newest back to the one under the cursor; -1: no cursor
+        self._back = -1
 
-    def show(self, values: Sequence[float], note: str = "") -> None:
-        """Draws these values, the newest last; ``note`` stands beside the newest."""
-        self._values = list(values)
-        self._note = note
+    def show(self, values: Sequence[float], note: str = "", times: Sequence[float] = (), missing: str = "") -> None:
+        """Draws these values, the newest last. ``note`` stands beside the newest; ``times`` are seconds of any clock, one for each value;
+        ``missing`` says why there are no values.
+        """
+        self._values, self._times = list(values), list(times)
+        self._note, self._missing = note, missing
         self._layout_rows()
         self.refresh()
+
+    def point(self, index: int | None) -> None:
+        """Puts the cursor on a value by its index, or takes it away."""
+        self._back = -1 if index is None else len(self._values) - 1 - index
+        self.refresh()
+
+    @property
+    def pointed(self) -> int | None:
+        """The index of the value under the cursor."""
+        return len(self._values) - 1 - self._back if 0 <= self._back < len(self._values) else None
 
     def on_resize(self) -> None:
         self._layout_rows()
 
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self._move_to(self.size.width - 1 - event.x)
+
+    def on_leave(self) -> None:
+        if not self.has_focus:
+            self._move_to(-1)
+
+    def on_blur(self) -> None:
+        self._move_to(-1)
+
+    def action_cursor(self, step: int) -> None:
+        self._move_to(min(max(max(self._back, 0) - step, 0), len(self._values) - 1, self._room - 1))
+
+    def _move_to(self, back: int) -> None:
+        back = back if 0 <= back < min(len(self._values), self._room) else -1
+        if back != self._back:
+            self._back = back
+            self.refresh()
+            self.post_message(self.Pointed(self, self.pointed))
+
+    # Drawing
+
+    @property
+    def _gutter(self) -> int:
+        """Cells at the left for the labels of the scale, where there is room for them."""
+        return 6 if self.size.width >= 44 and self.size.height >= 6 else 0
+
+    @property
+    def _has_axis(self) -> bool:
+        return self.size.height >= 5 and len(self._times) == len(self._values) > 1
+
+    @property
+    def _room(self) -> int:
+        """Samples that are seen."""
+        return max(self.size.width - self._gutter, 0)
+
     def _layout_rows(self) -> None:
-        width, height = self.size.width, max(self.size.height - 1, 1)
-        shown = self._values[-width:] if width else []
+        height = max(self.size.height - 1 - self._has_axis, 1)
+        shown = self._values[-self._room :] if self._room else []
         self._top = _round_up(max([self._floor, *shown]))
-        self._rows = area(shown, width, height, self._top)
+        self._rows = area(shown, self._room, height, self._top)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
             return self._heading(width)
+        if y == len(self._rows) + 1 and self._has_axis:
+            return self._axis(width)
         if y > len(self._rows):
             return Strip.blank(width, self.rich_style)
+        if self._missing and not self._values:
+            return self._missing_line(y, width)
         low, high = (Color.from_rich_color(self._ink(name).color) for name in ("plot--low", "plot--high"))
         height = len(self._rows)
-        colour = low.blend(high, (height - y) / max(height - 1, 1))
-        return Strip([Segment(self._rows[y - 1], self.rich_style + Style(color=colour.rich_color))], width)
+        style = self.rich_style + Style(color=low.blend(high, (height - y) / max(height - 1, 1)).rich_color)
+        row = self._rows[y - 1]
+        pieces = [Segment(self._label(y, height), self._ink("plot--scale"))] if self._gutter else []
+        if self.pointed is None:
+            return Strip([*pieces, Segment(row, style)], width)
+        place = len(row) - 1 - self._back
+        ground = self.get_component_rich_style("plot--cursor").bgcolor
+        parts = (row[:place], style), (row[place], style + Style(bgcolor=ground)), (row[place + 1 :], style)
+        return Strip([*pieces, *(Segment(part, ink) for part, ink in parts if part)], width)
+
+    def _label(self, y: int, height: int) -> str:
+        """The scale at its top, middle and bottom."""
+        if y == 1:
+            return f"{self._unit(self._top).removesuffix('/s'):>5}▕"
+        if y == height:
+            return "    0▕"
+        if height >= 5 and y == (height + 1) // 2 and height % 2:
+            return f"{self._unit(self._top / 2).removesuffix('/s'):>5}▕"
+        return "     ▕"
+
+    def _axis(self, width: int) -> Strip:
+        """How long ago the oldest sample that is seen was taken, and one in the middle."""
+        shown = self._times[-self._room :]
+        line = [" "] * width
+        last = width - len("now")
+        for index in (0, len(shown) // 2):
+            if shown[-1] - shown[index] < 1:
+                continue
+            told = f"-{text.age(shown[-1] - shown[index])}"
+            at = width - len(shown) + index
+            if len(shown) - index > len(told) + 4 and at + len(told) < last:
+                line[at : at + len(told)] = told
+        line[last:] = "now"
+        return Strip([Segment("".join(line)[:width], self._ink("plot--scale"))], width)
+
+    def _missing_line(self, y: int, width: int) -> Strip:
+        words = self._missing if y == 1 else ""
+        line = Text(words, self._ink("plot--scale"), no_wrap=True, overflow="ellipsis", end="")
+        line.truncate(width, overflow="ellipsis")
+        return Strip(line.render(self.app.console)).adjust_cell_length(width, self.rich_style)
 
     def _ink(self, name: str) -> Style:
         """The colour of a component class without its ground."""
@@ -88,16 +215,24 @@ class Plot(Widget):
     def _heading(self, width: int) -> Strip:
         line = Text(style=self.rich_style, no_wrap=True, end="")
         line.append(self._title, self._ink("plot--title"))
-        value = self._unit(self._values[-1]) if self._values else "–"
+        pointed = self.pointed
+        index = len(self._values) - 1 if pointed is None else pointed
+        value = self._unit(self._values[index]) if self._values else "–"
         line.append(f" {value}", self._ink("plot--value") + Style(bold=True))
         scale = self._ink("plot--scale")
-        if self._note:
-            line.append(f" {self._note}", scale)
+        note = self._note if pointed is None else self._age(pointed)
+        if note:
+            line.append(f" {note}", scale)
         top = f"max {self._unit(self._top)}"
-        if line.cell_len + len(top) < width:
+        if not self._gutter and line.cell_len + len(top) < width:
             line.pad_right(width - line.cell_len - len(top))
             line.append(top, scale)
         return Strip(line.render(self.app.console)).adjust_cell_length(width, self.rich_style)
+
+    def _age(self, index: int) -> str:
+        if len(self._times) != len(self._values):
+            return ""
+        return f"{text.age(self._times[-1] - self._times[index])} ago" if index < len(self._times) - 1 else "now"
 
 
 def _round_up(value: float) -> float:

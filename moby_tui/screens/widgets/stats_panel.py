@@ -7,11 +7,15 @@ from textual.containers import Grid
 
 from moby_tui.screens import text
 from moby_tui.screens.session.history import History
+from moby_tui.screens.usage.probes import Probes
+from moby_tui.screens.usage.rows import percent
 from moby_tui.screens.widgets.plot import Plot
+
+NO_PROBE = "the container has no health check"
 
 
 class StatsPanel(Grid):
-    """CPU and memory, and, if ``full``, network and disk too."""
+    """CPU and memory, and, if ``full``, network, disk, processes and health probes too."""
 
     DEFAULT_CSS = """
     StatsPanel { grid-size: 1; grid-gutter: 1 2; padding: 0 1; }
@@ -23,26 +27,50 @@ class StatsPanel(Grid):
         self._full = full
 
     def compose(self) -> ComposeResult:
-        yield Plot("CPU", _percent, floor=10.0, id="cpu")
+        yield Plot("CPU", percent, floor=10.0, id="cpu")
         yield Plot("MEM", text.size, floor=1024.0 * 1024, id="memory")
         if self._full:
             yield Plot("NET", _rate, floor=1024.0, id="network")
             yield Plot("DISK", _rate, floor=1024.0, id="disk")
+            yield Plot("PIDS", lambda value: f"{value:.0f}", floor=5.0, id="processes-plot")
+            yield Plot("PROBE", _duration, floor=0.01, id="probes")
 
-    def show(self, history: History | None) -> None:
-        """Draws a history; None empties the plots."""
+    def show(self, history: History | None, missing: str = "") -> None:
+        """Draws a history; None empties the plots, and ``missing`` says why there is none."""
         history = history or History()
-        limit = f"of {text.size(history.memory_limit)}" if history.memory_limit else ""
-        self.query_one("#cpu", Plot).show(history.cpu, f"{history.processes} procs" if history.processes else "")
-        self.query_one("#memory", Plot).show(history.memory, limit)
+        times = history.times
+        limit = history.memory_limit
+        of_limit = f"of {text.size(limit)}" if limit else ""
+        if limit and history.memory:
+            of_limit = f"{percent(history.memory[-1] / limit * 100)} {of_limit}"
+        processes = f"{history.processes} procs" if history.processes else ""
+        self.query_one("#cpu", Plot).show(history.cpu, processes, times, missing)
+        self.query_one("#memory", Plot).show(history.memory, of_limit, times, missing)
         if self._full:
-            self.query_one("#network", Plot).show(history.network)
-            self.query_one("#disk", Plot).show(history.disk)
+            self.query_one("#network", Plot).show(
+                history.network, _both(history, "received", "in", "sent", "out"), times, missing
+            )
+            self.query_one("#disk", Plot).show(history.disk, _both(history, "read", "read", "written", "written"), times, missing)
+            self.query_one("#processes-plot", Plot).show(history.process_counts, "", times, missing)
+
+    def show_probes(self, probes: Probes | None) -> None:
+        """Draws how long the health probes took."""
+        if self._full:
+            probes = probes or Probes()
+            missing = "" if probes.status else NO_PROBE
+            self.query_one("#probes", Plot).show(probes.seconds, probes.note, probes.times, missing or "no probe yet")
 
 
-def _percent(value: float) -> str:
-    return f"{value:.1f}%" if value < 100 else f"{value:.0f}%"
+def _both(history: History, one: str, told: str, other: str, told_too: str) -> str:
+    series = getattr(history, one), getattr(history, other)
+    if not all(series):
+        return ""
+    return f"{told} {_rate(series[0][-1])} · {told_too} {_rate(series[1][-1])}"
 
 
 def _rate(value: float) -> str:
     return f"{text.size(value)}/s"
+
+
+def _duration(value: float) -> str:
+    return f"{value * 1000:.0f}ms" if value < 1 else f"{value:.1f}s"
