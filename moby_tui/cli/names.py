@@ -69,6 +69,7 @@ CONTEXT = dict.fromkeys(("create", "export", "import", "inspect", "ls", "rm", "s
 SYSTEM = {
     "df": "system.disk",
     "dial-stdio": "system.dial_stdio",
+    "doctor": "system.doctor",
     "events": "system.events",
     "info": "system.info",
     "prune": "prune:system",

@@ -27,6 +27,7 @@ from moby_tui.logins import domain_of
 from moby_tui.schema.base import Filters
 from moby_tui.schema.image import BuildPruned, RegistryAuth
 from moby_tui.schema.system import (
+    Check,
     DataRoot,
     DiskUsage,
     Info,
@@ -167,6 +168,11 @@ class SystemService:
     async def _local_volumes(self) -> list[Volume]:
         """Those whose files are here: what a plug-in keeps takes none of our disk."""
         return await self._volumes.list(filters={"driver": ["local"]})
+
+    async def examine(self) -> list[Check]:
+        from moby_tui.engine.host_checks import examine
+
+        return await asyncio.to_thread(examine, self._paths.data_root, self._paths.exec_root)
 
     async def prunable(self, options: PruneOptions) -> PruneReport:
         """What the prunes of these kinds would take, in Docker's order: each knows what those before it take."""

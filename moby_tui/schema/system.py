@@ -158,6 +158,17 @@ class DiskUsage(Wire, kw_only=True):
     moby: DataRoot = field(default_factory=DataRoot)
 
 
+class Check(Wire, kw_only=True):
+    """What an engine has on its host, or lacks. ``severity`` is ``ok``, ``absent`` (an option or protection is not there), ``warning`` or
+    ``error``; ``about`` is which part of the host.
+    """
+
+    about: str
+    severity: str
+    message: str
+    advice: str = ""
+
+
 class PruneOptions(Wire, kw_only=True):
     """Which kinds to prune; ``filters`` for each kind, as its own prune takes them."""
 

@@ -53,7 +53,7 @@ from moby_tui.schema.oci import Descriptor
 from moby_tui.schema.provenance import Attestation, Verification, VerifyOptions
 from moby_tui.schema.secret import Secret, SecretCreate, SecretCreated
 from moby_tui.schema.stats import Stats
-from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.system import Check, DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 from moby_tui.schema.traffic import Exposure, Finding, Shape
 from moby_tui.schema.volume import Volume, VolumeCreate, VolumeList, VolumesPruned
 
@@ -566,6 +566,10 @@ class System(Protocol):
 
     def disk_usage(self) -> DiskUsage:
         """How much disk images, containers, volumes and build cache use."""
+        ...
+
+    def examine(self) -> list[Check]:
+        """What of the kernel, control groups, capabilities, firewall and file system is there, and what is missing. Nothing is changed."""
         ...
 
     def prunable(self, options: PruneOptions) -> PruneReport:

@@ -10,7 +10,7 @@ from moby_tui.api.operations.operation import get, post
 from moby_tui.schema.base import Filters
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import RegistryAuth
-from moby_tui.schema.system import DiskUsage, Info, Login, PruneOptions, PruneReport, Version
+from moby_tui.schema.system import Check, DiskUsage, Info, Login, PruneOptions, PruneReport, Version
 
 _EVENT_FILTERS = filters(
     "config",
@@ -64,6 +64,11 @@ class System(Protocol):
     @get("/system/df", extra("type", "texts", since="1.42"), extra("verbose", "flag", default=False))
     async def disk_usage(self) -> DiskUsage:
         """How much disk images, containers, volumes and build cache use."""
+        ...
+
+    @get("/moby/system/doctor", needs="system doctor")
+    async def examine(self) -> list[Check]:
+        """What of the kernel, control groups, capabilities, firewall and file system is there, and what is missing. Nothing is changed."""
         ...
 
     @post("/moby/prunable", abandoned=True, needs="a dry run of prune")

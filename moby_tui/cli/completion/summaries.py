@@ -139,6 +139,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     "system": {
         "df": "Show disk usage",
         "dial-stdio": "Proxy standard input and output to the engine's API: what ssh:// hosts run at the far end",
+        "doctor": "Tell what of kernel, control groups, firewall and file system is there, what is missing, and what to do",
         "events": "Get real time events from the engine",
         "info": "Display system-wide information",
         "prune": "Remove unused data: stopped containers, dangling images and build cache",
