@@ -146,7 +146,7 @@ async def test_a_plot_tells_the_value_under_the_cursor_and_its_axes(open_dashboa
     engine = FakeEngine()
     engine.samples = 60
     async with open_dashboard(lambda: engine, size=(140, 50)) as (app, pilot):
-        await pilot.press("u")
+        await pilot.press("m")
         await eventually(pilot, lambda: app.screen.query_one("#use-plots #cpu", Plot)._values)
         plot = app.screen.query_one("#use-plots #cpu", Plot)
         plot.show([10, 20, 30, 40], "now", [100, 110, 120, 130])
