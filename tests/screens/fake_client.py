@@ -23,6 +23,7 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event, EventActor
+from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered
 from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
@@ -254,6 +255,38 @@ class FakeEvents:
         raise Unavailable("the engine went away; start it again")
 
 
+class FakeHistory:
+    """Of moby's own engine; another has ``refusal``."""
+
+    def __init__(self) -> None:
+        self.limit = 64 << 20
+        self.remembered: list[Remembered] = []
+        self.kept: dict[str, list[Figures]] = {}
+        self.logs: dict[str, list[KeptLine]] = {}
+        self.asked: list[tuple[float, float, int]] = []
+        self.refusal: Exception | None = None
+
+    async def status(self) -> HistoryStatus:
+        if self.refusal:
+            raise self.refusal
+        return HistoryStatus(recording=True, size=1 << 20, limit=self.limit, age=7 * 86400, interval=10)
+
+    async def containers(self) -> list[Remembered]:
+        return self.remembered
+
+    async def figures(
+        self, ref: str, *, since: float | None = None, until: float | None = None, step: int = 0
+    ) -> AsyncIterator[Figures]:
+        self.asked.append((since or 0, until or 0, step))
+        for one in self.kept.get(ref, []):
+            if (since or 0) <= one.time <= (until or float("inf")):
+                yield one
+
+    async def log(self, ref: str) -> AsyncIterator[KeptLine]:
+        for line in self.logs.get(ref, []):
+            yield line
+
+
 class FakeSystem:
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
@@ -280,6 +313,7 @@ class FakeEngine:
         self.rows = {row.id: row for row in (some_containers() if rows is None else rows)}
         self.containers, self.images = FakeContainers(self), FakeImages(self)
         self.networks, self.volumes = FakeNetworks(), FakeVolumes(self)
+        self.history = FakeHistory()
         self.events, self.system = FakeEvents(self), FakeSystem(self)
         self.builder: Any = None
         self.calls: list[tuple[str, str, dict[str, Any]]] = []

@@ -13,7 +13,20 @@ from moby_tui.screens.pages.registry import PAGES
 
 ROOT = Path(screens.__file__).parent
 #: Folders whose modules have no widgets, those that there are.
-MODELS = ("actions", "building", "files", "forms", "logs", "problems", "projects", "session", "terminals", "topology", "usage")
+MODELS = (
+    "actions",
+    "building",
+    "files",
+    "forms",
+    "logs",
+    "problems",
+    "projects",
+    "replay",
+    "session",
+    "terminals",
+    "topology",
+    "usage",
+)
 WIDGETS = ("textual.widget", "textual.screen", "textual.containers", "textual.scroll_view")
 
 

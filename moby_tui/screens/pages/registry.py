@@ -57,6 +57,7 @@ PAGES: tuple[Entry, ...] = (
     Entry("shells", "Shells", "6", "shells:ShellsPage", "The shells that are open in containers"),
     Entry("logs", "Logs", "7", "logs:LogsPage", "The logs of any number of containers in one stream"),
     Entry("overview", "Overview", "8", "overview:OverviewPage", "What each container uses, sorted by any figure"),
+    Entry("history", "History", "H", "history:HistoryPage", "What containers did and used before, removed ones too"),
     Entry("machine", "Machine", "M", "machine:MachinePage", "Cores, memory, disks and pressure of this machine"),
     Entry("activity", "Activity", "A", "activity:ActivityPage", "What was done here, with the command lines that do the same"),
 )

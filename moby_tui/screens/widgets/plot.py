@@ -5,6 +5,7 @@ Our own, because the plot libraries for Textual are stale (textual-plotext stand
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -86,15 +87,19 @@ class Plot(Widget, can_focus=True):
         self._times: list[float] = []
         self._note = ""
         self._missing = ""
+        self._clock = False
         self._rows: list[str] = []
         self._top = floor
         #: samples from the newest back to the one under the cursor; -1: no cursor
         self._back = -1
 
-    def show(self, values: Sequence[float], note: str = "", times: Sequence[float] = (), missing: str = "") -> None:
+    def show(
+        self, values: Sequence[float], note: str = "", times: Sequence[float] = (), missing: str = "", *, clock: bool = False
+    ) -> None:
         """Draws these values, the newest last. ``note`` stands beside the newest; ``times`` are seconds of any clock, one for each value;
-        ``missing`` says why there are no values.
+        ``missing`` says why there are no values. With ``clock`` the times are Unix seconds, and told as such, not as how long ago.
         """
+        self._clock = clock
         self._values, self._times = list(values), list(times)
         self._note, self._missing = note, missing
         self._layout_rows()
@@ -187,19 +192,26 @@ class Plot(Widget, can_focus=True):
             return f"{self._unit(self._top / 2).removesuffix('/s'):>5}▕"
         return "     ▕"
 
+    def _axis_labels(self) -> tuple[str, str, str]:
+        """What is told of the oldest sample that is seen, of one in the middle, and of the newest."""
+        shown = self._times[-self._room :]
+        first, middle, last = shown[0], shown[len(shown) // 2], shown[-1]
+        if self._clock:
+            told = [time.strftime("%H:%M", time.localtime(moment)) for moment in (first, middle, last)]
+            return told[0], told[1], told[2]
+        ages = [f"-{text.age(last - moment)}" if last - moment >= 1 else "" for moment in (first, middle)]
+        return ages[0], ages[1], "now"
+
     def _axis(self, width: int) -> Strip:
-        """How long ago the oldest sample that is seen was taken, and one in the middle."""
         shown = self._times[-self._room :]
         line = [" "] * width
-        last = width - len("now")
-        for index in (0, len(shown) // 2):
-            if shown[-1] - shown[index] < 1:
-                continue
-            told = f"-{text.age(shown[-1] - shown[index])}"
+        first, middle, newest = self._axis_labels()
+        last = width - len(newest)
+        for index, told in ((0, first), (len(shown) // 2, middle)):
             at = width - len(shown) + index
-            if len(shown) - index > len(told) + 4 and at + len(told) < last:
+            if len(shown) - index > len(told) + len(newest) + 1:
                 line[at : at + len(told)] = told
-        line[last:] = "now"
+        line[last:] = newest
         return Strip([Segment("".join(line)[:width], self._ink("plot--scale"))], width)
 
     def _missing_line(self, y: int, width: int) -> Strip:
@@ -232,6 +244,8 @@ class Plot(Widget, can_focus=True):
     def _age(self, index: int) -> str:
         if len(self._times) != len(self._values):
             return ""
+        if self._clock:
+            return time.strftime("at %H:%M:%S", time.localtime(self._times[index]))
         return f"{text.age(self._times[-1] - self._times[index])} ago" if index < len(self._times) - 1 else "now"
 
 
