@@ -170,6 +170,14 @@ class ContainersPage(ListPage[Container]):
             command="moby run -it --rm --pid container:{names} --network container:{names} --cap-add SYS_PTRACE busybox",
         ),
         Action(
+            id="container.files",
+            title="Files",
+            keys="f",
+            tooltip="Show the files of the container",
+            on=On.ROW,
+            footer=False,
+        ),
+        Action(
             id="container.filter",
             title="Filter",
             keys="slash",
@@ -490,6 +498,10 @@ class ContainersPage(ListPage[Container]):
         if action == "undo":
             return bool(self.session.removals)
         return super().check_action(action, parameters)
+
+    def action_files(self) -> None:
+        if one := self.chosen:
+            self.workspace.guide.go("files", "container", one.id)
 
     def action_shell(self) -> None:
         one = self.chosen
