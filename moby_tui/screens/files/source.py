@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -48,10 +49,13 @@ class Place:
         """True if files can be deleted there."""
         return self.kind == "volume" and self._through is None
 
-    @property
-    def name_for_copies(self) -> str:
-        """What ``moby cp`` calls it."""
-        return {"container": "moby cp", "volume": "moby volume cp"}.get(self.kind, "")
+    def copy_line(self, path: str, local: str, *, out: bool) -> str:
+        """The command line of a copy of a path here to or from a path of this machine; none for an image."""
+        command = {"container": "moby cp", "volume": "moby volume cp"}.get(self.kind)
+        if command is None:
+            return ""
+        there, here = shlex.quote(f"{self.title}:{path}"), shlex.quote(local)
+        return f"{command} {there} {here}" if out else f"{command} {here} {there}"
 
     async def entries(self, folder: str) -> list[Entry]:
         """What is in a folder, and what a container has deleted of it. Raises ``MobyError``."""

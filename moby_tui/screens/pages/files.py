@@ -62,6 +62,7 @@ class FilesPage(Page):
             tooltip="Edit the file with $VISUAL or $EDITOR, and put it back",
             on=On.ROW,
             when=_is_file,
+            changes=True,
         ),
         Action(
             id="file.copy_out",
@@ -78,6 +79,7 @@ class FilesPage(Page):
             keys="i",
             tooltip="Copy a file or folder of this machine into the folder under the cursor",
             command="moby cp FILE CONTAINER:FOLDER",
+            changes=True,
         ),
         Action(
             id="file.delete",
@@ -88,6 +90,7 @@ class FilesPage(Page):
             on=On.ROW,
             when=_is_there,
             destroys=True,
+            changes=True,
         ),
         Action(id="file.hexadecimal", title="Hex", keys="x", tooltip="Show the content as bytes, or as text"),
         Action(
@@ -318,7 +321,8 @@ class FilesPage(Page):
             if answers:
                 target = os.path.expanduser(answers["target"])
                 action = lambda: copy.copy_out(place, place.ref, entry.path, target, follow=False, owners=False)  # noqa: E731
-                self.attempt("Copy", action, f"{entry.name} copied to {text.clean(target)}")
+                done = f"{entry.name} copied to {text.clean(target)}"
+                self.attempt("Copy out", action, done, command=place.copy_line(entry.path, target, out=True))
 
         fields = (Field("target", "To", os.path.join(os.getcwd(), local)),)
         self.app.push_screen(Ask(f"Copy {entry.name} to this machine", explanation, fields, "Copy", _needs("target")), answered)
@@ -336,7 +340,8 @@ class FilesPage(Page):
         def answered(answers: Answers | None) -> None:
             if answers:
                 source = os.path.expanduser(answers["source"])
-                self.attempt("Copy", lambda: copied(source), f"{text.clean(source)} copied")
+                line = place.copy_line(folder, source, out=False)
+                self.attempt("Copy in", lambda: copied(source), f"{text.clean(source)} copied", command=line)
 
         fields = (Field("source", "From", os.getcwd() + "/"),)
         explanation = f"It goes into {text.clean(folder)} and belongs to root there."

@@ -79,7 +79,7 @@ class ImagesPage(ResourcePage[Image]):
 
     def action_files(self) -> None:
         if one := self.chosen:
-            self.workspace.guide.go("files", "image", one.key)
+            self.workspace.guide.go("files", "image", one.id)
 
     def action_remove(self) -> None:
         users = sum(self._used.get(row.id, 0) for row in self.targets())

@@ -77,7 +77,7 @@ class VolumesPage(ResourcePage[Volume]):
 
     def action_files(self) -> None:
         if one := self.chosen:
-            self.workspace.guide.go("files", "volume", one.key)
+            self.workspace.guide.go("files", "volume", one.id)
 
     def action_remove(self) -> None:
         self.perform(
