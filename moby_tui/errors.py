@@ -78,6 +78,12 @@ class NotSupported(NotImplementedYet):
         MobyError.__init__(self, text)
 
 
+class OtherEngine(MobyError):
+    """The engine is not moby, and has no such operation."""
+
+    status = 501
+
+
 class Unavailable(MobyError):
     """Something outside the engine cannot be reached just now, or took too long."""
 

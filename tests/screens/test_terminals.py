@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from fake_client import FakeEngine
 from textual.widgets import Checkbox, Input, Static, TabbedContent
 
 from moby_tui.errors import Unavailable
 from moby_tui.schema.container import ContainerCreate, HostConfig
-from moby_tui.screens import preferences
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.widgets.terminal import Terminal
-
-
-@pytest.fixture(autouse=True)
-def own_preferences(monkeypatch, tmp_path):
-    monkeypatch.setattr(preferences, "preferences_path", lambda: tmp_path / "dashboard.json")
 
 
 def hint(app) -> str:
@@ -36,7 +29,7 @@ async def test_a_shell_of_choice_is_remembered_and_the_prefix_is_never_typed(ope
         await pilot.press("enter")
         await eventually(pilot, lambda: app.screen.query(Terminal) and "/ #" in app.screen.query_one(Terminal).screen_text)
         assert (engine.execs[0].cmd, engine.execs[0].user) == (["ash", "-l", "a b"], "www")
-        remembered = preferences.load().terminals
+        remembered = app.workspace.preferences.terminals
         assert (remembered.shell, remembered.user) == ("ash -l 'a b'", "www")
         # all at once: the key after the prefix must not reach the shell though nobody has drawn anything yet
         await pilot.press("a", "ctrl+right_square_bracket", "d")
@@ -71,7 +64,7 @@ async def test_looking_back_searching_and_copying(open_dashboard, eventually):
         # OSC 52 does nothing until the person lets it
         engine.pipe.output.put_nowait(b"\x1b]52;c;aGk=\x07.")
         await pilot.press("ctrl+right_square_bracket", "c")
-        await eventually(pilot, lambda: preferences.load().terminals.copies)
+        await eventually(pilot, lambda: app.workspace.preferences.terminals.copies)
         assert app.clipboard == "line 42\nline 43"
         engine.pipe.output.put_nowait(b"\x1b]52;c;aGk=\x07")
         await eventually(pilot, lambda: app.clipboard == "hi")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from moby_tui.errors import MobyError, NotFound
+from moby_tui.errors import NotFound, OtherEngine
 
 #: How dockerd and podman say that they know no such address.
 _UNKNOWN = frozenset(("page not found", "404 page not found", "Not Found", "not found"))
@@ -13,10 +13,10 @@ _UNKNOWN = frozenset(("page not found", "404 page not found", "Not Found", "not 
 
 @contextmanager
 def ours(what: str) -> Iterator[None]:
-    """Raises ``MobyError`` where the engine does not know the address."""
+    """Raises ``OtherEngine`` where the engine does not know the address."""
     try:
         yield
     except NotFound as error:
         if error.message.strip() not in _UNKNOWN:
             raise
-        raise MobyError(f"{what} needs moby at the other end: that engine does not know it") from error
+        raise OtherEngine(f"{what} needs moby at the other end: that engine does not know it") from error

@@ -145,6 +145,7 @@ class ContainersPage(ListPage[Container]):
             keys="E",
             tooltip="Open a terminal in it with a command and a user of your choice",
             on=On.ROW,
+            changes=True,
             when=_runs,
             footer=False,
             command="moby exec -it --user USER {names} COMMAND",
@@ -155,6 +156,7 @@ class ContainersPage(ListPage[Container]):
             keys="a",
             tooltip="Join the input and output of its first process in a terminal",
             on=On.ROW,
+            changes=True,
             when=_runs,
             footer=False,
             command="moby attach {names}",
@@ -165,9 +167,18 @@ class ContainersPage(ListPage[Container]):
             keys="D",
             tooltip="Open a shell of a tool image beside it, for an image without a shell",
             on=On.ROW,
+            changes=True,
             when=_runs,
             footer=False,
             command="moby run -it --rm --pid container:{names} --network container:{names} --cap-add SYS_PTRACE busybox",
+        ),
+        Action(
+            id="container.files",
+            title="Files",
+            keys="f",
+            tooltip="Show the files of the container",
+            on=On.ROW,
+            footer=False,
         ),
         Action(
             id="container.filter",
@@ -490,6 +501,10 @@ class ContainersPage(ListPage[Container]):
         if action == "undo":
             return bool(self.session.removals)
         return super().check_action(action, parameters)
+
+    def action_files(self) -> None:
+        if one := self.chosen:
+            self.workspace.guide.go("files", "container", one.id)
 
     def action_shell(self) -> None:
         one = self.chosen

@@ -32,6 +32,13 @@ class ImagesPage(ResourcePage[Image]):
             destroys=True,
             command="moby rmi {names}",
         ),
+        Action(
+            id="image.files",
+            title="Files",
+            keys="f",
+            tooltip="Show the files of the image",
+            on=On.ROW,
+        ),
     )
     #: How many containers were made of each image, by its id.
     _used: Mapping[str, int] = {}
@@ -69,6 +76,10 @@ class ImagesPage(ResourcePage[Image]):
 
     async def inspect(self, key: str) -> object:
         return await self.session.client.images.inspect(key)
+
+    def action_files(self) -> None:
+        if one := self.chosen:
+            self.workspace.guide.go("files", "image", one.id)
 
     def action_remove(self) -> None:
         users = sum(self._used.get(row.id, 0) for row in self.targets())

@@ -55,6 +55,7 @@ PAGES: tuple[Entry, ...] = (
     ),
     Entry("events", "Events", "5", "events:EventsPage", "What happens in the engine, as it happens"),
     Entry("shells", "Shells", "6", "shells:ShellsPage", "The shells that are open in containers"),
+    Entry("files", "Files", "F", "files:FilesPage", "The files of a container, an image or a volume"),
     Entry("logs", "Logs", "7", "logs:LogsPage", "The logs of any number of containers in one stream"),
     Entry("overview", "Overview", "8", "overview:OverviewPage", "What each container uses, sorted by any figure"),
     Entry("history", "History", "H", "history:HistoryPage", "What containers did and used before, removed ones too"),

@@ -12,11 +12,12 @@ from textual.widget import Widget
 from textual.widgets import Static, TabbedContent, TabPane
 
 from moby_tui.errors import InvalidArgument
-from moby_tui.screens import preferences, text
+from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action
 from moby_tui.screens.dialogs.ask import YES, Answers, Ask, Field
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.terminals.attached import TARGET_ROOT, TOOLS, Attached, Debug, DebugChoice, Run, RunChoice
@@ -46,7 +47,12 @@ class ShellsPage(Page):
             id="shell.previous", title="Previous", keys="p", call="next(-1)", tooltip="Bring the terminal before it to the front"
         ),
         Action(
-            id="shell.run", title="Run", keys="r", tooltip="Run an image in a new terminal", command="moby run -it --rm IMAGE"
+            id="shell.run",
+            title="Run",
+            keys="r",
+            tooltip="Run an image in a new terminal",
+            changes=True,
+            command="moby run -it --rm IMAGE",
         ),
         Action(
             id="shell.look_back",
@@ -128,7 +134,7 @@ class ShellsPage(Page):
                 self._leave_if_empty()
                 return
             self._chosen.shell, self._chosen.user = answers["command"], answers["user"]
-            preferences.save(self.workspace.preferences)
+            self._remember()
             choice = ShellChoice(answers["command"], answers["user"], answers["folder"])
             self._open_soon(Shell(self.session, container, choice))
 
@@ -153,7 +159,7 @@ class ShellsPage(Page):
                 self._leave_if_empty()
                 return
             self._chosen.tools = answers["image"]
-            preferences.save(self.workspace.preferences)
+            self._remember()
             choice = DebugChoice(answers["image"], answers["command"], answers["user"])
             self._open_soon(Debug(self.session, container, choice))
 
@@ -177,6 +183,14 @@ class ShellsPage(Page):
 
         explanation = "A new container on a terminal of its own."
         await self.app.push_screen(Ask("Run an image in a terminal", explanation, fields, "Run", _wrong), answered)
+
+    def _remember(self) -> None:
+        chosen = self._chosen
+
+        def change(kept: Preferences) -> None:
+            kept.terminals = chosen
+
+        self.workspace.guide.remember(change)
 
     async def _images(self) -> list[str]:
         """The names of the images that are here; none while the engine is lost."""
@@ -292,7 +306,7 @@ class ShellsPage(Page):
     def action_clipboard(self) -> None:
         """Programs may put text on the clipboard from now on, or no longer."""
         self._chosen.copies = not self._chosen.copies
-        preferences.save(self.workspace.preferences)
+        self._remember()
         for terminal in self.query(Terminal):
             terminal.let_copy(self._chosen.copies)
         may = "may put text on the clipboard" if self._chosen.copies else "cannot put text on the clipboard"

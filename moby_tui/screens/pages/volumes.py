@@ -32,6 +32,13 @@ class VolumesPage(ResourcePage[Volume]):
             typed=True,
             command="moby volume rm {names}",
         ),
+        Action(
+            id="volume.files",
+            title="Files",
+            keys="f",
+            tooltip="Show the files of the volume",
+            on=On.ROW,
+        ),
     )
     #: The containers that use each volume, by its name.
     _users: Mapping[str, str] = {}
@@ -67,6 +74,10 @@ class VolumesPage(ResourcePage[Volume]):
 
     async def inspect(self, key: str) -> object:
         return await self.session.client.volumes.inspect(key)
+
+    def action_files(self) -> None:
+        if one := self.chosen:
+            self.workspace.guide.go("files", "volume", one.id)
 
     def action_remove(self) -> None:
         self.perform(
