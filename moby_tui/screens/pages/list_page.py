@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic
 
 from textual import on
@@ -11,6 +11,7 @@ from moby_tui.screens.actions.action import Action
 from moby_tui.screens.dialogs.picker import Chooser, Picker
 from moby_tui.screens.pages.page import Page, R
 from moby_tui.screens.preferences import ListView, Preferences
+from moby_tui.screens.session.resources import matches
 from moby_tui.screens.widgets.object_table import ObjectTable, Order
 
 
@@ -32,11 +33,42 @@ class ListPage(Page, Generic[R]):
         """The row of this id."""
         raise NotImplementedError
 
+    def every(self) -> Iterable[R]:
+        """All rows, whether or not a filter hides them."""
+        raise NotImplementedError
+
+    def rows_named(self, names: Sequence[str]) -> Sequence[R]:
+        found = []
+        for name in names:
+            row = next((one for one in self.every() if name in (one.name, one.id) or name in one.name.split(", ")), None)
+            if row is None:
+                raise ValueError(f"there is no {self.noun} {name}")
+            found.append(row)
+        return found
+
+    def row(self) -> str:
+        return self.table().chosen
+
+    def return_to(self, row: str) -> None:
+        self.table().go_to(row)
+
     def targets(self) -> Sequence[R]:
-        """The marked rows, else the one under the cursor."""
+        """The rows that a command names, else the marked ones, else the one under the cursor."""
+        if self._named is not None:
+            return self._named
         table = self.table()
         rows = (self.find(identifier) for identifier in table.marked or [table.chosen])
         return [row for row in rows if row is not None]
+
+    def mark(self, query: str) -> None:
+        """Marks those of the rows that are shown in which the words of a filter stand."""
+        table = self.table()
+        shown = (self.find(identifier) for identifier in table.order_of_rows)
+        table.mark(row.id for row in shown if row and self.matches(row, query))
+
+    def matches(self, row: R, query: str) -> bool:
+        """Whether a row has the words of a filter."""
+        return matches(getattr(row, "words", row.name), query)
 
     def acted(self) -> None:
         self.table().mark(())

@@ -151,6 +151,11 @@ class ObjectTable(DataTable[Text], Generic[R]):
         """The object under the cursor, or empty."""
         return self._chosen
 
+    @property
+    def order_of_rows(self) -> list[str]:
+        """All objects in the order in which they stand."""
+        return list(self._order)
+
     def seen(self) -> list[str]:
         """The objects whose rows are on the screen."""
         top = self.scroll_offset.y
