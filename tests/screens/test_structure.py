@@ -17,7 +17,7 @@ ROOT = Path(screens.__file__).parent
 #: Folders whose modules have no widgets, those that there are.
 MODELS = ("actions", "building", "files", "forms", "logs", "problems", "projects", "session", "terminals", "topology", "usage")
 #: Keys that a page takes from the application, whose action has another there.
-TAKEN = {"shells": {"left_square_bracket"}}
+TAKEN = {"shells": {"left_square_bracket"}, "logs": {"left_square_bracket", "right_square_bracket"}}
 WIDGETS = ("textual.widget", "textual.screen", "textual.containers", "textual.scroll_view")
 
 
