@@ -16,7 +16,7 @@ from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.screens import commands, jumping, preferences, text
 from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
@@ -37,12 +37,12 @@ from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.session.activity import Outcome
+from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
-from moby_tui.screens.theme import DARK, LIGHT
+from moby_tui.screens.theme import CONTRAST, DARK, LIGHT
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
-from moby_tui.screens.widgets.status_bar import PageTab
 
 #: One file for each page or widget that has a look of its own; what all share is in base.tcss.
 STYLES: list[str | PurePath] = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
@@ -60,7 +60,7 @@ class Dashboard(App[None]):
     TITLE = "moby"
     CSS_PATH = STYLES
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
     BINDINGS = [  # noqa: RUF012
         *(
@@ -72,12 +72,22 @@ class Dashboard(App[None]):
     ]
 
     def __init__(
-        self, factory: ClientFactory, chosen: Preferences | None = None, *, keeps: bool = False, read_only: bool = False
+        self,
+        factory: ClientFactory,
+        chosen: Preferences | None = None,
+        *,
+        keeps: bool = False,
+        read_only: bool = False,
+        engines: Engines | None = None,
     ) -> None:
-        """``keeps``: what the person chooses is written to their preferences. ``read_only``: nothing in the engine is changed."""
+        """``keeps``: what the person chooses is written to their preferences. ``read_only``: nothing in the engine is changed.
+
+        ``engines`` are those to which one can change.
+        """
         super().__init__(driver_class=TtyDriver)
         self._chosen = chosen or Preferences()
         self._keeps = keeps
+        self._engines = engines or OneEngine(factory)
         #: Keys that wait for the page that is being opened; None while none is.
         self._held: list[Key] | None = None
         self._keys = KeyOrder(lambda: self.call_later(self._hand_keys_on))
@@ -95,6 +105,7 @@ class Dashboard(App[None]):
     async def on_mount(self) -> None:
         self.register_theme(DARK)
         self.register_theme(LIGHT)
+        self.register_theme(CONTRAST)
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
         if self._chosen.keymap:
             self.set_keymap(self._chosen.keymap)
@@ -217,9 +228,6 @@ class Dashboard(App[None]):
         if mode != self.current_mode:
             self.go(mode)
 
-    def on_page_tab_picked(self, event: PageTab.Picked) -> None:
-        self.action_page(event.mode)
-
     # Commands
 
     @property
@@ -253,7 +261,7 @@ class Dashboard(App[None]):
         self.push_screen(Prompt(understood, self._lines, value), sent)
 
     def _lists(self) -> Mapping[str, Callable[[], Iterable[str]]]:
-        return {"theme": lambda: sorted(self.available_themes), "context": lambda: ()}
+        return {"theme": lambda: sorted(self.available_themes), "context": lambda: (name for name, _ in self._engines.names())}
 
     @work(group="commands")
     async def act(self, mode: str, action: str, names: Sequence[str]) -> None:
@@ -279,7 +287,28 @@ class Dashboard(App[None]):
         self.theme = name
 
     def use_context(self, name: str) -> None:
-        raise ValueError("not there yet")
+        """Another engine, a context or a host; what is shown stays, marked as stale, until the new one answers."""
+        if self.session.removals:
+            raise ValueError("containers wait for their removal on this engine; take it back (u) or carry it out (d) first")
+        try:
+            factory = self._engines.factory(name)
+            factory()  # a host that is none is told before the old engine is left
+        except MobyError as error:
+            raise ValueError(str(error)) from error
+        self.session.switch(factory, name)
+
+    def choose_context(self) -> None:
+        """Lists the engines that there are names for."""
+        engines = [(name, f"{name}  {about}") for name, about in self._engines.names()]
+
+        def picked(name: str | None) -> None:
+            if name and name != self.session.engine_name:
+                try:
+                    self.use_context(name)
+                except ValueError as error:
+                    self.notify(text.clean(str(error)), severity="error", markup=False)
+
+        self.push_screen(Picker("Engines", engines, self.session.engine_name), picked)
 
     def action_change_theme(self) -> None:
         """Chooses the theme; the one under the cursor is shown at once, and escape leaves the one before."""
@@ -368,7 +397,7 @@ class Dashboard(App[None]):
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 
 
-def run(connect: ClientFactory, *, read_only: bool = False) -> int:
+def run(connect: ClientFactory, *, read_only: bool = False, engines: Engines | None = None) -> int:
     """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
 
     The exit code: 0 if the person left it, 1 after a fault of the dashboard, else 128 and the signal that ended it.
@@ -378,7 +407,7 @@ def run(connect: ClientFactory, *, read_only: bool = False) -> int:
         chosen = preferences.load()
     except ValueError as error:
         raise InvalidArgument(str(error)) from error
-    dashboard = Dashboard(connect, chosen, keeps=True, read_only=read_only)
+    dashboard = Dashboard(connect, chosen, keeps=True, read_only=read_only, engines=engines)
     dashboard.run()
     if dashboard.theme != (chosen.theme or DARK.name):
         preferences.change(lambda kept: setattr(kept, "theme", dashboard.theme))

@@ -32,6 +32,7 @@ class Commanded(Protocol):
     def act(self, mode: str, action: str, names: Sequence[str]) -> object: ...
     def own(self, command: UserCommand) -> None: ...
     def use_context(self, name: str) -> None: ...
+    def choose_context(self) -> None: ...
     def use_theme(self, name: str) -> None: ...
     def mark(self, query: str) -> None: ...
     async def action_quit(self) -> None: ...
@@ -49,7 +50,7 @@ def vocabulary(
         Command("q", "Leave the dashboard", lambda _: _later(app.action_quit())),
         Command("quit", "Leave the dashboard", lambda _: _later(app.action_quit())),
         Command("help", "The keys of this page", lambda _: app.action_help()),
-        Command("ctx", "Another engine: a context, or a host as ssh://me@there", partial(_one, app.use_context, "ctx NAME"), "context"),
+        Command("ctx", "Another engine: a context, or a host as ssh://me@there", partial(_context, app), "context"),
         Command("theme", "Other colours", partial(_one, app.use_theme, "theme NAME"), "theme"),
         Command("mark", "Mark the rows that match, as :mark exited", lambda given: app.mark(" ".join(given))),
         *(Command(one.name, one.title or one.run, lambda _, one=one: app.own(one)) for one in own if one.page == here.mode),  # type: ignore[misc]
@@ -80,6 +81,13 @@ def _one(use: Callable[[str], None], form: str, given: list[str]) -> None:
     if len(given) != 1:
         raise ValueError(f"it wants one word: {form}")
     use(given[0])
+
+
+def _context(app: Commanded, given: list[str]) -> None:
+    if given:
+        _one(app.use_context, "ctx NAME", given)
+    else:
+        app.choose_context()
 
 
 def _names(session: Session, lists: Mapping[str, Callable[[], Iterable[str]]], kind: str) -> Iterable[str]:

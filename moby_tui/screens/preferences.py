@@ -40,11 +40,16 @@ class TerminalPreferences(msgspec.Struct):
 
 
 class ListView(msgspec.Struct, omit_defaults=True):
-    """How a page's list is shown: the key of the column it is sorted by, and those of the columns that are not shown."""
+    """How a page's list is shown: the key of the column it is sorted by, and those of the columns that are not shown.
+
+    ``share`` is the list's part of the page in percent, ``beside`` whether its details stand beside it; 0 and None: as there is room.
+    """
 
     sort: str = ""
     reverse: bool = False
     hidden: list[str] = []
+    share: Annotated[int, msgspec.Meta(ge=0, le=90)] = 0
+    beside: bool | None = None
 
 
 class Preferences(msgspec.Struct, omit_defaults=True):

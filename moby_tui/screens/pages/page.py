@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -100,7 +101,8 @@ class Page(Screen[None]):
     def compose(self) -> ComposeResult:
         yield StatusBar(self.session, self.workspace.tabs(self.mode), self.mode)
         yield Banner(self.session)
-        yield from self.content()
+        with Container(id="body"):
+            yield from self.content()
         yield KeyBar()
 
     def content(self) -> Iterable[Widget]:

@@ -54,6 +54,12 @@ class ResourceFeed(Generic[Summary, R]):
             self._all_stale = True
             self._wake.set()
 
+    def forget(self) -> None:
+        """Another engine answers now: its list is fetched whole."""
+        self.model.reset(())
+        self.loaded = False
+        self.refetch()
+
     def take(self, event: Event) -> None:
         """Takes one event of the engine."""
         if not self._wanted:
