@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from platformdirs import user_config_path
+from platformdirs import user_config_path, user_state_path
+
+from moby_tui.screens.actions.user_commands import UserCommand
 
 
 class LogPreferences(msgspec.Struct):
@@ -38,23 +40,29 @@ class TerminalPreferences(msgspec.Struct):
 
 
 class ListView(msgspec.Struct, omit_defaults=True):
-    """How a page's list is shown: the key of the column it is sorted by, and those of the columns that are not shown."""
+    """How a page's list is shown: the key of the column it is sorted by, and those of the columns that are not shown.
+
+    ``share`` is the list's part of the page in percent, ``beside`` whether its details stand beside it; 0 and None: as there is room.
+    """
 
     sort: str = ""
     reverse: bool = False
     hidden: list[str] = []
+    share: Annotated[int, msgspec.Meta(ge=0, le=90)] = 0
+    beside: bool | None = None
 
 
 class Preferences(msgspec.Struct, omit_defaults=True):
     """``keymap`` maps the id of a binding to its keys, with commas between them; ``lists`` is by the name of the page.
 
-    With ``read_only`` the dashboard changes nothing in the engine.
+    With ``read_only`` the dashboard changes nothing in the engine. ``commands`` are the person's own.
     """
 
     theme: str = ""
     keymap: dict[str, str] = {}
     lists: dict[str, ListView] = {}
     read_only: bool = False
+    commands: list[UserCommand] = []
     logs: LogPreferences = msgspec.field(default_factory=LogPreferences)
     terminals: TerminalPreferences = msgspec.field(default_factory=TerminalPreferences)
 
@@ -94,3 +102,25 @@ def change(make: Callable[[Preferences], None]) -> None:
         return
     make(preferences)
     save(preferences)
+
+
+def history_path() -> Path:
+    """The lines that were typed into the prompt."""
+    return user_state_path("moby") / "dashboard-history"
+
+
+def load_history() -> list[str]:
+    """The lines that are remembered, oldest first; none if the file cannot be read."""
+    try:
+        return [line for line in history_path().read_text("utf-8", "replace").splitlines() if line.isprintable()]
+    except OSError:
+        return []
+
+
+def save_history(lines: Iterable[str]) -> None:
+    """Remembers lines, for this person alone. A folder that cannot be written costs only the memory."""
+    path = history_path()
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)

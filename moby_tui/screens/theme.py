@@ -1,6 +1,10 @@
-"""The dashboard's own two themes; all of Textual's are there too (ctrl+p, "theme")."""
+"""The dashboard's own themes; all of Textual's are there too (``:theme``), ``ansi-dark`` and ``ansi-light`` among them, which have
+the terminal's own sixteen colours. ``NO_COLOR`` takes all colour away (no-color.org).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from textual.theme import Theme
 
@@ -36,3 +40,28 @@ LIGHT = Theme(
     dark=False,
     variables={"text-muted": "#5d6c84", "border": "#b9c9de", "footer-key-foreground": "#0b63c5", "text-secondary": "#2b5a9b"},
 )
+#: Black, white and three colours that are told apart by their lightness too; ratio of text to ground at least 7 (WCAG 2.2, 1.4.6).
+CONTRAST = Theme(
+    name="moby-contrast",
+    primary="#ffd700",
+    secondary="#ffffff",
+    accent="#00ffff",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1c1c1c",
+    boost="#303030",
+    success="#5fff5f",
+    warning="#ffd75f",
+    error="#ff8787",
+    dark=True,
+    variables={"text-muted": "#d0d0d0", "border": "#ffffff", "footer-key-foreground": "#ffd700", "text-secondary": "#ffffff"},
+)
+
+
+def ink(variables: Mapping[str, str], name: str) -> str:
+    """A colour of the theme as Rich takes it; one that is relative to its ground is the text's."""
+    value = variables.get(name, "")
+    if not value.startswith(("#", "ansi_")):
+        value = variables.get("foreground", "")
+    return value.removeprefix("ansi_")

@@ -15,7 +15,7 @@ async def test_the_palette_knows_the_pages_and_the_keys_of_this_one(open_dashboa
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: app.screen.chosen)
-        await pilot.press("colon")
+        await pilot.press("ctrl+p")
         await eventually(pilot, lambda: isinstance(app.screen, CommandPalette))
         await pilot.press(*"go to vol")
         await pilot.pause(0.5)

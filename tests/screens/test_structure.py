@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from moby_tui import screens
+from moby_tui.screens.actions.application import APPLICATION
 from moby_tui.screens.app import Dashboard
+from moby_tui.screens.pages.keys import check_keymap, key_table
 from moby_tui.screens.pages.registry import PAGES
 
 ROOT = Path(screens.__file__).parent
@@ -27,6 +29,8 @@ MODELS = (
     "topology",
     "usage",
 )
+#: Keys that a page takes from the application, whose action has another there.
+TAKEN = {"shells": {"left_square_bracket"}, "logs": {"left_square_bracket", "right_square_bracket"}}
 WIDGETS = ("textual.widget", "textual.screen", "textual.containers", "textual.scroll_view")
 
 
@@ -46,9 +50,20 @@ def test_the_registry_names_each_page_by_its_mode_and_no_key_or_id_twice() -> No
     keys = [key for entry in PAGES for key in entry.key.split(",") if key]
     assert len(keys) == len(set(keys))
     for entry in PAGES:
-        actions = [*entry.load().actions(), *Dashboard.ACTIONS]
+        actions = [*entry.load().actions(), *APPLICATION]
         own = [key for action in actions for key in action.keys.split(",") if key and not action.when]
-        assert [key for key in {*own, *keys} if [*own, *keys].count(key) > 1] == [], entry.mode
+        twice = {key for key in {*own, *keys} if [*own, *keys].count(key) > 1}
+        assert twice - TAKEN.get(entry.mode, set()) == set(), entry.mode
+
+
+def test_a_keymap_is_checked_and_the_table_of_keys_has_every_action() -> None:
+    assert check_keymap({"container.stop": "ctrl+t", "page.images": "f2"}) == []
+    unknown, clash = check_keymap({"container.halt": "x", "container.shell": "d"})
+    assert "container.halt" in unknown and "container.remove and container.shell" in clash
+    table = key_table()
+    for entry in PAGES:
+        assert all(action.id in table for action in entry.load().actions()), entry.mode
+    assert "| `ctrl+p` | app.commands |" in table
 
 
 def test_each_action_has_a_method_and_says_what_it_does() -> None:
@@ -57,3 +72,5 @@ def test_each_action_has_a_method_and_says_what_it_does() -> None:
         for action in page.actions():
             assert hasattr(page, f"action_{action.method}"), f"{entry.mode}: {action.id}"
             assert action.tooltip, f"{entry.mode}: {action.id}"
+    for action in APPLICATION:
+        assert hasattr(Dashboard, f"action_{action.method}"), action.id

@@ -51,6 +51,16 @@ class Action:
         """The method's name without its ``action_`` and arguments."""
         return (self.call or self.id.rpartition(".")[2]).partition("(")[0]
 
+    @property
+    def words(self) -> str:
+        """What it is called in the prompt: as on the command line (``volume rm``), else as in its id."""
+        words = []
+        for word in self.command.split()[1:]:
+            if word.startswith(("-", "{")):
+                break
+            words.append(word)
+        return " ".join(words) or self.id.rpartition(".")[2].replace("_", " ")
+
     def binding(self) -> Binding:
         """The keys as Textual has them."""
         return Binding(

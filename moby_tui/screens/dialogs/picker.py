@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 from textual import on
@@ -16,7 +16,7 @@ from textual.widgets.selection_list import Selection
 
 
 class Picker(ModalScreen[str | None]):
-    """``options`` are (id, title). The answer is an id, or None."""
+    """``options`` are (id, title). The answer is an id, or None. ``show`` is called with the id under the cursor."""
 
     BINDINGS = [  # noqa: RUF012
         Binding("escape,q", "dismiss", "Close", id="picker.close", key_display="esc"),
@@ -24,9 +24,11 @@ class Picker(ModalScreen[str | None]):
         Binding("k", "up", "Up", show=False),
     ]
 
-    def __init__(self, title: str, options: Sequence[tuple[str, str]], chosen: str = "") -> None:
+    def __init__(
+        self, title: str, options: Sequence[tuple[str, str]], chosen: str = "", show: Callable[[str], None] | None = None
+    ) -> None:
         super().__init__()
-        self._title, self._options, self._chosen = title, options, chosen
+        self._title, self._options, self._chosen, self._show = title, options, chosen, show
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker"):
@@ -44,6 +46,11 @@ class Picker(ModalScreen[str | None]):
 
     def action_up(self) -> None:
         self.query_one(OptionList).action_cursor_up()
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if self._show and event.option_id:
+            self._show(event.option_id)
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:

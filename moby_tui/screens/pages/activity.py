@@ -85,6 +85,9 @@ class ActivityPage(ListPage[Deed]):
     def find(self, identifier: str) -> Deed | None:
         return self.session.activity.get(identifier)
 
+    def every(self) -> Iterable[Deed]:
+        return self.session.activity
+
     async def arrive(self, words: Sequence[str]) -> None:
         self.query_one(FilterBar).fill(" ".join(words))
 

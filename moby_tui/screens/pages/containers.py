@@ -391,6 +391,12 @@ class ContainersPage(ListPage[Container]):
     def find(self, identifier: str) -> Container | None:
         return self.session.model.get(identifier)
 
+    def matches(self, row: Container, query: str) -> bool:
+        return row.matches(query)
+
+    def every(self) -> Iterable[Container]:
+        return self.session.model.rows()
+
     async def arrive(self, words: Sequence[str]) -> None:
         """A container's name or id puts the cursor there; other words are a filter."""
         row = (

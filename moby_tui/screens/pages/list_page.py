@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic
 
 from textual import on
@@ -11,7 +11,11 @@ from moby_tui.screens.actions.action import Action
 from moby_tui.screens.dialogs.picker import Chooser, Picker
 from moby_tui.screens.pages.page import Page, R
 from moby_tui.screens.preferences import ListView, Preferences
+from moby_tui.screens.session.resources import matches
 from moby_tui.screens.widgets.object_table import ObjectTable, Order
+
+#: From this width on lists and details stand beside each other; columns.
+BROAD = 160
 
 
 class ListPage(Page, Generic[R]):
@@ -22,6 +26,29 @@ class ListPage(Page, Generic[R]):
             id="list.sort", title="Sort by", keys="S", footer=False, tooltip="Choose the column to sort by; again turns it round"
         ),
         Action(id="list.columns", title="Columns", keys="v", footer=False, tooltip="Choose the columns to see"),
+        Action(
+            id="list.larger",
+            title="List larger",
+            keys="ctrl+down",
+            call="resize(5)",
+            footer=False,
+            tooltip="Give the list more room",
+        ),
+        Action(
+            id="list.smaller",
+            title="List smaller",
+            keys="ctrl+up",
+            call="resize(-5)",
+            footer=False,
+            tooltip="Give the details more room",
+        ),
+        Action(
+            id="list.beside",
+            title="Side by side",
+            keys="backslash",
+            footer=False,
+            tooltip="List and details beside or below each other (on a screen of 160 columns and more they begin beside)",
+        ),
     )
 
     def table(self) -> ObjectTable[Any]:
@@ -32,11 +59,44 @@ class ListPage(Page, Generic[R]):
         """The row of this id."""
         raise NotImplementedError
 
+    def every(self) -> Iterable[R]:
+        """All rows, whether or not a filter hides them."""
+        raise NotImplementedError
+
+    def rows_named(self, names: Sequence[str]) -> Sequence[R]:
+        found = []
+        for name in names:
+            row = next((one for one in self.every() if name in (one.name, one.id) or name in one.name.split(", ")), None)
+            if row is None:
+                raise ValueError(f"there is no {self.noun} {name}")
+            found.append(row)
+        return found
+
+    def row(self) -> str:
+        return self.table().chosen
+
+    def return_to(self, row: str) -> None:
+        self.table().go_to(row)
+
     def targets(self) -> Sequence[R]:
-        """The marked rows, else the one under the cursor."""
-        table = self.table()
+        """The rows that a command names, else the marked ones, else the one under the cursor."""
+        if self._named is not None:
+            return self._named
+        table = self.query(ObjectTable).first() if self.query(ObjectTable) else None
+        if table is None:
+            return []
         rows = (self.find(identifier) for identifier in table.marked or [table.chosen])
         return [row for row in rows if row is not None]
+
+    def mark(self, query: str) -> None:
+        """Marks those of the rows that are shown in which the words of a filter stand."""
+        table = self.table()
+        shown = (self.find(identifier) for identifier in table.order_of_rows)
+        table.mark(row.id for row in shown if row and self.matches(row, query))
+
+    def matches(self, row: R, query: str) -> bool:
+        """Whether a row has the words of a filter."""
+        return matches(getattr(row, "words", row.name), query)
 
     def acted(self) -> None:
         self.table().mark(())
@@ -49,11 +109,43 @@ class ListPage(Page, Generic[R]):
         if view:
             self.table().hide(view.hidden)
             self.table().order_by(Order(view.sort, view.reverse))
+            self._share, self._beside = view.share, view.beside
+        self.lay_out()
+
+    #: The list's part of the page in percent, and whether it is beside its details; 0 and None: as the page's size has it.
+    _share = 0
+    _beside: bool | None = None
+
+    def on_resize(self) -> None:
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Puts list and details below each other, or on a broad screen beside each other."""
+        details = self.query("#detail")
+        if not details:
+            return
+        beside = self.app.size.width >= BROAD if self._beside is None else self._beside
+        self.set_class(beside, "-beside")
+        share = self._share or (45 if beside else 40)
+        for panel, part in ((self.query_one("#list"), share), (details.first(), 100 - share)):
+            panel.styles.width, panel.styles.height = (f"{part}fr", "1fr") if beside else ("1fr", f"{part}fr")
+
+    def action_resize(self, step: int) -> None:
+        beside = self.has_class("-beside")
+        self._share = min(max((self._share or (45 if beside else 40)) + step, 10), 90)
+        self.lay_out()
+        self._remember()
+
+    def action_beside(self) -> None:
+        self._beside = not self.has_class("-beside")
+        self.lay_out()
+        self._remember()
 
     @on(ObjectTable.OrderChanged)
     def _remember(self) -> None:
         table, mode = self.table(), self.mode
-        view = ListView(sort=table.order.column, reverse=table.order.reverse, hidden=sorted(table.hidden))
+        order = table.order
+        view = ListView(order.column, order.reverse, sorted(table.hidden), self._share, self._beside)
 
         def change(preferences: Preferences) -> None:
             preferences.lists[mode] = view

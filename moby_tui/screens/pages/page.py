@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -94,11 +95,14 @@ class Page(Screen[None]):
         super().__init__()
         self.workspace = workspace
         self.session = workspace.session
+        #: The rows that a command names, while it is carried out.
+        self._named: Sequence[Any] | None = None
 
     def compose(self) -> ComposeResult:
         yield StatusBar(self.session, self.workspace.tabs(self.mode), self.mode)
         yield Banner(self.session)
-        yield from self.content()
+        with Container(id="body"):
+            yield from self.content()
         yield KeyBar()
 
     def content(self) -> Iterable[Widget]:
@@ -111,6 +115,36 @@ class Page(Screen[None]):
     def targets(self) -> Sequence[Any]:
         """The rows that an action on rows would act on just now."""
         return ()
+
+    def rows_named(self, names: Sequence[str]) -> Sequence[Any]:
+        """The rows of these names or ids. Raises ``ValueError`` for one that is not there."""
+        raise ValueError(f"the page {self.mode} has no rows that a command could name")
+
+    async def ready(self) -> None:
+        """Returns once the rows are there."""
+
+    async def act_on(self, identifier: str, names: Sequence[str]) -> None:
+        """Does one of the page's actions, to the rows of these names if there are names, else to its targets.
+
+        Raises ``ValueError`` if it does nothing just now.
+        """
+        action = self.action(identifier)
+        self._named = self.rows_named(names) if names else None
+        try:
+            if action.changes and self.session.read_only:
+                raise ValueError("the dashboard is read-only; start it without --read-only")
+            if not self.check_action(action.method, ()):
+                raise ValueError(f"{action.words} does nothing to {' '.join(names) or 'what is chosen'} just now")
+            await self.run_action(action.call or action.method)
+        finally:
+            self._named = None
+
+    def row(self) -> str:
+        """The id of the row under the cursor, for the way back; empty without one."""
+        return ""
+
+    def return_to(self, row: str) -> None:
+        """Puts the cursor on a row on which it was, if it is still there."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the actions that do something just now are offered, and none while keys wait for another page."""

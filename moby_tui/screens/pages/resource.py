@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Generic
 
 from textual import on, work
@@ -24,6 +26,8 @@ from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
 GATHER = 0.1
+#: A command waits this long for the first list; seconds.
+LONGEST = 5.0
 
 
 class ResourceTable(ObjectTable[Any]):
@@ -83,6 +87,14 @@ class ResourcePage(ListPage[R], Generic[R]):
 
     def find(self, identifier: str) -> R | None:
         return self.feed.model.get(identifier)
+
+    async def ready(self) -> None:
+        self.feed.want()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.feed.first.wait(), LONGEST)
+
+    def every(self) -> Iterable[R]:
+        return self.feed.model.rows()
 
     @property
     def chosen(self) -> R | None:

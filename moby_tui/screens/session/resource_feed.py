@@ -34,6 +34,8 @@ class ResourceFeed(Generic[Summary, R]):
         self.trouble = ""
         #: True once the list was fetched.
         self.loaded = False
+        #: Set once it was.
+        self.first = asyncio.Event()
         self._lister = lister
         self._wanted = False
         self._all_stale = False
@@ -51,6 +53,12 @@ class ResourceFeed(Generic[Summary, R]):
         if self._wanted:
             self._all_stale = True
             self._wake.set()
+
+    def forget(self) -> None:
+        """Another engine answers now: its list is fetched whole."""
+        self.model.reset(())
+        self.loaded = False
+        self.refetch()
 
     def take(self, event: Event) -> None:
         """Takes one event of the engine."""
@@ -82,6 +90,7 @@ class ResourceFeed(Generic[Summary, R]):
                 self.changed.publish(frozenset())
                 continue
             self.trouble, self.loaded = "", True
+            self.first.set()
             self.changed.publish(touched)
 
     async def _fetch(self, client: Client, asked: Sequence[str] | None) -> frozenset[str]:

@@ -7,7 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,10 @@ class Session:
         self.removals = Removals()
         self._removal_added = asyncio.Event()
         self._factory = factory
+        #: The name of the engine that was changed to; empty for the one of the start.
+        self.engine_name = ""
+        self._left = asyncio.Event()
+        self._switching = False
         self._client: Client | None = None
         self._stale: set[str] = set()
         self._wake = asyncio.Event()
@@ -96,10 +100,17 @@ class Session:
             )
         return self._client
 
+    def switch(self, factory: ClientFactory, name: str) -> None:
+        """Leaves this engine for another. What is known of the old one stays, as stale, until the new one answers."""
+        self._factory, self.engine_name = factory, name
+        self._switching = True
+        self._left.set()
+
     async def run(self) -> None:
         """Keeps connected for as long as it runs; waits longer after each failure in a row."""
         delay = FIRST_RETRY
         while True:
+            self._left.clear()
             try:
                 async with self._factory() as client:
                     await self._serve(read_only(client) if self.read_only else client)
@@ -109,15 +120,23 @@ class Session:
             if self.connection.up:
                 delay = FIRST_RETRY
             self._client = None
+            if self._left.is_set():
+                self._tell(Connection(up=False))
+                delay = FIRST_RETRY
+                continue
             self._tell(Connection(up=False, reason=reason, retry=delay))
-            await asyncio.sleep(delay)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._left.wait(), delay)
             delay = min(delay * 2, LAST_RETRY)
 
     async def _serve(self, client: Client) -> None:
         """One connection's life. Events are asked for from before the list on, so that no change falls between the two."""
         version = await client.system.version()
         info = await client.system.info()
-        self.model.reset(await client.containers.list(all=True), time.time())
+        containers = await client.containers.list(all=True)
+        if self._switching:
+            self._forget()
+        self.model.reset(containers, time.time())
         self._stale.clear()
         self._client = client
         engine = f"{version.platform.name or 'engine'} {version.version}".strip()
@@ -125,7 +144,12 @@ class Session:
         self.since = self.since or since
         self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name)))
         self.containers_changed.publish(frozenset())
-        work = (self._refresh(client), self._listen(client, since), *(feed.run(client) for feed in self._feeds))
+        work = (
+            self._left.wait(),
+            self._refresh(client),
+            self._listen(client, since),
+            *(feed.run(client) for feed in self._feeds),
+        )
         tasks = [asyncio.create_task(one) for one in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -139,6 +163,14 @@ class Session:
     @property
     def _feeds(self) -> tuple[ResourceFeed[Any, Any], ...]:
         return self.images, self.volumes, self.networks
+
+    def _forget(self) -> None:
+        """Another engine answers: nothing of the one before holds for it."""
+        self._switching = False
+        self.since, self._last_event = 0.0, 0
+        self.events.clear()
+        for feed in self._feeds:
+            feed.forget()
 
     async def _listen(self, client: Client, since: float) -> None:
         """Follows the events; after a lost connection those that were missed come first, and none is told twice."""

@@ -11,6 +11,8 @@ from textual import events
 from textual.screen import Screen
 from textual.widget import Widget
 
+from moby_tui.screens.theme import ink
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -40,7 +42,7 @@ class KeyBar(Widget):
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._updated)
-        self._updated(self.screen)
+        self.call_after_refresh(lambda: self._updated(self.screen))  # once the page's widgets are there
 
     def _updated(self, screen: Screen[object]) -> None:
         keys = self._of(screen)
@@ -78,13 +80,13 @@ class KeyBar(Widget):
 
     def render(self) -> Text:
         line, shown = Text(no_wrap=True, overflow="crop", end=""), self.shown
-        ink = self.app.theme_variables.get("footer-key-foreground", "") or self.app.theme_variables.get("accent", "")
+        colour = ink(self.app.theme_variables, "footer-key-foreground")
         spare = self.size.width - sum(key.width for key in shown)
         for key in shown:
             if key.last and spare > 0:
                 line.append(" " * spare)
                 spare = 0
             style = Style(meta={"@click": f"app.simulate_key({key.key!r})"} if key.enabled else {}, dim=not key.enabled)
-            line.append(f" {key.shown}", style + Style.parse(f"bold {ink}" if ink.startswith("#") else "bold"))
+            line.append(f" {key.shown}", style + Style.parse(f"bold {colour}"))
             line.append(f" {key.title} ", style)
         return line

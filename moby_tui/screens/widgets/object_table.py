@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from moby_tui.screens.actions.action import Action, bindings
+from moby_tui.screens.theme import ink
 
 #: Rows removed one by one; more at once are cheaper by laying the table anew, as each removal costs the table's length.
 _FEW = 20
@@ -151,6 +152,11 @@ class ObjectTable(DataTable[Text], Generic[R]):
         """The object under the cursor, or empty."""
         return self._chosen
 
+    @property
+    def order_of_rows(self) -> list[str]:
+        """All objects in the order in which they stand."""
+        return list(self._order)
+
     def seen(self) -> list[str]:
         """The objects whose rows are on the screen."""
         top = self.scroll_offset.y
@@ -200,8 +206,7 @@ class ObjectTable(DataTable[Text], Generic[R]):
 
     def colour(self, name: str) -> str:
         """A colour of the theme; one that is relative to its ground is the text's."""
-        value = self.app.theme_variables.get(name, "")
-        return value if value.startswith("#") else self.app.theme_variables.get("foreground", "")
+        return ink(self.app.theme_variables, name)
 
     def cell(self, value: str, colour: str = "foreground", *, right: bool = False) -> Text:
         """A cell of one colour of the theme."""

@@ -1,16 +1,19 @@
-"""The line at the top: which engine, which page, how many containers; and the banner for when the engine is lost."""
+"""The line at the top: the pages, which engine, how many containers; and the banner for when the engine is lost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.style import Style
 from rich.text import Text
-from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.message import Message
+from textual import events
+from textual.widget import Widget
 from textual.widgets import Static
 
 from moby_tui.screens.session.session import Connection, Session
+
+#: The least that the state of the engine gets at the right.
+_STATE = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,66 +25,70 @@ class Tab:
     key: str = ""
 
 
-class PageTab(Static):
-    """The name of a page; a click goes there."""
+class StatusBar(Widget):
+    """Names the pages in their order; ``here`` is the ``mode`` of the page that has this line. A click on a name goes there.
 
-    DEFAULT_CSS = """
-    PageTab { width: auto; padding: 0 1; color: $text-muted; }
-    PageTab:hover { background: $block-hover-background; }
-    PageTab.-here { color: $text; background: $primary 30%; text-style: bold; }
+    If there is no room for all names, those of other pages are cut, or left out but for their numbers.
     """
 
-    class Picked(Message):
-        def __init__(self, mode: str) -> None:
-            super().__init__()
-            self.mode = mode
-
-    def __init__(self, tab: Tab, *, here: bool) -> None:
-        super().__init__(Text.assemble((f"{tab.key} ".lstrip(), "dim"), tab.title), classes="-here" if here else "")
-        self._mode = tab.mode
-
-    def on_click(self) -> None:
-        self.post_message(self.Picked(self._mode))
-
-
-class StatusBar(Horizontal):
-    """Names the pages in their order; ``here`` is the ``mode`` of the page that has this line."""
-
     DEFAULT_CSS = """
-    StatusBar { height: 1; background: $panel; dock: top; }
-    StatusBar #brand { width: auto; padding: 0 1; color: $primary; text-style: bold; }
-    StatusBar #engine { width: 1fr; min-width: 0; text-align: right; padding: 0 1; color: $text-muted; }
-    StatusBar #engine { text-wrap: nowrap; text-overflow: ellipsis; }
+    StatusBar { height: 1; background: $panel; color: $text-muted; dock: top; }
     """
 
     def __init__(self, session: Session, tabs: tuple[Tab, ...], here: str) -> None:
         super().__init__()
         self._session, self._tabs, self._here = session, tabs, here
-
-    def compose(self) -> ComposeResult:
-        yield Static("moby", id="brand")
-        for tab in self._tabs:
-            yield PageTab(tab, here=tab.mode == self._here)
-        yield Static("", id="engine", markup=False)
+        self._state = Text()
 
     def on_mount(self) -> None:
         self._session.connection_changed.subscribe(self, lambda _: self._tell())
         self._session.containers_changed.subscribe(self, lambda _: self._tell())
         self._tell()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self._tell()
+
     def _tell(self) -> None:
-        connection, model = self._session.connection, self._session.model
-        mark = ("● ", "green") if connection.up else ("● ", "red")
-        width = self.app.size.width
-        parts = ["read-only"] if self._session.read_only else []
+        state = self._state_of(self._session.connection)
+        if state != self._state:
+            self._state = state
+            self.refresh()
+
+    def _state_of(self, connection: Connection) -> Text:
+        """``● 4/7 running``; before a new engine has answered, what is shown is stale."""
+        model, width = self._session.model, self.app.size.width
+        parts = [self._session.engine_name] if self._session.engine_name else []
+        parts += ["read-only"] if self._session.read_only else []
+        parts += [] if connection.up else ["stale"] if len(model) else ["no engine"]
         parts += [f"{model.running()}/{len(model)}{' running' if width >= 100 else ''}"]
         if width >= 120:
             parts += [part for part in (connection.engine, connection.host) if part]
-        self.query_one("#engine", Static).update(Text.assemble(mark, " · ".join(parts), no_wrap=True, overflow="ellipsis"))
+        return Text.assemble(("● ", "green" if connection.up else "red"), " · ".join(parts), no_wrap=True, overflow="ellipsis")
+
+    def render(self) -> Text:
+        width = self.size.width
+        brand = Text(" moby ", "bold") if width >= 100 else Text()
+        room = width - len(brand) - _STATE
+        names = next((names for cut in (None, 3, 0) if (names := self._names(cut)).cell_len <= room), self._names(0))
+        left = Text.assemble(brand, names, no_wrap=True)
+        state = self._state.copy()
+        room = max(width - left.cell_len - 1, 0)
+        state.truncate(room, overflow="ellipsis")
+        return Text.assemble(left, " " * max(room - state.cell_len, 0), state, end="", no_wrap=True, overflow="crop")
+
+    def _names(self, cut: int | None) -> Text:
+        """Of the titles of other pages so many letters; None: whole."""
+        line = Text(no_wrap=True)
+        for tab in self._tabs:
+            here = tab.mode == self._here
+            style = Style(meta={"@click": f"app.page({tab.mode!r})"}, bold=here, reverse=here)
+            title = tab.title if here or not tab.key else tab.title[:cut]
+            line.append(f" {tab.key}{' ' if tab.key and title else ''}{title} ", style)
+        return line
 
 
 class Banner(Static):
-    """Says that the engine is lost and what is being done about it; not seen otherwise."""
+    """Says that the engine is lost and what is being done about it; not seen otherwise. It stands below the pages' names."""
 
     DEFAULT_CSS = """
     Banner { display: none; height: auto; max-height: 2; padding: 0 1; background: $error; color: $text; }
@@ -98,4 +105,5 @@ class Banner(Static):
 
     def _tell(self, connection: Connection) -> None:
         self.set_class(not connection.up and bool(connection.reason), "-lost")
-        self.update(f"engine lost: {connection.reason} · what you see is from before · next try in {connection.retry:.0f}s")
+        name = f" {self._session.engine_name}" if self._session.engine_name else ""
+        self.update(f"engine{name} lost: {connection.reason} · what you see is from before · next try in {connection.retry:.0f}s")

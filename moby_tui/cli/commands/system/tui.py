@@ -24,8 +24,9 @@ def tui(
         raise InvalidArgument(
             "the dashboard needs a terminal on standard input and output; in scripts use moby ps, stats and events"
         )
+    from moby_tui.cli.engines import NamedEngines
     from moby_tui.screens.app import run
 
     collect_as_usual()
-    if code := run(session.connect, read_only=read_only):
+    if code := run(session.connect, read_only=read_only, engines=NamedEngines()):
         raise typer.Exit(code)

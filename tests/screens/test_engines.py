@@ -1,0 +1,101 @@
+"""Another engine while the dashboard runs; layouts for broad and small screens; themes."""
+
+from __future__ import annotations
+
+import pytest
+from fake_client import FakeEngine, summary
+
+from moby_tui.docker_folder import find as docker_folder
+from moby_tui.errors import InvalidArgument, NotFound
+from moby_tui.screens.app import Dashboard
+from moby_tui.screens.preferences import ListView, Preferences
+from moby_tui.screens.widgets.object_table import ObjectTable
+from moby_tui.screens.widgets.status_bar import Banner, StatusBar
+
+
+class Engines:
+    def __init__(self, **engines: FakeEngine) -> None:
+        self.engines = engines
+
+    def names(self):
+        return [(name, "") for name in self.engines]
+
+    def factory(self, name):
+        if name not in self.engines:
+            raise NotFound(f"there is no context {name}")
+        return lambda: self.engines[name]
+
+
+def names(app) -> list[str]:
+    return sorted(row.name for row in app.session.model.rows())
+
+
+async def test_another_engine_takes_the_place_of_the_first_once_it_answers(eventually):
+    first, other = FakeEngine(), FakeEngine([summary(77, "elsewhere")])
+    other.down = True
+    app = Dashboard(lambda: first, engines=Engines(home=first, prod=other))
+    async with app.run_test(size=(140, 30)) as pilot:
+        await eventually(pilot, lambda: len(names(app)) == 7)
+        with pytest.raises(ValueError, match="no context nowhere"):
+            app.use_context("nowhere")
+        app.use_context("prod")
+        bar = app.screen.query_one(StatusBar)
+        await eventually(pilot, lambda: app.screen.query_one(Banner).has_class("-lost"))
+        assert len(names(app)) == 7 and "prod · stale" in bar.render().plain
+        other.down = False
+        await eventually(pilot, lambda: names(app) == ["elsewhere"])
+        await eventually(pilot, lambda: "stale" not in bar.render().plain and not app.screen.query_one(Banner).has_class("-lost"))
+        other.emit("container", "start", next(iter(other.rows)), name="elsewhere")
+        await eventually(pilot, lambda: len(app.session.events) == 1)
+        app.choose_context()
+        await eventually(pilot, lambda: type(app.screen).__name__ == "Picker")
+        await pilot.press("up", "enter")
+        await eventually(pilot, lambda: len(names(app)) == 7 and not app.session.events)
+
+
+def test_contexts_of_docker_are_the_engines_of_the_dashboard(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    from moby_tui.cli.engines import NamedEngines
+    from moby_tui.contexts.store import Context, Store
+
+    Store(docker_folder("")).create(
+        Context(name="prod", endpoints={"docker": {"Host": "tcp://192.0.2.1:2375", "SkipTLSVerify": False}}), {}
+    )
+    engines = NamedEngines()
+    assert list(engines.names()) == [("default", "the engine in this process"), ("prod", "tcp://192.0.2.1:2375")]
+    assert type(engines.factory("prod")()).__name__ == "HttpClient"
+    assert type(engines.factory("unix:///run/nowhere.sock")()).__name__ == "HttpClient"
+    with pytest.raises(InvalidArgument):
+        engines.factory("ftp://x")()
+    with pytest.raises(NotFound):
+        engines.factory("nowhere")
+
+
+async def test_a_broad_screen_has_lists_and_details_side_by_side_and_remembers_how_they_share_it(eventually):
+    chosen = Preferences()
+    app = Dashboard(FakeEngine, chosen)
+    async with app.run_test(size=(170, 40)) as pilot:
+        await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 7)
+        left, right = app.screen.query_one("#list"), app.screen.query_one("#detail")
+        assert left.region.y == right.region.y and left.region.right == right.region.x
+        before = left.region.width
+        await pilot.press("ctrl+down", "ctrl+down")
+        await eventually(pilot, lambda: left.region.width > before)
+        await pilot.press("backslash")
+        await eventually(pilot, lambda: left.region.bottom == right.region.y and left.region.width == 170)
+        assert chosen.lists["containers"] == ListView(share=55, beside=False)
+        await pilot.resize_terminal(60, 20)
+        await eventually(pilot, lambda: right.region.bottom <= 20 and right.region.height >= 5)
+        bar = app.screen.query_one(StatusBar)
+        assert len(bar.render().plain) <= 60 and "4/7" in bar.render().plain
+
+
+async def test_a_click_on_a_pages_name_goes_there_and_every_theme_can_be_drawn(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine(), size=(140, 30)) as (app, pilot):
+        await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
+        for theme in ("moby-contrast", "ansi-dark", "ansi-light", "moby-light", "moby-dark"):
+            app.use_theme(theme)
+            await pilot.pause(0.15)
+            assert app.screen.query_one(ObjectTable).row_count == 7
+        await pilot.click(StatusBar, offset=(app.screen.query_one(StatusBar).render().plain.index("Images"), 0))
+        await eventually(pilot, lambda: app.current_mode == "images")
