@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import work
-from textual.app import App, SuspendNotSupported, SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.events import Event, InputEvent, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from moby_tui.errors import InvalidArgument, MobyError
-from moby_tui.screens import commands, jumping, preferences, text
+from moby_tui.errors import InvalidArgument
+from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
 from moby_tui.screens.actions.places import Place, Places
-from moby_tui.screens.actions.user_commands import UserCommand, questions, words
-from moby_tui.screens.actions.vocabulary import History
-from moby_tui.screens.dialogs.ask import Ask, Field
-from moby_tui.screens.dialogs.confirm import Notice
-from moby_tui.screens.dialogs.help import Help
-from moby_tui.screens.dialogs.jump import Jump, Target
-from moby_tui.screens.dialogs.picker import Picker
-from moby_tui.screens.dialogs.prompt import Prompt
 from moby_tui.screens.key_order import KeyOrder
-from moby_tui.screens.pages import keys
-from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
-from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.theme import CONTRAST, DARK, LIGHT
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
+
+if TYPE_CHECKING:
+    from moby_tui.screens.commander import Commander
 
 #: One file for each page or widget that has a look of its own; what all share is in base.tcss.
 STYLES: list[str | PurePath] = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
@@ -96,8 +87,6 @@ class Dashboard(App[None]):
         self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self)
         self._pages: dict[str, Page] = {}
         self._places = Places()
-        #: What was typed into the prompt; read when it is first opened.
-        self._lines: History | None = None
         for command in self._chosen.commands:
             if command.key:
                 self.bind(command.key, f"own_command({command.name!r})", description=command.title or command.name, show=False)
@@ -109,6 +98,8 @@ class Dashboard(App[None]):
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
         if self._chosen.keymap:
             self.set_keymap(self._chosen.keymap)
+            from moby_tui.screens.pages import keys
+
             for told in keys.check_keymap(self._chosen.keymap):
                 self.notify(told, title=str(preferences.preferences_path()), severity="warning", timeout=15, markup=False)
         for page in PAGES:
@@ -232,150 +223,37 @@ class Dashboard(App[None]):
 
     @property
     def page(self) -> Page:
-        """The page in front, perhaps under a dialog."""
         return self._pages[self.current_mode]
 
-    def action_help(self) -> None:
-        sections = keys.sections(type(self.page), self._chosen.keymap)
-        rows = [(one.title, [(row.keys, row.title, row.tooltip, row.id) for row in one.rows]) for one in sections]
-        self.push_screen(Help(rows, str(preferences.preferences_path())))
-
-    def action_prompt(self, value: str = "") -> None:
-        """Asks for a command, and carries it out."""
-        if self._lines is None:
-            self._lines = History(preferences.load_history() if self._keeps else ())
-        understood = commands.vocabulary(self, type(self.page), self._chosen.commands, self._lists())
-
-        def sent(line: str | None) -> None:
-            if not line or self._lines is None:
-                return
-            self._lines.add(line)
-            if self._keeps:
-                preferences.save_history(self._lines.lines)
-            try:
-                command, given = understood.find(line)
-                command.run(given)
-            except ValueError as error:
-                self.notify(text.clean(str(error)), severity="error", markup=False)
-
-        self.push_screen(Prompt(understood, self._lines, value), sent)
-
-    def _lists(self) -> Mapping[str, Callable[[], Iterable[str]]]:
-        return {"theme": lambda: sorted(self.available_themes), "context": lambda: (name for name, _ in self._engines.names())}
-
-    @work(group="commands")
-    async def act(self, mode: str, action: str, names: Sequence[str]) -> None:
-        """Does an action of a page to what has these names; goes there first if it is another page."""
+    async def visit(self, mode: str) -> Page:
         if mode != self.current_mode:
             self._places.leave(self._here())
             await self.switch_mode(mode)
-        try:
-            await self.page.ready()
-            await self.page.act_on(action, names)
-        except ValueError as error:
-            self.notify(text.clean(str(error)), severity="error", markup=False)
+        return self.page
 
-    def mark(self, query: str) -> None:
-        """Marks the rows of the page that match a filter."""
-        if not isinstance(self.page, ListPage):
-            raise ValueError("this page has no rows to mark")
-        self.page.mark(query)
+    @cached_property
+    def commander(self) -> Commander:
+        """Imported when it is first wanted: the first page does without."""
+        from moby_tui.screens.commander import Commander
 
-    def use_theme(self, name: str) -> None:
-        if name not in self.available_themes:
-            raise ValueError(f"there is no theme {name}; press tab for what there is")
-        self.theme = name
+        return Commander(self, self, self.workspace, self._engines, keeps=self._keeps)
 
-    def use_context(self, name: str) -> None:
-        """Another engine, a context or a host; what is shown stays, marked as stale, until the new one answers."""
-        if self.session.removals:
-            raise ValueError("containers wait for their removal on this engine; take it back (u) or carry it out (d) first")
-        try:
-            factory = self._engines.factory(name)
-            factory()  # a host that is none is told before the old engine is left
-        except MobyError as error:
-            raise ValueError(str(error)) from error
-        self.session.switch(factory, name)
+    def action_prompt(self) -> None:
+        self.commander.ask()
 
-    def choose_context(self) -> None:
-        """Lists the engines that there are names for."""
-        engines = [(name, f"{name}  {about}") for name, about in self._engines.names()]
+    def action_help(self) -> None:
+        self.commander.show_help()
 
-        def picked(name: str | None) -> None:
-            if name and name != self.session.engine_name:
-                try:
-                    self.use_context(name)
-                except ValueError as error:
-                    self.notify(text.clean(str(error)), severity="error", markup=False)
-
-        self.push_screen(Picker("Engines", engines, self.session.engine_name), picked)
+    def action_jump(self) -> None:
+        self.commander.jump()
 
     def action_change_theme(self) -> None:
-        """Chooses the theme; the one under the cursor is shown at once, and escape leaves the one before."""
-        before = self.theme
-
-        def show(name: str) -> None:
-            self.theme = name
-
-        names = [(name, name) for name in sorted(self.available_themes, key=lambda name: (not name.startswith("moby"), name))]
-        self.push_screen(Picker("Theme", names, before, show), lambda name: show(name or before))
+        self.commander.choose_theme()
 
     def action_own_command(self, name: str) -> None:
         """A command of the person's own, by its key."""
         if command := next((one for one in self._chosen.commands if one.name == name and one.page == self.current_mode), None):
-            self.own(command)
-
-    def own(self, command: UserCommand) -> None:
-        """Asks what a command of the person's own asks, and runs it."""
-        if self.session.read_only:
-            self.notify("the dashboard is read-only; a command of your own might change something", severity="error")
-            return
-        asked = questions(command)
-        row = next(iter(self.page.targets()), None)
-        fields = [
-            Field(str(place), one.text, one.choices[0] if one.choices else "", choices=one.choices)
-            for place, one in enumerate(asked)
-        ]
-
-        def answered(answers: dict[str, str] | None) -> None:
-            if answers is not None:
-                self._run_own(command, row, {one.text: answers[str(place)] for place, one in enumerate(asked)})
-
-        if asked or command.confirm:
-            name = f" · {row.name}" if row else ""
-            self.push_screen(Ask((command.title or command.name) + name, command.run, fields, "Run"), answered)
-        else:
-            answered({})
-
-    @work(group="commands")
-    async def _run_own(self, command: UserCommand, row: Any, answers: Mapping[str, str]) -> None:
-        title, fields = command.title or command.name, commands.fields_of(row)
-        deed = ""
-        try:
-            deed = self.session.begin(title, shlex.join(words(command, fields, answers)))
-            if command.terminal:
-                with self.suspend():
-                    code, output = commands.run_in_terminal(command, fields, answers), ""
-            else:
-                code, output = await commands.run_program(command, fields, answers)
-        except (ValueError, OSError, SuspendNotSupported) as error:
-            if deed:
-                self.session.end(deed, Outcome.FAILED, text.clean(str(error)))
-            self.notify(text.clean(str(error)), title=f"{title} failed", severity="error", markup=False)
-            return
-        self.session.end(deed, Outcome.FAILED if code else Outcome.DONE, f"exit code {code}" if code else "")
-        if output:
-            self.push_screen(Notice(f"{title}: exit code {code}" if code else title, output))
-
-    def action_jump(self) -> None:
-        """Puts a letter on each part and row that is seen."""
-        targets = list(jumping.targets(self.screen))
-
-        def chosen(target: Target | None) -> None:
-            if target:
-                target.go()
-
-        self.push_screen(Jump(targets), chosen)
+            self.commander.own(command)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The keys of the page as commands, then the pages, then Textual's own."""
@@ -384,7 +262,7 @@ class Dashboard(App[None]):
             yield SystemCommand(f"Go to {page.title.lower()}", page.about, partial(self.go, page.mode))
         for command in self._chosen.commands:
             if command.page == self.current_mode:
-                yield SystemCommand(command.title or command.name, command.run, partial(self.own, command))
+                yield SystemCommand(command.title or command.name, command.run, partial(self.commander.own, command))
         yield SystemCommand("Jump", "Put a letter on each part and row that is seen", self.action_jump)
         offered: set[str] = set()  # a binding of several keys stands there once for each
         for active in screen.active_bindings.values():

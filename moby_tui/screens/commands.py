@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import On
-from moby_tui.screens.actions.user_commands import UserCommand, words
+from moby_tui.screens.actions.user_commands import UserCommand
 from moby_tui.screens.actions.vocabulary import Command, Vocabulary
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES
@@ -23,71 +22,69 @@ KINDS = {"containers": "container", "images": "image", "volumes": "volume", "net
 SHOWN = 16 * 1024
 
 
-class Commanded(Protocol):
-    """What carries the commands out: the application."""
+class Doer(Protocol):
+    """Carries the commands out. What cannot be done raises ``ValueError`` with one line that says why."""
 
-    session: Session
-
-    def go(self, mode: str, *words: str) -> None: ...
-    def act(self, mode: str, action: str, names: Sequence[str]) -> object: ...
+    def go(self, mode: str, words: Sequence[str]) -> None: ...
+    def act(self, mode: str, action: str, names: Sequence[str]) -> None: ...
     def own(self, command: UserCommand) -> None: ...
+    def mark(self, query: str) -> None: ...
     def use_context(self, name: str) -> None: ...
     def choose_context(self) -> None: ...
     def use_theme(self, name: str) -> None: ...
-    def mark(self, query: str) -> None: ...
-    async def action_quit(self) -> None: ...
-    def action_help(self) -> None: ...
+    def choose_theme(self) -> None: ...
+    def show_help(self) -> None: ...
+    def leave(self) -> None: ...
 
 
 def vocabulary(
-    app: Commanded, here: type[Page], own: Iterable[UserCommand], lists: Mapping[str, Callable[[], Iterable[str]]]
+    doer: Doer,
+    session: Session,
+    here: type[Page],
+    own: Iterable[UserCommand],
+    lists: Mapping[str, Callable[[], Iterable[str]]],
 ) -> Vocabulary:
     """The commands as they are meant on a page: its own actions come before those of others.
 
     ``lists`` gives the names of what the session does not know: contexts, themes.
     """
+    engine = partial(_perhaps_one, doer.use_context, doer.choose_context, "ctx NAME")
+    theme = partial(_perhaps_one, doer.use_theme, doer.choose_theme, "theme NAME")
     commands = [
-        Command("q", "Leave the dashboard", lambda _: _later(app.action_quit())),
-        Command("quit", "Leave the dashboard", lambda _: _later(app.action_quit())),
-        Command("help", "The keys of this page", lambda _: app.action_help()),
-        Command("ctx", "Another engine: a context, or a host as ssh://me@there", partial(_context, app), "context"),
-        Command("theme", "Other colours", partial(_one, app.use_theme, "theme NAME"), "theme"),
-        Command("mark", "Mark the rows that match, as :mark exited", lambda given: app.mark(" ".join(given))),
-        *(Command(one.name, one.title or one.run, lambda _, one=one: app.own(one)) for one in own if one.page == here.mode),  # type: ignore[misc]
+        Command("q", "Leave the dashboard", lambda _: doer.leave()),
+        Command("quit", "Leave the dashboard", lambda _: doer.leave()),
+        Command("help", "The keys of this page", lambda _: doer.show_help()),
+        Command("ctx", "Another engine: a context, or a host as ssh://me@there", engine, "context"),
+        Command("theme", "Other colours", theme, "theme"),
+        Command("mark", "Mark the rows that match, as :mark exited", lambda given: doer.mark(" ".join(given))),
         *(
-            Command(one.mode, one.about, partial(_go, app, one.mode), KINDS.get(one.mode, ""))
-            for one in PAGES
+            Command(one.name, one.title or one.run, _without_arguments(partial(doer.own, one)))
+            for one in own
+            if one.page == here.mode
         ),
-    ]  # fmt: skip
+        *(Command(one.mode, one.about, partial(doer.go, one.mode), KINDS.get(one.mode, "")) for one in PAGES),
+    ]
     for page in (here, *(entry.load() for entry in PAGES if entry.mode != here.mode)):
         for action in page.actions():
             if action.on is not On.PAGE or page is here:
-                run = partial(app.act, page.mode, action.id)
+                run = partial(doer.act, page.mode, action.id)
                 kind = KINDS.get(page.mode, "") if action.on is not On.PAGE else ""
                 commands += [Command(action.words, action.tooltip, run, kind), Command(action.id, action.tooltip, run, kind)]
-    return Vocabulary(commands, partial(_names, app.session, lists))
+    return Vocabulary(commands, partial(_names, session, lists))
 
 
-def _later(work: Any) -> None:
-    asyncio.get_running_loop().create_task(work)
+def _without_arguments(run: Callable[[], None]) -> Callable[[list[str]], None]:
+    return lambda _: run()
 
 
-def _go(app: Commanded, mode: str, given: list[str]) -> None:
-    app.go(mode, *given)
-
-
-def _one(use: Callable[[str], None], form: str, given: list[str]) -> None:
-    """A command that takes exactly one word."""
-    if len(given) != 1:
-        raise ValueError(f"it wants one word: {form}")
-    use(given[0])
-
-
-def _context(app: Commanded, given: list[str]) -> None:
+def _perhaps_one(use: Callable[[str], None], choose: Callable[[], None], form: str, given: list[str]) -> None:
+    """A command that takes one word, or lists what there is."""
+    if len(given) > 1:
+        raise ValueError(f"it takes one word: {form}")
     if given:
-        _one(app.use_context, "ctx NAME", given)
+        use(given[0])
     else:
-        app.choose_context()
+        choose()
 
 
 def _names(session: Session, lists: Mapping[str, Callable[[], Iterable[str]]], kind: str) -> Iterable[str]:
@@ -112,20 +109,19 @@ def fields_of(row: Any) -> dict[str, str]:
     return found
 
 
-async def run_program(command: UserCommand, fields: Mapping[str, str], answers: Mapping[str, str]) -> tuple[int, str]:
+async def run_program(program: Sequence[str]) -> tuple[int, str]:
     """Runs a person's command without a terminal. Returns its exit code and the end of its output, clean.
 
-    Raises ``ValueError`` for a faulty command and ``OSError`` for a program that cannot be started.
+    Raises ``OSError`` for a program that cannot be started.
     """
     process = await asyncio.create_subprocess_exec(
-        *words(command, fields, answers), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        *program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     output, _ = await process.communicate()
     lines = output[-SHOWN:].decode("utf-8", "replace").splitlines()
     return process.returncode or 0, "\n".join(text.clean(line) for line in lines)
 
 
-def run_in_terminal(command: UserCommand, fields: Mapping[str, str], answers: Mapping[str, str]) -> int:
+def run_in_terminal(program: Sequence[str]) -> int:
     """Runs a person's command on the terminal, which is the program's meanwhile. Raises as ``run_program`` does."""
-    os.write(1, b"\n")
-    return subprocess.run(words(command, fields, answers), check=False).returncode
+    return subprocess.run(program, check=False).returncode

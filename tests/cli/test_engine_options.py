@@ -52,7 +52,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[EngineOptions]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(session, "call", call)
     monkeypatch.setattr(Engine, "recover", recover)
-    monkeypatch.setattr(screens, "run", call)
+    monkeypatch.setattr(screens, "run", lambda connect, **_: call(connect))
     terminal = SimpleNamespace(isatty=lambda: True)
     monkeypatch.setattr(tui, "sys", SimpleNamespace(stdin=terminal, stdout=terminal))
     return engines

@@ -37,8 +37,8 @@ async def test_another_engine_takes_the_place_of_the_first_once_it_answers(event
     async with app.run_test(size=(140, 30)) as pilot:
         await eventually(pilot, lambda: len(names(app)) == 7)
         with pytest.raises(ValueError, match="no context nowhere"):
-            app.use_context("nowhere")
-        app.use_context("prod")
+            app.commander.use_context("nowhere")
+        app.commander.use_context("prod")
         bar = app.screen.query_one(StatusBar)
         await eventually(pilot, lambda: app.screen.query_one(Banner).has_class("-lost"))
         assert len(names(app)) == 7 and "prod · stale" in bar.render().plain
@@ -47,7 +47,7 @@ async def test_another_engine_takes_the_place_of_the_first_once_it_answers(event
         await eventually(pilot, lambda: "stale" not in bar.render().plain and not app.screen.query_one(Banner).has_class("-lost"))
         other.emit("container", "start", next(iter(other.rows)), name="elsewhere")
         await eventually(pilot, lambda: len(app.session.events) == 1)
-        app.choose_context()
+        app.commander.choose_context()
         await eventually(pilot, lambda: type(app.screen).__name__ == "Picker")
         await pilot.press("up", "enter")
         await eventually(pilot, lambda: len(names(app)) == 7 and not app.session.events)
@@ -94,7 +94,7 @@ async def test_a_click_on_a_pages_name_goes_there_and_every_theme_can_be_drawn(o
     async with open_dashboard(lambda: FakeEngine(), size=(140, 30)) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
         for theme in ("moby-contrast", "ansi-dark", "ansi-light", "moby-light", "moby-dark"):
-            app.use_theme(theme)
+            app.commander.use_theme(theme)
             await pilot.pause(0.15)
             assert app.screen.query_one(ObjectTable).row_count == 7
         await pilot.click(StatusBar, offset=(app.screen.query_one(StatusBar).render().plain.index("Images"), 0))

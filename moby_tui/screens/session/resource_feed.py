@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from textual.app import App
 from textual.signal import Signal
 
-from moby_tui.api.client.protocol import Client
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.session.resources import R, ResourceModel, Summary
 from moby_tui.screens.session.trouble import TROUBLE
+
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
 
 #: A burst of events is answered with one request; seconds.
 GATHER = 0.1
@@ -21,7 +23,7 @@ GATHER = 0.1
 BATCH = 50
 
 #: Lists objects: all, or those of these ids.
-Lister = Callable[[Client, Sequence[str] | None], Awaitable[Sequence[Summary]]]
+Lister = Callable[["Client", Sequence[str] | None], Awaitable[Sequence[Summary]]]
 
 
 class ResourceFeed(Generic[Summary, R]):

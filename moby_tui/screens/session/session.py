@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.signal import Signal
 
-from moby_tui.api.client.protocol import Client
 from moby_tui.errors import NotFound, Unavailable
 from moby_tui.schema.event import Event
 from moby_tui.schema.image import ImageSummary
@@ -27,7 +26,6 @@ from moby_tui.screens.session.activity import Activity, Outcome
 from moby_tui.screens.session.containers import ContainerModel
 from moby_tui.screens.session.images import Image, ImageModel
 from moby_tui.screens.session.networks import Network, NetworkModel
-from moby_tui.screens.session.read_only import read_only
 from moby_tui.screens.session.removals import Removal, Removals
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.session.trouble import TROUBLE
@@ -35,7 +33,10 @@ from moby_tui.screens.session.volumes import Volume, VolumeModel
 
 __all__ = ["TROUBLE", "ClientFactory", "Connection", "Session"]
 
-ClientFactory = Callable[[], AbstractAsyncContextManager[Client]]
+if TYPE_CHECKING:
+    from moby_tui.api.client.protocol import Client
+
+ClientFactory = Callable[[], "AbstractAsyncContextManager[Client]"]
 
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0
 #: More stale rows than this are fetched as one whole list.
@@ -113,7 +114,7 @@ class Session:
             self._left.clear()
             try:
                 async with self._factory() as client:
-                    await self._serve(read_only(client) if self.read_only else client)
+                    await self._serve(self._guarded(client))
                 reason = "the engine closed its event stream"
             except TROUBLE as error:
                 reason = text.clean(str(error)) or type(error).__name__
@@ -128,6 +129,14 @@ class Session:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._left.wait(), delay)
             delay = min(delay * 2, LAST_RETRY)
+
+    def _guarded(self, client: Client) -> Client:
+        """The client, of which a read-only dashboard has no more than what reads."""
+        if not self.read_only:
+            return client
+        from moby_tui.screens.session.read_only import read_only
+
+        return read_only(client)
 
     async def _serve(self, client: Client) -> None:
         """One connection's life. Events are asked for from before the list on, so that no change falls between the two."""
