@@ -36,9 +36,9 @@ from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
+from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.engines import Engines, OneEngine
-from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import ClientFactory, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.theme import CONTRAST, DARK, LIGHT

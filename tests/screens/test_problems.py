@@ -30,6 +30,7 @@ from moby_tui.screens.problems.problem import Problem, Severity
 from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import Session
 from moby_tui.screens.widgets.facts_table import FactsTable
+from moby_tui.screens.widgets.status_bar import StatusBar
 
 #: 2026-09-21T14:13:20Z
 FINISHED = "2026-09-21T14:13:00.5Z"
@@ -162,7 +163,7 @@ async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable
     engine.containers.inspect = inspect  # type: ignore[method-assign]
     async with open_dashboard(lambda: engine, size=(140, 40)) as (app, pilot):
         await eventually(pilot, lambda: app.session.problem_count)
-        assert "problems" in str(app.screen.query_one("#engine", Static).render())
+        assert "▲ 2 problems ·" in str(app.screen.query_one(StatusBar).render())
         await pilot.press("9")
         await eventually(pilot, lambda: app.screen.query(FactsTable))
         table = app.screen.query_one(FactsTable)
@@ -177,7 +178,7 @@ async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable
         count = app.session.problem_count
         await pilot.press("m")
         await eventually(pilot, lambda: app.session.problem_count == count - 1)
-        await pilot.press("M")
+        await pilot.press("U")
         await eventually(pilot, lambda: app.session.problem_count == count)
         del engine.rows[batch.id]
         engine.emit("container", "destroy", batch.id)

@@ -56,7 +56,7 @@ class ProblemsPage(Page):
             command="moby restart {names}",
         ),
         Action(id="problem.mute", title="Mute", keys="m", tooltip="Hide it until it is another one", on=On.ROW),
-        Action(id="problem.unmute", title="Unmute", keys="M", tooltip="Show again what was muted", footer=False),
+        Action(id="problem.unmute", title="Unmute", keys="U", tooltip="Show again what was muted", footer=False),
         Action(id="problem.back", title="Back", keys="escape", footer=False, tooltip="Back to the list"),
     )
 

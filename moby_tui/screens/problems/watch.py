@@ -55,20 +55,21 @@ class ProblemWatch:
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
         self._knows_past = False
+        #: When the host was examined, on the clock of this process; before that of each connection.
+        self._examined = -HOST_EVERY
 
     async def run(self) -> None:
         """Looks for as long as it runs. What an engine does not know costs only the problems that would come of it."""
         self._session.event_received.subscribe(self._session.app, self._take, immediate=True)
         self._session.connection_changed.subscribe(self._session.app, self._connection, immediate=True)
         self._connection(self._session.connection)
-        examined = -HOST_EVERY
         while True:
             await self._connected.wait()
             self._wake.clear()
             try:
                 client = self._session.client
-                if time.monotonic() - examined >= HOST_EVERY:
-                    examined = time.monotonic()
+                if time.monotonic() - self._examined >= HOST_EVERY:
+                    self._examined = time.monotonic()
                     self._host = await _told(client.system.examine())
                 await self._look(client)
             except TROUBLE as error:
@@ -91,7 +92,7 @@ class ProblemWatch:
 
     def _connection(self, connection: Connection) -> None:
         if connection.up:
-            self._tags, self._knows_past = None, False
+            self._tags, self._knows_past, self._examined = None, False, -HOST_EVERY
             self._inspected.clear()
             self._connected.set()
             self._wake.set()

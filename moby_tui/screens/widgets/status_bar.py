@@ -65,9 +65,11 @@ class StatusBar(Widget):
         if width >= 120:
             parts += [part for part in (connection.engine, connection.host) if part]
         count = self._session.problem_count
-        noun = f" problem{'s' if count > 1 else ''}" if width >= 100 else ""
+        noun = f" problem{'s' if count > 1 else ''}" if width >= 140 else ""
         problems = (f"▲ {count}{noun} · ", "red") if count else ""
-        return Text.assemble(("● ", "green" if connection.up else "red"), problems, " · ".join(parts), no_wrap=True, overflow="ellipsis")
+        return Text.assemble(
+            ("● ", "green" if connection.up else "red"), problems, " · ".join(parts), no_wrap=True, overflow="ellipsis"
+        )
 
     def render(self) -> Text:
         width = self.size.width
