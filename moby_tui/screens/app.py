@@ -25,6 +25,7 @@ from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
+from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
@@ -84,7 +85,8 @@ class Dashboard(App[None]):
         self._keys = KeyOrder(lambda: self.call_later(self._hand_keys_on))
         self.session = Session(self, factory, read_only=read_only or self._chosen.read_only)
         self.stats = StatsFeed(self, self.session)
-        self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self)
+        self.problems = ProblemWatch(self, self.session)
+        self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self, self.problems)
         self._pages: dict[str, Page] = {}
         self._places = Places()
         for command in self._chosen.commands:
@@ -107,6 +109,7 @@ class Dashboard(App[None]):
         await self.switch_mode(PAGES[0].mode)
         self._hold_session()
         self._hold_removals()
+        self._watch_for_problems()
 
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""
@@ -120,6 +123,10 @@ class Dashboard(App[None]):
     @work
     async def _hold_removals(self) -> None:
         await self.session.hold_removals()
+
+    @work
+    async def _watch_for_problems(self) -> None:
+        await self.problems.run()
 
     async def on_event(self, event: Event) -> None:
         """What is typed after the key that ends the program does nothing; what is typed while a shell opens waits for it."""

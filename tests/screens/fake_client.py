@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
-from moby_tui.errors import CommandNotFound, Unavailable
+from moby_tui.errors import CommandNotFound, NotFound, Unavailable
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     ContainerInspect,
@@ -28,7 +28,8 @@ from moby_tui.schema.image import ImageInspect, ImageSummary
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import DiskUsage, Info, Version
+from moby_tui.schema.system import Check, DiskUsage, Info, Version
+from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeUsage
 
 #: The moment at which the fixed objects are looked at.
@@ -121,7 +122,9 @@ class FakeContainers:
         self.engine.emit("container", "destroy", ref)
 
     async def inspect(self, ref: str, **_: Any) -> ContainerInspect:
-        row = self.engine.rows[ref]
+        row = self.engine.rows.get(ref)
+        if row is None:
+            raise NotFound(f"no such container: {ref}")
         state = ContainerState(status=row.state, running=row.state == "running", pid=4711)
         return ContainerInspect(
             id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0]
@@ -213,6 +216,12 @@ class FakeImages:
 
 
 class FakeNetworks:
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+
+    async def exposure(self) -> list[Exposure]:
+        return self.engine.exposures
+
     async def list(self, **_: Any) -> list[Network]:
         ipam = Ipam(config=[IpamPool(subnet="172.17.0.0/16", gateway="172.17.0.1")])
         return [Network(name="bridge", id="1" * 64, ipam=ipam), Network(name="host", id="2" * 64, driver="host")]
@@ -302,6 +311,9 @@ class FakeSystem:
             volumes=[structs.replace(one, usage_data=VolumeUsage(size=52_000_000)) for one in await self.engine.volumes.list()],
         )
 
+    async def examine(self) -> list[Check]:
+        return self.engine.checks
+
     async def info(self) -> Info:
         return Info(name="testhost")
 
@@ -312,7 +324,7 @@ class FakeEngine:
     def __init__(self, rows: list[ContainerSummary] | None = None) -> None:
         self.rows = {row.id: row for row in (some_containers() if rows is None else rows)}
         self.containers, self.images = FakeContainers(self), FakeImages(self)
-        self.networks, self.volumes = FakeNetworks(), FakeVolumes(self)
+        self.networks, self.volumes = FakeNetworks(self), FakeVolumes(self)
         self.history = FakeHistory()
         self.events, self.system = FakeEvents(self), FakeSystem(self)
         self.builder: Any = None
@@ -329,6 +341,8 @@ class FakeEngine:
         self.turns: dict[str, int] = {}
         self.unmeasured: dict[str, Exception] = {}
         self.lists = 0
+        self.checks: list[Check] = []
+        self.exposures: list[Exposure] = []
         self.down = False
         self.refusal: Exception | None = None
         self.flood = self.flood_over = False

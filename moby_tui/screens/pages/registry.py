@@ -61,6 +61,7 @@ PAGES: tuple[Entry, ...] = (
     Entry("history", "History", "H", "history:HistoryPage", "What containers did and used before, removed ones too"),
     Entry("machine", "Machine", "M", "machine:MachinePage", "Cores, memory, disks and pressure of this machine"),
     Entry("activity", "Activity", "A", "activity:ActivityPage", "What was done here, with the command lines that do the same"),
+    Entry("problems", "Problems", "9", "problems:ProblemsPage", "What is wrong, what it means, and what to do about it"),
 )
 
 

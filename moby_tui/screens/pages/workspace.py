@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from moby_tui.screens.preferences import Preferences
+from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.widgets.status_bar import Tab
@@ -42,3 +43,4 @@ class Workspace:
     preferences: Preferences
     tabs: Callable[[str], tuple[Tab, ...]]
     guide: Guide
+    problems: ProblemWatch

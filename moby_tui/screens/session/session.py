@@ -80,6 +80,10 @@ class Session:
         self.activity_changed: Signal[None] = Signal(app, "activity changed")
         self.removals = Removals()
         self._removal_added = asyncio.Event()
+        #: How many problems want somebody (``problems.watch``).
+        self.problem_count = 0
+        self.problems_changed: Signal[int] = Signal(app, "problems counted")
+        self.app = app
         self._factory = factory
         #: The name of the engine that was changed to; empty for the one of the start.
         self.engine_name = ""
@@ -272,6 +276,11 @@ class Session:
         for identifier in containers:
             self.model.leave_at(identifier, at)
         self.containers_changed.publish(frozenset(containers))
+
+    def tell_problems(self, count: int) -> None:
+        """Publishes how many problems want somebody."""
+        self.problem_count = count
+        self.problems_changed.publish(count)
 
     def _tell(self, connection: Connection) -> None:
         self.connection = connection

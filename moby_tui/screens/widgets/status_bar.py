@@ -43,6 +43,7 @@ class StatusBar(Widget):
     def on_mount(self) -> None:
         self._session.connection_changed.subscribe(self, lambda _: self._tell())
         self._session.containers_changed.subscribe(self, lambda _: self._tell())
+        self._session.problems_changed.subscribe(self, lambda _: self._tell())
         self._tell()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -63,7 +64,12 @@ class StatusBar(Widget):
         parts += [f"{model.running()}/{len(model)}{' running' if width >= 100 else ''}"]
         if width >= 120:
             parts += [part for part in (connection.engine, connection.host) if part]
-        return Text.assemble(("● ", "green" if connection.up else "red"), " · ".join(parts), no_wrap=True, overflow="ellipsis")
+        count = self._session.problem_count
+        noun = f" problem{'s' if count > 1 else ''}" if width >= 140 else ""
+        problems = (f"▲ {count}{noun} · ", "red") if count else ""
+        return Text.assemble(
+            ("● ", "green" if connection.up else "red"), problems, " · ".join(parts), no_wrap=True, overflow="ellipsis"
+        )
 
     def render(self) -> Text:
         width = self.size.width

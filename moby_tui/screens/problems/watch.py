@@ -1,0 +1,195 @@
+"""Looks for problems while the dashboard runs: at the connection, after events that can bring or end one, at the host now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from typing import Any
+
+from textual.app import App
+from textual.signal import Signal
+
+from moby_tui.api.client.protocol import Client
+from moby_tui.errors import NotFound
+from moby_tui.schema.container import ContainerInspect, ContainerSummary
+from moby_tui.schema.event import Event
+from moby_tui.schema.system import Check
+from moby_tui.schema.traffic import Exposure
+from moby_tui.screens import text
+from moby_tui.screens.problems import finding
+from moby_tui.screens.problems.finding import Past
+from moby_tui.screens.problems.problem import Problem, counted
+from moby_tui.screens.session.session import TROUBLE, Connection, Session
+
+#: A burst of events is answered with one look; seconds.
+GATHER = 1.0
+#: The host is examined again this often; seconds.
+HOST_EVERY = 300.0
+#: Events of so long before the dashboard began are taken into account, and remembered; seconds.
+PAST = 3600.0
+#: Ends remembered of each container.
+ENDS = 50
+#: Containers of which all settings are fetched, the newest first, and so many at a time.
+MOST, AT_ONCE = 200, 8
+_EVENTS = frozenset(
+    {"die", "oom", "start", "destroy", "rename", "health_status", "tag", "untag", "pull", "load", "delete", "update"}
+)
+
+
+class ProblemWatch:
+    """``problems`` are those that are not muted, the worst first; ``session.problems_changed`` is published with their number."""
+
+    def __init__(self, app: App[Any], session: Session) -> None:
+        self.problems: list[Problem] = []
+        self.muted: set[str] = set()
+        #: Published when the list differs.
+        self.changed: Signal[None] = Signal(app, "problems changed")
+        self._session = session
+        self._all: list[Problem] = []
+        self._ends: dict[str, list[float]] = defaultdict(list)
+        self._out_of_memory: dict[str, list[float]] = defaultdict(list)
+        self._inspected: dict[str, tuple[str, ContainerInspect]] = {}
+        self._tags: dict[str, str] | None = None
+        self._host: list[Check] = []
+        self._wake = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._knows_past = False
+        #: When the host was examined, on the clock of this process; before that of each connection.
+        self._examined = -HOST_EVERY
+
+    async def run(self) -> None:
+        """Looks for as long as it runs. What an engine does not know costs only the problems that would come of it."""
+        self._session.event_received.subscribe(self._session.app, self._take, immediate=True)
+        self._session.connection_changed.subscribe(self._session.app, self._connection, immediate=True)
+        self._connection(self._session.connection)
+        while True:
+            await self._connected.wait()
+            self._wake.clear()
+            try:
+                client = self._session.client
+                if time.monotonic() - self._examined >= HOST_EVERY:
+                    self._examined = time.monotonic()
+                    self._host = await _told(client.system.examine())
+                await self._look(client)
+            except TROUBLE as error:
+                self._session.app.log.debug(f"no look for problems: {error}")
+            try:
+                async with asyncio.timeout(HOST_EVERY):  # ``wait_for`` of Python 3.11 loses a cancellation at the wrong moment
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(GATHER)
+
+    def mute(self, problem: Problem) -> None:
+        """Hides a problem until it is another one: another run, another image."""
+        self.muted.add(problem.key)
+        self._publish()
+
+    def unmute_all(self) -> None:
+        self.muted.clear()
+        self._publish()
+
+    def _connection(self, connection: Connection) -> None:
+        if connection.up:
+            self._tags, self._knows_past, self._examined = None, False, -HOST_EVERY
+            self._inspected.clear()
+            self._connected.set()
+            self._wake.set()
+        else:
+            self._connected.clear()
+
+    def _take(self, event: Event) -> None:
+        action = event.action.partition(":")[0]
+        if event.type == "image":
+            self._tags = None
+        if action in _EVENTS:
+            self._remember(event)
+            self._inspected.pop(event.actor.id, None)
+            self._wake.set()
+
+    def _remember(self, event: Event) -> None:
+        kept = self._ends if event.action == "die" else self._out_of_memory if event.action == "oom" else None
+        if event.type == "container" and kept is not None:
+            times = kept[event.actor.id]
+            moment = event.time_nano / 1e9 or float(event.time)
+            if moment not in times:
+                times.append(moment)
+                del times[:-ENDS]
+        elif event.action == "destroy":
+            self._ends.pop(event.actor.id, None)
+            self._out_of_memory.pop(event.actor.id, None)
+
+    async def _look(self, client: Client) -> None:
+        now = time.time()
+        if not self._knows_past:
+            self._knows_past = True
+            async for event in client.events.stream(since=now - PAST, until=now, filters={"event": ["die", "oom"]}):
+                self._remember(event)
+        rows = await client.containers.list(all=True)
+        pasts = {row.id: self._past(row.id, now) for row in rows}
+        suspects = sorted((row for row in rows if finding.is_suspect(row, pasts[row.id])), key=lambda row: -row.created)[:MOST]
+        found = await self._inspect(client, suspects)
+        problems = [problem for key, one in found.items() for problem in finding.in_container(one, pasts[key], now)]
+        problems += await self._drift(client, rows)
+        try:
+            exposures: list[Exposure] = await client.networks.exposure()
+        except TROUBLE:
+            exposures = finding.published(rows)
+        problems += finding.open_ports(exposures)
+        self._all = sorted([*problems, *finding.on_host(self._host)], key=lambda one: (one.severity, -one.since, one.name))
+        self._publish()
+
+    def _past(self, identifier: str, now: float) -> Past:
+        ends = tuple(moment for moment in self._ends.get(identifier, ()) if now - moment < PAST)
+        out_of_memory = tuple(moment for moment in self._out_of_memory.get(identifier, ()) if now - moment < PAST)
+        return Past(ends, out_of_memory)
+
+    async def _inspect(self, client: Client, rows: list[ContainerSummary]) -> dict[str, ContainerInspect]:
+        """All settings of these; what is known of the same state is not fetched again."""
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def one(row: ContainerSummary) -> None:
+            state = f"{row.state} {row.status.partition(')')[0] if '(' in row.status else ''}"
+            if self._inspected.get(row.id, ("",))[0] == state and "unhealthy" not in state:
+                return
+            async with turns:
+                try:
+                    self._inspected[row.id] = state, await client.containers.inspect(row.id)
+                except NotFound:
+                    self._inspected.pop(row.id, None)
+
+        await asyncio.gather(*map(one, rows))
+        kept = {row.id for row in rows}
+        self._inspected = {key: value for key, value in self._inspected.items() if key in kept}
+        return {key: found for key, (_, found) in self._inspected.items()}
+
+    async def _drift(self, client: Client, rows: list[ContainerSummary]) -> list[Problem]:
+        if self._tags is None:
+            images = await client.images.list()
+            self._tags = {finding.short_name(tag): image.id for image in images for tag in image.repo_tags or []}
+        asked = {}
+        for row in rows:
+            if row.state == "running" and not finding.full_name(row.image):
+                known = self._inspected.get(row.id)
+                asked[row.id] = known[1].config.image if known else ""
+        return finding.drift(rows, asked, self._tags)
+
+    def _publish(self) -> None:
+        problems = [problem for problem in self._all if problem.key not in self.muted]
+        if problems != self.problems:
+            self.problems = problems
+            self._session.tell_problems(counted(problems))
+            self.changed.publish(None)
+
+
+async def _told(question: Any) -> list[Check]:
+    """What the engine answers; an engine that does not know the question has no answer."""
+    try:
+        checks: list[Check] = await question
+    except TROUBLE:
+        return []
+    return [
+        Check(about=text.clean(one.about), severity=one.severity, message=text.clean(one.message), advice=text.clean(one.advice))
+        for one in checks
+    ]
