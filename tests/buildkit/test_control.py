@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from grpclib.exceptions import GRPCError
@@ -159,7 +160,7 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         ({"context:x": "made:../../etc"}, {}, "no build has made the image"),
     ],
 )
-async def test_what_is_not_there_is_refused_by_name(client: Client, attributes, asked, text: str) -> None:
+async def test_what_is_not_there_is_refused_by_name(client: Client, attributes: Any, asked: Any, text: str) -> None:
     client.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n")
     graph = Definition(**{"def": [Op(exec=ExecOp()).SerializeToString()]})
     asked = {name: graph if value == "graph" and name == "Definition" else value for name, value in asked.items()}

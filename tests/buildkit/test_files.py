@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -101,7 +102,7 @@ async def test_a_tree_arrives_as_it_is_and_then_only_what_changes_travels(daemon
 
 async def test_a_client_in_go_resets_the_call_when_it_has_answered(daemon: Daemon, folders: tuple[Path, Path]) -> None:
     class Resetting(FileSync):
-        async def diff_copy(self, stream) -> None:
+        async def diff_copy(self, stream: Any) -> None:
             await super().diff_copy(stream)
             await stream.send_trailing_metadata()
             stream._stream.reset_nowait()
@@ -372,7 +373,7 @@ async def test_a_tree_is_sent_beside_what_the_client_has(daemon: Daemon, folders
 
 
 async def test_a_file_is_sent_once(daemon: Daemon) -> None:
-    async def pieces():
+    async def pieces() -> AsyncIterator[Any]:
         yield b"x" * 100_000
         yield b"end"
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from grpclib.const import Status
@@ -33,7 +34,7 @@ SECRET = Method("/moby.buildkit.secrets.v1.Secrets/GetSecret", secrets_pb2.GetSe
 class Secrets:
     """Answers with the id; some ids fail."""
 
-    async def get_secret(self, stream) -> None:
+    async def get_secret(self, stream: Any) -> None:
         request = await stream.recv_message()
         if request.ID == "ours":
             raise NotFound("no secret")
@@ -47,7 +48,7 @@ class Secrets:
 SERVICES = {secrets_pb2.DESCRIPTOR.services_by_name["Secrets"]: Secrets()}
 
 
-async def _pair():
+async def _pair() -> Any:
     """A client and a server, joined by a socket pair."""
     import socket
 
@@ -204,10 +205,10 @@ class _End:
     def __init__(self, incoming: asyncio.Queue, outgoing: asyncio.Queue) -> None:
         self.incoming, self.outgoing = incoming, outgoing
 
-    async def recv_message(self):
+    async def recv_message(self) -> Any:
         return await self.incoming.get()
 
-    async def send_message(self, message) -> None:
+    async def send_message(self, message: Any) -> None:
         await self.outgoing.put(message)
 
 

@@ -13,13 +13,15 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.kernel.network import netns
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding
 from moby_tui.schema.network import NetworkCreate
-from networks.world import run
+from networks.world import Engine, run
 
 HOST_SIX, OUTSIDE_SIX = "fd00:77::1", "fd00:77::2"
 
@@ -32,7 +34,7 @@ def outside_six(outside: int) -> int:
     return outside
 
 
-async def start(engine, network="bridge", *bindings, port="80/tcp"):
+async def start(engine: Engine, network: Any = "bridge", *bindings: Any, port: Any = "80/tcp") -> Any:
     """A container with one port published; its id, and its namespace."""
     asked = {port: [PortBinding(host_ip=address, host_port=host) for address, host in bindings]}
     host = HostConfig(network_mode=network, port_bindings=asked)
@@ -120,7 +122,7 @@ def forwarders() -> list[int]:
     return found
 
 
-async def test_ipv6_reaches_a_container_that_has_ipv4_alone(whole_engine, outside_six):
+async def test_ipv6_reaches_a_container_that_has_ipv4_alone(whole_engine: WholeEngine, outside_six: int) -> None:
     engine = whole_engine
     ident, inside = await start(engine, "bridge", ("", "28080"))
     place = (await engine.containers.inspect(ident)).network_settings.networks["bridge"]
@@ -141,7 +143,7 @@ async def test_ipv6_reaches_a_container_that_has_ipv4_alone(whole_engine, outsid
         pass
 
 
-async def test_datagrams_over_ipv6(whole_engine, outside_six):
+async def test_datagrams_over_ipv6(whole_engine: WholeEngine, outside_six: int) -> None:
     _, inside = await start(whole_engine, "bridge", ("", "28053"), port="80/udp")
     with served(inside, socket.SOCK_DGRAM):
         # the answer comes from the address that was asked, else a connected socket would not take it
@@ -149,7 +151,7 @@ async def test_datagrams_over_ipv6(whole_engine, outside_six):
             assert [asked(namespace, host, 28053) for _ in range(3)] == [b"QUESTION"] * 3
 
 
-async def test_the_firewall_leads_to_a_container_that_has_ipv6(whole_engine, outside_six):
+async def test_the_firewall_leads_to_a_container_that_has_ipv6(whole_engine: WholeEngine, outside_six: int) -> None:
     engine = whole_engine
     await engine.networks.create(NetworkCreate(name="both", enable_ipv6=True))
     await engine.networks.create(NetworkCreate(name="six", enable_ipv4=False, enable_ipv6=True))
@@ -166,7 +168,7 @@ async def test_the_firewall_leads_to_a_container_that_has_ipv6(whole_engine, out
         await engine.containers.remove(ident, force=True)
 
 
-async def test_where_the_host_has_no_ipv6_ports_are_of_ipv4(whole_engine):
+async def test_where_the_host_has_no_ipv6_ports_are_of_ipv4(whole_engine: WholeEngine) -> None:
     run("sysctl -qw net.ipv6.conf.lo.disable_ipv6=1")
     try:
         ident, inside = await start(whole_engine, "bridge", ("", ""))

@@ -6,22 +6,28 @@ import asyncio
 import json
 import os
 import socket
+import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding, PortChanges
 from networks import test_live
 from networks.dockerd_steps import _request
 from networks.test_ports_ipv6 import client_in, forwarders, said, served, start
+from networks.world import Engine
 
 
 def bound(port: str, host: str = "") -> list[PortBinding]:
     return [PortBinding(host_ip=host, host_port=port)]
 
 
-async def ports_of(engine, ident):
+async def ports_of(engine: Engine, ident: Any) -> Any:
     shown = (await engine.containers.inspect(ident)).network_settings.ports
     return {name: sorted({binding.host_port for binding in bindings or []}) for name, bindings in shown.items()}
 
@@ -31,7 +37,7 @@ def is_closed(host: str, port: int) -> bool:
         return client.connect_ex((host, port)) != 0
 
 
-async def test_a_port_comes_and_goes(whole_engine, cli):
+async def test_a_port_comes_and_goes(whole_engine: WholeEngine, cli: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     engine = whole_engine
     ident, inside = await start(engine, "bridge", ("", "28080"))
     with served(inside):
@@ -61,7 +67,7 @@ async def test_a_port_comes_and_goes(whole_engine, cli):
     assert forwarders() == []
 
 
-async def test_all_or_none(whole_engine):
+async def test_all_or_none(whole_engine: WholeEngine) -> None:
     engine = whole_engine
     ident, inside = await start(engine, "bridge", ("", "28080"), ("127.0.0.1", "28083"))
     other, elsewhere = await start(engine, "bridge", ("", "28089"))
@@ -96,7 +102,7 @@ async def test_all_or_none(whole_engine):
     assert (await ports_of(engine, other)) == {"81/tcp": ["28088"]}
 
 
-async def test_over_the_api(served_engine, whole_engine):
+async def test_over_the_api(served_engine: Path, whole_engine: WholeEngine) -> None:
     ident = await test_live.start(whole_engine, "web")
     path = f"/moby/containers/{ident}/ports"
     added = {"Publish": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "28084"}]}}
