@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
@@ -64,7 +64,7 @@ class Client:
             self.followed[stream.metadata["dir-name"]] = paths
         root = os.open(self.folder, os.O_RDONLY)
         try:
-            await _Sending(_Asked(stream, self), root).run()
+            await _Sending(cast(Any, _Asked(stream, self)), root).run()
         finally:
             os.close(root)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
@@ -33,7 +33,7 @@ class FileSync:
             raise GRPCError(Status.NOT_FOUND, f"no access allowed to dir {stream.metadata['dir-name']!r}")
         root = os.open(self.folder, os.O_RDONLY)
         try:
-            await _Sending(_Counting(stream, self.sent), root).run()
+            await _Sending(cast(Any, _Counting(stream, self.sent)), root).run()
         finally:
             os.close(root)
 
@@ -75,7 +75,7 @@ class FileSend:
         root = os.open(self.into, os.O_RDONLY)
         try:
             with Tree(root) as tree:
-                await _Receiving(_Packets(stream), tree, None).run()
+                await _Receiving(cast(Any, _Packets(stream)), tree, None).run()
         finally:
             os.close(root)
 

@@ -57,7 +57,9 @@ def context(tmp_path: Path) -> Path:
     return folder
 
 
-async def _build(daemon: Daemon, build: Callable, home: Path, *arguments: str, stdin: IO | None = None) -> tuple[int, str]:
+async def _build(
+    daemon: Daemon, build: Callable[..., Any], home: Path, *arguments: str, stdin: IO[bytes] | None = None
+) -> tuple[int, str]:
     control = Control(daemon.builds, build)
     own = daemon.builds._services
     daemon.builds._services = lambda: {**own(), CONTROL: control, BRIDGE: control.bridge}  # type: ignore[method-assign]
@@ -174,7 +176,7 @@ async def test_a_context_on_standard_input_is_pulled(daemon: Daemon, context: Pa
     addresses: list[str] = []
     original = Control.solve
 
-    async def solve(self, stream: Any) -> None:
+    async def solve(self: Control, stream: Any) -> None:
         await original(self, _Noting(stream, addresses))
 
     archive = tmp_path / "context.tar"

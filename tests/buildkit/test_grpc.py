@@ -112,7 +112,7 @@ class _Discarding(asyncio.Transport):
 
     closed = False
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: object) -> None: ...
     def get_write_buffer_size(self) -> int:
         return 0
 
@@ -202,7 +202,7 @@ async def test_a_message_beyond_the_bound_is_refused_before_it_is_kept() -> None
 class _End:
     """One end of a call, of queues."""
 
-    def __init__(self, incoming: asyncio.Queue, outgoing: asyncio.Queue) -> None:
+    def __init__(self, incoming: asyncio.Queue[Any], outgoing: asyncio.Queue[Any]) -> None:
         self.incoming, self.outgoing = incoming, outgoing
 
     async def recv_message(self) -> Any:
@@ -213,7 +213,8 @@ class _End:
 
 
 async def test_a_connection_travels_inside_a_call() -> None:
-    there, back = asyncio.Queue(1), asyncio.Queue(1)
+    there: asyncio.Queue[Any] = asyncio.Queue(1)
+    back: asyncio.Queue[Any] = asyncio.Queue(1)
     channel, protocol = Channel(), server(SERVICES)
     ends = [
         Tunnel(_End(back, there), control_pb2.BytesMessage, channel.protocol),

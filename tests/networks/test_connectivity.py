@@ -156,6 +156,7 @@ async def test_the_firewall_leads_sctp(engine: Engine, outside: int, tmp_path: P
     publication = Publication("sctp", ip_address("0.0.0.0"), 28090, ip_address(address(container)), 80)
     firewall = Firewall(engine.name, note(tmp_path))
     firewall.publish([publication])
+    assert container.netns_fd is not None
     with make_raw(container.netns_fd) as server, make_raw(outside) as client:
         client.sendto(first_of_sctp(28090), (HOST, 0))
         packet, peer = server.recvfrom(1000)

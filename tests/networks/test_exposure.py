@@ -25,7 +25,9 @@ def engine(whole_engine: Engine) -> Engine:
 
 
 async def start(engine: Engine, name: str, network: str, port: int = 80, **published: list[PortBinding]) -> str:
-    ports = {f"{number.removeprefix('p')}/tcp": bindings for number, bindings in published.items()}
+    ports: dict[str, list[PortBinding] | None] = {
+        f"{number.removeprefix('p')}/tcp": bindings for number, bindings in published.items()
+    }
     asked = ContainerCreate(
         image="busybox",
         cmd=["busybox", "httpd", "-f", "-p", str(port), "-h", "/"],

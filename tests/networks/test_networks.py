@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from moby_tui.engine.containers.wire import endpoint_to_show
 from moby_tui.engine.resources.networks import files
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerSummary, SummaryNetworkSettings
@@ -32,7 +33,7 @@ async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine: Engi
         created=0,
         state="running",
         status="",
-        network_settings=SummaryNetworkSettings(networks=container.endpoints),
+        network_settings=SummaryNetworkSettings(networks={n: endpoint_to_show(e) for n, e in container.endpoints.items()}),
     )
 
     async def running() -> list[ContainerSummary]:
@@ -42,7 +43,7 @@ async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine: Engi
     network = await engine.manager.inspect("bridge")
     assert network.containers["ab" * 32].name == "web"
     assert network.containers["ab" * 32].ipv4_address == f"{address(container)}/16"
-    assert network.ipam.config[0].gateway == container.endpoints["bridge"].gateway
+    assert (network.ipam.config or [])[0].gateway == container.endpoints["bridge"].gateway
     assert container.endpoints["bridge"].network_id == network.id
     assert (await engine.manager.inspect(network.id[:12])).name == "bridge"
     assert (await engine.manager.inspect("none")).containers == {}

@@ -13,7 +13,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,7 @@ from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.kernel.network import netns
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding
 from moby_tui.schema.network import NetworkCreate
-from networks.world import Engine, run
+from networks.world import run
 
 HOST_SIX, OUTSIDE_SIX = "fd00:77::1", "fd00:77::2"
 
@@ -34,9 +33,13 @@ def outside_six(outside: int) -> int:
     return outside
 
 
-async def start(engine: Engine, network: Any = "bridge", *bindings: Any, port: Any = "80/tcp") -> Any:
+async def start(
+    engine: WholeEngine, network: str = "bridge", *bindings: tuple[str, str], port: str = "80/tcp"
+) -> tuple[str, int]:
     """A container with one port published; its id, and its namespace."""
-    asked = {port: [PortBinding(host_ip=address, host_port=host) for address, host in bindings]}
+    asked: dict[str, list[PortBinding] | None] = {
+        port: [PortBinding(host_ip=address, host_port=host) for address, host in bindings]
+    }
     host = HostConfig(network_mode=network, port_bindings=asked)
     ident = (await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=host))).id
     await engine.containers.start(ident)
@@ -93,7 +96,12 @@ def said(namespace: int | None, host: str, port: int, size: int = 10) -> str:
     data = secrets.token_bytes(size)
     with client_in(namespace, socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as client:
         client.connect((host, port))
-        sender = Thread(target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)))
+
+        def send() -> None:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+
+        sender = Thread(target=send)
         sender.start()
         back = b""
         while piece := client.recv(1 << 20):
@@ -176,4 +184,4 @@ async def test_where_the_host_has_no_ipv6_ports_are_of_ipv4(whole_engine: WholeE
     finally:
         run("sysctl -qw net.ipv6.conf.lo.disable_ipv6=0")
     bindings = (await whole_engine.containers.inspect(ident)).network_settings.ports["80/tcp"]
-    assert [binding.host_ip for binding in bindings] == ["0.0.0.0"]
+    assert [binding.host_ip for binding in bindings or []] == ["0.0.0.0"]

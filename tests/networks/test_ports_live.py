@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,14 +19,13 @@ from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding, 
 from networks import test_live
 from networks.dockerd_steps import _request
 from networks.test_ports_ipv6 import client_in, forwarders, said, served, start
-from networks.world import Engine
 
 
 def bound(port: str, host: str = "") -> list[PortBinding]:
     return [PortBinding(host_ip=host, host_port=port)]
 
 
-async def ports_of(engine: Engine, ident: Any) -> Any:
+async def ports_of(engine: WholeEngine, ident: str) -> dict[str, list[str]]:
     shown = (await engine.containers.inspect(ident)).network_settings.ports
     return {name: sorted({binding.host_port for binding in bindings or []}) for name, bindings in shown.items()}
 
@@ -46,7 +44,7 @@ async def test_a_port_comes_and_goes(whole_engine: WholeEngine, cli: Callable[..
         for port in (28080, 28081, int(chosen)):
             assert said(None, "127.0.0.1", port) and said(None, "::1", port)
         row = (await engine.containers.list())[0]
-        assert sorted({port.public_port for port in row.ports}) == [28080, 28081, int(chosen)]
+        assert sorted({port.public_port or 0 for port in row.ports}) == [28080, 28081, int(chosen)]
         assert "80/tcp -> [::]:28081\n" in cli("port", ident).stdout
         await engine.containers.change_ports(ident, PortChanges(withdraw=["28080", chosen]))
         assert (await ports_of(engine, ident)) == {"80/tcp": ["28081"]}

@@ -36,7 +36,7 @@ async def test_a_network_is_a_bridge_on_the_host(engine: Engine) -> None:
     assert [a["local"] for a in link["addr_info"] if a["family"] == "inet"] == ["10.91.0.1"]
     network = await engine.manager.inspect("front")
     assert (network.driver, network.scope, network.labels) == ("bridge", "local", {"a": "b"})
-    assert [(p.subnet, p.gateway) for p in network.ipam.config] == [("10.91.0.0/24", "")]  # as it was asked for
+    assert [(p.subnet, p.gateway) for p in network.ipam.config or []] == [("10.91.0.0/24", "")]  # as it was asked for
     assert ("network", "create", ident, {"name": "front", "type": "bridge"}) in engine.events
     await engine.manager.remove("front")
     assert "br-" not in run("ip link") and ident[:12] not in engine.ruleset()
@@ -107,7 +107,7 @@ async def test_a_bridge_that_was_there_stays_when_its_network_cannot_be_made(
 
 async def test_subnets_never_overlap(engine: Engine) -> None:
     names = [await make(engine, f"n{number}") for number in range(4)]
-    subnets = [ip_network(n.ipam.config[0].subnet) for n in await engine.manager.list() if n.id in names]
+    subnets = [ip_network((n.ipam.config or [])[0].subnet) for n in await engine.manager.list() if n.id in names]
     assert not any(a.overlaps(b) for a in subnets for b in subnets if a is not b)
     with pytest.raises(Forbidden, match="Pool overlaps with other one on this address space"):
         await make(engine, "other", ipam=pool(str(subnets[0])))
@@ -120,8 +120,8 @@ async def test_subnets_are_of_the_address_pools_the_lowest_first(engine: Engine)
     engine.manager.options = lambda: options
     for name in ("a", "b", "c"):
         await make(engine, name, enable_ipv6=True)
-    given = {n.name: [p.subnet for p in n.ipam.config] for n in await engine.manager.list() if n.name in ("a", "b", "c")}
-    assert given == {
+    subnets = {n.name: [p.subnet for p in n.ipam.config or []] for n in await engine.manager.list() if n.name in ("a", "b", "c")}
+    assert subnets == {
         "a": ["10.94.0.0/24", "fd00:95::/64"],
         "b": ["10.95.0.0/24", "fd00:95:0:1::/64"],
         "c": ["10.95.1.0/24", "fd00:95:0:2::/64"],
@@ -173,7 +173,7 @@ async def test_an_internal_network_leads_nowhere(engine: Engine, listen: Callabl
     container, neighbour = await engine.start("inner"), await engine.start("inner")
     assert run("ip route show default", container.netns_fd) == ""
     server = listen(outside, 80)
-    run(f"ip route add default via {(await engine.manager.inspect('inner')).ipam.config[0].gateway}", container.netns_fd)
+    run(f"ip route add default via {((await engine.manager.inspect('inner')).ipam.config or [])[0].gateway}", container.netns_fd)
     assert is_unreachable(container.netns_fd, "10.77.0.2", 80)
     assert reaches(neighbour.netns_fd, container.endpoints["inner"].ip_address, 81, listen(container.netns_fd, 81))
     assert server
@@ -220,12 +220,12 @@ async def test_ports_that_name_no_address_are_published_where_the_network_says(
     await make(engine, "front", options={"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"})
     asked = {"80/tcp": [PortBinding(host_port="28080")], "81/tcp": [PortBinding(host_ip="0.0.0.0", host_port="28081")]}
     container = await engine.start("front", ports=asked)
-    assert [container.ports[port][0].host_ip for port in asked] == ["127.0.0.1", "0.0.0.0"]
+    assert [(container.ports[port] or [])[0].host_ip for port in asked] == ["127.0.0.1", "0.0.0.0"]
     assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
     assert is_unreachable(outside, "10.77.0.1", 28080)
     assert reaches(outside, "10.77.0.1", 28081, listen(container.netns_fd, 81)) == "10.77.0.2"
     everything = await engine.start("front", exposed=["80/tcp"], publish_all=True)
-    assert everything.ports["80/tcp"][0].host_ip == "127.0.0.1"
+    assert (everything.ports["80/tcp"] or [])[0].host_ip == "127.0.0.1"
 
 
 async def test_ipv6_beside_ipv4_and_alone(engine: Engine, listen: Callable[..., socket.socket]) -> None:
@@ -273,7 +273,7 @@ async def test_several_networks_and_the_default_route(engine: Engine) -> None:
     assert sorted(both.endpoints) == ["a", "b"]
     assert "eth0" in run("ip addr", both.netns_fd) and "eth1" in run("ip addr", both.netns_fd)
     assert run("ip route show default", both.netns_fd).split()[2] == "10.91.0.1"
-    assert both.endpoints["b"].dns_names[:2] == ["web", "db"]
+    assert (both.endpoints["b"].dns_names or [])[:2] == ["web", "db"]
     first = await engine.start("b", asked={"a": EndpointSettings(), "b": EndpointSettings(gw_priority=1)})
     assert run("ip route show default", first.netns_fd).split()[2] == "10.92.0.1"
 
