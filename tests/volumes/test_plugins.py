@@ -256,7 +256,7 @@ async def test_lies_about_a_mount_leave_nothing_half_made(
             # nobody knows whether it has mounted it: the record stays, until a plug-in answers again
             assert len(os.listdir(engine.paths.plugin_mounts)) == 1
             plugin.start()
-            await engine.volumes.mounts.let_go_unused()
+            await engine.volumes.mounts.unmount_unused()
             assert [method for method, _ in plugin.calls("Unmount")] == ["Unmount"]
         assert os.listdir(engine.paths.plugin_mounts) == []
 
