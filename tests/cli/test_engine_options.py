@@ -39,7 +39,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[EngineOptions]:
     """The options of each engine that a command line would have opened; none is."""
     engines: list[EngineOptions] = []
 
-    def call(work: object) -> int:
+    def call(work: object, **_: object) -> int:
         client = session.connect()
         engines.extend([client.options] if isinstance(client, Engine) else [])
         raise Forbidden("not opened in this test")
