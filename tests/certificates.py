@@ -45,7 +45,8 @@ def write(folder: Path, name: str, authority: Identity, identity: Identity) -> T
     (folder / f"{name}.pem").write_bytes(identity.certificate.public_bytes(pem))
     private = identity.key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / f"{name}-key.pem").write_bytes(private)
-    return Tls(*(str(folder / f"{name}{kind}.pem") for kind in ("-ca", "", "-key")))
+    authority_file, certificate_file, key_file = (str(folder / f"{name}{kind}.pem") for kind in ("-ca", "", "-key"))
+    return Tls(authority_file, certificate_file, key_file)
 
 
 class Files(NamedTuple):

@@ -14,6 +14,7 @@ from moby_tui import Engine, sync
 from moby_tui.api.client import blocking, protocol
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, HostConfig
+from moby_tui.schema.volume import VolumeCreate
 
 PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs" / "embedding.md"
@@ -66,15 +67,9 @@ def test_two_roots_in_one_process_know_nothing_of_each_other(roots: tuple[Path, 
         sync.Engine.open(roots[0] / "a", roots[1] / "a") as first,
         sync.Engine.open(roots[0] / "b", roots[1] / "b") as second,
     ):
-        first.volumes.create(sync_volume("kept"))
+        first.volumes.create(VolumeCreate(name="kept"))
         assert [volume.name for volume in first.volumes.list()] == ["kept"]
         assert second.volumes.list() == []
-
-
-def sync_volume(name: str) -> object:
-    from moby_tui.schema.volume import VolumeCreate
-
-    return VolumeCreate(name=name)
 
 
 def test_engines_in_threads(busybox: str, roots: tuple[Path, Path]) -> None:

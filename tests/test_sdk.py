@@ -25,4 +25,4 @@ def test_the_package_alone_imports_nothing_of_it() -> None:
 
 def test_there_is_nothing_else() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = moby_tui.nothing  # type: ignore[attr-defined]
+        _ = moby_tui.nothing

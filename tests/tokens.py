@@ -52,7 +52,7 @@ class Realm:
         known = header == "Basic " + base64.b64encode(":".join(LOGIN).encode()).decode() or query.get("refresh_token") == IDENTITY
         if (header or "refresh_token" in query) and not known:
             return web.json_response({"errors": [{"code": "UNAUTHORIZED", "message": "wrong password"}]}, status=401)
-        access = []
+        access: list[dict[str, object]] = []
         for scope in scopes:
             kind, name, actions = scope.split(":")
             granted = actions.split(",") if known else ["pull"] if name.startswith("open/") else []

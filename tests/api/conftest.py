@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     engine = FakeClient()
     [listener] = listen(f"unix://{tmp_path}/s")
-    app = make_app(engine)  # type: ignore[arg-type]
+    app = make_app(engine)
     server = await asyncio.get_running_loop().create_server(app, sock=listener.socket)
     yield Served(engine, app, tmp_path / "s")
     server.close()

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from api.world import Served
 from moby_tui.api.server.serve import serving
 from moby_tui.errors import NotFound
 
-UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
+UPGRADE: dict[str, Any] = {"Connection": "Upgrade", "Upgrade": "tcp"}
 CREATE = b'{"Image":"a"}'
 JSON = {"Content-Type": "application/json"}
 
@@ -64,14 +65,16 @@ def engine_that_fails_to_attach(served: Served) -> Served:
     async def refuse(ref: str, options: object) -> object:
         if ref == "missing":
             raise NotFound(f"No such container: {ref}")
-        return await attach(ref, options)  # type: ignore[arg-type]
+        return await attach(ref, options)
 
     served.engine.containers.attach = refuse
     return served
 
 
 @pytest.fixture(params=["unix", "tcp"])
-async def address(engine_that_fails_to_attach: Served, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Served, object]]:
+async def address(
+    engine_that_fails_to_attach: Served, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Served, str | tuple[str, int]]]:
     served = engine_that_fails_to_attach
     if request.param == "unix":
         yield served, str(served.path)
@@ -82,10 +85,10 @@ async def address(engine_that_fails_to_attach: Served, request: pytest.FixtureRe
     server.close()
 
 
-async def connect(address: object) -> socket.socket:
+async def connect(address: str | tuple[str, int]) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
     sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, address)  # type: ignore[arg-type]
+    await asyncio.get_running_loop().sock_connect(sock, address)
     return sock
 
 
@@ -109,7 +112,9 @@ def to_localhost(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("data", FINITE.values(), ids=FINITE)
-async def test_a_client_that_half_closes_is_answered_and_forgotten(address: tuple[Served, object], data: bytes) -> None:
+async def test_a_client_that_half_closes_is_answered_and_forgotten(
+    address: tuple[Served, str | tuple[str, int]], data: bytes
+) -> None:
     served, place = address
     data = to_localhost(data)
     loop = asyncio.get_running_loop()
@@ -197,7 +202,7 @@ async def test_an_expectation_that_nobody_knows_fails(served: Served) -> None:
 
 async def test_four_hundred_connections_at_once(tmp_path: Path) -> None:
     engine = FakeClient()
-    async with serving(engine, [f"unix://{tmp_path}/s"]):  # type: ignore[arg-type]
+    async with serving(engine, [f"unix://{tmp_path}/s"]):
         socks = [socket.socket(socket.AF_UNIX) for _ in range(400)]
         for sock in socks:
             # nothing is accepted meanwhile; a full queue would answer EAGAIN (unix(7))
@@ -255,7 +260,7 @@ OWN = {
 
 @pytest.fixture
 async def port(tmp_path: Path) -> AsyncIterator[int]:
-    async with serving(FakeClient(), ["tcp://127.0.0.1:0"], names=["engine.example"]) as [listener]:  # type: ignore[arg-type]
+    async with serving(FakeClient(), ["tcp://127.0.0.1:0"], names=["engine.example"]) as [listener]:
         yield listener.socket.getsockname()[1]
 
 

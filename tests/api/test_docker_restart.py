@@ -17,7 +17,7 @@ from api.world import Docker
 
 async def until(look: Callable[[], Any], test: Callable[[str], bool], seconds: float = 20) -> str:
     async with asyncio.timeout(seconds):
-        while not test(text := (await look()).out.strip()):
+        while not test(text := str((await look()).out.strip())):
             await asyncio.sleep(0.05)
     return text
 

@@ -15,7 +15,8 @@ ATTACH = "/v1.50/containers/c/attach?stream=1&stdin=1&stdout=1&stderr=1"
 async def _far(served: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     await asyncio.wait_for(served.engine.containers.attached.wait(), 5)
     assert served.engine.containers.far
-    return served.engine.containers.far
+    far: tuple[asyncio.StreamReader, asyncio.StreamWriter] = served.engine.containers.far
+    return far
 
 
 async def _no_connections(served: Served) -> None:

@@ -103,7 +103,7 @@ async def sent(operation: Operation, values: dict[str, Any]) -> tuple[str, str, 
     remote = Remote(Session(), getattr(protocol, operation.family.capitalize()))  # type: ignore[arg-type]
     with pytest.raises(Sent) as caught:
         await remote.ask(operation.name, **values)
-    return caught.value.args  # type: ignore[return-value]
+    return caught.value.args
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["values", "defaults"])
@@ -233,7 +233,7 @@ class MechanicalClocks:
 
 async def test_an_operation_is_one_entry_and_one_method(served: Served) -> None:
     """``Clocks`` is the entry, ``MechanicalClocks`` the engine's method: the rest follows."""
-    served.engine.clocks = MechanicalClocks()  # type: ignore[attr-defined]
+    served.engine.clocks = MechanicalClocks()
     served.app._router = Router(RouteTable(Clocks, plain.plain).routes)
     clocks = cast("Clocks", Remote(http.Session(Address(path=str(served.path))), Clocks))
     served.app._router._fixed |= ROUTER._fixed  # the ping of the client

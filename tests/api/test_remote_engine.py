@@ -6,9 +6,10 @@ import asyncio
 import io
 import tarfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -17,12 +18,13 @@ from moby_tui.engine.engine import Engine
 from moby_tui.errors import CommandNotFound, InvalidArgument, NotFound
 from moby_tui.schema.container import AttachOptions, ContainerCreate, ExecCreate, ExecStart, HostConfig, LogOptions
 from moby_tui.schema.provenance import VerifyOptions
+from moby_tui.schema.stats import Stats
 from moby_tui.schema.stream import STDERR, STDOUT
 from moby_tui.schema.system import PruneOptions
 from moby_tui.schema.volume import VolumeCreate
 
 
-def _config(*command: str, **options: bool) -> ContainerCreate:
+def _config(*command: str, **options: Any) -> ContainerCreate:
     return ContainerCreate(image="busybox", cmd=list(command), host_config=HostConfig(network_mode="none"), **options)
 
 
@@ -51,7 +53,7 @@ async def test_a_missing_command(remote: HttpClient) -> None:
 async def test_a_running_container(remote: HttpClient) -> None:
     created = await remote.containers.create(_config("sh", "-c", "echo up; exec sleep 1000"), name="far")
     await remote.containers.start("far")
-    async with aclosing(remote.containers.logs("far", LogOptions(follow=True))) as logs:
+    async with aclosing(cast(AsyncGenerator[tuple[int, bytes]], remote.containers.logs("far", LogOptions(follow=True)))) as logs:
         assert await asyncio.wait_for(anext(logs), 10) == (STDOUT, b"up\n")
     [row] = await remote.containers.list(filters={"name": ["far"]})
     assert row.id == created.id
@@ -60,7 +62,7 @@ async def test_a_running_container(remote: HttpClient) -> None:
     assert stream and [item async for item in stream.output()] == [(STDOUT, b"in\n")]
     stream.close()
     assert (await remote.containers.exec_inspect(exec_id)).exit_code == 4
-    async with aclosing(remote.containers.stats("far")) as samples:
+    async with aclosing(cast(AsyncGenerator[Stats], remote.containers.stats("far"))) as samples:
         assert (await asyncio.wait_for(anext(samples), 10)).pids_stats.current >= 1
     assert (await remote.containers.top("far")).processes
     await remote.containers.kill("far")

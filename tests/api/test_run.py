@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def client(request: pytest.FixtureRequest, engine: Engine, remote: HttpClient) -
     return engine if request.param == "near" else remote
 
 
-def _config(*command: str, **host: bool) -> ContainerCreate:
+def _config(*command: str, **host: Any) -> ContainerCreate:
     return ContainerCreate(image="busybox", cmd=list(command), host_config=HostConfig(network_mode="none", **host))
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import socket
+from asyncio import constants as asyncio_constants
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ async def test_a_signal_ends_streams_and_lets_changes_finish(tmp_path: Path) -> 
         listening.extend(listeners)
         ready.set()
 
-    serving = asyncio.create_task(serve(engine, [f"unix://{path}", "tcp://127.0.0.1:0"], note))  # type: ignore[arg-type]
+    serving = asyncio.create_task(serve(engine, [f"unix://{path}", "tcp://127.0.0.1:0"], note))
     await asyncio.wait_for(ready.wait(), 5)
     assert listening[0].address == f"unix://{path}" and listening[1].address.startswith("tcp://127.0.0.1:")
     events, events_writer = await asyncio.open_unix_connection(str(path))
@@ -58,9 +59,9 @@ async def test_an_end_while_connections_wait_for_descriptors_is_quiet(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     ready = asyncio.Event()
-    serving = asyncio.create_task(serve(FakeClient(), [f"unix://{tmp_path}/s"], lambda _: ready.set()))  # type: ignore[arg-type]
+    serving = asyncio.create_task(serve(FakeClient(), [f"unix://{tmp_path}/s"], lambda _: ready.set()))
     await asyncio.wait_for(ready.wait(), 5)
-    monkeypatch.setattr(asyncio.constants, "ACCEPT_RETRY_DELAY", 0.1)
+    monkeypatch.setattr(asyncio_constants, "ACCEPT_RETRY_DELAY", 0.1)
     monkeypatch.setattr(socket.socket, "accept", refuse)
     _, writer = await asyncio.open_unix_connection(f"{tmp_path}/s")
     await asyncio.sleep(0.05)
@@ -77,7 +78,7 @@ async def test_an_end_while_connections_wait_for_descriptors_is_quiet(
 async def test_a_host_that_cannot_be_served_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Conflict):
-        await serve(FakeClient(), [f"unix://{tmp_path}/s", f"unix://{tmp_path}/file"])  # type: ignore[arg-type]
+        await serve(FakeClient(), [f"unix://{tmp_path}/s", f"unix://{tmp_path}/file"])
     assert not (tmp_path / "s").exists()
 
 

@@ -248,7 +248,7 @@ async def test_what_is_accepted_and_shown(runs: Engine, socket_path: Path) -> No
 
 
 #: An exec, and the exit code that dockerd 28.5 keeps for it where it cannot begin. A variable without = is left out of its environment.
-EXECS = [
+EXECS: list[tuple[dict[str, Any], int]] = [
     ({"WorkingDir": "/nosuch"}, 127),
     ({"WorkingDir": "/file"}, 127),
     ({"WorkingDir": "/locked", "User": "1000"}, 0),
@@ -292,7 +292,7 @@ async def test_tests_of_health_that_cannot_be(busybox: str, engine: Engine, sock
             assert 'exec: "": executable file not found in $PATH' in last["Output"]
         else:
             assert "Health" not in (await ask(socket_path, "GET", f"/containers/{made}/json")).json()["State"]
-        await told.aclose()  # type: ignore[attr-defined]
+        await told.aclose()
 
 
 async def test_execs_of_a_run(runs: Engine, socket_path: Path) -> None:
@@ -345,7 +345,7 @@ async def test_what_goes_with_its_end_is_restarted_all_the_same(
         assert [(await asyncio.wait_for(anext(events), 30)).action for _ in range(3)] == ["die", "start", "restart"]
     assert (await ask(socket_path, "POST", "/containers/goes/kill")).status == 204
     assert [(await asyncio.wait_for(anext(events), 30)).action for _ in range(2)] == ["die", "destroy"]
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
 
 
 async def test_lists_by_network_and_past_events(runs: Engine, socket_path: Path) -> None:
@@ -431,7 +431,7 @@ async def test_the_end_of_a_renamed_container_is_told_under_its_new_name(
     assert (await ask(socket_path, "POST", "/containers/latter/stop?t=0")).status == 204
     seen = [(await asyncio.wait_for(anext(events), 30)) for _ in range(2)]
     assert [(event.action, event.actor.attributes["name"]) for event in seen] == [("die", "latter"), ("stop", "latter")]
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
 
 
 async def test_null_is_an_empty_body(containers: Engine, socket_path: Path) -> None:
@@ -505,7 +505,7 @@ async def test_a_build_is_cancelled_by_its_id(socket_path: Path, engine: Engine)
         ask(socket_path, "POST", "/build?networkmode=none&buildid=mine", text, {"Content-Type": "application/x-tar"})
     )
     await asyncio.wait_for(anext(begun), 30)
-    await begun.aclose()  # type: ignore[attr-defined]
+    await begun.aclose()
     assert (await ask(socket_path, "POST", "/build/cancel?id=other")).status == 200
     assert (await ask(socket_path, "POST", "/build/cancel?id=mine")).status == 200
     assert json.loads((await building).body.splitlines()[-1])["error"] == "the build was cancelled"
@@ -547,4 +547,4 @@ async def test_what_was_and_what_comes_of_a_container_that_does_not_run(busybox:
         assert not attach.done()
         assert (await ask(socket_path, "POST", "/containers/later/start")).status == 204
         assert (await attach).body.count(said) >= times
-    await attached.aclose()  # type: ignore[attr-defined]
+    await attached.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_only_with_verified_clients_is_the_network_listened_to(files: Files) -> 
         ({"certificate": "/etc/passwd"}, "cannot use the TLS files"),
     ],
 )
-def test_files_that_cannot_be_used_are_named(files: Files, changed: dict[str, str], said: str) -> None:
+def test_files_that_cannot_be_used_are_named(files: Files, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidArgument, match=said):
         files.server._replace(**changed).server_context()
 
@@ -163,7 +164,7 @@ async def test_a_build_client_speaks_grpc_inside_of_it(served: str, files: Files
     channel = Channel()
     writer.transport.set_protocol(channel.protocol)
     channel.protocol.connection_made(writer.transport)
-    if early := bytes(reader._buffer):
+    if early := bytes(cast(Any, reader)._buffer):
         channel.protocol.data_received(early)
     answer = await channel.call(CHECK, HealthCheckRequest(service="x" * 1_000_000))
     assert answer.status == HealthCheckResponse.SERVING

@@ -18,7 +18,7 @@ class Answer(NamedTuple):
 
     @property
     def message(self) -> str:
-        return self.json()["message"]
+        return str(self.json()["message"])
 
 
 def head(method: str, path: str, headers: dict[str, str] | None = None) -> bytes:

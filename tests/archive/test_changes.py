@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def image() -> bytes:
 
 @pytest.fixture
 async def two(engine: Engine) -> str:
-    async def content():  # type: ignore[no-untyped-def]
+    async def content() -> AsyncIterator[bytes]:
         yield image()
 
     async for _ in engine.images.load(content()):

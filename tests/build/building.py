@@ -52,7 +52,7 @@ class Build:
         text, ident = "", ""
         async for line in self.lines():
             text += line.stream or ""
-            ident = (line.aux or {}).get("ID", ident)
+            ident = str((line.aux or {}).get("ID", ident))
         return Done(ident, text)
 
 

@@ -12,9 +12,9 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
-from building import build, context, run
 
 from bench.image import archive as write_archive
+from build.building import build, context, run
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from building import Build, build, context, run
 
+from build.building import Build, build, context, run
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.paths import Paths
 from moby_tui.engine_options import EngineOptions
@@ -338,7 +338,8 @@ async def test_a_build_from_nothing_but_a_base_is_the_base(engine: Engine) -> No
 
 
 async def empty() -> AsyncIterator[bytes]:
-    for piece in ():
+    nothing: tuple[bytes, ...] = ()
+    for piece in nothing:
         yield piece
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import Build, Done, another, build, run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from build.building import Build, Done, another, build, run
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.builder.graph import travelling
 from moby_tui.errors import InvalidArgument
@@ -38,7 +38,7 @@ async def pieces(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def exported(engine: Engine, **options: object) -> tuple[Done, bytes]:
+async def exported(engine: Engine, **options: Any) -> tuple[Done, bytes]:
     """A build, and the bytes of what comes back."""
     out, ident, text = b"", "", ""
     async for line in Build(engine, TEXT, FILES, **options).lines():

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import Build, build
 from hypothesis import given
 from hypothesis import strategies as st
 
+from build.building import Build, build
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.builder.checks import directive
 from moby_tui.engine.resources.builder.checks.finding import Finding, shown

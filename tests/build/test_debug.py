@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from building import Build
 
+from build.building import Build
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
 from moby_tui.schema.container import ExecCreate, ExecStart

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from building import Build, build, run
 
+from build.building import Build, build, run
 from images_data import sha256
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.builder.execution import mounts

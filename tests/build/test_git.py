@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from repository import git as run_git
-from repository import repository, served
 
+from build.repository import git as run_git
+from build.repository import repository, served
 from moby_tui.engine.resources.builder import git
 from moby_tui.errors import InvalidArgument, MobyError, Unavailable
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from building import build, run
 
+from build.building import build, run
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError
 

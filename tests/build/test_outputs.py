@@ -8,12 +8,13 @@ import os
 import stat
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from building import Build, another, build, run
 
+from build.building import Build, another, build, run
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 from moby_tui.schema.build import Output
@@ -31,7 +32,7 @@ COPY --from=made /out /
 """
 
 
-async def output(engine: Engine, text: str, kind: str, **options: object) -> bytes:
+async def output(engine: Engine, text: str, kind: str, **options: Any) -> bytes:
     out = b""
     async for line in Build(engine, text, {"f": b"1"}, outputs=[Output(kind=kind)], **options).lines():
         out += line.output or b""
@@ -67,7 +68,7 @@ async def test_archives(engine: Engine, roots: tuple[Path, Path], busybox_archiv
     assert len(await engine.images.list()) == 1
     async with another(roots, busybox_archive) as second:
 
-        async def pieces():  # type: ignore[no-untyped-def]
+        async def pieces() -> AsyncIterator[bytes]:
             yield packed
 
         async for _ in second.images.load(pieces()):
@@ -85,7 +86,7 @@ async def test_several_platforms(engine: Engine, registry: Registry) -> None:
     platforms = ["linux/amd64", "linux/arm64"]
     with tarfile.open(fileobj=io.BytesIO(await output(engine, text, "oci", platforms=platforms))) as archive:
 
-        def blob(descriptor: dict[str, str]) -> dict:  # type: ignore[type-arg]
+        def blob(descriptor: dict[str, str]) -> Any:
             return json.load(archive.extractfile("blobs/" + descriptor["digest"].replace(":", "/")))  # type: ignore[arg-type]
 
         top = json.load(archive.extractfile("index.json"))  # type: ignore[arg-type]

@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-from building import build, run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from build.building import build, run
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.dockerfile import arguments
 from moby_tui.engine.resources.dockerfile.globs import Glob

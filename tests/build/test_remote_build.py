@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import context
 
+from build.building import context
 from moby_tui.api.client.builds import RemoteBuilder
 from moby_tui.api.client.connect import connect
 from moby_tui.api.server.serve import serving

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from building import build, run
 
+from build.building import build, run
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import Forbidden, InvalidArgument
 

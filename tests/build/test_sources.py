@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from building import Build, build, context, run
-from repository import repository, served
 
+from build.building import Build, build, context, run
+from build.repository import repository, served
 from moby_tui import sync
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, NotFound

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from building import build, run
 from hypothesis import given
 from hypothesis import strategies as st
-from repository import repository, served
 
+from build.building import build, run
+from build.repository import repository, served
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.dockerfile import modes
 from moby_tui.errors import InvalidArgument, MobyError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
@@ -52,35 +53,35 @@ class Client:
             (self.folder / name).write_text(text)
 
     @property
-    def services(self):
+    def services(self) -> Any:
         self.out.mkdir(exist_ok=True)
         return {SYNC: self, SEND: FileSend(self.out), _SECRETS: self, _AUTH: self}
 
-    async def diff_copy(self, stream) -> None:
+    async def diff_copy(self, stream: Any) -> None:
         """FileSync: sends the whole folder, whatever its name and whatever is asked for of it."""
         paths = stream.metadata.getall("followpaths", [])
         if paths != [".dockerignore"]:
             self.followed[stream.metadata["dir-name"]] = paths
         root = os.open(self.folder, os.O_RDONLY)
         try:
-            await _Sending(_Asked(stream, self), root).run()
+            await _Sending(cast(Any, _Asked(stream, self)), root).run()
         finally:
             os.close(root)
 
-    async def get_secret(self, stream) -> None:
+    async def get_secret(self, stream: Any) -> None:
         request = await stream.recv_message()
         self.secrets_asked.append(request.ID)
         if request.ID not in self.secrets:
             raise GRPCError(Status.NOT_FOUND, f"secret {request.ID} not found")
         await stream.send_message(secrets_pb2.GetSecretResponse(data=self.secrets[request.ID]))
 
-    async def credentials(self, stream) -> None:
+    async def credentials(self, stream: Any) -> None:
         request = await stream.recv_message()
         name, password = self.logins.get(request.Host, ("", ""))
         await stream.send_message(filesync_pb2.CredentialsResponse(Username=name, Secret=password))
 
     async def build(
-        self, attributes: Mapping[str, str] | None = None, **request
+        self, attributes: Mapping[str, str] | None = None, **request: Any
     ) -> tuple[dict[str, str], list[pb.StatusResponse]]:
         """The exporters' answer and the progress. Raises ``GRPCError``."""
         self._number += 1
@@ -103,13 +104,13 @@ async def told(channel: Channel, ref: str) -> list[pb.StatusResponse]:
 class _Asked:
     """Counts the contents that the daemon asks for."""
 
-    def __init__(self, stream, client: Client) -> None:
+    def __init__(self, stream: Any, client: Client) -> None:
         self._stream, self._client = stream, client
 
     async def send_message(self, packet: Packet) -> None:
         await self._stream.send_message(packet)
 
-    async def __aiter__(self):
+    async def __aiter__(self) -> AsyncIterator[Any]:
         async for packet in self._stream:
             self._client.asked += packet.type == Packet.PACKET_REQ
             yield packet

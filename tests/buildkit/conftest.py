@@ -16,7 +16,7 @@ from moby_tui.api.server.listen import listen
 async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     """A server of the API without an engine behind it: nothing here runs a container."""
     [listener] = listen(f"unix://{tmp_path}/s")
-    app = make_app(FakeClient())  # type: ignore[arg-type]
+    app = make_app(FakeClient())
     server = await asyncio.get_running_loop().create_server(app, sock=listener.socket)
     yield Daemon(app, tmp_path / "s")
     server.close()

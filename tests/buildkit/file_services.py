@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, cast
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
@@ -25,27 +26,27 @@ class FileSync:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def diff_copy(self, stream) -> None:
+    async def diff_copy(self, stream: Any) -> None:
         self.sent: dict[int, int] = {}
         self.metadata = stream.metadata
         if stream.metadata["dir-name"] != "context":
             raise GRPCError(Status.NOT_FOUND, f"no access allowed to dir {stream.metadata['dir-name']!r}")
         root = os.open(self.folder, os.O_RDONLY)
         try:
-            await _Sending(_Counting(stream, self.sent), root).run()
+            await _Sending(cast(Any, _Counting(stream, self.sent)), root).run()
         finally:
             os.close(root)
 
 
 class _Counting:
-    def __init__(self, stream, counts: dict[int, int]) -> None:
+    def __init__(self, stream: Any, counts: dict[int, int]) -> None:
         self.stream, self.counts = stream, counts
 
     async def send_message(self, packet: Packet) -> None:
         self.counts[packet.type] = self.counts.get(packet.type, 0) + 1
         await self.stream.send_message(packet)
 
-    def __aiter__(self):
+    def __aiter__(self) -> Any:
         return self.stream.__aiter__()
 
 
@@ -55,7 +56,7 @@ class Scripted:
     def __init__(self, packets: Iterable[Packet], *, ends: bool = False) -> None:
         self.packets, self.ends = packets, ends
 
-    async def diff_copy(self, stream) -> None:
+    async def diff_copy(self, stream: Any) -> None:
         for packet in self.packets:
             await stream.send_message(packet)
         if not self.ends:
@@ -69,12 +70,12 @@ class FileSend:
     def __init__(self, into: Path) -> None:
         self.into = into
 
-    async def diff_copy(self, stream) -> None:
+    async def diff_copy(self, stream: Any) -> None:
         self.metadata = stream.metadata
         root = os.open(self.into, os.O_RDONLY)
         try:
             with Tree(root) as tree:
-                await _Receiving(_Packets(stream), tree, None).run()
+                await _Receiving(cast(Any, _Packets(stream)), tree, None).run()
         finally:
             os.close(root)
 
@@ -82,14 +83,14 @@ class FileSend:
 class _Packets:
     """The service's messages are its own, and for a tree their bytes are packets."""
 
-    def __init__(self, stream) -> None:
+    def __init__(self, stream: Any) -> None:
         stream._recv_type = stream._send_type = Packet
         self.stream = stream
 
     async def send_message(self, packet: Packet) -> None:
         await self.stream.send_message(packet)
 
-    def __aiter__(self):
+    def __aiter__(self) -> Any:
         return self.stream.__aiter__()
 
 
@@ -99,7 +100,7 @@ class FileTarget:
     def __init__(self) -> None:
         self.data: bytes | None = None
 
-    async def diff_copy(self, stream) -> None:
+    async def diff_copy(self, stream: Any) -> None:
         self.metadata = stream.metadata
         if self.data is not None:
             raise GRPCError(Status.ALREADY_EXISTS, "target already exists")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from moby_tui.api.buildkit.daemon import BuildDaemon
 from moby_tui.api.buildkit.session.session import Session
@@ -24,20 +25,20 @@ class Control:
         self.ends: dict[str, asyncio.Event] = {}
         self.bridge = Bridge(self)
 
-    async def list_workers(self, stream) -> None:
+    async def list_workers(self, stream: Any) -> None:
         await stream.recv_message()
         worker = worker_pb2.WorkerRecord(ID="test", platforms=[PLATFORM], BuildkitVersion=VERSION)
         await stream.send_message(control_pb2.ListWorkersResponse(record=[worker]))
 
-    async def info(self, stream) -> None:
+    async def info(self, stream: Any) -> None:
         await stream.recv_message()
         await stream.send_message(control_pb2.InfoResponse(buildkitVersion=VERSION))
 
-    async def status(self, stream) -> None:
+    async def status(self, stream: Any) -> None:
         request = await stream.recv_message()
         await self.ends.setdefault(request.Ref, asyncio.Event()).wait()
 
-    async def solve(self, stream) -> None:
+    async def solve(self, stream: Any) -> None:
         request = await stream.recv_message()
         try:
             if request.Internal:
@@ -56,17 +57,17 @@ class Bridge:
         self.control = control
         self.ended = asyncio.Event()
 
-    async def ping(self, stream) -> None:
+    async def ping(self, stream: Any) -> None:
         await stream.recv_message()
         names = ("solve.base", "solve.inlinereturn", "return", "returnmap", "proto.refarray", "frontend.inputs")
         capabilities = [capabilities_pb2.APICap(ID=name, Enabled=True) for name in names]
         await stream.send_message(gateway_pb2.PongResponse(FrontendAPICaps=capabilities, LLBCaps=capabilities[:1]))
 
-    async def solve(self, stream) -> None:
+    async def solve(self, stream: Any) -> None:
         await stream.recv_message()
         await stream.send_message(gateway_pb2.SolveResponse(result=gateway_pb2.Result(ref=gateway_pb2.Ref(id="x"))))
 
-    async def return_(self, stream) -> None:
+    async def return_(self, stream: Any) -> None:
         await stream.recv_message()
         await stream.send_message(gateway_pb2.ReturnResponse())
         self.control.returned.set()

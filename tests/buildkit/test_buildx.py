@@ -9,9 +9,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -57,7 +57,9 @@ def context(tmp_path: Path) -> Path:
     return folder
 
 
-async def _build(daemon: Daemon, build: Callable, home: Path, *arguments: str, stdin: IO | None = None) -> tuple[int, str]:
+async def _build(
+    daemon: Daemon, build: Callable[..., Any], home: Path, *arguments: str, stdin: IO[bytes] | None = None
+) -> tuple[int, str]:
     control = Control(daemon.builds, build)
     own = daemon.builds._services
     daemon.builds._services = lambda: {**own(), CONTROL: control, BRIDGE: control.bridge}  # type: ignore[method-assign]
@@ -150,7 +152,7 @@ async def _fake_agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 async def test_a_tarball_and_a_failure_reach_the_client(daemon: Daemon, context: Path, tmp_path: Path) -> None:
-    async def pieces():
+    async def pieces() -> AsyncIterator[Any]:
         yield b"x" * 1_000_000
 
     async def build(session: Session) -> None:
@@ -174,7 +176,7 @@ async def test_a_context_on_standard_input_is_pulled(daemon: Daemon, context: Pa
     addresses: list[str] = []
     original = Control.solve
 
-    async def solve(self, stream) -> None:
+    async def solve(self: Control, stream: Any) -> None:
         await original(self, _Noting(stream, addresses))
 
     archive = tmp_path / "context.tar"
@@ -187,14 +189,14 @@ async def test_a_context_on_standard_input_is_pulled(daemon: Daemon, context: Pa
 
 
 class _Noting:
-    def __init__(self, stream, addresses: list[str]) -> None:
+    def __init__(self, stream: Any, addresses: list[str]) -> None:
         self._stream, self._addresses = stream, addresses
 
-    async def recv_message(self):
+    async def recv_message(self) -> Any:
         request = await self._stream.recv_message()
         if context := request.FrontendAttrs.get("context"):
             self._addresses.append(context)
         return request
 
-    async def send_message(self, message) -> None:
+    async def send_message(self, message: Any) -> None:
         await self._stream.send_message(message)

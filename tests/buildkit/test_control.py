@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from grpclib.exceptions import GRPCError
@@ -111,7 +112,7 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         async with channel.open(BRIDGE_SOLVE, metadata) as stream:
             await stream.send_message(gateway_pb2.SolveRequest(Frontend="dockerfile.v0"), end=True)
             made = await stream.recv_message()
-        assert made.result.ref.id
+        assert made is not None and made.result.ref.id
         assert not await engine.images.list(filters={"reference": ["directed"]})
         # another build takes this one's result before it is exported
         inputs = {"base": getattr(made.result.ref, "def")}
@@ -159,14 +160,14 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         ({"context:x": "made:../../etc"}, {}, "no build has made the image"),
     ],
 )
-async def test_what_is_not_there_is_refused_by_name(client: Client, attributes, asked, text: str) -> None:
+async def test_what_is_not_there_is_refused_by_name(client: Client, attributes: Any, asked: Any, text: str) -> None:
     client.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n")
-    graph = Definition(**{"def": [Op(exec=ExecOp()).SerializeToString()]})
+    graph = Definition(**cast(Any, {"def": [Op(exec=ExecOp()).SerializeToString()]}))
     asked = {name: graph if value == "graph" and name == "Definition" else value for name, value in asked.items()}
     asked = {name: {"x": graph} if value == "graph" else value for name, value in asked.items()}
     with pytest.raises(GRPCError) as refused:
         await client.build(attributes, **asked)
-    assert text in refused.value.message
+    assert text in str(refused.value.message)
 
 
 async def test_a_client_that_goes_ends_its_build(client: Client, engine: Engine) -> None:
@@ -269,7 +270,7 @@ async def test_a_build_is_not_begun_twice_and_one_without_a_name_not_at_all(clie
     for ref, text in (("build1", "there is a build build1 already"), ("", "a build needs a name")):
         with pytest.raises(GRPCError) as refused:
             await client.build(Ref=ref)
-        assert text in refused.value.message
+        assert text in str(refused.value.message)
 
 
 async def test_a_client_may_end_its_build_with_an_error_of_its_own(client: Client) -> None:
@@ -298,7 +299,7 @@ def test_a_graph_that_cannot_be_read_is_refused() -> None:
         (Op(source=SourceOp(identifier="x")).SerializeToString(), "the source x"),
     ):
         with pytest.raises(MobyError, match=text):
-            sources.address(Definition(**{"def": [data]}))
+            sources.address(Definition(**cast(Any, {"def": [data]})))
 
 
 def test_a_result_stands_for_its_image() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -101,7 +102,7 @@ async def test_a_tree_arrives_as_it_is_and_then_only_what_changes_travels(daemon
 
 async def test_a_client_in_go_resets_the_call_when_it_has_answered(daemon: Daemon, folders: tuple[Path, Path]) -> None:
     class Resetting(FileSync):
-        async def diff_copy(self, stream) -> None:
+        async def diff_copy(self, stream: Any) -> None:
             await super().diff_copy(stream)
             await stream.send_trailing_metadata()
             stream._stream.reset_nowait()
@@ -125,7 +126,7 @@ async def test_what_is_selected_is_told_to_the_client(daemon: Daemon, folders: t
             await session.sync_context(Selection("other"), here)
 
 
-def _stat(path: bytes, mode: int = FILE, **more: object) -> Packet:
+def _stat(path: bytes, mode: int = FILE, **more: Any) -> Packet:
     return Packet(type=Packet.PACKET_STAT, stat=Stat(path=path, mode=mode, **more))
 
 
@@ -280,7 +281,7 @@ STATS = st.builds(
 
 @given(st.lists(st.one_of(STATS, st.tuples(st.integers(0, 5), st.binary(max_size=3)), st.none()), max_size=25))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_comes_stays_inside_and_fails_with_one_line(tmp_path_factory: pytest.TempPathFactory, sent: list) -> None:
+def test_whatever_comes_stays_inside_and_fails_with_one_line(tmp_path_factory: pytest.TempPathFactory, sent: list[Any]) -> None:
     beside = tmp_path_factory.mktemp("x")
     here = beside / "here"
     here.mkdir()
@@ -324,7 +325,9 @@ def _build(folder: Path, shape: dict[str, bytes | str | None]) -> None:
 
 @given(SHAPES, SHAPES)
 @settings(max_examples=60, deadline=None)
-def test_any_tree_becomes_equal_to_any_other(tmp_path_factory: pytest.TempPathFactory, before: dict, after: dict) -> None:
+def test_any_tree_becomes_equal_to_any_other(
+    tmp_path_factory: pytest.TempPathFactory, before: dict[Any, Any], after: dict[Any, Any]
+) -> None:
     from moby_tui.api.buildkit.session.files.sending import _contents, _walk
 
     folder = tmp_path_factory.mktemp("x")
@@ -372,7 +375,7 @@ async def test_a_tree_is_sent_beside_what_the_client_has(daemon: Daemon, folders
 
 
 async def test_a_file_is_sent_once(daemon: Daemon) -> None:
-    async def pieces():
+    async def pieces() -> AsyncGenerator[bytes]:
         yield b"x" * 100_000
         yield b"end"
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from grpclib.const import Status
@@ -33,7 +34,7 @@ SECRET = Method("/moby.buildkit.secrets.v1.Secrets/GetSecret", secrets_pb2.GetSe
 class Secrets:
     """Answers with the id; some ids fail."""
 
-    async def get_secret(self, stream) -> None:
+    async def get_secret(self, stream: Any) -> None:
         request = await stream.recv_message()
         if request.ID == "ours":
             raise NotFound("no secret")
@@ -47,7 +48,7 @@ class Secrets:
 SERVICES = {secrets_pb2.DESCRIPTOR.services_by_name["Secrets"]: Secrets()}
 
 
-async def _pair():
+async def _pair() -> Any:
     """A client and a server, joined by a socket pair."""
     import socket
 
@@ -111,7 +112,7 @@ class _Discarding(asyncio.Transport):
 
     closed = False
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: object) -> None: ...
     def get_write_buffer_size(self) -> int:
         return 0
 
@@ -201,18 +202,19 @@ async def test_a_message_beyond_the_bound_is_refused_before_it_is_kept() -> None
 class _End:
     """One end of a call, of queues."""
 
-    def __init__(self, incoming: asyncio.Queue, outgoing: asyncio.Queue) -> None:
+    def __init__(self, incoming: asyncio.Queue[Any], outgoing: asyncio.Queue[Any]) -> None:
         self.incoming, self.outgoing = incoming, outgoing
 
-    async def recv_message(self):
+    async def recv_message(self) -> Any:
         return await self.incoming.get()
 
-    async def send_message(self, message) -> None:
+    async def send_message(self, message: Any) -> None:
         await self.outgoing.put(message)
 
 
 async def test_a_connection_travels_inside_a_call() -> None:
-    there, back = asyncio.Queue(1), asyncio.Queue(1)
+    there: asyncio.Queue[Any] = asyncio.Queue(1)
+    back: asyncio.Queue[Any] = asyncio.Queue(1)
     channel, protocol = Channel(), server(SERVICES)
     ends = [
         Tunnel(_End(back, there), control_pb2.BytesMessage, channel.protocol),

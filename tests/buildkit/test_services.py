@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from grpclib.const import Status
@@ -22,7 +23,7 @@ UPLOAD = upload_pb2.DESCRIPTOR.services_by_name["Upload"]
 
 
 class Secrets:
-    async def get_secret(self, stream) -> None:
+    async def get_secret(self, stream: Any) -> None:
         request = await stream.recv_message()
         if request.ID == "gone":
             # the client goes in the middle of the call
@@ -57,14 +58,14 @@ class Auth:
             "none.example": ("", ""),
         }
 
-    async def credentials(self, stream) -> None:
+    async def credentials(self, stream: Any) -> None:
         request = await stream.recv_message()
         if request.Host not in self.logins:
             raise GRPCError(Status.UNKNOWN, "the helper is broken")
         user, secret = self.logins[request.Host]
         await stream.send_message(filesync_pb2.CredentialsResponse(Username=user, Secret=secret))
 
-    async def fetch_token(self, stream) -> None:
+    async def fetch_token(self, stream: Any) -> None:
         request = await stream.recv_message()
         if request.Host != "written.example":
             raise GRPCError(Status.UNKNOWN, 'unsupported protocol scheme ""')
@@ -89,13 +90,13 @@ class Agent:
     def __init__(self) -> None:
         self.ended = asyncio.Event()
 
-    async def check_agent(self, stream) -> None:
+    async def check_agent(self, stream: Any) -> None:
         request = await stream.recv_message()
         if request.ID != "default":
             raise GRPCError(Status.UNKNOWN, f"unset ssh forward key {request.ID}")
         await stream.send_message(ssh_pb2.CheckAgentResponse())
 
-    async def forward_agent(self, stream) -> None:
+    async def forward_agent(self, stream: Any) -> None:
         assert stream.metadata["buildkit.ssh.id"] == "default"
         async for message in stream:
             if message.data == b"hang up":
@@ -129,7 +130,7 @@ async def test_an_agent_is_a_socket_while_the_build_needs_it(daemon: Daemon, tmp
 
 
 class Upload:
-    async def pull(self, stream) -> None:
+    async def pull(self, stream: Any) -> None:
         if (stream.metadata["urlhost"], stream.metadata.get("urlpath")) != ("buildkit-session", "/abc"):
             raise GRPCError(Status.NOT_FOUND, "no upload")
         for piece in (b"one", b"two"):
@@ -149,7 +150,7 @@ class Raw:
     def __init__(self, body: bytes, trailers: list[tuple[str, str]]) -> None:
         self.body, self.trailers = body, trailers
 
-    async def get_secret(self, stream) -> None:
+    async def get_secret(self, stream: Any) -> None:
         await stream.recv_message()
         await stream.send_initial_metadata()
         await stream._stream.send_data(self.body)

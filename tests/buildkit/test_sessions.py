@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from grpclib.exceptions import StreamTerminatedError
@@ -20,7 +21,7 @@ HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
 
 
 class Health:
-    async def check(self, stream) -> None:
+    async def check(self, stream: Any) -> None:
         await stream.recv_message()
         await stream.send_message(health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING))
 
@@ -49,7 +50,7 @@ async def test_a_session_may_be_carried_by_a_call(daemon: Daemon) -> None:
     """As buildctl and buildx' other drivers do."""
 
     class Control:
-        async def session(self, stream) -> None:
+        async def session(self, stream: Any) -> None:
             await daemon.builds.carry_session(stream)
 
     builds = daemon.builds
@@ -73,7 +74,7 @@ async def test_a_session_may_be_carried_by_a_call(daemon: Daemon) -> None:
 
 async def test_a_client_that_answers_no_more_is_given_up(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent:
-        async def check(self, stream) -> None:
+        async def check(self, stream: Any) -> None:
             await asyncio.Event().wait()
 
     monkeypatch.setattr(caller, "HEALTH_PERIOD", 0.01)
@@ -94,7 +95,7 @@ async def test_a_server_that_ends_ends_calls_and_sessions(daemon: Daemon) -> Non
     ended = asyncio.Event()
 
     class Endless:
-        async def check(self, stream) -> None:
+        async def check(self, stream: Any) -> None:
             await stream.recv_message()
             asked.set()
             try:

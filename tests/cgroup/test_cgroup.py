@@ -240,7 +240,12 @@ def test_removal_takes_the_groups_below_first_and_is_no_error_twice(group: Cgrou
 def test_removal_waits_for_a_process_that_is_just_going(group: Cgroup, spawn: Callable[..., subprocess.Popen[bytes]]) -> None:
     group.create({})
     process = spawn("import time; time.sleep(60)")
-    reaper = threading.Timer(0.2, lambda: (process.kill(), process.wait()))
+
+    def kill() -> None:
+        process.kill()
+        process.wait()
+
+    reaper = threading.Timer(0.2, kill)
     reaper.start()
     group.remove()
     reaper.join()

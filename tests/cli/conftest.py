@@ -52,7 +52,7 @@ def begin(roots: tuple[Path, Path]) -> Iterator[Callable[..., subprocess.Popen[b
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
         started.append(subprocess.Popen([sys.executable, "-m", "moby_tui", *arguments], env=environment, bufsize=0, **pipes))
         return started[-1]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from moby_tui.cli import tree
+from moby_tui.cli.names import GROUPS
 from moby_tui.version import VERSION
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -49,8 +50,8 @@ def test_root_is_asked_for() -> None:
 
 
 def every_command() -> list[tuple[str, ...]]:
-    groups = [(group, name) for group, (_, leaves) in tree.GROUPS.items() for name in leaves]
-    return [(name,) for name in tree.RootGroup.leaves] + groups
+    groups: list[tuple[str, ...]] = [(group, name) for group, (_, leaves) in GROUPS.items() for name in leaves]
+    return [*((name,) for name in tree.RootGroup.leaves), *groups]
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:

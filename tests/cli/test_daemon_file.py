@@ -104,7 +104,7 @@ SAME = [
 @pytest.mark.parametrize(("flag", "key", "value", "expected"), SAME, ids=[row[1] for row in SAME])
 def test_a_flag_and_its_key_say_the_same(file: Path, flag: str, key: str, value: Any, expected: Any) -> None:
     field = DIRECTIVES[key].field
-    beside = {"ipv6": True} if key in ("bip6", "fixed-cidr-v6") else {}
+    beside: dict[str, object] = {"ipv6": True} if key in ("bip6", "fixed-cidr-v6") else {}
     beside |= {"bip": "10.9.0.1/24"} if key == "default-gateway" else {}
     beside |= {"ipv6": True, "bip6": "fd09::1/64"} if key == "default-gateway-v6" else {}
     found = [read(file, "{}", flag), read(file, json.dumps({key: value, **beside}))]
@@ -281,8 +281,8 @@ def test_the_engine_of_a_daemon_has_what_its_file_says_and_reads_it_again(
             break
     event = json.loads(events.stdout.readline())
     assert (event["Type"], event["Action"], event["Actor"]["ID"]) == ("daemon", "reload", info()["ID"])
-    told = {"debug": "true", "labels": '["c=d"]', "max-concurrent-downloads": "1", "registry-mirrors": '["https://m.test"]'}
-    assert event["Actor"]["Attributes"].items() >= {**told, "runtimes": "mine:/bin/true", "shutdown-timeout": "15"}.items()
+    reloaded = {"debug": "true", "labels": '["c=d"]', "max-concurrent-downloads": "1", "registry-mirrors": '["https://m.test"]'}
+    assert event["Actor"]["Attributes"].items() >= {**reloaded, "runtimes": "mine:/bin/true", "shutdown-timeout": "15"}.items()
     now = info()
     assert (now["Labels"], now["Debug"], now["DefaultRuntime"], now["Runtimes"]["mine"]["path"]) == (
         ["c=d"],

@@ -15,7 +15,7 @@ from moby_tui.cli import app, session
 from moby_tui.cli.commands.system import tui
 from moby_tui.engine.engine import Engine
 from moby_tui.engine_options import EngineOptions
-from moby_tui.errors import InvalidArgument
+from moby_tui.errors import Forbidden, InvalidArgument
 from moby_tui.screens import app as screens
 
 #: Flag, environment variable, field of ``EngineOptions``.
@@ -39,14 +39,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[EngineOptions]:
     """The options of each engine that a command line would have opened; none is."""
     engines: list[EngineOptions] = []
 
-    def call(work: object) -> int:
+    def call(work: object, **_: object) -> int:
         client = session.connect()
         engines.extend([client.options] if isinstance(client, Engine) else [])
-        raise session.Forbidden("not opened in this test")
+        raise Forbidden("not opened in this test")
 
     async def recover(*_: object, options: EngineOptions) -> None:
         engines.append(options)
-        raise session.Forbidden("not opened in this test")
+        raise Forbidden("not opened in this test")
 
     for name in ("MOBY_HOST", "DOCKER_HOST", *(variable for _, variable, _ in OPTIONS if variable)):
         monkeypatch.delenv(name, raising=False)

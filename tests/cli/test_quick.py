@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command_from_info
 
-from moby_tui.cli import tree
 from moby_tui.cli.commands import inspect
 from moby_tui.cli.commands.containers import create, execute, lifecycle, logs, run
 from moby_tui.cli.commands.containers import ps as containers
@@ -42,7 +42,7 @@ def by_typer(command: Command, words: list[str]) -> Reading:
     )
     info = typer_command(spy)
     info.cls = DockerCommand
-    built = tree.get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+    built = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
     built.main(words, prog_name="x", standalone_mode=False)
     return calls[0]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fault_stage import Stage
 
 import namespaces
+from faults.fault_stage import Stage
 
 
 @pytest.fixture(scope="session")

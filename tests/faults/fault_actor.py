@@ -16,8 +16,7 @@ import sys
 import traceback
 from typing import Any
 
-import fault_scenarios
-
+from faults import fault_scenarios
 from moby_tui.__main__ import main as moby
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.runtime.launcher import spawning

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,7 +76,7 @@ class Life:
         host = HostConfig(network_mode=mode, auto_remove=remove, runtime=self._runtime)
         if published:
             host.port_bindings = {"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port=str(self._port))]}
-        volumes = {"/cache": {}} if remove else None
+        volumes: dict[str, dict[str, str]] | None = {"/cache": {}} if remove else None
         asked = ContainerCreate(image="busybox", cmd=list(command), host_config=host, volumes=volumes)
         made = await self.step("create", self.containers.create(asked))
         return made.id if made else None
@@ -367,6 +367,6 @@ def _check_port(port: int, wrong: list[str]) -> None:
             wrong.append(f"port {port}: {error}")
 
 
-SCENARIOS: dict[str, Callable[[Request], Awaitable[dict[str, Any]]]] = {
+SCENARIOS: dict[str, Callable[[Request], Coroutine[Any, Any, dict[str, Any]]]] = {
     function.__name__: function for function in (life, outside, daemon, served, kept, orphans, load, reconcile, prune, again)
 }

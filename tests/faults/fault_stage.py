@@ -70,7 +70,7 @@ class Stage:
         answer = self.play("load", archive=str(self._archive))
         assert answer["wrong"] == [] and answer["said"] == [], answer
 
-    def play(self, scenario: str, plan: dict[str, Any] | None = None, **request: object) -> dict[str, Any]:
+    def play(self, scenario: str, plan: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
         """Plays it to its end. The answer: ``said``, ``wrong``, ``killed``, ``hung``, ``hits`` (who passed which point), ``fired``."""
         hits, fired, result = (self.folder / name for name in ("fault.hits", "fault.fired", "result"))
         for path in (hits, fired, result, self.output, self.plan):
@@ -100,7 +100,7 @@ class Stage:
             answer["wrong"].append(f"{scenario} hung after {answer['hits'][-3:]}")
         return answer
 
-    def hits(self, scenario: str, **request: object) -> set[str]:
+    def hits(self, scenario: str, **request: Any) -> set[str]:
         """The points that an undisturbed scenario passes; played once."""
         if scenario not in self._hits:
             self._hits[scenario] = set(self.play(scenario, **request)["hits"])

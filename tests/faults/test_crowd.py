@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -173,7 +174,9 @@ async def test_daemon_that_begins_again_under_its_clients(roots: tuple[Path, Pat
                 b"meanwhile\n",
                 b"after\n",
             ]
-            async with aclosing(again.events.stream(since=1.0, filters={"container": [ident]})) as told:
+            async with aclosing(
+                cast(AsyncGenerator[Event], again.events.stream(since=1.0, filters={"container": [ident]}))
+            ) as told:
                 assert [(await anext(told)).action for _ in range(4)] == ["create", "attach", "start", "die"]
             await again.containers.remove(ident)
         stream.close()

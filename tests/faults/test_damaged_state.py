@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,12 +42,12 @@ def _changed(**values: object) -> Callable[[Path], None]:
     return damage
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut": lambda path: os.truncate(path, path.stat().st_size // 3),
     "empty": lambda path: os.truncate(path, 0),
-    "zeros": lambda path: path.write_bytes(bytes(512)) and None,
-    "list": lambda path: path.write_text("[1]") and None,
-    "deep": lambda path: path.write_text("[" * 100_000) and None,
+    "zeros": lambda path: path.write_bytes(bytes(512)),
+    "list": lambda path: path.write_text("[1]"),
+    "deep": lambda path: path.write_text("[" * 100_000),
     "folder": _folder,
     "types": _changed(pid="1"),
     "truth for a number": _changed(exit_code=True),
@@ -153,7 +154,7 @@ async def test_damaged_files_beside_the_state(engine: Engine, busybox: str, cli:
     assert [container.id for container in await engine.containers.list()] == [other]
 
 
-async def _wiped(roots: Roots, **host: object) -> tuple[str, State]:
+async def _wiped(roots: Roots, **host: Any) -> tuple[str, State]:
     async with Engine.open(*roots) as engine:
         ident = await _start(engine, **host)
         state = State.read(str(engine.paths.container(ident).state))

@@ -50,12 +50,12 @@ async def stopped(engine: Engine, busybox: str) -> AsyncIterator[str]:
     yield ident
 
 
-async def _start(engine: Engine, script: str = "echo begun; exec sleep 600", *, open_stdin: bool = False, **host: object) -> str:
+async def _start(engine: Engine, script: str = "echo begun; exec sleep 600", *, open_stdin: bool = False, **host: Any) -> str:
     asked = ContainerCreate(
         image="busybox",
         cmd=["sh", "-c", script],
         open_stdin=open_stdin,
-        host_config=HostConfig(**({"network_mode": "none", "init": True} | host)),
+        host_config=HostConfig(**{"network_mode": "none", "init": True, **host}),
     )
     ident = (await engine.containers.create(asked)).id
     await engine.containers.start(ident)

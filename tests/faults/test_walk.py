@@ -7,12 +7,12 @@ import subprocess
 from collections import Counter
 from typing import Any
 
-import fault_scenarios
 import pytest
-from fault_stage import Stage, points
 
 import leaks
 import other_runtime
+from faults import fault_scenarios
+from faults.fault_stage import Stage, points
 
 #: Those of images, migrations, networks and volumes alone have tests of their own (``tests/images/test_removal_cut_short.py``,
 #: ``tests/store/test_migrations.py``, ``tests/networks/test_cut_short.py``, ``tests/volumes/test_files.py``).

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from image_store import Store, open_store
 
+from images.image_store import Store, open_store
 from moby_tui.engine.store.paths import Paths
 from registry import Registry, running
 

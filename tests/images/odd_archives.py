@@ -20,9 +20,9 @@ from moby_tui.engine.resources.images.store.form import is_whiteout
 from trees import CAPABILITY
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 Archive = Callable[[], bytes | Tar]
 Tree = dict[str, str]

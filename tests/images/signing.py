@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,23 +25,24 @@ class Key:
 
     def __init__(self, kind: str = "ecdsa") -> None:
         self._kind = kind
-        self._key: Any = {
+        makers: dict[str, Callable[[], Any]] = {
             "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1()),
             "ed25519": ed25519.Ed25519PrivateKey.generate,
             "rsa": lambda: rsa.generate_private_key(65537, 2048),
-        }[kind]()
+        }
+        self._key = makers[kind]()
 
     @property
     def public(self) -> str:
         spki = serialization.PublicFormat.SubjectPublicKeyInfo
-        return self._key.public_key().public_bytes(serialization.Encoding.PEM, spki).decode()
+        return str(self._key.public_key().public_bytes(serialization.Encoding.PEM, spki), "ascii")
 
     def sign(self, data: bytes) -> bytes:
         if self._kind == "ed25519":
-            return self._key.sign(data)
+            return bytes(self._key.sign(data))
         if self._kind == "rsa":
-            return self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-        return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+            return bytes(self._key.sign(data, padding.PKCS1v15(), hashes.SHA256()))
+        return bytes(self._key.sign(data, ec.ECDSA(hashes.SHA256())))
 
 
 def payload(digest: str, identity: str, optional: dict[str, str] | None = None) -> bytes:

@@ -50,7 +50,7 @@ async def build(engine: Engine, text: str, tag: str) -> None:
 
 async def run(engine: Engine, *command: str, remove: bool = False, volume: str = "") -> str:
     host = HostConfig(auto_remove=remove, network_mode="none", binds=[f"{volume}:/v"] if volume else None)
-    volumes = None if volume else {"/anonymous": {}}
+    volumes: dict[str, dict[str, str]] | None = None if volume else {"/anonymous": {}}
     made = await engine.containers.create(ContainerCreate(image="busybox", cmd=list(command), host_config=host, volumes=volumes))
     waiting = await engine.containers.wait(made.id)
     await engine.containers.start(made.id)

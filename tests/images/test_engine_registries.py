@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from image_store import Store
 
 import images_data
+from images.image_store import Store
 from moby_tui.engine.resources.images.registry import hosts
 from moby_tui.engine.resources.images.slots import Slots
 from moby_tui.engine_options import EngineOptions
@@ -17,7 +17,7 @@ from tokens import make_certificate
 
 
 async def pull(store: Store, reference: str) -> list[str]:
-    return [line.status async for line in store.images.pull(reference)]
+    return [line.status or "" async for line in store.images.pull(reference)]
 
 
 async def test_docker_hub_is_asked_of_the_mirrors_first(store: Store, registry: Registry) -> None:

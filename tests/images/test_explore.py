@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from image_store import Store, load
 
 import images_data
+from images.image_store import Store, load
 from images_data import ImageData, Tar
 from moby_tui.errors import InvalidArgument, NotFound
 
@@ -68,7 +68,8 @@ async def test_files_of_an_image_and_of_its_layers(store: Store) -> None:
         told, archive = await store.images.archive_get("x:1", "/d/a", layer=layer)
         data = b"".join([piece async for piece in archive])
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            assert tar.extractfile("a").read() == content and told.size == len(content)
+            member = tar.extractfile("a")
+            assert member is not None and member.read() == content and told.size == len(content)
     with pytest.raises(NotFound, match="Could not find the file d/b in the image"):
         await store.images.archive_get("x:1", "d/b")
     with pytest.raises(InvalidArgument, match="no layer 3"):

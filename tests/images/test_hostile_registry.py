@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from image_store import Store, load, stream
 
 import images_data
+from images.image_store import Store, load, stream
 from images_data import sha256
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import connection

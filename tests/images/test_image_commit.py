@@ -100,10 +100,10 @@ async def test_what_ends_meanwhile_is_committed(engine: Engine, busybox: str, mo
     await _until(engine, ident, "/made")
     request = Parts.request
 
-    async def ends_first(parts: Parts, record: ContainerRecord, asked: control.Request) -> object:
+    async def ends_first(parts: Parts, record: ContainerRecord, asked: control.Request) -> None:
         if isinstance(asked, control.Freeze):
             await engine.containers.kill(ident)
-        return await request(parts, record, asked)
+        await request(parts, record, asked)
 
     monkeypatch.setattr(Parts, "request", ends_first)
     image = await engine.containers.commit(ident, reference="ended")

@@ -6,10 +6,11 @@ import re
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
-from image_store import Store
 
+from images.image_store import Store
 from moby_tui.engine.resources.images import hello
 
 
@@ -49,7 +50,8 @@ def test_elf_header(architecture: str, machine: int) -> None:
 def test_aarch64_instructions(tmp_path: Path) -> None:
     """Decoded by this test's own reading of the Arm manual, and run on paper."""
     program = hello.program("arm64")
-    registers, calls, at = dict.fromkeys(range(31), 0), [], 120
+    calls: list[Any] = []
+    registers, at = dict.fromkeys(range(31), 0), 120
     while len(calls) < 2:
         (word,) = struct.unpack_from("<I", program, at)
         at += 4

@@ -7,9 +7,9 @@ import os
 from datetime import datetime
 
 import pytest
-from image_store import Store, load, stream
 
 import images_data
+from images.image_store import Store, load, stream
 from moby_tui.engine.resources.images.store import staging
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from registry import Registry

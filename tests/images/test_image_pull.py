@@ -7,12 +7,14 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from image_store import Store, open_store
 
 import images_data
+from images.image_store import Store, open_store
 from moby_tui.engine.kernel import mount
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, StorageFull
@@ -205,7 +207,7 @@ async def test_two_processes_and_a_kill(store: Store, registry: Registry) -> Non
 
 async def test_a_reader_that_stops_cancels_the_pull(store: Store, registry: Registry) -> None:
     registry.push("pull/stopped", "1", images_data.ImageData([images_data.Tar().add("f", data=os.urandom(20 << 20)).bytes()]))
-    lines = store.images.pull(f"{registry.address}/pull/stopped:1")
+    lines = cast(AsyncGenerator[Progress], store.images.pull(f"{registry.address}/pull/stopped:1"))
     async for line in lines:
         if line.status == "Downloading":
             break

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from image_store import Store
-from test_image_registry import quick, server  # noqa: F401
 
 import images_data
+from images.image_store import Store
+from images.test_image_registry import quick, server  # noqa: F401
 from moby_tui import logins
 from moby_tui.engine.resources.images.registry import hosts
 from moby_tui.engine_options import EngineOptions
@@ -82,7 +82,20 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registr
     """A registry with a password and a certificate that only a folder of ``certs.d`` knows."""
     key, certificate = tmp_path / "key", tmp_path / "crt"
     subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", certificate]
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-keyout",
+        str(key),
+        "-out",
+        str(certificate),
+    ]
     subprocess.run([*make, *subject], check=True, capture_output=True)
     monkeypatch.setattr(hosts, "FOLDERS", (tmp_path / "certs.d",))
     with running(tmp_path / "registry", htpasswd=HTPASSWD, certificate=(certificate, key)) as started:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from image_store import Store
 
 import images_data
+from images.image_store import Store
 from images_data import sha256
 from moby_tui.engine.resources.images.registry import connection, download, hosts
 from moby_tui.engine.resources.images.registry import registry as client

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from image_store import Store
-from test_image_registry import quick, server  # noqa: F401
 
 import images_data
+from images.image_store import Store
+from images.test_image_registry import quick, server  # noqa: F401
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.registry import search
 from moby_tui.engine.resources.images.registry.repositories import Repositories

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cutter import cutting
-from image_store import Store
-from test_image_registry import quick, server  # noqa: F401
 
 import images_data
-from moby_tui.engine.resources.images.registry import connection, download, upload
+from images.cutter import cutting
+from images.image_store import Store
+from images.test_image_registry import quick, server  # noqa: F401
+from moby_tui.engine.resources.images.registry import download, upload
 from moby_tui.engine.resources.images.store import partial
 from moby_tui.errors import MobyError, Unavailable
 from registry import MANIFEST, Registry
@@ -199,7 +199,7 @@ async def test_several_large_layers_share_what_may_wait_in_memory(
     held: list[int] = []
     once = download.Download._one_range
 
-    async def counted(self: download.Download, url: str, start: int) -> bytes:
+    async def counted(self: download.Download, url: str, start: int) -> bytearray:
         held.append(download.AHEAD - self._ahead._value)
         return await once(self, url, start)
 
@@ -318,7 +318,7 @@ async def test_a_registry_is_left_alone_for_as_long_as_it_says(
         paused.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(connection.asyncio, "sleep", noted)
+    monkeypatch.setattr(asyncio, "sleep", noted)
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     answers = iter(["7", "", later, "nonsense", "nonsense", "3600"])
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from image_store import Store, load
 
 import images_data
+from images.image_store import Store, load
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel import overlay
 from moby_tui.engine.resources.images.snapshots import snapshot

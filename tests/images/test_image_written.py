@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from image_store import Store, load, open_store
 
 import images_data
+from images.image_store import Store, load, open_store
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.images.snapshots import layers as layer_store
 from moby_tui.engine.resources.images.store import staging, written

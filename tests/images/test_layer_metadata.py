@@ -7,6 +7,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -91,7 +92,7 @@ def test_any_archive(tmp_path_factory: pytest.TempPathFactory, members: list[tup
     tar = Tar(tarfile.GNU_FORMAT)
     for kind, path, mode, owner, mtime in members:
         if fits(path):
-            values = {"mode": mode, "uid": owner, "gid": owner // 2, "mtime": mtime}
+            values: dict[str, Any] = {"mode": mode, "uid": owner, "gid": owner // 2, "mtime": mtime}
             if kind == "file":
                 tar.add(path, data=path.encode() * 100, **values)
             elif kind == "directory":

@@ -10,7 +10,7 @@ import pytest
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.resources.images.snapshots import mount_points
-from moby_tui.engine.resources.images.unpack.apply import OPAQUE
+from moby_tui.engine.resources.images.store.form import OPAQUE
 from moby_tui.engine.store.paths import Paths
 from moby_tui.schema.container import ContainerCreate, HostConfig
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from odd_archives import APPLIED, END, REFUSED, F, header, member, pax, record, seen, zstd
 
+from images.odd_archives import APPLIED, END, REFUSED, F, header, member, pax, record, seen, zstd
 from images_data import Tar
 from moby_tui.engine.archive.compression import decompress
 from moby_tui.engine.archive.tar import Reader

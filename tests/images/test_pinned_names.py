@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from image_store import Store, load, stream
 
 import images_data
+from images.image_store import Store, load, stream
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.build import BuildOptions

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from image_store import Store, load, open_store, stream
 
 import images_data
+from images.image_store import Store, load, open_store, stream
 from images_data import ImageData, Tar
 from moby_tui.engine.store.paths import Paths
 from moby_tui.errors import InvalidArgument, NotFound

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import signing
-from image_store import Store, load
-from signing import Key
 
+from images import signing
+from images.image_store import Store, load
+from images.signing import Key
 from images_data import ImageData, Tar, docker_archive, sha256
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Forbidden, InvalidArgument, MobyError, NotFound

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from networks.dockerd_cases import SHORT_SLEEP, Step, _exec, _run, _subnet
 
 _ENV = "env | grep -E '^(DB|WEB|MANY|A_B|X|PQ)_' | sort"
@@ -11,7 +13,7 @@ def _linked(name: str, *links: str, mode: str = "", **more: object) -> list[Step
     return _run(name, mode, HostConfig={"Links": [*links]}, **more)
 
 
-def _on(network: str, *links: str) -> dict[str, object]:
+def _on(network: str, *links: str) -> dict[str, Any]:
     return {"NetworkingConfig": {"EndpointsConfig": {network: {"Links": [*links]}}}}
 
 

@@ -57,7 +57,7 @@ def _answer(path: Path, step: Step) -> Any:
         return _run(path, step.path, step.body)
     status, text = _request(path, step.method, step.path.partition("#")[0], step.body)
     try:
-        value = json.loads(text) if text.strip() else None
+        value: Any = json.loads(text) if text.strip() else None
     except ValueError:
         value = text
     if step.path.endswith("#networks") and status == 200:

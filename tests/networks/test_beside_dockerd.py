@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ OTHERWISE = {
 
 
 @pytest.mark.parametrize("group", dockerd_steps.GROUPS)
-async def test_every_answer_is_dockerds(group, served_engine):
+async def test_every_answer_is_dockerds(group: Any, served_engine: Path) -> None:
     steps, path = dockerd_steps.GROUPS[group]
     recorded = json.loads(path.read_text())
     answers = json.loads(json.dumps(await asyncio.to_thread(dockerd_steps.take, served_engine, steps)))

@@ -14,7 +14,7 @@ from networks import compose_steps
 OTHERWISE: dict[str, str] = {}
 
 
-async def test_every_answer_is_dockerds(served_engine, tmp_path):
+async def test_every_answer_is_dockerds(served_engine: Path, tmp_path: Path) -> None:
     plug_ins.require_plug_ins("compose")
     recorded = json.loads(compose_steps.RECORDED.read_text())
     answers = await asyncio.to_thread(compose_steps.take, served_engine, tmp_path)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +16,14 @@ from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.resources.networks.seen import note
 from moby_tui.schema.container import PortBinding
-from networks.world import HOST, OUTSIDE, address, dial, is_unreachable, make_socket, reaches, run
+from networks.world import HOST, OUTSIDE, Engine, address, dial, is_unreachable, make_socket, reaches, run
 
 
 def published(port: int, host_ip: str = "") -> list[PortBinding]:
     return [PortBinding(host_ip=host_ip, host_port=str(port))]
 
 
-async def test_a_container_has_an_address_a_derived_mac_and_a_default_route(engine):
+async def test_a_container_has_an_address_a_derived_mac_and_a_default_route(engine: Engine) -> None:
     first, second = await engine.start(), await engine.start()
     endpoint = first.endpoints["bridge"]
     assert endpoint.ip_address.endswith(".0.2") and address(second).endswith(".0.3")
@@ -32,19 +35,23 @@ async def test_a_container_has_an_address_a_derived_mac_and_a_default_route(engi
     assert "LOOPBACK,UP" in inside
 
 
-async def test_containers_reach_each_other_and_the_gateway(engine, listen):
+async def test_containers_reach_each_other_and_the_gateway(engine: Engine, listen: Callable[..., socket.socket]) -> None:
     one, other = await engine.start(), await engine.start()
     assert reaches(one.netns_fd, address(other), 80, listen(other.netns_fd, 80)) == address(one)
     assert reaches(one.netns_fd, one.endpoints["bridge"].gateway, 27001, listen(None, 27001)) == address(one)
 
 
-async def test_what_leaves_the_host_bears_the_hosts_address(engine, outside, listen):
+async def test_what_leaves_the_host_bears_the_hosts_address(
+    engine: Engine, outside: int, listen: Callable[..., socket.socket]
+) -> None:
     container = await engine.start()
     assert reaches(container.netns_fd, OUTSIDE, 80, listen(outside, 80)) == HOST
 
 
 @pytest.mark.parametrize("host_ip", ["", HOST])
-async def test_a_published_port_is_reached_from_everywhere(engine, outside, listen, host_ip):
+async def test_a_published_port_is_reached_from_everywhere(
+    engine: Engine, outside: int, listen: Callable[..., socket.socket], host_ip: Any
+) -> None:
     container = await engine.start(ports={"80/tcp": published(28080, host_ip)})
     other = await engine.start()
     listener = listen(container.netns_fd, 80)
@@ -57,13 +64,17 @@ async def test_a_published_port_is_reached_from_everywhere(engine, outside, list
         assert reaches(other.netns_fd, other.endpoints["bridge"].gateway, 28080, listener)
 
 
-async def test_a_port_published_on_one_address_is_on_no_other(engine, outside, listen):
+async def test_a_port_published_on_one_address_is_on_no_other(
+    engine: Engine, outside: int, listen: Callable[..., socket.socket]
+) -> None:
     container = await engine.start(ports={"80/tcp": published(28080, "127.0.0.1")})
     assert reaches(None, "127.0.0.1", 28080, listen(container.netns_fd, 80))
     assert is_unreachable(outside, HOST, 28080)
 
 
-async def test_a_neighbour_does_not_reach_a_loopback_port_by_routing_to_it(engine, outside, listen):
+async def test_a_neighbour_does_not_reach_a_loopback_port_by_routing_to_it(
+    engine: Engine, outside: int, listen: Callable[..., socket.socket]
+) -> None:
     """The neighbour sends packets for 127.0.0.1 over the wire, as GHSA-x4rx-4gw3-53p4 has it."""
     container = await engine.start(ports={"80/tcp": published(28080, "127.0.0.1")})
     listen(container.netns_fd, 80)
@@ -74,7 +85,7 @@ async def test_a_neighbour_does_not_reach_a_loopback_port_by_routing_to_it(engin
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", HOST])
-async def test_udp_is_published(engine, outside, host):
+async def test_udp_is_published(engine: Engine, outside: int, host: Any) -> None:
     container = await engine.start(ports={"53/udp": published(25353)})
     with make_socket(container.netns_fd, socket.SOCK_DGRAM) as server, make_socket(None, socket.SOCK_DGRAM) as client:
         server.bind(("0.0.0.0", 53))
@@ -84,7 +95,7 @@ async def test_udp_is_published(engine, outside, host):
         assert client.recvfrom(100) == (b"QUESTION", (host, 25353))
 
 
-async def test_a_udp_flow_follows_its_port_to_the_next_container(engine, outside):
+async def test_a_udp_flow_follows_its_port_to_the_next_container(engine: Engine, outside: int) -> None:
     first = await engine.start(ports={"53/udp": published(25353)})
     with make_socket(outside, socket.SOCK_DGRAM) as client:
         assert asked(client, first) == OUTSIDE
@@ -102,7 +113,9 @@ def asked(client: socket.socket, container: Sandbox) -> str:
         return str(server.recvfrom(100)[1][0])
 
 
-async def test_an_unpublished_port_is_not_reached_from_outside(engine, outside, listen):
+async def test_an_unpublished_port_is_not_reached_from_outside(
+    engine: Engine, outside: int, listen: Callable[..., socket.socket]
+) -> None:
     container = await engine.start(ports={"81/tcp": published(28081)})
     listen(container.netns_fd, 80)
     run(f"ip route add {address(container)} via {HOST}", outside)
@@ -111,7 +124,7 @@ async def test_an_unpublished_port_is_not_reached_from_outside(engine, outside, 
     assert reaches(None, address(container), 81, listen(container.netns_fd, 81))
 
 
-async def test_the_hosts_loopback_is_closed_to_containers(engine, listen):
+async def test_the_hosts_loopback_is_closed_to_containers(engine: Engine, listen: Callable[..., socket.socket]) -> None:
     """CVE-2020-8558: a container that may shape packets sends them for 127.0.0.1 to the gateway."""
     container = await engine.start()
     listen(None, 27002, "127.0.0.1")
@@ -128,7 +141,7 @@ async def test_the_hosts_loopback_is_closed_to_containers(engine, listen):
     dial(inside, "127.0.0.1", 27002).close()  # so it was the guard that closed it
 
 
-async def test_none_is_alone_and_host_is_the_host(engine):
+async def test_none_is_alone_and_host_is_the_host(engine: Engine) -> None:
     alone = await engine.start("none")
     assert run("ip -o link", alone.netns_fd).count("\n") == 1
     assert "LOOPBACK,UP" in run("ip link", alone.netns_fd)
@@ -137,12 +150,13 @@ async def test_none_is_alone_and_host_is_the_host(engine):
     assert list(alone.endpoints) == ["none"] and list(host.endpoints) == ["host"]
 
 
-async def test_the_firewall_leads_sctp(engine, outside, tmp_path):
+async def test_the_firewall_leads_sctp(engine: Engine, outside: int, tmp_path: Path) -> None:
     """With packets made by hand, as few kernels have SCTP: the socket that keeps the port is not to be had here."""
     container = await engine.start()
     publication = Publication("sctp", ip_address("0.0.0.0"), 28090, ip_address(address(container)), 80)
     firewall = Firewall(engine.name, note(tmp_path))
     firewall.publish([publication])
+    assert container.netns_fd is not None
     with make_raw(container.netns_fd) as server, make_raw(outside) as client:
         client.sendto(first_of_sctp(28090), (HOST, 0))
         packet, peer = server.recvfrom(1000)

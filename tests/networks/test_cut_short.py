@@ -71,7 +71,13 @@ def steps(cli: Cli, plan: Path, words: list[str]) -> list[tuple[str, int]]:
     return [step for step in passed if not step[0].startswith(("launcher.", "standby."))]
 
 
-async def test_each_step_of_each_change(own_network, roots, busybox, cli, tmp_path):
+async def test_each_step_of_each_change(
+    own_network: None,
+    roots: tuple[Path, Path],
+    busybox: str,
+    cli: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
     plan = tmp_path / "fault"
     walked: set[str] = set()
     async with Engine.open(*roots) as engine:

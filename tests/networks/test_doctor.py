@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moby_tui.api.client.connect import connect
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.resources.networks import files
 from moby_tui.schema.container import EndpointSettings
 from moby_tui.schema.network import Ipam, IpamPool, NetworkCreate
-from networks.world import HOST, OUTSIDE, is_unreachable, reaches, run
+from networks.world import HOST, OUTSIDE, Engine, is_unreachable, reaches, run
 
 
 @pytest.fixture
@@ -22,16 +27,16 @@ def no_other_tables() -> Iterator[None]:
         run(f"nft delete table {table} 2>/dev/null || true")
 
 
-async def told(engine) -> list[str]:
+async def told(engine: Engine) -> list[str]:
     return [f"{one.severity}: {one.about}: {one.message}; {one.advice}" for one in await engine.manager.examine()]
 
 
-async def test_nothing_is_found_on_a_sound_host(engine):
+async def test_nothing_is_found_on_a_sound_host(engine: Engine) -> None:
     await engine.start()
     assert await told(engine) == []
 
 
-async def test_forwarding_that_is_off(engine, listen, outside):
+async def test_forwarding_that_is_off(engine: Engine, listen: Callable[..., socket.socket], outside: int) -> None:
     container = await engine.start()
     world = listen(outside, 80)
     run("sysctl -w net.ipv4.ip_forward=0")
@@ -73,7 +78,9 @@ FIREWALLS = {
 
 
 @pytest.mark.parametrize("who", FIREWALLS)
-async def test_another_firewall_that_drops(engine, listen, outside, no_other_tables, who):
+async def test_another_firewall_that_drops(
+    engine: Engine, listen: Callable[..., socket.socket], outside: int, no_other_tables: None, who: Any
+) -> None:
     rules, how, advice = FIREWALLS[who]
     container = await engine.start()
     world = listen(outside, 80)
@@ -89,7 +96,7 @@ async def test_another_firewall_that_drops(engine, listen, outside, no_other_tab
         assert await told(engine) == []
 
 
-async def test_a_table_of_ours_that_was_changed(engine):
+async def test_a_table_of_ours_that_was_changed(engine: Engine) -> None:
     await engine.start()
     run(f"nft flush chain ip {engine.name} postrouting")
     (line,) = await told(engine)
@@ -98,7 +105,7 @@ async def test_a_table_of_ours_that_was_changed(engine):
     assert await told(engine) == []
 
 
-async def test_links_routes_and_parameters(engine, outside, monkeypatch):
+async def test_links_routes_and_parameters(engine: Engine, outside: int, monkeypatch: pytest.MonkeyPatch) -> None:
     run("sysctl -w net.bridge.bridge-nf-call-iptables=0")
     await engine.manager.create(
         NetworkCreate(
@@ -128,7 +135,9 @@ async def test_links_routes_and_parameters(engine, outside, monkeypatch):
     assert "bridge shy0 of network shy is gone: 1 of its containers are cut off" in (await told(engine))[0]
 
 
-async def test_the_command_line_and_the_api(door, whole_engine, cli, no_other_tables):
+async def test_the_command_line_and_the_api(
+    door: Path, whole_engine: WholeEngine, cli: Callable[..., subprocess.CompletedProcess[str]], no_other_tables: None
+) -> None:
     await whole_engine.networks.create(NetworkCreate(name="front"))
     command = ("-H", f"unix://{door}", "network", "doctor")
     found = (await asyncio.to_thread(cli, *command, check=False)).stdout

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +25,9 @@ def engine(whole_engine: Engine) -> Engine:
 
 
 async def start(engine: Engine, name: str, network: str, port: int = 80, **published: list[PortBinding]) -> str:
-    ports = {f"{number.removeprefix('p')}/tcp": bindings for number, bindings in published.items()}
+    ports: dict[str, list[PortBinding] | None] = {
+        f"{number.removeprefix('p')}/tcp": bindings for number, bindings in published.items()
+    }
     asked = ContainerCreate(
         image="busybox",
         cmd=["busybox", "httpd", "-f", "-p", str(port), "-h", "/"],
@@ -40,7 +45,9 @@ def told(found: list[Exposure]) -> list[tuple[str, int, int, str]]:
     return [(one.address, one.port, one.container_port, one.reason) for one in found]
 
 
-async def test_what_is_told_is_reachable_and_why(engine, outside, door, cli):
+async def test_what_is_told_is_reachable_and_why(
+    engine: Engine, outside: int, door: Path, cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     option = "com.docker.network.bridge.gateway_mode_ipv4"
     for name, mode in (("routed", "routed"), ("open", "nat-unprotected")):
         await engine.networks.create(NetworkCreate(name=name, options={option: mode}))
@@ -85,7 +92,7 @@ async def test_what_is_told_is_reachable_and_why(engine, outside, door, cli):
     assert shown[0].split() == ["ADDRESS", "PORT", "PROTOCOL", "CONTAINER", "TO", "NETWORK", "WHY"] and len(shown) == 9
 
 
-async def test_a_container_on_the_wire_is_told_with_whatever_it_listens_on(engine, outside):
+async def test_a_container_on_the_wire_is_told_with_whatever_it_listens_on(engine: Engine, outside: int) -> None:
     await engine.networks.create(NetworkCreate(name="wire", driver="macvlan", options={"parent": "outside0"}))
     container = await start(engine, "web", "wire", 90)
     (address,) = (one.ip_address for one in (await engine.containers.inspect(container)).network_settings.networks.values())

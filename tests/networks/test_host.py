@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Network
 
 from moby_tui.engine.kernel.network import netns
@@ -20,7 +21,7 @@ def _inside(*commands: str, then: Callable[[], object]) -> object:
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
         try:
             for command in commands:
-                netns.call(namespace, lambda command=command: subprocess.run(["ip", *command.split()], check=True))
+                netns.call(namespace, partial(subprocess.run, ["ip", *command.split()], check=True))
             return netns.call(namespace, then)
         finally:
             os.close(namespace)

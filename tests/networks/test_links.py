@@ -5,15 +5,21 @@ What a link is at a container's start is held against dockerd in ``test_beside_d
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+
 import pytest
 
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.errors import NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.schema.network import NetworkCreate
 from networks.test_live import inside, start
 
 
-async def test_a_link_is_followed_while_the_containers_run(whole_engine, cli):
+async def test_a_link_is_followed_while_the_containers_run(
+    whole_engine: WholeEngine, cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     engine = whole_engine
     web = await start(engine, "web")
     before = (await engine.containers.inspect(web)).network_settings.networks["bridge"].ip_address
@@ -42,7 +48,9 @@ async def test_a_link_is_followed_while_the_containers_run(whole_engine, cli):
     assert (await engine.containers.inspect(linking)).host_config.links is None
 
 
-async def test_the_command_line_links_on_both_kinds_of_networks(whole_engine, cli):
+async def test_the_command_line_links_on_both_kinds_of_networks(
+    whole_engine: WholeEngine, cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     await start(whole_engine, "web")
     await whole_engine.networks.create(NetworkCreate(name="n"))
     one = await start(whole_engine, "one", "n")

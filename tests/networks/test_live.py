@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +43,7 @@ async def inside(engine: Engine, container: str, *command: str) -> str:
     return said.decode()
 
 
-async def test_a_running_container_is_connected_and_disconnected(engine):
+async def test_a_running_container_is_connected_and_disconnected(engine: Engine) -> None:
     for name in ("front", "back"):
         await engine.networks.create(NetworkCreate(name=name))
     web, data = await start(engine, "web", "front"), await start(engine, "data", "back")
@@ -62,7 +64,7 @@ async def test_a_running_container_is_connected_and_disconnected(engine):
     await engine.networks.remove("front")
 
 
-async def test_what_was_connected_stays_over_a_restart(engine):
+async def test_what_was_connected_stays_over_a_restart(engine: Engine) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web")
     await engine.networks.connect("front", web)
@@ -75,7 +77,7 @@ async def test_what_was_connected_stays_over_a_restart(engine):
     assert (await inside(engine, web, "ip", "-o", "link")).count("\n") == 1
 
 
-async def test_the_end_undoes_what_was_connected_while_it_ran(engine, roots):
+async def test_the_end_undoes_what_was_connected_while_it_ran(engine: Engine, roots: tuple[Path, Path]) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web")
     await engine.networks.connect("front", web)
@@ -84,7 +86,7 @@ async def test_the_end_undoes_what_was_connected_while_it_ran(engine, roots):
     assert list(roots[1].glob("networks/sandboxes/*")) == []
 
 
-async def test_the_engine_undoes_what_a_killed_monitor_held(engine, roots):
+async def test_the_engine_undoes_what_a_killed_monitor_held(engine: Engine, roots: tuple[Path, Path]) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web")
     await engine.networks.connect("front", web)
@@ -96,7 +98,7 @@ async def test_the_engine_undoes_what_a_killed_monitor_held(engine, roots):
     assert list(roots[1].glob("networks/leases/*/*")) == []
 
 
-async def test_a_network_made_again_under_its_name(engine):
+async def test_a_network_made_again_under_its_name(engine: Engine) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web", "front")
     await engine.containers.stop(web, timeout=0)
@@ -109,7 +111,7 @@ async def test_a_network_made_again_under_its_name(engine):
     assert (await engine.containers.inspect(web)).network_settings.networks["front"].network_id != first
 
 
-async def test_several_processes_connect_one_container(engine, roots):
+async def test_several_processes_connect_one_container(engine: Engine, roots: tuple[Path, Path]) -> None:
     names = [f"n{number}" for number in range(4)]
     for name in names:
         await engine.networks.create(NetworkCreate(name=name))
@@ -125,7 +127,7 @@ async def test_several_processes_connect_one_container(engine, roots):
 
 
 @pytest.mark.parametrize("mode", ["host", "none"])
-async def test_who_has_no_network_of_its_own_gets_none(engine, mode):
+async def test_who_has_no_network_of_its_own_gets_none(engine: Engine, mode: Any) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web", mode)
     with pytest.raises((InvalidArgument, Forbidden)):
@@ -134,14 +136,14 @@ async def test_who_has_no_network_of_its_own_gets_none(engine, mode):
         await engine.networks.disconnect("front", web)
 
 
-async def test_unknown_ones_are_named(engine):
+async def test_unknown_ones_are_named(engine: Engine) -> None:
     with pytest.raises(NotFound, match="network nosuch not found"):
         await engine.networks.connect("nosuch", "web")
     with pytest.raises(NotFound, match="No such container: web"):
         await engine.networks.connect("bridge", "web")
 
 
-async def test_a_stopped_monitor_is_told_of(engine, roots, monkeypatch):
+async def test_a_stopped_monitor_is_told_of(engine: Engine, roots: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web")
     monkeypatch.setattr("moby_tui.engine.runtime.client.monitor.ANSWER_SECONDS", 0.5)
@@ -156,7 +158,7 @@ async def test_a_stopped_monitor_is_told_of(engine, roots, monkeypatch):
     await engine.networks.remove("front")
 
 
-async def test_containers_are_listed_by_every_network_that_they_are_in(engine):
+async def test_containers_are_listed_by_every_network_that_they_are_in(engine: Engine) -> None:
     ident = (await engine.networks.create(NetworkCreate(name="front"))).id
     web = await start(engine, "web")
     await engine.networks.connect("front", web)
@@ -170,7 +172,7 @@ async def test_containers_are_listed_by_every_network_that_they_are_in(engine):
     assert await listed("front") == []
 
 
-async def test_statistics_have_an_entry_for_each_network_and_none_for_what_the_container_makes(engine):
+async def test_statistics_have_an_entry_for_each_network_and_none_for_what_the_container_makes(engine: Engine) -> None:
     """As dockerd 28.5.2 tells them, also to a container in the same namespace."""
     for name in ("front", "back"):
         await engine.networks.create(NetworkCreate(name=name))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -26,7 +27,9 @@ def asked(name: str, driver: str, **options: str) -> NetworkCreate:
 
 
 @pytest.mark.parametrize("mode", ["bridge", "private", "vepa"])
-async def test_containers_are_neighbours_on_the_wire(engine: Engine, wire: str, mode: str, listen) -> None:
+async def test_containers_are_neighbours_on_the_wire(
+    engine: Engine, wire: str, mode: str, listen: Callable[..., socket.socket]
+) -> None:
     await engine.manager.create(asked("lan", "macvlan", parent=wire, macvlan_mode=mode))
     one, two = await engine.start("lan"), await engine.start("lan")
     assert one.netns_fd and two.netns_fd

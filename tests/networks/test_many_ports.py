@@ -7,12 +7,13 @@ import socket
 
 import pytest
 
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding
 
 PORTS = range(21000, 21600)
 
 
-async def test_six_hundred_ports(whole_engine, caplog: pytest.LogCaptureFixture):
+async def test_six_hundred_ports(whole_engine: WholeEngine, caplog: pytest.LogCaptureFixture) -> None:
     """They are published, and given back in one piece; nobody takes that for the work of another program."""
     caplog.set_level(logging.WARNING)
     host = HostConfig(port_bindings={f"{port}/tcp": [PortBinding(host_port=str(port))] for port in PORTS})

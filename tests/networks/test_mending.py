@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.store.paths import Paths
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding
 from moby_tui.schema.network import NetworkCreate
-from networks.world import HOST, OUTSIDE, is_unreachable, reaches, run, until
+from networks.world import HOST, OUTSIDE, Engine, is_unreachable, reaches, run, until
 
 #: What other programs do to tables that are not theirs.
 FLUSHES = {
@@ -24,7 +32,9 @@ FLUSHES = {
 }
 
 
-async def test_whatever_was_flushed_is_put_right_by_the_next_look(engine, listen, outside, caplog):
+async def test_whatever_was_flushed_is_put_right_by_the_next_look(
+    engine: Engine, listen: Callable[..., socket.socket], outside: int, caplog: pytest.LogCaptureFixture
+) -> None:
     container = await engine.start(ports={"80/tcp": [PortBinding(host_port="28080")]})
     await engine.manager.create(NetworkCreate(name="other"))
     other = await engine.start("other")
@@ -47,7 +57,9 @@ async def test_whatever_was_flushed_is_put_right_by_the_next_look(engine, listen
     assert not caplog.records
 
 
-async def test_flushed_elements_are_put_right_by_the_next_start(engine, listen, outside):
+async def test_flushed_elements_are_put_right_by_the_next_start(
+    engine: Engine, listen: Callable[..., socket.socket], outside: int
+) -> None:
     container = await engine.start(ports={"80/tcp": [PortBinding(host_port="28080")]})
     inside = listen(container.netns_fd, 80)
     for flush in ("nft flush map ip {t} published", "nft flush table ip {t}"):
@@ -56,7 +68,9 @@ async def test_flushed_elements_are_put_right_by_the_next_start(engine, listen, 
         assert reaches(outside, HOST, 28080, inside) == OUTSIDE
 
 
-async def test_the_users_chain_comes_first_and_is_never_touched(engine, listen, outside):
+async def test_the_users_chain_comes_first_and_is_never_touched(
+    engine: Engine, listen: Callable[..., socket.socket], outside: int
+) -> None:
     container = await engine.start(ports={"80/tcp": [PortBinding(host_port="28080")], "81/tcp": [PortBinding(host_port="28081")]})
     closed, still_open = listen(container.netns_fd, 80), listen(container.netns_fd, 81)
     run(f"nft add rule ip {engine.name} user meta l4proto tcp ct original proto-dst 28080 counter drop")
@@ -70,7 +84,7 @@ async def test_the_users_chain_comes_first_and_is_never_touched(engine, listen, 
     assert reaches(outside, container.endpoints["bridge"].ip_address, 80, closed) == OUTSIDE
 
 
-async def test_an_open_engine_is_told_and_puts_it_right(whole_engine):
+async def test_an_open_engine_is_told_and_puts_it_right(whole_engine: WholeEngine) -> None:
     made = await whole_engine.containers.create(
         ContainerCreate(
             image="busybox",
@@ -88,7 +102,9 @@ async def test_an_open_engine_is_told_and_puts_it_right(whole_engine):
         await until(lambda: shown(table) == before)
 
 
-def test_a_command_that_lists_puts_it_right(cli, roots, busybox):
+def test_a_command_that_lists_puts_it_right(
+    cli: Callable[..., subprocess.CompletedProcess[str]], roots: tuple[Path, Path], busybox: str
+) -> None:
     started = cli("run", "-d", "-p", "28080:80", busybox, "sleep", "100")
     table = f"moby-{Paths(*roots).instance}"
     before = shown(table)

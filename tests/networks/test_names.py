@@ -181,7 +181,7 @@ def test_a_server_that_cannot_be_started_costs_its_monitor_nothing(tmp_path: Pat
         os.waitpid(started, 0)
 
 
-async def test_containers_find_each_other(engine):
+async def test_containers_find_each_other(engine: Engine) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     await engine.networks.create(NetworkCreate(name="back"))
     web, data, other = (
@@ -202,7 +202,7 @@ async def test_containers_find_each_other(engine):
     assert address not in await lookup(engine, web, "store")
 
 
-async def test_a_container_of_the_default_network_gets_names_when_it_comes_into_one_that_has(engine):
+async def test_a_container_of_the_default_network_gets_names_when_it_comes_into_one_that_has(engine: Engine) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     data = await start(engine, "data", "front")
     web = await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"]), name="web")
@@ -212,7 +212,7 @@ async def test_a_container_of_the_default_network_gets_names_when_it_comes_into_
     assert f"Address: {address}" in await lookup(engine, web.id, "data")
 
 
-async def test_a_killed_server_comes_back(engine, roots):
+async def test_a_killed_server_comes_back(engine: Engine, roots: tuple[Path, Path]) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web", "front")
     await start(engine, "data", "front")

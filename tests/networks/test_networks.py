@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from moby_tui.engine.containers.wire import endpoint_to_show
 from moby_tui.engine.resources.networks import files
 from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerSummary, SummaryNetworkSettings
 from networks.world import Engine, address
 
 
-async def test_the_predefined_networks_keep_their_ids(engine, roots):
+async def test_the_predefined_networks_keep_their_ids(engine: Engine, roots: tuple[Path, Path]) -> None:
     listed = await engine.manager.list()
     assert [(n.name, n.driver) for n in listed] == [("bridge", "bridge"), ("host", "host"), ("none", "null")]
     again = Engine(*roots)
@@ -18,7 +22,7 @@ async def test_the_predefined_networks_keep_their_ids(engine, roots):
     again.database.close()
 
 
-async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine):
+async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine: Engine) -> None:
     container = await engine.start(container_id="ab" * 32)
     summary = ContainerSummary(
         id="ab" * 32,
@@ -29,7 +33,7 @@ async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine):
         created=0,
         state="running",
         status="",
-        network_settings=SummaryNetworkSettings(networks=container.endpoints),
+        network_settings=SummaryNetworkSettings(networks={n: endpoint_to_show(e) for n, e in container.endpoints.items()}),
     )
 
     async def running() -> list[ContainerSummary]:
@@ -39,7 +43,7 @@ async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine):
     network = await engine.manager.inspect("bridge")
     assert network.containers["ab" * 32].name == "web"
     assert network.containers["ab" * 32].ipv4_address == f"{address(container)}/16"
-    assert network.ipam.config[0].gateway == container.endpoints["bridge"].gateway
+    assert (network.ipam.config or [])[0].gateway == container.endpoints["bridge"].gateway
     assert container.endpoints["bridge"].network_id == network.id
     assert (await engine.manager.inspect(network.id[:12])).name == "bridge"
     assert (await engine.manager.inspect("none")).containers == {}
@@ -47,7 +51,7 @@ async def test_inspect_by_name_id_and_prefix_shows_who_is_connected(engine):
         await engine.manager.inspect("nope")
 
 
-async def test_filters(engine):
+async def test_filters(engine: Engine) -> None:
     async def names(**filters: list[str]) -> list[str]:
         return [network.name for network in await engine.manager.list(filters=filters)]
 
@@ -59,13 +63,13 @@ async def test_filters(engine):
         await names(colour=["red"])
 
 
-async def test_a_start_is_told(engine):
+async def test_a_start_is_told(engine: Engine) -> None:
     await engine.start(container_id="cd" * 32)
     network = await engine.manager.inspect("bridge")
     assert engine.events == [("network", "connect", network.id, {"container": "cd" * 32, "name": "bridge", "type": "bridge"})]
 
 
-async def test_hosts_names_the_container_and_what_was_asked(engine):
+async def test_hosts_names_the_container_and_what_was_asked(engine: Engine) -> None:
     container = await engine.start(
         hostname="web", domainname="lan", extra_hosts=["db:10.1.1.1", "host:host-gateway", "six:[::1]"]
     )
@@ -88,7 +92,9 @@ async def test_hosts_names_the_container_and_what_was_asked(engine):
         ),
     ],
 )
-def test_resolv_conf_leaves_out_what_a_container_cannot_reach(tmp_path, monkeypatch, host, asked, expected):
+def test_resolv_conf_leaves_out_what_a_container_cannot_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Any, asked: Any, expected: Any
+) -> None:
     (tmp_path / "resolv.conf").write_text(host)
     monkeypatch.setattr(files, "_RESOLV_CONF", tmp_path / "resolv.conf")
     monkeypatch.setattr(files, "_RESOLVED", tmp_path / "absent")

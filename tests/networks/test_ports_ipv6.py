@@ -16,6 +16,7 @@ from threading import Thread
 
 import pytest
 
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.engine.kernel.network import netns
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding
 from moby_tui.schema.network import NetworkCreate
@@ -32,9 +33,13 @@ def outside_six(outside: int) -> int:
     return outside
 
 
-async def start(engine, network="bridge", *bindings, port="80/tcp"):
+async def start(
+    engine: WholeEngine, network: str = "bridge", *bindings: tuple[str, str], port: str = "80/tcp"
+) -> tuple[str, int]:
     """A container with one port published; its id, and its namespace."""
-    asked = {port: [PortBinding(host_ip=address, host_port=host) for address, host in bindings]}
+    asked: dict[str, list[PortBinding] | None] = {
+        port: [PortBinding(host_ip=address, host_port=host) for address, host in bindings]
+    }
     host = HostConfig(network_mode=network, port_bindings=asked)
     ident = (await engine.containers.create(ContainerCreate(image="busybox", cmd=["sleep", "1000"], host_config=host))).id
     await engine.containers.start(ident)
@@ -91,7 +96,12 @@ def said(namespace: int | None, host: str, port: int, size: int = 10) -> str:
     data = secrets.token_bytes(size)
     with client_in(namespace, socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as client:
         client.connect((host, port))
-        sender = Thread(target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)))
+
+        def send() -> None:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+
+        sender = Thread(target=send)
         sender.start()
         back = b""
         while piece := client.recv(1 << 20):
@@ -120,7 +130,7 @@ def forwarders() -> list[int]:
     return found
 
 
-async def test_ipv6_reaches_a_container_that_has_ipv4_alone(whole_engine, outside_six):
+async def test_ipv6_reaches_a_container_that_has_ipv4_alone(whole_engine: WholeEngine, outside_six: int) -> None:
     engine = whole_engine
     ident, inside = await start(engine, "bridge", ("", "28080"))
     place = (await engine.containers.inspect(ident)).network_settings.networks["bridge"]
@@ -141,7 +151,7 @@ async def test_ipv6_reaches_a_container_that_has_ipv4_alone(whole_engine, outsid
         pass
 
 
-async def test_datagrams_over_ipv6(whole_engine, outside_six):
+async def test_datagrams_over_ipv6(whole_engine: WholeEngine, outside_six: int) -> None:
     _, inside = await start(whole_engine, "bridge", ("", "28053"), port="80/udp")
     with served(inside, socket.SOCK_DGRAM):
         # the answer comes from the address that was asked, else a connected socket would not take it
@@ -149,7 +159,7 @@ async def test_datagrams_over_ipv6(whole_engine, outside_six):
             assert [asked(namespace, host, 28053) for _ in range(3)] == [b"QUESTION"] * 3
 
 
-async def test_the_firewall_leads_to_a_container_that_has_ipv6(whole_engine, outside_six):
+async def test_the_firewall_leads_to_a_container_that_has_ipv6(whole_engine: WholeEngine, outside_six: int) -> None:
     engine = whole_engine
     await engine.networks.create(NetworkCreate(name="both", enable_ipv6=True))
     await engine.networks.create(NetworkCreate(name="six", enable_ipv4=False, enable_ipv6=True))
@@ -166,7 +176,7 @@ async def test_the_firewall_leads_to_a_container_that_has_ipv6(whole_engine, out
         await engine.containers.remove(ident, force=True)
 
 
-async def test_where_the_host_has_no_ipv6_ports_are_of_ipv4(whole_engine):
+async def test_where_the_host_has_no_ipv6_ports_are_of_ipv4(whole_engine: WholeEngine) -> None:
     run("sysctl -qw net.ipv6.conf.lo.disable_ipv6=1")
     try:
         ident, inside = await start(whole_engine, "bridge", ("", ""))
@@ -174,4 +184,4 @@ async def test_where_the_host_has_no_ipv6_ports_are_of_ipv4(whole_engine):
     finally:
         run("sysctl -qw net.ipv6.conf.lo.disable_ipv6=0")
     bindings = (await whole_engine.containers.inspect(ident)).network_settings.ports["80/tcp"]
-    assert [binding.host_ip for binding in bindings] == ["0.0.0.0"]
+    assert [binding.host_ip for binding in bindings or []] == ["0.0.0.0"]

@@ -6,10 +6,14 @@ import asyncio
 import json
 import os
 import socket
+import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from moby_tui.engine.engine import Engine as WholeEngine
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortBinding, PortChanges
 from networks import test_live
@@ -21,7 +25,7 @@ def bound(port: str, host: str = "") -> list[PortBinding]:
     return [PortBinding(host_ip=host, host_port=port)]
 
 
-async def ports_of(engine, ident):
+async def ports_of(engine: WholeEngine, ident: str) -> dict[str, list[str]]:
     shown = (await engine.containers.inspect(ident)).network_settings.ports
     return {name: sorted({binding.host_port for binding in bindings or []}) for name, bindings in shown.items()}
 
@@ -31,7 +35,7 @@ def is_closed(host: str, port: int) -> bool:
         return client.connect_ex((host, port)) != 0
 
 
-async def test_a_port_comes_and_goes(whole_engine, cli):
+async def test_a_port_comes_and_goes(whole_engine: WholeEngine, cli: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     engine = whole_engine
     ident, inside = await start(engine, "bridge", ("", "28080"))
     with served(inside):
@@ -40,7 +44,7 @@ async def test_a_port_comes_and_goes(whole_engine, cli):
         for port in (28080, 28081, int(chosen)):
             assert said(None, "127.0.0.1", port) and said(None, "::1", port)
         row = (await engine.containers.list())[0]
-        assert sorted({port.public_port for port in row.ports}) == [28080, 28081, int(chosen)]
+        assert sorted({port.public_port or 0 for port in row.ports}) == [28080, 28081, int(chosen)]
         assert "80/tcp -> [::]:28081\n" in cli("port", ident).stdout
         await engine.containers.change_ports(ident, PortChanges(withdraw=["28080", chosen]))
         assert (await ports_of(engine, ident)) == {"80/tcp": ["28081"]}
@@ -61,7 +65,7 @@ async def test_a_port_comes_and_goes(whole_engine, cli):
     assert forwarders() == []
 
 
-async def test_all_or_none(whole_engine):
+async def test_all_or_none(whole_engine: WholeEngine) -> None:
     engine = whole_engine
     ident, inside = await start(engine, "bridge", ("", "28080"), ("127.0.0.1", "28083"))
     other, elsewhere = await start(engine, "bridge", ("", "28089"))
@@ -96,7 +100,7 @@ async def test_all_or_none(whole_engine):
     assert (await ports_of(engine, other)) == {"81/tcp": ["28088"]}
 
 
-async def test_over_the_api(served_engine, whole_engine):
+async def test_over_the_api(served_engine: Path, whole_engine: WholeEngine) -> None:
     ident = await test_live.start(whole_engine, "web")
     path = f"/moby/containers/{ident}/ports"
     added = {"Publish": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "28084"}]}}

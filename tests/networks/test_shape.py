@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +53,7 @@ def send(interface: str) -> None:
             client.sendto(bytes(_SIZE), (HOST, 9))
 
 
-async def test_a_rate_is_the_kernels_and_ends_with_clear_and_with_the_container(engine, outside, door):
+async def test_a_rate_is_the_kernels_and_ends_with_clear_and_with_the_container(engine: Engine, outside: int, door: Path) -> None:
     await engine.networks.create(NetworkCreate(name="front"))
     web = await start(engine, "web", "front")
     await engine.networks.connect("bridge", web)
@@ -75,7 +78,7 @@ async def test_a_rate_is_the_kernels_and_ends_with_clear_and_with_the_container(
     assert [one.rate for one in await engine.networks.shapes(web)] == [0, 0]
 
 
-async def test_what_the_kernel_does_not_have_is_one_line_and_changes_nothing(engine):
+async def test_what_the_kernel_does_not_have_is_one_line_and_changes_nothing(engine: Engine) -> None:
     web = await start(engine, "web", "bridge")
     await engine.networks.shape(web, Shape(rate=1_000_000))
     try:
@@ -90,7 +93,7 @@ async def test_what_the_kernel_does_not_have_is_one_line_and_changes_nothing(eng
         assert [(one.delay, one.rate) for one in await engine.networks.shapes(web)] == [(50_000, 5_000_000)]
 
 
-async def test_what_cannot_be_shaped_is_told(engine):
+async def test_what_cannot_be_shaped_is_told(engine: Engine) -> None:
     web, host = await start(engine, "web", "bridge"), await start(engine, "in-host", "host")
     beside = await start(engine, "beside", f"container:{web}")
     for container, shape, error, text in (
@@ -110,7 +113,7 @@ async def test_what_cannot_be_shaped_is_told(engine):
         await engine.networks.shape(web, Shape(rate=10_000))
 
 
-async def test_the_command_line(engine, door, cli):
+async def test_the_command_line(engine: Engine, door: Path, cli: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     await start(engine, "web", "bridge")
     command = ("-H", f"unix://{door}", "network", "shape", "web")
     await asyncio.to_thread(cli, *command, "--rate", "1.5mbit")

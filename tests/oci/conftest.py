@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import bundle
 import pytest
+
+from oci import bundle
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import bundle
 import pytest
 
 from moby_tui.engine.kernel.cgroup import files
 from moby_tui.engine.kernel.cgroup.layout import detect
+from oci import bundle
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import bundle
 import pytest
+
+from oci import bundle
 
 FIRST = 100_000
 MAPS = {
@@ -47,7 +48,10 @@ with_runc = pytest.mark.parametrize("any_of", ["moby", "runc"], indirect=True)
 with_both = pytest.mark.parametrize("any_of", ["moby", "runc", "crun"], indirect=True)
 
 
-def _in_user_namespace(config: dict[str, Any]) -> None:
+def _in_user_namespace(config: dict[str, Any], *, uid: int | None = None) -> None:
+    """Gives the container a user namespace; with ``uid`` its process has that id."""
+    if uid is not None:
+        config["process"].update(user={"uid": uid, "gid": 0})
     config["linux"]["namespaces"].append({"type": "user"})
     config["linux"] |= MAPS
     config["root"]["readonly"] = False
@@ -211,7 +215,7 @@ def test_a_tmpfs_that_begins_with_what_it_covers(any_of: bundle.Runtime, tmp_pat
             "for tmpfs only",
         ),
         (
-            lambda config: (_in_user_namespace(config), config["process"].update(user={"uid": 5000, "gid": 0})),
+            lambda config: _in_user_namespace(config, uid=5000),
             "user 5000 is not mapped",
         ),
     ],

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import bundle
 import pytest
+
+from oci import bundle
 
 LINKS = {
     "etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf",
@@ -35,7 +36,10 @@ def make(tmp_path: Path, change: dict[str, Any], links: dict[str, str], *args: s
     for name, target in links.items():
         link = folder / "rootfs" / name
         link.parent.mkdir(exist_ok=True)
-        link.unlink() if link.is_file() else link.is_dir() and link.rmdir()
+        if link.is_file():
+            link.unlink()
+        elif link.is_dir():
+            link.rmdir()
         link.symlink_to(target)
     return folder
 

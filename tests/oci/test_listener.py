@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import bundle
 import pytest
+
+from oci import bundle
 
 #: seccomp_unotify(2): _IOWR('!', 0, struct seccomp_notif) and _IOWR('!', 1, struct seccomp_notif_resp).
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundle import make, ours
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moby_tui.engine.protocol.configuration import Process, User
 from moby_tui.errors import MobyError
 from moby_tui.oci import bundle
+from oci.bundle import make, ours
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import bundle
 import pytest
+
+from oci import bundle
 
 STAGES = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 

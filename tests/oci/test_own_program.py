@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import bundle
-
 import overwriting
+from oci import bundle
 
 
 def fingerprint() -> tuple[int, int]:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def bare_machine(tmp_path: Path, binary: Path) -> Path:
         (root / folder).mkdir(parents=True)
     (root / "dev" / "null").touch()  # a stand-in: what is written to it stays
     for tool in TOOLS:
-        _copy_with_libraries(Path(shutil.which(tool)), root)
+        _copy_with_libraries(Path(shutil.which(tool) or tool), root)
     shutil.copy(binary, root / "bin" / "moby")
     return root
 
@@ -41,13 +42,13 @@ def _copy_with_libraries(program: Path, root: Path) -> None:
             shutil.copy(path, root / Path(path).relative_to("/"))
 
 
-def _run(binary: Path, dist: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def _run(binary: Path, dist: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "HOME": "/nowhere", "MOBY_DIST": str(dist)}
     return subprocess.run([str(binary), *arguments], env=env, capture_output=True, text=True, timeout=120, **options)
 
 
 def _run_in(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [shutil.which("chroot"), str(root), "/bin/moby", *arguments]
+    command = [shutil.which("chroot") or "chroot", str(root), "/bin/moby", *arguments]
     return subprocess.run(command, env={"PATH": "/bin"}, capture_output=True, text=True, timeout=120)
 
 
@@ -84,7 +85,9 @@ def test_many_first_starts_at_once_make_one_folder(binary: Path, tmp_path: Path)
 
 
 def test_a_half_made_folder_is_not_used(binary: Path, tmp_path: Path) -> None:
-    sha = re.search(rb"^sha=([0-9a-f]{64})$", binary.read_bytes()[:4096], re.MULTILINE)[1].decode()
+    line = re.search(rb"^sha=([0-9a-f]{64})$", binary.read_bytes()[:4096], re.MULTILINE)
+    assert line is not None
+    sha = line[1].decode()
     half_made = tmp_path / "dist" / f"{sha}.part"
     half_made.mkdir(parents=True)
     (half_made / "moby").write_text("#!/bin/sh\necho wrong\n")

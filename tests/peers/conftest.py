@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import Docker, Moby, Podman, Umoci
-from peers_world import World, serve
-from sources import context
 
 import namespaces
 from bench.peers import docker, podman
 from bench.stage import Stage
 from images_data import ImageData, busybox_rootfs, docker_archive
+from peers.engines import Docker, Moby, Podman, Umoci
+from peers.peers_world import World, serve
+from peers.sources import context
 from tokens import make_certificate
 
 HOST = "registry.test"

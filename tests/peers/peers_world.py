@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from engines import Docker, Engine, Moby, Podman, Umoci, extract, tree
-
 from bench.stage import Stage
+from peers.engines import Docker, Engine, Moby, Podman, Umoci, extract, tree
 from trees import Entry
 
 _PROGRAM = Path(__file__).parent / "registries.py"

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from engines import Engine
-from peers_world import World
-from sources import context, differences, of_the_image
 
 from images_data import sha256
+from peers.engines import Engine
+from peers.peers_world import World
+from peers.sources import context, differences, of_the_image
 from trees import Entry, everything
 
 

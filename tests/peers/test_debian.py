@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from peers_world import World
-from sources import debian, differences, of_the_image, wheels
+
+from peers.peers_world import World
+from peers.sources import debian, differences, of_the_image, wheels
 
 _APPLICATION = """\
 from rich.console import Console

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from peers_world import World
-from sources import differences, of_the_image
 
 from bench.registry import FILES_PER_LAYER, LAYERS, REPOSITORY, fill
 from images_data import sha256
+from peers.peers_world import World
+from peers.sources import differences, of_the_image
 
 
 @pytest.mark.slow

@@ -7,10 +7,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from peers_world import World
-from sources import differences, of_the_image
 
 from images_data import sha256
+from peers.peers_world import World
+from peers.sources import differences, of_the_image
 
 
 @pytest.fixture(scope="session")

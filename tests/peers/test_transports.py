@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from peers_world import World
-from sources import differences
+
+from peers.peers_world import World
+from peers.sources import differences
 
 _OCI = "application/vnd.oci.image.layer.v1.tar"
 _SCHEMA_2 = "application/vnd.docker.image.rootfs.diff.tar"

@@ -172,7 +172,7 @@ def test_what_is_not_here_yet_is_refused_by_its_name(host: dict[str, Any], optio
         ({"test": ["CMD", "true"], "retries": -1}, "Retries in Healthcheck cannot be negative"),
     ],
 )
-def test_a_health_check_that_cannot_be(values: dict[str, object], message: str) -> None:
+def test_a_health_check_that_cannot_be(values: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         check(healthcheck=HealthConfig(**values))
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from messages import JSON, spoiled
 
 from moby_tui.engine.protocol.configuration import Hook, Mount, read
 from moby_tui.engine.protocol.descriptors import Descriptors
@@ -19,6 +18,7 @@ from moby_tui.engine.runtime.birth import standby
 from moby_tui.engine.runtime.plan.container import compile_container
 from moby_tui.engine.runtime.plan.filesystem.stage import Stage
 from moby_tui.engine.runtime.plan.filesystem.surroundings import Surroundings
+from protocol.messages import JSON, spoiled
 
 HOOK = {"path": "/bin/true", "args": ["true"], "env": ["A=b"], "timeout": 1}
 WHOLE: dict[str, Any] = {

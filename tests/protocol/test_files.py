@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from messages import spoiled
 
 from moby_tui.engine.protocol.execution import ExecutionState
 from moby_tui.engine.protocol.health import HealthReport, ProbeResult
 from moby_tui.engine.protocol.message import MalformedMessage, Message
 from moby_tui.engine.protocol.network import NameRegistration, ZoneEntry
 from moby_tui.engine.store.state import DAMAGED, State, now
+from protocol.messages import spoiled
 
 _STATE = State(status="running", pid=7, monitor=6, boot="b", started_at=now())
 _MESSAGES: list[Message] = [

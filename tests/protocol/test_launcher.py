@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import JSON, spoiled
 
 from moby_tui.engine.protocol.order import Handover, IdMapping, LauncherRequest, Order, RestartPolicy, Taken, UserNamespaceRequest
 from moby_tui.engine.runtime.launcher import spawning as launchers
+from protocol.messages import JSON, spoiled
 
 _SECONDS = 60.0
 _settings = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

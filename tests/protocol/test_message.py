@@ -7,10 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from messages import JSON, REQUESTS
 
 from moby_tui.engine.protocol import control
 from moby_tui.engine.protocol.message import ForeignVersion, MalformedMessage, Message
+from protocol.messages import JSON, REQUESTS
 
 
 class Inner(Message):

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import JSON, REQUESTS
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import unix_socket
 from moby_tui.engine.protocol.control import Rename
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.schema.container import ContainerCreate, HostConfig
+from protocol.messages import JSON, REQUESTS
 
 _PROCESS = {"args": ["true"], "user": {"uid": 0, "gid": 0}}
 _SECONDS = 20.0

@@ -100,6 +100,6 @@ def _await(message: Made) -> int:
     os.write(writer, message.encode())
     os.close(writer)
     try:
-        return Awaited(reader).pid()
+        return Awaited(reader, lambda: None).pid()
     finally:
         os.close(reader)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from messages import spoiled
 
 from moby_tui.engine.protocol.message import MalformedMessage
 from moby_tui.engine.protocol.network import SandboxRecord, TeardownStep
 from moby_tui.engine.resources.networks.sandbox import Folders
 from moby_tui.errors import Conflict
+from protocol.messages import spoiled
 
 _RECORD = SandboxRecord(
     teardown=[TeardownStep(netlink=0, data="00ff"), TeardownStep(unlink="/a"), TeardownStep(rmdir="/b"), TeardownStep(close=1)],

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messages import JSON, spoiled
 
 from moby_tui.engine.protocol.unpacking import UnpackRequest, UnpackResult
 from moby_tui.engine.resources.images.unpack import unpacker as program
 from moby_tui.engine.resources.images.unpack import workers
 from moby_tui.errors import MobyError, NotFound
+from protocol.messages import JSON, spoiled
 
 _settings = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
+import zlib
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,11 +31,11 @@ def segments(folder: Path) -> list[Path]:
     return sorted((folder / "history").glob("*.history"))
 
 
-def test_what_is_written_is_read_and_private(tmp_path, monkeypatch):
-    monkeypatch.setattr(module.time, "time_ns", lambda: 1)
+def test_what_is_written_is_read_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
     kept = journal(tmp_path)
     tail = LogTail(5, "b" * 64, "web", "nginx", 137, (LogLine("2026-11-29T10:00:00.000000000Z", "stderr", b"\xff\n"),))
-    records = [*some(3), Name(4, "a" * 64, "db", "postgres"), tail]
+    records: list[Sample | Name | LogTail] = [*some(3), Name(4, "a" * 64, "db", "postgres"), tail]
     assert kept.append(*records)
     assert list(kept.read()) == records
     assert list(kept.read(2, 4)) == records[1:4]
@@ -39,22 +43,22 @@ def test_what_is_written_is_read_and_private(tmp_path, monkeypatch):
     assert list(journal(tmp_path / "none").read()) == [] and journal(tmp_path / "none").size() == 0
 
 
-def test_bytes_and_age_are_bounded(tmp_path, monkeypatch):
+def test_bytes_and_age_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = journal(tmp_path, max_bytes=1 << 20)
     for sample in some(600, size=100):
         assert kept.append(sample)
         assert kept.size() <= 1 << 20
     left = list(kept.read())
     assert left[-1].time == 600 and 0 < len(left) < 600, "the newest stay"
-    now = module.time.time_ns()
-    monkeypatch.setattr(module.time, "time_ns", lambda: now + 3 * 86400 * 10**9)
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 3 * 86400 * 10**9)
     kept.append(Sample(now, ()))
     assert len(segments(tmp_path)) <= 2 and list(kept.read())[-1] == Sample(now, ())
 
 
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=40))
 @settings(max_examples=60, deadline=None)
-def test_damage_costs_only_the_records_it_is_in(tmp_path_factory, place, rubbish):
+def test_damage_costs_only_the_records_it_is_in(tmp_path_factory: Any, place: Any, rubbish: Any) -> None:
     folder = tmp_path_factory.mktemp("damage")
     kept = journal(folder)
     records = some(40)
@@ -70,7 +74,7 @@ def test_damage_costs_only_the_records_it_is_in(tmp_path_factory, place, rubbish
     assert len(read) >= len(records) - 2 - len(rubbish) // size
 
 
-def test_a_killed_writer_loses_only_its_record(tmp_path, caplog):
+def test_a_killed_writer_loses_only_its_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     kept = journal(tmp_path)
     kept.append(*some(3))
     file = segments(tmp_path)[0]
@@ -81,7 +85,7 @@ def test_a_killed_writer_loses_only_its_record(tmp_path, caplog):
     assert len(caplog.records) == 1 and "damaged bytes" in caplog.text
 
 
-def test_hostile_segments_are_passed_over_with_a_line(tmp_path, caplog):
+def test_hostile_segments_are_passed_over_with_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     kept = journal(tmp_path, max_bytes=1 << 20)
     kept.append(*some(2))
     folder = tmp_path / "history"
@@ -93,14 +97,14 @@ def test_hostile_segments_are_passed_over_with_a_line(tmp_path, caplog):
     (folder / "not a number.history").write_bytes(b"x")
     header = module._HEAD.pack(module._MAGIC, 1, 0xFFFFFFFF, 0)
     (folder / f"{5:020d}.history").write_bytes(header + b"\xf5MH" * 100)
-    later = module._HEAD.pack(module._MAGIC, 9, 3, module.zlib.crc32(b"new")) + b"new"
+    later = module._HEAD.pack(module._MAGIC, 9, 3, zlib.crc32(b"new")) + b"new"
     (folder / f"{6:020d}.history").write_bytes(later)
     with caplog.at_level(logging.WARNING):
         assert [one.time for one in kept.read()] == [1, 2]
     assert len(caplog.records) == 4
 
 
-def test_many_writers(tmp_path):
+def test_many_writers(tmp_path: Path) -> None:
     def write(number: int) -> None:
         kept = journal(tmp_path)
         for turn in range(50):
@@ -114,7 +118,7 @@ def test_many_writers(tmp_path):
     assert len(list(journal(tmp_path).read())) == 200
 
 
-def test_a_full_disk_or_a_file_in_the_way_raises_nothing(tmp_path):
+def test_a_full_disk_or_a_file_in_the_way_raises_nothing(tmp_path: Path) -> None:
     (tmp_path / "history").write_text("in the way")
     kept = journal(tmp_path)
     assert not kept.append(*some(1)) and list(kept.read()) == [] and kept.oldest() == 0

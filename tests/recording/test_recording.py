@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from moby_tui.api.client.http import HttpClient
 from moby_tui.api.server.serve import serving
 from moby_tui.engine.containers import log_tail
 from moby_tui.engine.engine import Engine
-from moby_tui.engine.history.records import Row, Sample
+from moby_tui.engine.history.records import LogTail, Row, Sample
 from moby_tui.engine.recording import Recorder
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, NotFound
@@ -27,17 +29,20 @@ async def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it never came true")
 
 
-async def run(engine: Engine, image: str, name: str, command: str, **host: object) -> str:
+async def run(engine: Engine, image: str, name: str, command: str, **host: Any) -> str:
     config = ContainerCreate(image=image, cmd=["sh", "-c", command], host_config=HostConfig(network_mode="none", **host))
     identifier = (await engine.containers.create(config, name=name)).id
     await engine.containers.start(identifier)
     return identifier
 
 
-async def test_figures_and_logs_outlive_the_container(roots, busybox, engine, tmp_path):
+async def test_figures_and_logs_outlive_the_container(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, tmp_path: Path
+) -> None:
     engine.configure(EngineOptions(history_interval=1))
     recorder = asyncio.create_task(Recorder(engine._parts).run())
     journal = log_tail.open_journal(engine._parts)
+    assert journal is not None
     try:
         identifier = await run(engine, busybox, "busy", "echo first; echo last >&2; while :; do :; done")
         await until(lambda: sum(isinstance(one, Sample) for one in journal.read()) >= 3)
@@ -53,7 +58,7 @@ async def test_figures_and_logs_outlive_the_container(roots, busybox, engine, tm
     finally:
         recorder.cancel()
         await asyncio.gather(recorder, return_exceptions=True)
-    tails = [one.name for one in journal.read() if hasattr(one, "lines")]
+    tails = [one.name for one in journal.read() if isinstance(one, LogTail)]
     assert sorted(tails) == ["busy", "passing"], "each log once, though two engines were open"
 
     status = await engine.history.status()
@@ -80,7 +85,7 @@ async def test_figures_and_logs_outlive_the_container(roots, busybox, engine, tm
                 await anext(client.history.figures("busy", step=-1))
 
 
-async def test_without_a_history_nothing_is_written(roots, busybox, engine):
+async def test_without_a_history_nothing_is_written(roots: tuple[Path, Path], busybox: str, engine: Engine) -> None:
     engine.configure(EngineOptions(history_size=0))
     recorder = asyncio.create_task(Recorder(engine._parts).run())
     identifier = await run(engine, busybox, "quiet", "echo x; exec sleep 100")
@@ -91,8 +96,9 @@ async def test_without_a_history_nothing_is_written(roots, busybox, engine):
     assert await engine.history.containers() == [] and not (await engine.history.status()).recording
 
 
-async def test_rates_end_with_a_run(engine):
+async def test_rates_end_with_a_run(engine: Engine) -> None:
     journal = log_tail.open_journal(engine._parts)
+    assert journal is not None
     one = "c" * 64
     second = 10**9
     for time, cpu, received in ((10, 0, 0), (20, 5, 1000), (30, 1, 10), (40, 2, 110), (9000, 4, 500)):
@@ -104,6 +110,6 @@ async def test_rates_end_with_a_run(engine):
 
 
 @pytest.mark.parametrize("wrong", [{"history_size": 5000}, {"history_days": 0}, {"history_interval": 0}])
-def test_bounds_that_make_no_history(wrong):
+def test_bounds_that_make_no_history(wrong: Any) -> None:
     with pytest.raises(InvalidArgument, match="invalid history"):
         Engine(EngineOptions(**wrong)).check_options()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from box import Box
 
 from moby_tui.engine.engine import Engine
+from runtime.box import Box
 
 
 @pytest.fixture

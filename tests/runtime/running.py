@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from box import Box
-
 from moby_tui.schema.container import ExecCreate, ExecStart
+from runtime.box import Box
 
 
 async def execute(box: Box, ident: str, *command: str, **config: Any) -> str:

@@ -6,11 +6,11 @@ import shutil
 import subprocess
 
 import pytest
-from box import Box
-from running import execute
 
 from moby_tui.engine.policy import apparmor
 from moby_tui.errors import InvalidArgument
+from runtime.box import Box
+from runtime.running import execute
 
 pytestmark = pytest.mark.skipif(
     not apparmor.enabled(), reason="this kernel has no AppArmor to confine by: make test-cgroup2 runs these on one that has"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from box import Box
 
 from moby_tui.errors import Conflict, InvalidArgument, NotFound, NotImplementedYet
 from moby_tui.schema.container import ContainerCreate, HostConfig
+from runtime.box import Box
 
 
 async def test_unknown_image(box: Box) -> None:
@@ -38,7 +39,7 @@ async def test_name_in_use_leaves_nothing_half_made(box: Box, roots: tuple[Path,
         ({"cgroup": "other"}, {}, "--cgroup"),
     ],
 )
-async def test_what_is_not_there_yet_is_named(box: Box, host: dict[str, object], config: dict[str, object], option: str) -> None:
+async def test_what_is_not_there_yet_is_named(box: Box, host: dict[str, Any], config: dict[str, Any], option: str) -> None:
     with pytest.raises(NotImplementedYet, match=option):
         await box.create("true", host=host, **config)
 

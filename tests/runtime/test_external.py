@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from box import Box, cgroup_folders
-from running import execute
 
 import other_runtime
 from moby_tui.engine_options import EngineOptions
@@ -27,6 +25,8 @@ from moby_tui.schema.container import (
     LogOptions,
     RestartPolicy,
 )
+from runtime.box import Box, cgroup_folders
+from runtime.running import execute
 
 MB = 1024 * 1024
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import Box
-from history import actions
 
 import images_data
 from moby_tui.engine.containers.start import health
@@ -22,6 +20,8 @@ from moby_tui.engine.store.records.containers import HealthConfig as ImageHealth
 from moby_tui.engine.store.state import State
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerInspect, ExecCreate, Health, HealthConfig, RestartPolicy
+from runtime.box import Box
+from runtime.history import actions
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import Box
 
 from moby_tui.engine.runtime.birth.hooks import STAGES
 from moby_tui.engine.runtime.configuration import cdi, hook_files
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError
 from moby_tui.schema.container import DeviceRequest
+from runtime.box import Box
 
 
 def write(folder: Path, name: str, script: str, stages: list[str], when: dict[str, Any] | None = None, **more: Any) -> Path:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from moby_tui.api.client.connect import connect
+from moby_tui.engine.engine import Engine
 
 
-def found(checks, about: str) -> list:
+def found(checks: Any, about: str) -> list[Any]:
     return [check for check in checks if check.about == about]
 
 
-def full_disks(checks) -> list:
+def full_disks(checks: Any) -> list[Any]:
     return [check for check in found(checks, "disk") if "space of the data root" in check.message and check.advice]
 
 
-async def test_the_engine_tells_each_part_of_its_host_and_changes_nothing(engine):
+async def test_the_engine_tells_each_part_of_its_host_and_changes_nothing(engine: Engine) -> None:
     checks = await engine.system.examine()
     assert {"kernel", "namespaces", "control groups", "capabilities", "seccomp", "apparmor", "firewall", "storage", "disk"} <= {
         check.about for check in checks
@@ -27,7 +31,7 @@ async def test_the_engine_tells_each_part_of_its_host_and_changes_nothing(engine
     assert [check.severity for check in found(checks, "kernel")] == ["ok"]
 
 
-async def test_a_full_disk_is_an_error(roots):
+async def test_a_full_disk_is_an_error(roots: tuple[Path, Path]) -> None:
     """The data root is a small tmpfs that is nearly full."""
     data_root, exec_root = roots
     data_root.mkdir()
@@ -43,7 +47,7 @@ async def test_a_full_disk_is_an_error(roots):
         subprocess.run(["umount", "-l", data_root], check=True)
 
 
-def test_capabilities_that_are_lacking_are_told_and_what_that_means(roots):
+def test_capabilities_that_are_lacking_are_told_and_what_that_means(roots: tuple[Path, Path]) -> None:
     code = (
         "from pathlib import Path; from moby_tui.engine.host_checks import examine\n"
         "for check in examine(Path('/var/tmp'), Path('/run')): print(check.severity, check.about, check.message)"
@@ -56,7 +60,7 @@ def test_capabilities_that_are_lacking_are_told_and_what_that_means(roots):
     assert any(line.startswith("error firewall nftables does not answer") for line in lines)
 
 
-def test_the_command(cli):
+def test_the_command(cli: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = cli("system", "doctor", "--format", "{{.Severity}} {{.About}}", check=False)
     severities = {line.partition(" ")[0] for line in done.stdout.splitlines()}
     assert severities <= {"ok", "absent", "warning", "error"}

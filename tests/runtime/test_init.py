@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from box import Box
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.runtime.init import build
+from runtime.box import Box
 
 
 async def test_the_command_is_a_child_of_ours_in_a_group_of_its_own(engine: Engine, busybox: str) -> None:

@@ -7,9 +7,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from box import Box, cgroup_folders
 
 from moby_tui.schema.container import DeviceMapping, ExecCreate, ExecStart, LogOptions
+from runtime.box import Box, cgroup_folders
 
 
 async def test_mounts_are_the_expected_ones(box: Box) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from box import Box
-from running import execute
-from test_hooks import write as write_hook
 
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
 from moby_tui.schema.container import Ulimit
+from runtime.box import Box
+from runtime.running import execute
+from runtime.test_hooks import write as write_hook
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

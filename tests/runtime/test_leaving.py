@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from box import Box
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel import removal
 from moby_tui.engine.store.state import STATE_FILE, State, now
 from moby_tui.schema.container import ContainerCreate, HostConfig
+from runtime.box import Box
 
 GOING = HostConfig(network_mode="none", auto_remove=True)
 
@@ -54,7 +54,7 @@ async def test_a_monitor_is_killed_while_it_removes(box: Box, monkeypatch: pytes
     files.run.mkdir(parents=True, exist_ok=True)
     files.monitor_lock.touch()
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(removal.os, "unlink", _killed_at_the_state)
+        patch.setattr(os, "unlink", _killed_at_the_state)
         removal.remove_tree(str(files.data), STATE_FILE)
     assert os.listdir(files.data) == [STATE_FILE]
     assert (await asyncio.wait_for(wait.result(), 60)).status_code == 3

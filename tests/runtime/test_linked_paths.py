@@ -172,8 +172,8 @@ def test_what_is_made_stays_in_the_root(tmp_path: Path) -> None:
     for name, target in {"a": "../../../../out", "b": f"{tmp_path}/out", "c": "x/../../../out"}.items():
         (root / name).symlink_to(target)
     fd = os.open(root, os.O_PATH)
-    for name in (b"a/f", b"b/f", b"c/f", b"../../d/f"):
-        os.close(paths.make_in_root(fd, name, paths.FILE))
+    for inside in (b"a/f", b"b/f", b"c/f", b"../../d/f"):
+        os.close(paths.make_in_root(fd, inside, paths.FILE))
     os.close(fd)
     assert not (tmp_path / "out").exists() and (root / "out/f").is_file() and (root / "d/f").is_file()
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from box import Box
-from running import execute
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
+from runtime.box import Box
+from runtime.running import execute
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 OWN = "/proc/self/oom_score_adj"

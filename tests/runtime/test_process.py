@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from box import Box
 
 from moby_tui.errors import CommandNotFound, CommandNotInvocable, Conflict, InvalidArgument, NotModified
 from moby_tui.schema.container import AttachOptions, ExecCreate, ExecStart, LogOptions, Ulimit
+from runtime.box import Box
 
 
 async def test_output_and_exit_code(box: Box) -> None:

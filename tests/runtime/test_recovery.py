@@ -8,11 +8,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from box import Box, cgroup_folders
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.store.state import State
 from moby_tui.schema.container import AttachOptions
+from runtime.box import Box, cgroup_folders
 
 
 def _monitor(box: Box, ident: str) -> int:

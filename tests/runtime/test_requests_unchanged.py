@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ from moby_tui.schema.secret import SecretCreate
 
 MB = 1 << 20
 #: What each request has besides an image and a command: the configuration, and the host's half.
-REQUESTS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nothing": ({}, {}),
     "words": ({"entrypoint": "sh", "cmd": "true", "env": ["A=b", "A=c"], "labels": {"a": "b"}, "hostname": "h"}, {}),
     "empty entrypoint": ({"entrypoint": [""], "volumes": {"/v": {}}, "exposed_ports": {"80": {}}}, {}),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
-from box import Box, cgroup_folders
 
 from moby_tui.engine.engine import Engine
 from moby_tui.engine.kernel.cgroup import detect
 from moby_tui.engine.kernel.cgroup.features import BLOCK_WEIGHTS, has
 from moby_tui.engine.policy import limits
 from moby_tui.engine.runtime.configuration import resources
+from moby_tui.engine.store.records.containers import Resources as KeptResources
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerCreate, HostConfig, Resources, ThrottleDevice, WeightDevice
+from runtime.box import Box, cgroup_folders
 
 MB = 1024 * 1024
 V1 = detect().version == 1
@@ -76,7 +78,7 @@ async def test_a_limit_of_what_is_no_block_device_is_refused(engine: Engine, bus
 
 
 async def test_memory_swappiness_and_the_oom_switch(engine: Engine, busybox: str) -> None:
-    host = {"memory": 32 * MB, "memory_swappiness": 0, "oom_kill_disable": True}
+    host: dict[str, Any] = {"memory": 32 * MB, "memory_swappiness": 0, "oom_kill_disable": True}
     created = await engine.containers.create(
         ContainerCreate(image=busybox, cmd=["sleep", "60"], host_config=HostConfig(network_mode="none", **host))
     )
@@ -137,7 +139,7 @@ def test_what_is_for_windows_is_discarded_with_a_warning() -> None:
 
 
 def test_nothing_asked_is_nothing_limited() -> None:
-    assert resources.limits(HostConfig()).values() == {}
+    assert resources.limits(KeptResources()).values() == {}
     asked = HostConfig(memory_swappiness=-1, oom_kill_disable=False, pids_limit=0)
     assert limits.settle(asked) == (HostConfig(oom_kill_disable=False, pids_limit=0), [])
 

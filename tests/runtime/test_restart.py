@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import Box, cgroup_folders
-from history import actions
 
 from moby_tui.engine.containers import boot
 from moby_tui.engine.containers.start import restarting, resuming
@@ -25,9 +23,12 @@ from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.protocol import order
 from moby_tui.engine.runtime.client import monitor_process
 from moby_tui.engine.runtime.monitor.restart_policy import Restarts
+from moby_tui.engine.store.records.containers import RestartPolicy as KeptPolicy
 from moby_tui.engine.store.state import State
 from moby_tui.errors import Conflict, InvalidArgument, NotModified
 from moby_tui.schema.container import ContainerInspect, LogOptions, PortBinding, RestartPolicy
+from runtime.box import Box, cgroup_folders
+from runtime.history import actions
 
 
 def policy(name: str, maximum: int = 0) -> dict[str, Any]:
@@ -277,12 +278,12 @@ async def _self_destroying(box: Box) -> str:
 async def test_policy_changed_while_it_runs(box: Box) -> None:
     parts = box.engine._parts
     ident = await box.start("sh", "-c", "sleep 0.3; exit 1")
-    await restarting.change_policy(parts, parts.get(ident), RestartPolicy(name="on-failure", maximum_retry_count=1))
+    await restarting.change_policy(parts, parts.get(ident), KeptPolicy(name="on-failure", maximum_retry_count=1))
     seen = await until(box, ident, lambda seen: seen.state.status == "exited")
     assert seen.restart_count == 1 and seen.host_config.restart_policy.name == "on-failure"
     removed = await box.create("true", host={"auto_remove": True})
     with pytest.raises(Conflict, match="AutoRemove is enabled"):
-        await restarting.change_policy(parts, parts.get(removed), RestartPolicy(name="always"))
+        await restarting.change_policy(parts, parts.get(removed), KeptPolicy(name="always"))
 
 
 async def test_published_port_stays(box: Box) -> None:

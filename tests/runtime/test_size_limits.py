@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from box import Box
 
 import leaks
 from moby_tui.engine.engine import Engine
@@ -15,6 +14,7 @@ from moby_tui.engine.kernel import loop_device
 from moby_tui.engine.policy import quota
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.volume import VolumeCreate
+from runtime.box import Box
 
 _FILL = "dd if=/dev/zero of=/{}/big bs=1M count=8 2>/dev/null && echo whole; ls -l /{}/big"
 

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from box import Box
 
 from moby_tui.engine.engine import Engine
+from runtime.box import Box
 
 _MAKE = {
     "ext4": ("mkfs.ext4", "-q", "-O", "quota,project", "-E", "quotatype=prjquota"),

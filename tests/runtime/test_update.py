@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from box import Box, cgroup_folders
 
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import Conflict, InvalidArgument
 from moby_tui.schema.container import ContainerUpdate, DeviceMapping
+from runtime.box import Box, cgroup_folders
 
 MB = 1024 * 1024
 

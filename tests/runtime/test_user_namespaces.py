@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import Box
-from running import execute
 
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ExecCreate, ExecStart, Mount, Ulimit
+from runtime.box import Box
+from runtime.running import execute
 
 AUTO: dict[str, Any] = {"userns_mode": "auto"}
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import Box
-from running import execute
 
 from moby_tui.engine.policy import user_namespaces
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument
+from runtime.box import Box
+from runtime.running import execute
 
 FIRST, COUNT = 700_000, 65_536
 _SHOW = ("sh", "-c", "readlink /proc/self/ns/net; readlink /proc/self/ns/user")

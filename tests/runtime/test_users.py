@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from box import Box
 
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ExecCreate, ExecStart
 from moby_tui.schema.stream import STDERR
+from runtime.box import Box
 
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 # comment:x:5:5::/c:/bin/sh
@@ -249,7 +250,7 @@ async def test_home_through_links_from_mount_to_mount(users: Users, tmp_path: Pa
 )
 async def test_names_of_a_host(box: Box, hostname: str, domainname: str, names: str) -> None:
     show = "hostname; cat /etc/hostname /proc/sys/kernel/domainname; tail -n 1 /etc/hosts"
-    asked = {"hostname": hostname, "domainname": domainname, "host": {"network_mode": "bridge"}}
+    asked: dict[str, Any] = {"hostname": hostname, "domainname": domainname, "host": {"network_mode": "bridge"}}
     done = await box.run("sh", "-c", show, **asked)
     *told, line = done.out.splitlines()
     assert told == [hostname, hostname, domainname or "(none)"]

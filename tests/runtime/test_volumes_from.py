@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from box import Box
 
 from moby_tui.errors import InvalidArgument
+from runtime.box import Box
 
 
 async def test_volumes_and_binds_are_those_of_the_other(box: Box, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -57,7 +57,7 @@ class Attacker(Box):
         try:
             return await self.run(*command, **options)
         finally:
-            del self.create  # type: ignore[method-assign]
+            del self.create
 
     async def refusal(self, poison: Callable[[Path], None], *command: str, **options: Any) -> str:
         """The words with which a poisoned container's start is refused; empty where it was not."""

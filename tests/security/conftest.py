@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from attacker import Attacker
 
 from moby_tui.engine.engine import Engine
+from security.attacker import Attacker
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from attacker import INTERPRETER, Attacker, nothing, with_python
+
+from security.attacker import INTERPRETER, Attacker, nothing, with_python
 
 SEE = "import os; print(sorted(int(n) for n in os.listdir('/proc/self/fd'))[:4], os.path.realpath('/proc/self/cwd'))"
 #: The fourth is the folder that is being read.

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacker import INTERPRETER, Attacker, nothing, with_python
+
+from security.attacker import INTERPRETER, Attacker, nothing, with_python
 
 
 def fingerprint() -> tuple[int, int, int]:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from attacker import Attacker, nothing
 
 from moby_tui.errors import MobyError
+from security.attacker import Attacker, nothing
 
 _BIG = 64 * 1024 * 1024
 

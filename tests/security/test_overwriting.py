@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attacker import INTERPRETER, Attacker, with_python
 
 import overwriting
 from build.building import build
 from moby_tui.engine.store.state import State
 from moby_tui.schema.container import HealthConfig
+from security.attacker import INTERPRETER, Attacker, with_python
 
 MILLISECOND = 1_000_000
 

@@ -8,9 +8,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from attacker import INTERPRETER, Attacker, with_python
 
 from moby_tui.schema.container import ExecCreate, ExecStart
+from security.attacker import INTERPRETER, Attacker, with_python
 
 STATUS = ("grep", "-E", "^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|Seccomp:)", "/proc/self/status")
 

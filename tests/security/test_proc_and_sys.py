@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from attacker import Attacker, nothing
 
 from moby_tui.errors import MobyError
+from security.attacker import Attacker, nothing
 
 
 @pytest.mark.parametrize("destination", ["/proc", "/proc/sys", "/proc/self/attr", "/proc/1/fd"])

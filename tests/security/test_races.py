@@ -12,9 +12,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from attacker import Attacker
-
 from moby_tui.errors import MobyError
+from security.attacker import Attacker
 
 _RENAME_EXCHANGE = 2
 _TURNS = 12

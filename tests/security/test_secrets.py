@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -256,7 +256,9 @@ async def test_through_the_api(engine: Engine, busybox: str, tmp_path: Path, roo
         await remote.containers.remove("holder")
         await remote.secrets.remove(made.id)
         with pytest.raises(InvalidArgument) as refused:
-            await remote.secrets._session.send("POST", "/moby/secrets/create", None, {"Name": "a", "Data": MARK.decode()})
+            await cast(Any, remote.secrets)._session.send(
+                "POST", "/moby/secrets/create", None, {"Name": "a", "Data": MARK.decode()}
+            )
         assert MARK.decode() not in str(refused.value)
     assert _holding(roots) == []
 

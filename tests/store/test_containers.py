@@ -138,7 +138,7 @@ from moby_tui.engine.store.containers import ContainerStore
 from moby_tui.engine.store.database import Database
 from moby_tui.errors import Conflict
 sys.path.insert(0, sys.argv[3])
-from test_containers import record
+from store.test_containers import record
 store = ContainerStore(Database(Path(sys.argv[1])))
 won = 0
 for number in range(40):

@@ -138,7 +138,7 @@ def test_a_step_of_a_later_version_is_executed_again(roots: tuple[Path, Path]) -
     image = BuiltImage("", oci.ImageConfig(architecture="amd64", os="linux"), [], "chain")
     cache.put("key", image, "")
     assert cache._own("key") == image
-    later = replace(build_steps.read((folder / "key").read_bytes()), version=2)  # type: ignore[arg-type]
+    later = replace(build_steps.read((folder / "key").read_bytes()), version=2)
     (folder / "key").write_bytes(encode(later))
     assert cache._own("key") is None and not (folder / "key").exists()
 

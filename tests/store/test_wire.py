@@ -80,8 +80,8 @@ def test_what_is_kept_comes_back_as_it_was(config: Any, host: Any, networking: A
     stored = msgspec.json.decode(msgspec.json.encode(wire.config_to_keep(config)), type=kept.ContainerConfig)
     assert wire.config_to_show(stored) == config
     assert wire.host_to_show(msgspec.json.decode(msgspec.json.encode(wire.host_to_keep(host)), type=kept.HostConfig)) == host
-    stored = msgspec.json.decode(msgspec.json.encode(wire.networking_to_keep(networking)), type=kept.NetworkingConfig)
-    assert msgspec.convert(stored, api.NetworkingConfig, from_attributes=True) == networking
+    places = msgspec.json.decode(msgspec.json.encode(wire.networking_to_keep(networking)), type=kept.NetworkingConfig)
+    assert msgspec.convert(places, api.NetworkingConfig, from_attributes=True) == networking
 
 
 def test_a_mount_without_a_subpath_shows_none() -> None:

@@ -10,8 +10,8 @@ from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.policy import quota
 from moby_tui.engine.resources.volumes import driver_options
 from moby_tui.engine.resources.volumes.requests import mount_requests
+from moby_tui.engine.store.records.containers import ContainerConfig, HostConfig, ImageMountOptions, Mount
 from moby_tui.errors import InvalidArgument
-from moby_tui.schema.container import ContainerConfig, HostConfig, ImageMountOptions, Mount
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_options_of_a_tmpfs_are_known_ones(mode: str) -> None:
         [request] = mount_requests(ContainerConfig(), HostConfig(tmpfs={"/t": mode}))
     except InvalidArgument:
         return
-    assert all(word.split("=")[0] in ("ro", "size", "mode", "uid") for word in request.mode.split(",") if word)
+    assert all(word.split("=")[0] in ("ro", "size", "mode", "uid", "suid") for word in request.mode.split(",") if word)

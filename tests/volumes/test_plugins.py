@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,15 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+def _holds(file: Path, text: str) -> bool:
+    return file.exists() and file.read_text() == text
+
+
 def asked(*command: str, bind: str = "data:/x", driver: str = "shelf", **host: Any) -> ContainerCreate:
     return ContainerCreate(
         image="busybox",
-        **{
-            "cmd": list(command),
-            "host_config": HostConfig(binds=[bind], volume_driver=driver, network_mode="none", **host),
-        },
+        cmd=list(command),
+        host_config=HostConfig(binds=[bind], volume_driver=driver, network_mode="none", **host),
     )
 
 
@@ -191,7 +194,7 @@ async def test_a_container_has_it_mounted_from_its_start_to_its_end(engine: Engi
         assert mounted["Name"] == "data" and len(mounted["ID"]) == 64
         with pytest.raises(Conflict, match="remove data: volume is in use"):
             await engine.volumes.remove("data")
-        await until(lambda wanted="one\n" * count: file.exists() and file.read_text() == wanted)
+        await until(partial(_holds, file, "one\n" * count))
         await engine.containers.stop("box", timeout=0)
         await until(lambda: not os.listdir(engine.paths.plugin_mounts))
         assert plugin.calls("Mount", "Unmount") == [("Unmount", mounted)]
@@ -253,7 +256,7 @@ async def test_lies_about_a_mount_leave_nothing_half_made(
             # nobody knows whether it has mounted it: the record stays, until a plug-in answers again
             assert len(os.listdir(engine.paths.plugin_mounts)) == 1
             plugin.start()
-            await engine.volumes.mounts.let_go_unused()
+            await engine.volumes.mounts.unmount_unused()
             assert [method for method, _ in plugin.calls("Unmount")] == ["Unmount"]
         assert os.listdir(engine.paths.plugin_mounts) == []
 

@@ -20,8 +20,7 @@ from moby_tui.engine.resources.volumes.manager import ANONYMOUS, VolumeManager
 from moby_tui.engine.resources.volumes.populate import DATA, populate
 from moby_tui.engine.store.database import Database
 from moby_tui.engine.store.paths import Paths
-from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, StorageFull
-from moby_tui.schema.container import (
+from moby_tui.engine.store.records.containers import (
     BindOptions,
     ContainerConfig,
     HostConfig,
@@ -31,6 +30,7 @@ from moby_tui.schema.container import (
     VolumeDriverConfig,
     VolumeOptions,
 )
+from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound, StorageFull
 from moby_tui.schema.volume import VolumeCreate
 
 
@@ -326,7 +326,7 @@ async def test_a_caller_that_is_cancelled_leaves_no_volume_mounted(volumes: Volu
     mounting, go_on = threading.Event(), threading.Event()
     mount = driver_options.mount
 
-    def slow(options: dict[str, str], place: str) -> None:
+    def slow(options: dict[str, str], place: Path) -> None:
         mounting.set()
         go_on.wait()
         mount(options, place)

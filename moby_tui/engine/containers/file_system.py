@@ -74,7 +74,7 @@ async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths,
             os.close(fd)
         if held is not None:
             held.close()
-            await parts.volumes.mounts.let_go(held)
+            await parts.volumes.mounts.unmount_released(held)
 
 
 def _mounts(parts: Parts, record: ContainerRecord) -> list[Mount]:

@@ -76,7 +76,7 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
         fault.point("settle.cgroup ended")
     await parts.networks.sandboxes.reconcile()
     fault.point("settle.networks undone")
-    await parts.volumes.mounts.let_go_unused()
+    await parts.volumes.mounts.unmount_unused()
     if not state.alive:
         state.pid = 0
     else:

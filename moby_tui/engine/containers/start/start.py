@@ -131,7 +131,7 @@ async def _prepare_and_start(
     finally:
         isolation.close()
         if held is not None:
-            await parts.volumes.mounts.let_go(held)
+            await parts.volumes.mounts.unmount_released(held)
 
 
 async def _start_isolated(

@@ -1,4 +1,4 @@
-"""What the host's own interfaces and routes are, asked of the kernel (rtnetlink(7)) by prepared messages. All functions block."""
+"""The host's routes and the MTUs of its interfaces, from the kernel (rtnetlink(7)). All functions block."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ def routes() -> list[Route]:
 
 
 def sizes_to_the_world() -> list[int]:
-    """The MTU of each interface that a default route leads to: what does not fit through it need not fit through a bridge."""
+    """The MTU in bytes of each interface that has a default route. Raises ``OSError``.
+
+    A bridge with a larger MTU would only cause fragments.
+    """
     outward = {route.interface for route in routes() if not route.destination.prefixlen and route.interface}
     if not outward:
         return []
     with open_socket(NETLINK_ROUTE) as link:
         sizes = dict(rtnetlink.mtu_of(answer) for answer in request(link, rtnetlink.list_links()))
-    # a loopback route of IPv6 (unreachable default) is no way to the world
+    # IPv6 has an unreachable default route on the loopback interface
     return [sizes[index] for index in outward if index in sizes and index != rtnetlink.LOOPBACK]

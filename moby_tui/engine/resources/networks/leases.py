@@ -1,7 +1,7 @@
-"""Which address of a network belongs to whom. Any number of processes lease at once.
+"""The leases of a network's addresses. Any number of processes lease at the same time.
 
-A lease is a symbolic link ``<network id>/<address>`` whose target says who has the address: the kernel makes it whole, for one process
-alone, and no lock is needed.
+A lease is a symbolic link ``<network id>/<address>``, whose target names the owner. symlink(2) is atomic and fails if the link exists, so
+that no lock is needed.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Leases:
-    """The addresses of one network. ``folder`` need not be there."""
+    """The leases of one network. ``folder`` is made with the first lease."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, address: Address) -> Path:
-        """The file whose removal gives the address back."""
+        """The link of an address; deleting it ends the lease."""
         return self._folder / str(address)
 
     def take(self, subnet: Subnet, wanted: Subnet, reserved: Iterable[Address], owner: str) -> Address:
-        """The lowest free address of ``wanted``, which is ``subnet`` or a part of it. Raises ``MobyError`` where none is free."""
+        """Leases the lowest free address of ``wanted``, which is ``subnet`` or a part of it, but for ``reserved``.
+
+        Raises ``MobyError`` if none is free.
+        """
         kept = {str(address) for address in reserved}
         used = self._used()
         for address in _hosts(subnet, wanted):
@@ -38,7 +41,10 @@ class Leases:
         raise MobyError(f"no available IPv{subnet.version} addresses on this network's address pools: {subnet}")
 
     def claim(self, address: Address, subnets: Iterable[Subnet], reserved: Iterable[Address], owner: str) -> Subnet:
-        """Takes one address; the subnet that it lies in. Raises ``InvalidArgument`` outside of all, ``Forbidden`` where it is taken."""
+        """Leases ``address`` and returns the subnet that has it.
+
+        Raises ``InvalidArgument`` if no subnet has it, ``Forbidden`` if it is leased or reserved.
+        """
         for subnet in subnets:
             if address in subnet:
                 break
@@ -51,14 +57,14 @@ class Leases:
         return subnet
 
     def owners(self) -> Iterator[tuple[Path, str]]:
-        """Each lease's file, and who has the address."""
+        """The link and the owner of each lease."""
         for name in self._used():
             with suppress(OSError):
                 yield self._folder / name, os.readlink(self._folder / name)
 
     def remove(self) -> None:
-        """Forgets all of them: the network is gone."""
-        import shutil  # not worth its import to whoever only starts a container
+        """Deletes all leases of a removed network."""
+        import shutil  # imported here, since no start needs it
 
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -82,7 +88,10 @@ class Leases:
 
 
 def _hosts(subnet: Subnet, wanted: Subnet) -> Iterator[Address]:
-    """The addresses of ``wanted`` that a host can have: not the subnet's own, and in IPv4 not that of its broadcasts (rfc 3021)."""
+    """The addresses of ``wanted`` that a host can have: all but the subnet's own address and, in IPv4, its broadcast address.
+
+    A subnet of two addresses has neither (RFC 3021).
+    """
     first, last = int(wanted.network_address), int(wanted.broadcast_address)
     if subnet.num_addresses > 2:
         first = max(first, int(subnet.network_address) + 1)

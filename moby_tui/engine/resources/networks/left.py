@@ -1,6 +1,6 @@
-"""Whether something is left of a network that nobody watches over: a holding's record that can be locked (see ``sandbox.py``).
+"""Finds the records of holdings (``sandbox.py``) that no process has locked: the monitor that held them was killed.
 
-Every engine looks when it opens, and few find anything: nothing is imported for it.
+Every engine looks when it opens the data root, so this imports only the light part of the standard library.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ def sandboxes(networks: Path) -> Path:
 
 
 def is_any(networks: Path) -> bool:
-    """Whether ``Sandboxes.reconcile`` would find something to do."""
+    """True if a record is free, so that ``Sandboxes.reconcile`` has something to undo."""
     return any(_is_free(path) for path in records(sandboxes(networks)))
 
 
 def is_any_of(networks: Path, container_id: str) -> bool:
-    """Whether the container has a record that is nobody's."""
+    """True if a record of this container is free."""
     return any(_is_free(path) for path in files(sandboxes(networks) / container_id))
 
 
 def records(folder: Path) -> Iterator[Path]:
+    """The records of all containers. ``folder`` is that of ``sandboxes``."""
     for container in files(folder):
         yield from files(container)
 
 
 def files(folder: Path) -> list[Path]:
-    """What is in a folder, which need not be there."""
+    """The entries of a folder; none if it does not exist."""
     try:
         return [folder / name for name in os.listdir(folder)]
     except (FileNotFoundError, NotADirectoryError):
@@ -40,7 +41,10 @@ def files(folder: Path) -> list[Path]:
 
 
 def lock(path: Path, flags: int = 0) -> int | None:
-    """The record, locked, or None where somebody else has it or it is gone."""
+    """Locks a record and returns its descriptor; None if another process has it locked, or it is gone.
+
+    ``flags`` are added to those of open(2). A record that was replaced between open(2) and flock(2) counts as gone.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
     except (FileNotFoundError, FileExistsError):

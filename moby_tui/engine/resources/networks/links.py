@@ -1,6 +1,6 @@
-"""Links between containers (``--link NAME[:ALIAS]``): how one is written, and what the linking container sees of the linked one.
+"""Links between containers (``--link NAME[:ALIAS]``): reads the option, and makes the variables and names that the linking container gets.
 
-Docker's reference: "Legacy container links". The names of the variables and what they hold are the Docker Engine's.
+Source: Docker's reference, "Legacy container links". Names and values of the variables are the Docker Engine's.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import NamedTuple
 
 from moby_tui.errors import InvalidArgument
 
-#: What stands in /etc/hosts as one name, and in an environment as part of a variable's.
+#: An alias is a name in /etc/hosts and a part of variables' names.
 _ALIAS = re.compile(r"[^\s/=\0]+")
-#: What belongs to the linked container's own life, and is not told.
-_UNTOLD = ("HOME", "PATH")
+#: Variables of the linked container that the linking one does not get.
+_PRIVATE = ("HOME", "PATH")
 
 
 class Link(NamedTuple):
-    """``name`` is the linked container's name or id, ``alias`` what the linking one calls it."""
+    """``name`` is the linked container's name or id, ``alias`` the name by which the linking container finds it."""
 
     name: str
     alias: str
 
 
 def parse(text: str) -> Link:
-    """``NAME``, ``NAME:ALIAS``, and as inspect shows it ``/NAME:/LINKING/ALIAS``. Raises ``InvalidArgument``."""
+    """Reads ``NAME``, ``NAME:ALIAS``, or the form of inspect, ``/NAME:/LINKING/ALIAS``. Raises ``InvalidArgument``."""
     if not text:
         raise InvalidArgument("empty string specified for links")
     name, colon, alias = text.partition(":")
@@ -41,28 +41,29 @@ def parse(text: str) -> Link:
 
 
 def aliases(links: Sequence[str]) -> dict[str, str]:
-    """What a container calls others on one network of users: from each alias to the name there. Raises ``InvalidArgument``."""
+    """The aliases of a container's links on a user-defined network, each with the linked name. Raises ``InvalidArgument``."""
     return {link.alias: link.name for link in map(parse, links)}
 
 
 def environment(linking: str, alias: str, address: str, exposed: Iterable[str], env: Iterable[str]) -> list[str]:
-    """The variables by which a container knows one that it links to.
+    """The environment variables, as ``NAME=value``, that a linking container gets of one linked container.
 
-    ``linking`` is the linking container's name; ``exposed`` are the linked one's ports (``80/tcp``), ``env`` its environment.
+    ``linking`` is the linking container's name, ``address`` the linked one's address; ``exposed`` are the linked one's ports (``80/tcp``),
+    ``env`` its environment.
     """
     prefix = alias.upper().replace("-", "_")
     ports = sorted((protocol != "tcp", protocol, int(port)) for port, _, protocol in (text.partition("/") for text in exposed))
-    told: list[str] = []
+    variables: list[str] = []
     if ports:
         _, protocol, port = ports[0]
-        told.append(f"{prefix}_PORT={protocol}://{address}:{port}")
+        variables.append(f"{prefix}_PORT={protocol}://{address}:{port}")
     for protocol, first, last in _runs([(protocol, port) for _, protocol, port in ports]):
-        told += _range_variables(f"{prefix}_PORT_{first}_{protocol.upper()}", protocol, address, first, last)
+        variables += _range_variables(f"{prefix}_PORT_{first}_{protocol.upper()}", protocol, address, first, last)
     for _, protocol, port in ports:
-        told += _port_variables(f"{prefix}_PORT_{port}_{protocol.upper()}", protocol, address, port)
-    told.append(f"{prefix}_NAME=/{linking}/{alias}")
+        variables += _port_variables(f"{prefix}_PORT_{port}_{protocol.upper()}", protocol, address, port)
+    variables.append(f"{prefix}_NAME=/{linking}/{alias}")
     pairs = [entry.partition("=") for entry in env]
-    return told + [f"{prefix}_ENV_{name}={value}" for name, equals, value in pairs if equals and name not in _UNTOLD]
+    return variables + [f"{prefix}_ENV_{name}={value}" for name, equals, value in pairs if equals and name not in _PRIVATE]
 
 
 def _port_variables(name: str, protocol: str, address: str, port: int) -> list[str]:
@@ -79,7 +80,7 @@ def _range_variables(name: str, protocol: str, address: str, first: int, last: i
 
 
 def _runs(ports: list[tuple[str, int]]) -> list[tuple[str, int, int]]:
-    """Two or more ports of one protocol in a row, as the first and the last."""
+    """The runs of two or more consecutive ports of one protocol: protocol, first and last port."""
     runs = []
     for _, group in groupby(enumerate(ports), key=lambda item: (item[1][0], item[1][1] - item[0])):
         members = [port for _, port in group]
@@ -89,5 +90,5 @@ def _runs(ports: list[tuple[str, int]]) -> list[tuple[str, int, int]]:
 
 
 def host_names(alias: str, hostname: str, name: str) -> str:
-    """What a linked container is called in the linking one's /etc/hosts."""
+    """The names of a linked container for a line of the linking container's /etc/hosts, each once, separated by spaces."""
     return " ".join(dict.fromkeys(part for part in (alias, hostname, name) if part))

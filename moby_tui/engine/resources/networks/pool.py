@@ -1,4 +1,4 @@
-"""A network namespace that is ready before it is asked for: making one waits on the kernel longer than most of a start."""
+"""A network namespace that the engine makes before a start needs it, since the kernel takes longer for it than for most of a start."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import threading
 from moby_tui.engine.kernel.network import netns
 from moby_tui.engine.resources.networks.drivers.bridge import set_loopback_up
 
-#: The start that has just taken one needs the processors more than the next one.
+#: Seconds between the use of a namespace and the making of the next, so that both do not compete for the processors.
 _PAUSE_SECONDS = 0.01
 
 
 class NamespacePool:
-    """Keeps one namespace, its loopback up, once a second one has been taken: who starts one container may never start another."""
+    """Keeps one namespace ready, with its loopback up, from the second start on: many engines start a single container."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class NamespacePool:
         self._due: asyncio.TimerHandle | None = None
 
     def take(self) -> int:
-        """A namespace, from any thread; ``ready`` tells whether that takes no time. Raises ``OSError``."""
+        """The descriptor of the namespace that is ready, else of a new one. Can be called on any thread. Raises ``OSError``."""
         with self._lock:
             self._taken += 1
             spare, self._spare = self._spare, None
@@ -33,10 +33,11 @@ class NamespacePool:
 
     @property
     def ready(self) -> bool:
+        """True if ``take`` need not make a namespace."""
         return self._spare is not None
 
     def refill(self) -> None:
-        """Has another one made in the background, where it is worth it. To be called where an event loop runs."""
+        """Makes the next namespace on a thread, from the second start on. To be called on the thread of the event loop."""
         if self._taken > 1 and self._spare is None and not self._making and not self._closed:
             self._making = True
             loop = asyncio.get_running_loop()
@@ -46,10 +47,11 @@ class NamespacePool:
         try:
             loop.run_in_executor(None, self._fill)
         except RuntimeError:
-            # no thread is to be had: whoever needs a namespace makes it
+            # the loop starts no threads any more: ``take`` makes a namespace then
             self._making = False
 
     def close(self) -> None:
+        """Closes the namespace that is ready; none is made any more."""
         if self._due is not None:
             self._due.cancel()
         with self._lock:
@@ -62,15 +64,15 @@ class NamespacePool:
         try:
             made = _make()
         except OSError:
-            # whoever needs one will hear of it
+            # the next ``take`` raises the error
             return
         finally:
             self._making = False
         with self._lock:
-            unwanted = self._closed or self._spare is not None
-            if not unwanted:
+            is_surplus = self._closed or self._spare is not None
+            if not is_surplus:
                 self._spare = made
-        if unwanted:
+        if is_surplus:
             os.close(made)
 
 

@@ -1,4 +1,4 @@
-"""Which subnets a network gets when none was asked for: the first of the default pools that nothing else uses."""
+"""Chooses the subnet of a network whose request names none: the first of the default pools that nothing else uses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Pool(NamedTuple):
     size: int
 
 
-#: Docker's own (moby, daemon/libnetwork/ipamutils).
+#: Docker's default pools (moby, daemon/libnetwork/ipamutils).
 DEFAULT_POOLS = (
     *(Pool(ipaddress.ip_network(f"172.{second}.0.0/16"), 16) for second in range(17, 32)),
     Pool(ipaddress.ip_network("192.168.0.0/16"), 20),
@@ -30,7 +30,7 @@ _ULA_BITS, _SUBNET_SIZE = 48, 64
 
 
 def read_pools(given: Iterable[AddressPool]) -> list[Pool]:
-    """The values of ``--default-address-pool``, the lowest first, as dockerd takes them. Raises ``InvalidArgument``."""
+    """The values of ``--default-address-pool``, sorted by IP version and address, as dockerd uses them. Raises ``InvalidArgument``."""
     return sorted(
         map(_read_pool, given), key=lambda pool: (pool.base.version, int(pool.base.network_address), pool.base.prefixlen)
     )
@@ -50,15 +50,15 @@ def _read_pool(given: AddressPool) -> Pool:
 
 
 def unique_local_pool(seed: bytes) -> Pool:
-    """A pool of this engine's own for IPv6, from a seed of five bytes (rfc 4193)."""
+    """A pool of unique local IPv6 addresses; its 40 random bits are the first five bytes of ``seed`` (RFC 4193)."""
     base = int.from_bytes(b"\xfd" + seed[:5], "big") << (128 - _ULA_BITS)
     return Pool(ipaddress.IPv6Network((base, _ULA_BITS)), _SUBNET_SIZE)
 
 
 def choose(version: int, pools: Iterable[Pool], taken: Iterable[Subnet]) -> Subnet:
-    """The first subnet of the pools that overlaps none of ``taken``, a default route apart.
+    """The first subnet of the pools that overlaps none of ``taken``, of which a default route does not count.
 
-    Raises ``MobyError`` with Docker's words where there is none.
+    Raises ``MobyError`` with Docker's text if there is none.
     """
     used = [subnet for subnet in taken if subnet.version == version and subnet.prefixlen]
     for pool in pools:

@@ -1,8 +1,8 @@
-"""A container's network while it is up, and the records on disk by which anybody can undo it.
+"""The network of a running container, and the records on disk by which any process can undo it.
 
-What was made for a container, a place in a network or its published ports, is a *holding*. Its record ``sandboxes/<container id>/<name>``
-tells how to undo it, and is locked (flock(2)) through a descriptor that passes to the container's monitor: a record that can be locked
-belongs to nobody, and what it tells is to be undone.
+A *holding* is one thing that was made for a container: its place in a network, or one published port. The record of a holding,
+``sandboxes/<container id>/<name>``, says how to undo it. It is locked (flock(2)) by a descriptor that the engine passes to the container's
+monitor. If a record can be locked, its monitor is dead, and the process that locks it undoes the holding.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from moby_tui.errors import Conflict, Unavailable
 #: How long a start waits for the monitor of the container's last run to finish its teardown, in seconds.
 _PATIENCE = 10.0
 
-#: What the records of a container's published ports are called; those of its networks have the first digits of their ids.
+#: The beginning of the names of published ports' records. The record of a network is named after the first digits of the network's id.
 PORTS = "ports"
 
 Teardown = list[TeardownStep]
 
 
 class Holding(msgspec.Struct, kw_only=True):
-    """One thing that was made for a container. ``descriptor`` is its locked record; ``sockets`` stay open for as long as it is there.
+    """One thing that was made for a container. ``descriptor`` is its locked record; ``sockets`` must stay open for as long as it exists.
 
-    In ``teardown`` the step ``close`` names a position among the record and the sockets behind it.
+    ``teardown`` are the steps that undo it. The step ``close`` has the position of a descriptor: 0 is the record, then follow the sockets.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Holding(msgspec.Struct, kw_only=True):
     descriptor: int
     sockets: list[int] = msgspec.field(default_factory=list)
     teardown: Teardown = msgspec.field(default_factory=list)
-    #: for sockets whose traffic the firewall cannot translate
+    #: what the monitor forwards, since the firewall cannot translate it
     forwards: list[Forward] = msgspec.field(default_factory=list)
 
     @property
@@ -51,14 +51,16 @@ class Holding(msgspec.Struct, kw_only=True):
         return [self.descriptor, *self.sockets]
 
     def write(self, teardown: Teardown, published: dict[int, list[bytes]] | None = None, port: HostPort | None = None) -> None:
-        """Must precede what it tells how to undo. ``published`` are the messages that publish a port, for each IP version; ``port`` says
-        which one."""
+        """Writes the steps that undo the holding. To be called before the first of what they undo is made.
+
+        ``published`` are the netlink messages that publish the port ``port``, for each IP version. Raises ``OSError``.
+        """
         self.teardown = [*teardown, TeardownStep(unlink=str(self.path)), TeardownStep(rmdir=str(self.path.parent))]
         messages = {str(version): b"".join(parts).hex() for version, parts in (published or {}).items()}
         os.pwrite(self.descriptor, SandboxRecord(teardown=self.teardown, published=messages, port=port).encode(), 0)
 
     def release(self) -> None:
-        """Undoes it. Raises ``OSError`` where something of it could not be undone."""
+        """Undoes the holding and closes its descriptors. Raises ``OSError`` if a step fails, after the other steps."""
         try:
             run_teardown(self.teardown, self.descriptors)
         finally:
@@ -70,7 +72,7 @@ class Holding(msgspec.Struct, kw_only=True):
             self.descriptor, self.sockets, self.teardown = -1, [], []
 
     def close(self) -> None:
-        """Closes this process's descriptors: another one has them."""
+        """Closes the descriptors of this process, once another process has them."""
         for descriptor in self.descriptors:
             with suppress(OSError):
                 os.close(descriptor)
@@ -78,20 +80,21 @@ class Holding(msgspec.Struct, kw_only=True):
 
 
 class Sandbox(msgspec.Struct, kw_only=True):
-    """A wired network namespace and what belongs to it.
+    """A network namespace with its interfaces, and all that was made for it.
 
-    ``netns_fd`` is None in the host's namespace. ``hosts`` and ``resolv_conf`` are the contents of the files. What ``holdings`` hold must
-    stay open for as long as the container lives; at the end its monitor calls ``kernel.netlink.run_teardown(teardown, keep_fds)``.
+    ``netns_fd`` is None in the host's namespace. ``hosts`` and ``resolv_conf`` are the contents of /etc/hosts and /etc/resolv.conf. The
+    descriptors of ``holdings`` must stay open for as long as the container runs; at its end the monitor calls
+    ``kernel.netlink.run_teardown(teardown, keep_fds)``.
     """
 
     netns_fd: int | None = None
     holdings: list[Holding] = msgspec.field(default_factory=list)
     endpoints: dict[str, EndpointSettings] = msgspec.field(default_factory=dict)
-    #: the container's sockets of the name service, where it is in a network that has names
+    #: the container's sockets of the name service; none unless it is in a user-defined network
     name_sockets: list[int] = msgspec.field(default_factory=list)
-    #: the servers that the name service asks; none where questions do not leave the container's networks
+    #: the servers to which the name service forwards questions; none if the container has no default route
     servers: list[str] = msgspec.field(default_factory=list)
-    #: for each network the name of the container's interface
+    #: the name of the container's interface in each network, by the network's name
     interfaces: dict[str, str] = msgspec.field(default_factory=dict)
     ports: dict[str, list[PortBinding] | None] = msgspec.field(default_factory=dict)
     hosts: str = ""
@@ -99,11 +102,12 @@ class Sandbox(msgspec.Struct, kw_only=True):
 
     @property
     def keep_fds(self) -> list[int]:
+        """The descriptors of all holdings, in their order."""
         return [descriptor for holding in self.holdings for descriptor in holding.descriptors]
 
     @property
     def teardown(self) -> Teardown:
-        """How to undo all of it, the last made first, with positions among ``keep_fds``."""
+        """The steps that undo all holdings, the last made first. Their positions are those in ``keep_fds``."""
         steps: list[Teardown] = []
         offset = 0
         for holding in self.holdings:
@@ -112,14 +116,14 @@ class Sandbox(msgspec.Struct, kw_only=True):
         return [step for part in reversed(steps) for step in part]
 
     def close(self) -> None:
-        """Closes this process's descriptors, once the monitor has its own; the network stays up."""
+        """Closes the descriptors of this process, once the monitor has its own. The network stays up."""
         for holding in self.holdings:
             holding.close()
         self.holdings = []
         self._close_namespace()
 
     def release(self) -> None:
-        """Undoes everything. Raises ``OSError`` where something of it could not be undone."""
+        """Undoes all holdings. Raises the first ``OSError``, after the other steps."""
         failure: OSError | None = None
         while self.holdings:
             try:
@@ -140,11 +144,11 @@ class Sandbox(msgspec.Struct, kw_only=True):
 
 
 class Folders:
-    """The records and the address leases of one engine."""
+    """The records and the address leases of one engine, in its folder for networks."""
 
     def __init__(self, folder: Path) -> None:
         self.lock = folder / "lock"
-        #: what containers are called: see ``names.zone``
+        #: the names of containers: see ``names.zone``
         self.zones = folder / "names"
         self._leases = folder / "leases"
         self._sandboxes = left.sandboxes(folder)
@@ -153,14 +157,15 @@ class Folders:
         return Leases(self._leases / network_id)
 
     def claim(self, container_id: str, name: str) -> Holding:
-        """A new holding with an empty record. Undoes what a killed monitor left of it, and waits for one that is just ending.
+        """A new holding with an empty, locked record. Undoes what a killed monitor has left under this name, and waits up to ten seconds
+        for a monitor that is ending.
 
-        Raises ``Unavailable`` where that one does not end, ``Conflict`` where only a later moby can undo it.
+        Raises ``Unavailable`` if the monitor of the last run does not end, ``Conflict`` if only a later moby can undo what is left.
         """
         path = self._sandboxes / container_id / name
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            # the monitor of the last run may remove the folder between the two looks that ``exist_ok`` takes
+            # with ``exist_ok`` mkdir looks twice, and the monitor of the last run may remove the folder in between
             with suppress(FileExistsError):
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if (descriptor := left.lock(path, os.O_CREAT | os.O_EXCL)) is not None:
@@ -178,22 +183,22 @@ class Folders:
         raise Unavailable(f"the network of container {container_id[:12]} is still in use by its last run; try again")
 
     def reconcile(self) -> None:
-        """Undoes every holding whose monitor is dead, and frees addresses of containers that have none."""
+        """Undoes every holding whose monitor is dead, and ends the leases of holdings that do not exist."""
         for path in self._records():
             descriptor = left.lock(path)
             if descriptor is not None:
-                # what could not be undone, or not by this version, keeps its record for the next time
+                # after an error, or if a later version has written it, the record stays for the next try
                 with suppress(OSError, ForeignVersion):
                     _undo(path, descriptor)
         self.free_leases()
 
     def published(self) -> dict[int, list[bytes]]:
-        """For each IP version the messages that publish the ports of every holding; those that are dead are undone first."""
+        """The netlink messages that publish the ports of all containers, for each IP version, after ``reconcile``."""
         self.reconcile()
         return self.publishing()
 
     def publishing(self) -> dict[int, list[bytes]]:
-        """As ``published``, and with those that are dead: what they published is there until they are undone."""
+        """As ``published``, but with holdings whose monitor is dead: their ports are published until they are undone."""
         messages: dict[int, list[bytes]] = {}
         for path in self._records():
             with suppress(OSError, MalformedMessage):
@@ -202,11 +207,11 @@ class Folders:
         return messages
 
     def is_anybody_in(self) -> bool:
-        """Whether a container is in any network."""
+        """True if there is a record of any container."""
         return bool(left.files(self._sandboxes))
 
     def members(self, network_id: str) -> list[str]:
-        """The ids of the containers that are in a network."""
+        """The ids of the containers that have a place in a network."""
         return [path.parent.name for path in self._records() if path.name == network_id[:12]]
 
     def is_member(self, container_id: str, network_id: str) -> bool:
@@ -214,13 +219,13 @@ class Folders:
         return (self._sandboxes / container_id / network_id[:12]).exists()
 
     def bound(self, container_id: str) -> dict[str, HostPort | None]:
-        """The published ports of a container, by the names of their records; None where nothing is bound yet."""
-        found: dict[str, HostPort | None] = {}
+        """The published ports of a container, by the names of their records; None for a record whose port is not bound yet."""
+        ports: dict[str, HostPort | None] = {}
         for path in left.files(self._sandboxes / container_id):
             if path.name.startswith(PORTS):
                 with suppress(OSError, MalformedMessage):
-                    found[path.name] = SandboxRecord.decode(path.read_bytes()).port
-        return found
+                    ports[path.name] = SandboxRecord.decode(path.read_bytes()).port
+        return ports
 
     def publishers(self) -> list[str]:
         """The ids of the containers that have published ports."""
@@ -230,7 +235,7 @@ class Folders:
         return left.records(self._sandboxes)
 
     def free_leases(self) -> None:
-        """A lease is taken after the record is made, and given back before that goes."""
+        """Ends the leases whose record does not exist. A lease is made after its holding's record, and ended before that is deleted."""
         for folder in left.files(self._leases):
             for lease, owner in Leases(folder).owners():
                 if not (self._sandboxes / owner).exists():
@@ -238,9 +243,9 @@ class Folders:
 
 
 def _undo(path: Path, descriptor: int) -> None:
-    """Carries out a dead holding's teardown; a half-written one has nothing behind it yet.
+    """Undoes the holding of a locked record and deletes the record. If that is malformed, nothing was made for it yet.
 
-    Raises ``OSError``, and ``ForeignVersion``: a later moby's record is left for that one.
+    Raises ``OSError``, and ``ForeignVersion`` for the record of a later moby, which stays.
     """
     try:
         try:

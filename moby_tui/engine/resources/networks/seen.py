@@ -1,4 +1,5 @@
-"""When our nftables tables were last found right. Commands that list look here first: nothing else is imported for it."""
+"""A note of when an engine last found its nftables tables as they should be. Commands that list containers read it first, and import
+nothing more if no table has changed since."""
 
 from __future__ import annotations
 
@@ -12,8 +13,10 @@ from moby_tui.engine.resources.networks import left
 
 
 def is_due(networks: Path) -> bool:
-    """Whether the tables of the engine whose records are in this folder are to be looked at: a container is in a network, and some table
-    has been changed."""
+    """True if the tables are to be checked: a container is in a network, and some nftables table has changed since the note.
+
+    ``networks`` is the folder with the engine's records.
+    """
     try:
         return bool(left.files(left.sandboxes(networks))) and not note(networks).is_current()
     except OSError:
@@ -26,21 +29,21 @@ def note(networks: Path) -> Seen:
 
 
 class Seen:
-    """The generation of nftables at which all tables of an engine were last found right, noted in a file.
+    """The generation of nftables at which an engine last found all its tables as they should be, in a file.
 
-    The kernel counts the transactions of a network namespace (NFT_MSG_GETGEN). The note is worth something in that namespace and boot
-    only, and says so. It is advisory: without it tables are looked through once more.
+    The generation is the kernel's count of the transactions of a network namespace (NFT_MSG_GETGEN). The file names the namespace and the
+    boot, and counts for these only. If it is lost, the tables are checked once more.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def is_current(self) -> bool:
-        """Whether nothing has happened to any table since. Raises ``OSError``."""
+        """True if no nftables table has changed since. Raises ``OSError``."""
         return self.read() == generation()
 
     def read(self) -> int:
-        """The generation; -1 where none is noted for this namespace."""
+        """The generation in the file; -1 if it has none for this namespace and boot."""
         with suppress(OSError, ValueError):
             where, _, generation = self._path.read_text().rpartition(" ")
             if where == _where():

@@ -1,4 +1,5 @@
-"""Volumes: create, list, remove, and what a new volume is filled with. ``manager.VolumeManager`` is the entrance, in an engine.
+"""Volumes of the driver ``local`` and of plug-ins: create, list, fill, copy, rename, remove. Runs in an engine.
 
-``driver_options`` mounts volumes that are file systems of their own; ``requests`` reads ``-v`` and ``--mount`` of a container.
+Offers ``manager.VolumeManager``. ``driver_options`` mounts the volumes that are file systems of their own; ``requests`` reads the options
+``-v``, ``--mount`` and ``--tmpfs`` of a container. All other modules are private to the room.
 """

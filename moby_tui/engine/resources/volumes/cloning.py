@@ -1,4 +1,4 @@
-"""A copy of a volume's content, made where no volume is until it is whole."""
+"""Copies a volume's content into a folder that becomes a volume once the copy is complete."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from moby_tui.engine.resources.volumes.populate import DATA, copy
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import MobyError, StorageFull
 
-#: Folders that are being filled; who fills one holds a lock on it.
+#: The beginning of the names of folders that an engine is filling. It holds a lock on the folder meanwhile.
 CLONE = ".cloning-"
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @asynccontextmanager
 async def copied(folder: Path, root: int, name: str, limit: Callable[[Path], None]) -> AsyncIterator[Path]:
-    """A volume's folder with a copy of what is in the one open as ``root``; what is not taken away from there is deleted.
+    """Yields a new folder below ``folder`` with a copy of the volume ``name``, whose content is open as ``root``.
 
-    ``limit`` is called for the empty folder.
-    Raises ``StorageFull``, and ``MobyError`` where what is copied is changed meanwhile.
+    The block renames the folder to keep it; else it is deleted. ``limit`` is called with the empty folder, to set its size.
+    Raises ``StorageFull``, and ``MobyError``, also if another process changes the volume during the copy.
     """
     made = folder / f"{CLONE}{os.urandom(8).hex()}"
     made.mkdir(mode=0o701)
@@ -41,7 +41,7 @@ async def copied(folder: Path, root: int, name: str, limit: Callable[[Path], Non
 
 
 def _fill(root: int, made: Path, name: str) -> None:
-    """A limit may be a file system of its own, which is mounted for as long as this takes."""
+    """Copies the content. A folder whose size is limited by a file system in a file has that mounted during the copy."""
     if not (made / IMAGE).exists():
         _copy(root, made, name)
         return
@@ -55,7 +55,7 @@ def _fill(root: int, made: Path, name: str) -> None:
 
 
 def _unmount(made: Path) -> None:
-    """Where nothing is mounted that is no error."""
+    """Unmounts the file system of a folder whose size is limited so; if it is not mounted, does nothing."""
     if (made / IMAGE).exists():
         from moby_tui.engine.kernel import mount
 
@@ -81,7 +81,7 @@ def _copy(root: int, made: Path, name: str) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Deletes what was left by who was killed."""
+    """Deletes the folders that killed engines were filling: those that no process holds locked."""
     for left in folder.glob(f"{CLONE}*"):
         with suppress(OSError), closing(os.open(left, _OPEN_DIRECTORY)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

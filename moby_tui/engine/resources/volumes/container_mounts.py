@@ -1,4 +1,4 @@
-"""The mounts of a container, made of what is asked for when it is created; and their events."""
+"""The mounts of a new container, made of its ``MountRequest``s, and the events of a container's volumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ Events = list[tuple[str, str, str, dict[str, str]]]
 
 
 class Resolution(msgspec.Struct):
-    """A container's mounts, the volumes that were made for it alone, and those that take over the image's content at first."""
+    """The result of ``add``: a container's mounts, the names of the volumes that were made for it alone, and the mounts of volumes that get
+    the image's content if they are empty."""
 
     mounts: Mounts
     anonymous: Names
@@ -26,17 +27,20 @@ class Resolution(msgspec.Struct):
 
 
 async def add(resolution: Resolution, request: MountRequest, create: Callable[[VolumeCreate], Awaitable[Volume]]) -> None:
-    """Adds one mount; its volume is made where it is not there. Raises ``InvalidArgument`` and ``NotImplementedYet``."""
+    """Adds one mount to a resolution. ``create`` makes the volume, or returns the one that has this name.
+
+    Raises ``InvalidArgument`` and ``NotImplementedYet``.
+    """
     _refuse_selinux(request)
     if request.type == "bind":
         _check_source(request)
     if request.type != "volume":
         resolution.mounts.append(_mount_point(request, request.source))
         return
-    asked = VolumeCreate(
-        name=request.source, driver=request.driver, labels=request.labels or None, driver_opts=request.driver_options
+    labels = request.labels or None
+    volume = await create(
+        VolumeCreate(name=request.source, driver=request.driver, labels=labels, driver_opts=request.driver_options)
     )
-    volume = await create(asked)
     mount = _mount_point(request, volume.mountpoint, volume.name, volume.driver)
     resolution.mounts.append(mount)
     if not request.source:
@@ -46,7 +50,7 @@ async def add(resolution: Resolution, request: MountRequest, create: Callable[[V
 
 
 def mount_events(action: str, container_id: str, mounts: Mounts) -> Events:
-    """The events ``mount`` or ``unmount`` of a container's volumes, ready to be published."""
+    """The events of a container's volumes, as ``Journal.publish`` takes them. ``action`` is ``mount`` or ``unmount``."""
     events: Events = []
     for mount in mounts:
         if mount.type != "volume":
@@ -65,7 +69,7 @@ def _refuse_selinux(request: MountRequest) -> None:
 
 
 def _check_source(request: MountRequest) -> None:
-    """``-v`` makes a directory of what is not there, ``--mount`` refuses."""
+    """Makes the missing source directory of ``-v``. Raises ``InvalidArgument`` for the missing source of ``--mount``."""
     if Path(request.source).exists():
         return
     if not request.create_source:

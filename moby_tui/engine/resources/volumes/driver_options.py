@@ -1,6 +1,6 @@
 """The options of the volume driver ``local``: a file system that is mounted as the volume (docker volume create, "Driver-specific options").
 
-Texts of refusals are those of the Docker Engine.
+The texts of errors are those of the Docker Engine.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _PROPAGATION = {
 
 
 def check(volume: str, options: dict[str, str]) -> None:
-    """Raises ``InvalidArgument`` where the volume cannot have them."""
+    """Raises ``InvalidArgument`` for options that the driver ``local`` does not take. ``volume`` is the volume's name, for the text."""
     try:
         _check(options)
     except InvalidArgument as error:
@@ -90,14 +90,14 @@ def _has_port(device: str) -> bool:
 
 
 def limit(options: dict[str, str], volume: Path) -> None:
-    """Keeps a new volume, whose folders are made, to the size that is asked for. Raises ``InvalidArgument`` where that cannot be."""
+    """Limits a new volume, whose folders exist, to the option ``size``. Raises ``InvalidArgument`` if the disk has no means for it."""
     size = quota.parse(options.get("size", "0"))
     if size and not quota.limit([volume / DATA], size):
         quota.make_image(volume / IMAGE, size, refusal="quota size requested but no quota support")
 
 
 def has_mount(options: dict[str, str], volume: Path) -> bool:
-    """Whether a volume is a file system of its own, which is mounted while the volume is used."""
+    """True for a volume that is a file system of its own: it is mounted while containers use it."""
     return "type" in options or (volume / IMAGE).exists()
 
 
@@ -110,31 +110,32 @@ def mount(options: dict[str, str], volume: Path) -> None:
 
 
 def _mount(options: dict[str, str], target: str) -> None:
-    """Mounts what the options name, with everything between mount(2) and mount(8) that needs no helper. Raises ``MobyError``."""
+    """Mounts the file system that the options name, as mount(8) does without its helper programs. Raises ``MobyError``."""
     try:
         device, kind, flags, propagation, data = _parse(options)
     except MobyError as error:
-        raise MobyError(f"{_failed(target)}: {error}") from error
+        raise MobyError(f"{_mount_failure(target)}: {error}") from error
     try:
         kernel.mount(device, target, kind, flags, data)
         if flags & kernel.MS_BIND and flags & ~(kernel.MS_BIND | kernel.MS_REC):
-            # the kernel looks at a bind's other flags only when it is mounted again
+            # for a bind mount the kernel ignores the other flags until it is mounted again (mount(2), MS_REMOUNT)
             kernel.mount(None, target, None, flags & ~kernel.MS_REC | kernel.MS_REMOUNT)
         if propagation:
             kernel.mount(None, target, None, propagation)
     except OSError as error:
         raise MobyError(
-            f"{_failed(target)}: failed to mount local volume: mount {_told(device, target, flags, data)}: {_reason(error)}"
+            f"{_mount_failure(target)}: failed to mount local volume: mount {_mount_arguments(device, target, flags, data)}: {_reason(error)}"
         ) from error
 
 
-def _failed(target: str) -> str:
+def _mount_failure(target: str) -> str:
     return f"error while mounting volume '{target}'"
 
 
-def _told(device: str, target: str, flags: int, data: str) -> str:
-    told = f"{device}:{target}" + (f", flags: {flags:#x}" if flags else "")
-    return told + (f", data: {data}" if data else "")
+def _mount_arguments(device: str, target: str, flags: int, data: str) -> str:
+    """The arguments of mount(2) in an error's text."""
+    text = f"{device}:{target}" + (f", flags: {flags:#x}" if flags else "")
+    return text + (f", data: {data}" if data else "")
 
 
 def _reason(error: OSError) -> str:
@@ -154,18 +155,18 @@ def _parse(options: dict[str, str]) -> tuple[str, str, int, int, str]:
         else:
             data.append(word)
     if kind in _NETWORK_TYPES:
-        data = [_resolved(word) for word in data]
-        device = _resolved_url(device) if kind == "cifs" else device
+        data = [_with_address(word) for word in data]
+        device = _url_with_address(device) if kind == "cifs" else device
     return device, kind, flags, propagation, ",".join(data)
 
 
-def _resolved(word: str) -> str:
-    """The kernel takes a server's address only."""
+def _with_address(word: str) -> str:
+    """A word of the option ``o``; the host name of ``addr=`` becomes an address, since the kernel resolves no names."""
     key, _, value = word.partition("=")
     return f"addr={_address(value)}" if key == "addr" else word
 
 
-def _resolved_url(device: str) -> str:
+def _url_with_address(device: str) -> str:
     host = urlsplit(device).hostname
     return device.replace(host, _address(host), 1) if host else device
 

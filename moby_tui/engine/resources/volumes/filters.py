@@ -1,4 +1,4 @@
-"""Which volumes were asked for: the filters of ``GET /volumes`` and of prune."""
+"""The filters of ``GET /volumes`` and of ``POST /volumes/prune``."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ _TRUTH = {"1": True, "true": True, "True": True, "0": False, "false": False, "Fa
 
 
 class VolumeFilter:
-    """Values of one key are alternatives, keys and labels all must match. ``name`` is a regular expression for a part of it."""
+    """The filters of one request. A volume matches if it matches every key and every label, and one of a key's other values.
+
+    A value of ``name`` is a regular expression for a part of the name.
+    """
 
     def __init__(self, filters: Filters | None, keys: frozenset[str]) -> None:
-        """``keys`` are those that the endpoint has. Raises ``InvalidArgument`` for other keys and for a bad truth value."""
+        """``keys`` are those that the endpoint takes. Raises ``InvalidArgument`` for another key, and for a value that is no boolean."""
         self._filters = {key: values for key, values in (filters or {}).items() if values}
         for key in filters or {}:
             if key not in keys:
                 raise InvalidArgument(f"invalid filter '{key}'")
         self._names = [pattern for name in self._filters.get("name", ()) if (pattern := _compiled(name))]
         self._dangling = self._truth("dangling")
-        #: Whether prune shall take named volumes too.
+        #: True if prune removes named volumes too
         self.all = bool(self._truth("all"))
 
     def matches(self, volume: Volume | VolumeRecord, used: Callable[[str], bool]) -> bool:
-        """Whether the volume was asked for; ``used`` tells of a name whether it is in use, where that matters."""
+        """True for a volume that the filters take.
+
+        ``used`` returns whether a container has the volume of a name mounted; only the filter ``dangling`` calls it.
+        """
         drivers = self._filters.get("driver")
         return (
             ("name" not in self._filters or any(pattern.search(volume.name) for pattern in self._names))
@@ -39,7 +45,7 @@ class VolumeFilter:
         )
 
     def takes_driver(self, driver: str) -> bool:
-        """False if no volume of this driver can have been asked for."""
+        """False if the filters take no volume of this driver."""
         return driver in self._filters.get("driver", (driver,))
 
     def _truth(self, key: str) -> bool | None:
@@ -50,7 +56,7 @@ class VolumeFilter:
 
 
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """One that is no regular expression matches nothing."""
+    """The compiled expression; None for a malformed one, which matches nothing."""
     try:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError):

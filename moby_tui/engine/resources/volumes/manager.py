@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.volumes.plugin_volumes import PluginVolumes
 
 ANONYMOUS = "com.docker.volume.anonymous"
-#: No volume's name begins with a dot: what is called so is on its way out.
+#: The beginning of the names of folders that are being removed or renamed. No volume's name begins with a dot.
 _REMOVED = ".removed-"
 _RENAMING = ".renaming-"
 
@@ -54,10 +54,10 @@ Volumes = list[Volume]
 
 
 class VolumeManager:
-    """The ``Volumes`` of the client protocol, and what a container's creation needs of them."""
+    """Implements ``Volumes`` of the client protocol, and makes and fills the volumes of new containers."""
 
     def __init__(self, paths: Paths, database: Database, publish: Publish, used_by: Callable[[str], Sequence[str]]) -> None:
-        """``used_by`` names the containers, running or not, that have a volume mounted."""
+        """``used_by`` returns the names of the containers, running or not, that have the volume of a name mounted."""
         self._folder = paths.volumes
         self._plugin_mounts = paths.plugin_mounts
         self._rows = VolumeRows(database)
@@ -67,11 +67,11 @@ class VolumeManager:
         self.mounts = VolumeMounts(paths, self._find, self._make_folders, lambda: self._plugins)
 
     def guard(self) -> FileLock:
-        """To be held from ``resolve`` until the container is in the store: no volume is removed meanwhile, by any process."""
+        """The shared lock that a process holds from ``resolve`` until the container has its row: no process removes a volume meanwhile."""
         return FileLock(self._folder / ".lock", shared=True)
 
     def _removal(self) -> FileLock:
-        """Waits for all who hold ``guard``."""
+        """The exclusive lock of a process that removes or renames a volume: waits for every process that holds ``guard``."""
         return FileLock(self._folder / ".lock")
 
     # The client protocol
@@ -81,7 +81,7 @@ class VolumeManager:
         return (await self.listed(filters=filters)).volumes
 
     async def listed(self, *, filters: Filters | None = None) -> VolumeList:
-        """The same with a warning for each plug-in that does not say what it has."""
+        """As ``list``, with a warning for each plug-in that does not list its volumes."""
         from moby_tui.engine.plugins import discovery
         from moby_tui.engine.resources.volumes.filters import VolumeFilter
 
@@ -89,25 +89,27 @@ class VolumeManager:
         volumes, warnings = [wire.volume_to_show(record) for record in self._rows.all()], Names()
         if drivers := [name for name in discovery.names() if wanted.takes_driver(name)]:
             volumes, warnings = await self._with_those_of_plugins(volumes, drivers)
-        found = [volume for volume in volumes if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
-        return VolumeList(volumes=found, warnings=warnings or None)
+        matching = [volume for volume in volumes if wanted.matches(volume, lambda name: bool(self._used_by(name)))]
+        return VolumeList(volumes=matching, warnings=warnings or None)
 
     async def _with_those_of_plugins(self, ours: Volumes, drivers: Names) -> tuple[Volumes, Names]:
-        """A plug-in that answers says which of its volumes there are; labels and options are in our rows."""
+        """Our volumes and those of the plug-ins, and the plug-ins' warnings. A plug-in that answers decides which of its volumes exist;
+        their labels and options are in our rows."""
         answers = await asyncio.gather(*(in_own_thread(self._plugins.list, driver) for driver in drivers))
         answered = {driver for driver, (_, warning) in zip(drivers, answers, strict=True) if not warning}
-        found = {volume.name: volume for volume in ours if volume.driver not in answered}
+        existing = {volume.name: volume for volume in ours if volume.driver not in answered}
         rows = {volume.name: volume for volume in ours}
         for volume in itertools.chain.from_iterable(volumes for volumes, _ in answers):
             row = rows.get(volume.name)
             if row is None or row.driver == volume.driver:
-                found[volume.name] = volume if row is None else _as_told(row, volume)
-        return [found[name] for name in sorted(found)], [warning for _, warning in answers if warning]
+                existing[volume.name] = volume if row is None else _reported(row, volume)
+        return [existing[name] for name in sorted(existing)], [warning for _, warning in answers if warning]
 
     async def create(self, config: VolumeCreate) -> Volume:
-        """Makes a volume; one that is there already is returned as it is. Without a name it is anonymous.
+        """Makes a volume, or returns the one that has this name. A volume without a name is anonymous, and gets 64 random digits for one.
 
-        Raises ``InvalidArgument`` for a bad name or option, ``NotFound`` for other drivers.
+        Raises ``InvalidArgument`` for a bad name or option, ``NotFound`` for an unknown driver, ``Conflict`` for the name of another driver's
+        volume.
         """
         name, labels = config.name, config.labels
         if not name:
@@ -122,8 +124,8 @@ class VolumeManager:
         elif config.driver not in ("", "local"):
             made = await in_own_thread(self._plugins.create, config.driver, name, options or {})
             return self._adopt(made, labels, options)
-        elif not config.driver and config.name and (found := await self._find_at_plugins(name)):
-            return self._adopt(found, labels, None)
+        elif not config.driver and config.name and (existing := await self._find_at_plugins(name)):
+            return self._adopt(existing, labels, None)
         if options:
             # few volumes have any
             from moby_tui.engine.resources.volumes import driver_options
@@ -132,14 +134,14 @@ class VolumeManager:
         return self._create(name, labels, options)
 
     async def inspect(self, name: str) -> Volume:
-        """Raises ``NotFound``."""
+        """The volume of a name, of this engine or of a plug-in. Raises ``NotFound``."""
         record, volume = self._find(name), None
         if record is None:
             volume = await self._find_at_plugins(name)
         elif record.driver == "local":
             volume = wire.volume_to_show(record)
-        elif told := await in_own_thread(self._plugins.get, record.driver, name):
-            volume = _as_told(record, told)
+        elif reported := await in_own_thread(self._plugins.get, record.driver, name):
+            volume = _reported(record, reported)
         if volume is None:
             raise NotFound(f"get {name}: no such volume")
         return volume
@@ -147,12 +149,12 @@ class VolumeManager:
     async def remove(self, name: str, *, force: bool = False) -> None:
         """Deletes a volume and its data. Raises ``NotFound`` unless ``force``, ``Conflict`` while a container has it mounted.
 
-        With ``force`` a volume is forgotten also if its plug-in refuses, whose text is raised nevertheless, as by dockerd.
+        With ``force`` the row of a plug-in's volume goes also if the plug-in refuses; its error is raised nevertheless, as by dockerd.
         """
         volume, refusal = self._find(name) or await self._find_at_plugins(name), None
         if volume is not None and volume.driver != "local":
             self._check_unused(name)
-            # without the lock: nobody waits for a plug-in that does not answer
+            # before the lock is taken, so that no process waits for a plug-in that does not answer
             try:
                 await in_own_thread(self._plugins.remove, volume.driver, name)
             except MobyError as error:
@@ -178,7 +180,7 @@ class VolumeManager:
     async def prune(self, *, filters: Filters | None = None) -> VolumesPruned:
         """Removes the anonymous volumes that no container uses; with the filter ``all`` named ones too. Also: label, label!.
 
-        Volumes with options of their driver stay, as dockerd has it.
+        A volume with options of its driver stays, as with dockerd.
         """
         async with self._removal():
             pruned = await self.prunable(filters=filters)
@@ -189,23 +191,23 @@ class VolumeManager:
         return pruned
 
     async def prunable(self, *, filters: Filters | None = None, gone: Collection[str] = ()) -> VolumesPruned:
-        """What ``prune`` would remove now, once the containers ``gone`` are removed."""
+        """What ``prune`` would remove if the containers ``gone`` did not exist. The size is in bytes."""
         from moby_tui.engine.resources.volumes.filters import VolumeFilter
 
         wanted = VolumeFilter(filters, frozenset(("all", "label", "label!")))
-        found = [
+        names = [
             volume.name
             for volume in self._rows.all()
             if volume.driver == "local"
-            and not volume.options  # what is on a file system of its own is not this engine's to delete
+            and not volume.options  # its content can lie on a file system that others use
             and (wanted.all or ANONYMOUS in (volume.labels or {}))
             and wanted.matches(volume, lambda _name: False)
             and not set(self._used_by(volume.name)) - set(gone)
         ]
-        return VolumesPruned(volumes_deleted=found, space_reclaimed=sum([await self.size(name) for name in found]))
+        return VolumesPruned(volumes_deleted=names, space_reclaimed=sum([await self.size(name) for name in names]))
 
     async def rename(self, name: str, new: str) -> None:
-        """Gives a volume another name. Raises ``NotFound``, ``InvalidArgument``, and ``Conflict`` where it is in use or the name is taken."""
+        """Gives a volume another name. Raises ``NotFound``, ``InvalidArgument``, and ``Conflict`` if it is in use or the name is taken."""
         check_volume_name(new)
         if (await self.inspect(name)).driver != "local":
             raise InvalidArgument(f"rename {name}: only volumes of the driver local can have another name")
@@ -222,10 +224,10 @@ class VolumeManager:
         self._publish("volume", "rename", new, {"driver": "local", "oldName": name})
 
     async def clone(self, name: str, new: str) -> Volume:
-        """Makes a new volume with the content and labels that another has now; a clone of one that is mounted is a folder like any other.
+        """Makes the volume ``new`` with the content and labels that another has now. Of the options only the size is copied.
 
-        It is there once it is whole. Raises ``NotFound``, ``InvalidArgument``, ``Conflict`` where the name is taken, ``StorageFull``, and
-        ``MobyError`` where something is changed in the volume meanwhile.
+        The new volume appears once the copy is complete. Raises ``NotFound``, ``InvalidArgument``, ``Conflict`` if the name is taken,
+        ``StorageFull``, and ``MobyError`` if another process changes the volume during the copy.
         """
         from moby_tui.engine.resources.volumes.cloning import copied
 
@@ -234,7 +236,7 @@ class VolumeManager:
         self._check_free(new)
         options = {key: value for key, value in (source.options or {}).items() if key == "size"} or None
         labels = {key: value for key, value in (source.labels or {}).items() if key != ANONYMOUS} or None
-        # a limit counts what is made after it
+        # before the copy, since a limit counts only what is written after it is set
         limit = functools.partial(self._limit, options=options or {})
         async with self._opened(name) as root, copied(self._folder, root, name, limit) as copy, self._removal():
             self._check_free(new)
@@ -302,7 +304,7 @@ class VolumeManager:
 
     @contextlib.asynccontextmanager
     async def _opened(self, name: str) -> AsyncIterator[int]:
-        """The folder of the volume's content, mounted where that takes a mount. Raises ``NotFound``, ``MobyError``."""
+        """Opens the folder of a volume's content, and keeps the volume mounted during the block. Raises ``NotFound``, ``MobyError``."""
         async with self.guard():
             volume = await self.inspect(name)
             if volume.driver == "local":
@@ -315,14 +317,14 @@ class VolumeManager:
                 yield root
         finally:
             held.close()
-            await self.mounts.let_go(held)
+            await self.mounts.unmount_released(held)
 
     # For containers
 
     async def resolve(self, config: ContainerConfig, host_config: HostConfig) -> Resolution:
-        """The mounts of a container that is being created; volumes that are not there are made.
+        """The mounts of a new container. Missing volumes are made; after an error the anonymous ones among them are removed.
 
-        Raises ``InvalidArgument`` (Docker's texts) and ``NotImplementedYet``. Hold ``guard`` around it and the store's ``insert``.
+        Raises ``InvalidArgument`` (Docker's texts) and ``NotImplementedYet``. Hold ``guard`` around this and the store's ``insert``.
         """
         resolution = Resolution([], [], [])
         try:
@@ -334,14 +336,14 @@ class VolumeManager:
         return resolution
 
     async def populate(self, name: str, rootfs: int, destination: str, subpath: str = "") -> bool:
-        """Copies what the root file system open as ``rootfs`` has at ``destination`` into the volume, or a part of it, if that is empty.
+        """Copies what the root file system open as ``rootfs`` has at ``destination`` into a volume, or a part of it, that is empty.
 
-        To be called for each of ``Resolution.populated`` before there is a container. Returns whether it copied. A caller that is
-        cancelled waits for the copying to end. Raises ``StorageFull`` or ``MobyError``.
+        To be called for each of ``Resolution.populated`` before the container has its row. Returns True after a copy. A caller that is
+        cancelled waits for the end of the copy. Raises ``StorageFull`` or ``MobyError``.
         """
         volume = self._find(name)
         if volume is None or volume.driver == "local":
-            self._create(name, None)  # its directory may be missing where a removal was cut short
+            self._create(name, None)  # makes the folder if a removal was cut short
         if not is_there(rootfs, destination):
             return False
         held = await self.mounts.hold([MountPoint(type="volume", name=name)])
@@ -352,12 +354,12 @@ class VolumeManager:
             return await in_thread(populate, self._folder / name, rootfs, destination, subpath)
         finally:
             held.close()
-            await self.mounts.let_go(held)
+            await self.mounts.unmount_released(held)
 
     def remove_anonymous(self, names: Names) -> None:
-        """Removes those of a removed container's own volumes that no other container has mounted by name.
+        """Removes the anonymous volumes of a removed container, but for those that another container has mounted by name.
 
-        A plug-in is asked by a thread that ``close`` waits for; what it does not remove it still lists.
+        A thread calls the plug-in of such a volume; ``close`` waits for it. The plug-in still lists a volume that it does not remove.
         """
         for name in names:
             if not self._used_by(name):
@@ -382,7 +384,7 @@ class VolumeManager:
             await in_own_thread(self._removing.pop().join)
 
     async def size(self, name: str) -> int:
-        """Bytes that a volume takes on disk; a file with several names counts once."""
+        """The bytes that a volume takes on disk. A file with several names counts once."""
         return await asyncio.to_thread(Meter().of, self._folder / name)
 
     # Records and directories
@@ -392,19 +394,19 @@ class VolumeManager:
 
     @functools.cached_property
     def _plugins(self) -> PluginVolumes:
-        # few engines use any
+        # imported here, since few engines use plug-ins
         from moby_tui.engine.resources.volumes.plugin_volumes import PluginVolumes
 
         return PluginVolumes(self._plugin_mounts)
 
     async def _find_at_plugins(self, name: str) -> Volume | None:
-        """The volume of a plug-in that has no row here: it was made elsewhere."""
+        """A volume that a plug-in has and that has no row here: another engine has made it. None if no plug-in has it."""
         from moby_tui.engine.plugins import discovery
 
         return await in_own_thread(self._plugins.find, name) if discovery.names() else None
 
     def _adopt(self, volume: Volume, labels: dict[str, str] | None, options: dict[str, str] | None) -> Volume:
-        """Writes the row of a volume that a plug-in has. What a plug-in says of it is asked anew each time, and not kept."""
+        """Writes the row of a volume that a plug-in has. Its status is not kept: the plug-in is asked each time."""
         volume.labels, volume.options = labels, options
         row = self._rows.insert(wire.volume_to_keep(volume))
         if row is None:
@@ -424,7 +426,10 @@ class VolumeManager:
     def _create(
         self, name: str, labels: dict[str, str] | None, options: dict[str, str] | None = None, *, made: Path | None = None
     ) -> Volume:
-        """Makes what is missing of a volume: its row, its directory, which may have been ``made`` elsewhere."""
+        """Makes what a volume lacks of its row and its folder. ``made`` is a folder that becomes the volume's.
+
+        Raises ``Conflict`` if ``made`` is given and the volume exists.
+        """
         data = self._folder / name / DATA
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         volume = Volume(name=name, mountpoint=str(data), created_at=created, labels=labels, options=options)
@@ -464,7 +469,8 @@ class VolumeManager:
             raise Conflict(f"in the place of volume {name} lies a folder that no volume has; take another name")
 
     def _rename(self, name: str, new: str) -> None:
-        """The record goes first, and is written anew: one without a row would say that the database is not the right one."""
+        """Renames folder, row and record. The record is deleted first and written again last: a record without a row would mean that the
+        database is not that of the data root."""
         from moby_tui.engine.resources.volumes import renaming
 
         self.mounts.unmount(name, "rename")
@@ -494,8 +500,8 @@ class VolumeManager:
         renaming.settle(self._folder, self._folder.glob(f"{_RENAMING}*"), lambda name: self._find(name) is not None, keep)
 
     async def settle(self) -> None:
-        """Puts right what killed processes left: volumes half renamed, half cloned, half removed, and mounts."""
-        await self.mounts.let_go_unused()
+        """Completes or undoes what killed engines have left: renames, clones, removals and mounts of volumes."""
+        await self.mounts.unmount_unused()
         with contextlib.suppress(FileNotFoundError):
             left = [name for name in os.listdir(self._folder) if name.startswith(".") and name != ".lock"]
             if any(name.startswith(_RENAMING) for name in left):
@@ -505,9 +511,10 @@ class VolumeManager:
                 await asyncio.to_thread(self._sweep)
 
     def _remove(self, name: str, driver: str = "local") -> bool:
-        """The directory goes aside before the row: after a crash the name never leads to what was removed.
+        """Removes a volume's row, and renames its folder, which ``_sweep`` deletes. Returns True if there was a row.
 
-        Raises ``Conflict`` where a file system is mounted in it that cannot be unmounted: what is on that is nobody's to delete.
+        The folder is renamed before the row is deleted: after a crash the name never leads to a folder that is half deleted. Raises
+        ``Conflict`` if a file system is mounted in it that cannot be unmounted.
         """
         self.mounts.unmount(name, "remove")
 
@@ -521,22 +528,22 @@ class VolumeManager:
         return removed
 
     def _sweep(self) -> None:
-        """Deletes what was removed, also by those who did not live to delete it."""
+        """Deletes the folders of removed volumes, also those that killed engines have left."""
         for folder in self._folder.glob(f"{_REMOVED}*"):
-            with contextlib.suppress(OSError):  # the next sweep meets it again
+            with contextlib.suppress(OSError):  # the next sweep tries again
                 remove(folder)
         from moby_tui.engine.resources.volumes import cloning
 
         cloning.sweep(self._folder)
 
 
-def _as_told(row: Volume | VolumeRecord, told: Volume) -> Volume:
-    """A volume of a plug-in: labels and options from its row, all else from the plug-in."""
-    return msgspec.structs.replace(told, labels=row.labels, options=row.options)
+def _reported(row: Volume | VolumeRecord, volume: Volume) -> Volume:
+    """A volume as its plug-in reports it, with the labels and options of its row."""
+    return msgspec.structs.replace(volume, labels=row.labels, options=row.options)
 
 
 def _open_folder(path: str) -> int:
-    """Raises ``MobyError`` for what is no folder: a plug-in may have mounted anything."""
+    """Opens a folder with O_PATH. Raises ``MobyError`` for anything else: a plug-in's answer can name any path."""
     try:
         return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:

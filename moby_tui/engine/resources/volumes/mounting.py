@@ -1,6 +1,7 @@
-"""Volumes that are mounted while they are used: file systems of their own (``type``, ``o``, ``device``), and those of plug-ins.
+"""Volumes that are mounted only while they are used: file systems of their own (``type``, ``o``, ``device``), and those of plug-ins.
 
-Each is held by open descriptors, of which a container's monitor has one. Who finds that nobody holds it any more unmounts it.
+Each process that uses such a volume holds a descriptor of its lock; a container's monitor holds one until the container ends. The process
+that finds a lock that no other process holds unmounts the volume.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ Mounts = list[MountPoint]
 
 
 class Held(msgspec.Struct):
-    """Volumes that are mounted while descriptors are open, which another process may hold too.
+    """Volumes that stay mounted for as long as this process has these descriptors open. Other processes may hold the same volumes.
 
-    ``locks`` are those of file systems of their own, by the place where each is mounted; ``records`` those of what plug-ins have mounted,
-    by their paths; ``places`` says for names of volumes of plug-ins where they are mounted.
+    ``locks`` are the descriptors of volumes that are file systems of their own, by the path where each is mounted. ``records`` are the
+    descriptors of volumes of plug-ins, by the path of the mount's record. ``places`` has the path where each volume of a plug-in is
+    mounted, by its name.
     """
 
     locks: dict[str, int] = {}
@@ -39,11 +41,12 @@ class Held(msgspec.Struct):
     places: dict[str, str] = {}
 
     def close(self) -> None:
+        """Closes the descriptors. ``VolumeMounts.unmount_released`` then unmounts what no other process holds."""
         for fd in (*self.locks.values(), *self.records.values()):
             os.close(fd)
 
     def with_places(self, mounts: Mounts) -> Mounts:
-        """The mounts with the places where plug-ins have mounted them."""
+        """The mounts, those of plug-ins' volumes with the path where each is mounted as their source."""
         return [
             msgspec.structs.replace(mount, source=self.places[mount.name])
             if mount.type == "volume" and mount.name in self.places
@@ -53,7 +56,7 @@ class Held(msgspec.Struct):
 
 
 class VolumeMounts:
-    """What is mounted of the volumes of one data root, by whichever process."""
+    """Mounts and unmounts the volumes of one data root, together with the other processes that use it."""
 
     def __init__(
         self,
@@ -70,9 +73,9 @@ class VolumeMounts:
         self._plugins = plugins
 
     async def hold(self, mounts: Mounts) -> Held:
-        """Mounts those volumes that are file systems of their own, and has plug-ins mount theirs.
+        """Mounts those volumes of the mounts that are file systems of their own, and has plug-ins mount theirs.
 
-        Raises ``MobyError``; nothing is held then.
+        Returns the descriptors that hold them. Raises ``MobyError``, after an error holds nothing.
         """
         held = Held()
         try:
@@ -84,7 +87,7 @@ class VolumeMounts:
                     await in_thread(self._hold, volume, volume.options, held)
         except BaseException:
             held.close()
-            await self.let_go(held)
+            await self.unmount_released(held)
             raise
         return held
 
@@ -93,7 +96,8 @@ class VolumeMounts:
         held.records[path], held.places[volume.name] = fd, place
 
     def _hold(self, volume: VolumeRecord, options: dict[str, str], held: Held) -> None:
-        """Notes in ``held`` what a caller that was cancelled meanwhile has to let go of."""
+        """Mounts one volume that is a file system of its own. Runs on a thread, and adds to ``held``, from which a caller that is cancelled
+        meanwhile releases it."""
         from moby_tui.engine.kernel import shared_mount
         from moby_tui.engine.resources.volumes import driver_options
 
@@ -106,39 +110,42 @@ class VolumeMounts:
             self.lock_of(volume.mountpoint), volume.mountpoint, lambda: driver_options.mount(options, folder)
         )
 
-    async def let_go(self, held: Held) -> None:
-        """Unmounts those that nobody holds any more. The caller has closed its descriptors."""
-        await self._let_go(held.locks)
+    async def unmount_released(self, held: Held) -> None:
+        """Unmounts those of ``held`` that no process holds any more. The caller has closed its own descriptors before."""
+        await self._unmount_unheld(held.locks)
         await self._let_plugins_unmount(held.records, looking=False)
 
     async def _let_plugins_unmount(self, records: Iterable[str], *, looking: bool) -> None:
         for record in records:
             from moby_tui.engine.plugins import volume_mounts
 
-            with contextlib.suppress(OSError):  # the next who looks tries again
+            with contextlib.suppress(OSError):  # ``unmount_unused`` of the next engine tries again
                 await in_own_thread(volume_mounts.let_go, record, looking=looking)
 
-    async def _let_go(self, mountpoints: Iterable[str]) -> None:
+    async def _unmount_unheld(self, mountpoints: Iterable[str]) -> None:
         for mountpoint in mountpoints:
             from moby_tui.engine.kernel import shared_mount
 
-            with contextlib.suppress(OSError):  # its removal tells, and tries again
+            with contextlib.suppress(OSError):  # the removal of the volume tries again, and raises the error
                 await asyncio.to_thread(shared_mount.let_go, self.lock_of(mountpoint), mountpoint)
 
-    async def let_go_unused(self) -> None:
-        """The same for all of them: whoever mounted one may have been killed."""
+    async def unmount_unused(self) -> None:
+        """Unmounts every volume that no process holds: the process that mounted it may have been killed."""
         with contextlib.suppress(FileNotFoundError):
-            await self._let_go(str(self._folder / name / DATA) for name in os.listdir(self._locks))
+            await self._unmount_unheld(str(self._folder / name / DATA) for name in os.listdir(self._locks))
         with contextlib.suppress(FileNotFoundError):
             records = (str(self._plugin_mounts / name) for name in os.listdir(self._plugin_mounts))
             await self._let_plugins_unmount(records, looking=True)
 
     def lock_of(self, mountpoint: str) -> str:
-        """The lock of a volume that is mounted there."""
+        """The path of the lock of the volume that is mounted at ``mountpoint``."""
         return str(self._locks / Path(mountpoint).parent.name)
 
     def unmount(self, name: str, what: str) -> None:
-        """Raises ``Conflict`` where it cannot be unmounted, or somebody holds it. ``what`` is being done with the volume."""
+        """Unmounts a volume that is about to be removed or renamed. ``what`` is this operation, and begins the text of an error.
+
+        Raises ``Conflict`` if a process holds the volume, or it cannot be unmounted.
+        """
         from moby_tui.engine.kernel import shared_mount
 
         try:

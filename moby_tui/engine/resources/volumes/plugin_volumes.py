@@ -1,6 +1,6 @@
-"""Volumes that plug-ins keep: Docker's volume plug-ins, asked by an engine (``engine/plugins`` has the protocol). Blocking.
+"""Volumes of Docker's volume plug-ins, which an engine calls (``engine/plugins`` has the protocol). All functions block.
 
-Texts of refusals are those of the Docker Engine.
+The texts of errors are those of the Docker Engine.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ Volumes = list[Volume]
 
 
 class PluginVolumes:
-    """The plug-ins of one engine; each is activated once. ``mounts`` is the folder of the records of what they have mounted."""
+    """The plug-ins of one engine; each is activated at its first call. ``mounts`` is the folder with a record of each volume that a plug-in
+    has mounted."""
 
     def __init__(self, mounts: Path) -> None:
         self._mounts = mounts
         self._drivers: dict[str, VolumeDriver] = {}
 
     def create(self, driver: str, name: str, options: dict[str, str]) -> Volume:
-        """Has a plug-in make a volume; one that it has already is taken as it is. Raises ``NotFound`` and ``MobyError``."""
-        with _told(f"create {name}", driver):
+        """Makes a volume at a plug-in, or returns the one of this name that the plug-in has. Raises ``NotFound`` and ``MobyError``."""
+        with _plugin_errors(f"create {name}", driver):
             plugin = self._driver(driver)
             found = self._get(plugin, name)
             if found is None:
@@ -41,14 +42,14 @@ class PluginVolumes:
             return self._volume(plugin, found)
 
     def get(self, driver: str, name: str) -> Volume | None:
-        """A volume as its plug-in tells it now; None if it has none of this name. Raises ``NotFound`` and ``MobyError``."""
-        with _told(f"get {name}", driver):
+        """A volume as its plug-in describes it now; None if the plug-in has none of this name. Raises ``NotFound`` and ``MobyError``."""
+        with _plugin_errors(f"get {name}", driver):
             plugin = self._driver(driver)
             found = self._get(plugin, name)
             return None if found is None else self._volume(plugin, found)
 
     def find(self, name: str) -> Volume | None:
-        """The volume of the first plug-in that has one of this name; those that do not answer are passed over."""
+        """The volume of the first plug-in that has one of this name. A plug-in that does not answer is skipped."""
         for driver in discovery.names():
             plugin = self._driver(driver)
             try:
@@ -60,18 +61,18 @@ class PluginVolumes:
         return None
 
     def remove(self, driver: str, name: str) -> None:
-        """Raises ``NotFound`` for a plug-in that is not there, and ``MobyError``."""
-        with _told(f"remove {name}", driver):
+        """Removes a volume at its plug-in. Raises ``NotFound`` for a missing plug-in, and ``MobyError``."""
+        with _plugin_errors(f"remove {name}", driver):
             self._driver(driver).remove(name)
 
     def list(self, driver: str) -> tuple[Volumes, str]:
-        """The volumes of a plug-in, and a warning, which is empty if all is well."""
+        """The volumes of a plug-in, and a warning, which is empty if the plug-in has listed all of them."""
         plugin = self._driver(driver)
         try:
             found = plugin.list()
             volumes = [self._volume(plugin, volume) for volume in found if is_volume_name(volume.name)]
         except failure.NotFound:
-            # it is no volume driver, or has just gone
+            # it is no volume driver, or has ended since it was found
             return [], ""
         except PluginFailure as error:
             return [], f"list {driver}: {error}"
@@ -81,9 +82,12 @@ class PluginVolumes:
         return volumes, f"list {driver}: {left_out} volumes have names that no volume can have here" if left_out else ""
 
     def hold(self, volume: VolumeRecord) -> tuple[str, int, str]:
-        """See ``volume_mounts.hold``. Raises ``NotFound`` and ``MobyError``."""
+        """Has a plug-in mount a volume: the path of the mount's record, its locked descriptor, and where the volume is mounted.
+
+        See ``volume_mounts.hold``. Raises ``NotFound`` and ``MobyError``.
+        """
         self._mounts.mkdir(mode=0o700, exist_ok=True)
-        with _told(f"error while mounting volume '{volume.mountpoint}'", volume.driver):
+        with _plugin_errors(f"error while mounting volume '{volume.mountpoint}'", volume.driver):
             return volume_mounts.hold(str(self._mounts), self._driver(volume.driver), volume.name)
 
     def _driver(self, name: str) -> VolumeDriver:
@@ -94,10 +98,10 @@ class PluginVolumes:
         try:
             found = plugin.get(name)
         except failure.Refused:
-            # what plug-ins say of a volume that they do not have
+            # a plug-in answers with an error for a volume that it does not have
             return None
         if found is not None:
-            # whatever it calls itself: the name becomes a folder's
+            # not the name in the answer, which is hostile: the name becomes that of a folder
             found.name = name
         return found
 
@@ -116,7 +120,7 @@ class PluginVolumes:
 
 
 def _path(plugin: VolumeDriver, name: str) -> str:
-    """Empty if the plug-in does not say: it need not know before it has mounted the volume."""
+    """The volume's path; empty if the plug-in has no answer, since some know it only once the volume is mounted."""
     try:
         return plugin.path(name)
     except PluginFailure:
@@ -124,7 +128,7 @@ def _path(plugin: VolumeDriver, name: str) -> str:
 
 
 def _encodable(status: dict[str, object] | None) -> dict[str, object] | msgspec.UnsetType:
-    """Unset for what JSON cannot say to everybody: numbers of hundreds of digits, halves of characters."""
+    """The status; unset if it is empty or cannot be written as JSON (integers of hundreds of digits, lone surrogates)."""
     try:
         msgspec.json.encode(status)
     except (UnicodeEncodeError, OverflowError, RecursionError):
@@ -133,8 +137,8 @@ def _encodable(status: dict[str, object] | None) -> dict[str, object] | msgspec.
 
 
 @contextmanager
-def _told(what: str, driver: str) -> Iterator[None]:
-    """Failures of a plug-in as errors for a person."""
+def _plugin_errors(what: str, driver: str) -> Iterator[None]:
+    """Turns the failures of a plug-in in the block into ``NotFound`` and ``MobyError``. ``what`` is being done, and begins the text."""
     try:
         yield
     except failure.NotFound as error:

@@ -1,4 +1,4 @@
-"""The first content of a volume: what the image has at the place where it is mounted."""
+"""The first content of a volume: a copy of what the image has at the path where the volume is mounted."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from moby_tui.engine.kernel.trees import closing, empty, open_below
 from moby_tui.errors import MobyError, StorageFull
 
 DATA = "_data"
-#: Stands beside the data while they are copied; what a crash left half copied is copied anew.
+#: A file beside the data while they are copied. If it is there at the next start, a crash has cut the copy short, and it is made again.
 _MARKER = "_populating"
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-#: Of the overlay, or of the host's policy; they mean nothing in a volume.
+#: Extended attributes of overlayfs and of the host's security policy, which have no meaning in a volume.
 _FOREIGN_XATTRS = ("trusted.", "security.selinux", "system.")
 
 
 def is_there(rootfs: int, destination: str) -> bool:
-    """Whether a root file system has anything at a path; what cannot be resolved counts as there, and is told by ``populate``."""
+    """True if the root file system open as ``rootfs`` has something at a path.
+
+    Also true for a path that cannot be resolved: ``populate`` raises the error.
+    """
     try:
         os.close(open_in_root(rootfs, destination, os.O_PATH))
     except OSError as error:
@@ -35,27 +38,28 @@ def is_there(rootfs: int, destination: str) -> bool:
 def populate(volume: Path, rootfs: int, destination: str, subpath: str = "") -> bool:
     """Copies the directory ``destination`` of a root file system into an empty volume: owners, modes, times, attributes, links.
 
-    ``subpath`` is the part of the volume that is filled. Returns whether anything was copied; where either is not there, or the
-    volume has content, all stays as it is. Blocking. Raises ``StorageFull``, or ``MobyError`` also for a destination that is no
-    directory; the next call then begins anew.
+    ``volume`` is the volume's folder, ``subpath`` the part of the volume that is filled. Returns True after a copy, and False if the image
+    or the volume has no such path, or the volume has content. Blocking. Raises ``StorageFull``, and ``MobyError``, also for a destination
+    that is no directory; the next call then begins from the start.
     """
-    with _told(volume.name, destination), closing(os.open(volume, _OPEN_DIRECTORY)) as folder:
+    with _copy_errors(volume.name, destination), closing(os.open(volume, _OPEN_DIRECTORY)) as folder:
         fcntl.flock(folder, fcntl.LOCK_EX)
         with ExitStack() as opened:
             try:
                 source = opened.enter_context(closing(open_in_root(rootfs, destination, os.O_PATH)))
                 target = opened.enter_context(closing(_open_part(folder, subpath)))
             except FileNotFoundError:
-                # neither the place in the image nor the part of the volume need be there
+                # the image need not have the path, nor the volume the part
                 return False
             return _populate(folder, _marker(subpath), source, target)
 
 
 def populate_folder(name: str, folder: Path, rootfs: int, destination: str, subpath: str = "") -> bool:
-    """The same for the volume ``name`` that is mounted at ``folder``. There is no place for a marker beside its data: a copy that a crash
-    cuts short is not begun anew.
+    """The same for the volume ``name``, a file system that is mounted at ``folder``.
+
+    There is no room for a marker beside its data, so a copy that a crash cuts short is not made again.
     """
-    with _told(name, destination), ExitStack() as opened:
+    with _copy_errors(name, destination), ExitStack() as opened:
         try:
             source = opened.enter_context(closing(open_in_root(rootfs, destination, os.O_PATH)))
             data = opened.enter_context(closing(os.open(folder, _OPEN_DIRECTORY)))
@@ -71,7 +75,7 @@ def populate_folder(name: str, folder: Path, rootfs: int, destination: str, subp
 
 
 def _marker(subpath: str) -> str:
-    """One for each part: a path may be longer than a name."""
+    """The name of the marker for a part of a volume. It has a digest of the path, which can be longer than a file's name."""
     if not subpath:
         return _MARKER
     import hashlib  # parts are rare
@@ -81,7 +85,7 @@ def _marker(subpath: str) -> str:
 
 
 def _open_part(folder: int, subpath: str) -> int:
-    """Resolved by the kernel, as at a start (CVE-2021-25741)."""
+    """Opens a part of a volume. The kernel resolves the path, and refuses links that lead out of the volume (CVE-2021-25741)."""
     data = os.open(DATA, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
     if not subpath:
         return data
@@ -108,7 +112,7 @@ def copy(source: int, target: int) -> None:
 
 
 class _Copy:
-    """A copy of a tree, directory by directory, each reached from the top without following a link."""
+    """Copies a tree directory by directory. Each is opened from the top, and no symbolic link is followed."""
 
     def __init__(self, source: int, target: int) -> None:
         self._source = source
@@ -117,15 +121,15 @@ class _Copy:
 
     def run(self) -> None:
         directories = [b"."]
-        for directory in directories:  # grows while it is walked
+        for directory in directories:  # the loop appends to the list that it walks
             with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:
                 directories += [directory + b"/" + os.fsencode(name) for name in self._copy_entries(directory, source, target)]
-        for directory in reversed(directories):  # at the end: entries that are made in it change a directory's times
+        for directory in reversed(directories):  # last, since each new entry changes its directory's times
             with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:
                 _copy_attributes(source, target, os.fstat(source))
 
     def _copy_entries(self, directory: bytes, source: int, target: int) -> Iterator[str]:
-        """Copies what is no directory, makes those that are, and yields their names."""
+        """Copies the files of a directory, makes its subdirectories, and yields the names of these."""
         for name in os.listdir(source):
             status = os.stat(name, dir_fd=source, follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
@@ -159,7 +163,7 @@ def _copy_object(name: str, source: int, target: int, status: os.stat_result) ->
 
 
 def _copy_attributes(source: int, target: int, status: os.stat_result) -> None:
-    """Owner first: it takes away capabilities and the set-user-id bit. Times last."""
+    """Sets owner, attributes, mode and times, in this order: chown(2) clears capabilities and the set-user-id bit."""
     os.fchown(target, status.st_uid, status.st_gid)
     for name in os.listxattr(source):
         if not name.startswith(_FOREIGN_XATTRS):
@@ -170,7 +174,8 @@ def _copy_attributes(source: int, target: int, status: os.stat_result) -> None:
 
 
 @contextmanager
-def _told(volume: str, destination: str) -> Iterator[None]:
+def _copy_errors(volume: str, destination: str) -> Iterator[None]:
+    """Turns an ``OSError`` of the block into ``StorageFull`` or ``MobyError``, with the names of the volume and of the image's path."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,7 @@
-"""A volume gets another name: its folder and its row change together, whoever is killed in between.
+"""Renames a volume: its folder and its row change together, also if the engine is killed in between.
 
-While it is done a note lies beside the folders. Whoever finds one that nobody is at work with looks at the rows: they say which name counts.
+The engine writes a note beside the folders of the volumes first, and deletes it last. An engine that finds a note, and no other engine at
+work, puts the folder where the row says.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from moby_tui.engine.store.records.record_files import RECORD
 
 
 class Note(msgspec.Struct):
+    """The content of a note: the volume's name before and after."""
+
     old: str
     new: str
 
@@ -26,17 +29,21 @@ _decoder = msgspec.json.Decoder(Note)
 
 @contextmanager
 def noted(path: Path, old: str, new: str) -> Iterator[None]:
-    """The note lies at the path meanwhile; after an error it stays for ``settle``. Raises ``OSError``."""
+    """Writes a note to ``path`` before the block and deletes it after. After an error it stays for ``settle``. Raises ``OSError``."""
     with path.open("xb") as file:
         file.write(msgspec.json.encode(Note(old, new)))
         file.flush()
-        os.fsync(file.fileno())  # a power cut must not keep the renamed folder without what the note says
+        os.fsync(file.fileno())  # so that a power cut does not leave a renamed folder without its note
     yield
     path.unlink()
 
 
 def _move_back(new: Path, old: Path) -> None:
-    """Over an empty folder, which who looked for the volume meanwhile has made; what was written to that since is left, and so is ``new``."""
+    """Gives a folder its former name again.
+
+    A process that used the volume meanwhile may have made an empty folder of that name, which is deleted. If it has written to it, both
+    folders stay.
+    """
     with suppress(OSError):
         (old / DATA).rmdir()
         (old / RECORD).unlink(missing_ok=True)
@@ -46,12 +53,15 @@ def _move_back(new: Path, old: Path) -> None:
 
 
 def settle(folder: Path, notes: Iterable[Path], has_row: Callable[[str], bool], keep: Callable[[str], None]) -> None:
-    """Puts folders that were renamed without their row back, and has the records kept. To be called by who has the volumes for himself."""
+    """Completes or undoes the renames of killed engines: puts each folder where the row says, and has ``keep`` write the record of a name.
+
+    ``has_row`` returns whether a volume of this name has a row. To be called while no other process changes the volumes.
+    """
     for path in notes:
         try:
             note = _decoder.decode(path.read_bytes())
         except msgspec.DecodeError:
-            # cut short, so nothing was renamed yet
+            # the note is not complete, so nothing was renamed yet
             path.unlink()
             continue
         old, new = folder / note.old, folder / note.new

@@ -1,6 +1,6 @@
-"""What mounts a container asks for: ``-v``, ``--mount``, ``--tmpfs`` and the image's volumes, read into one list.
+"""The mounts that a request for a container names: ``-v``, ``--mount``, ``--tmpfs`` and the image's volumes, read into one list.
 
-Texts of refusals are those of the Docker Engine. Nothing here looks at the disk.
+The texts of errors are those of the Docker Engine. No function here reads the disk.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _PROPAGATION = frozenset(("private", "rprivate", "shared", "rshared", "slave", "
 _TYPES = frozenset(("bind", "volume", "tmpfs", "image"))
 _ACCESS = frozenset(("ro", "rw"))
 _SELINUX = frozenset(("z", "Z"))
-#: Only Docker Desktop gives them a meaning.
+#: Docker accepts these words; only Docker Desktop acts on them.
 _CONSISTENCY = frozenset(("default", "consistent", "cached", "delegated"))
-#: tmpfs(5), and what any mount can be.
+#: The options of tmpfs(5), and those that every mount has (mount(8)).
 _TMPFS_VALUES = frozenset(("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "huge"))
 _TMPFS_FLAGS = frozenset(
     (
@@ -33,7 +33,11 @@ _MODES = _PROPAGATION | _ACCESS | _SELINUX | _CONSISTENCY | {"nocopy"}
 
 
 class MountRequest(msgspec.Struct):
-    """One mount. ``source`` is a host path for a bind, a name or ``""`` (anonymous) for a volume."""
+    """One mount of a request. ``target`` is an absolute path in the container.
+
+    ``source`` is an absolute path of the host for a bind mount, and a name for a volume, empty for an anonymous one. ``copy``: a new volume
+    gets the image's content. ``create_source``: a missing directory of the host is made.
+    """
 
     type: str
     target: str
@@ -44,18 +48,18 @@ class MountRequest(msgspec.Struct):
     copy: bool = True
     create_source: bool = False
     labels: dict[str, str] = msgspec.field(default_factory=dict)
-    #: what of the volume or image is mounted; all of it where empty
+    #: the part of the volume or image that is mounted; empty for all of it
     subpath: str = ""
-    #: of a volume
+    #: the volume's driver
     driver: str = ""
-    #: the options of the driver ``local``: see ``driver_options``
+    #: options of the volume's driver: for ``local`` see ``driver_options``
     driver_options: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[MountRequest]:
-    """All mounts of a container. An image's volume gives way to what is asked for at the same place.
+    """All mounts of a request. A mount of the request replaces a volume that the image has at the same path.
 
-    Raises ``InvalidArgument``, also for two mounts at one place, and ``NotImplementedYet``.
+    Raises ``InvalidArgument``, also for two mounts at one path, and ``NotImplementedYet``.
     """
     requests = [_bind_request(bind, host_config.volume_driver) for bind in host_config.binds or ()]
     requests += [_mount_request(mount) for mount in host_config.mounts or ()]
@@ -72,11 +76,12 @@ def mount_requests(config: ContainerConfig, host_config: HostConfig) -> list[Mou
 
 
 def is_volume_name(name: str) -> bool:
+    """True for a name that a volume can have (Docker's rule), of at most 255 characters."""
     return len(name) <= _NAME_MAX and _NAME.fullmatch(name) is not None
 
 
 def check_volume_name(name: str) -> None:
-    """Raises ``InvalidArgument`` where a volume cannot be called so."""
+    """Raises ``InvalidArgument`` for a name that a volume cannot have."""
     if len(name) == 1:
         raise InvalidArgument(f"create {name}: volume name is too short, names should be at least two alphanumeric characters")
     if not is_volume_name(name):
@@ -87,7 +92,7 @@ def check_volume_name(name: str) -> None:
 
 
 def _bind_request(specification: str, volume_driver: str) -> MountRequest:
-    """``[source:]target[:mode,mode]`` as ``-v`` has it; the source is an absolute path or a volume's name."""
+    """Reads the option ``-v``: ``[source:]target[:mode,mode]``, with an absolute path or a volume's name as the source."""
     parts = specification.split(":")
     if not all(parts) or len(parts) > 3 or (len(parts) == 2 and _MODES.issuperset(parts[1].split(","))):
         raise InvalidArgument(f"invalid volume specification: '{specification}'")
@@ -128,7 +133,7 @@ def _check_modes(modes: list[str]) -> None:
 
 
 def _mount_request(mount: Mount) -> MountRequest:
-    """A mount as ``--mount`` has it."""
+    """Reads the option ``--mount``. Raises ``InvalidArgument``."""
     _check_options(mount)
     request = MountRequest(mount.type, _target(mount.type, mount.target), source=mount.source, read_only=mount.read_only)
     if mount.type == "bind":
@@ -144,7 +149,7 @@ def _mount_request(mount: Mount) -> MountRequest:
 
 
 def _check_options(mount: Mount) -> None:
-    """Raises ``InvalidArgument`` for an unknown type, and for options of another type, even empty ones."""
+    """Raises ``InvalidArgument`` for an unknown type, and for options of another type than the mount's, even if they are empty."""
     if mount.type not in _TYPES:
         raise _invalid(mount.type, "mount type unknown")
     for kind, options in (
@@ -176,7 +181,10 @@ def _with_bind_options(request: MountRequest, mount: Mount) -> MountRequest:
 
 
 def _check_recursion(options: BindOptions, mount: Mount) -> None:
-    """Docker's rules. That the kernel makes what is below read-only too is sure here: it is the oldest one that we run on."""
+    """Raises ``InvalidArgument`` for options of read-only mounts that contradict each other, by Docker's rules.
+
+    Docker also refuses what the kernel cannot do. mount_setattr(2) is in every kernel that moby runs on, so there is no such case here.
+    """
     wrong = ""
     if options.read_only_non_recursive and not mount.read_only:
         wrong = "mount is configured with ReadOnlyNonRecursive but not ReadOnly"
@@ -208,7 +216,7 @@ def _with_volume_options(request: MountRequest, mount: Mount) -> MountRequest:
 
 
 def _with_image_options(request: MountRequest, mount: Mount) -> MountRequest:
-    """What is mounted of an image is its own: read-only, whoever asks."""
+    """Completes a mount of an image, which is always read-only: several containers share the image's layers."""
     if not mount.source:
         raise _invalid("image", "field Source must not be empty")
     request.subpath = _subpath(mount.image_options.subpath if mount.image_options else "", "image")
@@ -217,7 +225,10 @@ def _with_image_options(request: MountRequest, mount: Mount) -> MountRequest:
 
 
 def _subpath(path: str, kind: str) -> str:
-    """Checked as text only; where links in it lead is found when it is mounted. Raises ``InvalidArgument``."""
+    """A relative path within a volume or image; empty for all of it. Raises ``InvalidArgument``.
+
+    This looks at the text alone. The kernel resolves symbolic links in it when the container starts, and refuses those that lead outside.
+    """
     if path and (path.startswith("/") or "\0" in path or posixpath.normpath(path).split("/")[0] == ".."):
         raise _invalid(kind, f"subpath must be a relative path within the {kind}")
     return "" if posixpath.normpath(path or ".") == "." else path
@@ -237,7 +248,7 @@ def _check_tmpfs(words: list[str]) -> None:
 
 
 def _tmpfs_mode(options: TmpfsOptions, read_only: bool) -> str:
-    """The mount options of a tmpfs, as tmpfs(5) spells them."""
+    """The mount options of ``--mount type=tmpfs`` as tmpfs(5) writes them. Raises ``InvalidArgument``."""
     if options.size_bytes < 0:
         raise _invalid("tmpfs", "the size must not be negative")
     words = ["ro"] if read_only else []
