@@ -146,6 +146,7 @@ CONTAINER = Noun(
             "moby create --name web -p 8080:80 nginx",
             "moby create -it alpine sh",
         ),
+        status="0 if the container was made, 125 if not.",
         root="create",
         interspersed=False,
     ),
@@ -169,6 +170,8 @@ CONTAINER = Noun(
             "moby exec -it web sh",
             "moby exec -u 0 -w /tmp -e DEBUG=1 web id",
         ),
+        status="That of the program. 126 if it cannot be executed, 127 if it is not there, 1 if the engine refuses, 125 if an option is "
+        "wrong.",
         root="exec",
         interspersed=False,
     ),
@@ -315,6 +318,8 @@ CONTAINER = Noun(
             'moby run -it --rm -v "$PWD:/src" -w /src python:3.13 bash',
             "moby run -d --name web -p 127.0.0.1:8080:80 --memory 256m nginx",
         ),
+        status="That of the program. 125 if the container cannot be made or started, 126 if the program cannot be executed, 127 if it "
+        "is not there.",
         root="run",
         interspersed=False,
     ),

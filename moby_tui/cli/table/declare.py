@@ -143,16 +143,18 @@ class Command:
         root: str = "",
         interspersed: bool = True,
         destroys: bool = False,
+        status: str = "",
     ) -> None:
         """``function`` is ``module:name`` below ``moby_tui.cli.commands``; so may ``options`` be below ``moby_tui.cli.table``, if they are
         many and seldom needed. ``help`` is one sentence, ``about`` what else is to be said.
 
         ``root`` is its name without its noun, empty if it has none. Not ``interspersed``: options end at the first argument.
-        ``destroys``: something is lost by it, and ``--dry-run`` tells what.
+        ``destroys``: something is lost by it, and ``--dry-run`` tells what. ``status`` tells exit codes other than the usual ones.
         """
         self.name, self.function, self._options, self.arguments = name, function, options, arguments
         self.help, self.about, self.examples = help, about, examples
         self.aliases, self.root, self.interspersed, self.destroys = aliases, root, interspersed, destroys
+        self.status = status
 
     @property
     def options(self) -> type[Options]:
