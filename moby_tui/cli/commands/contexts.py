@@ -205,16 +205,17 @@ def rm(options: ContextRmOptions, names: list[str]) -> int:
     contexts, status = _contexts(), 0
     for name in names:
         try:
-            _remove(contexts, name, force=options.force)
+            _remove(contexts, name, force=options.force, dry_run=options.dry_run)
         except MobyError as error:
             session.tell(error)
             status = 1
         else:
-            print(name)
+            if not options.dry_run:
+                print(name)
     return status
 
 
-def _remove(contexts: Store, name: str, *, force: bool) -> None:
+def _remove(contexts: Store, name: str, *, force: bool, dry_run: bool) -> None:
     if name == DEFAULT:
         raise InvalidArgument(f'context "{DEFAULT}" cannot be removed')
     if force and not contexts.has(name):
@@ -222,6 +223,10 @@ def _remove(contexts: Store, name: str, *, force: bool) -> None:
     used = contexts.current() == name
     if used and not force:
         raise Conflict(f'context "{name}" is in use, set -f flag to force remove')
+    if dry_run:
+        contexts.require(name)
+        print(f"Would remove context {name}")
+        return
     contexts.remove(name)
     if used:
         contexts.use(DEFAULT)

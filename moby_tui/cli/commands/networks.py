@@ -92,6 +92,10 @@ def create(options: NetworkCreateOptions, name: str) -> None:
 
 def rm(options: NetworkRmOptions, networks: list[str]) -> int:
     """``moby network rm``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(networks, lambda look, name: look.network(name), missing_ok=options.force)
 
     async def remove(client: Client, name: str) -> None:
         try:

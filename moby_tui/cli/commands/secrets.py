@@ -6,8 +6,7 @@ from moby_tui.cli import session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from moby_tui.cli.table.declare import Options
-    from moby_tui.cli.table.secrets import SecretCreateOptions, SecretLsOptions
+    from moby_tui.cli.table.secrets import SecretCreateOptions, SecretLsOptions, SecretRmOptions
 
 
 _HEADINGS = {"ID": "ID", "Name": "NAME", "Driver": "DRIVER", "CreatedAt": "CREATED", "UpdatedAt": "UPDATED", "Labels": "LABELS"}
@@ -51,6 +50,10 @@ def create(options: SecretCreateOptions, name: str, source: str) -> None:
     print(session.call(lambda client: client.secrets.create(config)).id)
 
 
-def rm(options: Options, secrets: list[str]) -> int:
+def rm(options: SecretRmOptions, secrets: list[str]) -> int:
     """``moby secret rm``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(secrets, lambda look, ref: look.secret(ref))
     return session.call_each(secrets, lambda client, ref: client.secrets.remove(ref))

@@ -88,6 +88,10 @@ def create(options: VolumeCreateOptions, name: str) -> None:
 
 def rm(options: VolumeRmOptions, volumes: list[str]) -> int:
     """``moby volume rm``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(volumes, lambda look, name: look.volume(name), missing_ok=options.force)
     return session.call_each(volumes, lambda client, name: client.volumes.remove(name, force=options.force))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
 
 
 class ExecOptions(Options):
@@ -31,6 +31,7 @@ class RemoveOptions(Options):
     force: bool = switch("-f", "--force", help="Force the removal of a running container (uses SIGKILL)")
     volumes: bool = switch("-v", "--volumes", help="Remove anonymous volumes associated with the container")
     link: bool = switch("-l", "--link", help="Remove the specified link")
+    dry_run: bool = dry_run()
 
 
 class LogsOptions(Options):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, dry_run, switch, value
 
 
 class ContextCreateOptions(Options):
@@ -20,6 +20,7 @@ class ContextLsOptions(Options):
 
 class ContextRmOptions(Options):
     force: bool = switch("-f", "--force", help="Force the removal of a context in use")
+    dry_run: bool = dry_run()
 
 
 class ContextUpdateOptions(Options):

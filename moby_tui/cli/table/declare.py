@@ -77,6 +77,11 @@ def switch(*names: str, help: str, default: bool | None = False) -> Any:
     return Option(names, help=help, default=default)
 
 
+def dry_run() -> Any:
+    """The option of commands that destroy."""
+    return switch("--dry-run", help="Only tell what would be removed, and the space that comes back")
+
+
 def many(*names: str, help: str, metavar: str = "list", completes: str = "", required: bool = False) -> Any:
     """An option that may come several times."""
     return Option(names, help=help, default=(), metavar=metavar, completes=completes, required=required)
@@ -124,7 +129,7 @@ class PruneOptions(Options):
 
     force: bool = switch("-f", "--force", help="Do not prompt for confirmation")
     filter: list[str] = many("--filter", help='Provide filter values (e.g. "until=24h")', metavar="filter")
-    dry_run: bool = switch("--dry-run", help="Only list what would be removed, and the space that comes back")
+    dry_run: bool = dry_run()
 
 
 class Command:

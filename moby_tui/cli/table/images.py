@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moby_tui.cli.table.builds import BUILD
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
 
 
 class ImagePruneOptions(PruneOptions):
@@ -54,6 +54,7 @@ class ImageLsOptions(Options):
 class ImageRmOptions(Options):
     force: bool = switch("-f", "--force", help="Force removal of the image")
     no_prune: bool = switch("--no-prune", help="Do not delete untagged parents")
+    dry_run: bool = dry_run()
 
 
 class ImageImportOptions(Options):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
 
 
 class NetworkConnectOptions(Options):
@@ -46,6 +46,7 @@ class NetworkLsOptions(Options):
 
 class NetworkRmOptions(Options):
     force: bool = switch("-f", "--force", help="Do not error if the network does not exist")
+    dry_run: bool = dry_run()
 
 
 class NetworkDoctorOptions(Options):

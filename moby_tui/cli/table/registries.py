@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, Noun, Options, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, Noun, Options, dry_run, many, switch, value
 
 
 class RegistryReferrersOptions(Options):
@@ -31,6 +31,10 @@ class ManifestInspectOptions(Options):
 class ManifestPushOptions(Options):
     insecure: bool = switch("--insecure", help="Allow push to an insecure registry")
     purge: bool = switch("-p", "--purge", help="Remove the local manifest list after push")
+
+
+class RegistryRmOptions(Options):
+    dry_run: bool = dry_run()
 
 
 REGISTRY = Noun(
@@ -64,7 +68,7 @@ REGISTRY = Noun(
     Command(
         "rm",
         "registries.registry:rm",
-        Options,
+        RegistryRmOptions,
         Argument("names", "NAME:TAG|NAME@DIGEST...", many=True),
         help="Delete tags, or by digest images with all their tags, in a registry. What is on this machine stays.",
         examples=(
@@ -83,6 +87,12 @@ REGISTRY = Noun(
         examples=("moby registry tags reg.example:5000/team/web",),
     ),
 )
+
+
+class ManifestRmOptions(Options):
+    dry_run: bool = dry_run()
+
+
 MANIFEST = Noun(
     "manifest",
     "Manage image manifests and manifest lists",
@@ -129,7 +139,7 @@ MANIFEST = Noun(
     Command(
         "rm",
         "registries.manifests:rm",
-        Options,
+        ManifestRmOptions,
         Argument("names", "MANIFEST_LIST [MANIFEST_LIST...]", many=True),
         help="Delete one or more manifest lists from local storage.",
         examples=("moby manifest rm reg.example/web:1",),

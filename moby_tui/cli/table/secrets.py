@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, dry_run, many, switch, value
 
 
 class SecretCreateOptions(Options):
@@ -13,6 +13,10 @@ class SecretLsOptions(Options):
     filter: list[str] = many("-f", "--filter", help='Provide filter values (e.g. "name=web")', metavar="filter")
     format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
     quiet: bool = switch("-q", "--quiet", help="Only display secret IDs")
+
+
+class SecretRmOptions(Options):
+    dry_run: bool = dry_run()
 
 
 SECRET = Noun(
@@ -53,7 +57,7 @@ SECRET = Noun(
     Command(
         "rm",
         "secrets:rm",
-        Options,
+        SecretRmOptions,
         Argument("secrets", "SECRET...", many=True, completes="secrets"),
         help="Remove one or more secrets that no container refers to.",
         examples=("moby secret rm web_token",),

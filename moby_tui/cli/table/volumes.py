@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
 
 
 class VolumePruneOptions(PruneOptions):
@@ -33,6 +33,7 @@ class VolumeLsOptions(Options):
 
 class VolumeRmOptions(Options):
     force: bool = switch("-f", "--force", help="Do not complain of volumes that do not exist")
+    dry_run: bool = dry_run()
 
 
 VOLUME = Noun(

@@ -48,6 +48,10 @@ def rename(options: Options, container: str, new_name: str) -> None:
 
 def rm(options: RemoveOptions, containers: list[str]) -> int:
     """``moby rm``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(containers, lambda look, ref: look.container(ref, options), missing_ok=options.force)
 
     async def remove(client: Client, ref: str) -> None:
         try:

@@ -141,6 +141,10 @@ def tag(options: Options, source: str, target: str) -> None:
 
 def rmi(options: ImageRmOptions, images: list[str]) -> int:
     """``moby rmi``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(images, lambda look, ref: look.image(ref, force=options.force), missing_ok=options.force)
 
     async def remove(client: Client, ref: str) -> None:
         try:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.cli.manifests.entry import Entry
     from moby_tui.cli.manifests.store import Store
-    from moby_tui.cli.table.declare import Options
     from moby_tui.cli.table.registries import (
         ManifestAnnotateOptions,
         ManifestCreateOptions,
         ManifestInspectOptions,
         ManifestPushOptions,
+        ManifestRmOptions,
     )
     from moby_tui.reference import Reference
     from moby_tui.schema.image import RegistryManifest
@@ -224,12 +224,17 @@ def _check_raw(entry: Entry) -> None:
         raise MobyError(f"internal digest mismatch for {entry.ref}: expected {entry.descriptor.digest}, got {digest}")
 
 
-def rm(options: Options, names: list[str]) -> int:
+def rm(options: ManifestRmOptions, names: list[str]) -> int:
     """``moby manifest rm``."""
     store, status = _store(), 0
     for name in names:
         try:
-            store.remove(_named(name))
+            reference = _named(name)
+            if options.dry_run:
+                store.entries(reference)
+                print(f"Would remove manifest list {name}")
+            else:
+                store.remove(reference)
         except MobyError as error:
             session.tell(error)
             status = 1

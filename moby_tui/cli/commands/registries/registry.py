@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.cli.table.declare import Options
     from moby_tui.cli.table.nounless import SearchOptions
-    from moby_tui.cli.table.registries import RegistryReferrersOptions
+    from moby_tui.cli.table.registries import RegistryReferrersOptions, RegistryRmOptions
     from moby_tui.schema.image import SearchResult
 
 
@@ -91,8 +91,12 @@ def referrers(options: RegistryReferrersOptions, reference: str) -> None:
         print(line)
 
 
-def rm(options: Options, names: list[str]) -> int:
+def rm(options: RegistryRmOptions, names: list[str]) -> int:
     """``moby registry rm``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(names, lambda look, name: look.registry(name))
 
     async def remove(client: Client, name: str) -> None:
         print(f"Deleted: {await client.registry.remove(name)}", flush=True)
