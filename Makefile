@@ -23,7 +23,7 @@ CGROUP2_TESTS ?= tests/cgroup tests/runtime
 # Tests and benchmarks start the program many times: it is compiled once, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run lint test test-cgroup2 binary bench endurance endurance-networks kill-loop wire blocking lock debian-test debian-bench clean
+.PHONY: help run lint test test-cgroup2 binary bench endurance endurance-networks kill-loop wire blocking manuals lock debian-test debian-bench clean
 
 help:
 	@sed -n '1,/^SHELL/{s/^# \{0,1\}//p}' Makefile
@@ -57,7 +57,7 @@ test: debian-test lint $(VENV)/.binary
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
 debian-test:
-	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo podman crun runc tmux procps git objdump:binutils libseccomp2 docker:docker-cli/docker.io apparmor_parser:apparmor dockerd:docker.io umoci mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs ssh-agent:openssh-client zsh:zsh fish:fish
+	@packaging/debian-install iproute2 nftables busybox-static docker-registry debootstrap skopeo podman crun runc tmux procps git objdump:binutils libseccomp2 docker:docker-cli/docker.io apparmor_parser:apparmor dockerd:docker.io umoci mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs ssh-agent:openssh-client zsh:zsh fish:fish groff:groff
 	@packaging/debian-plug-ins
 
 # The same engine on a machine with cgroup v2 alone, in a virtual machine. VM_OUT=folder keeps what each test did (junit.xml).
@@ -97,6 +97,10 @@ wire: $(VENV)/.run
 
 blocking: $(VENV)/.dev
 	$(BIN)/python packaging/make-blocking
+
+manuals: $(VENV)/.run
+	$(BIN)/python packaging/make-manuals dist/man/man1
+	$(BIN)/python packaging/make-manuals --list docs/commands.md
 
 # The exact versions that were tested together.
 lock: $(VENV)/.dev $(VENV)/.binary

@@ -58,7 +58,7 @@ def _leave(status: int) -> None:
 
 def _warm_up(argv: list[str]) -> None:
     """Forks the launcher while this process is still small and has neither thread nor event loop."""
-    from moby_tui.cli.invocation import starts_containers_here, starts_many
+    from moby_tui.cli.table.root import starts_containers_here, starts_many
 
     if starts_containers_here(argv, os.environ) and os.geteuid() == 0:
         from moby_tui.engine.runtime.launcher import spawning

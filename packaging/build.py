@@ -1,4 +1,4 @@
-"""Builds the program as one file: ``build.py FILE``.
+"""Builds the program as one file, and the manual pages beside it, in man/man1: ``build.py FILE``.
 
 PyInstaller makes a folder; this packs it behind ``head.sh``. The same sources and tools give the same bytes.
 """
@@ -68,6 +68,7 @@ def main() -> None:
     half_made.write_bytes(head(payload) + payload)
     half_made.chmod(0o755)
     half_made.replace(target)
+    subprocess.run([sys.executable, HERE / "make-manuals", target.parent / "man" / "man1"], check=True)
     print(f"{target}: {target.stat().st_size / 1e6:.0f} MB")
 
 

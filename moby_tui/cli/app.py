@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from moby_tui.cli import encoding, ending, session
-from moby_tui.cli.declare import declared_in
-from moby_tui.cli.ending import Leave
-from moby_tui.cli.global_options import GlobalOptions, use
-from moby_tui.cli.names import LEAVES
+from moby_tui.cli import encoding, session
+from moby_tui.cli.global_options import use
 from moby_tui.cli.quick import Line, NotUnderstood, from_environment, parse
+from moby_tui.cli.session import Leave
+from moby_tui.cli.table.root import NOUNS, GlobalOptions, find
 from moby_tui.errors import MobyError, refused_by_system
 
 TYPE_CHECKING = False
@@ -30,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
         return status
     except BrokenPipeError:
         _drop_output()
-        return ending.BROKEN_PIPE
+        return session.BROKEN_PIPE
     except OSError as error:
         if session.current().debug:
             raise
@@ -72,7 +71,7 @@ def _outcome(argv: Sequence[str]) -> int:
         session.tell(MobyError(f"not UTF-8, and only UTF-8 can be passed on here: {error.object[:200]!a}"))
         return 1
     except KeyboardInterrupt:
-        return ending.INTERRUPTED
+        return session.INTERRUPTED
 
 
 def _command(argv: Sequence[str]) -> Callable[[], Any]:
@@ -92,20 +91,33 @@ def _command(argv: Sequence[str]) -> Callable[[], Any]:
 
 def _quick(argv: Sequence[str]) -> Callable[[], Any]:
     line = Line(GlobalOptions, argv, interspersed=False)
-    if not line.rest or line.rest[0] not in LEAVES:
-        raise NotUnderstood
-    name, *words = line.rest
-    # not `import_module`: importlib would have to be imported
-    module = f"moby_tui.cli.commands.{LEAVES[name].partition(':')[0]}"
-    __import__(module)
-    command = declared_in(sys.modules[module], LEAVES[name].partition(":")[2] or name)
-    if command is None:
-        raise NotUnderstood
-    options, arguments = parse(command, words)
     chosen = GlobalOptions(**from_environment(GlobalOptions, os.environ) | line.chosen)
+    found = find(line.rest)
+    if found is None:
+        return _plug_in(chosen, line.rest)
+    command, words = found
+    options, arguments = parse(command, words)
 
     def call() -> Any:
         use(chosen)
-        return command.function(options, **arguments)
+        return command.load()(options, **arguments)
+
+    return call
+
+
+def _plug_in(chosen: GlobalOptions, words: Sequence[str]) -> Callable[[], Any]:
+    """The plug-in of docker's command line that a line calls. Raises ``NotUnderstood`` if it calls none."""
+    if not words or words[0] in NOUNS:
+        raise NotUnderstood
+    from moby_tui.cli import plug_ins
+
+    path = plug_ins.find(words[0], chosen.config)
+    if path is None:
+        raise NotUnderstood
+    from moby_tui.cli.commands.plug_in import run
+
+    def call() -> int:
+        use(chosen)
+        return run(path, words)
 
     return call

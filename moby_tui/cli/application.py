@@ -10,9 +10,10 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from moby_tui.cli import ending, tree
+from moby_tui.cli import session, tree
 from moby_tui.cli.flags import spread
-from moby_tui.cli.global_options import GlobalOptions, use
+from moby_tui.cli.global_options import use
+from moby_tui.cli.table.root import GlobalOptions
 
 app = tree.root()
 
@@ -26,6 +27,7 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback(
+    help="A container engine for Linux in one program: no daemon, no helpers.",
     epilog="""\b
 Examples:
   moby run -it --rm alpine            a shell in a new container
@@ -33,7 +35,7 @@ Examples:
   moby ps -a                          all containers
   moby -H tcp://host:2375 ps          the containers of another machine
   moby tui                            the dashboard
-"""
+""",
 )
 @spread
 def root(
@@ -70,7 +72,7 @@ def _usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     if context is not None:
         print(f"Run '{context.command_path} --help' for more information", file=sys.stderr)
-    return ending.USAGE if type(error).__name__ in _OF_OPTIONS else 1
+    return session.USAGE if type(error).__name__ in _OF_OPTIONS else 1
 
 
 def _lowered(message: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from moby_tui.cli.options import CreateOptions, LimitOptions, UpdateOptions
+from moby_tui.cli.table.run import CreateOptions, LimitOptions, UpdateOptions
 from moby_tui.cli.terminal import raw
 from moby_tui.cli.values import environment
 from moby_tui.errors import InvalidArgument

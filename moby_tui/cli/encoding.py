@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 
-from moby_tui.cli.invocation import split
+from moby_tui.cli.table.root import split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

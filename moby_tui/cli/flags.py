@@ -5,7 +5,6 @@ Docker (pflag) accepts ``--rm=true`` and ``--sig-proxy=false`` for every boolean
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
@@ -14,8 +13,8 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.models import CommandInfo
 
-from moby_tui.cli.declare import Argument, Command, Option, Options
 from moby_tui.cli.quick import FALSE, TRUE
+from moby_tui.cli.table.declare import Argument, Command, Option, Options
 
 
 class DockerCommand(TyperCommand):
@@ -110,14 +109,20 @@ def spread(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(function, hints[first.name], parameters)
 
 
-def typer_command(command: Command) -> CommandInfo:
-    """A declared command as Typer registers one."""
+def typer_command(command: Command, function: Callable[..., Any] | None = None) -> CommandInfo:
+    """A declared command as Typer registers one. ``function`` takes the place of the command's own, whose module is imported when it runs."""
+
+    def run(*arguments: Any, **named: Any) -> Any:
+        return (function or command.load())(*arguments, **named)
+
     parameters = [_positional(argument) for argument in command.arguments]
     return CommandInfo(
         name=command.name,
-        callback=_with_options(command.function, command.options, parameters),
+        cls=DockerCommand,
+        callback=_with_options(run, command.options, parameters),
         context_settings={"allow_interspersed_args": command.interspersed},
-        epilog=command.epilog or None,
+        help=f"{command.help}\n\n{command.about}".rstrip(),
+        epilog="\n".join(("\b", "Examples:", *(f"  {example}" for example in command.examples))),
     )
 
 
@@ -127,7 +132,6 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 def _with_options(
     function: Callable[..., Any], options: type[Options], parameters: list[inspect.Parameter]
 ) -> Callable[..., Any]:
-    @functools.wraps(function)
     def command(**arguments: Any) -> Any:
         chosen = {name: arguments.pop(name) for name in options.declared}
         return function(options(**chosen), **arguments)
@@ -159,10 +163,18 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
     settings: dict[str, Any] = {"help": option.help}
     if not (option.is_flag and not option.negations):
         settings["metavar"] = option.metavar
-    if not (option.is_flag or option.is_list):
-        settings.update(show_default=option.default not in ("", None, 0), hidden=option.hidden)
+    settings.update(show_default=_shows_default(option), hidden=option.hidden)
     if option.environment:
         settings["envvar"] = list(option.environment)
-    default = list(option.default) if option.is_list else option.default
+    default: Any = list(option.default) if option.is_list else option.default
+    if option.required:
+        default = inspect.Parameter.empty
     annotation: Any = Annotated[_KINDS[option.kind], typer.Option(*option.declared, **settings)]
     return inspect.Parameter(name, _KEYWORD, default=default, annotation=annotation)
+
+
+def _shows_default(option: Option) -> bool:
+    """False where there is none, and where the help says it."""
+    if option.is_flag:
+        return bool(option.negations)
+    return not option.is_list and option.default not in ("", None, 0)

@@ -1,11 +1,10 @@
-"""The options that stand before the command (``moby --data-root /srv ps``), and what they mean for this invocation."""
+"""What the options before the command mean for this invocation."""
 
 from __future__ import annotations
 
 import os
 
 from moby_tui.cli import session
-from moby_tui.cli.declare import Options, many, switch, value
 from moby_tui.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -14,33 +13,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moby_tui.api.client.tls import Tls
+    from moby_tui.cli.table.root import GlobalOptions, TlsOptions
     from moby_tui.engine_options import EngineOptions
 
 _LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 
-class TlsOptions(Options):
-    """Docker's options of TLS: to the engine that is talked to, or, of `moby daemon`, to its own clients."""
-
-    tls: bool = switch("--tls", help="Use TLS; implied by --tlsverify")
-    tlsverify: bool = switch("--tlsverify", help="Use TLS and verify the remote")
-    tlscacert: str = value(
-        "--tlscacert",
-        metavar="path",
-        help="Trust certs signed only by this CA  [default: ca.pem in DOCKER_CERT_PATH or ~/.docker]",
-    )
-    tlscert: str = value(
-        "--tlscert", metavar="path", help="Path to TLS certificate file  [default: cert.pem in DOCKER_CERT_PATH or ~/.docker]"
-    )
-    tlskey: str = value(
-        "--tlskey", metavar="path", help="Path to TLS key file  [default: key.pem in DOCKER_CERT_PATH or ~/.docker]"
-    )
-
-    def chosen(self, folder: str = "") -> Tls | None:
-        """What they mean, and the variables that docker reads for them; None: no TLS. ``folder`` is docker's configuration folder."""
-        verify = self.tlsverify or bool(os.environ.get("DOCKER_TLS_VERIFY"))
-        tls = self.tls or bool(os.environ.get("DOCKER_TLS"))
-        return read_tls((self.tlscacert, self.tlscert, self.tlskey), folder, tls=tls, verify=verify)
+def chosen_tls(options: TlsOptions, folder: str = "") -> Tls | None:
+    """What they mean, and the variables that docker reads for them; None: no TLS. ``folder`` is docker's configuration folder."""
+    verify = options.tlsverify or bool(os.environ.get("DOCKER_TLS_VERIFY"))
+    tls = options.tls or bool(os.environ.get("DOCKER_TLS"))
+    return read_tls((options.tlscacert, options.tlscert, options.tlskey), folder, tls=tls, verify=verify)
 
 
 def read_tls(given: tuple[str, str, str], folder: str, *, tls: bool, verify: bool) -> Tls | None:
@@ -53,46 +36,6 @@ def read_tls(given: tuple[str, str, str], folder: str, *, tls: bool, verify: boo
     usual = (path if os.path.exists(path := f"{folder}/{name}.pem") else "" for name in ("ca", "cert", "key"))
     authority, certificate, key = (file or other for file, other in zip(given, usual, strict=True))
     return Tls(authority, certificate, key, verify=verify)
-
-
-class GlobalOptions(TlsOptions):
-    """The global options, as ``quick`` and Typer read them."""
-
-    host: str = value(
-        "-H",
-        "--host",
-        environment=("MOBY_HOST", "DOCKER_HOST"),
-        help="Engine to talk to (unix://, tcp://, ssh://); none: the engine in this process",
-    )
-    data_root: str = value(
-        "--data-root",
-        environment=("MOBY_DATA_ROOT",),
-        metavar="path",
-        help="Where images, containers and volumes are kept  [default: /var/lib/moby]",
-    )
-    exec_root: str = value(
-        "--exec-root",
-        environment=("MOBY_EXEC_ROOT",),
-        metavar="path",
-        help="Where the state of running containers is kept  [default: /run/moby]",
-    )
-    hooks_dir: list[str] = many(
-        "--hooks-dir", metavar="path", help="Folder of OCI hook files for the containers that this engine starts"
-    )
-    signature_policy: str = value(
-        "--signature-policy",
-        environment=("MOBY_SIGNATURE_POLICY",),
-        metavar="path",
-        help="File that says which images may be pulled  [default: /etc/moby/policy.json]",
-    )
-    debug: bool = switch("-D", "--debug", help="Show where an error comes from")
-    config: str = value(
-        "--config", environment=("DOCKER_CONFIG",), metavar="path", help="Folder of the logins  [default: ~/.docker]"
-    )
-    context: str = value(
-        "-c", "--context", help="Context of the engine to talk to (see moby context); overrides DOCKER_HOST and the one in use"
-    )
-    log_level: str = value("-l", "--log-level", default="info", help="Accepted as docker's: debug, info, warn, error or fatal")
 
 
 def use(options: GlobalOptions) -> None:
@@ -155,7 +98,7 @@ def _is_from_environment(options: GlobalOptions, name: str) -> bool:
 def _chosen(options: GlobalOptions) -> tuple[str, Tls | None]:
     """The host, empty for the engine in this process, and how TLS is spoken to it. Raises ``NotFound``, ``InvalidArgument``."""
     if options.host and not options.context:
-        return options.host, options.chosen(options.config)
+        return options.host, chosen_tls(options, options.config)
     if not (options.context or os.environ.get("DOCKER_CONTEXT") or _has_context_in_use(options.config)):
         return "", None
     from moby_tui import docker_folder

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from moby_tui.cli import session
-
 #: Where docker looks, behind ``cli-plugins`` in its configuration folder.
 _FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -16,12 +14,12 @@ _FOLDERS = (
 )
 
 
-def find(name: str) -> Path | None:
-    """The plug-in of this name, if there is one."""
+def find(name: str, folder: str) -> Path | None:
+    """The plug-in of this name, if there is one. ``folder`` is docker's configuration folder, empty for the usual one."""
     from moby_tui import docker_folder
 
     if not name.isascii() or not name.isalnum():
         return None
-    own = docker_folder.find(session.current().login_folder) / "cli-plugins"
+    own = docker_folder.find(folder) / "cli-plugins"
     candidates = (Path(folder, f"docker-{name}") for folder in (own, *_FOLDERS))
     return next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)

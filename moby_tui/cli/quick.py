@@ -6,12 +6,12 @@ it does not understand, it leaves to Typer, which has the words for what is wron
 
 from __future__ import annotations
 
-from moby_tui.cli.declare import Command, Option, Options
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from moby_tui.cli.table.declare import Command, Option, Options
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -137,4 +137,6 @@ def arguments(command: Command, words: Sequence[str]) -> dict[str, Any]:
 def parse(command: Command, words: Sequence[str]) -> tuple[Options, dict[str, Any]]:
     """The options and the positional arguments of one command. Raises ``NotUnderstood``."""
     line = Line(command.options, words, interspersed=command.interspersed)
+    if any(option.required and field not in line.chosen for field, option in command.options.declared.items()):
+        raise NotUnderstood
     return command.options(**line.chosen), arguments(command, line.rest)

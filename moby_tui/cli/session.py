@@ -1,4 +1,4 @@
-"""One invocation of the command line: its global options, and calls of the asynchronous client from synchronous commands."""
+"""One invocation of the command line: its global options, calls of the asynchronous client from synchronous commands, its exit codes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from moby_tui.schema.image import RegistryAuth
 
     T = TypeVar("T")
+
+#: An error of usage: a wrong option, or a request of `run` and `create` that cannot be met.
+USAGE = 125
+INTERRUPTED = 130
+#: 128 and SIGPIPE, as a shell reports a program whose reader has gone.
+BROKEN_PIPE = 141
+
+
+class Leave(Exception):
+    """Ends the command line with this exit code, without a word."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Session:

@@ -1,98 +1,89 @@
-"""The commands as Typer's groups. A module is imported when its command is called."""
+"""The table's commands as Typer's groups: for help, and for lines that ``quick`` does not understand."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command_from_info
-from typer.models import CommandInfo
 
-from moby_tui.cli import ending
-from moby_tui.cli.declare import declared_in
-from moby_tui.cli.flags import DockerCommand, typer_command
-from moby_tui.cli.names import ALIASES, GROUPS, LEAVES, MISSING
-
-
-def _load(where: str, name: str) -> CommandInfo:
-    module_name, _, registered = where.partition(":")
-    module = importlib.import_module(f"moby_tui.cli.commands.{module_name}")
-    declared = declared_in(module, registered or name)
-    if declared is not None:
-        return typer_command(declared)
-    infos: list[CommandInfo] = module.app.registered_commands
-    return next(info for info in infos if info.name == (registered or name))
+from moby_tui.cli import session
+from moby_tui.cli.flags import typer_command
+from moby_tui.cli.table import root as table
+from moby_tui.cli.table.declare import Command, Noun
 
 
-def _command(where: str, name: str) -> Any:
-    info = _load(where, name)
-    info.cls = DockerCommand
-    return get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+def typed(command: Command) -> Any:
+    """A declared command as Typer's."""
+    return get_command_from_info(typer_command(command), pretty_exceptions_short=False, rich_markup_mode=None)
 
 
-class LazyGroup(TyperGroup):
-    """A group that knows the names of its commands, and imports one when it is called."""
+class NounGroup(TyperGroup):
+    """The commands of a noun."""
 
-    leaves: Mapping[str, str] = MappingProxyType({})
-    groups: Mapping[str, tuple[str, dict[str, str]]] = MappingProxyType({})
+    noun: Noun
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted({*self.leaves, *self.groups})
+        return sorted(command.name for command in self.noun.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        name = ALIASES.get(cmd_name, cmd_name) if self.leaves is not LEAVES else cmd_name
-        if name in self.groups:
-            summary, leaves = self.groups[name]
-            return subgroup(name, summary, leaves)
-        if name not in self.leaves:
-            return None
-        return _command(self.leaves[name], name)
+        command = self.noun.find(cmd_name)
+        return typed(command) if command else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
-        if self.leaves is LEAVES and name not in self.list_commands(ctx) and name not in ALIASES:
-            from moby_tui.cli import plug_ins
-
-            if plug_ins.find(name):
-                return name, _command("plug_in:plug-in", name), args[1:]
-        group = "" if self.leaves is LEAVES else str(self.name)
-        if name in MISSING.get(group, ()):
-            from moby_tui.errors import NotImplementedYet
-
-            raise NotImplementedYet(f"command {f'{group} {name}'.strip()}")
-        if name == "oci" and not group:
-            from moby_tui.errors import InvalidArgument
-
-            raise InvalidArgument("moby oci is no part of the engine and has options of its own: write none before it")
-        known = self.list_commands(ctx)
-        if name not in known and name not in ALIASES and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            hint = get_close_matches(name, known, n=1)
-            ctx.fail(f"unknown command {name!r}" + (f"; did you mean {hint[0]!r}?" if hint else ""))
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            _refuse(ctx, self.noun.name, name, self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
 
-class RootGroup(LazyGroup):
-    leaves = LEAVES
-    groups = GROUPS
+class RootGroup(TyperGroup):
+    """The nouns, and the commands that need none."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted({*filter(None, table.NOUNS), *(command.root for command in table.without_noun())})
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name and cmd_name in table.NOUNS:
+            return group(table.noun(cmd_name))
+        return next((typed(command) for command in table.without_noun() if command.root == cmd_name), None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name == "oci":
+            from moby_tui.errors import InvalidArgument
+
+            raise InvalidArgument("moby oci is no part of the engine and has options of its own: write none before it")
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            _refuse(ctx, "", name, self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Typer ends the process by itself on a broken pipe, with the exit code of a failure; we say what it was."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise typer.Exit(ending.BROKEN_PIPE) from None
+            raise typer.Exit(session.BROKEN_PIPE) from None
 
 
-def subgroup(name: str, summary: str, leaves: dict[str, str]) -> LazyGroup:
-    group = LazyGroup(name=name, help=summary, no_args_is_help=True, rich_markup_mode=None)
-    group.leaves = leaves
-    return group
+def _refuse(ctx: Any, noun: str, name: str, known: list[str]) -> None:
+    """Ends the parsing for a command that is not there, with what may have been meant."""
+    if name in table.MISSING.get(noun, ()):
+        from moby_tui.errors import NotImplementedYet
+
+        raise NotImplementedYet(f"command {noun} {name}".replace("  ", " "))
+    from difflib import get_close_matches
+
+    hint = get_close_matches(name, known, n=1)
+    ctx.fail(f"unknown command {name!r}" + (f"; did you mean {hint[0]!r}?" if hint else ""))
+
+
+def group(noun: Noun) -> NounGroup:
+    """A noun as Typer's group."""
+    made = NounGroup(name=noun.name, help=noun.help, no_args_is_help=True, rich_markup_mode=None)
+    made.noun = noun
+    return made
 
 
 def root() -> typer.Typer:

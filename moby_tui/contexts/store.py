@@ -114,11 +114,15 @@ class Store:
         document = {"Name": context.name, "Metadata": context.metadata, "Endpoints": context.endpoints}
         write_whole(self.metadata_folder(context.name) / "meta.json", msgspec.json.encode(document), secret=False)
 
-    def remove(self, name: str) -> None:
-        """Raises ``NotFound``."""
+    def require(self, name: str) -> None:
+        """Raises ``NotFound`` for a context that is not there."""
         check_name(name)
         if not self.has(name):
             raise NotFound(f'context "{name}" does not exist')
+
+    def remove(self, name: str) -> None:
+        """Raises ``NotFound``."""
+        self.require(name)
         shutil.rmtree(self.metadata_folder(name))
         shutil.rmtree(self.tls_folder(name), ignore_errors=True)
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from moby_tui.cli import tree
-from moby_tui.cli.names import GROUPS
 from moby_tui.version import VERSION
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -47,21 +45,6 @@ def test_root_is_asked_for() -> None:
     done = as_nobody("ps")
     assert done.stderr == "moby: moby needs root here: run it with sudo, or point it at a daemon with -H\n"
     assert done.returncode == 1
-
-
-def every_command() -> list[tuple[str, ...]]:
-    groups: list[tuple[str, ...]] = [(group, name) for group, (_, leaves) in GROUPS.items() for name in leaves]
-    return [*((name,) for name in tree.RootGroup.leaves), *groups]
-
-
-def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    from moby_tui.cli.app import run
-
-    for command in every_command():
-        assert run([*command, "--help"]) == 0
-        text = capsys.readouterr().out
-        assert text.startswith(f"Usage: moby {' '.join(command)} [OPTIONS]"), text
-        assert len(text.splitlines()) > 3
 
 
 def test_help_lists_commands_and_examples(cli: Cli) -> None:

@@ -13,14 +13,9 @@ from typing import Any
 import pytest
 
 import plug_ins
-from moby_tui.cli import tree
 from moby_tui.cli.completion import answer, objects
-from moby_tui.cli.completion.line import read
 from moby_tui.cli.completion.scripts import SHELLS, script
-from moby_tui.cli.completion.summaries import SUMMARIES
-from moby_tui.cli.completion.vocabulary import ARGUMENTS, CHANGED, VALUES, VALUES_OF
-from moby_tui.cli.invocation import starts_containers_here
-from moby_tui.cli.names import GROUPS, LEAVES
+from moby_tui.cli.table.root import starts_containers_here
 
 WEB, OLD, ICED = ("web", "box:latest, Up 2 minutes"), ("old", "box:latest, Exited"), ("iced", "box:latest, Paused")
 #: What an engine has, by the kind that is asked for.
@@ -134,28 +129,6 @@ def test_what_is_offered(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     else:
         assert " ".join([*(name for name, _ in candidates), f":{directive}"]) == expected
     assert all(about.isascii() and about.isprintable() for _, about in candidates)
-
-
-def leaves() -> Iterator[tuple[str, str, str]]:
-    for group, names in (("", LEAVES), *((group, names) for group, (_, names) in GROUPS.items())):
-        for name, where in names.items():
-            yield group, name, where
-
-
-def test_the_tables_are_those_of_the_commands() -> None:
-    commands: dict[str, set[str]] = {}
-    summaries: dict[str, dict[str, str]] = {}
-    for group, name, where in leaves():
-        command = tree.subgroup(group, "", {name: where}).get_command(None, name)
-        summaries.setdefault(group, {})[name] = command.help.strip().splitlines()[0].rstrip(".")
-        key = where if ":" in where else f"{where}:{name}"
-        commands[key] = {option for found in command.params for option in found.opts}
-    assert summaries == SUMMARIES
-    assert set(ARGUMENTS) <= set(commands)
-    for where, option in [*VALUES_OF, *((where, option) for where, option, _ in CHANGED)]:
-        assert option in commands[where]
-    everywhere = set().union(*commands.values(), {name for name, _ in read(["-"])[1].words})
-    assert set(VALUES) <= everywhere
 
 
 @pytest.fixture
@@ -330,8 +303,9 @@ def test_every_script_is_whole() -> None:
 
 
 def test_a_completion_imports_little(roots: tuple[Path, Path]) -> None:
-    """Neither Typer nor an event loop for names of commands, nor for options of the common ones; no Typer for names of objects."""
-    for line, never in (("'ru'", {"typer", "asyncio", "msgspec"}), ("'run', '--ne'", {"typer", "asyncio", "msgspec"})):
+    """Neither Typer nor an event loop for the names of commands and options."""
+    never = {"typer", "asyncio", "msgspec"}
+    for line in ("'ru'", "'run', '--ne'", "'network', 'create', '--'"):
         text = f"from moby_tui.cli.app import run; run(['__complete', {line}]); import sys; print(*sys.modules)"
         done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
         assert not never & set(done.stdout.splitlines()[-1].split())

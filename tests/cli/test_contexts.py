@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from cli.conftest import Cli
 from moby_tui.cli import session
-from moby_tui.cli.commands.contexts import app
-from moby_tui.cli.global_options import GlobalOptions, use
+from moby_tui.cli.global_options import use
+from moby_tui.cli.quick import parse
+from moby_tui.cli.table.contexts import CONTEXT
+from moby_tui.cli.table.root import GlobalOptions
 from moby_tui.contexts import archive, choice
 from moby_tui.contexts.store import Store
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
@@ -45,11 +46,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def context(folder: Path) -> Callable[..., str]:
+def context(folder: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Callable[..., str]:
     """``context("ls", "-q")``: its standard output. Raises the command's error."""
 
-    def run(*arguments: str) -> str:
-        return CliRunner().invoke(app, arguments, catch_exceptions=False).stdout
+    def run(name: str, *words: str) -> str:
+        command = CONTEXT.find(name)
+        assert command is not None
+        capsysbinary.readouterr()
+        options, arguments = parse(command, words)
+        command.load()(options, **arguments)
+        return capsysbinary.readouterr().out.decode("latin-1")
 
     return run
 
@@ -164,14 +170,14 @@ def test_a_damaged_context_is_told_by_name(context: Callable[..., str], folder: 
     context("rm", "web")
 
 
-def test_what_names_the_engine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_names_the_engine(context: Callable[..., str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen(**options: str) -> str:
         use(GlobalOptions(**options))
         return session.current().host
 
     contexts = Store(folder)
     for name in ("one", "two"):
-        CliRunner().invoke(app, ("create", name, "--docker", f"host=unix:///{name}"), catch_exceptions=False)
+        context("create", name, "--docker", f"host=unix:///{name}")
     assert chosen() == ""
     contexts.use("one")
     assert chosen() == "unix:///one"

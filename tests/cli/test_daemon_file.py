@@ -17,8 +17,8 @@ from moby_tui.cli import app, session
 from moby_tui.cli.daemon import configuration
 from moby_tui.cli.daemon.configuration import DaemonConfiguration
 from moby_tui.cli.daemon.directives import DIRECTIVES, LATER, ONLY
-from moby_tui.cli.daemon.options import DaemonOptions
 from moby_tui.cli.quick import Line
+from moby_tui.cli.table.daemon import DaemonOptions
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import MobyError
 

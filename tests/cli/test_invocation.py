@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moby_tui.cli.invocation import split, starts_containers_here
+from moby_tui.cli.table.root import split, starts_containers_here
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_any_line_is_split(argv: list[str]) -> None:
 def imported(*arguments: str) -> set[str]:
     """The modules that one command line imports."""
     code = (
-        "import sys; sys.argv = ['moby', *sys.argv[1:]]\n"
+        "import os, sys; os._exit = sys.exit; sys.argv = ['moby', *sys.argv[1:]]\n"
         "from moby_tui.__main__ import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
@@ -64,14 +64,16 @@ def imported(*arguments: str) -> set[str]:
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MOBY_")}
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, env=environment)
-    return set(done.stdout.rpartition("MODULES ")[2].split())
+    modules = set(done.stdout.rpartition("MODULES ")[2].split())
+    assert "moby_tui" in modules
+    return modules
 
 
 HEAVY = {"textual", "rich", "aiohttp", "pyroute2", "pydantic", "asyncio", "msgspec", "sqlite3", "ssl"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [("version",), ("--version",), ("version", "--format", "json"), ("completion", "bash"), ("ps", "--help")]
+    "arguments", [("version",), ("--version",), ("volume", "ls", "--help"), ("completion", "bash"), ("ps", "--help")]
 )
 def test_nothing_heavy_is_imported_for_nothing(arguments: tuple[str, ...]) -> None:
     modules = imported(*arguments)
@@ -80,8 +82,10 @@ def test_nothing_heavy_is_imported_for_nothing(arguments: tuple[str, ...]) -> No
 
 
 def test_only_the_command_called_is_imported() -> None:
-    commands = {name for name in imported("ps", "--help") if name.startswith("moby_tui.cli.commands.")}
-    assert commands == {"moby_tui.cli.commands.containers", "moby_tui.cli.commands.containers.ps"}
+    """None for its help, which the table has."""
+    assert not {name for name in imported("ps", "--help") if name.startswith("moby_tui.cli.commands.")}
+    commands = {name for name in imported("version") if name.startswith("moby_tui.cli.commands.")}
+    assert commands == {"moby_tui.cli.commands.system", "moby_tui.cli.commands.system.version"}
 
 
 def test_debug_shows_where_a_refusal_of_the_system_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

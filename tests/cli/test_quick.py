@@ -12,39 +12,29 @@ from typing import Any
 import pytest
 from typer.main import get_command_from_info
 
-from moby_tui.cli.commands import inspect
-from moby_tui.cli.commands.containers import create, execute, lifecycle, logs, run
-from moby_tui.cli.commands.containers import ps as containers
-from moby_tui.cli.commands.system import version
-from moby_tui.cli.declare import Command
-from moby_tui.cli.flags import DockerCommand, typer_command
-from moby_tui.cli.global_options import GlobalOptions
-from moby_tui.cli.names import LEAVES
+from moby_tui.cli.flags import typer_command
 from moby_tui.cli.quick import NotUnderstood, from_environment, parse
+from moby_tui.cli.table import builds, containers, root
+from moby_tui.cli.table.declare import Command
+from moby_tui.cli.table.root import GlobalOptions
 
-COMMANDS = [
-    *(run.run, create.create, execute.execute, containers.ps, version.version, logs.logs, inspect.inspect),
-    *(command for command in vars(lifecycle).values() if isinstance(command, Command)),
-]
+COMMANDS = {id(command): command for name in root.NOUNS for command in root.noun(name).commands}.values()
+RUN = next(command for command in containers.CONTAINER.commands if command.name == "run")
+PS = next(command for command in containers.CONTAINER.commands if command.name == "ls")
 Reading = tuple[dict[str, Any], dict[str, Any]]
 
 
-def by_typer(command: Command, words: list[str]) -> Reading:
-    """What the function is called with, by way of Typer."""
-    calls: list[Reading] = []
-    spy = Command(
-        command.name,
-        lambda options, **arguments: calls.append((vars(options), arguments)),
-        command.options,
-        command.arguments,
-        interspersed=command.interspersed,
-        epilog="",
-    )
-    info = typer_command(spy)
-    info.cls = DockerCommand
-    built = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
-    built.main(words, prog_name="x", standalone_mode=False)
-    return calls[0]
+class ByTyper:
+    """Calls a command by way of Typer, and returns what its function is called with."""
+
+    def __init__(self, command: Command) -> None:
+        self.calls: list[Reading] = []
+        info = typer_command(command, lambda options, **arguments: self.calls.append((vars(options), arguments)))
+        self.built = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
+
+    def __call__(self, words: list[str]) -> Reading:
+        self.built.main(words, prog_name="x", standalone_mode=False)
+        return self.calls.pop()
 
 
 def quickly(command: Command, words: list[str]) -> Reading:
@@ -56,10 +46,12 @@ def sample(kind: str) -> str:
     return "-7" if kind.startswith("int") else "a=b"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.function)
 def test_every_option_in_every_spelling_is_read_as_typer_reads_it(command: Command) -> None:
     rest = [word for argument in command.arguments for word in (["one", "two"] if argument.many else ["one"])]
-    rest += [] if command.interspersed else ["-x"]
+    rest += [] if command.interspersed or not rest else ["-x"]
+    by_typer = ByTyper(command)
+    required = [word for option in command.options.declared.values() if option.required for word in (option.names[0], "x")]
     for option in command.options.declared.values():
         word = sample(option.kind)
         for name in (*option.names, *option.negations):
@@ -71,7 +63,8 @@ def test_every_option_in_every_spelling_is_read_as_typer_reads_it(command: Comma
             else:
                 spellings = [[name, word], [f"{name}={word}"], [f"{name}{word}"]]
             for spelling in spellings:
-                assert quickly(command, [*spelling, *rest]) == by_typer(command, [*spelling, *rest]), spelling
+                words = [*spelling, *required, *rest]
+                assert quickly(command, words) == by_typer(words), words
 
 
 @pytest.mark.parametrize(
@@ -99,14 +92,15 @@ def test_every_option_in_every_spelling_is_read_as_typer_reads_it(command: Comma
 )
 def test_a_line_is_read_as_typer_reads_it(line: str) -> None:
     words = shlex.split(line)
-    assert quickly(run.run, words) == by_typer(run.run, words)
+    assert quickly(RUN, words) == ByTyper(RUN)(words)
 
 
 def test_options_among_the_arguments() -> None:
     """Where a command has them so; ``--`` ends them."""
-    assert quickly(containers.ps, ["-a", "--", *[]]) == by_typer(containers.ps, ["-a", "--"])
+    assert quickly(PS, ["-a", "--"]) == ByTyper(PS)(["-a", "--"])
+    assert quickly(builds.BUILD, [".", "--pull", "-tx"]) == ByTyper(builds.BUILD)([".", "--pull", "-tx"])
     with pytest.raises(NotUnderstood):
-        parse(containers.ps, ["-a", "x"])
+        parse(PS, ["-a", "x"])
 
 
 @pytest.mark.parametrize(
@@ -125,16 +119,12 @@ def test_options_among_the_arguments() -> None:
 )
 def test_what_is_wrong_is_left_to_typer(line: str) -> None:
     with pytest.raises(NotUnderstood):
-        parse(run.run, shlex.split(line))
+        parse(RUN, shlex.split(line))
 
 
 def test_the_environment_stands_in_for_global_options() -> None:
     chosen = from_environment(GlobalOptions, {"MOBY_HOST": "", "MOBY_DATA_ROOT": "/d", "HOME": "/"})
     assert chosen == {"data_root": "/d"}
-
-
-def test_the_common_commands_are_declared_under_their_names() -> None:
-    assert {command.name for command in COMMANDS} <= set(LEAVES)
 
 
 #: Each took milliseconds of every ``moby run`` until it was left out.

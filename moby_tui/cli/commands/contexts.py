@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from moby_tui import docker_folder
 from moby_tui.cli import session
@@ -16,7 +14,9 @@ from moby_tui.errors import Conflict, InvalidArgument, MobyError
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-app = typer.Typer()
+    from moby_tui.cli.table.contexts import ContextCreateOptions, ContextLsOptions, ContextRmOptions, ContextUpdateOptions
+    from moby_tui.cli.table.declare import FormatOptions, Options
+
 
 _HEADINGS = {
     "Name": "NAME",
@@ -30,15 +30,6 @@ _IN_PROCESS = "the engine in this process"
 _KEYS = ("host", "ca", "cert", "key", "skip-tls-verify", "from")
 _FILES = {"ca": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
 _IN_MEMORY = "<IN MEMORY>"
-
-_DESCRIPTION = typer.Option("--description", help="Description of the context", metavar="string", show_default=False)
-_DOCKER = typer.Option(
-    "--docker",
-    help="Set the docker endpoint: host=, ca=, cert=, key=, skip-tls-verify=, from=",
-    metavar="stringToString",
-    show_default=False,
-)
-_NAME = typer.Argument(metavar="CONTEXT", show_default=False)
 
 
 def _contexts() -> Store:
@@ -56,15 +47,8 @@ def _in_use(contexts: Store) -> str:
     return os.environ.get("DOCKER_CONTEXT") or contexts.current() or DEFAULT
 
 
-@app.command("ls")
-def ls(
-    format: Annotated[
-        str,
-        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
-    ] = "",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only show context names")] = False,
-) -> None:
-    """List contexts."""
+def ls(options: ContextLsOptions) -> None:
+    """``moby context ls``."""
     from moby_tui.cli.output.table import formatted
 
     contexts = _contexts()
@@ -79,12 +63,12 @@ def ls(
         rows.append(_row(context.name, context.description, host, current, error))
     if current not in (row["Name"] for row in rows):
         rows.append(_row(current, "", "", current, "context not found"))
-    if quiet:
+    if options.quiet:
         print("\n".join(row["Name"] for row in rows))
         return
-    if format in ("", "table"):
+    if options.format in ("", "table"):
         rows = [{**row, "Name": row["Name"] + " *" if row["Current"] else row["Name"]} for row in rows]
-    for line in formatted(format, _HEADINGS, ("Name", "Description", "DockerEndpoint", "Error"), rows):
+    for line in formatted(options.format, _HEADINGS, ("Name", "Description", "DockerEndpoint", "Error"), rows):
         print(line)
 
 
@@ -92,22 +76,13 @@ def _row(name: str, description: str, host: str, current: str, error: str = "") 
     return {"Current": name == current, "Name": name, "Description": description, "DockerEndpoint": host, "Error": error}
 
 
-@app.command("show")
-def show() -> None:
-    """Print the name of the current context."""
+def show(options: Options) -> None:
+    """``moby context show``."""
     print(_in_use(_contexts()))
 
 
-@app.command(
-    "use",
-    epilog="""\b
-Examples:
-  moby context use web
-  moby context use default
-""",
-)
-def use(name: Annotated[str, _NAME]) -> None:
-    """Set the current context, for moby and for docker; 'default' leaves it."""
+def use(options: Options, name: str) -> None:
+    """``moby context use``."""
     _contexts().use(name)
     print(name)
     print(f'Current context is now "{name}"', file=sys.stderr)
@@ -119,47 +94,28 @@ def use(name: Annotated[str, _NAME]) -> None:
         )
 
 
-@app.command(
-    "create",
-    epilog="""\b
-Examples:
-  moby context create web --docker host=ssh://me@web.example
-  moby context create ci --docker host=tcp://ci.example:2376,ca=ca.pem,cert=cert.pem,key=key.pem
-  moby --context web ps
-""",
-)
-def create(
-    name: Annotated[str, _NAME],
-    docker: Annotated[str, _DOCKER] = "",
-    description: Annotated[str, _DESCRIPTION] = "",
-    source: Annotated[
-        str, typer.Option("--from", help="Create context from a named context", metavar="string", show_default=False)
-    ] = "",
-) -> None:
-    """Create a context: a name for an engine."""
+def create(options: ContextCreateOptions, name: str) -> None:
+    """``moby context create``."""
     contexts = _contexts()
-    if source and docker:
+    if options.source and options.docker:
         raise InvalidArgument("conflicting options: --from and --docker: give the endpoint from= in --docker instead")
-    endpoint, tls = _read_endpoint(contexts, docker or f"from={source or DEFAULT}")
-    metadata = dict(contexts.get(source).metadata) if source and source != DEFAULT else {}
-    if description:
-        metadata["Description"] = description
+    endpoint, tls = _read_endpoint(contexts, options.docker or f"from={options.source or DEFAULT}")
+    metadata = dict(contexts.get(options.source).metadata) if options.source and options.source != DEFAULT else {}
+    if options.description:
+        metadata["Description"] = options.description
     contexts.create(Context(name=name, metadata=metadata, endpoints={"docker": endpoint}), tls or {})
     print(name)
     print(f'Successfully created context "{name}"', file=sys.stderr)
 
 
-@app.command("update")
-def update(
-    name: Annotated[str, _NAME], docker: Annotated[str, _DOCKER] = "", description: Annotated[str, _DESCRIPTION] = ""
-) -> None:
-    """Update a context."""
+def update(options: ContextUpdateOptions, name: str) -> None:
+    """``moby context update``."""
     contexts = _contexts()
     context, tls = contexts.get(name), None
-    if description:
-        context.metadata["Description"] = description
-    if docker:
-        context.endpoints["docker"], tls = _read_endpoint(contexts, docker)
+    if options.description:
+        context.metadata["Description"] = options.description
+    if options.docker:
+        context.endpoints["docker"], tls = _read_endpoint(contexts, options.docker)
     contexts.write(context, tls)
     print(name)
     print(f'Successfully updated context "{name}"', file=sys.stderr)
@@ -210,14 +166,8 @@ def _read_file(key: str, path: str) -> bytes:
     return data
 
 
-@app.command("inspect")
-def inspect(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[CONTEXT...]", show_default=False)] = None,
-    format: Annotated[
-        str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)
-    ] = "",
-) -> int:
-    """Display detailed information on one or more contexts."""
+def inspect(options: FormatOptions, names: list[str]) -> int:
+    """``moby context inspect``."""
     from moby_tui.cli.output.objects import show_list
 
     contexts = _contexts()
@@ -228,8 +178,8 @@ def inspect(
         except MobyError as error:
             session.tell(error)
             status = 1
-    if found or not format:
-        show_list(found, format)
+    if found or not options.format:
+        show_list(found, options.format)
     return status
 
 
@@ -250,25 +200,22 @@ def _details(contexts: Store, name: str) -> dict[str, Any]:
     }
 
 
-@app.command("rm")
-def rm(
-    names: Annotated[list[str], typer.Argument(metavar="CONTEXT...", show_default=False)],
-    force: Annotated[bool, typer.Option("-f", "--force", help="Force the removal of a context in use")] = False,
-) -> int:
-    """Remove one or more contexts."""
+def rm(options: ContextRmOptions, names: list[str]) -> int:
+    """``moby context rm``."""
     contexts, status = _contexts(), 0
     for name in names:
         try:
-            _remove(contexts, name, force=force)
+            _remove(contexts, name, force=options.force, dry_run=options.dry_run)
         except MobyError as error:
             session.tell(error)
             status = 1
         else:
-            print(name)
+            if not options.dry_run:
+                print(name)
     return status
 
 
-def _remove(contexts: Store, name: str, *, force: bool) -> None:
+def _remove(contexts: Store, name: str, *, force: bool, dry_run: bool) -> None:
     if name == DEFAULT:
         raise InvalidArgument(f'context "{DEFAULT}" cannot be removed')
     if force and not contexts.has(name):
@@ -276,16 +223,17 @@ def _remove(contexts: Store, name: str, *, force: bool) -> None:
     used = contexts.current() == name
     if used and not force:
         raise Conflict(f'context "{name}" is in use, set -f flag to force remove')
+    if dry_run:
+        contexts.require(name)
+        print(f"Would remove context {name}")
+        return
     contexts.remove(name)
     if used:
         contexts.use(DEFAULT)
 
 
-@app.command("export")
-def export(
-    name: Annotated[str, _NAME], file: Annotated[str, typer.Argument(metavar="[FILE|-]", show_default=False)] = ""
-) -> None:
-    """Export a context to a tar archive FILE or a tar stream on STDOUT."""
+def export(options: Options, name: str, file: str) -> None:
+    """``moby context export``."""
     from moby_tui.contexts import archive
 
     if file == "-":
@@ -304,9 +252,8 @@ def export(
     print(f'Written file "{path}"', file=sys.stderr)
 
 
-@app.command("import")
-def import_(name: Annotated[str, _NAME], file: Annotated[str, typer.Argument(metavar="FILE|-", show_default=False)]) -> None:
-    """Import a context from a tar archive, as docker or moby exports it."""
+def import_(options: Options, name: str, file: str) -> None:
+    """``moby context import``."""
     if file == "-":
         _import(name, sys.stdin.buffer)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from moby_tui.cli import session
-from moby_tui.cli.declare import Argument, Options, command, switch, value
 from moby_tui.errors import InvalidArgument, NotFound
 
 TYPE_CHECKING = False
@@ -12,65 +11,44 @@ if TYPE_CHECKING:
     from typing import Any
 
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.containers import ContainerInspectOptions
+    from moby_tui.cli.table.declare import FormatOptions
+    from moby_tui.cli.table.images import ImageInspectOptions
+    from moby_tui.cli.table.networks import NetworkInspectOptions
+    from moby_tui.cli.table.nounless import InspectOptions
 
 _TYPES = ("container", "image", "network", "volume")
 
 
-class FormatOptions(Options):
-    format: str = value("-f", "--format", help="'json' or a Go template")
-
-
-class ContainerOptions(FormatOptions):
-    size: bool = switch("-s", "--size", help="Display total file sizes of a container")
-
-
-class InspectOptions(ContainerOptions):
-    type: str = value("--type", help="Only inspect objects of the given type")
-
-
-class ImageOptions(FormatOptions):
-    platform: str = value("--platform", help="Inspect a specific platform of the image", metavar="os[/arch[/variant]]")
-
-
-class NetworkOptions(FormatOptions):
-    verbose: bool = switch("-v", "--verbose", help="Verbose output for diagnostics: an engine in a cluster tells its services")
-
-
-@command("inspect", InspectOptions, Argument("names", "NAME|ID...", many=True))
 def inspect(options: InspectOptions, names: list[str]) -> int:
-    """Return low-level information on containers, images, networks and volumes."""
+    """``moby inspect``."""
     if options.type and options.type not in _TYPES:
         raise InvalidArgument(f"invalid value for --type: {options.type!r}; use {', '.join(_TYPES)}")
     return _inspect(names, (options.type,) if options.type else _TYPES, options.format, size=options.size)
 
 
-@command("container", ContainerOptions, Argument("names", "CONTAINER...", many=True))
-def container(options: ContainerOptions, names: list[str]) -> int:
-    """Display detailed information on one or more containers."""
+def container(options: ContainerInspectOptions, names: list[str]) -> int:
+    """``moby container inspect``."""
     return _inspect(names, ("container",), options.format, size=options.size)
 
 
-@command("image", ImageOptions, Argument("names", "IMAGE...", many=True))
-def image(options: ImageOptions, names: list[str]) -> int:
-    """Display detailed information on one or more images."""
+def image(options: ImageInspectOptions, names: list[str]) -> int:
+    """``moby image inspect``."""
     return _inspect(names, ("image",), options.format, platform=options.platform)
 
 
-@command("network", NetworkOptions, Argument("names", "NETWORK...", many=True))
-def network(options: NetworkOptions, names: list[str]) -> int:
-    """Display detailed information on one or more networks."""
+def network(options: NetworkInspectOptions, names: list[str]) -> int:
+    """``moby network inspect``."""
     return _inspect(names, ("network",), options.format, verbose=options.verbose)
 
 
-@command("volume", FormatOptions, Argument("names", "VOLUME...", many=True))
 def volume(options: FormatOptions, names: list[str]) -> int:
-    """Display detailed information on one or more volumes."""
+    """``moby volume inspect``."""
     return _inspect(names, ("volume",), options.format)
 
 
-@command("secret", FormatOptions, Argument("names", "SECRET...", many=True))
 def secret(options: FormatOptions, names: list[str]) -> int:
-    """Display detailed information on one or more secrets, but for what they hold."""
+    """``moby secret inspect``."""
     return _inspect(names, ("secret",), options.format)
 
 

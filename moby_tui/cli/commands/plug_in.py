@@ -14,10 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from moby_tui.cli import plug_ins, session
-from moby_tui.errors import NotFound
+from moby_tui.cli import session
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
@@ -25,23 +22,10 @@ if TYPE_CHECKING:
 
 #: By which a plug-in knows who called it (docker/cli, cli-plugins/metadata).
 _CALLER = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"
-_ALL_WORDS = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
-
-app = typer.Typer()
 
 
-@app.command("plug-in", context_settings=_ALL_WORDS, add_help_option=False)
-def plug_in(context: typer.Context) -> int:
-    """Run a plug-in of docker's command line, with all words behind its name."""
-    name = str(context.info_name)
-    path = plug_ins.find(name)
-    if path is None:
-        raise NotFound(f"there is no plug-in docker-{name} any more")
-    return _run(path, [name, *context.args])
-
-
-def _run(path: Path, words: Sequence[str]) -> int:
-    """Runs the plug-in with an engine to talk to; returns its exit code."""
+def run(path: Path, words: Sequence[str]) -> int:
+    """Runs the plug-in, with an engine to talk to; returns its exit code. ``words`` are its name and all behind it."""
     host, tls = session.current().chosen()
     # ctrl-c reaches the plug-in too, which may need the engine to end what it has begun
     former = signal.signal(signal.SIGINT, lambda *_: None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 
@@ -12,14 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.builds import BuilderPruneOptions
+    from moby_tui.cli.table.declare import PruneOptions
+    from moby_tui.cli.table.images import ImagePruneOptions
+    from moby_tui.cli.table.system import SystemPruneOptions
+    from moby_tui.cli.table.volumes import VolumePruneOptions
     from moby_tui.schema.base import Filters
     from moby_tui.schema.image import ImagesPruned
-
-app = typer.Typer()
-
-Force = Annotated[bool, typer.Option("-f", "--force", help="Do not prompt for confirmation")]
-Filter = Annotated[list[str] | None, typer.Option("--filter", help='Provide filter values (e.g. "until=24h")', metavar="filter")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed, and the space that comes back")]
 
 
 def _prune(
@@ -119,123 +116,87 @@ def _tell(title: str, names: Sequence[str]) -> None:
         print(title, *names, "", sep="\n")
 
 
-@app.command("container")
-def container(force: Force = False, filter: Filter = None, dry_run: DryRun = False) -> None:
-    """Remove all stopped containers."""
+def container(options: PruneOptions) -> None:
+    """``moby container prune``."""
     from moby_tui.cli.values.filters import parse_filters
 
-    _prune(["container"], "This will remove all stopped containers.", parse_filters(filter or []), force=force, dry_run=dry_run)
-
-
-@app.command("image")
-def image(
-    force: Force = False,
-    filter: Filter = None,
-    dry_run: DryRun = False,
-    all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused images, not just dangling ones")] = False,
-) -> None:
-    """Remove unused images."""
-    from moby_tui.cli.values.filters import parse_filters
-
-    what = "all images without at least one container associated to them" if all else "all dangling images"
-    _prune(["image"], f"This will remove {what}.", parse_filters(filter or []), force=force, dry_run=dry_run, all_images=all)
-
-
-@app.command("volume")
-def volume(
-    force: Force = False,
-    filter: Filter = None,
-    dry_run: DryRun = False,
-    all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused volumes, not just anonymous ones")] = False,
-) -> None:
-    """Remove unused local volumes."""
-    from moby_tui.cli.values.filters import parse_filters
-
-    what = "all local volumes" if all else "anonymous local volumes"
     _prune(
-        ["volume"],
-        f"This will remove {what} not used by at least one container.",
-        parse_filters(filter or []),
-        force=force,
-        dry_run=dry_run,
-        all_volumes=all,
+        ["container"],
+        "This will remove all stopped containers.",
+        parse_filters(options.filter),
+        force=options.force,
+        dry_run=options.dry_run,
     )
 
 
-@app.command("network")
-def network(force: Force = False, filter: Filter = None, dry_run: DryRun = False) -> None:
-    """Remove all unused networks."""
+def image(options: ImagePruneOptions) -> None:
+    """``moby image prune``."""
+    from moby_tui.cli.values.filters import parse_filters
+
+    what = "all images without at least one container associated to them" if options.all else "all dangling images"
+    _prune(
+        ["image"],
+        f"This will remove {what}.",
+        parse_filters(options.filter),
+        force=options.force,
+        dry_run=options.dry_run,
+        all_images=options.all,
+    )
+
+
+def volume(options: VolumePruneOptions) -> None:
+    """``moby volume prune``."""
+    from moby_tui.cli.values.filters import parse_filters
+
+    what = "all local volumes" if options.all else "anonymous local volumes"
+    _prune(
+        ["volume"],
+        f"This will remove {what} not used by at least one container.",
+        parse_filters(options.filter),
+        force=options.force,
+        dry_run=options.dry_run,
+        all_volumes=options.all,
+    )
+
+
+def network(options: PruneOptions) -> None:
+    """``moby network prune``."""
     from moby_tui.cli.output.objects import confirm
     from moby_tui.cli.values.filters import parse_filters
 
-    filters = parse_filters(filter or [])
-    if dry_run:
+    filters = parse_filters(options.filter)
+    if options.dry_run:
         unused = session.call(lambda client: client.networks.list(filters={**filters, "dangling": ["true"]}))
         _tell("Would delete networks:", sorted(network.name for network in unused))
-    elif confirm("This will remove all custom networks not used by at least one container.", forced=force):
+    elif confirm("This will remove all custom networks not used by at least one container.", forced=options.force):
         done = session.call(lambda client: client.networks.prune(filters=filters))
         _tell("Deleted Networks:", done.networks_deleted or [])
 
 
-@app.command("builder")
-def builder(
-    force: Force = False,
-    filter: Filter = None,
-    dry_run: DryRun = False,
-    all: Annotated[bool, typer.Option("-a", "--all", help="Remove what images are made of too, not just the rest")] = False,
-    keep_storage: Annotated[
-        str,
-        typer.Option(
-            "--keep-storage",
-            "--max-used-space",
-            help="Bytes that may stay, of what was used last",
-            metavar="bytes",
-            show_default=False,
-        ),
-    ] = "",
-) -> None:
-    """Remove build cache, and what RUN --mount=type=cache kept.
-
-    Examples:
-
-      moby builder prune --keep-storage 10g --force
-
-      moby builder prune --all --filter until=48h --dry-run
-    """
+def builder(options: BuilderPruneOptions) -> None:
+    """``moby builder prune``."""
     from moby_tui.cli.values.filters import parse_filters
     from moby_tui.cli.values.units import parse_size
 
-    what = "all build cache" if all else "all dangling build cache"
-    filters = parse_filters(filter or [])
-    if keep_storage:
-        filters["keep-storage"] = [str(parse_size(keep_storage))]
-        what = f"the build cache that was not used for longest, but for {keep_storage}"
-    _prune(["build"], f"This will remove {what}.", filters, force=force, dry_run=dry_run, all_images=all)
+    what = "all build cache" if options.all else "all dangling build cache"
+    filters = parse_filters(options.filter)
+    if options.keep_storage:
+        filters["keep-storage"] = [str(parse_size(options.keep_storage))]
+        what = f"the build cache that was not used for longest, but for {options.keep_storage}"
+    _prune(["build"], f"This will remove {what}.", filters, force=options.force, dry_run=options.dry_run, all_images=options.all)
 
 
-@app.command("system")
-def system(
-    force: Force = False,
-    filter: Filter = None,
-    dry_run: DryRun = False,
-    all: Annotated[bool, typer.Option("-a", "--all", help="Remove all unused images, not just dangling ones")] = False,
-    volumes: Annotated[bool, typer.Option("--volumes", help="Prune anonymous volumes")] = False,
-) -> None:
-    """Remove unused data: stopped containers, dangling images and build cache.
-
-    Examples:
-
-      moby system prune --all --volumes --dry-run
-
-      moby system prune --force --filter until=24h
-    """
+def system(options: SystemPruneOptions) -> None:
+    """``moby system prune``."""
     from moby_tui.cli.values.filters import parse_filters
 
-    filters = parse_filters(filter or [])
+    filters = parse_filters(options.filter)
     # the cache has no labels
     build = ["build"] if filters.keys() <= {"until"} else []
-    parts = ["container", *(["volume"] if volumes else []), "image", *build]
-    images = "all images without a container" if all else "all dangling images"
+    parts = ["container", *(["volume"] if options.volumes else []), "image", *build]
+    images = "all images without a container" if options.all else "all dangling images"
     cache = " and unused build cache" if build else ""
-    warning = f"This will remove all stopped containers, {'unused anonymous volumes, ' if volumes else ''}{images}{cache}."
-    _prune(parts, warning, filters, force=force, dry_run=dry_run, all_images=all)
+    warning = (
+        f"This will remove all stopped containers, {'unused anonymous volumes, ' if options.volumes else ''}{images}{cache}."
+    )
+    _prune(parts, warning, filters, force=options.force, dry_run=options.dry_run, all_images=options.all)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from moby_tui.cli import session
 
-app = typer.Typer()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.cli.table.networks import NetworkDoctorOptions, NetworkExposureOptions, NetworkShapeOptions
+
 
 _HEADINGS = {
     "Address": "ADDRESS",
@@ -22,51 +21,32 @@ _HEADINGS = {
     "Explanation": "WHY",
 }
 _SHOWN = ("Address", "Port", "Protocol", "Container", "ContainerPort", "Network", "Explanation")
-_Format = Annotated[
-    str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
-]
 
 
-@app.command("exposure")
-def exposure(format: _Format = "") -> None:
-    """List every port that is reachable from outside of the host, and why.
-
-    'any' is a container whose every port is reachable and that listens on none just now. Rules of your own and the
-    host's other firewall are not looked at.
-
-    Examples:
-
-      moby network exposure
-
-      moby network exposure --format '{{.Address}}:{{.Port}} {{.Container}}: {{.Reason}}'
-    """
+def exposure(options: NetworkExposureOptions) -> None:
+    """``moby network exposure``."""
     from moby_tui.cli.output.table import formatted
     from moby_tui.schema.base import to_builtins
 
     found = session.call(lambda client: client.networks.exposure())
     rows = [to_builtins(one) for one in found]
-    if format in ("", "table"):
+    if options.format in ("", "table"):
         for row in rows:
             row.update({key: row[key] or "any" for key in ("Port", "Protocol", "ContainerPort")})
-    for line in formatted(format, _HEADINGS, _SHOWN, rows):
+    for line in formatted(options.format, _HEADINGS, _SHOWN, rows):
         print(line)
 
 
-@app.command("doctor")
-def doctor(format: Annotated[str, typer.Option("--format", help="'json' or a Go template", metavar="string")] = "") -> int:
-    """Tell what blocks or breaks the traffic of containers on this host, and what to do.
-
-    One line for each finding. The exit code is 1 where there is an error, 0 where there is none or a warning only. Nothing
-    is changed.
-    """
+def doctor(options: NetworkDoctorOptions) -> int:
+    """``moby network doctor``."""
     from moby_tui.schema.base import to_builtins
 
     found = session.call(lambda client: client.networks.examine())
-    if format:
+    if options.format:
         from moby_tui.cli.output.table import formatted
 
         fields = {field: field.upper() for field in ("Severity", "About", "Message", "Advice")}
-        lines = formatted(format, fields, tuple(fields), [to_builtins(one) for one in found])
+        lines = formatted(options.format, fields, tuple(fields), [to_builtins(one) for one in found])
     else:
         lines = [f"{one.severity}: {one.about}: {one.message}; {one.advice}" for one in found] or ["nothing found"]
     for line in lines:
@@ -74,50 +54,24 @@ def doctor(format: Annotated[str, typer.Option("--format", help="'json' or a Go 
     return int(any(one.severity == "error" for one in found))
 
 
-@app.command("shape")
-def shape(
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
-    network: Annotated[
-        str, typer.Option("--network", help="Only what is sent into this network  [default: each]", metavar="string")
-    ] = "",
-    delay: Annotated[str, typer.Option("--delay", help="Delay each packet (50ms)", metavar="time")] = "",
-    jitter: Annotated[str, typer.Option("--jitter", help="Vary the delay by so much (10ms)", metavar="time")] = "",
-    loss: Annotated[str, typer.Option("--loss", help="Lose so many packets (1%)", metavar="percent")] = "",
-    rate: Annotated[str, typer.Option("--rate", help="Send no faster (10mbit)", metavar="rate")] = "",
-    clear: Annotated[bool, typer.Option("--clear", help="Undo it")] = False,
-    format: _Format = "",
-) -> None:
-    """Delay, lose or limit what a running container sends, or show how it is treated.
-
-    It replaces what was asked for before, and ends with the container. Times are in us, ms, s; rates in bit, kbit, mbit,
-    gbit, or bytes: bps, kbps, mbps, gbps.
-
-    Examples:
-
-      moby network shape --delay 50ms --jitter 10ms --loss 1% web
-
-      moby network shape --network front --rate 10mbit web
-
-      moby network shape web
-
-      moby network shape --clear web
-    """
+def shape(options: NetworkShapeOptions, container: str) -> None:
+    """``moby network shape``."""
     from moby_tui.cli.values.shapes import parse_percentage, parse_rate, parse_time
     from moby_tui.errors import InvalidArgument
     from moby_tui.schema.traffic import Shape
 
-    asks = any((delay, jitter, loss, rate))
-    if asks and clear:
+    asks = any((options.delay, options.jitter, options.loss, options.rate))
+    if asks and options.clear:
         raise InvalidArgument("--clear undoes it all: give it alone, or say what is wanted")
-    if not asks and not clear:
-        _show_shapes(container, network, format)
+    if not asks and not options.clear:
+        _show_shapes(container, options.network, options.format)
         return
     wanted = Shape(
-        network=network,
-        delay=parse_time("--delay", delay or "0us"),
-        jitter=parse_time("--jitter", jitter or "0us"),
-        loss=parse_percentage(loss or "0"),
-        rate=parse_rate(rate or "0bit"),
+        network=options.network,
+        delay=parse_time("--delay", options.delay or "0us"),
+        jitter=parse_time("--jitter", options.jitter or "0us"),
+        loss=parse_percentage(options.loss or "0"),
+        rate=parse_rate(options.rate or "0bit"),
     )
     session.call(lambda client: client.networks.shape(container, wanted))
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.declare import Options
+    from moby_tui.cli.table.volumes import (
+        VolumeCpOptions,
+        VolumeCreateOptions,
+        VolumeExportOptions,
+        VolumeLsOptions,
+        VolumeRmOptions,
+    )
 
-app = typer.Typer()
 
 #: Docker's list knows these fields and not their values.
 _UNKNOWN = ("Availability", "Group", "Links", "Size", "Status")
@@ -27,31 +32,20 @@ _HEADINGS = {
 }
 
 
-@app.command("ls")
-def ls(
-    filter: Annotated[
-        list[str] | None, typer.Option("-f", "--filter", help='Provide filter values (e.g. "dangling=true")', metavar="filter")
-    ] = None,
-    format: Annotated[
-        str,
-        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
-    ] = "",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only display volume names")] = False,
-    size: Annotated[bool, typer.Option("-s", "--size", help="Display what each volume takes on disk")] = False,
-) -> None:
-    """List volumes."""
+def ls(options: VolumeLsOptions) -> None:
+    """``moby volume ls``."""
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.values.filters import parse_filters
 
-    filters = parse_filters(filter or [])
+    filters = parse_filters(options.filter)
     listed = session.call(lambda client: client.volumes.listed(filters=filters))
     for warning in listed.warnings or ():
         print(f"WARNING: {warning}", file=sys.stderr)
-    sizes = session.call(_sizes) if size else {}
+    sizes = session.call(_sizes) if options.size else {}
     rows = [
         {
             **dict.fromkeys(_UNKNOWN, "N/A"),
-            **({"Size": sizes.get(volume.name, "N/A")} if size else {}),
+            **({"Size": sizes.get(volume.name, "N/A")} if options.size else {}),
             "Driver": volume.driver,
             "Name": volume.name,
             "Scope": volume.scope,
@@ -61,8 +55,12 @@ def ls(
         }
         for volume in sorted(listed.volumes, key=lambda volume: volume.name)
     ]
-    columns = ("Driver", "Name", "Size") if size else ("Driver", "Name")
-    for line in [row["Name"] for row in rows] if quiet and not format else formatted(format, _HEADINGS, columns, rows):
+    columns = ("Driver", "Name", "Size") if options.size else ("Driver", "Name")
+    for line in (
+        [row["Name"] for row in rows]
+        if options.quiet and not options.format
+        else formatted(options.format, _HEADINGS, columns, rows)
+    ):
         print(line)
 
 
@@ -74,80 +72,65 @@ async def _sizes(client: Client) -> dict[str, str]:
     return {name: human_size(usage.size) for name, usage in usages.items() if usage and usage.size >= 0}
 
 
-@app.command("create")
-def create(
-    name: Annotated[str, typer.Argument(metavar="[VOLUME]", show_default=False)] = "",
-    driver: Annotated[str, typer.Option("-d", "--driver", help="Specify volume driver name", metavar="string")] = "local",
-    label: Annotated[list[str] | None, typer.Option("--label", help="Set metadata for a volume", metavar="list")] = None,
-    opt: Annotated[list[str] | None, typer.Option("-o", "--opt", help="Set driver specific options", metavar="map")] = None,
-) -> None:
-    """Create a volume."""
+def create(options: VolumeCreateOptions, name: str) -> None:
+    """``moby volume create``."""
     from moby_tui.cli.values.environment import pairs
     from moby_tui.schema.volume import VolumeCreate
 
     config = VolumeCreate(
-        name=name, driver=driver, driver_opts=pairs("--opt", opt or []) or None, labels=pairs("--label", label or []) or None
+        name=name,
+        driver=options.driver,
+        driver_opts=pairs("--opt", options.opt) or None,
+        labels=pairs("--label", options.label) or None,
     )
     print(session.call(lambda client: client.volumes.create(config)).name)
 
 
-@app.command("rm")
-def rm(
-    volumes: Annotated[list[str], typer.Argument(metavar="VOLUME...", show_default=False)],
-    force: Annotated[bool, typer.Option("-f", "--force", help="Do not complain of volumes that do not exist")] = False,
-) -> int:
-    """Remove one or more volumes."""
-    return session.call_each(volumes, lambda client, name: client.volumes.remove(name, force=force))
+def rm(options: VolumeRmOptions, volumes: list[str]) -> int:
+    """``moby volume rm``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(volumes, lambda look, name: look.volume(name), missing_ok=options.force)
+    return session.call_each(volumes, lambda client, name: client.volumes.remove(name, force=options.force))
 
 
-@app.command("rename")
-def rename(
-    volume: Annotated[str, typer.Argument(metavar="VOLUME", show_default=False)],
-    name: Annotated[str, typer.Argument(metavar="NEW_NAME", show_default=False)],
-) -> None:
-    """Rename a volume that no container uses."""
+def rename(options: Options, volume: str, name: str) -> None:
+    """``moby volume rename``."""
     session.call(lambda client: client.volumes.rename(volume, name))
 
 
-@app.command("clone")
-def clone(
-    volume: Annotated[str, typer.Argument(metavar="VOLUME", show_default=False)],
-    name: Annotated[str, typer.Argument(metavar="NEW_NAME", show_default=False)],
-) -> None:
-    """Make a new volume with the content and labels of another."""
+def clone(options: Options, volume: str, name: str) -> None:
+    """``moby volume clone``."""
     print(session.call(lambda client: client.volumes.clone(volume, name)).name)
 
 
-@app.command("cp")
-def cp(
-    source: Annotated[str, typer.Argument(metavar="VOLUME:SRC_PATH|SRC_PATH|-", show_default=False)],
-    target: Annotated[str, typer.Argument(metavar="VOLUME:DEST_PATH|DEST_PATH|-", show_default=False)],
-    archive: Annotated[bool, typer.Option("-a", "--archive", help="Archive mode (copy all uid/gid information)")] = False,
-    follow_link: Annotated[bool, typer.Option("-L", "--follow-link", help="Always follow symbol link in SRC_PATH")] = False,
-) -> None:
-    """Copy files/folders between a volume and the local filesystem ('-' is a tar archive on STDIN or STDOUT)."""
+def cp(options: VolumeCpOptions, source: str, target: str) -> None:
+    """``moby volume cp``."""
     from moby_tui.cli.files.copying import copy_in, copy_out, split
 
     (from_volume, from_path), (to_volume, to_path) = split(source), split(target)
     if from_volume and to_volume:
         raise InvalidArgument("copying between volumes is not supported; clone one, or copy to the local file system first")
     if from_volume:
-        session.call(lambda client: copy_out(client.volumes, from_volume, from_path, to_path, follow=follow_link, owners=archive))
+        session.call(
+            lambda client: copy_out(
+                client.volumes, from_volume, from_path, to_path, follow=options.follow_link, owners=options.archive
+            )
+        )
     elif to_volume:
-        session.call(lambda client: copy_in(client.volumes, from_path, to_volume, to_path, follow=follow_link, owners=archive))
+        session.call(
+            lambda client: copy_in(
+                client.volumes, from_path, to_volume, to_path, follow=options.follow_link, owners=options.archive
+            )
+        )
     else:
         raise InvalidArgument("one of the two must be VOLUME:PATH")
 
 
-@app.command("export")
-def export(
-    volume: Annotated[str, typer.Argument(metavar="VOLUME", show_default=False)],
-    output: Annotated[
-        str, typer.Option("-o", "--output", help="Write to a file, instead of STDOUT", metavar="string", show_default=False)
-    ] = "",
-) -> None:
-    """Export a volume's content as a tar archive."""
-    session.call(lambda client: _export(client, volume, output or "-"))
+def export(options: VolumeExportOptions, volume: str) -> None:
+    """``moby volume export``."""
+    session.call(lambda client: _export(client, volume, options.output or "-"))
 
 
 async def _export(client: Client, volume: str, output: str) -> None:
@@ -157,12 +140,8 @@ async def _export(client: Client, volume: str, output: str) -> None:
     await write_archive(chunks, output)
 
 
-@app.command("import")
-def import_(
-    volume: Annotated[str, typer.Argument(metavar="VOLUME", show_default=False)],
-    source: Annotated[str, typer.Argument(metavar="SOURCE|-", show_default=False)],
-) -> None:
-    """Unpack a tar archive, compressed or not, into a volume that exists; what it has of the same names is replaced."""
+def import_(options: Options, volume: str, source: str) -> None:
+    """``moby volume import``."""
     session.call(lambda client: _import(client, volume, source))
 
 

@@ -1,5 +1,5 @@
 """What a shell offers on TAB. ``answer.complete(words)`` runs in ``moby __complete WORD...``, which the scripts of ``scripts`` call.
 
-``line`` reads the unfinished command line, ``vocabulary`` says what belongs at its end, ``objects`` asks the engine for names. All of it
-is private to the command line. Typer is imported only for the options of commands that are declared with it.
+``line`` reads the unfinished line by the table of commands, ``vocabulary`` says what the table's words stand for, ``objects`` asks the
+engine for names. All of it is private to the command line.
 """

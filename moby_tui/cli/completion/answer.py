@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 
 from moby_tui.cli.completion.line import Place, read
-from moby_tui.cli.global_options import GlobalOptions, use
+from moby_tui.cli.global_options import use
 from moby_tui.cli.quick import from_environment
+from moby_tui.cli.table.root import GlobalOptions
 from moby_tui.errors import MobyError
 
 TYPE_CHECKING = False

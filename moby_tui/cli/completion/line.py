@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
-from moby_tui.cli.completion.summaries import SUMMARIES
-from moby_tui.cli.completion.vocabulary import ARGUMENTS, CHANGED, FILES, FOLDERS, MORE, NOTHING, VALUES, VALUES_OF
-from moby_tui.cli.declare import declared_in
-from moby_tui.cli.global_options import GlobalOptions
-from moby_tui.cli.names import ALIASES, GROUPS, LEAVES
+from moby_tui.cli.completion.vocabulary import FILES, FOLDERS, NOTHING, kind_of
+from moby_tui.cli.table import root
+from moby_tui.cli.table.root import GlobalOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Iterator, Sequence
 
     from moby_tui.cli.completion.vocabulary import Kind
-    from moby_tui.cli.declare import Options
+    from moby_tui.cli.table.declare import Argument, Command, Options
 
 
 class Known:
@@ -30,10 +25,11 @@ class Known:
         *,
         takes_value: bool = False,
         repeats: bool = False,
-        metavar: str = "",
+        kind: Kind = NOTHING,
     ) -> None:
+        """``kind`` is what its value is."""
         self.field, self.names, self.help = field, tuple(names), help
-        self.takes_value, self.repeats, self.metavar = takes_value, repeats, metavar
+        self.takes_value, self.repeats, self.kind = takes_value, repeats, kind
 
     @property
     def name(self) -> str:
@@ -132,94 +128,59 @@ def read(words: Sequence[str]) -> tuple[dict[str, object], Place]:
             earlier = chosen.get(option.field, [])
             chosen[option.field] = [*earlier, value] if option.repeats else value if option.takes_value else True  # type: ignore[misc]
     if not scan.rest:
-        return chosen, _option_or(scan, "", last, Place(last, words=_commands("", {**LEAVES, **GROUPS})))
+        return chosen, _option_or(scan, last, Place(last, words=sorted(_roots())))
     return chosen, _in_command(scan.rest, last)
 
 
+def _roots() -> Iterator[tuple[str, str]]:
+    for name in filter(None, root.NOUNS):
+        yield name, root.noun(name).help
+    for command in root.without_noun():
+        yield command.root, _summary(command)
+
+
+def _summary(command: Command) -> str:
+    return command.help.rstrip(".")
+
+
 def _in_command(words: Sequence[str], last: str) -> Place:
-    group, leaves = "", LEAVES
-    name, *words = words
-    if name in GROUPS:
-        group, leaves = name, GROUPS[name][1]
-        if not words:
-            return Place(last, words=[("--help", _HELP.help)] if last.startswith("-") else _commands(group, leaves))
-        name, *words = words
-        name = ALIASES.get(name, name)
-    if name not in leaves:
+    if words[0] in filter(None, root.NOUNS) and len(words) == 1:
+        commands = ((command.name, _summary(command)) for command in root.noun(words[0]).commands)
+        return Place(last, words=[("--help", _HELP.help)] if last.startswith("-") else sorted(commands))
+    found = root.find(words)
+    if found is None:
         return Place(last)
-    where = leaves[name] if ":" in leaves[name] else f"{leaves[name]}:{name}"
-    if any(word.startswith("-") for word in (*words, last)):
-        options, interspersed = _options_of(where)
-        scan = Scan(options, words, interspersed=interspersed)
-        kinds = next(
-            (CHANGED[key] for option, value in scan.chosen if (key := (where, option.name, value)) in CHANGED),
-            ARGUMENTS.get(where, ()),
-        )
-        return _option_or(scan, where, last, _argument(kinds, scan.rest, last))
-    return _argument(ARGUMENTS.get(where, ()), words, last)
+    command, words = found
+    scan = Scan([*_declared(command.options), _HELP], words, interspersed=command.interspersed)
+    return _option_or(scan, last, _argument(command.arguments, scan, last))
 
 
-def _commands(group: str, names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for name in sorted(names):
-        yield name, SUMMARIES.get(group, {}).get(name, "") if group or name not in GROUPS else GROUPS[name][0]
-
-
-def _option_or(scan: Scan, where: str, last: str, argument: Place) -> Place:
+def _option_or(scan: Scan, last: str, argument: Place) -> Place:
     """The option, or value of one, that the last word begins; else the argument."""
     if value := scan.value_of(last):
         option, begun = value
         given = [earlier for other, earlier in scan.chosen if other is option]
-        return Place(begun, _kind_of_value(where, option), given=given)
+        return Place(begun, option.kind, given=given)
     if last.startswith("-") and not scan.ended:
         return Place(last, words=scan.options())
     return argument
 
 
-def _kind_of_value(where: str, option: Known) -> Kind:
-    kind = VALUES_OF.get((where, option.name)) or next((VALUES[name] for name in option.names if name in VALUES), None)
-    if kind is not None:
-        return kind
-    is_file = option.metavar in ("path", "file") or option.name.endswith("file")
-    return FILES if is_file else NOTHING
-
-
-def _argument(kinds: Sequence[Kind], given: Sequence[str], last: str) -> Place:
-    if kinds[-1:] == (MORE,):
-        kinds = (*kinds[:-1], *[kinds[-2]] * (len(given) + 1))
-    kind = kinds[len(given)] if len(given) < len(kinds) else NOTHING
-    return Place(last, kind, given=() if kind in (FILES, FOLDERS) else given)
-
-
-def _options_of(where: str) -> tuple[list[Known], bool]:
-    """The options of a command, and whether they may follow its arguments."""
-    path, _, name = where.partition(":")
-    module = f"moby_tui.cli.commands.{path}"
-    # not `import_module`: importlib would have to be imported
-    __import__(module)
-    command = declared_in(sys.modules[module], name)
-    if command is not None:
-        return [*_declared(command.options), _HELP], command.interspersed
-    from moby_tui.cli import tree
-
-    found = tree.subgroup("", "", {name: where}).get_command(None, name)
-    return [*_of_typer(found.params), _HELP], found.context_settings.get("allow_interspersed_args", True)
-
-
-def _of_typer(parameters: Iterable[Any]) -> Iterator[Known]:
-    for found in parameters:
-        if found.param_type_name == "option" and not found.hidden:
-            yield Known(
-                found.name,
-                (*found.opts, *found.secondary_opts),
-                found.help or "",
-                takes_value=not found.is_flag,
-                repeats=found.multiple,
-                metavar=found.metavar or "",
-            )
+def _argument(arguments: Sequence[Argument], scan: Scan, last: str) -> Place:
+    index = len(scan.rest)
+    if index >= len(arguments) and not (arguments and arguments[-1].many):
+        return Place(last)
+    argument = arguments[min(index, len(arguments) - 1)]
+    chosen = ((option.name, value) for option, value in scan.chosen)
+    completes = next((argument.given[key] for key in chosen if key in argument.given), argument.completes)
+    kind = kind_of(completes)
+    return Place(last, kind, given=() if kind in (FILES, FOLDERS) else scan.rest)
 
 
 def _declared(options: type[Options]) -> Iterator[Known]:
     for field, option in options.declared.items():
         if not option.hidden:
             names = (*option.names, *option.negations)
-            yield Known(field, names, option.help, takes_value=not option.is_flag, repeats=option.is_list, metavar=option.metavar)
+            is_file = option.metavar in ("path", "file") or names[-1].endswith("file")
+            kind = kind_of(option.completes or ("files" if is_file else ""))
+            yield Known(field, names, option.help, takes_value=not option.is_flag, repeats=option.is_list, kind=kind)

@@ -12,7 +12,7 @@ import msgspec
 from moby_tui.cli import session
 from moby_tui.cli.daemon.directives import DIRECTIVES, LATER, OF_THE_DAEMON, OF_THE_ENGINE, ONLY, Directive
 from moby_tui.cli.daemon.kinds import shown
-from moby_tui.cli.daemon.options import DaemonOptions
+from moby_tui.cli.table.daemon import DaemonOptions
 from moby_tui.engine_options import EngineOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotImplementedYet
 

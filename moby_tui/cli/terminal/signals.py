@@ -7,7 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from moby_tui.cli.ending import Leave
+from moby_tui.cli.session import Leave
 from moby_tui.cli.terminal import raw
 from moby_tui.errors import MobyError
 

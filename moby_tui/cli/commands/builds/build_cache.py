@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 
 if TYPE_CHECKING:
+    from moby_tui.cli.table.builds import BuilderDuOptions
     from moby_tui.schema.system import BuildCache
 
-app = typer.Typer()
 _HEADINGS = {
     "ID": "ID",
     "Reclaimable": "RECLAIMABLE",
@@ -23,22 +21,15 @@ _HEADINGS = {
 _SHOWN = 60
 
 
-@app.command("du")
-def disk_use(
-    format: Annotated[
-        str,
-        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
-    ] = "",
-    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not truncate output")] = False,
-) -> None:
-    """Show what the build cache holds, and what each step takes."""
+def disk_use(options: BuilderDuOptions) -> None:
+    """``moby builder du``."""
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.values.units import human_size
 
     rows = session.call(lambda client: client.system.disk_usage()).build_cache
-    for line in formatted(format, _HEADINGS, tuple(_HEADINGS), [_row(row, no_trunc=no_trunc) for row in rows]):
+    for line in formatted(options.format, _HEADINGS, tuple(_HEADINGS), [_row(row, no_trunc=options.no_trunc) for row in rows]):
         print(line)
-    if not format:
+    if not options.format:
         print(f"Reclaimable:\t{human_size(sum(row.size for row in rows if not row.in_use))}")
         print(f"Total:\t\t{human_size(sum(row.size for row in rows))}")
 

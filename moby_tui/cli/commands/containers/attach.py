@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.errors import Conflict
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.containers import ContainerAttachOptions
 
-app = typer.Typer()
 
-
-@app.command("attach")
-def attach(
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)],
-    detach_keys: Annotated[
-        str,
-        typer.Option(
-            "--detach-keys", help="Override the key sequence for detaching a container", metavar="string", show_default=False
-        ),
-    ] = "",
-    no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Do not attach STDIN")] = False,
-    sig_proxy: Annotated[
-        bool, typer.Option("--sig-proxy/--no-sig-proxy", help="Proxy all received signals to the process")
-    ] = True,
-) -> int:
-    """Attach local standard input, output, and error streams to a running container."""
+def attach(options: ContainerAttachOptions, container: str) -> int:
+    """``moby attach``."""
     from moby_tui.cli import session
 
     return session.call(
-        lambda client: _attach(client, container, detach_keys=detach_keys, stdin=not no_stdin, sig_proxy=sig_proxy)
+        lambda client: _attach(
+            client, container, detach_keys=options.detach_keys, stdin=not options.no_stdin, sig_proxy=options.sig_proxy
+        )
     )
 
 

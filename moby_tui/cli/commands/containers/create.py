@@ -7,25 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from moby_tui.cli import session
-from moby_tui.cli.declare import Argument, command
-from moby_tui.cli.options import CreateOptions
 from moby_tui.errors import InvalidArgument, MobyError, NotFound, refused_by_system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.run import CreateOptions
     from moby_tui.schema.container import ContainerCreate
 
-IMAGE = Argument("image", "IMAGE")
-COMMAND = Argument("words", "[COMMAND] [ARG...]", many=True, required=False)
 
 #: The exit code of ``run`` and ``create`` if the engine refuses, as opposed to a container that fails.
 EXIT_REFUSED = 125
 
 
-@command("create", CreateOptions, IMAGE, COMMAND, interspersed=False)
 def create(options: CreateOptions, image: str, words: list[str]) -> None:
-    """Create a new container and print its ID; `moby start` runs it."""
+    """``moby create``."""
     from moby_tui.cli.configuration import create_request
 
     with refusals():

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from moby_tui.cli import session
 from moby_tui.errors import NotFound
 
-app = typer.Typer()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.cli.table.declare import Options
 
-Ref = Annotated[str, typer.Argument(metavar="CONTAINER", show_default=False)]
+
 _KINDS = "CAD"
 
 
-@app.command("top", context_settings={"allow_interspersed_args": False})
-def top(
-    container: Ref,
-    ps_options: Annotated[list[str] | None, typer.Argument(metavar="[ps OPTIONS]", show_default=False)] = None,
-) -> None:
-    """Display the running processes of a container."""
+def top(options: Options, container: str, ps_options: list[str]) -> None:
+    """``moby top``."""
     from moby_tui.cli.output.table import align
     from moby_tui.cli.output.text import printable
 
@@ -30,12 +24,8 @@ def top(
         print(printable(line))
 
 
-@app.command("port")
-def port(
-    container: Ref,
-    private: Annotated[str, typer.Argument(metavar="[PRIVATE_PORT[/PROTO]]", show_default=False)] = "",
-) -> None:
-    """List port mappings or a specific mapping for the container."""
+def port(options: Options, container: str, private: str) -> None:
+    """``moby port``."""
     ports = session.call(lambda client: client.containers.inspect(container)).network_settings.ports
     if private:
         wanted = private if "/" in private else f"{private}/tcp"
@@ -53,9 +43,8 @@ def _bound(address: str, port: str) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-@app.command("diff")
-def diff(container: Ref) -> None:
-    """Inspect changes to files or directories on a container's filesystem (C changed, A added, D deleted)."""
+def diff(options: Options, container: str) -> None:
+    """``moby diff``."""
     from moby_tui.cli.output.text import printable
 
     for change in session.call(lambda client: client.containers.changes(container)):

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.declare import Argument, Options, command, many, switch, value
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.containers import ExecOptions
     from moby_tui.schema.container import ExecCreate
 
 
-class ExecOptions(Options):
-    detach: bool = switch("-d", "--detach", help="Detached mode: run command in the background")
-    interactive: bool = switch("-i", "--interactive", help="Keep STDIN open even if not attached")
-    tty: bool = switch("-t", "--tty", help="Allocate a pseudo-TTY")
-    env: list[str] = many("-e", "--env", help="Set environment variables")
-    env_file: list[str] = many("--env-file", help="Read in a file of environment variables")
-    user: str = value("-u", "--user", help='Username or UID (format: "<name|uid>[:<group|gid>]")')
-    workdir: str = value("-w", "--workdir", help="Working directory inside the container")
-    privileged: bool = switch("--privileged", help="Give extended privileges to the command")
-    detach_keys: str = value("--detach-keys", help="Override the key sequence for detaching a container")
-
-
-@command(
-    "exec",
-    ExecOptions,
-    Argument("container", "CONTAINER"),
-    Argument("words", "COMMAND [ARG...]", many=True),
-    interspersed=False,
-)
 def execute(options: ExecOptions, container: str, words: list[str]) -> int:
-    """Execute a command in a running container."""
+    """``moby exec``."""
     from moby_tui.cli import session
     from moby_tui.cli.foreground import require_terminal
 

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from moby_tui.cli import session
-from moby_tui.cli.declare import Argument, Options, command, switch, value
 from moby_tui.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.containers import LogsOptions
     from moby_tui.schema.container import LogOptions
 
 
-class LogsOptions(Options):
-    follow: bool = switch("-f", "--follow", help="Follow log output")
-    since: str = value("--since", help='Show logs since a time (2026-01-02T13:23:37Z) or a duration ago ("42m")')
-    until: str = value("--until", help='Show logs before a time (2026-01-02T13:23:37Z) or a duration ago ("42m")')
-    tail: str = value("-n", "--tail", default="all", help="Number of lines to show from the end of the logs")
-    timestamps: bool = switch("-t", "--timestamps", help="Show timestamps")
-    details: bool = switch("--details", help="Show extra details provided to logs")
-
-
-@command("logs", LogsOptions, Argument("container", "CONTAINER"))
 def logs(options: LogsOptions, container: str) -> None:
-    """Fetch the logs of a container."""
+    """``moby logs``."""
     import time
 
     from moby_tui.cli.values.moments import parse_moment

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from moby_tui.cli import session
-from moby_tui.cli.declare import Options, command, many, switch, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from moby_tui.cli.table.containers import PsOptions
     from moby_tui.schema.container import ContainerSummary
 
 _HEADINGS = {
@@ -30,20 +30,8 @@ _HEADINGS = {
 _SHOWN = ("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names")
 
 
-class PsOptions(Options):
-    all: bool = switch("-a", "--all", help="Show all containers (default shows just running)")
-    filter: list[str] = many("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template")
-    last: int = value("-n", "--last", default=-1, metavar="int", help="Show n last created containers (includes all states)")
-    latest: bool = switch("-l", "--latest", help="Show the latest created container (includes all states)")
-    no_trunc: bool = switch("--no-trunc", help="Don't truncate output")
-    quiet: bool = switch("-q", "--quiet", help="Only display container IDs")
-    size: bool = switch("-s", "--size", help="Display total file sizes")
-
-
-@command("ps", PsOptions)
 def ps(options: PsOptions) -> None:
-    """List containers."""
+    """``moby ps``."""
     from moby_tui.cli.output.table import formatted
 
     limit = 1 if options.latest else max(options.last, 0)

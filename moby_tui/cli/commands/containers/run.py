@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import os
 
-from moby_tui.cli.commands.containers.create import COMMAND, IMAGE
-from moby_tui.cli.declare import command
-from moby_tui.cli.options import RunOptions
 from moby_tui.errors import MobyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.run import RunOptions
     from moby_tui.schema.container import ContainerCreate
 
 #: Descriptors that a run with --rm holds back for the removal.
 _HELD_BACK = 4
 
 
-@command(
-    "run",
-    RunOptions,
-    IMAGE,
-    COMMAND,
-    interspersed=False,
-    epilog="""\b
-Examples:
-  moby run --rm alpine echo hello
-  moby run -it --rm -v "$PWD:/src" -w /src python:3.13 bash
-  moby run -d --name web -p 127.0.0.1:8080:80 --memory 256m nginx
-""",
-)
 def run(options: RunOptions, image: str, words: list[str]) -> int:
-    """Create and run a new container from an image."""
+    """``moby run``."""
     from moby_tui.cli import session
     from moby_tui.cli.commands.containers.create import refusals
     from moby_tui.cli.configuration import create_request

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.containers import ContainerStartOptions
 
-app = typer.Typer()
 
-
-@app.command("start")
-def start(
-    containers: Annotated[list[str], typer.Argument(metavar="CONTAINER...", show_default=False)],
-    attach: Annotated[bool, typer.Option("-a", "--attach", help="Attach STDOUT/STDERR and forward signals")] = False,
-    interactive: Annotated[bool, typer.Option("-i", "--interactive", help="Attach container's STDIN")] = False,
-    detach_keys: Annotated[
-        str,
-        typer.Option(
-            "--detach-keys", help="Override the key sequence for detaching a container", metavar="string", show_default=False
-        ),
-    ] = "",
-) -> int:
-    """Start one or more stopped containers."""
+def start(options: ContainerStartOptions, containers: list[str]) -> int:
+    """``moby start``."""
     from moby_tui.cli import session
 
-    if not attach and not interactive:
+    if not options.attach and not options.interactive:
         return session.call_each(containers, lambda client, ref: client.containers.start(ref))
     if len(containers) != 1:
         raise InvalidArgument("only one container can be attached: leave out -a and -i to start several")
-    return session.call(lambda client: _start_attached(client, containers[0], interactive=interactive, detach_keys=detach_keys))
+    return session.call(
+        lambda client: _start_attached(client, containers[0], interactive=options.interactive, detach_keys=options.detach_keys)
+    )
 
 
 async def _start_attached(client: Client, ref: str, *, interactive: bool, detach_keys: str) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 
@@ -12,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.containers import ContainerStatsOptions
     from moby_tui.schema.stats import Stats
 
-app = typer.Typer()
 
 _HEADINGS = {
     "ID": "CONTAINER ID",
@@ -32,21 +30,18 @@ _CLEAR = "\033[H\033[J"
 _PERIOD = 1.0
 
 
-@app.command("stats")
-def stats(
-    containers: Annotated[list[str] | None, typer.Argument(metavar="[CONTAINER...]", show_default=False)] = None,
-    all: Annotated[bool, typer.Option("-a", "--all", help="Show all containers (default shows just running)")] = False,
-    format: Annotated[
-        str,
-        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
-    ] = "",
-    no_stream: Annotated[
-        bool, typer.Option("--no-stream", help="Disable streaming stats and only pull the first result")
-    ] = False,
-    no_trunc: Annotated[bool, typer.Option("--no-trunc", help="Do not truncate output")] = False,
-) -> None:
-    """Display a live stream of container(s) resource usage statistics."""
-    session.call(lambda client: _show(client, containers or [], all=all, format=format, once=no_stream, truncate=not no_trunc))
+def stats(options: ContainerStatsOptions, containers: list[str]) -> None:
+    """``moby stats``."""
+    session.call(
+        lambda client: _show(
+            client,
+            containers or [],
+            all=options.all,
+            format=options.format,
+            once=options.no_stream,
+            truncate=not options.no_trunc,
+        )
+    )
 
 
 async def _show(client: Client, refs: Sequence[str], *, all: bool, format: str, once: bool, truncate: bool) -> None:

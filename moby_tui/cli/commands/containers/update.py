@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from moby_tui.cli.declare import Argument, command
-from moby_tui.cli.options import UpdateOptions
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.run import UpdateOptions
 
 
-@command("update", UpdateOptions, Argument("containers", "CONTAINER [CONTAINER...]", many=True))
 def update(options: UpdateOptions, containers: list[str]) -> int:
-    """Update configuration of one or more containers."""
+    """``moby update``."""
     from moby_tui.cli import session
     from moby_tui.cli.configuration import port_changes, update_request
     from moby_tui.schema.container import ContainerUpdate

@@ -3,55 +3,29 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.images import ImageExploreOptions
     from moby_tui.schema.exploration import FileChange, ImageExploration
 
-app = typer.Typer()
 _LAYERS = ("LAYER", "SIZE", "ADDED", "CHANGED", "DELETED", "WASTED", "CREATED BY")
 _MARKS = {"added": "A", "changed": "C", "deleted": "D"}
 
 
-@app.command("explore")
-def explore(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)],
-    format: Annotated[str, typer.Option("--format", help="'json' or a Go template", metavar="string", show_default=False)] = "",
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json")] = False,
-    files: Annotated[
-        bool, typer.Option("--files", help="List the files that each layer adds (A), changes (C), deletes (D)")
-    ] = False,
-    layer: Annotated[
-        int | None,
-        typer.Option("--layer", help="List the files of one layer; the lowest is 0", metavar="int", show_default=False),
-    ] = None,
-    top: Annotated[int, typer.Option("-n", "--top", help="Show so many of the paths that waste most", metavar="int")] = 10,
-) -> None:
-    """Show what each layer adds, changes and deletes, and the bytes wasted.
-
-    Wasted are bytes of files that a later layer replaces or deletes: they are stored and sent, and nobody sees them.
-
-    Examples:
-
-      moby image explore web
-
-      moby image explore --layer 2 web
-
-      moby image explore --json web | jq .Efficiency
-    """
-    if json and format not in ("", "json"):
+def explore(options: ImageExploreOptions, image: str) -> None:
+    """``moby image explore``."""
+    if options.json and options.format not in ("", "json"):
         raise InvalidArgument("--json and --format contradict each other: give one")
-    format = "json" if json else format
-    if files or layer is not None:
+    format = "json" if options.json else options.format
+    if options.files or options.layer is not None:
         if format not in ("", "json"):
             raise InvalidArgument("a list of files takes no template: leave --format out, or give json")
-        session.call(lambda client: _list(client, image, layer, as_json=bool(format)))
+        session.call(lambda client: _list(client, image, options.layer, as_json=bool(format)))
         return
     found = session.call(lambda client: client.images.explore(image))
     if format:
@@ -60,7 +34,7 @@ def explore(
 
         show_object(to_builtins(found), format)
     else:
-        _show(image, found, top)
+        _show(image, found, options.top)
 
 
 async def _list(client: Client, image: str, layer: int | None, *, as_json: bool) -> None:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument, NotFound
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.declare import Options
+    from moby_tui.cli.table.images import ImageHistoryOptions, ImageLsOptions, ImageRmOptions
     from moby_tui.schema.base import Filters
     from moby_tui.schema.image import ImageHistory, ImageSummary
 
-app = typer.Typer()
 
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only show image IDs")]
-Whole = Annotated[bool, typer.Option("--no-trunc", help="Don't truncate output")]
-Format = Annotated[
-    str, typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False)
-]
 _HEADINGS = {
     "Repository": "REPOSITORY",
     "Tag": "TAG",
@@ -44,44 +38,28 @@ _HISTORY = {
 }
 
 
-@app.command("images")
-def images(
-    repository: Annotated[str, typer.Argument(metavar="[REPOSITORY[:TAG]]", show_default=False)] = "",
-    all: Annotated[
-        bool, typer.Option("-a", "--all", help="Show all images (default hides intermediate and dangling images)")
-    ] = False,
-    digests: Annotated[bool, typer.Option("--digests", help="Show digests")] = False,
-    filter: Annotated[
-        list[str] | None, typer.Option("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
-    ] = None,
-    format: Format = "",
-    no_trunc: Whole = False,
-    quiet: Quiet = False,
-    tree: Annotated[bool, typer.Option("--tree", help="List multi-platform images as a tree")] = False,
-) -> None:
-    """List images.
-
-    Filters: dangling=true|false, label=KEY[=VALUE], before=IMAGE, since=IMAGE, until=TIME, reference=PATTERN.
-
-    Examples:
-
-      moby images --filter dangling=true
-
-      moby images --filter reference='team/*' --filter since=team/web:1
-
-      moby images --tree
-    """
+def images(options: ImageLsOptions, repository: str) -> None:
+    """``moby images``."""
     from moby_tui.cli.output.table import formatted
     from moby_tui.cli.values.filters import parse_filters
 
-    filters = parse_filters([*(filter or []), *([f"reference={repository}"] if repository else [])])
-    if tree:
-        _show_tree(filters, all=all, whole=no_trunc, others={"--quiet": quiet, "--digests": digests, "--format": bool(format)})
+    filters = parse_filters([*(options.filter), *([f"reference={repository}"] if repository else [])])
+    if options.tree:
+        _show_tree(
+            filters,
+            all=options.all,
+            whole=options.no_trunc,
+            others={"--quiet": options.quiet, "--digests": options.digests, "--format": bool(options.format)},
+        )
         return
-    found = session.call(lambda client: client.images.list(all=all, digests=digests, filters=filters))
-    rows = [row for image in found for row in _rows(image, truncate=not no_trunc, digests=digests)]
-    shown = ("Repository", "Tag", *(["Digest"] if digests else []), "ID", "CreatedSince", "Size")
-    lines = list(dict.fromkeys(row["ID"] for row in rows)) if quiet and not format else formatted(format, _HEADINGS, shown, rows)
+    found = session.call(lambda client: client.images.list(all=options.all, digests=options.digests, filters=filters))
+    rows = [row for image in found for row in _rows(image, truncate=not options.no_trunc, digests=options.digests)]
+    shown = ("Repository", "Tag", *(["Digest"] if options.digests else []), "ID", "CreatedSince", "Size")
+    lines = (
+        list(dict.fromkeys(row["ID"] for row in rows))
+        if options.quiet and not options.format
+        else formatted(options.format, _HEADINGS, shown, rows)
+    )
     for line in lines:
         print(line)
 
@@ -127,27 +105,16 @@ def _digest_of(image: ImageSummary, repository: str) -> str:
     return next((digest.partition("@")[2] for digest in image.repo_digests if digest.partition("@")[0] == repository), "<none>")
 
 
-@app.command("history")
-def history(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)],
-    format: Format = "",
-    human: Annotated[
-        bool, typer.Option("-H", "--human/--no-human", help="Print sizes and dates in human readable format")
-    ] = True,
-    no_trunc: Whole = False,
-    platform: Annotated[
-        str,
-        typer.Option("--platform", help="Show history for the given platform", metavar="os[/arch[/variant]]", show_default=False),
-    ] = "",
-    quiet: Quiet = False,
-) -> None:
-    """Show the history of an image."""
+def history(options: ImageHistoryOptions, image: str) -> None:
+    """``moby history``."""
     from moby_tui.cli.output.table import formatted
 
-    entries = session.call(lambda client: client.images.history(image, platform=platform))
-    rows = [_history_row(entry, human=human, truncate=not no_trunc) for entry in entries]
+    entries = session.call(lambda client: client.images.history(image, platform=options.platform))
+    rows = [_history_row(entry, human=options.human, truncate=not options.no_trunc) for entry in entries]
     shown = ("ID", "CreatedSince", "CreatedBy", "Size", "Comment")
-    for line in [row["ID"] for row in rows] if quiet and not format else formatted(format, _HISTORY, shown, rows):
+    for line in (
+        [row["ID"] for row in rows] if options.quiet and not options.format else formatted(options.format, _HISTORY, shown, rows)
+    ):
         print(line)
 
 
@@ -167,28 +134,23 @@ def _history_row(entry: ImageHistory, *, human: bool, truncate: bool) -> dict[st
     }
 
 
-@app.command("tag")
-def tag(
-    source: Annotated[str, typer.Argument(metavar="SOURCE_IMAGE[:TAG]", show_default=False)],
-    target: Annotated[str, typer.Argument(metavar="TARGET_IMAGE[:TAG]", show_default=False)],
-) -> None:
-    """Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE."""
+def tag(options: Options, source: str, target: str) -> None:
+    """``moby tag``."""
     session.call(lambda client: client.images.tag(source, target))
 
 
-@app.command("rmi")
-def rmi(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", show_default=False)],
-    force: Annotated[bool, typer.Option("-f", "--force", help="Force removal of the image")] = False,
-    no_prune: Annotated[bool, typer.Option("--no-prune", help="Do not delete untagged parents")] = False,
-) -> int:
-    """Remove one or more images."""
+def rmi(options: ImageRmOptions, images: list[str]) -> int:
+    """``moby rmi``."""
+    if options.dry_run:
+        from moby_tui.cli.commands import dry_run
+
+        return dry_run.tell(images, lambda look, ref: look.image(ref, force=options.force), missing_ok=options.force)
 
     async def remove(client: Client, ref: str) -> None:
         try:
-            done = await client.images.remove(ref, force=force, prune=not no_prune)
+            done = await client.images.remove(ref, force=options.force, prune=not options.no_prune)
         except NotFound:
-            if not force:
+            if not options.force:
                 raise
             return
         for step in done:

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.images import ImagePullOptions
 
-app = typer.Typer()
 
-
-@app.command("pull")
-def pull(
-    name: Annotated[str, typer.Argument(metavar="NAME[:TAG|@DIGEST]", show_default=False)],
-    all_tags: Annotated[bool, typer.Option("-a", "--all-tags", help="Download all tagged images in the repository")] = False,
-    platform: Annotated[
-        str,
-        typer.Option(
-            "--platform", help="Set platform if the engine is multi-platform capable", metavar="string", show_default=False
-        ),
-    ] = "",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Suppress verbose output")] = False,
-) -> None:
-    """Download an image from a registry."""
-    session.call(lambda client: _pull(client, name, platform=platform, all_tags=all_tags, quiet=quiet))
-    print(_familiar(name, tagged=not all_tags))
+def pull(options: ImagePullOptions, name: str) -> None:
+    """``moby pull``."""
+    session.call(lambda client: _pull(client, name, platform=options.platform, all_tags=options.all_tags, quiet=options.quiet))
+    print(_familiar(name, tagged=not options.all_tags))
 
 
 async def _pull(client: Client, name: str, *, platform: str, all_tags: bool, quiet: bool) -> None:

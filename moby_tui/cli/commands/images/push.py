@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.images import ImagePushOptions
 
-app = typer.Typer()
 
-
-@app.command(
-    "push",
-    epilog="""\b
-Examples:
-  moby tag web reg.example:5000/team/web
-  moby push reg.example:5000/team/web
-""",
-)
-def push(
-    name: Annotated[str, typer.Argument(metavar="NAME[:TAG]", show_default=False)],
-    all_tags: Annotated[bool, typer.Option("-a", "--all-tags", help="Push all tags of an image to the repository")] = False,
-    platform: Annotated[
-        str,
-        typer.Option("--platform", help="Push a platform-specific manifest", metavar="os[/arch[/variant]]", show_default=False),
-    ] = "",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Suppress verbose output")] = False,
-) -> None:
-    """Upload an image to a registry."""
-    session.call(lambda client: _push(client, name, platform, all_tags=all_tags, quiet=quiet))
-    if quiet:
+def push(options: ImagePushOptions, name: str) -> None:
+    """``moby push``."""
+    session.call(lambda client: _push(client, name, options.platform, all_tags=options.all_tags, quiet=options.quiet))
+    if options.quiet:
         print(name)
 
 

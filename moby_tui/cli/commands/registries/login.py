@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
-
-import typer
 
 from moby_tui import logins
 from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.image import RegistryAuth
 
-app = typer.Typer()
-_SERVER = typer.Argument(metavar="[SERVER]", show_default=False, help="The registry; Docker Hub where none is named")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.cli.table.declare import Options
+    from moby_tui.cli.table.nounless import LoginOptions
 
 
-@app.command(
-    "login",
-    epilog="""\b
-Examples:
-  moby login reg.example:5000
-  cat password | moby login -u me --password-stdin reg.example:5000
-""",
-)
-def login(
-    server: Annotated[str, _SERVER] = "",
-    username: Annotated[str, typer.Option("-u", "--username", help="Username", metavar="string", show_default=False)] = "",
-    password: Annotated[
-        str, typer.Option("-p", "--password", help="Password or personal access token", metavar="string", show_default=False)
-    ] = "",
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Take the password from standard input")] = False,
-) -> None:
-    """Log in to a registry, and keep the login for pull and push."""
+def login(options: LoginOptions, server: str) -> None:
+    """``moby login``."""
     domain = logins.domain_of(server)
     auth = RegistryAuth(serveraddress=domain)
-    auth.username, auth.password = _credentials(domain, username, password, from_stdin=password_stdin)
+    auth.username, auth.password = _credentials(domain, options.username, options.password, from_stdin=options.password_stdin)
     answer = session.call(lambda client: client.system.login(auth))
     if answer.identity_token:
         auth.identitytoken = answer.identity_token
@@ -74,9 +58,8 @@ def _credentials(domain: str, username: str, password: str, *, from_stdin: bool)
     return username, password
 
 
-@app.command("logout")
-def logout(server: Annotated[str, _SERVER] = "") -> None:
-    """Forget the login of a registry."""
+def logout(options: Options, server: str) -> None:
+    """``moby logout``."""
     domain = logins.domain_of(server)
     if logins.erase(domain, session.current().login_folder):
         print(f"Removing login credentials for {domain}")

@@ -6,9 +6,7 @@ and writes, as for every other command: so `-H` works for a moby elsewhere, with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument, MobyError, NotFound
@@ -17,13 +15,17 @@ if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.cli.manifests.entry import Entry
     from moby_tui.cli.manifests.store import Store
+    from moby_tui.cli.table.registries import (
+        ManifestAnnotateOptions,
+        ManifestCreateOptions,
+        ManifestInspectOptions,
+        ManifestPushOptions,
+        ManifestRmOptions,
+    )
     from moby_tui.reference import Reference
     from moby_tui.schema.image import RegistryManifest
 
-app = typer.Typer()
 
-_LIST = typer.Argument(metavar="MANIFEST_LIST", show_default=False)
-_INSECURE = typer.Option("--insecure", help="Allow communication with an insecure registry")
 #: Systems and architectures as docker's ``annotate`` knows them.
 _PLATFORMS = {
     "darwin": ("386", "amd64", "arm", "arm64"),
@@ -63,29 +65,16 @@ async def _fetch(client: Client, name: Reference, *, insecure: bool) -> Registry
         raise NotFound(f"no such manifest: {name.canonical}") from None
 
 
-@app.command(
-    "create",
-    epilog="""\b
-Examples:
-  moby manifest create reg.example/web:1 reg.example/web:1-amd64 reg.example/web:1-arm64
-  moby manifest push --purge reg.example/web:1
-""",
-)
-def create(
-    name: Annotated[str, _LIST],
-    manifests: Annotated[list[str], typer.Argument(metavar="MANIFEST [MANIFEST...]", show_default=False)],
-    amend: Annotated[bool, typer.Option("-a", "--amend", help="Amend an existing manifest list")] = False,
-    insecure: Annotated[bool, _INSECURE] = False,
-) -> None:
-    """Create a local manifest list for annotating and pushing to a registry."""
+def create(options: ManifestCreateOptions, name: str, manifests: list[str]) -> None:
+    """``moby manifest create``."""
     target = _named(name, f"error parsing name for manifest list {name}")
     store = _store()
-    if store.has(target) and not amend:
+    if store.has(target) and not options.amend:
         raise InvalidArgument("refusing to amend an existing manifest list with no --amend flag")
     wanted = [_named(manifest) for manifest in manifests]
 
     async def read(client: Client) -> list[Entry]:
-        return [await _entry(client, store, target, name, insecure=insecure) for name in wanted]
+        return [await _entry(client, store, target, name, insecure=options.insecure) for name in wanted]
 
     for entry in session.call(read):
         store.save(target, entry)
@@ -114,29 +103,8 @@ def _is_index(found: RegistryManifest) -> bool:
     return found.descriptor.media_type in (oci.MEDIA_INDEX, oci.DOCKER_INDEX)
 
 
-@app.command(
-    "annotate",
-    epilog="""\b
-Examples:
-  moby manifest annotate --arch arm --variant v6 reg.example/web:1 reg.example/web:1-pi
-""",
-)
-def annotate(
-    name: Annotated[str, _LIST],
-    manifest: Annotated[str, typer.Argument(metavar="MANIFEST", show_default=False)],
-    arch: Annotated[str, typer.Option("--arch", help="Set architecture", metavar="string", show_default=False)] = "",
-    os: Annotated[str, typer.Option("--os", help="Set operating system", metavar="string", show_default=False)] = "",
-    os_features: Annotated[
-        list[str] | None, typer.Option("--os-features", help="Set operating system feature", metavar="strings")
-    ] = None,
-    os_version: Annotated[
-        str, typer.Option("--os-version", help="Set operating system version", metavar="string", show_default=False)
-    ] = "",
-    variant: Annotated[
-        str, typer.Option("--variant", help="Set architecture variant", metavar="string", show_default=False)
-    ] = "",
-) -> None:
-    """Add additional information to a local image manifest."""
+def annotate(options: ManifestAnnotateOptions, name: str, manifest: str) -> None:
+    """``moby manifest annotate``."""
     from moby_tui.schema import oci
 
     target = _named(name, f"annotate: error parsing name for manifest list {name}")
@@ -147,12 +115,12 @@ def annotate(
     except NotFound:
         raise NotFound(f"manifest for image {manifest} does not exist in {name}") from None
     platform = entry.descriptor.platform or oci.Platform(architecture="", os="")
-    platform.os = os or platform.os
-    platform.architecture = arch or platform.architecture
-    features = [feature for text in os_features or [] for feature in text.split(",")]
+    platform.os = options.os or platform.os
+    platform.architecture = options.arch or platform.architecture
+    features = [feature for text in options.os_features for feature in text.split(",")]
     platform.os_features = [*dict.fromkeys([*platform.os_features, *features])]
-    platform.variant = variant or platform.variant
-    platform.os_version = os_version or platform.os_version
+    platform.variant = options.variant or platform.variant
+    platform.os_version = options.os_version or platform.os_version
     if platform.architecture not in _PLATFORMS.get(platform.os, ()):
         raise InvalidArgument(
             f"manifest entry for image has unsupported os/arch combination: {platform.os}/{platform.architecture}"
@@ -161,22 +129,8 @@ def annotate(
     store.save(target, entry)
 
 
-@app.command(
-    "inspect",
-    epilog="""\b
-Examples:
-  moby manifest inspect reg.example/web:1
-  moby manifest inspect -v reg.example/web:1 reg.example/web:1-pi
-""",
-)
-def inspect(
-    names: Annotated[list[str], typer.Argument(metavar="[MANIFEST_LIST] MANIFEST", show_default=False)],
-    insecure: Annotated[bool, _INSECURE] = False,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Output additional info including layers and platform")
-    ] = False,
-) -> None:
-    """Display an image manifest, or manifest list: one of a local list, a local list, or what a registry has."""
+def inspect(options: ManifestInspectOptions, names: list[str]) -> None:
+    """``moby manifest inspect``."""
     from moby_tui.cli.manifests import document
 
     if len(names) > 2:
@@ -185,11 +139,11 @@ def inspect(
     store = _store()
     if len(names) == 2:
         entry = store.get(_named(names[0]), wanted)
-        print(document.described(entry) if verbose else document.shown(entry))
+        print(document.described(entry) if options.verbose else document.shown(entry))
     elif store.has(wanted):
-        _print_list(store.entries(wanted), wanted, verbose=verbose)
+        _print_list(store.entries(wanted), wanted, verbose=options.verbose)
     else:
-        print(session.call(lambda client: _look(client, wanted, insecure=insecure, verbose=verbose)))
+        print(session.call(lambda client: _look(client, wanted, insecure=options.insecure, verbose=options.verbose)))
 
 
 def _print_list(entries: list[Entry], target: Reference, *, verbose: bool) -> None:
@@ -228,19 +182,8 @@ async def _look(client: Client, wanted: Reference, *, insecure: bool, verbose: b
     return document.described(entries)
 
 
-@app.command(
-    "push",
-    epilog="""\b
-Examples:
-  moby manifest push --purge reg.example/web:1
-""",
-)
-def push(
-    name: Annotated[str, _LIST],
-    insecure: Annotated[bool, typer.Option("--insecure", help="Allow push to an insecure registry")] = False,
-    purge: Annotated[bool, typer.Option("-p", "--purge", help="Remove the local manifest list after push")] = False,
-) -> None:
-    """Push a manifest list to a repository, with the manifests that the repository lacks."""
+def push(options: ManifestPushOptions, name: str) -> None:
+    """``moby manifest push``."""
     from moby_tui.cli.manifests.document import list_of
     from moby_tui.schema.image import ManifestUpload
 
@@ -259,14 +202,14 @@ def push(
         for entry in others:
             place = target.at(entry.descriptor.digest).canonical
             upload = ManifestUpload(media_type=entry.descriptor.media_type, content=entry.raw, source=entry.reference.path)
-            pushed = await client.registry.put_manifest(place, upload, insecure=insecure, auth=auth)
+            pushed = await client.registry.put_manifest(place, upload, insecure=options.insecure, auth=auth)
             print(f"Pushed ref {place} with digest: {pushed.digest}", flush=True)
         whole = ManifestUpload(media_type=media_type, content=content)
-        pushed = await client.registry.put_manifest(target.canonical, whole, insecure=insecure, auth=auth)
+        pushed = await client.registry.put_manifest(target.canonical, whole, insecure=options.insecure, auth=auth)
         print(pushed.digest)
 
     session.call(send)
-    if purge:
+    if options.purge:
         store.remove(target)
 
 
@@ -281,19 +224,17 @@ def _check_raw(entry: Entry) -> None:
         raise MobyError(f"internal digest mismatch for {entry.ref}: expected {entry.descriptor.digest}, got {digest}")
 
 
-@app.command(
-    "rm",
-    epilog="""\b
-Examples:
-  moby manifest rm reg.example/web:1
-""",
-)
-def rm(names: Annotated[list[str], typer.Argument(metavar="MANIFEST_LIST [MANIFEST_LIST...]", show_default=False)]) -> int:
-    """Delete one or more manifest lists from local storage."""
+def rm(options: ManifestRmOptions, names: list[str]) -> int:
+    """``moby manifest rm``."""
     store, status = _store(), 0
     for name in names:
         try:
-            store.remove(_named(name))
+            reference = _named(name)
+            if options.dry_run:
+                store.entries(reference)
+                print(f"Would remove manifest list {name}")
+            else:
+                store.remove(reference)
         except MobyError as error:
             session.tell(error)
             status = 1

@@ -5,23 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from moby_tui.cli.declare import Argument, Options, command
 from moby_tui.errors import InvalidArgument
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.cli.table.declare import Options
 
-@command(
-    "completion",
-    Options,
-    Argument("shell", "bash|zsh|fish"),
-    epilog="""\b
-Examples:
-  source <(moby completion bash)                 in this shell; in ~/.bashrc for each
-  source <(moby completion zsh)                  after compinit in ~/.zshrc
-  moby completion fish > ~/.config/fish/completions/moby.fish
-""",
-)
+
 def completion(options: Options, shell: str) -> None:
-    """Output the shell completion script for the specified shell (bash, zsh or fish)."""
+    """``moby completion``."""
     from moby_tui.cli.completion.scripts import SHELLS, script
 
     if shell not in SHELLS:

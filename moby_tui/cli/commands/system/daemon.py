@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 
 from moby_tui.cli import session
-from moby_tui.cli.daemon.options import DaemonOptions
-from moby_tui.cli.declare import command
 from moby_tui.cli.garbage import collect_as_usual
 from moby_tui.errors import MobyError
 
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
     from moby_tui.api.server.listen import Listener
     from moby_tui.cli.daemon.configuration import DaemonConfiguration
+    from moby_tui.cli.table.daemon import DaemonOptions
     from moby_tui.engine.engine import Engine
 
 #: Between two looks at whether the database has changed.
@@ -24,22 +23,8 @@ _BACKUP_SECONDS = 600.0
 _DEFAULT_SOCKET = "/run/moby.sock"
 
 
-@command(
-    "daemon",
-    DaemonOptions,
-    epilog="""\b
-Examples:
-  moby daemon -H unix:///run/moby.sock
-  moby daemon --config-file /etc/moby/daemon.json --validate
-  DOCKER_HOST=unix:///run/moby.sock docker ps
-""",
-)
 def daemon(options: DaemonOptions) -> None:
-    """Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on.
-
-    Containers that ended with the machine or the last daemon are started first, where their restart policy says so. SIGHUP reads
-    the configuration file again.
-    """
+    """``moby daemon``."""
     import logging
     import signal
 

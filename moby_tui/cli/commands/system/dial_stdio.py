@@ -8,27 +8,21 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import typer
-
 from moby_tui.api.client.address import Address, parse_host
 from moby_tui.api.client.transport import open_connection
 from moby_tui.cli import session
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.declare import Options
 
-app = typer.Typer()
 _SOCKET = "/run/moby.sock"
 _PIECE = 256 * 1024
 _IN, _OUT = 0, 1
 
 
-@app.command("dial-stdio")
-def dial_stdio() -> None:
-    """Proxy standard input and output to the engine's API: what ssh:// hosts run at the far end.
-
-    It is the engine that -H or the context names, or the daemon of this machine; where none runs, the engine in this process answers.
-    """
+def dial_stdio(options: Options) -> None:
+    """``moby system dial-stdio``."""
     host, tls = session.current().chosen()
     if host:
         asyncio.run(_proxy(parse_host(host, tls)))

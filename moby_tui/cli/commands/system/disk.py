@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
@@ -12,12 +10,12 @@ from moby_tui.errors import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from moby_tui.cli.table.system import SystemDfOptions
     from moby_tui.schema.container import ContainerSummary
     from moby_tui.schema.image import ImageSummary
     from moby_tui.schema.system import BuildCache, DiskUsage
     from moby_tui.schema.volume import Volume
 
-app = typer.Typer()
 
 _HEADINGS = {"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"}
 _IMAGES = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS")
@@ -26,31 +24,21 @@ _CACHE = ("CACHE ID", "CACHE TYPE", "SIZE", "LAST USED", "IN USE", "SHARED")
 _ALIVE = ("running", "paused", "restarting")
 
 
-@app.command("df")
-def df(
-    format: Annotated[
-        str,
-        typer.Option("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", metavar="string", show_default=False),
-    ] = "",
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show detailed information on space usage")] = False,
-) -> None:
-    """Show disk usage.
-
-    All sizes are bytes on disk; together they are what du says of the data root.
-    """
+def df(options: SystemDfOptions) -> None:
+    """``moby system df``."""
     from moby_tui.cli.output.table import formatted
 
-    if verbose and format not in ("", "json"):
+    if options.verbose and options.format not in ("", "json"):
         raise InvalidArgument("--verbose takes no template: leave --format out, or give json")
     usage = session.call(lambda client: client.system.disk_usage())
-    if not verbose:
-        for line in formatted(format, _HEADINGS, tuple(_HEADINGS), _rows(usage)):
+    if not options.verbose:
+        for line in formatted(options.format, _HEADINGS, tuple(_HEADINGS), _rows(usage)):
             print(line)
-    elif format:
+    elif options.format:
         from moby_tui.cli.output.objects import show_object
         from moby_tui.schema.base import to_builtins
 
-        show_object(to_builtins(usage), format)
+        show_object(to_builtins(usage), options.format)
     else:
         _show_all(usage)
 

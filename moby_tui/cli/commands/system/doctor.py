@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from moby_tui.cli import session
 
-app = typer.Typer()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.cli.table.system import SystemDoctorOptions
 
 
-@app.command("doctor")
-def doctor(format: Annotated[str, typer.Option("--format", help="'json' or a Go template", metavar="string")] = "") -> int:
-    """Tell what of kernel, control groups, firewall and file system is there, what is missing, and what to do.
-
-    One line for each: 'ok', 'absent' (an option or a protection is not there), 'warning' or 'error'. The exit code is 1
-    where there is an error. Nothing is changed.
-    """
+def doctor(options: SystemDoctorOptions) -> int:
+    """``moby system doctor``."""
     from moby_tui.schema.base import to_builtins
 
     found = session.call(lambda client: client.system.examine())
-    if format:
+    if options.format:
         from moby_tui.cli.output.table import formatted
 
         fields = {field: field.upper() for field in ("Severity", "About", "Message", "Advice")}
-        lines = formatted(format, fields, tuple(fields), [to_builtins(one) for one in found])
+        lines = formatted(options.format, fields, tuple(fields), [to_builtins(one) for one in found])
     else:
         lines = [f"{one.severity}: {one.about}: {one.message}{f'; {one.advice}' if one.advice else ''}" for one in found]
     for line in lines:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from moby_tui.cli import session
 
 if TYPE_CHECKING:
     from moby_tui.api.client.protocol import Client
+    from moby_tui.cli.table.system import SystemEventsOptions
     from moby_tui.schema.base import Filters
     from moby_tui.schema.event import Event
     from moby_tui.templates import Template
 
-app = typer.Typer()
 
-
-@app.command("events")
-def events(
-    filter: Annotated[
-        list[str] | None, typer.Option("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
-    ] = None,
-    format: Annotated[str, typer.Option("--format", help="'json' or a Go template", metavar="string", show_default=False)] = "",
-    since: Annotated[
-        str, typer.Option("--since", help="Show all events created since timestamp", metavar="string", show_default=False)
-    ] = "",
-    until: Annotated[
-        str, typer.Option("--until", help="Stream events until this timestamp", metavar="string", show_default=False)
-    ] = "",
-) -> None:
-    """Get real time events from the engine."""
+def events(options: SystemEventsOptions) -> None:
+    """``moby events``."""
     import time
 
     from moby_tui.cli.output.template import check_fields, parse
@@ -39,11 +24,11 @@ def events(
     from moby_tui.schema.event import Event, EventActor
 
     now = time.time()
-    template = parse(format) if format else None
+    template = parse(options.format) if options.format else None
     if template:
         check_fields(template, Event(type="", action="", actor=EventActor(id="")))
-    start, end = (parse_moment(text, now) if text else None for text in (since, until))
-    filters = parse_filters(filter or [])
+    start, end = (parse_moment(text, now) if text else None for text in (options.since, options.until))
+    filters = parse_filters(options.filter)
     session.call(lambda client: _show(client, start, end, filters, template))
 
 

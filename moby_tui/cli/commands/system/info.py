@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from moby_tui.cli import session
 from moby_tui.version import VERSION
 
 if TYPE_CHECKING:
+    from moby_tui.cli.table.declare import FormatOptions
     from moby_tui.schema.system import Info
 
-app = typer.Typer()
 
-
-@app.command("info")
-def info(
-    format: Annotated[
-        str, typer.Option("-f", "--format", help="'json' or a Go template", metavar="string", show_default=False)
-    ] = "",
-) -> None:
-    """Display system-wide information."""
+def info(options: FormatOptions) -> None:
+    """``moby info``."""
     answer = session.call(lambda client: client.system.info())
-    if format:
+    if options.format:
         from moby_tui.cli.output.objects import show_object
         from moby_tui.schema.base import to_builtins
 
         fields = to_builtins(answer)
-        show_object({**fields, "ClientInfo": {"Version": VERSION, "Debug": session.current().debug}}, format)
+        show_object({**fields, "ClientInfo": {"Version": VERSION, "Debug": session.current().debug}}, options.format)
         return
     print(f"Client:\n Version:    {VERSION}\n\nServer:")
     for name, fact in _facts(answer):

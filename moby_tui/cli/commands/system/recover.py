@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import typer
-
 from moby_tui.cli import session
 from moby_tui.errors import InvalidArgument
 
-app = typer.Typer()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.cli.table.declare import Options
 
 
-@app.command(
-    "recover",
-    epilog="""\b
-Examples:
-  moby system recover
-  moby --data-root /srv/moby system recover
-""",
-)
-def recover() -> None:
-    """Rebuild a lost or damaged database from what is on disk.
-
-    Containers, images and volumes come back from the records that lie beside their files, from what can be read of the
-    database, and from its last backup (moby.db.backup in the data root). The damaged database is kept under another name.
-    Containers may run meanwhile; stop a daemon first, and start it again afterwards.
-    """
+def recover(options: Options) -> None:
+    """``moby system recover``."""
     import asyncio
 
     from moby_tui.engine.engine import Engine

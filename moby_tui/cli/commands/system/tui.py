@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
-
-import typer
 
 from moby_tui.cli import session
 from moby_tui.cli.garbage import collect_as_usual
 from moby_tui.errors import InvalidArgument
 
-app = typer.Typer()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from moby_tui.cli.table.nounless import TuiOptions
 
 
-@app.command("tui")
-def tui(
-    read_only: Annotated[bool, typer.Option("--read-only", help="Change nothing in the engine.")] = False,
-) -> None:
-    """Open the dashboard."""
+def tui(options: TuiOptions) -> int:
+    """``moby tui``."""
     session.require_root()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidArgument(
@@ -28,5 +24,4 @@ def tui(
     from moby_tui.screens.app import run
 
     collect_as_usual()
-    if code := run(session.connect, read_only=read_only, engines=NamedEngines()):
-        raise typer.Exit(code)
+    return run(session.connect, read_only=options.read_only, engines=NamedEngines())

@@ -6,21 +6,17 @@ import os
 import sys
 
 from moby_tui.cli import session
-from moby_tui.cli.declare import Options, command, value
 from moby_tui.version import API_VERSION, MIN_API_VERSION, VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-
-class VersionOptions(Options):
-    format: str = value("-f", "--format", help="'json' or a Go template")
+    from moby_tui.cli.table.declare import FormatOptions
 
 
-@command("version", VersionOptions)
-def version(options: VersionOptions) -> None:
-    """Show the version of this program, and of the engine it speaks to."""
+def version(options: FormatOptions) -> None:
+    """``moby version``."""
     versions = {"Client": _client(), "Server": _server()}
     if options.format:
         from moby_tui.cli.output.objects import show_object

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.declare import Options, many, switch, value
+from moby_tui.cli.table.declare import Options, many, switch, value
 
 _SEVERAL = "(may come several times)"
 
@@ -13,14 +13,20 @@ def _switched(name: str, help: str) -> bool | None:
 
 
 class DaemonOptions(Options):
-    host: list[str] = many("-H", "--host", help=f"Socket to serve on: unix://, tcp://, fd:// {_SEVERAL}")
+    host: list[str] = many("-H", "--host", help=f"Socket to serve on: unix://, tcp://, fd:// {_SEVERAL}", completes="hosts")
     config_file: str = value("--config-file", help="Configuration file  [default: /etc/moby/daemon.json]", metavar="path")
     validate: bool = switch("--validate", help="Check the configuration and exit")
-    data_root: str = value("--data-root", help="Where images, containers and volumes are kept", metavar="path")
-    exec_root: str = value("--exec-root", help="Where the state of running containers is kept", metavar="path")
+    data_root: str = value(
+        "--data-root", help="Where images, containers and volumes are kept", metavar="path", completes="folders"
+    )
+    exec_root: str = value(
+        "--exec-root", help="Where the state of running containers is kept", metavar="path", completes="folders"
+    )
     group: str = value("-G", "--group", help="Group whose members may use the unix socket  [default: moby]")
     debug: bool | None = switch("-D", "--debug", help="Log what is asked and answered", default=None)
-    log_level: str = value("-l", "--log-level", help="debug, info, warn, error or fatal  [default: info]")
+    log_level: str = value(
+        "-l", "--log-level", help="debug, info, warn, error or fatal  [default: info]", completes="debug|info|warn|error|fatal"
+    )
     pidfile: str = value("-p", "--pidfile", help="File for the daemon's process id", metavar="path")
     live_restore: bool | None = _switched("live-restore", "Let containers live on when the daemon ends  [default: on]")
     shutdown_timeout: int | None = value(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.declare import Options, many, switch, value
+from moby_tui.cli.table.declare import Options, many, switch, value
 
 
 class ProcessOptions(Options):
@@ -10,8 +10,8 @@ class ProcessOptions(Options):
 
     interactive: bool = switch("-i", "--interactive", help="Keep STDIN open even if not attached")
     tty: bool = switch("-t", "--tty", help="Allocate a pseudo-TTY")
-    attach: list[str] = many("-a", "--attach", help="Attach to STDIN, STDOUT or STDERR")
-    env: list[str] = many("-e", "--env", help="Set environment variables")
+    attach: list[str] = many("-a", "--attach", help="Attach to STDIN, STDOUT or STDERR", completes="stdin|stdout|stderr")
+    env: list[str] = many("-e", "--env", help="Set environment variables", completes="variables")
     env_file: list[str] = many("--env-file", help="Read in a file of environment variables")
     entrypoint: str | None = value("--entrypoint", default=None, help="Overwrite the default ENTRYPOINT of the image")
     workdir: str = value("-w", "--workdir", help="Working directory inside the container")
@@ -19,7 +19,7 @@ class ProcessOptions(Options):
     group_add: list[str] = many("--group-add", help="Add additional groups to join")
     umask: str = value("--umask", help="Umask of the process (octal)")
     init: bool = switch("--init", help="Run an init inside the container that forwards signals and reaps processes")
-    stop_signal: str = value("--stop-signal", help="Signal to stop the container")
+    stop_signal: str = value("--stop-signal", help="Signal to stop the container", completes="signals")
     stop_timeout: int | None = value(
         "--stop-timeout", default=None, metavar="int", help="Timeout (in seconds) to stop a container"
     )
@@ -36,7 +36,10 @@ class ProcessOptions(Options):
         "--health-retries", default=0, metavar="int", help="Consecutive failures needed to report unhealthy"
     )
     health_on_failure: str = value(
-        "--health-on-failure", metavar="action", help="What to do with an unhealthy container: none, kill, restart, stop"
+        "--health-on-failure",
+        metavar="action",
+        help="What to do with an unhealthy container: none, kill, restart, stop",
+        completes="none|kill|restart|stop",
     )
     no_healthcheck: bool = switch("--no-healthcheck", help="Disable any container-specified HEALTHCHECK")
 
@@ -53,35 +56,44 @@ class IdentityOptions(Options):
     cidfile: str = value("--cidfile", help="Write the container ID to the file")
     rm: bool = switch("--rm", help="Remove the container and its anonymous volumes when it exits")
     restart: str = value(
-        "--restart", help="Restart policy to apply when a container exits: no, always, unless-stopped, on-failure[:n]"
+        "--restart",
+        help="Restart policy to apply when a container exits: no, always, unless-stopped, on-failure[:n]",
+        completes="no|always|on-failure|unless-stopped",
     )
     log_driver: str = value("--log-driver", help="Logging driver for the container")
     log_opt: list[str] = many("--log-opt", help="Log driver options")
-    pull: str = value("--pull", default="missing", help="Pull image before running (always, missing, never)")
-    platform: str = value("--platform", help="Set platform if the engine is multi-platform capable")
+    pull: str = value(
+        "--pull", default="missing", help="Pull image before running (always, missing, never)", completes="always|missing|never"
+    )
+    platform: str = value("--platform", help="Set platform if the engine is multi-platform capable", completes="platforms")
     quiet: bool = switch("-q", "--quiet", help="Suppress the pull output")
     runtime: str = value("--runtime", help="Runtime to use for this container")
 
 
 class StorageOptions(Options):
-    volume: list[str] = many("-v", "--volume", help="Bind mount a volume")
+    volume: list[str] = many("-v", "--volume", help="Bind mount a volume", completes="paths in volumes")
     mount: list[str] = many("--mount", metavar="mount", help="Attach a filesystem mount to the container")
     tmpfs: list[str] = many("--tmpfs", help="Mount a tmpfs directory")
     volume_driver: str = value("--volume-driver", help="Optional volume driver for the container")
-    volumes_from: list[str] = many("--volumes-from", help="Mount volumes from the specified container(s)")
+    volumes_from: list[str] = many("--volumes-from", help="Mount volumes from the specified container(s)", completes="containers")
     read_only: bool = switch("--read-only", help="Mount the container's root filesystem as read only")
     shm_size: str = value("--shm-size", metavar="bytes", help="Size of /dev/shm")
     secret: list[str] = many(
         "--secret",
         metavar="secret[,opt=...]",
         help="Give the container a secret: NAME[,target=NAME|PATH][,uid=UID][,gid=GID][,mode=MODE] (default /run/secrets/NAME)",
+        completes="secrets",
     )
     storage_opt: list[str] = many("--storage-opt", help="Storage driver options for the container")
 
 
 class NetworkOptions(Options):
     network: list[str] = many(
-        "--network", "--net", metavar="network", help="Connect a container to a network (bridge, host, none, a name)"
+        "--network",
+        "--net",
+        metavar="network",
+        help="Connect a container to a network (bridge, host, none, a name)",
+        completes="networks",
     )
     network_alias: list[str] = many("--network-alias", "--net-alias", help="Add network-scoped alias for the container")
     publish: list[str] = many(
@@ -96,25 +108,25 @@ class NetworkOptions(Options):
     ip: str = value("--ip", metavar="ip", help="IPv4 address")
     ip6: str = value("--ip6", metavar="ip", help="IPv6 address")
     link_local_ip: list[str] = many("--link-local-ip", help="Container IPv4/IPv6 link-local addresses")
-    link: list[str] = many("--link", help="Add link to another container")
+    link: list[str] = many("--link", help="Add link to another container", completes="running containers")
     mac_address: str = value("--mac-address", help="Container MAC address")
 
 
 class IsolationOptions(Options):
     privileged: bool = switch("--privileged", help="Give extended privileges to this container")
-    cap_add: list[str] = many("--cap-add", help="Add Linux capabilities")
-    cap_drop: list[str] = many("--cap-drop", help="Drop Linux capabilities")
+    cap_add: list[str] = many("--cap-add", help="Add Linux capabilities", completes="capabilities")
+    cap_drop: list[str] = many("--cap-drop", help="Drop Linux capabilities", completes="capabilities")
     security_opt: list[str] = many("--security-opt", help="Security options")
     sysctl: list[str] = many("--sysctl", metavar="map", help="Sysctl options")
     device: list[str] = many("--device", help="Add a host device to the container")
     device_cgroup_rule: list[str] = many("--device-cgroup-rule", help="Add a rule to the cgroup allowed devices list")
     gpus: str = value("--gpus", metavar="gpu-request", help="GPU devices to add to the container ('all' to pass all GPUs)")
-    pid: str = value("--pid", help="PID namespace to use")
-    ipc: str = value("--ipc", help="IPC mode to use")
-    uts: str = value("--uts", help="UTS namespace to use")
-    userns: str = value("--userns", help="User namespace to use")
+    pid: str = value("--pid", help="PID namespace to use", completes="pid namespaces")
+    ipc: str = value("--ipc", help="IPC mode to use", completes="ipc namespaces")
+    uts: str = value("--uts", help="UTS namespace to use", completes="host")
+    userns: str = value("--userns", help="User namespace to use", completes="host")
     isolation: str = value("--isolation", hidden=True, help="Container isolation technology")
-    cgroupns: str = value("--cgroupns", help="Cgroup namespace to use (host|private)")
+    cgroupns: str = value("--cgroupns", help="Cgroup namespace to use (host|private)", completes="host|private")
 
 
 class LimitOptions(Options):
@@ -170,6 +182,8 @@ class RunOptions(CreateOptions):
 class UpdateOptions(LimitOptions):
     """All options of ``update``."""
 
-    restart: str = value("--restart", help="Restart policy to apply when a container exits")
+    restart: str = value(
+        "--restart", help="Restart policy to apply when a container exits", completes="no|always|on-failure|unless-stopped"
+    )
     publish_add: list[str] = many("--publish-add", help="Publish one more port to the host, also while the container runs")
     publish_rm: list[str] = many("--publish-rm", help="Withdraw a port of the host (8080, 53/udp)")

@@ -1,0 +1,133 @@
+"""Commands without a noun, but for those that are ``root`` of another one: they are about this program, or about several nouns."""
+
+from __future__ import annotations
+
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, many, switch, value
+
+
+class InspectOptions(FormatOptions):
+    size: bool = switch("-s", "--size", help="Display total file sizes of a container")
+    type: str = value("--type", help="Only inspect objects of the given type", completes="container|image|network|secret|volume")
+
+
+class LoginOptions(Options):
+    username: str = value("-u", "--username", help="Username")
+    password: str = value("-p", "--password", help="Password or personal access token")
+    password_stdin: bool = switch("--password-stdin", help="Take the password from standard input")
+
+
+class SearchOptions(Options):
+    filter: list[str] = many("-f", "--filter", help="is-official=true, is-automated=false, stars=3", metavar="filter")
+    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    limit: int = value("--limit", help="Max number of search results (1 to 100)", default=25, metavar="int")
+    no_trunc: bool = switch("--no-trunc", help="Don't truncate output")
+
+
+class TuiOptions(Options):
+    read_only: bool = switch("--read-only", help="Change nothing in the engine")
+
+
+ROOT = Noun(
+    "",
+    "",
+    Command(
+        "completion",
+        "system.completion:completion",
+        Options,
+        Argument("shell", "bash|zsh|fish", completes="bash|zsh|fish"),
+        help="Output the shell completion script for the specified shell (bash, zsh or fish).",
+        examples=(
+            "source <(moby completion bash)                 in this shell; in ~/.bashrc for each",
+            "source <(moby completion zsh)                  after compinit in ~/.zshrc",
+            "moby completion fish > ~/.config/fish/completions/moby.fish",
+        ),
+    ),
+    Command(
+        "daemon",
+        "system.daemon:daemon",
+        "daemon:DaemonOptions",
+        help="Serve the Docker Engine API on a socket, until SIGTERM or SIGINT; containers live on.",
+        about=(
+            "Containers that ended with the machine or the last daemon are started first, where their restart policy says "
+            "so. SIGHUP reads the configuration file again."
+        ),
+        examples=(
+            "moby daemon -H unix:///run/moby.sock",
+            "moby daemon --config-file /etc/moby/daemon.json --validate",
+            "DOCKER_HOST=unix:///run/moby.sock docker ps",
+        ),
+    ),
+    Command(
+        "inspect",
+        "inspect:inspect",
+        InspectOptions,
+        Argument(
+            "names",
+            "NAME|ID...",
+            many=True,
+            completes="objects",
+            given={
+                ("--type", "container"): "containers",
+                ("--type", "image"): "images",
+                ("--type", "network"): "networks",
+                ("--type", "secret"): "secrets",
+                ("--type", "volume"): "volumes",
+            },
+        ),
+        help="Return low-level information on containers, images, networks and volumes.",
+        examples=(
+            "moby inspect web",
+            "moby inspect --type image -f '{{.Id}}' alpine",
+        ),
+    ),
+    Command(
+        "login",
+        "registries.login:login",
+        LoginOptions,
+        Argument("server", "[SERVER]", required=False),
+        help="Log in to a registry, and keep the login for pull and push.",
+        examples=(
+            "moby login reg.example:5000",
+            "cat password | moby login -u me --password-stdin reg.example:5000",
+        ),
+    ),
+    Command(
+        "logout",
+        "registries.login:logout",
+        Options,
+        Argument("server", "[SERVER]", required=False),
+        help="Forget the login of a registry.",
+        examples=("moby logout reg.example:5000",),
+    ),
+    Command(
+        "search",
+        "registries.registry:search",
+        SearchOptions,
+        Argument("term", "[REGISTRY/]TERM"),
+        help="Search Docker Hub, or the registry that TERM begins with, for images.",
+        examples=(
+            "moby search --filter is-official=true --limit 5 python",
+            "moby search reg.example:5000/web",
+        ),
+    ),
+    Command(
+        "tui",
+        "system.tui:tui",
+        TuiOptions,
+        help="Open the dashboard.",
+        examples=(
+            "moby tui",
+            "moby -H ssh://root@web.example tui",
+        ),
+    ),
+    Command(
+        "version",
+        "system.version:version",
+        FormatOptions,
+        help="Show the version of this program, and of the engine it speaks to.",
+        examples=(
+            "moby version",
+            "moby version -f '{{.Client.Version}}'",
+        ),
+    ),
+)
