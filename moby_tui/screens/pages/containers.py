@@ -20,7 +20,7 @@ from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.confirm import Notice
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Question
-from moby_tui.screens.pages.running import RunningPage
+from moby_tui.screens.pages.shared.running import RunningPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import History

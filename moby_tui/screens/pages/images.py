@@ -10,7 +10,7 @@ from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
-from moby_tui.screens.pages.running import RunningPage
+from moby_tui.screens.pages.shared.running import RunningPage
 from moby_tui.screens.session.images import Image
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
