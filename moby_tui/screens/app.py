@@ -20,6 +20,7 @@ from moby_tui.screens import preferences
 from moby_tui.screens.actions.action import bindings
 from moby_tui.screens.actions.application import APPLICATION
 from moby_tui.screens.actions.places import Place, Places
+from moby_tui.screens.forms.request import ReadRun, no_reader
 from moby_tui.screens.key_order import KeyOrder
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.registry import PAGES, Entry, tabs
@@ -27,7 +28,7 @@ from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.engines import Engines, OneEngine
-from moby_tui.screens.session.session import ClientFactory, Session
+from moby_tui.screens.session.session import ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
 from moby_tui.screens.theme import CONTRAST, DARK, LIGHT
 from moby_tui.screens.tty_driver import TtyDriver
@@ -71,10 +72,13 @@ class Dashboard(App[None]):
         keeps: bool = False,
         read_only: bool = False,
         engines: Engines | None = None,
+        read_run: ReadRun = no_reader,
+        first: Sequence[str] = (),
     ) -> None:
         """``keeps``: what the person chooses is written to their preferences. ``read_only``: nothing in the engine is changed.
 
-        ``engines`` are those to which one can change.
+        ``engines`` are those to which one can change. ``read_run`` is the command line's parser of ``run``. ``first`` is a
+        page's mode, and the words with which it is opened.
         """
         super().__init__(driver_class=TtyDriver)
         self._chosen = chosen or Preferences()
@@ -86,7 +90,8 @@ class Dashboard(App[None]):
         self.session = Session(self, factory, read_only=read_only or self._chosen.read_only)
         self.stats = StatsFeed(self, self.session)
         self.problems = ProblemWatch(self, self.session)
-        self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self, self.problems)
+        self.workspace = Workspace(self.session, self.stats, self._chosen, tabs, self, self.problems, read_run)
+        self._first = first
         self._pages: dict[str, Page] = {}
         self._places = Places()
         for command in self._chosen.commands:
@@ -107,9 +112,17 @@ class Dashboard(App[None]):
         for page in PAGES:
             self.add_mode(page.mode, partial(self._make, page))
         await self.switch_mode(PAGES[0].mode)
+        if self._first:
+            self.session.connection_changed.subscribe(self, self._go_first)
         self._hold_session()
         self._hold_removals()
         self._watch_for_problems()
+
+    def _go_first(self, connection: Connection) -> None:
+        """The page that the caller named is opened once its rows are there."""
+        if connection.up:
+            self.session.connection_changed.unsubscribe(self)
+            self.go(*self._first)
 
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""
@@ -282,7 +295,14 @@ class Dashboard(App[None]):
                 yield SystemCommand(binding.description, binding.tooltip or f"Key {binding.key}", run)
 
 
-def run(connect: ClientFactory, *, read_only: bool = False, engines: Engines | None = None) -> int:
+def run(
+    connect: ClientFactory,
+    *,
+    read_only: bool = False,
+    engines: Engines | None = None,
+    read_run: ReadRun = no_reader,
+    first: Sequence[str] = (),
+) -> int:
     """Runs the dashboard until the person leaves it. ``connect`` makes a client of the engine that the global options name.
 
     The exit code: 0 if the person left it, 1 after a fault of the dashboard, else 128 and the signal that ended it.
@@ -292,7 +312,7 @@ def run(connect: ClientFactory, *, read_only: bool = False, engines: Engines | N
         chosen = preferences.load()
     except ValueError as error:
         raise InvalidArgument(str(error)) from error
-    dashboard = Dashboard(connect, chosen, keeps=True, read_only=read_only, engines=engines)
+    dashboard = Dashboard(connect, chosen, keeps=True, read_only=read_only, engines=engines, read_run=read_run, first=first)
     dashboard.run()
     if dashboard.theme != (chosen.theme or DARK.name):
         preferences.change(lambda kept: setattr(kept, "theme", dashboard.theme))

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from moby_tui.cli.commands.containers.reading import read_run
 from moby_tui.screens.app import Dashboard
 
 
@@ -20,7 +21,7 @@ from moby_tui.screens.app import Dashboard
 async def dashboard(
     factory: Callable[[], Any], size: tuple[int, int] = (120, 36)
 ) -> AsyncIterator[tuple[Dashboard, Pilot[None]]]:
-    app = Dashboard(factory)
+    app = Dashboard(factory, read_run=read_run)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.session.connection.up or app.session.connection.reason)
         await pilot.pause()

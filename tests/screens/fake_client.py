@@ -12,12 +12,18 @@ from msgspec import structs
 from moby_tui.errors import CommandNotFound, NotFound, Unavailable
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
+    ContainerConfig,
+    ContainerCreate,
+    ContainerCreated,
     ContainerInspect,
     ContainerState,
     ContainerSummary,
+    ContainerUpdate,
+    ContainerUpdated,
     ExecCreate,
     ExecInspect,
     ExecStart,
+    HostConfig,
     LogOptions,
     Port,
     Top,
@@ -127,8 +133,20 @@ class FakeContainers:
             raise NotFound(f"no such container: {ref}")
         state = ContainerState(status=row.state, running=row.state == "running", pid=4711)
         return ContainerInspect(
-            id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0]
-        )
+            id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0],
+            config=ContainerConfig(image=row.image, env=["MODE=fast"]), host_config=HostConfig(memory=64 << 20, memory_swap=128 << 20),
+        )  # fmt: skip
+
+    async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
+        self.engine.calls.append(("update", self.engine.rows[ref].names[0].lstrip("/"), {"memory": changes.memory}))
+        return ContainerUpdated()
+
+    async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
+        self.engine.calls.append(("create", name, {"config": config}))
+        row = summary(len(self.engine.rows) + 1, name or "happy_name", "created", "Created", image=config.image)
+        self.engine.rows[row.id] = row
+        self.engine.emit("container", "create", row.id, name=name)
+        return ContainerCreated(id=row.id)
 
     async def top(self, ref: str, ps_args: str = "-ef") -> Top:
         return Top(titles=["UID", "PID", "CMD"], processes=[["root", "4711", "nginx: master"], ["www", "4712", "nginx: worker"]])

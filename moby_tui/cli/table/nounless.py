@@ -114,9 +114,11 @@ ROOT = Noun(
         "tui",
         "system.tui:tui",
         TuiOptions,
-        help="Open the dashboard.",
+        Argument("container", "[CONTAINER]", required=False, completes="containers"),
+        help="Open the dashboard, or open it on a container.",
         examples=(
             "moby tui",
+            "moby tui web",
             "moby -H ssh://root@web.example tui",
         ),
     ),

@@ -29,7 +29,7 @@ class Field:
     switch: bool = False
 
 
-class _Line(Input):
+class Line(Input):
     """A line whose choices up and down go through."""
 
     def __init__(self, field: Field) -> None:
@@ -78,7 +78,7 @@ class Ask(ModalScreen[Answers]):
                     continue
                 with Vertical(classes="field"):
                     yield Static(f"{field.label}{'  ↑↓ choices' if field.choices else ''}", classes="label", markup=False)
-                    yield _Line(field)
+                    yield Line(field)
             yield Static("", id="ask-wrong", markup=False)
             with Horizontal(id="answers"):
                 yield Button("Leave (esc)", id="leave", compact=True)

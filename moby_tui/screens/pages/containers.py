@@ -20,6 +20,7 @@ from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.confirm import Notice
 from moby_tui.screens.pages.list_page import ListPage
 from moby_tui.screens.pages.page import Question
+from moby_tui.screens.pages.shared.running import RunningPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.history import History
@@ -45,7 +46,7 @@ def _runs(one: Container) -> bool:
     return one.running
 
 
-class ContainersPage(ListPage[Container]):
+class ContainersPage(ListPage[Container], RunningPage):
     """The keys act on the marked containers, else on the one under the cursor."""
 
     mode = "containers"
@@ -177,6 +178,41 @@ class ContainersPage(ListPage[Container]):
             title="Files",
             keys="f",
             tooltip="Show the files of the container",
+            on=On.ROW,
+            footer=False,
+        ),
+        Action(
+            id="container.new",
+            title="New",
+            keys="n",
+            tooltip="Fill in the form of moby run, and run it",
+            changes=True,
+            command="moby run IMAGE",
+        ),
+        Action(
+            id="container.duplicate",
+            title="Duplicate",
+            keys="C",
+            tooltip="Run another one like it: the form has all its options but what only one container can have",
+            on=On.ROW,
+            changes=True,
+            footer=False,
+        ),
+        Action(
+            id="container.edit",
+            title="Edit",
+            keys="ctrl+e",
+            tooltip="Change its options: limits while it runs, all else by a new container in its place (shows what differs first)",
+            on=On.ROW,
+            changes=True,
+            footer=False,
+        ),
+        Action(
+            id="container.copy_command",
+            title="Copy run command",
+            keys="Y",
+            call="copy_run",
+            tooltip="Copy the command line that makes such a container again",
             on=On.ROW,
             footer=False,
         ),
@@ -403,6 +439,7 @@ class ContainersPage(ListPage[Container]):
             next((one for one in self.session.model.rows() if words[0] in (one.name, one.id)), None) if len(words) == 1 else None
         )
         if row:
+            self._redraw()  # the row may be newer than the drawing
             self.table().go_to(row.id)
         else:
             self.query_one("#container-filter", FilterBar).fill(" ".join(words))
@@ -534,6 +571,21 @@ class ContainersPage(ListPage[Container]):
     def _to_terminal(self, verb: str) -> None:
         if one := self.chosen:
             self.workspace.guide.go("shells", verb, one.id, hold_keys=True)
+
+    def action_new(self) -> None:
+        self.run_form()
+
+    def action_duplicate(self) -> None:
+        if one := self.chosen:
+            self.duplicate_form(one.id)
+
+    def action_edit(self) -> None:
+        if one := self.chosen:
+            self.edit_form(one.id)
+
+    def action_copy_run(self) -> None:
+        if one := self.chosen:
+            self.copy_command(one.id)
 
     def action_filter(self) -> None:
         self.query_one("#container-filter", FilterBar).open()

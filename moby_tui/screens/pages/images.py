@@ -10,17 +10,27 @@ from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage
+from moby_tui.screens.pages.shared.running import RunningPage
 from moby_tui.screens.session.images import Image
 from moby_tui.screens.session.resource_feed import ResourceFeed
 from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
 
 
-class ImagesPage(ResourcePage[Image]):
+class ImagesPage(ResourcePage[Image], RunningPage):
     mode = "images"
     noun = "image"
     heading = "Images"
     empty = "none yet · moby pull IMAGE"
     ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(
+            id="image.run",
+            title="Run",
+            keys="n",
+            tooltip="Fill in the form of moby run for the image, and run it",
+            on=On.ROW,
+            changes=True,
+            command="moby run {names}",
+        ),
         Action(
             id="image.remove",
             title="Remove",
@@ -80,6 +90,10 @@ class ImagesPage(ResourcePage[Image]):
     def action_files(self) -> None:
         if one := self.chosen:
             self.workspace.guide.go("files", "image", one.id)
+
+    def action_run(self) -> None:
+        if row := self.chosen:
+            self.run_form(text.short_id(row.id) if row.dangling else row.name.split(",")[0].strip())
 
     def action_remove(self) -> None:
         users = sum(self._used.get(row.id, 0) for row in self.targets())

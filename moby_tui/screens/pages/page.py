@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -17,11 +17,13 @@ from textual.widget import Widget
 from moby_tui.errors import NotModified
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On, bindings
+from moby_tui.screens.dialogs.ask import Answers, Ask, Field
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.dialogs.preview import Preview, Sizes
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.session.session import TROUBLE
+from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.key_bar import KeyBar
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 
@@ -250,6 +252,23 @@ class Page(Screen[None]):
 
     def acted(self) -> None:
         """An action on rows has begun."""
+
+    # Settings of an object
+
+    @on(InspectView.SourceAsked)
+    def _source_asked(self, event: InspectView.SourceAsked) -> None:
+        from moby_tui.screens.dialogs.source import Source  # with the text area, for those who ask for it alone
+
+        self.app.push_screen(Source(text.clean(str(event.value.get("Name", ""))).removeprefix("/") or "settings", event.value))
+
+    @on(InspectView.SearchAsked)
+    def _search_asked(self, event: InspectView.SearchAsked) -> None:
+        def answered(answers: Answers | None) -> None:
+            if answers:
+                event.view.search(answers["word"])
+
+        field = Field("word", "Word", event.view.word, "in a name or a value")
+        self.app.push_screen(Ask("Search", "Goes to the next that has it; n and N go on.", [field], "Search"), answered)
 
     def attempt_confirmed(
         self, question: str, consequence: str, verb: str, action: Callable[[], Awaitable[object]], done: str = ""

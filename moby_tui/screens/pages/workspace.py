@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from moby_tui.screens.forms.request import ReadRun
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.session import Session
@@ -36,7 +37,10 @@ class Guide(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Shared by all pages. ``tabs`` gives what the top line of a page names; its argument is the page's ``mode``."""
+    """Shared by all pages. ``tabs`` gives what the top line of a page names; its argument is the page's ``mode``.
+
+    ``read_run`` is the command line's parser of ``run``.
+    """
 
     session: Session
     stats: StatsFeed
@@ -44,3 +48,4 @@ class Workspace:
     tabs: Callable[[str], tuple[Tab, ...]]
     guide: Guide
     problems: ProblemWatch
+    read_run: ReadRun
