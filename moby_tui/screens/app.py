@@ -12,6 +12,7 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.events import Event, InputEvent, Key
+from textual.filter import Monochrome
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -30,7 +31,7 @@ from moby_tui.screens.problems.watch import ProblemWatch
 from moby_tui.screens.session.engines import Engines, OneEngine
 from moby_tui.screens.session.session import ClientFactory, Connection, Session
 from moby_tui.screens.session.stats_feed import StatsFeed
-from moby_tui.screens.theme import CONTRAST, DARK, LIGHT
+from moby_tui.screens.theme import CONTRAST, DARK, LIGHT, Colourless
 from moby_tui.screens.tty_driver import TtyDriver
 from moby_tui.screens.widgets.all_keys import AllKeys
 
@@ -81,6 +82,7 @@ class Dashboard(App[None]):
         page's mode, and the words with which it is opened.
         """
         super().__init__(driver_class=TtyDriver)
+        self._filters = [Colourless() if isinstance(one, Monochrome) else one for one in self._filters]
         self._chosen = chosen or Preferences()
         self._keeps = keeps
         self._engines = engines or OneEngine(factory)
@@ -103,12 +105,9 @@ class Dashboard(App[None]):
         self.register_theme(LIGHT)
         self.register_theme(CONTRAST)
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
-        if self._chosen.keymap:
-            self.set_keymap(self._chosen.keymap)
-            from moby_tui.screens.pages import keys
-
-            for told in keys.check_keymap(self._chosen.keymap):
-                self.notify(told, title=str(preferences.preferences_path()), severity="warning", timeout=15, markup=False)
+        self.set_keymap(self._chosen.keymap)
+        if self._chosen.keymap or self._chosen.commands:
+            self._check_choices()
         for page in PAGES:
             self.add_mode(page.mode, partial(self._make, page))
         await self.switch_mode(PAGES[0].mode)
@@ -123,6 +122,18 @@ class Dashboard(App[None]):
         if connection.up:
             self.session.connection_changed.unsubscribe(self)
             self.go(*self._first)
+
+    def _check_choices(self) -> None:
+        """Tells what is wrong with the person's keys and commands. The rest of them holds."""
+        from moby_tui.screens.pages import keys
+
+        path = str(preferences.preferences_path())
+        told = [
+            *keys.check_keymap(self._chosen.keymap),
+            *keys.check_commands(self._chosen.commands, self._chosen.keymap),
+        ]
+        for line in told:
+            self.notify(line, title=path, severity="warning", timeout=15, markup=False)
 
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""
@@ -207,6 +218,17 @@ class Dashboard(App[None]):
             self._arrive(mode, words)
         else:
             self.switch_mode(mode)
+
+    def open_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:
+        """Opens a dialog whose line gets what is typed from now on, before it stands too."""
+        self._held = []
+        self.run_worker(self._stand_line(dialog, answered))
+
+    async def _stand_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:
+        try:
+            await self.push_screen(dialog, answered)
+        finally:
+            self.call_later(self._release_keys)
 
     @work
     async def _arrive(self, mode: str, words: Sequence[str]) -> None:

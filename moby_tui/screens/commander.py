@@ -69,7 +69,7 @@ class Commander:
             except ValueError as error:
                 self._refuse(error)
 
-        self._app.push_screen(Prompt(understood, self._history, value), sent)
+        self._workspace.guide.open_line(Prompt(understood, self._history, value), sent)
 
     def _vocabulary(self) -> Vocabulary:
         lists = {"theme": self._themes, "context": lambda: (name for name, _ in self._engines.names())}

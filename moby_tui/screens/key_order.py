@@ -23,6 +23,7 @@ class TravellingKey(Key):
     def __init__(self, key: Key, done: Callable[[], None]) -> None:
         super().__init__(key.key, key.character)
         self.time = key.time
+        self._sender = None  # of a key that the application sends Textual stops the way up before its bindings have had it
         self._done = done
 
     def stop(self, stop: bool = True) -> TravellingKey:

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.filter import Monochrome
 from textual.theme import Theme
 
 DARK = Theme(
@@ -57,6 +61,13 @@ CONTRAST = Theme(
     dark=True,
     variables={"text-muted": "#d0d0d0", "border": "#ffffff", "footer-key-foreground": "#ffd700", "text-secondary": "#ffffff"},
 )
+
+
+class Colourless(Monochrome):
+    """Textual's filter for ``NO_COLOR``, which fails on text without a style."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return super().apply([Segment(text, style or Style.null(), control) for text, style, control in segments], background)
 
 
 def ink(variables: Mapping[str, str], name: str) -> str:

@@ -38,6 +38,25 @@ async def test_marks_and_actions_on_many(open_dashboard, eventually):
         assert [deed.command for deed in app.session.activity] == ["moby start batch migrate"]
 
 
+async def test_a_row_that_changes_is_drawn_anew_and_the_others_are_not(open_dashboard, eventually):
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine, size=(120, 36)) as (app, pilot):
+        table = app.screen.query_one(ObjectTable)
+        await eventually(pilot, lambda: table.row_count == 7)
+
+        def line(name: str) -> str:
+            return table.render_line(1 + [app.screen.find(one).name for one in table.order_of_rows].index(name)).text
+
+        assert "up 3m" in line("web") and "✓" not in line("database")
+        await pilot.press("space")
+        await eventually(pilot, lambda: "✓ ● database" in line("database"))
+        others = {cell for cell in table._cell_render_cache.keys() if cell[0].value == app.screen.rows_named(["web"])[0].id}  # noqa: SIM118
+        assert others
+        engine.change(next(one for one in engine.rows if app.screen.find(one).name == "cache"), "running", "unpause")
+        await eventually(pilot, lambda: "paused" not in line("cache") and "up" in line("cache"))
+        assert others <= set(table._cell_render_cache.keys())
+
+
 async def test_several_are_removed_after_a_preview_and_come_back_with_u(open_dashboard, eventually):
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):

@@ -99,3 +99,18 @@ async def test_a_click_on_a_pages_name_goes_there_and_every_theme_can_be_drawn(o
             assert app.screen.query_one(ObjectTable).row_count == 7
         await pilot.click(StatusBar, offset=(app.screen.query_one(StatusBar).render().plain.index("Images"), 0))
         await eventually(pilot, lambda: app.current_mode == "images")
+
+
+async def test_no_color_takes_all_colour_away(monkeypatch, eventually):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = Dashboard(FakeEngine)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 7)
+        assert app.no_color
+        colours = {
+            segment.style.color.get_truecolor()
+            for strip in app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.color
+        }
+        assert colours and all(one.red == one.green == one.blue for one in colours)

@@ -94,6 +94,14 @@ async def test_lines_go_to_pages_act_on_named_rows_and_are_remembered(open_dashb
         await pilot.press("escape")
 
 
+async def test_what_is_typed_before_the_line_stands_is_in_it(open_dashboard, eventually):
+    async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
+        await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)
+        for key in ("colon", *"images", "enter"):
+            app.simulate_key(key)
+        await eventually(pilot, lambda: app.current_mode == "images")
+
+
 async def test_back_and_forth_through_where_one_was(open_dashboard, eventually):
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: app.screen.query_one(ObjectTable).row_count == 7)

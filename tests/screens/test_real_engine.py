@@ -183,13 +183,49 @@ async def test_moby_tui_in_a_terminal(roots, busybox, engine, tmux):
     tmux("send-keys", "s")
     await sees("hello from inside")
     tmux("send-keys", "e")
-    await sees("ctrl+] d")
+    await sees("ctrl+] then")
     await sees("/ #")
     tmux("send-keys", "echo $((6*7))-$(hostname)", "Enter")
     await sees("42-inner")
     tmux("send-keys", "C-]")
-    await sees("now press")
+    await sees("other tab")
     tmux("send-keys", "d")
     await sees("hello from inside")
     tmux("send-keys", "q")
     assert "hello from inside" not in await sees("status 0")
+
+
+async def test_lists_live_from_the_real_engines_events(roots, busybox, engine, open_dashboard, eventually):
+    from moby_tui.engine.engine import Engine
+    from moby_tui.schema.network import NetworkCreate
+    from moby_tui.schema.volume import VolumeCreate
+    from moby_tui.screens.widgets.object_table import ObjectTable
+
+    def rows(app) -> set[str]:
+        table = app.screen.query_one(ObjectTable)
+        return {row.name for identifier in table.order_of_rows if (row := app.screen.find(identifier))}
+
+    async with open_dashboard(lambda: Engine.open(*roots), size=(130, 40)) as (app, pilot):
+        await pilot.press("3")
+        await eventually(pilot, lambda: app.current_mode == "volumes" and app.session.volumes.loaded)
+        await engine.volumes.create(VolumeCreate(name="one"))
+        await eventually(pilot, lambda: rows(app) == {"one"})
+        await engine.volumes.create(VolumeCreate(name="onetwo"))
+        await eventually(pilot, lambda: rows(app) == {"one", "onetwo"})
+        await engine.volumes.remove("one")
+        await eventually(pilot, lambda: rows(app) == {"onetwo"})
+        # typed at once, before the question stands
+        for key in ("d", *"onetwo", "enter"):
+            app.simulate_key(key)
+        await eventually(pilot, lambda: rows(app) == set())
+        assert await engine.volumes.list() == []
+        await pilot.press("4")
+        await eventually(pilot, lambda: app.current_mode == "networks" and "bridge" in rows(app))
+        identifier = (await engine.networks.create(NetworkCreate(name="front"))).id
+        await eventually(pilot, lambda: "front" in rows(app))
+        await engine.networks.remove(identifier)
+        await eventually(pilot, lambda: "front" not in rows(app))
+        await pilot.press("2")
+        await eventually(pilot, lambda: app.current_mode == "images" and app.session.images.loaded)
+        await engine.images.tag(busybox, "another:tag")
+        await eventually(pilot, lambda: any("another:tag" in name for name in rows(app)))

@@ -9,8 +9,9 @@ import pytest
 
 from moby_tui import screens
 from moby_tui.screens.actions.application import APPLICATION
+from moby_tui.screens.actions.user_commands import UserCommand
 from moby_tui.screens.app import Dashboard
-from moby_tui.screens.pages.keys import check_keymap, key_table
+from moby_tui.screens.pages.keys import check_commands, check_keymap, key_table
 from moby_tui.screens.pages.registry import PAGES
 
 ROOT = Path(screens.__file__).parent
@@ -60,6 +61,9 @@ def test_a_keymap_is_checked_and_the_table_of_keys_has_every_action() -> None:
     assert check_keymap({"container.stop": "ctrl+t", "page.images": "f2"}) == []
     unknown, clash = check_keymap({"container.halt": "x", "container.shell": "d"})
     assert "container.halt" in unknown and "container.remove and container.shell" in clash
+    own = [UserCommand("a", "true", key="d"), UserCommand("b", "true", page="nowhere"), UserCommand("c", "true", key="f8")]
+    taken, nowhere = check_commands(own, {})
+    assert "container.remove" in taken and "page nowhere" in nowhere
     table = key_table()
     for entry in PAGES:
         assert all(action.id in table for action in entry.load().actions()), entry.mode

@@ -302,7 +302,7 @@ class ContainersPage(ListPage[Container], RunningPage):
         if self.is_current:
             table = self.query_one(ContainerTable)
             rows = (self.session.model.get(identifier) for identifier in table.seen())
-            table.show_ages([row for row in rows if row], time.time())
+            table.show_time([row for row in rows if row], time.time())
             table.order_again()
             self.query_one(Detail).show_age(self.chosen, time.time())
 
@@ -313,10 +313,10 @@ class ContainersPage(ListPage[Container], RunningPage):
         self._stats.want(row.id for row in seen if row and row.running)
 
     def _sampled(self, identifier: str) -> None:
+        """The plots are drawn at once, the list with the next second."""
         history = self._stats.histories.get(identifier)
         if history is None or not self.is_current:
             return
-        self.query_one(ContainerTable).show_use(identifier, history)
         if identifier == self._detail_of:
             self.query_one(Detail).show_use(history)
 

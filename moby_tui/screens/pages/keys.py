@@ -10,8 +10,9 @@ from textual.widget import Widget
 
 from moby_tui.screens.actions.action import Action
 from moby_tui.screens.actions.application import APPLICATION
+from moby_tui.screens.actions.user_commands import UserCommand
 from moby_tui.screens.pages.page import Page
-from moby_tui.screens.pages.registry import PAGES, Entry
+from moby_tui.screens.pages.registry import PAGES, Entry, find
 
 #: Keys as people write them.
 _SIGNS = {
@@ -66,6 +67,20 @@ def key_table() -> str:
                     for row in fresh
                 ]
     return "\n".join(lines).replace("`|`", "`\\|`").strip() + "\n"
+
+
+def check_commands(own: Iterable[UserCommand], keymap: Mapping[str, str]) -> list[str]:
+    """What is wrong with a person's own commands, a line each: pages that there are not, and keys that are taken there."""
+    told = []
+    for command in own:
+        entry = find(command.page)
+        if entry is None:
+            told.append(f"the command {command.name} is for the page {command.page}, which there is not")
+            continue
+        for action in [*entry.load().actions(), *APPLICATION]:
+            if command.key and command.key in keymap.get(action.id, action.keys).split(","):
+                told.append(f"the key {command.key} of the command {command.name} is that of {action.id}; give it another")
+    return told
 
 
 def check_keymap(keymap: Mapping[str, str]) -> list[str]:

@@ -208,7 +208,11 @@ class Page(Screen[None]):
                 then()
 
         if rows := action.takes(self.targets()):
-            self.app.push_screen(self._dialog(action, rows, question), answered)
+            dialog = self._dialog(action, rows, question)
+            if isinstance(dialog, Preview):
+                self.workspace.guide.open_line(dialog, answered)
+            else:
+                self.app.push_screen(dialog, answered)
 
     def _dialog(self, action: Action, rows: Sequence[Any], question: Question) -> Confirm | Preview:
         """A preview for what destroys several rows or what is kept for good, else a short question."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from textual.screen import Screen
 
 from moby_tui.screens.forms.request import ReadRun
 from moby_tui.screens.preferences import Preferences
@@ -20,6 +22,10 @@ class Guide(Protocol):
     @property
     def holds_keys(self) -> bool:
         """True while keys wait for a page that is being opened; no action may run by them meanwhile."""
+        ...
+
+    def open_line(self, dialog: Screen[Any], answered: Callable[[Any], None]) -> None:
+        """Opens a dialog whose line gets what is typed from now on, before it stands too."""
         ...
 
     def remember(self, change: Callable[[Preferences], None]) -> None:

@@ -33,7 +33,7 @@ class VolumeModel(ResourceModel[Summary, Volume]):
 
     kind = "volume"
     changes = frozenset({"create", "update"})
-    ends = frozenset({"destroy"})
+    ends = frozenset({"destroy", "remove"})
 
     def make(self, summary: Summary) -> Volume:
         labels = summary.labels or {}

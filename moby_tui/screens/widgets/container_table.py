@@ -41,16 +41,15 @@ class ContainerTable(ObjectTable[Container]):
         self._histories, self._now = histories, now
         self.put_rows(containers, touched)
 
-    def show_use(self, identifier: str, history: History) -> None:
-        """One container's new sample."""
-        cpu, memory = self._use(history)
-        self.update_cells(identifier, {"cpu": cpu, "memory": memory})
-
-    def show_ages(self, containers: Iterable[Container], now: float) -> None:
-        """The state column of these rows: time has passed."""
+    def show_time(self, containers: Iterable[Container], now: float) -> None:
+        """The cells of these rows that change as time passes: age, and use by the newest sample."""
         self._now = now
+        rows: dict[str, Cells] = {}
         for one in containers:
-            self.update_cells(one.id, {"state": self._state(one)})
+            rows[one.id] = {"state": self._state(one)}
+            if one.running and (history := self._histories.get(one.id)):
+                rows[one.id] |= zip(("cpu", "memory"), self._use(history), strict=True)
+        self.update_cells(rows)
 
     def needs(self, column: Column[Container]) -> int:
         return column.most if column.key == "cpu" else super().needs(column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from rich.text import Text
 from textual import events
 from textual.binding import Binding
+from textual.cache import LRUCache
 from textual.message import Message
 from textual.widgets import DataTable
+from textual.widgets.data_table import ColumnKey, RowKey
 
 from moby_tui.screens.actions.action import Action, bindings
 from moby_tui.screens.theme import ink
@@ -22,6 +24,8 @@ _FEW = 20
 _STEP = 4
 #: Between two columns.
 GAP = 2
+#: Cells that are kept as they were drawn.
+DRAWN = 1_000
 _MARK = "✓ "
 
 
@@ -129,6 +133,9 @@ class ObjectTable(DataTable[Text], Generic[R]):
     def __init__(self, columns: Sequence[Column[R]], *, id: str) -> None:
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
         self.kinds: dict[str, Column[R]] = {column.key: column for column in columns}
+        # Textual keeps ten thousand drawn cells; of more than a screen's the search for those that changed would cost too much.
+        self._cell_render_cache = LRUCache(DRAWN)
+        self._changed: set[tuple[str, str]] = set()
         self._objects: dict[str, R] = {}
         self._shown: dict[str, Cells] = {}
         #: The rows as they were handed over, and as they stand.
@@ -186,12 +193,15 @@ class ObjectTable(DataTable[Text], Generic[R]):
                 self._put(identifier, cells)
             if order != self._order:
                 self._arrange(order)
+            self._draw_changed()
             self._choose(order[self.cursor_row] if order and self.cursor_row < len(order) else "")
 
-    def update_cells(self, identifier: str, cells: Cells) -> None:
-        """Some cells of one row anew."""
-        if identifier in self._shown:
-            self._put(identifier, self._dressed(identifier, cells))
+    def update_cells(self, rows: Mapping[str, Cells]) -> None:
+        """Some cells of some rows anew, by their ids."""
+        for identifier, cells in rows.items():
+            if identifier in self._shown:
+                self._put(identifier, self._dressed(identifier, cells))
+        self._draw_changed()
 
     def order_again(self) -> None:
         """What the order depends on has changed."""
@@ -240,7 +250,26 @@ class ObjectTable(DataTable[Text], Generic[R]):
                     cell.place = before.place
                 shown[key] = cell
                 if key in self._columns:
-                    self.update_cell(identifier, key, self.fitted(key, cell))
+                    self._data[RowKey(identifier)][ColumnKey(key)] = self.fitted(key, cell)
+                    self._changed.add((identifier, key))
+
+    def _draw_changed(self) -> None:
+        """Draws the cells that differ. ``update_cell`` would have the whole table drawn anew for each of them."""
+        changed, self._changed = self._changed, set()
+        if not changed:
+            return
+        rows = {identifier for identifier, _ in changed}
+        drawn, lines = list(self._cell_render_cache.keys()), list(self._row_render_cache.keys())
+        for cell in drawn:
+            if (cell[0].value, cell[1].value) in changed:
+                self._cell_render_cache.discard(cell)
+        for line in lines:
+            if line[0].value in rows:
+                self._row_render_cache.discard(line)
+        self._row_renderable_cache.clear()
+        self._line_cache.clear()
+        for identifier in rows:
+            self.refresh_row(self.get_row_index(identifier))
 
     def _arrange(self, order: list[str]) -> None:
         """Brings the rows into this order; the cursor stays on its object, or else on its place."""
@@ -396,10 +425,8 @@ class ObjectTable(DataTable[Text], Generic[R]):
 
     def _redress(self, identifiers: Iterable[str]) -> None:
         first = next(iter(self.kinds))
-        with self.app.batch_update():
-            for identifier in identifiers:
-                if identifier in self._shown and identifier in self._objects:
-                    self.update_cells(identifier, {first: self.cells(self._objects[identifier])[first]})
+        objects = (self._objects[identifier] for identifier in identifiers if identifier in self._objects)
+        self.update_cells({row.id: {first: self.cells(row)[first]} for row in objects})
         self.post_message(self.Marked())
 
     def action_mark(self) -> None:
