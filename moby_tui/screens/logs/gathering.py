@@ -19,7 +19,7 @@ from moby_tui.screens.session.session import TROUBLE, Session
 #: Lines of each container that are read of what was written before, unless a person asks for others.
 TAIL = 5000
 #: The screen is given new lines this often, seconds.
-FRAME = 0.05
+FRAME = 0.1
 #: Of each frame at most this share is spent on reading, so that keys stay quick in any flood.
 BUSY = 0.4
 #: Further behind than this, seconds, a log is taken up again at its end.

@@ -96,6 +96,7 @@ class LogsPage(Page):
         self._hits_from: int | None = None
         #: why the query of a bar cannot be read
         self._wrong: dict[FilterBar, str] = {}
+        self._title = Text()
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(
@@ -203,7 +204,9 @@ class LogsPage(Page):
             title.append(" · ").append(source.name, stream.colour_of(source.number))
         if len(sources) > 8:
             title.append(f" · {len(sources) - 8} more")
-        panel.border_title = title
+        if title != self._title:
+            self._title = title
+            panel.border_title = title
         store = self._store
         parts = [f"{len(stream.shown):,} of {len(store):,} lines" if not stream.shown.everything else f"{len(store):,} lines"]
         parts.append(f"{text.size(store.bytes)} of {text.size(store.limit)}")

@@ -31,6 +31,8 @@ from moby_tui.screens.logs.terms import And, Everything, Term
 
 #: Seconds of each turn spent on looking through lines for a filter; keys are answered between two turns.
 TURN = 0.012
+#: The scroll bar is fitted to new lines so often while the end is followed, seconds.
+FIT_EVERY = 1.0
 #: Of a name or a field this many cells are shown.
 NAME_WIDTH, FIELD_WIDTH = 18, 14
 #: The local time of an older line is told with its date instead of its seconds.
@@ -154,16 +156,23 @@ class LogStream(ScrollView, can_focus=True):
         self._left_at = 0
         self._generation = store.generation
         self._window: list[_Row] | None = None
-        self._strips: LRUCache[tuple[int, int, bool], Strip] = LRUCache(512)
+        self._strips: LRUCache[tuple[int, int, Style, int, int], Strip] = LRUCache(512)
         self._turn: Timer | None = None
         self._name_width = 0
         self._settling = False
+        self._fitting: Timer | None = None
+        self._drawn_once = False
+        #: the oldest line that was there when the store was last looked at
+        self._dropped = store.first
+        #: the styles below a row: plain, under the cursor, selected
+        self._grounds: tuple[Style, Style, Style] | None = None
 
     # What is shown
 
     def refill(self) -> None:
         """The store has changed; to be called at most once a frame."""
-        if self._generation != self.store.generation:
+        renumbered = self._generation != self.store.generation
+        if renumbered:
             self._generation = self.store.generation
             self._strips.clear()
             self._cursor = self.store.number_at(self._cursor_stamp)
@@ -175,6 +184,23 @@ class LogStream(ScrollView, can_focus=True):
             self._name_width = width
             self._strips.clear()
         self._look_through()
+        stays = self._drawn_once and not renumbered and self._dropped == self.store.first
+        self._dropped = self.store.first
+        if stays:
+            self._go_on_later()
+        else:
+            self._settle()
+
+    def _go_on_later(self) -> None:
+        """Draws the new end, if that is seen. The scroll bar and the counts follow once a second: they make much of the screen anew."""
+        if self.following:
+            self._window = None
+            self.refresh()
+        if self._fitting is None:
+            self._fitting = self.set_timer(FIT_EVERY, self._fit)
+
+    def _fit(self) -> None:
+        self._fitting = None
         self._settle()
 
     def clear(self) -> None:
@@ -271,6 +297,7 @@ class LogStream(ScrollView, can_focus=True):
         if self._settling:
             return
         self._settling = True
+        self._drawn_once = self.size.height > 0
         try:
             width, height = self.scrollable_content_region.size
             self._window = None
@@ -317,6 +344,7 @@ class LogStream(ScrollView, can_focus=True):
 
     def _relay(self) -> None:
         self._strips.clear()
+        self._grounds = None
         self._settle()
 
     def watch_following(self, following: bool) -> None:
@@ -340,6 +368,7 @@ class LogStream(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         self._strips.clear()
+        self._grounds = None
         super().notify_style_update()
 
     def on_click(self, event: events.Click) -> None:
@@ -464,7 +493,7 @@ class LogStream(ScrollView, can_focus=True):
         if not count or not height:
             return rows
         top = min(self.scroll_offset.y, count - 1)
-        if self.scroll_offset.y >= self.max_scroll_y:
+        if self.following or self.scroll_offset.y >= self.max_scroll_y:
             # the last page ends with the last line
             place = count - 1
             while place >= 0 and len(rows) < height:
@@ -514,14 +543,14 @@ class LogStream(ScrollView, can_focus=True):
             return self._blank(y, width)
         row = rows[y]
         cursor = not self.following and row.number == self._cursor
-        key = (row.number, row.start, cursor)
-        strip = self._strips.get(key)
-        if strip is None or self.times is Times.RELATIVE or self._selected_from >= 0:
-            strip = self._draw(row, cursor)
-            self._strips[key] = strip
-        scroll_x = self.scroll_offset.x
         ground = self._ground(row.number, cursor)
-        return strip.crop_extend(scroll_x, scroll_x + width, ground)
+        scroll_x = self.scroll_offset.x
+        key = (row.number, row.start, ground, scroll_x, width)
+        strip = self._strips.get(key)
+        if strip is None or self.times is Times.RELATIVE:
+            strip = self._draw(row, ground).crop_extend(scroll_x, scroll_x + width, ground)
+            self._strips[key] = strip
+        return strip
 
     def _blank(self, y: int, width: int) -> Strip:
         if y == 0 and self.empty and not len(self.shown):
@@ -530,15 +559,22 @@ class LogStream(ScrollView, can_focus=True):
         return Strip.blank(width, self.rich_style)
 
     def _ground(self, number: int, cursor: bool) -> Style:
+        if self._grounds is None:
+            plain = self.rich_style
+            cursors, selected = (
+                plain + Style(bgcolor=self.get_component_rich_style(name).bgcolor) for name in ("log--cursor", "log--selected")
+            )
+            self._grounds = plain, cursors, selected
+        plain, under_cursor, selected = self._grounds
         if cursor:
-            return self.rich_style + Style(bgcolor=self.get_component_rich_style("log--cursor").bgcolor)
+            return under_cursor
         if self._selected_from >= 0 and not self.following:
             low, high = sorted((self._selected_from, self._cursor))
             if low <= number <= high:
-                return self.rich_style + Style(bgcolor=self.get_component_rich_style("log--selected").bgcolor)
-        return self.rich_style
+                return selected
+        return plain
 
-    def _draw(self, row: _Row, cursor: bool) -> Strip:
+    def _draw(self, row: _Row, ground: Style) -> Strip:
         line = self.store.line(row.number)
         body = self._body(line)
         if self.hits is not None:
@@ -547,7 +583,7 @@ class LogStream(ScrollView, can_focus=True):
                 body.stylize(found, begin, end)
         piece = body[row.start : row.end] if (row.start, row.end) != (0, len(body.plain)) else body
         whole = self._prefix(line, first=row.start == 0) + piece
-        return Strip(whole.render(self.app.console)).apply_style(self._ground(row.number, cursor)).simplify()
+        return Strip(whole.render(self.app.console)).apply_style(ground).simplify()
 
     def _body(self, line: LogLine) -> Text:
         if line.coloured and not self.columns:
