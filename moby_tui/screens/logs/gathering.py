@@ -45,7 +45,8 @@ class Source:
 class Gathering:
     """``want`` says which containers; ``run`` reads until it is cancelled; ``changed`` is called after each frame with new lines."""
 
-    def __init__(self, session: Session, store: LogStore, changed: Callable[[], None]) -> None:
+    def __init__(self, session: Session, store: LogStore, changed: Callable[[], None], *, with_runs: bool = True) -> None:
+        """``with_runs``: where runs began and ended before is asked for too."""
         self.sources: dict[int, Source] = {}
         self.tail: int | None = TAIL
         #: Unix seconds; what is older is not read. 0: no bound.
@@ -53,6 +54,7 @@ class Gathering:
         self._session = session
         self._store = store
         self._changed = changed
+        self._with_runs = with_runs
         self._merger = Merger()
         self._past: list[LogLine] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -186,7 +188,8 @@ class Gathering:
         lines += lining.rest()
         if lines:
             source.last = max(line.stamp for line in lines)
-            lines += await self._runs(source, lines[0].stamp)
+            if self._with_runs:
+                lines += await self._runs(source, lines[0].stamp)
         self._past += lines
 
     async def _runs(self, source: Source, since: int) -> list[LogLine]:

@@ -29,7 +29,7 @@ from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_panel import LogPanel
-from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.process_table import ProcessTable
 from moby_tui.screens.widgets.stats_panel import StatsPanel
 
@@ -51,7 +51,7 @@ class ContainersPage(ListPage[Container]):
     mode = "containers"
     noun = "container"
     heading = "Containers"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, LogView, LogPanel, InspectView)
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, LogStream, LogPanel, InspectView)
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(
             id="container.start",
@@ -615,6 +615,6 @@ class Detail(Horizontal):
     def focus_content(self) -> None:
         """Gives the keys to what the active tab shows."""
         pane = self.query_one(TabbedContent).active_pane
-        for widget in pane.query("LogView, ProcessTable, InspectView, Plot") if pane else ():
+        for widget in pane.query("LogStream, ProcessTable, InspectView, Plot") if pane else ():
             widget.focus()
             return
