@@ -207,7 +207,7 @@ class Gathering:
     async def _read_live(self, source: Source) -> bool:
         """One stream, to its end. True if it was left because it fell behind."""
         since = source.last / SECOND if source.last else self.since
-        options = LogOptions(follow=True, timestamps=True, since=since, tail=None if since else 0)
+        options = LogOptions(follow=True, timestamps=True, since=since, tail=None if since else self.tail)
         stream = self._session.client.containers.logs(source.id, options)
         lining = Lining(source.number)
         pace = _Pace(max(len(self.sources), 1))
