@@ -174,6 +174,16 @@ async def test_wide_characters_and_long_names_keep_the_rows_in_shape(open_dashbo
         assert {cell_len(row) for row in screen_of(app)} == {stream.scrollable_content_region.width}
 
 
+async def test_marked_containers_are_read_together(open_dashboard, eventually):
+    engine = talking()
+    async with open_dashboard(lambda: engine, size=(100, 30)) as (app, pilot):
+        await eventually(pilot, lambda: len(app.screen.targets()) == 1)
+        await typed(app, pilot, "space", "L")
+        await eventually(pilot, lambda: app.current_mode == "logs" and app.screen.query(LogStream))
+        stream = app.screen.query_one(LogStream)
+        await eventually(pilot, lambda: list(stream._names().values()) == ["database"] and len(stream.store) == 40)
+
+
 async def test_an_empty_page_says_what_to_do(open_dashboard, eventually):
     async with open_dashboard(lambda: FakeEngine([]), size=(80, 24)) as (app, pilot):
         app.go("logs", "nobody")

@@ -187,6 +187,14 @@ class ContainersPage(ListPage[Container]):
             key_display="/",
             tooltip="Words that must match; !word must not",
         ),
+        Action(
+            id="container.logs",
+            title="Logs together",
+            keys="L",
+            on=On.ROWS,
+            footer=False,
+            tooltip="Show the logs in one stream, on the page of the logs",
+        ),
         Action(id="tab.logs", title="Logs", keys="l", call="tab('logs')", footer=False, tooltip="Show its log"),
         Action(
             id="tab.use",
@@ -537,6 +545,10 @@ class ContainersPage(ListPage[Container]):
 
     def action_filter(self) -> None:
         self.query_one("#container-filter", FilterBar).open()
+
+    def action_logs(self) -> None:
+        """The logs of the marked containers, or of the one under the cursor, in one stream."""
+        self.workspace.guide.go("logs", *(one.name for one in self.targets()))
 
     def action_tab(self, name: str) -> None:
         self.query_one(Detail).turn_to(name)
