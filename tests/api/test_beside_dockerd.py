@@ -132,6 +132,10 @@ async def test_what_dockerd_does_not_know_is_told(dockerd: Path) -> None:
             client.images.attestations("x"),
             client.images.verify("x", VerifyOptions()),
             client.system.prunable(PruneOptions()),
+            client.history.status(),
+            client.history.containers(),
+            anext(client.history.figures("x")),
+            anext(client.history.log("x")),
         ):
             with pytest.raises(MobyError, match="needs moby at the other end"):
                 await asked

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.widgets.inspect_view import InspectView
-from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.log_stream import LogStream
 
 
 async def test_the_palette_knows_the_pages_and_the_keys_of_this_one(open_dashboard, eventually):
@@ -49,11 +49,11 @@ async def test_log_text_is_selected_with_the_mouse(open_dashboard, eventually):
         (1, b"2026-11-23T20:11:23.0Z second\n"),
     ]
     async with open_dashboard(lambda: engine) as (app, pilot):
-        view = app.screen.query_one(LogView)
-        await eventually(pilot, lambda: view.lines.row_count == 2)
-        await pilot.mouse_down(view, offset=(7, 0))
-        await pilot.hover(view, offset=(4, 1))
-        await pilot.mouse_up(view, offset=(4, 1))
+        view = app.screen.query_one(LogStream)
+        await eventually(pilot, lambda: len(view.shown) == 2)
+        await pilot.mouse_down(view, offset=(8, 0))
+        await pilot.hover(view, offset=(5, 1))
+        await pilot.mouse_up(view, offset=(5, 1))
         await pilot.pause()
         assert app.screen.get_selected_text() == "line\nseco"
 

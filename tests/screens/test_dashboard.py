@@ -13,10 +13,9 @@ from moby_tui.errors import Conflict
 from moby_tui.schema.event import Event, EventActor
 from moby_tui.screens.dialogs.confirm import Confirm, Notice
 from moby_tui.screens.dialogs.preview import Preview
-from moby_tui.screens.logs.lines import MAX_LINES
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.key_bar import KeyBar
-from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.status_bar import Banner, StatusBar
 from moby_tui.screens.widgets.terminal import Terminal
 
@@ -140,29 +139,29 @@ async def test_log_search_wrap_times_and_scrolling(open_dashboard, eventually):
     engine = FakeEngine()
     engine.logs["database"] = [(1, f"2026-11-23T20:11:22.123456789Z line {number}\n".encode()) for number in range(500)]
     async with open_dashboard(lambda: engine) as (app, pilot):
-        view = app.screen.query_one(LogView)
-        await eventually(pilot, lambda: view.lines.row_count == 500)
-        assert view.following and view.scroll_offset.y == view.max_scroll_y
+        view = app.screen.query_one(LogStream)
+        await eventually(pilot, lambda: len(view.shown) == 500)
+        assert view.following and "line 499" in view.render_line(view.size.height - 1).text
         view.focus()
         await pilot.press("k", "k")
         assert not view.following
-        await pilot.press("slash", *"line 123", "enter")
-        await eventually(pilot, lambda: view.scroll_offset.y == 123 or view.scroll_offset.y == view.max_scroll_y)
-        assert view.scroll_offset.y == 123 and not view.following
+        await pilot.press("slash", *'"line 123"', "enter")
+        await eventually(pilot, lambda: view.cursor.text == b"line 123")
+        assert not view.following and any("line 123" in view.render_line(y).text for y in range(view.size.height))
         await pilot.press("ampersand")
-        await eventually(pilot, lambda: view.lines.row_count == 1)
-        await pilot.press("t")
+        await eventually(pilot, lambda: len(view.shown) == 1)
+        await pilot.press("t", "t")
         await pilot.pause(0.1)
-        assert "20:11:22.123 line 123" in view.render_line(0).text
+        assert "20:11:22.123Z line 123" in view.render_line(0).text
 
 
 async def test_a_flood_neither_freezes_nor_grows(open_dashboard, eventually):
     engine = FakeEngine()
     engine.flood = True
     async with open_dashboard(lambda: engine) as (app, pilot):
-        view = app.screen.query_one(LogView)
+        view = app.screen.query_one(LogStream)
         await eventually(pilot, lambda: engine.flooded > 30_000)
-        assert len(view.lines) <= 10_000
+        assert view.store.bytes <= 16 << 20
         before = time.monotonic()
         for _ in range(20):
             await asyncio.sleep(0)
@@ -332,9 +331,9 @@ async def test_events_are_shown_as_they_happen(open_dashboard, eventually):
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("5")
         engine.emit("container", "oom", "ab" * 32, name="web", image="nginx")
-        view = app.screen.query_one("#events", LogView)
-        await eventually(pilot, lambda: view.lines.row_count == 1)
-        assert "oom          web (nginx)" in next(iter(view.lines.plain_rows()))
+        view = app.screen.query_one("#events", LogStream)
+        await eventually(pilot, lambda: len(view.shown) == 1)
+        assert "oom          web (nginx)" in view.render_line(0).text
 
 
 async def test_events_from_before_the_start_and_from_before_the_first_visit_are_shown(open_dashboard, eventually):
@@ -346,13 +345,13 @@ async def test_events_from_before_the_start_and_from_before_the_first_visit_are_
         engine.emit("container", "start", "ab" * 32, name="web")
         engine.emit("container", "oom", "ab" * 32, name="web")
         await eventually(pilot, lambda: engine.queues[0].empty())
-        assert app.session.events.maxlen == MAX_LINES
+        assert app.session.events.maxlen == 10_000
         await pilot.press("5")
-        view = app.screen.query_one("#events", LogView)
-        await eventually(pilot, lambda: view.lines.row_count == 3)
-        assert [row.split()[2] for row in view.lines.plain_rows()] == ["pull", "start", "oom"]
+        view = app.screen.query_one("#events", LogStream)
+        await eventually(pilot, lambda: len(view.shown) == 3)
+        assert {view.store.line(number).text.split()[1] for number in range(3)} == {b"pull", b"start", b"oom"}
         engine.emit("container", "die", "ab" * 32, name="web")
-        await eventually(pilot, lambda: view.lines.row_count == 4)
+        await eventually(pilot, lambda: len(view.shown) == 4)
 
 
 async def test_a_log_search_ends_with_its_log(open_dashboard, eventually):
@@ -360,20 +359,22 @@ async def test_a_log_search_ends_with_its_log(open_dashboard, eventually):
     for name in ("database", "web"):
         engine.logs[name] = [(1, f"2026-11-23T20:11:22.123456789Z {name} {number}\n".encode()) for number in range(5)]
     async with open_dashboard(lambda: engine) as (app, pilot):
-        view = app.screen.query_one(LogView)
-        await eventually(pilot, lambda: view.lines.row_count == 5)
+        view = app.screen.query_one(LogStream)
+        await eventually(pilot, lambda: len(view.shown) == 5)
         view.focus()
         await pilot.press("slash", *"database 3", "enter", "ampersand")
-        await eventually(pilot, lambda: view.lines.row_count == 1)
+        await eventually(pilot, lambda: len(view.shown) == 1)
         await pilot.press("escape")
-        await eventually(pilot, lambda: view.lines.row_count == 5)
+        await eventually(pilot, lambda: len(view.shown) == 5)
         assert app.focused is view
         await pilot.press("slash", *"database 3", "enter", "ampersand")
-        await eventually(pilot, lambda: view.lines.row_count == 1)
+        await eventually(pilot, lambda: len(view.shown) == 1)
         app.screen.query_one(ContainerTable).focus()
         await pilot.press("down")
-        await eventually(pilot, lambda: {row.split()[0] for row in view.lines.plain_rows()} == {"web"})
-        assert view.lines.row_count == 5 and not app.screen.query_one("#log-search").has_class("-open")
+        await eventually(
+            pilot, lambda: {view.store.line(number).text[:3] for number in range(view.store.first, view.store.end)} == {b"web"}
+        )
+        assert len(view.shown) == 5 and not app.screen.query_one("#log-search").has_class("-open")
 
 
 async def test_escape_in_the_list_ends_its_filter(open_dashboard, eventually):
@@ -395,12 +396,13 @@ async def test_a_lost_engine_hides_no_tab_and_is_told_once_in_the_log(open_dashb
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
-        await eventually(pilot, lambda: app.screen.query_one("#log-panel")._feed)
-        feed, told = app.screen.query_one("#log-panel")._feed, []
-        feed._show = told.extend
+        gathering = app.screen.query_one("#log-panel").gathering
+        await eventually(pilot, lambda: gathering.sources)
+        source = next(iter(gathering.sources.values()))
+        gathering._merger.take(all=True)
         for _ in range(3):
-            feed._note_once("cannot connect")
-        assert len(told) == 1
+            gathering._tell_trouble(source, "cannot connect")
+        assert len(gathering._merger) == 1
         engine.lose()
         banner, tabs = app.screen.query_one(Banner), app.screen.query_one(StatusBar)
         await eventually(pilot, lambda: banner.region.height)
@@ -410,7 +412,7 @@ async def test_a_lost_engine_hides_no_tab_and_is_told_once_in_the_log(open_dashb
 async def test_the_palette_lists_each_command_once(open_dashboard, eventually):
     async with open_dashboard(lambda: FakeEngine()) as (app, pilot):
         await eventually(pilot, lambda: len(names(app)) == 7)
-        app.screen.query_one(LogView).focus()
+        app.screen.query_one(LogStream).focus()
         await pilot.pause()
         titles = [command.title for command in app.get_system_commands(app.screen)]
         assert titles.count("Follow") == 1

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.widgets import OptionList
+from typing_keys import typed
 
 from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.event import Event, EventActor
@@ -114,7 +115,7 @@ async def test_back_to_five_minutes_before_a_removed_container_died(open_dashboa
         assert "it ends here" in str(detail.border_subtitle)
         assert "exit code 137" in page.query_one(LogStream).cursor.text.decode()
 
-        await pilot.press("b")
+        await typed(app, pilot, "b")
         assert page._timeline.cursor == pytest.approx(death - 300, abs=1)
         assert "5m before its end" in str(detail.border_subtitle)
         await eventually(pilot, lambda: death - 1300 < engine.history.asked[-1][0] < death)
@@ -122,21 +123,21 @@ async def test_back_to_five_minutes_before_a_removed_container_died(open_dashboa
         cpu = page.query_one("#past-cpu", Plot)
         assert cpu._values[cpu.pointed] == pytest.approx(148, abs=1)
         assert page.query_one(LogStream).cursor.text in (b"line 147", b"line 148")
-        await pilot.press("N")
+        await typed(app, pilot, "N")
         assert page._timeline.cursor == pytest.approx(death - 1790, abs=0.01)
-        await pilot.press("n")
+        await typed(app, pilot, "n")
         assert page._timeline.cursor == pytest.approx(death, abs=0.01)
-        await pilot.press("comma", "less_than_sign", "full_stop")
+        await typed(app, pilot, "comma", "less_than_sign", "full_stop")
         assert page._timeline.cursor < death - 1
 
         bar = page.query_one(TimeBar)
         rows = ["".join(part.text for part in bar.render_line(y)) for y in (0, 1)]
         assert "✖" in rows[0] and {cell_len(row) for row in rows} == {bar.size.width}
-        await pilot.press("s", "s", "p")
+        await typed(app, pilot, "s", "s", "p")
         await eventually(pilot, lambda: page._timeline.cursor == page._timeline.end)
         assert not page._replaying, "it stops at the end"
         assert cpu._axis_labels()[0].count(":") == 1, "clock times, not how long ago"
-        await pilot.press("minus", "minus", "plus", "H")
+        await typed(app, pilot, "minus", "minus", "plus", "H")
         assert not page._replaying or page.is_current
 
 
@@ -160,5 +161,5 @@ async def test_nothing_to_remember(open_dashboard, eventually):
     async with open_dashboard(lambda: FakeEngine([]), size=(60, 20)) as (app, pilot):
         app.go("history")
         await eventually(pilot, lambda: app.current_mode == "history" and app.screen.query(OptionList))
-        await pilot.press("b", "comma", "full_stop", "n", "N", "p", "p", "plus", "minus", "r", "s")
+        await typed(app, pilot, "b", "comma", "full_stop", "n", "N", "p", "p", "plus", "minus", "r", "s")
         assert app.current_mode == "history"

@@ -267,6 +267,11 @@ def test_fields() -> None:
 
 
 def test_lines_from_an_engine() -> None:
+    hostile = b"2026-11-23T20:11:22.123456789Z \x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x07 old\rnew\n"
+    assert Lining(0).take(STDOUT, hostile).text == b"new"
+    odd = make_line(0, 0, STDERR, b"\x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x08\xff\tx\r\n")
+    assert odd.text.decode().startswith("red\ufffd") and odd.text.endswith(b"x") and odd.coloured.startswith("\x1b[31mred\x1b[0m")
+    assert not set(odd.text) & set(b"\x07\x08\x1b\t")
     lining = Lining(3)
     line = lining.take(STDERR, b"2026-11-29T10:00:00.5Z \x1b[31mred\x1b[0m \x1b]0;title\x07end\r\n")
     assert line and (line.text, line.source, line.fd) == (b"red end", 3, STDERR)

@@ -8,6 +8,7 @@ import pytest
 from fake_client import NOW, FakeEngine, summary
 from rich.cells import cell_len
 from textual.widgets import Input
+from typing_keys import typed
 
 from moby_tui.screens.dialogs.log_line import ShowLine
 from moby_tui.screens.dialogs.pick import PickContainers
@@ -72,41 +73,41 @@ async def test_two_containers_in_one_stream_searched_filtered_and_written(open_d
         assert "web" in screen_of(app)[0] or "database" in screen_of(app)[0]
         assert not any("\x1b" in row or "\u202e" in row for row in screen_of(app))
 
-        await pilot.press("slash", *'"request 3"', "enter")
+        await typed(app, pilot, "slash", *'"request 3"', "enter")
         assert stream.hit_at_cursor() == (11, 11, True)  # 3 and 30 to 39
         first = stream.cursor.text
-        await pilot.press("N")
+        await typed(app, pilot, "N")
         assert stream.cursor.text == b"INFO request 38 served" and first == b"INFO request 39 served"
-        await pilot.press("n", "n")
+        await typed(app, pilot, "n", "n")
         assert stream.cursor.text == b"INFO request 3 served", "round the end"
         assert not stream.following and "f follow" in subtitle(app)
 
-        await pilot.press("ampersand", *"level>=warn or ms>=38", "enter")
+        await typed(app, pilot, "ampersand", *"level>=warn or ms>=38", "enter")
         assert [json.loads(text)["ms"] for text in shown(stream)[:-1]] == [0, 10, 20, 30, 38, 39]
-        await pilot.press("escape")
+        await typed(app, pilot, "escape")
         assert stream.hits is None and len(stream.shown) == 7
-        await pilot.press("escape")
+        await typed(app, pilot, "escape")
         assert len(stream.shown) == 81 and not app.screen.query_one("#log-filter", FilterBar).filled
-        await pilot.press("ampersand", *"(a", "enter")
+        await typed(app, pilot, "ampersand", *"(a", "enter")
         assert "without a )" in str(app.screen.query_one("#log-filter .count").render())
-        await pilot.press("escape")
+        await typed(app, pilot, "escape")
 
         file = tmp_path / "out.log"
-        await pilot.press("E")
+        await typed(app, pilot, "E")
         app.screen.query_one("#log-ask Input", Input).value = str(file)
-        await pilot.press("enter")
+        await typed(app, pilot, "enter")
         await eventually(pilot, file.exists)
         await eventually(pilot, lambda: len(file.read_text().splitlines()) == 81)
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.read_text().splitlines()[0].endswith("Z web INFO request 0 served")
 
-        await pilot.press("f", "v", *"ms", "enter")
+        await typed(app, pilot, "f", "v", *"ms", "enter")
         assert any(" 39 " in row and "query 39" in row and "{" not in row for row in screen_of(app))
-        await pilot.press("v", "ctrl+u", "enter")
+        await typed(app, pilot, "v", "ctrl+u", "enter")
         assert stream.columns == ()
         order = []
         for _ in range(4):
-            await pilot.press("t")
+            await typed(app, pilot, "t")
             order.append(stream.times)
         assert order == [Times.UTC, Times.RELATIVE, Times.OFF, Times.LOCAL]
 
@@ -115,23 +116,23 @@ async def test_marks_selection_runs_and_the_line_in_full(open_dashboard, eventua
     engine = talking()
     async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "database", lines=40)
-        await pilot.press("g", "space", "down", "down", "shift+down", "space")
+        await typed(app, pilot, "g", "space", "down", "down", "shift+down", "space")
         assert [line.marked for line in map(stream.store.line, range(5))] == [True, False, True, True, False]
-        await pilot.press("G", "m")
+        await typed(app, pilot, "G", "m")
         assert stream.cursor_number == 0
         copied = []
         monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
-        await pilot.press("y")
+        await typed(app, pilot, "y")
         assert copied == []
         app.workspace.preferences.logs.clipboard = True
-        await pilot.press("y")
+        await typed(app, pilot, "y")
         assert [json.loads(line)["ms"] for line in copied[0].splitlines()] == [0, 2, 3]
-        await pilot.press("enter")
+        await typed(app, pilot, "enter")
         assert isinstance(app.screen, ShowLine)
-        await pilot.press("escape")
+        await typed(app, pilot, "escape")
         engine.emit("container", "die", "02" * 32, exitCode="3")
         await eventually(pilot, lambda: any("exit code 3" in text for text in shown(stream)))
-        await pilot.press("left_square_bracket")
+        await typed(app, pilot, "left_square_bracket")
         assert b"database ended with exit code 3" in stream.cursor.text
 
 
@@ -140,20 +141,21 @@ async def test_it_stays_where_one_is_and_a_search_does_not_stick_to_the_next_con
     engine.flood = True
     async with open_dashboard(lambda: engine, size=(90, 20)) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "web", lines=2000)
-        await pilot.press("up", "up")
+        await typed(app, pilot, "up", "up")
         place, count = stream.cursor_number, len(stream.store)
         top = screen_of(app)[0]
         await eventually(pilot, lambda: len(stream.store) > count + 2000)
         assert (stream.cursor_number, screen_of(app)[0]) == (place, top)
-        assert " new · f follow" in subtitle(app) and stream.new_lines > 1000
+        assert stream.new_lines > 1000
+        await eventually(pilot, lambda: " new · f follow" in subtitle(app))
         engine.flood_over = True
-        await pilot.press("slash", *"flood", "enter")
-        await pilot.press("c")
+        await typed(app, pilot, "slash", *"flood", "enter")
+        await typed(app, pilot, "c")
         await eventually(pilot, lambda: isinstance(app.screen, PickContainers))
-        await pilot.press(*"database", "ctrl+a", "down")
+        await typed(app, pilot, *"database", "ctrl+a", "down")
         app.screen.query_one("SelectionList").deselect("01" * 32)
         app.screen._chosen.discard("01" * 32)
-        await pilot.press("enter")
+        await typed(app, pilot, "enter")
         await eventually(pilot, lambda: app.current_mode == "logs" and set(stream._names().values()) == {"database"})
         await eventually(pilot, lambda: len(stream.store) == 40)
         assert stream.hits is None and stream.following and not app.screen.query_one("#log-search", FilterBar).filled
@@ -164,12 +166,22 @@ async def test_wide_characters_and_long_names_keep_the_rows_in_shape(open_dashbo
     engine = talking()
     async with open_dashboard(lambda: engine, size=size) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "all", lines=82)
-        await pilot.press("g")
+        await typed(app, pilot, "g")
         assert {cell_len(row) for row in screen_of(app)} == {stream.scrollable_content_region.width}
         if size[0] > 60:
             assert "".join(screen_of(app)).count("宽") == 60, "a long line is wrapped and whole"
-        await pilot.press("w")
+        await typed(app, pilot, "w")
         assert {cell_len(row) for row in screen_of(app)} == {stream.scrollable_content_region.width}
+
+
+async def test_marked_containers_are_read_together(open_dashboard, eventually):
+    engine = talking()
+    async with open_dashboard(lambda: engine, size=(100, 30)) as (app, pilot):
+        await eventually(pilot, lambda: len(app.screen.targets()) == 1)
+        await typed(app, pilot, "space", "L")
+        await eventually(pilot, lambda: app.current_mode == "logs" and app.screen.query(LogStream))
+        stream = app.screen.query_one(LogStream)
+        await eventually(pilot, lambda: list(stream._names().values()) == ["database"] and len(stream.store) == 40)
 
 
 async def test_an_empty_page_says_what_to_do(open_dashboard, eventually):
@@ -178,7 +190,9 @@ async def test_an_empty_page_says_what_to_do(open_dashboard, eventually):
         await eventually(pilot, lambda: app.current_mode == "logs" and app.screen.query(LogStream))
         await pilot.pause()
         assert "press c" in screen_of(app)[0]
-        await pilot.press("n", "N", "G", "g", "up", "down", "space", "m", "y", "enter", "f", "escape", "right_square_bracket")
+        await typed(
+            app, pilot, "n", "N", "G", "g", "up", "down", "space", "m", "y", "enter", "f", "escape", "right_square_bracket"
+        )
 
 
 async def test_the_runs_of_real_containers_in_one_stream(roots, busybox, engine, open_dashboard, eventually):
@@ -197,5 +211,5 @@ async def test_the_runs_of_real_containers_in_one_stream(roots, busybox, engine,
         texts = shown(stream)
         assert [text for text in texts if not text.startswith("──")] == ["level=error msg=lost code=7"] * 2 + ["all is well"]
         assert texts.count("── first started ──") == 2 and texts.count("── first ended with exit code 0 ──") == 2
-        await pilot.press("ampersand", *"code>=7", "enter")
+        await typed(app, pilot, "ampersand", *"code>=7", "enter")
         assert shown(stream) == ["level=error msg=lost code=7"] * 2

@@ -2,63 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from textual import events
 
 from moby_tui.schema.stats import NetworkStats, Stats
 from moby_tui.screens import text
-from moby_tui.screens.logs.lines import MAX_LINES, Line, LogLines, parse
 from moby_tui.screens.session.history import History
 from moby_tui.screens.terminals.keys import encode, encode_paste
 from moby_tui.screens.widgets.plot import area, spark
-
-
-def plain(value: str) -> Line:
-    return Line(1, "", value, value)
-
-
-def test_rows_of_a_narrow_screen_and_of_a_filter():
-    log = LogLines()
-    log.add([plain("abcdefgh"), plain("漢字漢字"), plain("xyz")])
-    log.lay_out(5, None)
-    assert list(log.plain_rows()) == ["abcde", "fgh", "漢字", "漢字", "xyz"]
-    log.lay_out(0, re.compile("z"))
-    assert list(log.plain_rows()) == ["xyz"]
-    log.add([plain("zebra"), plain("cat")])
-    assert list(log.plain_rows()) == ["xyz", "zebra"]
-
-
-def test_a_flood_is_bounded_in_lines_and_in_bytes():
-    log = LogLines()
-    for _ in range(6):
-        log.add([plain(f"line {number}") for number in range(5_000)])
-    assert len(log) == MAX_LINES and log.row_count == MAX_LINES
-    dropped = log.add([plain("x" * 16_000)] * 3_000)
-    assert dropped > MAX_LINES and len(log) < 1100
-
-
-def test_searching_goes_round_the_end():
-    log = LogLines()
-    log.add([plain("a"), plain("b"), plain("a")])
-    log.lay_out(10, None)
-    assert log.find(re.compile("a"), 3, 1) == 0
-    assert log.find(re.compile("a"), -1, -1) == 2
-    assert log.find(re.compile("c"), 0, 1) is None
-
-
-def test_a_line_keeps_its_colours_and_loses_everything_else():
-    line = parse(
-        1, b"2026-11-23T20:11:22.123456789Z \x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x07 old\rnew\n", stamped=True
-    )
-    assert line.stamp == "2026-11-23T20:11:22.123456789Z" and line.coloured == "new"
-    line = parse(2, b"\x1b[31mred\x1b[0m\x1b[2J\x1b]52;c;ZXZpbA==\x07\x08\xff\tx\r\n", stamped=False)
-    assert (
-        line.coloured == "\x1b[31mred\x1b[0m�" + line.coloured.partition("�")[2]
-        and line.plain.startswith("red�")
-        and line.plain.endswith("x")
-    )
-    assert not set(line.plain) & set("\x07\x08\x1b\t")
 
 
 def test_plots():

@@ -16,7 +16,7 @@ from textual.widgets import DataTable
 from moby_tui.schema.container import ContainerCreate, HostConfig
 from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.widgets.container_table import ContainerTable
-from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.plot import Plot
 from moby_tui.screens.widgets.status_bar import Banner
 from moby_tui.screens.widgets.terminal import Terminal
@@ -34,6 +34,12 @@ async def talker(engine, image: str, name: str = "talker") -> str:
     return created.id
 
 
+def written(view: LogStream) -> list[str]:
+    """The lines of the log, without the dashboard's own notes."""
+    lines = [view.store.line(number) for number in range(view.store.first, view.store.end)]
+    return [line.text.decode() for line in lines if line.fd]
+
+
 def state(app) -> str:
     return app.screen.chosen.state if app.screen.chosen else ""
 
@@ -46,8 +52,8 @@ async def walk_through_a_life(app, pilot, eventually, engine, image: str) -> Non
     await pilot.press("s")
     await eventually(pilot, lambda: state(app) == "running")
     assert (await engine.containers.inspect(identifier)).state.running
-    view = app.screen.query_one(LogView)
-    await eventually(pilot, lambda: set(view.lines.plain_rows()) == {"hello from inside", "and an error"})
+    view = app.screen.query_one(LogStream)
+    await eventually(pilot, lambda: set(written(view)) == {"hello from inside", "and an error"})
     await eventually(pilot, lambda: app.stats.histories.get(identifier) and len(app.stats.histories.get(identifier).cpu) >= 2)
     assert app.stats.histories.get(identifier).memory[-1] > 0
     await eventually(pilot, lambda: app.screen.query_one("#side-plots #memory", Plot)._values)
@@ -75,7 +81,7 @@ async def walk_through_a_life(app, pilot, eventually, engine, image: str) -> Non
     assert not (await engine.containers.inspect(identifier)).state.running
     await pilot.press("s")
     await eventually(pilot, lambda: state(app) == "running")
-    await eventually(pilot, lambda: list(view.lines.plain_rows()).count("hello from inside") == 2)
+    await eventually(pilot, lambda: written(view).count("hello from inside") == 2)
     await pilot.press("K")
     await eventually(pilot, lambda: isinstance(app.screen, Confirm))
     await pilot.press("y")

@@ -7,6 +7,7 @@ import os
 import pytest
 from fake_client import FakeEngine, summary
 from rich.cells import cell_len
+from typing_keys import typed
 
 from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.container import Health, HealthLogEntry
@@ -84,7 +85,7 @@ async def test_the_overview_sorts_filters_and_says_why_figures_are_missing(open_
     engine = FakeEngine()
     engine.unmeasured["03" * 32] = NotImplementedYet("stats \x1b[31mof rootless containers")
     async with open_dashboard(lambda: engine, size=(140, 30)) as (app, pilot):
-        await pilot.press("8")
+        await typed(app, pilot, "8")
         await eventually(pilot, lambda: app.current_mode == "overview" and min(engine.turns.values(), default=0) >= 2)
         table = app.screen.query_one(FigureTable)
         await eventually(pilot, lambda: any("20.0%" in row for row in rows_of(table)))
@@ -94,20 +95,20 @@ async def test_the_overview_sorts_filters_and_says_why_figures_are_missing(open_
         text = "\n".join(rows_of(table))
         assert "rootless" in text and "\x1b" not in text and "out of memory: no figures" not in text
         assert "exited 0: no figures" in text and "with figures" in str(app.screen.query_one("#list").border_subtitle)
-        await pilot.press("R")
+        await typed(app, pilot, "R")
         assert order()[:3] == ["web", "database", "cache"]
-        await pilot.press("s", "s")
+        await typed(app, pilot, "s", "s")
         assert order()[:3] == ["web", "database", "cache"] and "MEM↓" in rows_of(table)[0]
         assert await pilot.click(table, offset=(2, 0))
         await eventually(pilot, lambda: order() == sorted(order()))
-        await pilot.press("a")
+        await typed(app, pilot, "a")
         assert len(order()) == 4
-        await pilot.press("slash", *"data", "enter")
+        await typed(app, pilot, "slash", *"data", "enter")
         assert order() == ["database"]
-        await pilot.press("escape", "G", "k", "g")
+        await typed(app, pilot, "escape", "G", "k", "g")
         assert table.chosen.name == order()[0]
         asked = sum(engine.turns.values())
-        await pilot.press("5")
+        await typed(app, pilot, "5")
         await eventually(pilot, lambda: app.current_mode == "events")
         pages = app._pages["overview"]
         assert not pages._seen.is_set(), "nothing is sampled while it is hidden"
@@ -119,7 +120,7 @@ async def test_the_overview_of_few_and_many(open_dashboard, eventually, count):
     engine = FakeEngine([summary(number, f"容器-{number:03}-🐳" + "x" * 80) for number in range(count)])
     engine.rows = {f"{number:064x}": row for number, row in enumerate(engine.rows.values())} if count < 256 else engine.rows
     async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
-        await pilot.press("8")
+        await typed(app, pilot, "8")
         await eventually(pilot, lambda: app.current_mode == "overview" and app.screen.query(FigureTable))
         await pilot.pause()
         table = app.screen.query_one(FigureTable)
@@ -131,10 +132,10 @@ async def test_the_overview_of_few_and_many(open_dashboard, eventually, count):
 async def test_the_machine_page(open_dashboard, eventually):
     engine = FakeEngine()
     async with open_dashboard(lambda: engine, size=(120, 40)) as (app, pilot):
-        await pilot.press("M")
+        await typed(app, pilot, "M")
         await eventually(pilot, lambda: app.current_mode == "machine" and app.screen.query("#machine-text"))
         await eventually(pilot, lambda: "Disks" in str(app.screen.query_one("#machine-text").render()))
-        await pilot.press("r", "r")
+        await typed(app, pilot, "r", "r")
         told = str(app.screen.query_one("#machine-text").render())
         assert "Cores" in told and "used" in told and "Pressure" in told
         title = str(app.screen.query_one("#list").border_title)
@@ -146,18 +147,18 @@ async def test_a_plot_tells_the_value_under_the_cursor_and_its_axes(open_dashboa
     engine = FakeEngine()
     engine.samples = 60
     async with open_dashboard(lambda: engine, size=(140, 50)) as (app, pilot):
-        await pilot.press("m")
+        await typed(app, pilot, "m")
         await eventually(pilot, lambda: app.screen.query_one("#use-plots #cpu", Plot)._values)
         plot = app.screen.query_one("#use-plots #cpu", Plot)
         plot.show([10, 20, 30, 40], "now", [100, 110, 120, 130])
         rows = rows_of(plot)
         assert rows[0].startswith("CPU 40.0% now") and rows[-1].endswith("now") and "▕" in rows[1] and "    0▕" in rows[-2]
         plot.focus()
-        await pilot.press("left")
+        await typed(app, pilot, "left")
         assert rows_of(plot)[0].startswith("CPU 30.0% 10s ago") and plot.pointed == 2
-        await pilot.press("home")
+        await typed(app, pilot, "home")
         assert rows_of(plot)[0].startswith("CPU 10.0% 30s ago")
-        await pilot.press("end")
+        await typed(app, pilot, "end")
         assert rows_of(plot)[0].startswith("CPU 40.0%")
         plot.show([], missing="no figures: it is exited 1")
         assert rows_of(plot)[0].startswith("CPU –") and "exited 1" in rows_of(plot)[1]

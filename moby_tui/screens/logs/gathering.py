@@ -19,7 +19,7 @@ from moby_tui.screens.session.session import TROUBLE, Session
 #: Lines of each container that are read of what was written before, unless a person asks for others.
 TAIL = 5000
 #: The screen is given new lines this often, seconds.
-FRAME = 0.05
+FRAME = 0.1
 #: Of each frame at most this share is spent on reading, so that keys stay quick in any flood.
 BUSY = 0.4
 #: Further behind than this, seconds, a log is taken up again at its end.
@@ -45,7 +45,8 @@ class Source:
 class Gathering:
     """``want`` says which containers; ``run`` reads until it is cancelled; ``changed`` is called after each frame with new lines."""
 
-    def __init__(self, session: Session, store: LogStore, changed: Callable[[], None]) -> None:
+    def __init__(self, session: Session, store: LogStore, changed: Callable[[], None], *, with_runs: bool = True) -> None:
+        """``with_runs``: where runs began and ended before is asked for too."""
         self.sources: dict[int, Source] = {}
         self.tail: int | None = TAIL
         #: Unix seconds; what is older is not read. 0: no bound.
@@ -53,6 +54,7 @@ class Gathering:
         self._session = session
         self._store = store
         self._changed = changed
+        self._with_runs = with_runs
         self._merger = Merger()
         self._past: list[LogLine] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -186,7 +188,8 @@ class Gathering:
         lines += lining.rest()
         if lines:
             source.last = max(line.stamp for line in lines)
-            lines += await self._runs(source, lines[0].stamp)
+            if self._with_runs:
+                lines += await self._runs(source, lines[0].stamp)
         self._past += lines
 
     async def _runs(self, source: Source, since: int) -> list[LogLine]:
@@ -204,7 +207,7 @@ class Gathering:
     async def _read_live(self, source: Source) -> bool:
         """One stream, to its end. True if it was left because it fell behind."""
         since = source.last / SECOND if source.last else self.since
-        options = LogOptions(follow=True, timestamps=True, since=since, tail=None if since else 0)
+        options = LogOptions(follow=True, timestamps=True, since=since, tail=None if since else self.tail)
         stream = self._session.client.containers.logs(source.id, options)
         lining = Lining(source.number)
         pace = _Pace(max(len(self.sources), 1))

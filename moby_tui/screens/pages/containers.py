@@ -30,7 +30,7 @@ from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_panel import LogPanel
-from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.process_table import ProcessTable
 from moby_tui.screens.widgets.stats_panel import StatsPanel
 
@@ -52,7 +52,7 @@ class ContainersPage(ListPage[Container], RunningPage):
     mode = "containers"
     noun = "container"
     heading = "Containers"
-    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, LogView, LogPanel, InspectView)
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (ContainerTable, LogStream, LogPanel, InspectView)
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(
             id="container.start",
@@ -222,6 +222,14 @@ class ContainersPage(ListPage[Container], RunningPage):
             keys="slash",
             key_display="/",
             tooltip="Words that must match; !word must not",
+        ),
+        Action(
+            id="container.logs",
+            title="Logs together",
+            keys="L",
+            on=On.ROWS,
+            footer=False,
+            tooltip="Show the logs in one stream, on the page of the logs",
         ),
         Action(id="tab.logs", title="Logs", keys="l", call="tab('logs')", footer=False, tooltip="Show its log"),
         Action(
@@ -590,6 +598,10 @@ class ContainersPage(ListPage[Container], RunningPage):
     def action_filter(self) -> None:
         self.query_one("#container-filter", FilterBar).open()
 
+    def action_logs(self) -> None:
+        """The logs of the marked containers, or of the one under the cursor, in one stream."""
+        self.workspace.guide.go("logs", *(one.name for one in self.targets()))
+
     def action_tab(self, name: str) -> None:
         self.query_one(Detail).turn_to(name)
 
@@ -667,6 +679,6 @@ class Detail(Horizontal):
     def focus_content(self) -> None:
         """Gives the keys to what the active tab shows."""
         pane = self.query_one(TabbedContent).active_pane
-        for widget in pane.query("LogView, ProcessTable, InspectView, Plot") if pane else ():
+        for widget in pane.query("LogStream, ProcessTable, InspectView, Plot") if pane else ():
             widget.focus()
             return

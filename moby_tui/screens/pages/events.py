@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -17,14 +16,20 @@ from moby_tui.schema.event import Event
 from moby_tui.schema.stream import STDOUT
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action
-from moby_tui.screens.logs.lines import MAX_LINES, Line
+from moby_tui.screens.logs.levels import Level
+from moby_tui.screens.logs.lining import make_line
+from moby_tui.screens.logs.moments import SECOND
+from moby_tui.screens.logs.query import QueryError, parse
+from moby_tui.screens.logs.store import LogLine, LogStore, by_time
 from moby_tui.screens.pages.page import Page
 from moby_tui.screens.pages.workspace import Workspace
-from moby_tui.screens.session.session import TROUBLE, Connection
+from moby_tui.screens.session.session import REMEMBERED, TROUBLE, Connection
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.log_view import LogView
+from moby_tui.screens.widgets.log_stream import LANGUAGE, LogStream
 
 FRAME = 0.1
+#: Bytes of events that are kept here.
+LIMIT = 16 << 20
 #: Events from before the start of the dashboard are shown as far back as this; seconds.
 PAST = 86400.0
 _COLOURS = {
@@ -55,20 +60,21 @@ class EventsPage(Page):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         #: Not drawn yet.
-        self._waiting: deque[Event] = deque(maxlen=MAX_LINES)
+        self._waiting: deque[Event] = deque(maxlen=REMEMBERED)
+        self._store = LogStore(LIMIT)
         self._drawing: Timer | None = None
         self._knows_past = False
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(
-            LogView(id="events", empty="nothing has happened yet"),
-            FilterBar("filter", "regular expression", id="event-filter"),
+            LogStream(self._store, dict, id="events", empty="nothing has happened yet"),
+            FilterBar("filter", LANGUAGE, id="event-filter"),
             id="list",
         )
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Events"
-        self.query_one(LogView).focus()
+        self.query_one(LogStream).focus()
         self.session.event_received.subscribe(self, self._take)
         self.session.connection_changed.subscribe(self, self._connected)
         self._connected(self.session.connection)
@@ -81,7 +87,7 @@ class EventsPage(Page):
     async def _fetch_past(self) -> None:
         """Shows what happened before the dashboard began, then what it remembers since."""
         since = self.session.since
-        past: deque[Line] = deque(maxlen=MAX_LINES)
+        past: deque[LogLine] = deque(maxlen=REMEMBERED)
         try:
             async for event in self.session.client.events.stream(since=since - PAST, until=since):
                 if event.time_nano < since * 1e9:
@@ -91,7 +97,7 @@ class EventsPage(Page):
                 return  # asked for again once there is an engine
             self.notify(text.clean(str(error)), title="No events from before", severity="warning", markup=False)
         self._knows_past = True
-        self.query_one(LogView).write([*past, *map(_line, self.session.events)])
+        self._write([*past, *map(_line, self.session.events)])
 
     def _take(self, event: Event) -> None:
         """Another event; it is drawn with the next frame in which the page is seen."""
@@ -106,20 +112,27 @@ class EventsPage(Page):
     def _flush(self) -> None:
         self._drawing = None
         if self._waiting:
-            self.query_one(LogView).write([_line(event) for event in self._waiting])
+            self._write([_line(event) for event in self._waiting])
             self._waiting.clear()
+
+    def _write(self, lines: list[LogLine]) -> None:
+        self._store.add(sorted(lines, key=by_time))
+        self.query_one(LogStream).refill()
 
     @on(FilterBar.Changed)
     def _filtered(self, event: FilterBar.Changed) -> None:
         try:
-            pattern = re.compile(event.value, re.IGNORECASE) if event.value else None
-        except re.error:
-            pattern = re.compile(re.escape(event.value), re.IGNORECASE)
-        self.query_one(LogView).search(pattern, only=True)
+            term = parse(event.value, time.time())
+        except QueryError as error:
+            event.bar.count(str(error))
+            return
+        stream = self.query_one(LogStream)
+        stream.filter(term)
+        event.bar.count("" if stream.shown.everything else f"{len(stream.shown):,} events")
 
     @on(FilterBar.Left)
     def _left(self) -> None:
-        self.query_one(LogView).focus()
+        self.query_one(LogStream).focus()
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).open()
@@ -128,19 +141,18 @@ class EventsPage(Page):
         self.query_one(FilterBar).drop()
 
     def action_clear(self) -> None:
-        self.query_one(LogView).clear()
+        self.query_one(LogStream).clear()
 
 
-def _line(event: Event) -> Line:
-    """``20:15:02 container start  web (nginx)  key=value``."""
+def _line(event: Event) -> LogLine:
+    """``container start  web (nginx)  key=value``."""
     attributes = {text.clean(key): text.clean(value) for key, value in event.actor.attributes.items()}
-    clock = time.strftime("%H:%M:%S", time.localtime(event.time))
     name = attributes.get("name") or text.short_id(text.clean(event.actor.id))
     image = f" ({attributes['image']})" if attributes.get("image") else ""
     rest = " ".join(f"{key}={value}" for key, value in sorted(attributes.items()) if key not in _SAID and value)
     kind, action = text.clean(event.type), text.clean(event.action)
     colour = _COLOURS.get(action.partition(":")[0], 37)
-    plain = f"{clock}  {kind:<9} {action:<12} {name}{image}  {rest}"
-    head = f"\x1b[2m{clock}\x1b[0m  \x1b[2m{kind:<9}\x1b[0m \x1b[{colour}m{action:<12}\x1b[0m"
+    head = f"\x1b[2m{kind:<9}\x1b[0m \x1b[{colour}m{action:<12}\x1b[0m"
     coloured = f"{head} \x1b[1m{name}\x1b[0m{image}  \x1b[2m{rest}\x1b[0m"
-    return Line(STDOUT, "", coloured, plain)
+    line = make_line(event.time_nano or event.time * SECOND, 0, STDOUT, coloured.encode("utf-8", "replace"))
+    return line._replace(level=Level.NONE)

@@ -11,7 +11,6 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on, work
 from textual.containers import Vertical
-from textual.timer import Timer
 from textual.widget import Widget
 
 from moby_tui.schema.event import Event
@@ -32,9 +31,8 @@ from moby_tui.screens.preferences import preferences_path
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.log_stream import LogStream, Times
+from moby_tui.screens.widgets.log_stream import LANGUAGE, LogStream, Times
 
-LANGUAGE = 'words · "as it stands" · /regex/ · and or not ( ) · level>=warn · field=value · since:5m'
 #: A terminal takes no more by OSC 52.
 MOST_COPIED = 74_000
 
@@ -43,15 +41,11 @@ class LogsPage(Page):
     """Reads while it is mounted; what comes while it is hidden is drawn when it is seen again."""
 
     mode = "logs"
+    PARTS: ClassVar[tuple[type[Widget], ...]] = (LogStream,)
     ACTIONS: ClassVar[tuple[Action, ...]] = (
         Action(id="logs.pick", title="Containers", keys="c", tooltip="Choose the containers whose logs are shown"),
         Action(id="logs.search", title="Search", keys="slash", key_display="/", tooltip="Mark the lines that match"),
         Action(id="logs.filter", title="Filter", keys="ampersand", key_display="&", tooltip="Show only the lines that match"),
-        Action(id="logs.next", title="Next", keys="n", footer=False, call="find(1)", tooltip="Go to the next line that matches"),
-        Action(id="logs.previous", title="Previous", keys="N", footer=False, call="find(-1)", tooltip="Go to the line before"),
-        Action(id="logs.follow", title="Follow", keys="f", tooltip="Jump to the end and follow it"),
-        Action(id="logs.wrap", title="Wrap", keys="w", tooltip="Wrap long lines"),
-        Action(id="logs.times", title="Times", keys="t", tooltip="Show local times, UTC, how long ago, or none"),
         Action(id="logs.names", title="Names", keys="a", footer=False, tooltip="Show or hide the containers' names"),
         Action(id="logs.columns", title="Columns", keys="v", tooltip="Show fields of JSON or logfmt lines in columns"),
         Action(id="logs.range", title="Range", keys="r", tooltip="Read another number of lines, or from another time on"),
@@ -90,12 +84,12 @@ class LogsPage(Page):
         self._store = LogStore(self._choices.megabytes << 20)
         self._gathering = Gathering(self.session, self._store, self._came)
         self._unseen = False
-        self._ticking: Timer | None = None
         #: what the line at the bottom asks for
         self._asked = ""
         self._hits_from: int | None = None
         #: why the query of a bar cannot be read
         self._wrong: dict[FilterBar, str] = {}
+        self._title = Text()
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(
@@ -117,7 +111,6 @@ class LogsPage(Page):
         self.session.event_received.subscribe(self, self._event)
         self.app.theme_changed_signal.subscribe(self, lambda _: stream.notify_style_update())
         self.run_worker(self._gathering.run(), group="gathering")
-        self._ticking = self.set_interval(1.0, self._tick, pause=True)
 
     async def arrive(self, words: Sequence[str]) -> None:
         """``all``, ``project:shop``, ``label:key=value``, or words of the containers' names and images."""
@@ -176,6 +169,9 @@ class LogsPage(Page):
         else:
             self._unseen = True
 
+    def on_screen_suspend(self) -> None:
+        self._choices.times = self.query_one(LogStream).times.name.lower()
+
     def on_screen_resume(self) -> None:
         if self._unseen:
             self._unseen = False
@@ -188,11 +184,6 @@ class LogsPage(Page):
     def _event(self, event: Event) -> None:
         self._gathering.take_event(event)
 
-    def _tick(self) -> None:
-        """Times that say how long ago grow."""
-        if self.is_current:
-            self.query_one(LogStream).refresh()
-
     @on(LogStream.Changed)
     def _tell(self) -> None:
         """The lines above and below: which containers, how many lines, and where one is in them."""
@@ -203,7 +194,9 @@ class LogsPage(Page):
             title.append(" · ").append(source.name, stream.colour_of(source.number))
         if len(sources) > 8:
             title.append(f" · {len(sources) - 8} more")
-        panel.border_title = title
+        if title != self._title:
+            self._title = title
+            panel.border_title = title
         store = self._store
         parts = [f"{len(stream.shown):,} of {len(store):,} lines" if not stream.shown.everything else f"{len(store):,} lines"]
         parts.append(f"{text.size(store.bytes)} of {text.size(store.limit)}")
@@ -271,9 +264,6 @@ class LogsPage(Page):
     def action_filter(self) -> None:
         self.query_one("#log-filter", FilterBar).open()
 
-    def action_find(self, step: int) -> None:
-        self.query_one(LogStream).action_find(step)
-
     def action_back(self) -> None:
         stream = self.query_one(LogStream)
         if stream.hits is not None or self.query_one("#log-search", FilterBar).filled:
@@ -300,21 +290,6 @@ class LogsPage(Page):
                 self._show(answer)
 
         self.app.push_screen(PickContainers(self.session.model.sorted, self._gathering.ids), chosen)
-
-    def action_follow(self) -> None:
-        self.query_one(LogStream).action_follow()
-
-    def action_wrap(self) -> None:
-        stream = self.query_one(LogStream)
-        stream.wrap = not stream.wrap
-
-    def action_times(self) -> None:
-        stream = self.query_one(LogStream)
-        order = [Times.LOCAL, Times.UTC, Times.RELATIVE, Times.OFF]
-        stream.times = order[(order.index(stream.times) + 1) % len(order)]
-        self._choices.times = stream.times.name.lower()
-        if self._ticking is not None:
-            (self._ticking.resume if stream.times is Times.RELATIVE else self._ticking.pause)()
 
     def action_names(self) -> None:
         stream = self.query_one(LogStream)

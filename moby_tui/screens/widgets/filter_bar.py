@@ -46,6 +46,7 @@ class FilterBar(Horizontal):
     def __init__(self, label: str, placeholder: str, *, id: str) -> None:
         super().__init__(id=id)
         self._label, self._placeholder = label, placeholder
+        self._note = ""
 
     def compose(self) -> ComposeResult:
         yield Static(self._label, classes="label")
@@ -75,7 +76,9 @@ class FilterBar(Horizontal):
 
     def count(self, note: str) -> None:
         """Says beside the text what it found."""
-        self.query_one(".count", Static).update(note)
+        if note != self._note:
+            self._note = note
+            self.query_one(".count", Static).update(note)
 
     @property
     def filled(self) -> bool:

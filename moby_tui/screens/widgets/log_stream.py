@@ -17,11 +17,13 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
 
 from moby_tui.schema.stream import STDERR
 from moby_tui.screens import text
+from moby_tui.screens.actions.action import Action, bindings
 from moby_tui.screens.logs import moments
 from moby_tui.screens.logs.fields import fields, message
 from moby_tui.screens.logs.levels import Level
@@ -29,8 +31,14 @@ from moby_tui.screens.logs.shown import Shown, find
 from moby_tui.screens.logs.store import NOTE, LogLine, LogStore
 from moby_tui.screens.logs.terms import And, Everything, Term
 
+#: What a line for searching says of the language (``logs/query.py``).
+LANGUAGE = 'words · "as it stands" · /regex/ · and or not ( ) · level>=warn · field=value · since:5m'
+#: Lines that can be selected with the mouse at once.
+MOST_SELECTED = 10_000
 #: Seconds of each turn spent on looking through lines for a filter; keys are answered between two turns.
 TURN = 0.012
+#: The scroll bar is fitted to new lines so often while the end is followed, seconds.
+FIT_EVERY = 1.0
 #: Of a name or a field this many cells are shown.
 NAME_WIDTH, FIELD_WIDTH = 18, 14
 #: The local time of an older line is told with its date instead of its seconds.
@@ -100,8 +108,15 @@ class LogStream(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     LogStream { height: 1fr; scrollbar-size: 1 1; scrollbar-gutter: stable; }
     """
-    ALLOW_SELECT = False
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(id="log.follow", title="Follow", keys="f,end,G", key_display="f", tooltip="Jump to the end and follow it"),
+        Action(id="log.wrap", title="Wrap", keys="w", tooltip="Wrap long lines"),
+        Action(id="log.times", title="Times", keys="t", tooltip="Show local times, UTC, how long ago, or none"),
+        Action(id="log.next", title="Next", keys="n", call="find(1)", footer=False, tooltip="Go to the next line that matches"),
+        Action(id="log.previous", title="Previous", keys="N", call="find(-1)", footer=False, tooltip="Go to the match before"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(ACTIONS),
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("shift+up,K", "move(-1, True)", "Select up", show=False),
@@ -109,7 +124,6 @@ class LogStream(ScrollView, can_focus=True):
         Binding("pageup,b", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home,g", "top", "Top", show=False),
-        Binding("end,G", "follow", "Follow", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *("log--stderr", "log--stamp", "log--found", "log--empty", "log--note", "log--cursor", "log--selected", "log--mark"),
@@ -154,16 +168,24 @@ class LogStream(ScrollView, can_focus=True):
         self._left_at = 0
         self._generation = store.generation
         self._window: list[_Row] | None = None
-        self._strips: LRUCache[tuple[int, int, bool], Strip] = LRUCache(512)
+        self._strips: LRUCache[tuple[int, int, Style, int, int], Strip] = LRUCache(512)
         self._turn: Timer | None = None
         self._name_width = 0
         self._settling = False
+        self._fitting: Timer | None = None
+        self._ticking: Timer | None = None
+        self._drawn_once = False
+        #: the oldest line that was there when the store was last looked at
+        self._dropped = store.first
+        #: the styles below a row: plain, under the cursor, selected
+        self._grounds: tuple[Style, Style, Style] | None = None
 
     # What is shown
 
     def refill(self) -> None:
         """The store has changed; to be called at most once a frame."""
-        if self._generation != self.store.generation:
+        renumbered = self._generation != self.store.generation
+        if renumbered:
             self._generation = self.store.generation
             self._strips.clear()
             self._cursor = self.store.number_at(self._cursor_stamp)
@@ -175,6 +197,23 @@ class LogStream(ScrollView, can_focus=True):
             self._name_width = width
             self._strips.clear()
         self._look_through()
+        stays = self._drawn_once and not renumbered and self._dropped == self.store.first
+        self._dropped = self.store.first
+        if stays:
+            self._go_on_later()
+        else:
+            self._settle()
+
+    def _go_on_later(self) -> None:
+        """Draws the new end, if that is seen. The scroll bar and the counts follow once a second: they make much of the screen anew."""
+        if self.following:
+            self._window = None
+            self.refresh()
+        if self._fitting is None:
+            self._fitting = self.set_timer(FIT_EVERY, self._fit)
+
+    def _fit(self) -> None:
+        self._fitting = None
         self._settle()
 
     def clear(self) -> None:
@@ -271,6 +310,7 @@ class LogStream(ScrollView, can_focus=True):
         if self._settling:
             return
         self._settling = True
+        self._drawn_once = self.size.height > 0
         try:
             width, height = self.scrollable_content_region.size
             self._window = None
@@ -307,7 +347,17 @@ class LogStream(ScrollView, can_focus=True):
         self._relay()
 
     def watch_times(self) -> None:
+        """Times that say how long ago grow by the second."""
+        if self._ticking is not None:
+            self._ticking.stop()
+            self._ticking = None
+        if self.times is Times.RELATIVE:
+            self._ticking = self.set_interval(1.0, self._tick)
         self._relay()
+
+    def _tick(self) -> None:
+        if self.screen.is_current:
+            self.refresh()
 
     def watch_columns(self) -> None:
         self._relay()
@@ -317,6 +367,7 @@ class LogStream(ScrollView, can_focus=True):
 
     def _relay(self) -> None:
         self._strips.clear()
+        self._grounds = None
         self._settle()
 
     def watch_following(self, following: bool) -> None:
@@ -340,10 +391,13 @@ class LogStream(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         self._strips.clear()
+        self._grounds = None
         super().notify_style_update()
 
     def on_click(self, event: events.Click) -> None:
-        """Puts the cursor on a line."""
+        """Puts the cursor on a line, unless text was selected."""
+        if self.text_selection is not None:
+            return
         rows = self._rows()
         if 0 <= event.y < len(rows):
             self.go_to(rows[event.y].number)
@@ -354,6 +408,13 @@ class LogStream(ScrollView, can_focus=True):
         """Jumps to the end and follows it."""
         self.following = True
         self._settle()
+
+    def action_wrap(self) -> None:
+        self.wrap = not self.wrap
+
+    def action_times(self) -> None:
+        order = [Times.LOCAL, Times.UTC, Times.RELATIVE, Times.OFF]
+        self.times = order[(order.index(self.times) + 1) % len(order)]
 
     def action_top(self) -> None:
         if len(self.shown):
@@ -400,6 +461,14 @@ class LogStream(ScrollView, can_focus=True):
             self.notify("no line matches the search", severity="warning", timeout=3)
             return
         self.go_to(found)
+
+    def find_here(self) -> None:
+        """Goes to the last line that matches, from the cursor back."""
+        number = self.cursor_number
+        if self.hits is not None and number is not None:
+            found = find(self.store, self.hits.term, number, -1)
+            if found is not None:
+                self.go_to(found)
 
     def hit_at_cursor(self) -> tuple[int, int, bool]:
         """Which hit the cursor is on (0: none), how many there are, and whether all lines were looked through."""
@@ -464,7 +533,7 @@ class LogStream(ScrollView, can_focus=True):
         if not count or not height:
             return rows
         top = min(self.scroll_offset.y, count - 1)
-        if self.scroll_offset.y >= self.max_scroll_y:
+        if self.following or self.scroll_offset.y >= self.max_scroll_y:
             # the last page ends with the last line
             place = count - 1
             while place >= 0 and len(rows) < height:
@@ -514,14 +583,15 @@ class LogStream(ScrollView, can_focus=True):
             return self._blank(y, width)
         row = rows[y]
         cursor = not self.following and row.number == self._cursor
-        key = (row.number, row.start, cursor)
-        strip = self._strips.get(key)
-        if strip is None or self.times is Times.RELATIVE or self._selected_from >= 0:
-            strip = self._draw(row, cursor)
-            self._strips[key] = strip
-        scroll_x = self.scroll_offset.x
         ground = self._ground(row.number, cursor)
-        return strip.crop_extend(scroll_x, scroll_x + width, ground)
+        scroll_x = self.scroll_offset.x
+        key = (row.number, row.start, ground, scroll_x, width)
+        strip = self._strips.get(key)
+        if strip is None or self.times is Times.RELATIVE or self.text_selection is not None:
+            strip = self._draw(row, ground).crop_extend(scroll_x, scroll_x + width, ground)
+            self._strips[key] = strip
+        # for a selection with the mouse: the place of the line, and the character in it
+        return strip.apply_offsets(row.start - self._margin() + scroll_x, self.shown.place(row.number))
 
     def _blank(self, y: int, width: int) -> Strip:
         if y == 0 and self.empty and not len(self.shown):
@@ -530,24 +600,56 @@ class LogStream(ScrollView, can_focus=True):
         return Strip.blank(width, self.rich_style)
 
     def _ground(self, number: int, cursor: bool) -> Style:
+        if self._grounds is None:
+            plain = self.rich_style
+            cursors, selected = (
+                plain + Style(bgcolor=self.get_component_rich_style(name).bgcolor) for name in ("log--cursor", "log--selected")
+            )
+            self._grounds = plain, cursors, selected
+        plain, under_cursor, selected = self._grounds
         if cursor:
-            return self.rich_style + Style(bgcolor=self.get_component_rich_style("log--cursor").bgcolor)
+            return under_cursor
         if self._selected_from >= 0 and not self.following:
             low, high = sorted((self._selected_from, self._cursor))
             if low <= number <= high:
-                return self.rich_style + Style(bgcolor=self.get_component_rich_style("log--selected").bgcolor)
-        return self.rich_style
+                return selected
+        return plain
 
-    def _draw(self, row: _Row, cursor: bool) -> Strip:
+    def _draw(self, row: _Row, ground: Style) -> Strip:
         line = self.store.line(row.number)
         body = self._body(line)
         if self.hits is not None:
             found = self.get_component_rich_style("log--found")
             for begin, end in self.hits.term.marks(body.plain):
                 body.stylize(found, begin, end)
+        self._mark_selection(body, row.number)
         piece = body[row.start : row.end] if (row.start, row.end) != (0, len(body.plain)) else body
         whole = self._prefix(line, first=row.start == 0) + piece
-        return Strip(whole.render(self.app.console)).apply_style(self._ground(row.number, cursor)).simplify()
+        return Strip(whole.render(self.app.console)).apply_style(ground).simplify()
+
+    def _mark_selection(self, body: Text, number: int) -> None:
+        selection = self.text_selection
+        span = selection.get_span(self.shown.place(number)) if selection is not None else None
+        if span is not None:
+            begin, end = span
+            style: Style = self.screen.get_component_rich_style("screen--selection")
+            body.stylize(style, max(begin, 0), len(body) if end == -1 else max(end, 0))
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self._strips.clear()
+        self.refresh()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text that was selected with the mouse."""
+        count = len(self.shown)
+        first = selection.start.y if selection.start is not None else 0
+        last = min(selection.end.y if selection.end is not None else count - 1, count - 1, first + MOST_SELECTED)
+        pieces = []
+        for place in range(max(first, 0), last + 1):
+            words = self._words(self.store.line(self.shown.number(place)))
+            begin, end = selection.get_span(place) or (0, -1)
+            pieces.append(words[max(begin, 0) : len(words) if end == -1 else max(end, 0)])
+        return "\n".join(pieces), "\n"
 
     def _body(self, line: LogLine) -> Text:
         if line.coloured and not self.columns:

@@ -1,0 +1,17 @@
+"""Types keys, and waits until what they do is done."""
+
+from __future__ import annotations
+
+from textual.pilot import Pilot
+
+from moby_tui.screens.app import Dashboard
+
+
+async def typed(app: Dashboard, pilot: Pilot[None], *keys: str) -> None:
+    """As ``pilot.press``; a busy machine may still hand on the last keys when that returns."""
+    await pilot.press(*keys)
+    for _ in range(400):
+        if not app._keys.busy:
+            break
+        await pilot.pause(0.02)
+    await pilot.pause()
