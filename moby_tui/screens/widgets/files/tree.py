@@ -178,7 +178,9 @@ class FileTreeView(ScrollView, can_focus=True):
 
     @staticmethod
     def _cells(entry: Entry) -> dict[str, str]:
-        size = text.size(entry.size) if not entry.is_folder and (entry.size or entry.permissions) else ""
+        # a folder has no size of its own that anybody wants; one that is told of without its mode has that of what is in it
+        sized = not entry.permissions if entry.is_folder else bool(entry.size or entry.permissions)
+        size = text.size(entry.size) if (sized and entry.mark != DELETED) or (entry.size and not entry.permissions) else ""
         return {"SIZE": size, "MODE": entry.permissions, "OWNER": entry.owner, "MODIFIED": entry.modified}
 
     def _mark_style(self, entry: Entry) -> Style:
