@@ -349,6 +349,11 @@ class ImagesPage(ResourcePage[Image]):
         ]
         table.show(rows or [("nobody has attached anything", "", "", "")])
 
+    def action_back(self) -> None:
+        """From the files of a layer to the layers, then as everywhere."""
+        if not (self.query_one(LayersView).back() and self._tab == "layers"):
+            super().action_back()
+
     def action_tab(self, name: str) -> None:
         self.query_one("#image-tabs", TabbedContent).active = name
         self.call_after_refresh(self._focus_tab)

@@ -16,7 +16,7 @@ from moby_tui.screens.files.tree import FileTree
 from moby_tui.screens.widgets.facts_table import Cell, FactsTable
 from moby_tui.screens.widgets.files.tree import FileTreeView
 
-_COLUMNS = (("#", 3), ("SIZE", 7), ("ADDED", 6), ("CHANGED", 7), ("DELETED", 7), ("WASTED", 7), ("INSTRUCTION", 40))
+_COLUMNS = (("#", 3), ("SIZE", 6), ("ADDS", 6), ("CHG", 5), ("DEL", 5), ("WASTE", 6), ("INSTRUCTION", 40))
 
 
 class LayersView(Vertical):
@@ -72,6 +72,22 @@ class LayersView(Vertical):
         event.stop()
         self._want()
 
+    @on(DataTable.RowSelected, "#layer-table")
+    def _selected(self, event: DataTable.RowSelected) -> None:
+        """Enter on an instruction goes to its files, which take the whole place where there is little."""
+        event.stop()
+        if self.files.tree_model.rows():
+            self.add_class("-files")
+            self.files.focus()
+
+    def back(self) -> bool:
+        """From the files to the instructions; false if one is there already."""
+        if not self.has_class("-files"):
+            return False
+        self.remove_class("-files")
+        self.query_one("#layer-table").focus()
+        return True
+
     def _want(self) -> None:
         if self._steps:
             self.post_message(self.LayerWanted(self.chosen))
@@ -80,14 +96,14 @@ class LayersView(Vertical):
 def _cells(step: Step) -> tuple[Cell, ...]:
     if step.layer is None:
         size = text.size(step.size, step=1000) if step.size else ""
-        return ("", (f"{size:>7}", "faint"), "", "", "", "", (step.instruction, "faint" if not step.size else ""))
+        return ("", (f"{size:>6}", "faint"), "", "", "", "", (step.instruction, "faint" if not step.size else ""))
     return (
         f"{step.layer:>3}",
-        f"{text.size(step.size, step=1000):>7}",
+        f"{text.size(step.size, step=1000):>6}",
         _count(step.added, 6, "good"),
-        _count(step.changed, 7, "warn"),
-        _count(step.deleted, 7, "bad"),
-        (f"{text.size(step.wasted, step=1000):>7}", "bad") if step.wasted else "",
+        _count(step.changed, 5, "warn"),
+        _count(step.deleted, 5, "bad"),
+        (f"{text.size(step.wasted, step=1000):>6}", "bad") if step.wasted else "",
         step.instruction,
     )
 
