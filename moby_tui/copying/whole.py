@@ -1,4 +1,4 @@
-"""Local files that are written as a whole: they appear when they are complete, or not at all."""
+"""Local files that are read piece by piece, and written as a whole: they appear when they are complete, or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from moby_tui.errors import InvalidArgument
+
+_CHUNK = 1 << 20
+
+
+async def chunks_of(source: str) -> AsyncIterator[bytes]:
+    """The bytes of a file. Raises ``InvalidArgument`` where it cannot be read."""
+    try:
+        file = open(source, "rb")  # noqa: SIM115 - what goes wrong later is not the name's fault
+    except OSError as error:
+        raise InvalidArgument(f"cannot read {source}: {(error.strerror or str(error)).lower()}") from None
+    with file:
+        while data := await asyncio.to_thread(file.read, _CHUNK):
+            yield data
 
 
 async def write_whole(chunks: AsyncIterator[bytes], target: str) -> None:

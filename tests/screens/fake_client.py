@@ -29,8 +29,9 @@ from moby_tui.schema.container import (
     Top,
 )
 from moby_tui.schema.event import Event, EventActor
+from moby_tui.schema.exploration import ExploredLayer, FileChange, ImageExploration, WastedFile
 from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered
-from moby_tui.schema.image import ImageInspect, ImageSummary
+from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
@@ -231,6 +232,42 @@ class FakeImages:
     async def remove(self, ref: str, **options: Any) -> list[Any]:
         self.engine.calls.append(("remove image", ref, options))
         return []
+
+    async def history(self, ref: str, **_: Any) -> list[ImageHistory]:
+        made = [
+            ("/bin/sh -c #(nop) ADD file:0123 in / ", 74_800_000),
+            ('/bin/sh -c #(nop)  CMD ["bash"]', 0),
+            ("RUN /bin/sh -c apt-get update && apt-get install -y nginx # buildkit", 117_000_000),
+            ("RUN /bin/sh -c rm -rf /var/lib/apt/lists/* # buildkit", 0),
+            ("EXPOSE map[80/tcp:{}]", 0),
+        ]
+        return [ImageHistory(id="<missing>", created=NOW, created_by=by, size=size) for by, size in reversed(made)]
+
+    async def explore(self, ref: str) -> ImageExploration:
+        by = [entry.created_by for entry in reversed(await self.history(ref))]
+        layers = [
+            ExploredLayer(index=0, diff_id="sha256:0", created_by=by[0], size=74_800_000, added=3000),
+            ExploredLayer(
+                index=1, diff_id="sha256:1", created_by=by[2], size=117_000_000, added=400, changed=12, wasted=17_000_000
+            ),
+            ExploredLayer(index=2, diff_id="sha256:2", created_by=by[3], deleted=2),
+        ]
+        wasted = [WastedFile(path="var/lib/apt/lists/main", copies=1, size=17_000_000)]
+        return ImageExploration(
+            id=ref, size=191_800_000, files=3398, wasted=17_000_000, efficiency=0.917, layers=layers, wasted_files=wasted
+        )
+
+    async def layer_files(self, ref: str, *, layer: int | None = None) -> AsyncIterator[FileChange]:
+        for number, kind, path, size in (
+            (0, "added", "etc/passwd", 900),
+            (0, "added", "usr/bin/bash", 1_200_000),
+            (1, "changed", "etc/passwd", 950),
+            (1, "added", "usr/sbin/nginx", 1_500_000),
+            (1, "added", "var/lib/apt/lists/main", 17_000_000),
+            (2, "deleted", "var/lib/apt/lists/main", 17_000_000),
+        ):
+            if layer in (None, number):
+                yield FileChange(layer=number, kind=kind, path=path, size=size)
 
 
 class FakeNetworks:

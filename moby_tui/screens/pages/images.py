@@ -2,18 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from textual import on, work
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import TabbedContent, TabPane
+
+from moby_tui.copying.whole import chunks_of, write_whole
+from moby_tui.errors import OtherEngine
+from moby_tui.schema.exploration import ImageExploration
+from moby_tui.schema.image import ImageHistory, Progress
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.dialogs.ask import Answers, Ask, Field
+from moby_tui.screens.dialogs.transfer import TransferView
+from moby_tui.screens.files.layers import Changes, steps, summary
+from moby_tui.screens.files.transfer import Transfer
 from moby_tui.screens.pages.page import Question
+<<<<<<< HEAD
 from moby_tui.screens.pages.resource import ResourcePage
 from moby_tui.screens.pages.shared.running import RunningPage
+=======
+from moby_tui.screens.pages.resource import ResourcePage, ResourceTable
+>>>>>>> d3
 from moby_tui.screens.session.images import Image
+from moby_tui.screens.session.logins import login_for
 from moby_tui.screens.session.resource_feed import ResourceFeed
+from moby_tui.screens.session.session import TROUBLE
+from moby_tui.screens.widgets.facts_table import FactsTable
+from moby_tui.screens.widgets.files.layers import LayersView
+from moby_tui.screens.widgets.files.tree import FileTreeView
+from moby_tui.screens.widgets.filter_bar import FilterBar
+from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.object_table import Cells, Column, ObjectTable
+
+#: Nothing is asked about an image on which the cursor stays for less; seconds.
+_STAYS = 0.25
+#: Images of which the layers are kept.
+_KEPT = 4
+_WASTED = (("WASTED", 9), ("COPIES", 7), ("PATH", 40))
+_USERS = (("CONTAINER", 30), ("STATE", 24), ("COMMAND", 40))
+_CLAIMS = (("KIND", 40), ("ATTACHED AS", 12), ("SIGNED", 8), ("DIGEST", 40))
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of an image's layers. ``note`` says why there is no more."""
+
+    history: list[ImageHistory]
+    found: ImageExploration | None = None
+    changes: Changes = field(default_factory=Changes)
+    whole: bool = False
+    note: str = ""
+
+
+def _is_named(image: Image) -> bool:
+    return bool(image.tags)
 
 
 class ImagesPage(ResourcePage[Image], RunningPage):
@@ -42,12 +92,89 @@ class ImagesPage(ResourcePage[Image], RunningPage):
             destroys=True,
             command="moby rmi {names}",
         ),
+        Action(id="image.files", title="Files", keys="f", tooltip="Show the files of the image", on=On.ROW),
         Action(
-            id="image.files",
-            title="Files",
-            keys="f",
-            tooltip="Show the files of the image",
+            id="image.run",
+            title="Run",
+            keys="r",
+            tooltip="Run the image in a terminal",
             on=On.ROW,
+            changes=True,
+            command="moby run -it --rm {names}",
+        ),
+        Action(
+            id="image.pull",
+            title="Pull",
+            keys="p",
+            tooltip="Fetch an image from its registry",
+            changes=True,
+            command="moby pull IMAGE",
+        ),
+        Action(
+            id="image.push",
+            title="Push",
+            keys="P",
+            tooltip="Send the image to the registry that its name names",
+            on=On.ROW,
+            when=_is_named,
+            footer=False,
+            command="moby push {names}",
+        ),
+        Action(
+            id="image.tag",
+            title="Tag",
+            keys="t",
+            tooltip="Give the image a further name",
+            on=On.ROW,
+            changes=True,
+            footer=False,
+            command="moby tag {names} NAME",
+        ),
+        Action(
+            id="image.save",
+            title="Save",
+            keys="w",
+            tooltip="Write the image to an archive on this machine",
+            on=On.ROW,
+            footer=False,
+            command="moby save -o FILE {names}",
+        ),
+        Action(
+            id="image.load",
+            title="Load",
+            keys="L",
+            tooltip="Take in the images of an archive on this machine",
+            changes=True,
+            footer=False,
+            command="moby load -i FILE",
+        ),
+        Action(id="image.tab_layers", title="Layers", keys="l", call="tab('layers')", footer=False, tooltip="Show its layers"),
+        Action(
+            id="image.tab_wasted",
+            title="Wasted",
+            keys="b",
+            call="tab('wasted')",
+            footer=False,
+            tooltip="Show the files of which copies are stored that nobody can see",
+        ),
+        Action(id="image.tab_users", title="Used by", keys="u", call="tab('users')", footer=False, tooltip="Show its containers"),
+        Action(
+            id="image.tab_claims",
+            title="Attestations",
+            keys="a",
+            call="tab('claims')",
+            footer=False,
+            tooltip="Ask its registry who vouches for it: attestations and signatures",
+        ),
+        Action(
+            id="image.tab_inspect", title="Inspect", keys="i", call="tab('inspect')", footer=False, tooltip="Show its settings"
+        ),
+        Action(
+            id="image.whole",
+            title="All files",
+            keys="c",
+            footer=False,
+            tooltip="In the layers: show all files that can be seen, or only those that the layer changes",
         ),
     )
     #: How many containers were made of each image, by its id.
@@ -84,16 +211,291 @@ class ImagesPage(ResourcePage[Image], RunningPage):
             "used": table.cell(str(self._used.get(row.id, "")), "accent", right=True),
         }
 
+    # The details
+
+    def content(self) -> Iterable[Widget]:
+        yield Vertical(ResourceTable(self, self.columns()), FilterBar("filter", "words · !not", id="row-filter"), id="list")
+        tabs = TabbedContent(initial="layers", id="image-tabs")
+        tabs.compose_add_child(TabPane("Layers", LayersView(id="layers-view"), id="layers"))
+        tabs.compose_add_child(TabPane("Wasted", FactsTable(_WASTED, empty="nothing is wasted", id="wasted-table"), id="wasted"))
+        tabs.compose_add_child(TabPane("Used by", FactsTable(_USERS, empty="no container", id="user-table"), id="users"))
+        tabs.compose_add_child(TabPane("Attestations", FactsTable(_CLAIMS, empty="", id="claim-table"), id="claims"))
+        tabs.compose_add_child(TabPane("Inspect", InspectView(id="row-inspect"), id="inspect"))
+        yield Vertical(tabs, id="detail")
+
+    def on_mount(self) -> None:
+        self._known: dict[str, _Known] = {}
+        self._whole = False
+        super().on_mount()
+
+    @property
+    def _tab(self) -> str:
+        return self.query_one("#image-tabs", TabbedContent).active
+
+    def _show_detail(self, key: str) -> None:
+        changed = key != self._shown
+        super()._show_detail(key)
+        self._show_users()
+        if changed:
+            self._shown = key
+            self._look()
+
+    _shown = ""
+
+    @on(TabbedContent.TabActivated, "#image-tabs")
+    def _turned(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        """Asks for what the tab in front shows."""
+        if self._tab in ("layers", "wasted"):
+            self._explore(self._shown)
+        elif self._tab == "claims":
+            self._find_claims(self._shown)
+
+    def _show_users(self) -> None:
+        users = [one for one in self.session.model.sorted() if one.image_id == self._detail_of]
+        rows = [(one.name, one.describe_state(), one.command) for one in users]
+        self.query_one("#user-table", FactsTable).show(rows, [one.id for one in users])
+
+    # Layers
+
+    @work(group="layers", exclusive=True)
+    async def _explore(self, key: str) -> None:
+        """Finds out about the layers of an image, and shows it as it comes: the history, the sums, the files."""
+        view = self.query_one(LayersView)
+        if not key:
+            view.show((), "")
+            view.show_files(None, "")
+            return
+        known = self._known.get(key)
+        if known is None:
+            await asyncio.sleep(_STAYS)
+            try:
+                known = _Known(await self.session.client.images.history(key))
+            except TROUBLE as error:
+                view.show((), text.clean(str(error)))
+                return
+            self._remember_layers(key, known)
+        self._show_layers(known)
+        if not known.whole and not known.note:
+            await self._explore_files(key, known)
+
+    def _remember_layers(self, key: str, known: _Known) -> None:
+        self._known[key] = known
+        while len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
+
+    async def _explore_files(self, key: str, known: _Known) -> None:
+        images = self.session.client.images
+        try:
+            known.found = await images.explore(key)
+            self._show_layers(known)
+            known.changes = Changes()
+            changes = images.layer_files(key)
+            async for change in changes:
+                if not known.changes.take(change):
+                    break
+            known.whole = True
+        except OtherEngine as error:
+            known.note = text.clean(str(error))
+        except TROUBLE as error:
+            self.query_one(LayersView).say(text.clean(str(error)))
+            return
+        self._show_layers(known)
+
+    def _show_layers(self, known: _Known) -> None:
+        about = summary(known.found) if known.found else known.note or "looking into the layers …"
+        self.query_one(LayersView).show(steps(known.history, known.found), about)
+        wasted = known.found.wasted_files if known.found else []
+        rows = [(f"{text.size(one.size, step=1000):>9}", f"{one.copies:>7}", f"/{text.clean(one.path)}") for one in wasted]
+        self.query_one("#wasted-table", FactsTable).show(rows)
+
+    @on(LayersView.LayerWanted)
+    def _layer_wanted(self, event: LayersView.LayerWanted) -> None:
+        view, known = self.query_one(LayersView), self._known.get(self._shown)
+        if known is None:
+            return
+        if known.note:
+            view.show_files(None, known.note)
+        elif event.layer is None:
+            view.show_files(None, "this instruction changed no file")
+        elif not known.whole:
+            view.show_files(None, "reading …")
+        else:
+            view.show_files(known.changes.tree(event.layer, whole=self._whole))
+
+    @on(FileTreeView.Chosen, "#layer-tree")
+    def _file_chosen(self, event: FileTreeView.Chosen) -> None:
+        """Enter on a file shows it as the layer leaves it; a deleted one as the layer below has it."""
+        layer = self.query_one(LayersView).chosen
+        if layer is not None:
+            shown = layer - 1 if event.entry.mark == "D" else layer
+            self.workspace.guide.go("files", "image", self._shown, str(max(shown, 0)), event.entry.path)
+
+    def action_whole(self) -> None:
+        self._whole = not self._whole
+        if known := self._known.get(self._shown):
+            self._show_layers(known)
+
+    @work(group="claims", exclusive=True)
+    async def _find_claims(self, key: str) -> None:
+        """Asks the registry of an image for what is attached to it."""
+        table, row = self.query_one("#claim-table", FactsTable), self.feed.model.get(key)
+        if row is None or not row.tags:
+            table.show([("an image without a name has no registry", "", "", "")] if row else [])
+            return
+        table.show([("asking the registry …", "", "", "")])
+        await asyncio.sleep(_STAYS)
+        try:
+            claims = await self.session.client.images.attestations(row.tags[0], auth=await login_for(row.tags[0]))
+        except TROUBLE as error:
+            table.show([((text.clean(str(error)), "warn"), "", "", "")])
+            return
+        rows = [
+            (
+                text.clean(claim.predicate_type or claim.media_type),
+                text.clean(claim.source),
+                ("yes", "good") if claim.signed else ("no", "faint"),
+                text.clean(claim.digest),
+            )
+            for claim in claims
+        ]
+        table.show(rows or [("nobody has attached anything", "", "", "")])
+
+    def action_back(self) -> None:
+        """From the files of a layer to the layers, then as everywhere."""
+        if not (self.query_one(LayersView).back() and self._tab == "layers"):
+            super().action_back()
+
+    def action_tab(self, name: str) -> None:
+        self.query_one("#image-tabs", TabbedContent).active = name
+        self.call_after_refresh(self._focus_tab)
+
+    def _focus_tab(self) -> None:
+        pane = self.query_one("#image-tabs", TabbedContent).active_pane
+        for widget in pane.query("FactsTable, InspectView") if pane else ():
+            widget.focus()
+            return
+
+    @on(ObjectTable.RowSelected, "#rows")
+    def _enter_details(self, event: ObjectTable.RowSelected) -> None:
+        event.prevent_default()
+        self._focus_tab()
+
     async def inspect(self, key: str) -> object:
         return await self.session.client.images.inspect(key)
+
+    # Actions
 
     def action_files(self) -> None:
         if one := self.chosen:
             self.workspace.guide.go("files", "image", one.id)
 
     def action_run(self) -> None:
+<<<<<<< HEAD
         if row := self.chosen:
             self.run_form(text.short_id(row.id) if row.dangling else row.name.split(",")[0].strip())
+=======
+        if one := self.chosen:
+            self.workspace.guide.go("shells", "run", one.tags[0] if one.tags else one.id, hold_keys=True)
+
+    def action_pull(self) -> None:
+        named = [tag for image in self.feed.model.rows() for tag in image.tags]
+
+        async def steps_of(name: str) -> AsyncIterator[Progress]:
+            async for step in self.session.client.images.pull(name, auth=await login_for(name)):
+                yield step
+
+        def answered(answers: Answers | None) -> None:
+            if answers:
+                name = answers["name"]
+                self._transfer(f"Pull {text.clean(name)}", steps_of(name), f"moby pull {name}")
+
+        fields = (Field("name", "Image", "", "name, name:tag or name@digest", named),)
+        explanation = "Without a registry in its name it comes from Docker Hub."
+        self.app.push_screen(Ask("Pull an image", explanation, fields, "Pull", _named), answered)
+
+    def action_push(self) -> None:
+        one = self.chosen
+        if one is None or not one.tags:
+            return
+
+        async def steps_of(name: str) -> AsyncIterator[Progress]:
+            async for step in self.session.client.images.push(name, auth=await login_for(name)):
+                yield step
+
+        def answered(answers: Answers | None) -> None:
+            if answers:
+                self._transfer(f"Push {answers['name']}", steps_of(answers["name"]), f"moby push {answers['name']}")
+
+        fields = (Field("name", "Name", one.tags[0], "", one.tags),)
+        explanation = "The registry is the one in the name: give the image another name (t) to send it elsewhere."
+        self.app.push_screen(Ask("Push an image", explanation, fields, "Push", _named), answered)
+
+    def action_load(self) -> None:
+        def answered(answers: Answers | None) -> None:
+            if answers:
+                path = os.path.expanduser(answers["name"])
+                steps_of = self.session.client.images.load(chunks_of(path))
+                self._transfer(f"Load {text.clean(path)}", steps_of, f"moby load -i {path}")
+
+        fields = (Field("name", "Archive", os.getcwd() + "/"),)
+        explanation = "An archive that save has made, plain or compressed."
+        self.app.push_screen(Ask("Load images", explanation, fields, "Load", _named), answered)
+
+    def _transfer(self, title: str, coming: AsyncIterator[Progress], command: str) -> None:
+        """Shows a transfer while it goes on."""
+        transfer = Transfer()
+        view = TransferView(title, transfer)
+
+        async def follow() -> None:
+            try:
+                async for step in coming:
+                    transfer.take(step)
+            except TROUBLE as error:
+                view.finish(f"failed: {text.clean(str(error))}")
+                raise
+            view.finish("done")
+
+        self.app.push_screen(view)
+        self.attempt(title, follow, f"{title}: done", command=command)
+
+    def action_tag(self) -> None:
+        one = self.chosen
+        if one is None:
+            return
+
+        def answered(answers: Answers | None) -> None:
+            if answers:
+                name = answers["name"]
+                known = one.tags[0] if one.tags else text.short_id(one.id)
+                done = f"{known} is {text.clean(name)} too"
+                self.attempt(
+                    "Tag", lambda: self.session.client.images.tag(one.id, name), done, command=f"moby tag {known} {name}"
+                )
+
+        fields = (Field("name", "Name", one.tags[0] if one.tags else "", "registry/name:tag"),)
+        self.app.push_screen(Ask(f"Name {one.name}", "The names that it has stay.", fields, "Tag", _named), answered)
+
+    def action_save(self) -> None:
+        one = self.chosen
+        if one is None:
+            return
+        refs = list(one.tags) or [one.id]
+        name = text.short_id(one.id) if not one.tags else one.tags[0].rpartition("/")[2].replace(":", "-")
+
+        def answered(answers: Answers | None) -> None:
+            if answers:
+                path = os.path.expanduser(answers["name"])
+                done = f"{one.name} written to {text.clean(path)}"
+                command = f"moby save -o {path} {' '.join(refs)}"
+                self.attempt("Save", lambda: write_whole(self.session.client.images.save(refs), path), done, command=command)
+
+        fields = (Field("name", "To", os.path.join(os.getcwd(), f"{name}.tar")),)
+        explanation = "An uncompressed tar, for load here or with docker."
+        self.app.push_screen(Ask(f"Save {one.name}", explanation, fields, "Save", _named), answered)
+>>>>>>> d3
 
     def action_remove(self) -> None:
         users = sum(self._used.get(row.id, 0) for row in self.targets())
@@ -122,3 +524,7 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         """What each image has for itself; what it shares with others does not come back with it alone."""
         images = await self.session.client.images.list(shared_size=True)
         return {one.id: one.size - max(one.shared_size, 0) for one in images}
+
+
+def _named(answers: Answers) -> str:
+    return "" if answers["name"] else "give a name"

@@ -127,7 +127,7 @@ class FileTreeView(ScrollView, can_focus=True):
         rows = self.tree_model.rows()
         number = self.scroll_offset.y + y - 1
         if not rows and number == 0:
-            dim = self.get_component_rich_style("files--dim")
+            dim = self.get_component_rich_style("files--dim", partial=True)
             return self._line([Segment(self.tree_model.root_note, self.rich_style + dim)], width, self.rich_style)
         if number >= len(rows):
             return Strip.blank(width, self.rich_style)
@@ -137,7 +137,7 @@ class FileTreeView(ScrollView, can_focus=True):
         return [(title, room) for title, room, least in self._columns if width >= least]
 
     def _heading(self, width: int) -> Strip:
-        style = self.rich_style + self.get_component_rich_style("files--dim")
+        style = self.rich_style + self.get_component_rich_style("files--dim", partial=True)
         columns = self._shown_columns(width)
         room = width - sum(size + 1 for _, size in columns)
         parts = [Segment(f"{'NAME':<{room}}", style)]
@@ -150,10 +150,11 @@ class FileTreeView(ScrollView, can_focus=True):
         entry = row.entry
         base = self.rich_style
         if cursor:
-            base += self.get_component_rich_style("files--cursor")
+            # whole, since its colour lets some of what is below through
+            base += Style(bgcolor=self.get_component_rich_style("files--cursor").bgcolor)
             if self.has_focus:
                 base += Style(bold=True)
-        dim = base + self.get_component_rich_style("files--dim")
+        dim = base + self.get_component_rich_style("files--dim", partial=True)
         columns = self._shown_columns(width)
         room = width - sum(size + 1 for _, size in columns)
         arrow = ("▾ " if row.opened else "▸ ") if entry.is_folder else "  "
@@ -178,20 +179,22 @@ class FileTreeView(ScrollView, can_focus=True):
 
     @staticmethod
     def _cells(entry: Entry) -> dict[str, str]:
-        size = text.size(entry.size) if not entry.is_folder and (entry.size or entry.permissions) else ""
+        # a folder has no size of its own that anybody wants; one that is told of without its mode has that of what is in it
+        sized = not entry.permissions if entry.is_folder else bool(entry.size or entry.permissions)
+        size = text.size(entry.size) if (sized and entry.mark != DELETED) or (entry.size and not entry.permissions) else ""
         return {"SIZE": size, "MODE": entry.permissions, "OWNER": entry.owner, "MODIFIED": entry.modified}
 
     def _mark_style(self, entry: Entry) -> Style:
         names = {ADDED: "files--added", CHANGED: "files--changed", DELETED: "files--deleted"}
-        return self.get_component_rich_style(names[entry.mark]) if entry.mark in names else Style.null()
+        return self.get_component_rich_style(names[entry.mark], partial=True) if entry.mark in names else Style.null()
 
     def _name_style(self, entry: Entry) -> Style:
         if entry.mark == DELETED:
-            return self.get_component_rich_style("files--deleted") + Style(strike=True)
+            return self.get_component_rich_style("files--deleted", partial=True) + Style(strike=True)
         if entry.is_folder:
-            return self.get_component_rich_style("files--folder")
+            return self.get_component_rich_style("files--folder", partial=True)
         if entry.kind == "link":
-            return self.get_component_rich_style("files--link")
+            return self.get_component_rich_style("files--link", partial=True)
         return self._mark_style(entry)
 
     @staticmethod

@@ -124,7 +124,7 @@ class FileView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         content = self.content
-        dim = self.rich_style + self.get_component_rich_style("files--dim")
+        dim = self.rich_style + self.get_component_rich_style("files--dim", partial=True)
         number = self.scroll_offset.y + y
         if content is None or number >= content.rows:
             note = (
@@ -137,6 +137,6 @@ class FileView(ScrollView, can_focus=True):
             return Strip([Segment(note, dim)]).adjust_cell_length(width, self.rich_style)
         style = self.rich_style
         if number == self._hit:
-            style += self.get_component_rich_style("files--found")
+            style += self.get_component_rich_style("files--found", partial=True)
         line = Strip([Segment(f"{content.label(number)}  ", dim), Segment(content.row(number), style)])
         return line.crop(self.scroll_offset.x, self.scroll_offset.x + width).adjust_cell_length(width, self.rich_style)
