@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
@@ -99,6 +99,14 @@ def _takes_next(word: str, options: dict[str, TyperOption]) -> bool:
         if not option.is_flag:
             return index == len(word)
     return False
+
+
+def spread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose first parameter is a set of options, as one that has each option for a parameter of its own."""
+    hints = get_type_hints(function, include_extras=True)
+    first, *others = inspect.signature(function).parameters.values()
+    parameters = [other.replace(annotation=hints[other.name], kind=_KEYWORD) for other in others]
+    return _with_options(function, hints[first.name], parameters)
 
 
 def typer_command(command: Command, function: Callable[..., Any] | None = None) -> CommandInfo:
