@@ -62,6 +62,13 @@ PAGES: tuple[Entry, ...] = (
     Entry("machine", "Machine", "M", "machine:MachinePage", "Cores, memory, disks and pressure of this machine"),
     Entry("activity", "Activity", "A", "activity:ActivityPage", "What was done here, with the command lines that do the same"),
     Entry("problems", "Problems", "9", "problems:ProblemsPage", "What is wrong, what it means, and what to do about it"),
+    Entry(
+        "projects",
+        "Projects",
+        "0",
+        "projects:ProjectsPage",
+        "Compose projects: services, dependencies, what differs from the file",
+    ),
 )
 
 
