@@ -60,6 +60,7 @@ PAGES: tuple[Entry, ...] = (
     Entry("overview", "Overview", "8", "overview:OverviewPage", "What each container uses, sorted by any figure"),
     Entry("history", "History", "H", "history:HistoryPage", "What containers did and used before, removed ones too"),
     Entry("machine", "Machine", "M", "machine:MachinePage", "Cores, memory, disks and pressure of this machine"),
+    Entry("system", "System", "I", "system:SystemPage", "The disk, prunes, what the host has and lacks, settings of the engine"),
     Entry("activity", "Activity", "A", "activity:ActivityPage", "What was done here, with the command lines that do the same"),
     Entry("problems", "Problems", "9", "problems:ProblemsPage", "What is wrong, what it means, and what to do about it"),
     Entry(
