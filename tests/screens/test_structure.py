@@ -28,6 +28,7 @@ MODELS = (
     "session",
     "terminals",
     "topology",
+    "upkeep",
     "usage",
 )
 #: Keys that a page takes from the application, whose action has another there.

@@ -50,7 +50,7 @@ PAGES: tuple[Entry, ...] = (
         "topology",
         "Topology",
         "T",
-        "topology:TopologyPage",
+        "engine.topology:TopologyPage",
         "The networks drawn: who reaches whom, and what is open to the world",
     ),
     Entry("events", "Events", "5", "events:EventsPage", "What happens in the engine, as it happens"),
@@ -60,8 +60,22 @@ PAGES: tuple[Entry, ...] = (
     Entry("overview", "Overview", "8", "overview:OverviewPage", "What each container uses, sorted by any figure"),
     Entry("history", "History", "H", "history:HistoryPage", "What containers did and used before, removed ones too"),
     Entry("machine", "Machine", "M", "machine:MachinePage", "Cores, memory, disks and pressure of this machine"),
+    Entry(
+        "system",
+        "System",
+        "I",
+        "engine.system:SystemPage",
+        "The disk, prunes, what the host has and lacks, settings of the engine",
+    ),
     Entry("activity", "Activity", "A", "activity:ActivityPage", "What was done here, with the command lines that do the same"),
-    Entry("problems", "Problems", "9", "problems:ProblemsPage", "What is wrong, what it means, and what to do about it"),
+    Entry("problems", "Problems", "9", "engine.problems:ProblemsPage", "What is wrong, what it means, and what to do about it"),
+    Entry(
+        "projects",
+        "Projects",
+        "0",
+        "engine.projects:ProjectsPage",
+        "Compose projects: services, dependencies, what differs from the file",
+    ),
 )
 
 

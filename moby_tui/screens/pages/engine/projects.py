@@ -1,0 +1,284 @@
+"""The page of the compose projects: services in the order of their dependencies, their state, what differs from the file."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import DataTable, Static
+
+from moby_tui.errors import NotModified
+from moby_tui.schema.container import ContainerSummary
+from moby_tui.schema.event import Event
+from moby_tui.screens import text
+from moby_tui.screens.actions.action import Action, On
+from moby_tui.screens.pages.page import Page, Question
+from moby_tui.screens.pages.workspace import Workspace
+from moby_tui.screens.projects import compose_file, steps
+from moby_tui.screens.projects.drift import Difference, differences, within
+from moby_tui.screens.projects.model import Member, Project, Service, group, tree
+from moby_tui.screens.session.session import TROUBLE, Connection
+from moby_tui.screens.widgets.facts_table import Cell, FactsTable
+
+#: A burst of events is answered with one look; seconds.
+GATHER = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row: a project (``service`` None), or one of its services."""
+
+    project: Project
+    service: Service | None = None
+
+    @property
+    def id(self) -> str:
+        return self.service.key if self.service else self.project.name
+
+    @property
+    def name(self) -> str:
+        return self.service.name if self.service else f"the project {self.project.name}"
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return (self.service,) if self.service else ()
+
+
+def _rests(line: Line) -> bool:
+    return bool(steps.starting(line.project, line.services))
+
+
+def _runs(line: Line) -> bool:
+    return bool(steps.stopping(line.project, line.services))
+
+
+class ProjectsPage(Page):
+    """Actions on a project act on all its services, each after those that it depends on; to stop, the other way round."""
+
+    mode = "projects"
+    ACTIONS: ClassVar[tuple[Action, ...]] = (
+        Action(
+            id="project.start",
+            title="Start",
+            keys="s",
+            tooltip="Start it, after what it depends on",
+            on=On.ROW,
+            when=_rests,
+            changes=True,
+        ),
+        Action(
+            id="project.stop",
+            title="Stop",
+            keys="x",
+            tooltip="Stop it; what depends on others goes first (asks first)",
+            on=On.ROW,
+            when=_runs,
+            changes=True,
+        ),
+        Action(
+            id="project.restart",
+            title="Restart",
+            keys="r",
+            tooltip="Stop it, and start it in the order of the dependencies (asks first)",
+            on=On.ROW,
+            when=_runs,
+            changes=True,
+        ),
+        Action(id="project.logs", title="Logs", keys="l", tooltip="The logs of all its containers in one stream", on=On.ROW),
+        Action(id="project.open", title="Containers", keys="enter,o", key_display="o", tooltip="Show its containers", on=On.ROW),
+        Action(id="project.back", title="Back", keys="escape", footer=False, tooltip="Back to the list"),
+    )
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._lines: list[Line] = []
+        self._created: dict[str, int] = {}
+        self._pending: Timer | None = None
+
+    def content(self) -> Iterable[Widget]:
+        columns = (("PROJECT, SERVICE", 30), ("STATE", 16), ("IMAGE", 28), ("WAITS FOR", 0))
+        empty = "no compose project has containers here"
+        yield Vertical(FactsTable(columns, empty=empty, id="projects"), id="list")
+        yield VerticalScroll(Static(id="project", markup=False), id="detail")
+
+    def on_mount(self) -> None:
+        self.query_one("#list").border_title = "Projects"
+        self.session.event_received.subscribe(self, self._event)
+        self.session.connection_changed.subscribe(self, self._connected)
+        self.query_one(FactsTable).focus()
+
+    def on_screen_resume(self) -> None:
+        self._look()
+
+    def _connected(self, connection: Connection) -> None:
+        if connection.up and self.is_current:
+            self._look()
+
+    def _event(self, event: Event) -> None:
+        if event.type == "container" and not event.action.startswith("exec_") and self.is_current and self._pending is None:
+            self._pending = self.set_timer(GATHER, self._look)
+
+    def _look(self) -> None:
+        self._pending = None
+        self._fetch()
+
+    @work(group="look", exclusive=True)
+    async def _fetch(self) -> None:
+        if not self.session.connection.up:
+            return
+        try:
+            rows: list[ContainerSummary] = await self.session.client.containers.list(
+                all=True, filters={"label": ["com.docker.compose.project"]}
+            )
+        except TROUBLE as error:
+            self.query_one("#list").border_subtitle = Content(text.clean(str(error)))
+            return
+        self._created = {row.id: row.created for row in rows}
+        projects = group(rows)
+        self._lines = [
+            line for project in projects for line in (Line(project), *(Line(project, one) for one in project.services))
+        ]
+        self.query_one(FactsTable).show([_row(line) for line in self._lines], [line.id for line in self._lines])
+        self.query_one("#list").border_subtitle = f"{len(projects)}" if projects else ""
+        self._tell()
+
+    async def arrive(self, words: Sequence[str]) -> None:
+        """A project's name, perhaps with a service's, puts the cursor there."""
+        keys = [line.id for line in self._lines]
+        if (wanted := "/".join(words)) in keys:
+            self.query_one(FactsTable).move_cursor(row=keys.index(wanted))
+
+    @property
+    def chosen(self) -> Line | None:
+        key = self.query_one(FactsTable).chosen
+        return next((line for line in self._lines if line.id == key), None)
+
+    def targets(self) -> Sequence[Line]:
+        return [self.chosen] if self.chosen else []
+
+    @on(DataTable.RowHighlighted)
+    def _highlighted(self) -> None:
+        self._tell()
+
+    @work(group="tell", exclusive=True)
+    async def _tell(self) -> None:
+        """The dependencies and the drift of the project under the cursor."""
+        line, view = self.chosen, self.query_one("#project", Static)
+        self.refresh_bindings()
+        self.query_one("#detail").border_title = Content(line.project.name) if line else "nothing selected"
+        if line is None:
+            view.update("")
+            return
+        project = line.project
+        said = Text.assemble(("Depends on\n", "bold"), "\n".join(tree(project)), "\n\n", ("Files\n", "bold"))
+        said.append("\n".join(map(text.clean, project.files)) or "not known")
+        drift = await self._drift(project)
+        view.update(Text.assemble(said, "\n\n", ("What differs from them\n", "bold"), "\n".join(drift)))
+
+    async def _drift(self, project: Project) -> list[str]:
+        host = self.session.connection.host
+        try:
+            if host != platform.node():
+                raise ValueError(f"the files are on {host}, where the engine runs")
+            wish = await asyncio.to_thread(compose_file.read, project.files)
+        except (OSError, ValueError) as error:
+            reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            return [f"not compared: {text.clean(reason)}", *_said(within(project))]
+        return _said(differences(project, wish, self._created)) or ["nothing"]
+
+    # Actions
+
+    @on(DataTable.RowSelected)
+    def _selected(self) -> None:
+        self.action_open()
+
+    def action_open(self) -> None:
+        if line := self.chosen:
+            names = [line.service.members[0].name] if line.service and len(line.service.members) == 1 else [line.project.name]
+            self.workspace.guide.go("containers", *names)
+
+    def action_logs(self) -> None:
+        if line := self.chosen:
+            labels = [f"label:com.docker.compose.project={line.project.name}"]
+            labels += [f"label:com.docker.compose.service={line.service.name}"] if line.service else []
+            self.workspace.guide.go("logs", *labels)
+
+    def action_start(self) -> None:
+        self.perform(
+            "project.start", lambda line: self._carry(steps.starting(line.project, line.services), self._start), done="started"
+        )
+
+    def action_stop(self) -> None:
+        self.perform("project.stop", self._stop_all, done="stopped", question=self._question("Stop"))
+
+    def action_restart(self) -> None:
+        async def restart(line: Line) -> None:
+            stopping = steps.stopping(line.project, line.services)
+            await self._carry(stopping, self._stop)
+            await self._carry(stopping[::-1], self._start)
+
+        self.perform("project.restart", restart, done="restarted", question=self._question("Restart"))
+
+    def _question(self, verb: str) -> Question:
+        line = self.chosen
+        names = [member.name for step in steps.stopping(line.project, line.services) for member in step] if line else []
+        return Question(f"{verb} {{rows}}?", f"In this order: {', '.join(names)}.")
+
+    async def _stop_all(self, line: Line) -> None:
+        await self._carry(steps.stopping(line.project, line.services), self._stop)
+
+    async def _start(self, member: Member) -> None:
+        await self.session.client.containers.start(member.id)
+
+    async def _stop(self, member: Member) -> None:
+        await self.session.client.containers.stop(member.id)
+
+    async def _carry(self, order: list[list[Member]], act: Callable[[Member], Awaitable[object]]) -> None:
+        """One step after the other, the containers of a step at the same time. The first error ends it."""
+
+        async def one(member: Member) -> None:
+            try:
+                await act(member)
+            except NotModified:
+                return
+
+        for step in order:
+            await asyncio.gather(*map(one, step))
+
+    def action_back(self) -> None:
+        self.query_one(FactsTable).focus()
+
+
+def _row(line: Line) -> list[Cell]:
+    service = line.service
+    if service is None:
+        return [
+            (line.project.name, "strong"),
+            _state(line.project.running, line.project.count, False),
+            "",
+            (text.clean(line.project.folder), "faint"),
+        ]
+    sick = any(one.is_unhealthy for one in service.members)
+    needs = ", ".join(f"{need.service} {need.condition}" for need in service.depends_on)
+    images = ", ".join(sorted({one.image for one in service.members}))
+    return [f"  {service.name}", _state(service.running, len(service.members), sick), (images, "faint"), (needs, "faint")]
+
+
+def _state(running: int, count: int, sick: bool) -> Cell:
+    said = f"{running}/{count} running"
+    if sick:
+        return f"{running}/{count} unhealthy", "bad"
+    return said, "good" if running == count else "warn" if running else "faint"
+
+
+def _said(found: Sequence[Difference]) -> list[str]:
+    return [f"{one.service}: {one.what}" if one.service else one.what for one in found]

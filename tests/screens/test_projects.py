@@ -1,0 +1,172 @@
+"""Projects: from labels, in the order of dependencies; what differs from a compose file, which may be hostile; the page."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_client import NOW, FakeEngine, summary
+from textual.widgets import Static
+
+from moby_tui.schema.container import ContainerSummary
+from moby_tui.schema.system import Info
+from moby_tui.screens.projects import compose_file, steps
+from moby_tui.screens.projects.drift import differences
+from moby_tui.screens.projects.model import Project, group, tree
+from moby_tui.screens.widgets.facts_table import FactsTable
+
+LABEL = "com.docker.compose."
+
+
+def service(
+    number: int, name: str, needs: str = "", state: str = "running", project: str = "shop", **more: str
+) -> ContainerSummary:
+    labels = {f"{LABEL}project": project, f"{LABEL}service": name, f"{LABEL}depends_on": needs, f"{LABEL}config-hash": "h"}
+    labels |= {f"{LABEL}{key}": value for key, value in more.items()}
+    status = "Up 3 minutes" if state == "running" else "Exited (0) 1 minute ago"
+    return summary(number, f"{project}-{name}-{number}", state, status, image=f"{name}:1", labels=labels)
+
+
+def some_services(file: str = "/srv/shop/compose.yaml") -> list[ContainerSummary]:
+    at = {"project.config_files": file, "project.working_dir": "/srv/shop"}
+    return [
+        service(1, "web", "api:service_started:true", **at),
+        service(2, "api", "db:service_healthy:false,cache:service_started:false", **at),
+        service(3, "db", **at),
+        service(4, "cache", **at),
+        service(5, "api", "db:service_healthy:false,cache:service_started:false", **at),
+        service(6, "job", oneoff="True", **at),
+        service(7, "alone", project="other"),
+        summary(8, "no-project"),
+    ]
+
+
+def shop(file: str = "/srv/shop/compose.yaml") -> Project:
+    return next(one for one in group(some_services(file)) if one.name == "shop")
+
+
+def test_services_stand_after_those_that_they_depend_on() -> None:
+    assert [one.name for one in shop().services] == ["cache", "db", "api", "web"]
+    assert [one.name for one in group(some_services())] == ["other", "shop"]
+    assert (shop().running, shop().count) == (5, 5)
+    assert shop().needed_by("db") == ("api",)
+    assert tree(shop()) == ["● web", "└─ ● api (started)", "   ├─ ● db (healthy)", "   └─ ● cache (started)"]
+
+
+def test_a_circle_and_a_need_without_containers_do_no_harm() -> None:
+    circle = group([service(1, "a", "b:service_started"), service(2, "b", "a:service_started,gone:service_healthy")])[0]
+    assert {one.name for one in circle.services} == {"a", "b"}
+    assert any("gone (healthy) · has no container" in line for line in tree(circle))
+    assert steps.starting(circle, circle.services) == []
+
+
+def test_the_order_of_starting_and_stopping() -> None:
+    rows = [
+        service(n, name, needs, "exited") for n, name, needs in ((1, "web", "db:service_started"), (2, "db", ""), (3, "x", ""))
+    ]
+    project = group(rows)[0]
+    assert [[one.name for one in step] for step in steps.starting(project)] == [["shop-db-2"], ["shop-x-3"], ["shop-web-1"]]
+    web = project.service("web")
+    assert web
+    assert [[one.name for one in step] for step in steps.starting(project, [web])] == [["shop-db-2"], ["shop-web-1"]]
+    assert [step[0].name for step in steps.stopping(shop())] == ["shop-web-1", "shop-api-2", "shop-db-3", "shop-cache-4"]
+
+
+COMPOSE = """
+x-common: &common {restart: always}
+services:
+  web: {<<: *common, image: "web:2"}
+  api: {image: "api:${TAG}", deploy: {replicas: 3}}
+  db: {image: docker.io/library/db:1}
+  new: {build: .}
+  debug: {image: d, profiles: [debug]}
+"""
+
+
+def test_drift(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(COMPOSE)
+    found = {(one.service, one.what) for one in differences(shop(), compose_file.read([str(file)]), {})}
+    assert found == {
+        ("web", "runs web:1, the file says web:2"),
+        ("api", "has 2 containers, the file says 3"),
+        ("new", "is in the file and has no container"),
+        ("cache", "has containers and is not in the file"),
+    }
+    old = dict.fromkeys((row.id for row in some_services()), 1)
+    assert any("was changed after" in one.what for one in differences(shop(), compose_file.read([str(file)]), old))
+
+
+BOMB = "a: &a {k: v}\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} {{<<: [{', '.join([f'*{chr(97 + n)}'] * 9)}], k{n}: v}}\n" for n in range(20)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (BOMB.encode(), "merges make too much"),
+        (b"services: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        (b"[" * 5000, "nested too deeply"),
+        (b"services: {a: " + b"x" * (257 << 10) + b"}", "larger than 256 KiB"),
+        (b"services: [\xff\xfe", ""),
+    ],
+    ids=["merges", "object", "deep", "large", "encoding"],
+)
+def test_a_hostile_file_is_refused_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "compose.yaml").write_bytes(content)
+    with pytest.raises(ValueError) as refused:
+        compose_file.read([str(tmp_path / "compose.yaml")])
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["/proc/kmsg", "/dev/zero", "/proc/self/cwd/../../dev/kmsg", "/no/such", "/", "", "a\0b"])
+def test_a_label_that_names_what_is_no_compose_file(path: str) -> None:
+    with pytest.raises((OSError, ValueError)):
+        compose_file.read([path])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "services: 3", "services: {a: null, 4: {image: [x], deploy: 3}}", "--- 5"])
+def test_a_file_of_another_shape_has_no_services_or_empty_ones(tmp_path: Path, content: str) -> None:
+    (tmp_path / "compose.yaml").write_text(content)
+    assert all(not one.image for one in compose_file.read([str(tmp_path / "compose.yaml")]).services.values())
+
+
+async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text("services: {web: {image: 'web:2'}, api: {}, db: {}, cache: {}}")
+    engine = FakeEngine(some_services(str(file)))
+    engine.system.info = lambda: _later(Info(name=platform.node()))  # type: ignore[method-assign]
+    async with open_dashboard(lambda: engine, size=(140, 40)) as (app, pilot):
+        await pilot.press("0")
+        await eventually(pilot, lambda: app.screen.query("#projects") and app.screen.query_one(FactsTable).row_count == 7)
+        table, told = app.screen.query_one(FactsTable), app.screen.query_one("#project", Static)
+        await pilot.press("down", "down")
+        await eventually(pilot, lambda: "the file says web:2" in str(told.render()))
+        assert "└─ ● api (started)" in str(told.render())
+        await pilot.press("x")
+        await eventually(pilot, lambda: app.screen is not table.screen)
+        await pilot.press("y")
+        await eventually(pilot, lambda: len(engine.calls) == 5)
+        stopped = [name for _, name, _ in engine.calls]
+        assert stopped[0] == "shop-web-1"
+        assert set(stopped[1:3]) == {"shop-api-2", "shop-api-5"}
+        engine.calls.clear()
+        await eventually(pilot, lambda: "0/5" in str(table.get_row_at(2)))
+        await pilot.press("down", "down", "down", "s")  # api: its needs go first
+        await eventually(pilot, lambda: len(engine.calls) == 4)
+        assert [name for _, name, _ in engine.calls][:2] == ["shop-cache-4", "shop-db-3"]
+        app.go("projects", "other")
+        await eventually(pilot, lambda: table.chosen == "other")
+
+
+async def _later(value: Any) -> Any:
+    return value
+
+
+def test_times_of_the_fixture_are_fixed() -> None:
+    assert all(row.created < NOW for row in some_services())
