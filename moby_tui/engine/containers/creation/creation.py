@@ -49,7 +49,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     image = parts.images.resolve(asked.image)
     host = wire.host_to_keep(asked.host_config)
     if requested := wire.networking_to_keep(asked.networking_config):
-        parts.networks.sandboxes.check_asked(requested.endpoints_config or {})
+        parts.networks.sandboxes.check_requested(requested.endpoints_config or {})
     if platform:
         _check_platform(image, asked.image, platform)
     warnings += security.resolve(host, parts.paths).warnings

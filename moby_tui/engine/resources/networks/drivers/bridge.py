@@ -128,7 +128,7 @@ class BridgeDriver:
         """What is not as it ought to be in the tables, in words. Raises ``OSError``."""
         return [*self._mending.wrong().values()] if self._present() else []
 
-    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
+    def teardown_of(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         return [TeardownStep(netlink=NETLINK_ROUTE, data=rtnetlink.delete_link(veth_of(endpoint)).hex())]
 
     def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:
@@ -240,7 +240,7 @@ def configure(endpoint: Endpoint) -> None:
     send(NETLINK_ROUTE, b"".join(messages))
 
 
-def lead_out(interface: str, gateways: Iterable[Address]) -> None:
+def set_default_routes(interface: str, gateways: Iterable[Address]) -> None:
     """Inside a container's namespace: the default routes lead over these gateways, and over no others. Raises ``OSError``."""
     with open_socket(NETLINK_ROUTE) as link:
         for version in (4, 6):
