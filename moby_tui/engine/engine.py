@@ -142,7 +142,7 @@ class Engine:
     async def settle_default_network(self) -> None:
         """Has the default bridge network be as the options want it, if they want something. Raises ``MobyError``."""
         if self.options.configures_bridge:
-            await self._managers.networks.settle_default()
+            await self._managers.networks.configure_default_bridge()
 
     def tell_reload(self, **more: str) -> None:
         """Publishes that the options have changed, as dockerd does: event ``reload`` of type ``daemon``; ``more`` are further attributes."""

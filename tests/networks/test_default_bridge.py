@@ -25,12 +25,12 @@ async def test_it_is_as_the_options_want_it_once_nobody_is_in_it(engine: Engine)
     plain = await engine.start()
     before = await engine.manager.inspect("bridge")
     engine.manager.options = lambda: OPTIONS
-    await engine.manager.settle_default()
+    await engine.manager.configure_default_bridge()
     assert (await engine.manager.inspect("bridge")).ipam == before.ipam, "a container is in it"
     await engine.manager.sandboxes.release(plain)
     engine.sandboxes.remove(plain)
 
-    await engine.manager.settle_default()
+    await engine.manager.configure_default_bridge()
     network = await engine.manager.inspect("bridge")
     interface = network.options["com.docker.network.bridge.name"]
     assert network.ipam.config and network.ipam.config[0].auxiliary_addresses == {"DefaultGatewayIPv4": "10.97.0.9"}
@@ -54,5 +54,5 @@ async def test_it_is_as_the_options_want_it_once_nobody_is_in_it(engine: Engine)
     assert "mtu 1300" in run(f"ip link show {interface}") and "10.97.0.5/24" in run(f"ip addr show {interface}")
 
     engine.manager.options = EngineOptions
-    await engine.manager.settle_default()
+    await engine.manager.configure_default_bridge()
     assert (await engine.manager.inspect("bridge")).ipam == network.ipam, "an engine without options takes it as it is"

@@ -100,7 +100,7 @@ class Engine:
 
     async def start(self, mode: str = "bridge", container_id: str = "", **options: object) -> Sandbox:
         if "endpoint" in options:
-            options["asked"] = {mode: options.pop("endpoint")}
+            options["requested"] = {mode: options.pop("endpoint")}
         sandbox = await self.manager.sandboxes.prepare(container_id or secrets.token_hex(32), mode, **options)  # type: ignore[arg-type]
         self.sandboxes.append(sandbox)
         return sandbox

@@ -152,7 +152,7 @@ print(won)
 
 
 def test_of_processes_that_race_for_a_name_one_wins(tmp_path: Path, store: ContainerStore) -> None:
-    arguments = [str(tmp_path / "moby.db"), str(Path(__file__).parent)]
+    arguments = [str(tmp_path / "moby.db"), str(Path(__file__).parents[1])]
     racers = [
         subprocess.Popen([sys.executable, "-c", CREATOR, arguments[0], letter, arguments[1]], stdout=subprocess.PIPE)
         for letter in "abc"

@@ -1,4 +1,4 @@
-"""What a daemon does to the containers when it begins and, without live restore, when it ends."""
+"""Starts containers when a daemon begins and, without live restore, stops them when it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 async def restore(parts: Parts) -> None:
-    """Starts what does not run and whose policy wants it to. The engine has settled its state when it was opened."""
+    """Starts the containers that do not run and whose restart policy wants it. Their states were settled when the engine was opened."""
     due = [record for record in parts.list() if restarting.is_due(record, parts.state(record), at_boot=True)]
     await resuming.start_due(parts, due)
 

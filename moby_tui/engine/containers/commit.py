@@ -1,4 +1,4 @@
-"""``commit``: what a container changed in its image's files, and its configuration, become an image."""
+"""``commit``: makes an image of a container's changed files and its configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def commit(
     config: ContainerConfig | None,
     pause: bool,
 ) -> str:
-    """The id of the new image. Raises ``InvalidArgument``, ``Conflict``, ``NotFound``, ``StorageFull``."""
+    """Makes the image, and returns its id. Raises ``InvalidArgument``, ``Conflict``, ``NotFound``, ``StorageFull``."""
     target = parse_tag(reference) if reference else None
     asked = _execution(config or ContainerConfig())
     apply_changes(asked, list(changes))
@@ -90,7 +90,7 @@ def mount_points(parts: Parts, record: ContainerRecord) -> frozenset[bytes]:
 
 @asynccontextmanager
 async def _held_still(parts: Parts, record: ContainerRecord, *, pause: bool) -> AsyncIterator[None]:
-    """Freezes it for the while, if it runs and is not paused already."""
+    """Freezes a running container during the block, unless it is paused."""
     if not pause or parts.state(record).status != "running":
         yield
         return
@@ -111,7 +111,7 @@ async def _held_still(parts: Parts, record: ContainerRecord, *, pause: bool) -> 
 
 
 def _execution(config: ContainerConfig) -> oci.ExecutionConfig:
-    """The part of a container's configuration that an image can preset."""
+    """The part of a container's configuration that an image has too."""
     return oci.ExecutionConfig(
         user=config.user,
         exposed_ports=config.exposed_ports,
@@ -133,7 +133,10 @@ def _words(value: list[str] | str | None) -> list[str] | None:
 
 
 def _merged(asked: oci.ExecutionConfig, container: oci.ExecutionConfig) -> oci.ExecutionConfig:
-    """What is asked for wins; arguments that the container has are for its own entrypoint (Docker's ``runconfig.Merge``)."""
+    """The configuration of the request, completed by the container's (Docker's ``runconfig.Merge``).
+
+    The container's arguments are used only with its own entrypoint.
+    """
     names = {entry.partition("=")[0] for entry in asked.env or ()}
     kept = [entry for entry in container.env or () if entry.partition("=")[0] not in names]
     return oci.ExecutionConfig(

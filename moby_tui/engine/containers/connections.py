@@ -17,7 +17,7 @@ from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.networks import endpoints, files
-from moby_tui.engine.resources.networks.endpoints import Called, Place
+from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
 from moby_tui.engine.resources.networks.sandbox import Holding
 from moby_tui.engine.runtime.client import monitor as monitor_client
 from moby_tui.engine.store.records.containers import ContainerRecord, EndpointSettings, NetworkingConfig, NetworkState
@@ -29,7 +29,10 @@ _PRIVATE = "container cannot be connected to multiple networks with one of the n
 
 
 async def connect(parts: Parts, ref: str, container: str, asked: EndpointSettings | None) -> None:
-    """Puts a container into one more network. Raises ``NotFound``, ``Forbidden`` where it is in it, or can be in no other, ``MobyError``."""
+    """Connects a container, running or not, to one more network.
+
+    Raises ``NotFound``, ``MobyError``, and ``Forbidden`` if it is in the network already or can be in no other one.
+    """
     if not container:
         raise InvalidArgument('invalid name or ID supplied: ""')
     network, settings = parts.networks.find(ref), asked or EndpointSettings()
@@ -54,11 +57,11 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
             fault.point("networks.connect kept")
             await _settle_inside(parts, record, given, namespace)
             fault.point("networks.connect settled")
-        parts.networks.tell("connect", network, record.id)
+        parts.networks.publish_connection("connect", network, record.id)
 
 
 async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = False) -> None:
-    """Takes a container out of a network; ``force``: also where its monitor does not answer. Raises as ``connect``."""
+    """Disconnects a container from a network. With ``force`` also if its monitor does not answer. Raises as ``connect``."""
     network = parts.networks.find(ref)
     try:
         record = parts.get(container)
@@ -83,12 +86,12 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
             with suppress(Conflict), open_namespace(parts, record) as namespace:
                 await _settle_inside(parts, record, given, namespace)
             fault.point("networks.disconnect settled")
-            parts.networks.tell("disconnect", network, record.id)
+            parts.networks.publish_connection("disconnect", network, record.id)
 
 
 @asynccontextmanager
 async def changing(parts: Parts, record: ContainerRecord) -> AsyncIterator[ContainerRecord]:
-    """Holds the container's lock; the record as it is then."""
+    """Holds the container's lock during the block, and yields its record as read under the lock."""
     lock = await parts.acquire(record)
     try:
         yield parts.get(record.id)
@@ -119,10 +122,10 @@ def _keep(parts: Parts, record: ContainerRecord, places: dict[str, EndpointSetti
 async def _connect_running(
     parts: Parts, record: ContainerRecord, network: NetworkRecord, asked: EndpointSettings, namespace: int
 ) -> NetworkState:
-    """Wires the container and hands what was made to its monitor; what the container has been given by then."""
+    """Makes the container's place, passes it to the monitor, and returns the container's networks as they are then."""
     files_of = parts.files(record)
-    called = Called(record.id, record.name, record.config.hostname)
-    made = await parts.networks.sandboxes.connect(network.id, called, namespace, asked)
+    container_names = ContainerNames(record.id, record.name, record.config.hostname)
+    made = await parts.networks.sandboxes.connect(network.id, container_names, namespace, asked)
     fault.point("connect.wired")
     try:
         await hand_over(parts, record, made.holding)
@@ -130,18 +133,21 @@ async def _connect_running(
         made.holding.release()
         raise
     fault.point("connect.handed over")
-    names = endpoints.names_of(made.place, called)
+    names = endpoints.names_of(made.place, container_names)
     given = read_network(files_of)
     if names and not any(settings.dns_names for settings in given.endpoints.values()):
         await _serve_names(parts, record, namespace)
-    given.endpoints[network.name] = endpoints.settings(made.place, made.endpoint, names)
+    given.endpoints[network.name] = endpoints.settings_of(made.place, made.endpoint, names)
     given.interfaces[network.name] = made.endpoint.interface
     write_network(files_of, given)
     return given
 
 
 async def hand_over(parts: Parts, record: ContainerRecord, holding: Holding) -> None:
-    """Has the monitor keep and undo what was made for its container. Raises ``MobyError``; the holding is still the caller's then."""
+    """Passes a holding to the container's monitor, which undoes it at the container's end.
+
+    Raises ``MobyError``: the caller still owns the holding then.
+    """
     descriptors = holding.descriptors
     request = control.Adopt(name=holding.name, teardown=holding.teardown, count=len(descriptors), forwards=holding.forwards)
     await monitor_client.hand_over(parts.files(record).socket, parts.patience(record), descriptors, request)
@@ -149,7 +155,7 @@ async def hand_over(parts: Parts, record: ContainerRecord, holding: Holding) -> 
 
 
 async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) -> None:
-    """The container comes into its first network that has names."""
+    """Has the monitor connect a container, which is now in its first user-defined network, to the name server; writes its resolv.conf."""
     host, options = record.host_config, parts.options()
     dns = host.dns or options.dns
     servers = files.forwarders(dns)
@@ -167,12 +173,12 @@ async def _serve_names(parts: Parts, record: ContainerRecord, namespace: int) ->
 
 
 def rename(parts: Parts, record: ContainerRecord) -> None:
-    """A running container is called otherwise in its networks from now on."""
+    """Gives a running container its new names in its networks, after a rename."""
     given = read_network(parts.files(record))
-    called = Called(record.id, record.name, record.config.hostname)
+    container_names = ContainerNames(record.id, record.name, record.config.hostname)
     for settings in given.endpoints.values():
         if settings.dns_names:
-            settings.dns_names = parts.networks.sandboxes.rename(settings.network_id, called, settings)
+            settings.dns_names = parts.networks.sandboxes.rename(settings.network_id, container_names, settings)
     write_network(parts.files(record), given)
 
 
@@ -182,7 +188,7 @@ async def _disconnect_running(
     try:
         await parts.request(record, control.Release(name=network.id[:12]))
     except Conflict:
-        # the monitor does not hold it, or is not there: what nobody holds is undone here
+        # the monitor does not hold the place, or was killed: ``reconcile`` undoes what no process holds
         await parts.networks.sandboxes.reconcile()
     except MobyError:
         if not force:
@@ -196,21 +202,24 @@ async def _disconnect_running(
 
 
 async def _remove_interface(parts: Parts, record: ContainerRecord, interface: str) -> None:
-    """A wire to a bridge is gone by now; an interface on one of the host's is the container's own, and goes here."""
+    """Deletes the interface of a disconnected network, if it still exists.
+
+    That of a bridge network ended with its veth pair; that of a macvlan or ipvlan network did not.
+    """
     if interface:
         with suppress(Conflict), open_namespace(parts, record) as namespace:
             await parts.networks.sandboxes.remove_interface(namespace, interface)
 
 
 async def _settle_inside(parts: Parts, record: ContainerRecord, given: NetworkState, namespace: int) -> None:
-    """The container's default route and hosts file, by the networks that it is in now."""
+    """Sets the container's default routes and its hosts file by the networks that it is in now."""
     places = [Place(parts.networks.find(settings.network_id), settings) for settings in given.endpoints.values()]
-    await parts.networks.sandboxes.lead_out(namespace, places, given.endpoints, given.interfaces)
+    await parts.networks.sandboxes.set_default_routes(namespace, places, given.endpoints, given.interfaces)
     _write_hosts(parts, record, given)
 
 
 def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> None:
-    """The container's own names at its addresses."""
+    """Replaces the lines of the container's own names in its hosts file."""
     addresses = [
         address
         for settings in given.endpoints.values()
@@ -223,14 +232,14 @@ def _write_hosts(parts: Parts, record: ContainerRecord, given: NetworkState) -> 
 
 
 def _rewrite(path: Path, text: str) -> None:
-    """Where it lies: the file is bound into the container."""
+    """Rewrites the file in its place, with the same inode: it is bind-mounted into the container."""
     with path.open("r+") as file:
         file.write(text)
         file.truncate()
 
 
 class open_namespace:
-    """The network namespace of a running container, open. Raises ``Conflict`` where it has just ended."""
+    """Opens the network namespace of a running container. Raises ``Conflict`` if it has just ended."""
 
     def __init__(self, parts: Parts, record: ContainerRecord) -> None:
         self._parts, self._record = parts, record

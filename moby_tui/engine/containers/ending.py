@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 #: What a signal is for (``control.Signal.stop``).
 BY_HAND, AT_SHUTDOWN, TO_RUN_AGAIN = "hand", "shutdown", "again"
-#: The signals that are sent to end a process: whoever sends one does not want it started again.
+#: The signals that end a process. After one of them the restart policy does not start the container again.
 _ENDING = frozenset((signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGQUIT))
-#: A monitor that was killed publishes nothing; how often a waiter looks for itself.
+#: Seconds between two looks at the container's state, since a killed monitor publishes no event.
 _LOOK_AGAIN_SECONDS = 1.0
 
 
 class ExitWait:
-    """Registered when it is made: it stands in the event stream from then on."""
+    """The wait for a container's exit. From its making on it receives the container's events, so that none is missed."""
 
     def __init__(self, parts: Parts, record: ContainerRecord, condition: str) -> None:
         self._parts = parts
@@ -46,7 +46,7 @@ class ExitWait:
         self._last_code = parts.state(record).exit_code
 
     async def result(self, timeout: float | None = None) -> ContainerExit:
-        """Raises ``TimeoutError`` after ``timeout`` seconds."""
+        """The exit of the container. Raises ``TimeoutError`` after ``timeout`` seconds."""
         try:
             async with asyncio.timeout(timeout):
                 return await self._result()
@@ -54,20 +54,20 @@ class ExitWait:
             await self.close()
 
     async def _result(self) -> ContainerExit:
-        # what has happened since the registration counts before what is so now: a removed container has no state to read
+        # first the events since the registration, then the state: that of a removed container cannot be read
         patience = 0.0
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
-                    if (told := await self._told()) is not None:
-                        return told
-            if (known := self._known()) is not None:
-                return known
+                    if (published := await self._published_exit()) is not None:
+                        return published
+            if (recorded := self._recorded_exit()) is not None:
+                return recorded
             patience = _LOOK_AGAIN_SECONDS
             await self._look()
 
-    async def _told(self) -> ContainerExit | None:
-        """The answer that an event gives; None where the events have ended."""
+    async def _published_exit(self) -> ContainerExit | None:
+        """The exit in the next event that meets the condition; None if the event stream has ended."""
         async for event in self._events:
             if event.action == "die":
                 self._last_code = int(event.actor.attributes.get("exitCode", "0"))
@@ -75,8 +75,8 @@ class ExitWait:
                 return ContainerExit(status_code=self._last_code)
         return None
 
-    def _known(self) -> ContainerExit | None:
-        """The answer that needs no waiting, if there is one."""
+    def _recorded_exit(self) -> ContainerExit | None:
+        """The exit, if the container's state or its missing folder meets the condition already; else None."""
         gone = not self._parts.files(self._record).data.exists()
         state = State() if gone else self._parts.state(self._record)
         if state.status == "exited":
@@ -94,27 +94,27 @@ class ExitWait:
 
 
 def wait(parts: Parts, record: ContainerRecord, condition: str) -> ExitWait:
-    """Raises ``InvalidArgument`` for a condition that there is not."""
+    """Registers for a container's exit. Raises ``InvalidArgument`` for an unknown condition."""
     if condition not in ("", "not-running", "next-exit", "removed"):
         raise InvalidArgument(f'invalid condition: "{condition}"; give not-running, next-exit or removed')
     return ExitWait(parts, record, condition or "not-running")
 
 
 async def kill(parts: Parts, record: ContainerRecord, signal: int, *, purpose: str = BY_HAND) -> None:
-    """Sends a signal; SIGKILL is waited for, and ends a monitor that does not answer too.
+    """Sends a signal to a container. After SIGKILL waits for its end, and kills a monitor that does not answer.
 
-    Raises ``Conflict`` where it does not run, ``Unavailable`` where a monitor does not answer to another signal.
+    Raises ``Conflict`` if the container does not run, ``Unavailable`` if its monitor does not answer to another signal.
     """
     if await _kill(parts, record, signal, purpose=purpose):
         return
-    # a monitor that is stopped after it has answered tells of no end: it is asked again
+    # a monitor that was stopped (SIGSTOP) after its answer publishes no end: the signal is sent again
     with suppress(Conflict):
         while not await _kill(parts, record, signal, purpose=purpose):
             pass
 
 
 async def _kill(parts: Parts, record: ContainerRecord, signal: int, *, purpose: str) -> bool:
-    """False where the container has been sent SIGKILL, and has not ended in the time that a monitor has for an answer."""
+    """Sends a signal. False if it was SIGKILL, and the container has not ended in the time that its monitor has for an answer."""
     state = parts.state(record)
     if not state.alive or parts.is_orphan(record, state):
         raise Conflict(f"cannot kill container: {record.name}: container {record.id} is not running")
@@ -242,7 +242,7 @@ async def _end(
 
 
 async def remove(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> None:
-    """Raises ``Conflict`` where it runs and is not forced."""
+    """Raises ``Conflict`` if the container runs and ``force`` is not given."""
     while not await _remove_unless_running(parts, record, force=force, volumes=volumes):
         if not force:
             status = parts.state(record).status
@@ -260,13 +260,13 @@ async def _remove_unless_running(parts: Parts, record: ContainerRecord, *, force
 
 
 async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool, volumes: bool) -> bool:
-    """Removes it unless it runs, which is sure only under its lock: whoever starts it holds that."""
+    """Removes the container, unless it runs, under its lock: a process that starts it holds the same lock."""
     try:
         lock = await parts.acquire(record)
     except NotFound:
         if not record.host_config.auto_remove:
             raise
-        # its monitor was quicker
+        # its monitor has removed it meanwhile
         parts.forget(record)
         return True
     try:

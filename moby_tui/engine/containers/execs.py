@@ -1,4 +1,4 @@
-"""Further processes in a running container (``exec``): asked for first, started later, looked at long after."""
+"""Execs: further processes in a running container. One is created, started later, and can be inspected for minutes after its end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ _decoder = msgspec.json.Decoder(ExecRecord)
 
 
 async def create(parts: Parts, record: ContainerRecord, asked: ExecCreate) -> str:
-    """Raises ``Conflict`` where the container does not run, ``InvalidArgument`` for a user that it does not know, or a nameless variable."""
+    """Creates an exec and returns its id.
+
+    Raises ``Conflict`` if the container does not run, ``InvalidArgument`` for an unknown user or a variable without a name.
+    """
     config = wire.exec_to_keep(asked)
     if not config.cmd:
         raise InvalidArgument("No exec command specified")
@@ -78,14 +81,14 @@ def _forget_old(folder: Path) -> None:
 
 
 def end_all(folder: Path) -> None:
-    """Writes down that the execs in ``folder`` were killed, with the container whose monitor would have written it."""
+    """Marks the execs in ``folder`` as killed: the monitor that would have written it was killed with the container."""
     for state in folder.glob("*.state"):
         if _runs(state):
             write_message(str(state), ExecutionState(exit_code=_KILLED))
 
 
 def _runs(state: Path) -> bool:
-    """Of one whose file is damaged it is not known, and it is left as it is told."""
+    """True for an exec that runs; False if its file is damaged."""
     try:
         return ExecutionState.decode(state.read_bytes()).running
     except MalformedMessage:
@@ -93,9 +96,9 @@ def _runs(state: Path) -> bool:
 
 
 def _find(parts: Parts, ident: str) -> tuple[ExecRecord, Path]:
-    """Raises ``NotFound``, also for what was never started in a run that is over."""
+    """The record of an exec and its path. Raises ``NotFound``, also for an exec that was not started in the run in which it was created."""
     if ident.isalnum():
-        # no glob: it keeps what it was asked for
+        # not with a glob: fnmatch caches every pattern, and each id is another one
         for container in os.listdir(parts.paths.exec_root / "containers"):
             path = parts.paths.container(container).execs / f"{ident}.json"
             with suppress(FileNotFoundError, NotADirectoryError, NotFound):
@@ -111,15 +114,15 @@ def _read(path: Path) -> ExecRecord:
 
 
 def _is_over(execution: ExecRecord, state: State) -> bool:
-    """Whether the run is over in which it was asked for."""
+    """True if the run of the container in which the exec was created has ended."""
     return not state.alive or execution.run not in ("", state.started_at)
 
 
 def unfinished(parts: Parts, record: ContainerRecord, state: State) -> list[str]:
-    """The execs of a running container that run, or were not started yet."""
+    """The ids of a running container's execs that run or were not started yet."""
     found = []
     for path in parts.files(record).execs.glob("*.json"):
-        # of one whose file is damaged it is not known
+        # an exec whose file is damaged or was deleted meanwhile is left out
         with suppress(FileNotFoundError, Unavailable):
             status = _read_state(path)
             if status.running if status is not None else not _is_over(_read(path), state):
@@ -128,7 +131,10 @@ def unfinished(parts: Parts, record: ContainerRecord, state: State) -> list[str]
 
 
 async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
-    """Starts it; raises ``Conflict`` where that was done already, and what its start failed with."""
+    """Starts an exec. Returns its streams; None if it is detached.
+
+    Raises ``Conflict`` if it was started before, and the errors of its start.
+    """
     execution, path = _find(parts, ident)
     if _read_state(path) is not None:
         raise Conflict(f"exec instance {ident} has run already")
@@ -162,9 +168,9 @@ async def start(parts: Parts, ident: str, options: ExecStart) -> Stream | None:
 
 
 def _note_failure(path: Path, error: MobyError) -> None:
-    """Its exit code is asked for all the same, as docker does: that of a shell whose command cannot be executed, or is not there.
+    """Writes the exit code of an exec that failed to start, as Docker does: 127 for a missing command, else 126.
 
-    A monitor that answered has written it already.
+    A monitor that has answered has written it already.
     """
     state = path.with_suffix(".state")
     if not state.exists():
@@ -174,7 +180,7 @@ def _note_failure(path: Path, error: MobyError) -> None:
 
 
 def _resolve_user(parts: Parts, record: ContainerRecord, config: ExecConfig) -> user.User:
-    """Looked up in the file system as the container has it now. Raises ``InvalidArgument``, ``Conflict`` where it has ended."""
+    """Looks up the exec's user in the container's file system. Raises ``InvalidArgument``, and ``Conflict`` if the container has ended."""
     state = parts.state(record)
     try:
         root = os.open(f"/proc/{state.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -201,7 +207,7 @@ def _process(parts: Parts, record: ContainerRecord, config: ExecConfig) -> Proce
 
 
 def _read_state(path: Path) -> ExecutionState | None:
-    """None where it has not begun. Raises ``Unavailable`` where its file is damaged, or a later moby's."""
+    """The state of an exec; None before its start. Raises ``Unavailable`` for a damaged file and for that of a later moby."""
     try:
         return ExecutionState.decode(path.with_suffix(".state").read_bytes(), f"state of exec {path.stem}")
     except FileNotFoundError:
@@ -231,7 +237,7 @@ def inspect(parts: Parts, ident: str) -> ExecInspect:
 
 
 async def resize(parts: Parts, ident: str, height: int, width: int) -> None:
-    """One that has not started yet, or has ended, has no window; clients resize too early and too late."""
+    """Sets the size of an exec's terminal. Does nothing before its start and after its end: clients resize too early and too late."""
     execution, path = _find(parts, ident)
     state = _read_state(path)
     if state is None or not state.running:

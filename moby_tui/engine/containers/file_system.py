@@ -1,4 +1,4 @@
-"""A container's file system, opened for ``cp`` and ``export``: as the container sees it while it runs, else mounted for the occasion."""
+"""Opens a container's file system for ``cp`` and ``export``: that of its process while it runs, else a mount that is made for the call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COPY = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC | kernel.AT_EMPTY_PATH
 
 @asynccontextmanager
 async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> AsyncIterator[int]:
-    """A descriptor of the root. One that does not run has its volumes, binds and images in it too where ``mounts`` is asked for."""
+    """Yields a descriptor of the root. With ``mounts`` that of a container that does not run has its volumes, binds and images mounted."""
     state = view.current_state(parts, record)
     view.check_settled(record, state)
     parts.check_reachable(record, state)
@@ -46,7 +46,7 @@ async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> Asyn
             os.close(root)
         return
     files = parts.files(record)
-    # two mounts of one upper folder would corrupt it: nobody may start the container meanwhile
+    # the lock prevents a start meanwhile: two overlay mounts of one upper folder would corrupt it
     lock = await parts.acquire(record)
     try:
         if not files.data.exists():
@@ -65,9 +65,9 @@ async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths,
         if mounts:
             held = await parts.volumes.mounts.hold(record.mounts)
             record = msgspec.structs.replace(record, mounts=held.with_places(record.mounts))
-            asked = _mounts(parts, record)
-            # a caller that is cancelled meanwhile must not leave the copy open
-            await in_thread(lambda: roots.append(_with_mounts(record, asked, roots[0])))
+            binds = _mounts(parts, record)
+            # the thread adds the copy to ``roots`` itself, so that it is closed also if the caller is cancelled meanwhile
+            await in_thread(lambda: roots.append(_with_mounts(record, binds, roots[0])))
         yield roots[-1]
     finally:
         for fd in roots:
@@ -78,14 +78,14 @@ async def _mounted(parts: Parts, record: ContainerRecord, files: ContainerPaths,
 
 
 def _mounts(parts: Parts, record: ContainerRecord) -> list[Mount]:
-    """What the next start would mount from the host. A tmpfs is empty until then, and left out."""
+    """The bind mounts of the next start. A tmpfs is empty until then, and left out."""
     own = [mount for mount in spec.own_files(record, _names(parts, record)) if os.path.exists(mount.source)]
     asked = spec.asked_mounts(record, parts.mounted_images(record), {})
     return own + [mount for mount in asked if mount.type == "bind"]
 
 
 def _with_mounts(record: ContainerRecord, mounts: list[Mount], root: int) -> int:
-    """A copy of the root with the mounts in it. Raises ``MobyError``."""
+    """A copy of the root's mount, with the container's mounts in it. Raises ``MobyError``."""
     _make_sources(record)
     with ExitStack() as stack:
         trees = [(mount.destination, _open_tree(mount, stack)) for mount in mounts]
@@ -96,17 +96,17 @@ def _with_mounts(record: ContainerRecord, mounts: list[Mount], root: int) -> int
 
 
 def _make_sources(record: ContainerRecord) -> None:
-    """Of ``-v``, as its creation did: what was removed from the host since keeps nobody from the container's other files."""
+    """Makes the missing source folders of ``-v`` again, so that one removed from the host does not prevent access to the other files."""
     others = {os.path.normpath(mount.target) for mount in record.host_config.mounts or ()}
     for mount in record.mounts:
         if mount.type == "bind" and mount.destination not in others:
-            # it is a file, or cannot be made, which its opening tells
+            # the source is a file, or the folder cannot be made: ``_open_tree`` raises the error then
             with suppress(OSError):
                 os.makedirs(mount.source, 0o755, exist_ok=True)
 
 
 def _names(parts: Parts, record: ContainerRecord) -> ContainerPaths:
-    """Whose hostname, hosts and resolv.conf it has: another container's, if it shares its network."""
+    """The files of the container whose hostname, hosts and resolv.conf it has: another one's, if it shares its network."""
     with suppress(NotFound):
         if other := isolation.references(record.host_config).get("network"):
             return parts.files(parts.get(other))
@@ -114,7 +114,7 @@ def _names(parts: Parts, record: ContainerRecord) -> ContainerPaths:
 
 
 def _open_tree(mount: Mount, stack: ExitStack) -> int:
-    """What is mounted, detached, as at a start, but for its propagation: what is mounted in it meanwhile is not seen elsewhere."""
+    """A detached mount of one mount, as at a start, but private: mounts that are made in it are not propagated."""
     options = MountOptions(mount.options)
     try:
         if mount.subpath or mount.layers is not None:
@@ -131,8 +131,11 @@ def _open_tree(mount: Mount, stack: ExitStack) -> int:
 
 
 def _assemble(root: int, trees: list[tuple[str, int]], *, read_only: bool) -> int:
-    """In a mount namespace of this thread's own, where nobody sees it: only there can a mount be put into another."""
-    # of this thread alone, which shares it with nobody since it has left the mount namespace (unshare(2))
+    """Mounts the trees below the root, and returns a copy of that mount.
+
+    Runs in a mount namespace that only this thread has: move_mount(2) needs a mount of the caller's namespace.
+    """
+    # sets the umask of this thread alone: unshare(2) of the mount namespace implies CLONE_FS
     os.umask(0)
     kernel.move_mount(root, "", kernel.AT_FDCWD, overlay.PLACE, kernel.MOVE_MOUNT_F_EMPTY_PATH)
     for destination, tree in trees:

@@ -25,7 +25,7 @@ _EXPOSED = re.compile(r"(\d+)(?:-(\d+))?(?:/([a-z]+))?", re.IGNORECASE)
 
 
 class Linked(NamedTuple):
-    """A running container that another one links to, and its place on the default bridge."""
+    """A running linked container, and its place on the default bridge."""
 
     record: ContainerRecord
     alias: str
@@ -61,7 +61,7 @@ def _hosted() -> InvalidArgument:
 
 
 def _on_network(mode: str, asked: list[str], networking: NetworkingConfig | None) -> NetworkingConfig:
-    """The links of the whole container are those of its first network, unless that has its own."""
+    """The networks of the request with the links of ``HostConfig`` in the first one, unless that has links of its own."""
     endpoints = {**((networking and networking.endpoints_config) or {})}
     first = endpoints.get(mode) or EndpointSettings()
     endpoints[mode] = first if first.links else msgspec.structs.replace(first, links=asked)
@@ -69,7 +69,7 @@ def _on_network(mode: str, asked: list[str], networking: NetworkingConfig | None
 
 
 def _target(parts: Parts, name: str) -> ContainerRecord:
-    """The container that has the network which a link leads into."""
+    """The container of this name, or the one whose network namespace it shares. Raises ``InvalidArgument``."""
     try:
         record = parts.get(name)
         while record.host_config.network_mode.startswith(_CONTAINER):
@@ -87,7 +87,7 @@ def of(record: ContainerRecord) -> list[links.Link]:
 
 
 def shown(parts: Parts, record: ContainerRecord) -> list[str]:
-    """As inspect has them: ``/web:/db/alias``; a linked container that is gone is shown by its short id."""
+    """The links as inspect shows them: ``/web:/db/alias``. A linked container that was removed is shown by its short id."""
     return [f"/{_name(parts, link.name)}:/{record.name}/{link.alias}" for link in of(record)]
 
 
@@ -99,19 +99,19 @@ def _name(parts: Parts, ident: str) -> str:
 
 
 def names(records: Iterable[ContainerRecord]) -> dict[str, list[str]]:
-    """For each linked container's id, what those that link to it call it: ``/db/alias``."""
-    found: dict[str, list[str]] = {}
+    """The aliases of linked containers by their ids, in the form ``/db/alias``: the linking container and its name for the linked one."""
+    aliases: dict[str, list[str]] = {}
     for record in records:
         for link in of(record):
-            found.setdefault(link.name, []).append(f"/{record.name}/{link.alias}")
-    return found
+            aliases.setdefault(link.name, []).append(f"/{record.name}/{link.alias}")
+    return aliases
 
 
 # ---- at a start
 
 
 def linked(parts: Parts, record: ContainerRecord) -> list[Linked]:
-    """The containers that one which is about to start on the default bridge links to. Raises ``MobyError`` where one cannot be reached."""
+    """The containers to which a container that is about to start on the default bridge links. Raises ``MobyError`` if one does not run."""
     if record.host_config.network_mode != _BRIDGE:
         return []
     return [_linked(parts, record, link) for link in of(record)]
@@ -123,12 +123,12 @@ def _runs(parts: Parts, record: ContainerRecord) -> bool:
 
 
 def reachable(parts: Parts, record: ContainerRecord) -> list[Linked]:
-    """As ``linked``, without those that do not run: what an exec is told."""
-    found = []
+    """As ``linked``, without those that do not run: for the environment of an exec."""
+    running = []
     for link in of(record) if record.host_config.network_mode == _BRIDGE else []:
         with suppress(MobyError):
-            found.append(_linked(parts, record, link))
-    return found
+            running.append(_linked(parts, record, link))
+    return running
 
 
 def _linked(parts: Parts, linking: ContainerRecord, link: links.Link) -> Linked:
@@ -146,23 +146,23 @@ def _linked(parts: Parts, linking: ContainerRecord, link: links.Link) -> Linked:
     return Linked(record, link.alias, place)
 
 
-def with_environment(record: ContainerRecord, found: Sequence[Linked]) -> ContainerRecord:
-    """The record for this start: what is asked for wins over what the links tell."""
-    told = [
+def with_environment(record: ContainerRecord, linked: Sequence[Linked]) -> ContainerRecord:
+    """The record for this start, with the variables of the links. A variable of the request replaces one of a link."""
+    variables = [
         variable
-        for one in found
+        for one in linked
         for variable in links.environment(
             record.name, one.alias, one.place.ip_address, _ports(one.record), one.record.config.env or []
         )
     ]
     own = {entry.partition("=")[0] for entry in record.config.env or []}
-    kept = [variable for variable in told if variable.partition("=")[0] not in own]
+    kept = [variable for variable in variables if variable.partition("=")[0] not in own]
     config = msgspec.structs.replace(record.config, env=[*kept, *(record.config.env or [])])
     return msgspec.structs.replace(record, config=config)
 
 
 def _ports(record: ContainerRecord) -> list[str]:
-    """The exposed ports one by one."""
+    """The exposed ports, each range as single ports."""
     found = []
     for text in record.config.exposed_ports or {}:
         if match := _EXPOSED.fullmatch(text):
@@ -172,7 +172,7 @@ def _ports(record: ContainerRecord) -> list[str]:
 
 
 def host_lines(found: Iterable[Linked]) -> str:
-    """The linked containers in /etc/hosts."""
+    """The lines of the linked containers for /etc/hosts."""
     return "".join(_lines(one) for one in found)
 
 
@@ -186,7 +186,7 @@ def _lines(one: Linked) -> str:
 
 
 def tell(parts: Parts, record: ContainerRecord, place: EndpointSettings) -> None:
-    """A linked container has started: those that link to it and run find it at the address that it has now."""
+    """Rewrites the hosts files of the running containers that link to one that has just started, with its new address."""
     for linking in parts.list():
         for link in of(linking):
             if link.name == record.id:
@@ -217,7 +217,7 @@ async def remove(parts: Parts, name: str) -> None:
 
 
 def _rewrite_hosts(parts: Parts, linking: ContainerRecord, alias: str, lines: str) -> None:
-    """In the file of a running container, where it lies: it is bound into the container. One that has just gone has none."""
+    """Rewrites the hosts file of a running container in its place, with the same inode, since it is bind-mounted into the container."""
     if linking.host_config.network_mode != _BRIDGE or not _runs(parts, linking):
         return
     with suppress(OSError), parts.files(linking).hosts.open("r+") as file:

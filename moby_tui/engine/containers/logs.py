@@ -1,4 +1,4 @@
-"""The log of a container: what its driver is told, where its files are, and reading them."""
+"""The log of a container: the settings of its driver, the path of its file, and a reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moby_tui.schema.container import LogOptions
 
 
 def settings(record: ContainerRecord) -> LogSettings:
-    """Raises ``InvalidArgument``; a container that was created has been checked."""
+    """The settings of the log driver of a container. Raises ``InvalidArgument``, but not for a container that was created: it was checked."""
     config = record.host_config.log_config
     subject = options.Subject(
         id=record.id,
@@ -29,14 +29,14 @@ def settings(record: ContainerRecord) -> LogSettings:
 
 
 def path(files: ContainerPaths, kept: LogSettings) -> Path:
-    """Where the log is, or its cache; rotated files are beside it."""
+    """The path of the log, or of its cache. Rotated files lie beside it."""
     return files.log if kept.format == "json-file" else files.data / "container.log"
 
 
 def read(
     record: ContainerRecord, files: ContainerPaths, wanted: LogOptions, alive: Callable[[], bool] = lambda: False
 ) -> AsyncIterator[tuple[int, bytes]]:
-    """Raises ``InvalidArgument`` where the driver keeps nothing that could be read."""
+    """A reader of the log. Raises ``InvalidArgument`` if the log driver keeps no log that can be read."""
     # a start asks for the settings alone
     from moby_tui.engine.runtime.client import log_reader as reader
 

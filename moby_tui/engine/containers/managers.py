@@ -1,4 +1,4 @@
-"""What one engine has to work with. Each is made, and its modules are imported, when it is first used: a command uses few of them."""
+"""The managers of one engine. Each is made, and its modules are imported, on its first use, since a command uses few of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Managers:
         containers: Callable[[], ContainerService],
         cached: Callable[[], set[str]],
     ) -> None:
-        """``options`` are those of the engine at the moment. ``cached`` are the layers and blobs that the build cache counts on."""
+        """``options`` returns the current options of the engine, ``cached`` the layers and blobs that the build cache needs."""
         self._paths = paths
         self._database = database
         self._options = options
@@ -45,7 +45,7 @@ class Managers:
         self._looked = False
 
     def publish(self, kind: str, action: str, ident: str, attributes: dict[str, str]) -> object:
-        """Tells of an event: see ``Journal.publish``."""
+        """Publishes an event: see ``Journal.publish``."""
         return self._journal.publish(kind, action, ident, attributes)
 
     @cached_property
@@ -78,7 +78,7 @@ class Managers:
         return networks
 
     async def mend_networks(self) -> None:
-        """Whoever lists first has our nftables tables put right, where some table was changed and a container is in a network."""
+        """Repairs the nftables tables before a list, if another program has changed a table and a container is in a network."""
         if self._looked or not left.files(left.sandboxes(self._paths.networks)):
             return
         self._looked = True
@@ -114,12 +114,12 @@ class Managers:
         return Launcher(self._poke)
 
     def _poke(self) -> None:
-        """Without a bus there is no reader."""
+        """Closes the event bus, if it was made."""
         if "bus" in vars(self):
             self.bus.poke()
 
     async def close(self) -> None:
-        """Closes those that were made."""
+        """Closes the managers that were made."""
         made = vars(self)
         if "bus" in made:
             self.bus.close()

@@ -1,4 +1,4 @@
-"""The networks of a running container as the engine that started it, or changed them, has written them down."""
+"""The network state of a running container: written by the engine that starts it or changes its networks, read by every engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def write_network(files: ContainerPaths, network: NetworkState) -> None:
 
 
 def read_network(files: ContainerPaths) -> NetworkState:
-    """What a running container was given; nothing where it has not run."""
+    """The network state of a container; an empty one if it has never run."""
     with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode((files.run / "network.json").read_bytes(), type=NetworkState)
     return NetworkState({}, {})

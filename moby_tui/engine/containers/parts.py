@@ -1,4 +1,4 @@
-"""What the container service works with, handed around whole."""
+"""The stores and managers that the modules of the container service work with, in one struct."""
 
 from __future__ import annotations
 
@@ -86,7 +86,10 @@ class Parts(msgspec.Struct, frozen=True):
         return self.managers.bus
 
     def get(self, ref: str) -> ContainerRecord:
-        """The container. One whose folder is gone was removed by its monitor: its row is deleted on the way. Raises ``NotFound``."""
+        """The record of a container. Raises ``NotFound``.
+
+        If its folder is gone, its monitor has removed the container: its row is deleted.
+        """
         while True:
             record = self.store.get(ref)
             if self.paths.container(record.id).data.exists():
@@ -98,7 +101,7 @@ class Parts(msgspec.Struct, frozen=True):
         return [record for record in self.store.list() if self.paths.container(record.id).data.exists()]
 
     def will_leave(self, record: ContainerRecord) -> None:
-        """Notes a container that goes with its end; the rows of those before that have gone are deleted, several at a time."""
+        """Notes a container with ``--rm``. The rows of noted containers that their monitors have removed are deleted, several at a time."""
         self.leaving.add(record.id)
         if len(self.leaving) % _AT_A_TIME == 0:
             self.forget_left()
@@ -109,19 +112,19 @@ class Parts(msgspec.Struct, frozen=True):
         self.leaving.difference_update(left)
 
     def forget_removed(self, idents: Iterable[str]) -> None:
-        """One by one: nobody may have looked for long, and they may be many."""
+        """Deletes the rows one by one, since they can be many."""
         for ident in idents:
             if not self.paths.container(ident).data.exists():
                 with suppress(NotFound):
                     self.forget(self.store.get(ident))
 
     def forget(self, record: ContainerRecord) -> None:
-        """Deletes the row of a container that is removed, and what its monitor could not: its anonymous volumes."""
+        """Deletes the row of a removed container, and its anonymous volumes, which its monitor cannot remove."""
         if self.store.delete(record.id) and record.host_config.auto_remove and record.anonymous_volumes:
             self.volumes.remove_anonymous(record.anonymous_volumes)
 
     def is_free(self, name: str) -> bool:
-        """Whether the name is nobody's, once whoever had it and was removed by its monitor is forgotten."""
+        """True if no container has this name. The row of a container that its monitor has removed is deleted first."""
         try:
             return self.get(name).name != name
         except (NotFound, InvalidArgument):
@@ -136,7 +139,7 @@ class Parts(msgspec.Struct, frozen=True):
         return own_layer.mounted(files)
 
     def layers(self, record: ContainerRecord) -> builtins.list[Path]:
-        """What lies below the container's own layer, top-most first. Raises ``NotFound`` where its image is gone."""
+        """The folders of the image's layers, the top-most first. Raises ``NotFound`` if the image was removed."""
         from moby_tui.engine.resources.images.snapshots import mount_points
 
         return mount_points.below(self.paths, self.images.resolve(record.image_id).layers)
@@ -160,7 +163,7 @@ class Parts(msgspec.Struct, frozen=True):
         return state
 
     def is_orphan(self, record: ContainerRecord, state: State) -> bool:
-        """Whether the state speaks of a run that nobody watches any more: the monitor was killed, or the machine was restarted."""
+        """True if the state is that of a run without a monitor: the monitor was killed, or the machine was restarted."""
         files = self.files(record)
         unfinished = state.alive or state.pid != 0
         return unfinished and (state.boot != self.boot or not self._is_watched(files, state))
@@ -169,12 +172,15 @@ class Parts(msgspec.Struct, frozen=True):
         return monitor_process.is_alive(files.monitor_lock) or monitor_process.is_cut_off(state.monitor, files.monitor_lock)
 
     def is_cut_off(self, record: ContainerRecord, state: State) -> bool:
-        """Whether it runs and its files under the exec root were removed, so that its monitor can be asked for nothing."""
+        """True if the container runs and its files below the exec root were removed, so that no process can reach its monitor."""
         files = self.files(record)
         return state.alive and not files.socket.exists() and monitor_process.is_cut_off(state.monitor, files.monitor_lock)
 
     def check_reachable(self, record: ContainerRecord, state: State) -> None:
-        """For what is done inside a container that runs. Raises ``Unavailable`` where its process, or its monitor, cannot be found."""
+        """To be called before something is done inside a running container.
+
+        Raises ``Unavailable`` if its process or its monitor cannot be found.
+        """
         if self.is_cut_off(record, state):
             raise self.cut_off(record)
         if state.alive and state.error == DAMAGED_STATE:
@@ -189,13 +195,13 @@ class Parts(msgspec.Struct, frozen=True):
         )
 
     def lock(self, record: ContainerRecord) -> FileLock:
-        """The lock of whoever changes the container. Use ``async with locked(...)``."""
+        """The container's lock, which a process holds while it changes the container. Use ``async with locked(...)``."""
         files = self.files(record)
         files.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         return FileLock(files.lock)
 
     async def acquire(self, record: ContainerRecord) -> FileLock:
-        """The lock, held. Raises ``NotFound`` where the container has been removed by whoever had it before."""
+        """Takes the container's lock. Raises ``NotFound`` if another process has removed the container meanwhile."""
         files = self.files(record)
         while True:
             lock = self.lock(record)
@@ -213,7 +219,7 @@ class Parts(msgspec.Struct, frozen=True):
             raise NotFound(f"No such container: {record.name}")
 
     async def until_put_away(self, record: ContainerRecord, patience: float = _LOCK_SECONDS) -> None:
-        """Waits for the monitor of a container that has ended to have removed what was there for the run. Raises ``Unavailable``."""
+        """Waits until the monitor of an ended container has released everything of the run. Raises ``Unavailable``."""
         lock = FileLock(self.files(record).monitor_lock)
         # without its folder there is nothing left to be put away
         with suppress(FileNotFoundError):
@@ -222,7 +228,7 @@ class Parts(msgspec.Struct, frozen=True):
         await self.until_cut_off_has_ended(record, State.read(str(self.files(record).state)).monitor, patience)
 
     async def until_cut_off_has_ended(self, record: ContainerRecord, monitor: int, patience: float = _LOCK_SECONDS) -> None:
-        """Waits for the monitor with this pid where its lock has no name any more. Raises ``Unavailable``."""
+        """Waits for the end of the monitor with this pid, whose lock file was deleted. Raises ``Unavailable``."""
         deadline = time.monotonic() + patience
         while monitor_process.is_cut_off(monitor, self.files(record).monitor_lock):
             if time.monotonic() > deadline:
@@ -230,7 +236,7 @@ class Parts(msgspec.Struct, frozen=True):
             await asyncio.sleep(_LOOK_SECONDS)
 
     def patience(self, record: ContainerRecord) -> float:
-        """How many seconds the container's monitor may take to answer."""
+        """The seconds that the container's monitor has for an answer."""
         from moby_tui.engine.runtime.client import monitor as monitor_client
         from moby_tui.engine.runtime.configuration.runtimes import OURS
 
@@ -238,7 +244,7 @@ class Parts(msgspec.Struct, frozen=True):
         return monitor_client.ANSWER_SECONDS if ours else monitor_client.RUNTIME_SECONDS
 
     async def request(self, record: ContainerRecord, message: Request) -> None:
-        """Asks the container's monitor for something. Raises ``Conflict`` where there is none, ``Unavailable`` where it does not answer."""
+        """Sends a request to the container's monitor. Raises ``Conflict`` if there is no monitor, ``Unavailable`` if it does not answer."""
         from moby_tui.engine.runtime.client import monitor as monitor_client
 
         try:
@@ -257,5 +263,5 @@ class Parts(msgspec.Struct, frozen=True):
 
 
 def event_attributes(record: ContainerRecord) -> dict[str, str]:
-    """The base of every event of a container: its labels, image and name."""
+    """The attributes of every event of a container: its labels, image and name."""
     return {**(record.config.labels or {}), "image": record.image, "name": record.name}

@@ -22,7 +22,7 @@ from moby_tui.engine.kernel import fault
 from moby_tui.engine.policy import admission
 from moby_tui.engine.protocol import control
 from moby_tui.engine.protocol.network import HostPort
-from moby_tui.engine.resources.networks.endpoints import Called
+from moby_tui.engine.resources.networks.endpoints import ContainerNames
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState, PortBinding
 from moby_tui.errors import Conflict, InvalidArgument, NotFound
 from moby_tui.schema.container import ContainerCreate, HostConfig, PortChanges, PortsChanged
@@ -33,7 +33,10 @@ Bindings = dict[str, list[PortBinding] | None]
 
 
 class _Unwanted(NamedTuple):
-    """A host port that is to be withdrawn; ``host`` is empty where it is so on whichever address, and on all where it is published on all."""
+    """A host port to withdraw.
+
+    If ``host`` is empty, it is withdrawn at whichever address, and at all addresses if it is published at all.
+    """
 
     text: str
     host: str
@@ -95,7 +98,7 @@ def _check(record: ContainerRecord, asked: PortChanges) -> None:
 
 
 def _without(record: ContainerRecord, given: NetworkState, unwanted: list[_Unwanted]) -> Bindings:
-    """What the container's record asks for without the ports that are to go. Raises ``NotFound``."""
+    """The port bindings of the container's record without those to withdraw. Raises ``NotFound``."""
     kept = {name: [*(bindings or [PortBinding()])] for name, bindings in (record.host_config.port_bindings or {}).items()}
     for one in unwanted:
         if not any(_drop(kept, given, name, one) for name in kept):
@@ -106,7 +109,7 @@ def _without(record: ContainerRecord, given: NetworkState, unwanted: list[_Unwan
 
 
 def _drop(kept: Mapping[str, list[PortBinding]], given: NetworkState, name: str, one: _Unwanted) -> bool:
-    """Takes away the binding that the host port is of: one that names it, else the first that left its choice to us."""
+    """Removes the binding of a host port: one that names the port, else the first for which the kernel chose the port."""
     if name.partition("/")[2] not in (one.protocol, "" if one.protocol == "tcp" else one.protocol):
         return False
     own = name if "/" in name else f"{name}/tcp"
@@ -128,14 +131,14 @@ def _is_bound(binding: PortBinding, one: _Unwanted) -> bool:
 
 
 async def _withdraw(parts: Parts, record: ContainerRecord, unwanted: list[_Unwanted]) -> list[HostPort]:
-    """Has the monitor give the ports back; what their records said of them."""
+    """Has the monitor release the ports, and returns them as their records had them."""
     withdrawn = []
     for name, told in parts.networks.sandboxes.bound(record.id).items():
         if told and any(one.is_meant(told.protocol, told.port, told.hosts) for one in unwanted):
             try:
                 await parts.request(record, control.Release(name=name))
             except Conflict:
-                # the monitor does not hold it: what nobody holds is undone here
+                # the monitor does not hold the port: ``reconcile`` undoes what no process holds
                 await parts.networks.sandboxes.reconcile()
             withdrawn.append(told)
             fault.point("ports.withdrawn")
@@ -153,7 +156,7 @@ def _is_of(name: str, binding: PortBinding, told: HostPort) -> bool:
 
 
 def _again(given: NetworkState, withdrawn: list[HostPort]) -> Bindings:
-    """What was withdrawn, as it is to be published once more."""
+    """The bindings that publish the withdrawn ports again."""
     again: Bindings = {}
     for told in withdrawn:
         host = "" if len(told.hosts) > 1 else told.hosts[0]
@@ -167,13 +170,13 @@ def _again(given: NetworkState, withdrawn: list[HostPort]) -> Bindings:
 
 
 async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings) -> None:
-    """Publishes ports of a running container and hands them to its monitor, all of them or none. Raises ``MobyError``."""
+    """Publishes ports of a running container, and passes them to its monitor, all or none. Raises ``MobyError``."""
     if not asked:
         return
     files = parts.files(record)
     given = read_network(files)
     published, settings = await parts.networks.sandboxes.publish(
-        Called(record.id, record.name, record.config.hostname), given.endpoints, asked
+        ContainerNames(record.id, record.name, record.config.hostname), given.endpoints, asked
     )
     handed = []
     try:
@@ -194,7 +197,7 @@ async def _publish(parts: Parts, record: ContainerRecord, asked: Bindings) -> No
 
 
 def _keep(parts: Parts, record: ContainerRecord, kept: Bindings, publish: Bindings) -> None:
-    """What the next start publishes. As ``run -p`` does, a published port is an exposed one."""
+    """Writes into the record what the next start publishes. As with ``run -p``, a published port is also an exposed one."""
     bindings = {name: [*(own or [])] for name, own in kept.items()}
     for name, more in publish.items():
         bindings[name] = [*bindings.get(name, []), *(more or [PortBinding()])]
@@ -205,7 +208,7 @@ def _keep(parts: Parts, record: ContainerRecord, kept: Bindings, publish: Bindin
 
 
 def _summary(publish: Bindings) -> str:
-    """``0.0.0.0:8080->80/tcp`` as far as it was asked for."""
+    """The text of a binding for errors: ``0.0.0.0:8080->80/tcp``, without the parts that the request lacks."""
     return ",".join(
         f"{f'[{b.host_ip}]' if ':' in b.host_ip else b.host_ip}:{b.host_port}->{name}"
         for name, bindings in publish.items()

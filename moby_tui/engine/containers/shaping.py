@@ -1,4 +1,4 @@
-"""How what a running container sends is delayed, lost and limited, network by network; for as long as it runs."""
+"""Delays, drops and limits what a running container sends, network by network, for as long as it runs."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from moby_tui.schema import traffic as api
 
 
 def shapes(parts: Parts, container: str) -> list[api.Shape]:
-    """For each network of a running container how it is shaped. Raises ``NotFound``, ``Conflict``, ``InvalidArgument``."""
+    """The shaping of each network of a running container. Raises ``NotFound``, ``Conflict``, ``InvalidArgument``."""
     given = _given(parts, parts.get(container))
     return [wire.shape_to_show(_of(given, network)) for network in given.interfaces]
 
 
-async def shape(parts: Parts, container: str, asked: api.Shape) -> None:
+async def shape(parts: Parts, container: str, requested: api.Shape) -> None:
     """Shapes one network of a running container, or each where none is named; what asks for nothing undoes it.
 
     Raises ``NotFound``, ``Conflict`` where it does not run, ``InvalidArgument``, ``MobyError`` where the kernel cannot.
     """
-    shaping.check(wire.shape_to_keep(asked))
+    shaping.check(wire.shape_to_keep(requested))
     async with changing(parts, parts.get(container)) as record:
         given = _given(parts, record)
-        if asked.network and asked.network not in given.interfaces:
-            raise NotFound(f"container {record.name} is not connected to network {asked.network}")
+        if requested.network and requested.network not in given.interfaces:
+            raise NotFound(f"container {record.name} is not connected to network {requested.network}")
         with open_namespace(parts, record) as namespace:
-            for network in [asked.network] if asked.network else [*given.interfaces]:
+            for network in [requested.network] if requested.network else [*given.interfaces]:
                 before = _of(given, network)
                 wanted = Shape(
                     network=network,
                     interface=before.interface,
-                    delay=asked.delay,
-                    jitter=asked.jitter,
-                    loss=asked.loss,
-                    rate=asked.rate,
+                    delay=requested.delay,
+                    jitter=requested.jitter,
+                    loss=requested.loss,
+                    rate=requested.rate,
                 )
                 await in_thread(shaping.apply, namespace, before.interface, wanted, before)
                 given.shapes[network] = wanted
@@ -62,6 +62,6 @@ def _given(parts: Parts, record: ContainerRecord) -> NetworkState:
 
 def _of(given: NetworkState, network: str) -> Shape:
     interface = given.interfaces[network]
-    found = given.shapes.get(network)
-    # connected anew meanwhile: the interface is another one
-    return found if found is not None else Shape(network=network, interface=interface)
+    shaped = given.shapes.get(network)
+    # after a new connection the interface is another one
+    return shaped if shaped is not None else Shape(network=network, interface=interface)

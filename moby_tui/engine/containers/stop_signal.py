@@ -1,4 +1,4 @@
-"""With which signal a container is asked to end, as users write it, and how long it is waited for then."""
+"""The signal that stops a container, as users write it, and the seconds that the container has to end."""
 
 from __future__ import annotations
 

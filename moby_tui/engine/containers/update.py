@@ -1,4 +1,4 @@
-"""Changing what a container may use, at once where it runs. The texts of refusals are the Docker Engine's."""
+"""Changes the limits of a container, at once if it runs. The texts of errors are the Docker Engine's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FIELDS = {
 
 
 async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) -> ContainerUpdated:
-    """Raises ``InvalidArgument``, ``Conflict`` where the change contradicts what is set, ``MobyError`` where the kernel refuses it."""
+    """Raises ``InvalidArgument``, ``Conflict`` if the change contradicts other limits, ``MobyError`` if the kernel refuses it."""
     asked, warnings = limits.settle(asked, update=True)
     if asked.pids_limit is not None and asked.pids_limit <= 0:
         # no limit, in either way of writing it
@@ -53,7 +53,7 @@ async def update(parts: Parts, record: ContainerRecord, asked: ContainerUpdate) 
 
 
 def _changed(asked: ContainerUpdate) -> list[str]:
-    """The fields that are to change. Raises ``InvalidArgument`` for one that cannot."""
+    """The fields to change. Raises ``InvalidArgument`` for one that cannot be changed."""
     names = [name for name in Resources.__struct_fields__ if getattr(asked, name) not in (None, 0, "", [])]
     if asked.pids_limit == 0:
         names.append("pids_limit")
@@ -98,7 +98,7 @@ def _refused(record: ContainerRecord, why: str) -> Conflict:
 
 
 async def _apply(parts: Parts, record: ContainerRecord, changed: list[str]) -> None:
-    """Writes the sections that change, whole, into the running container's control group."""
+    """Writes each changed section as a whole into the running container's control group."""
     wanted = resources.limits(record.host_config)
     names = [name for name, fields in _FIELDS.items() if not set(fields).isdisjoint(changed)]
     if not names:

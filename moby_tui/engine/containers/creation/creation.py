@@ -49,7 +49,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     image = parts.images.resolve(asked.image)
     host = wire.host_to_keep(asked.host_config)
     if requested := wire.networking_to_keep(asked.networking_config):
-        parts.networks.sandboxes.check_asked(requested.endpoints_config or {})
+        parts.networks.sandboxes.check_requested(requested.endpoints_config or {})
     if platform:
         _check_platform(image, asked.image, platform)
     warnings += security.resolve(host, parts.paths).warnings
@@ -115,7 +115,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
 
 
 def _inherited(parts: Parts, sources: list[str]) -> dict[str, MountPoint]:
-    """The volumes of other containers, by destination."""
+    """The mounts of ``--volumes-from``, by destination."""
     if not sources:
         return {}
     # imported here, since few containers have any
@@ -130,7 +130,7 @@ def _has_mounts(config: KeptConfig, host: HostConfig) -> bool:
 
 
 def _absolute(path: str) -> str:
-    """Where a volume is mounted that an image may name relative to the root."""
+    """The absolute path of a volume; an image may name it relative to the root."""
     return "/" + posixpath.normpath(f"/{path}").strip("/")
 
 
@@ -144,7 +144,7 @@ def _networking(asked: ContainerCreate) -> NetworkingConfig | None:
 
 
 def _check_platform(image: LocalImage, reference: str, platform: str) -> None:
-    """An image of another platform counts as absent: clients then pull the right one."""
+    """Raises ``NotFound`` for an image of another platform: clients pull the right one then."""
     from moby_tui.engine.resources.images import platform as platforms
     from moby_tui.schema.oci import Platform
 
@@ -170,7 +170,7 @@ async def _fill(parts: Parts, volumes: list[MountPoint], layers: list[Path]) -> 
 
 
 def _write(parts: Parts, record: ContainerRecord, layers: list[Path]) -> ContainerRecord:
-    """The row and the folder together, or neither: a row without a folder is a removed container."""
+    """Writes the row and makes the folder, both or none: a row without a folder means a removed container."""
     files = parts.files(record)
     furnish = partial(_make_folder, files, layers)
     try:
@@ -206,7 +206,7 @@ def _make_folder(files: ContainerPaths, layers: list[Path], record: ContainerRec
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
-    """The root that a container sees has the mode and owner of its uppermost folder, which is ours and not the image's."""
+    """Gives the upper folder the mode and owner of the image's root, since overlayfs shows those of the top-most folder."""
     status = layer.stat()
     os.chown(upper, status.st_uid, status.st_gid)
     upper.chmod(stat.S_IMODE(status.st_mode))
@@ -261,13 +261,13 @@ def _settle_host(parts: Parts, host: HostConfig) -> None:
 
 
 def _check_runtime(parts: Parts, host: HostConfig) -> None:
-    """Raises ``InvalidArgument`` where there is no such runtime, ``NotImplementedYet`` for what only the built-in one does here."""
+    """Raises ``InvalidArgument`` for an unknown runtime, ``NotImplementedYet`` for an option that only the built-in one has."""
     if parts.runtimes().resolve(host.runtime) and host.userns_mode not in ("", "host"):
         raise NotImplementedYet(f"option --userns {host.userns_mode} with --runtime {host.runtime}")
 
 
 def _merge_environment(preset: list[str], asked: list[str]) -> list[str]:
-    """What is asked for, then what the image has beside it: Docker's order."""
+    """The environment of the request, then the image's other variables, in Docker's order."""
     merged = {entry.partition("=")[0]: entry for entry in asked}
     for entry in preset:
         merged.setdefault(entry.partition("=")[0], entry)

@@ -1,4 +1,4 @@
-"""The volumes that a container has from others (``--volumes-from``)."""
+"""The mounts that a container takes from other containers (``--volumes-from``)."""
 
 from __future__ import annotations
 

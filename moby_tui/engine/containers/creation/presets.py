@@ -1,4 +1,4 @@
-"""What the options of the engine preset for a new container that does not ask for anything else."""
+"""Completes the request for a container by the options of the engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def preset(options: EngineOptions, given: HostConfig) -> HostConfig:
 
 
 def _preset_log(options: EngineOptions, host: HostConfig) -> None:
-    """Options of the engine are for containers that have its driver, be it that they name it."""
+    """Applies the engine's log options to a container that has the engine's log driver, named or not."""
     chosen = host.log_config.type or options.log_driver
     given = host.log_config.config or {}
     config = {**options.log_options, **given} if chosen == options.log_driver else given
@@ -48,7 +48,7 @@ def _preset_security(options: EngineOptions, host: HostConfig) -> None:
 
 
 def _profile(name: str) -> str:
-    """What ``--security-opt`` has: the text of the profile."""
+    """The seccomp profile as ``--security-opt`` has it: ``unconfined``, or the text of the profile."""
     if name == "unconfined":
         return name
     try:

@@ -1,4 +1,4 @@
-"""What is left when a monitor was killed or the machine went down: found by the next engine that looks, and put right."""
+"""Cleans up after killed monitors and after a crash of the machine. Runs in the next engine that looks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KILLED = 137
 
 
 def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
-    """Whether something is left of a run, or of a start, that nobody watches any more."""
+    """True if something is left of a run or a start whose monitor is dead."""
     state = parts.state(record)
     if parts.is_orphan(record, state):
         return True
@@ -43,16 +43,16 @@ def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
 
 
 def _is_partly_removed(files: ContainerPaths) -> bool:
-    """Whether the folder stands there without the container's record: whoever removed it was killed meanwhile."""
+    """True if the container's folder has no record: the process that removed the container was killed meanwhile."""
     return files.data.exists() and not any(
         (files.data / name).exists() for name in (record_files.RECORD, record_files.UNCOMMITTED)
     )
 
 
 async def settle_locked(parts: Parts, record: ContainerRecord) -> State | None:
-    """What is so afterwards; None where there was nothing to settle, or nothing is left."""
+    """Settles one container, and returns its state after that; None if there was nothing to settle, or nothing is left."""
     lock = parts.lock(record)
-    # whoever holds it is starting or removing the container, and will look for itself
+    # a process that holds the lock is starting or removing the container, and settles it itself
     if not lock.try_acquire():
         return None
     try:
@@ -104,8 +104,8 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
 
 
 def _end_executions(folder: Path) -> None:
-    """Where nothing can be written, or a record is damaged, the exec stays as it is told."""
-    # few runs are left without their monitor
+    """Marks the execs of the run as ended. If the disk takes nothing, or a record is damaged, an exec stays as it is recorded."""
+    # imported here, since few monitors are killed
     from moby_tui.engine.containers import execs
 
     with suppress(OSError, ValueError):
@@ -118,7 +118,7 @@ def _seconds_since(started_at: str) -> int:
 
 
 def _write_down(state: State, path: Path) -> None:
-    """Where nothing can be written whoever looks next settles it again, and sees the same."""
+    """Writes the state. On a read-only disk it does not; the next engine settles the container again."""
     try:
         state.write(str(path))
     except OSError as error:

@@ -15,7 +15,7 @@ from moby_tui.errors import Conflict
 
 
 def order(record: ContainerRecord, count: int) -> order_protocol.RestartPolicy | None:
-    """None for a container that its monitor never starts again."""
+    """The restart policy in the monitor's order; None for a container that its monitor never starts again."""
     policy = record.host_config.restart_policy
     if policy.name in ("", "no") and record.config.healthcheck_on_failure_action != "restart":
         return None
@@ -27,15 +27,15 @@ def _policy_of(policy: RestartPolicy, count: int) -> order_protocol.RestartPolic
 
 
 def root(parts: Parts, record: ContainerRecord) -> order_protocol.RootMount:
-    """How a monitor mounts the root anew."""
+    """The mount by which a monitor makes the root again."""
     files, layers = parts.files(record), [str(layer) for layer in parts.layers(record)]
     return order_protocol.RootMount(layers=layers, upper=str(files.upper), work=str(files.work))
 
 
 async def change_policy(parts: Parts, record: ContainerRecord, policy: RestartPolicy) -> None:
-    """``docker update --restart``: stored, and told to the monitor of a container that runs. The caller has checked the policy.
+    """Stores another restart policy (``docker update --restart``), and sends it to the monitor of a running container.
 
-    Raises ``Conflict`` where the container is to go with its end.
+    The caller has checked the policy. Raises ``Conflict`` for a container with ``--rm``.
     """
     if record.host_config.auto_remove and policy.name not in ("", "no"):
         raise Conflict("Restart policy cannot be updated because AutoRemove is enabled for the container")

@@ -1,4 +1,4 @@
-"""Starting again, as their policies say, the containers that an engine finds ended without their monitors' decision."""
+"""Starts containers whose restart policy wants it, and whose end no monitor has handled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRIES = 3
 
 
 async def start_due(parts: Parts, due: list[ContainerRecord]) -> None:
-    """Starts them in the order in which they need each other. One that does not start keeps its error; the others go on."""
+    """Starts the containers in the order in which they need each other. The error of one is kept in its state; the others are started."""
     gate = asyncio.Semaphore(_AT_A_TIME)
 
     async def one(record: ContainerRecord) -> None:
@@ -47,7 +47,7 @@ async def _start(parts: Parts, record: ContainerRecord) -> None:
 
 
 def ranks(records: list[ContainerRecord]) -> list[list[ContainerRecord]]:
-    """The containers in groups, each of which needs only those before it; a circle is broken where it is met."""
+    """The containers in groups, each of which needs only those before it. Containers that need each other are started in any order."""
     waiting = {record.id: record for record in records}
     names = {name: record.id for record in records for name in (record.id, record.name)}
     needs = {record.id: {names[name] for name in _needed(record) if name in names} - {record.id} for record in records}

@@ -1,4 +1,4 @@
-"""What an engine does that opens a data root: it looks for what killed monitors and the last shutdown left, and puts all of it right."""
+"""Cleans up what killed monitors and the last shutdown have left, when an engine opens the data root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from moby_tui.errors import NotFound
 
 
 async def settle_all(parts: Parts) -> None:
-    """Looks at every container that may have run: all of them once after a boot, later those that were started since."""
+    """Settles containers, volumes and networks: after a boot all containers, later those that were started since."""
     marker = parts.paths.exec_root / f"settled-{parts.boot}"
     names = os.listdir(parts.paths.exec_root / "containers") if marker.exists() else [record.id for record in parts.store.list()]
     due = []
@@ -38,28 +38,28 @@ async def settle_all(parts: Parts) -> None:
         await parts.volumes.settle()
     if left.is_any(parts.paths.networks):
         await parts.networks.sandboxes.reconcile()
-    # after the look: whoever is killed before it has seen all has not looked
+    # last, so that an engine that is killed before leaves the rest to the next one
     marker.touch()
     remove_abandoned(CGROUP_PARENT, CGROUP_PREFIX)
     monitor_group.remove_empty(detect())
-    # what a reboot ended is started by the first daemon, not by whoever looks first
+    # only containers of this boot: those that a reboot has ended are started by the first daemon
     if due:
-        # few engines come here
+        # imported here, since few engines find any
         from moby_tui.engine.containers.start import resuming
 
         await resuming.start_due(parts, due)
 
 
 def _is_due(record: ContainerRecord, settled: State) -> bool:
-    # few engines come here
+    # imported here, since few engines find any
     from moby_tui.engine.containers.start import restarting
 
     return restarting.is_due(record, settled, at_boot=False)
 
 
 def _is_any_volume_left(parts: Parts) -> bool:
-    """Whether there is a lock of one that is a file system of its own, a record of one that a plug-in has mounted, or something that is on
-    its way beside the volumes."""
+    """True if killed processes may have left something of volumes: the lock of a mounted one, the record of one that a plug-in has mounted,
+    or a folder of a removal, rename or clone."""
     for folder in (parts.paths.mounted_volumes, parts.paths.plugin_mounts):
         with suppress(FileNotFoundError):
             if os.listdir(folder):
@@ -70,13 +70,13 @@ def _is_any_volume_left(parts: Parts) -> bool:
 
 
 def _discard(parts: Parts, name: str) -> None:
-    """A folder without a row: the container was removed while its creator or remover died. Nobody can be using it."""
+    """Deletes a folder without a row: its creator or remover was killed, and no process can use the container."""
     files = parts.paths.container(name)
     if not monitor_process.is_alive(files.monitor_lock):
         orphans.remove_files(files.run)
 
 
 def discard_unborn(parts: Parts, idents: Iterable[str]) -> None:
-    """The folders of containers whose creator was killed before they were there (``store/losses.py`` tells which those are)."""
+    """Deletes the folders of containers whose creator was killed before it committed the row (``store/losses.py`` finds them)."""
     for ident in idents:
         orphans.remove_files(parts.paths.container(ident).data)

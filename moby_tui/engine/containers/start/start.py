@@ -156,7 +156,7 @@ async def _start_isolated(
             raise
         sandbox.close()
         _tell_linking(parts, record, files, sandbox)
-        parts.networks.sandboxes.make_ready()
+        parts.networks.sandboxes.prepare_next()
     finally:
         os.close(root)
 
@@ -199,7 +199,7 @@ async def _prepare_network(parts: Parts, record: ContainerRecord, isolation: Iso
         name=record.name,
         hostname=config.hostname,
         domainname=config.domainname,
-        asked=endpoints,
+        requested=endpoints,
         ports=host.port_bindings or {},
         exposed=list(config.exposed_ports or {}),
         publish_all=host.publish_all_ports,

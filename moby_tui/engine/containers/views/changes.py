@@ -23,23 +23,23 @@ _CAPABILITY = "security.capability"
 
 
 def changes(upper: Path, layers: list[Path]) -> list[PathChange]:
-    """All changed paths, sorted, with the folders that lead to them; ``layers`` are those below, top-most first. Blocking."""
+    """All changed paths, sorted, and the folders that lead to them. ``layers`` are the image's, the top-most first. Blocking."""
     below = snapshot.mount(layers, None, None) if layers else None
     try:
         with trees.closing(os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
-            found = _Comparison(top, below).changes()
+            changed = _Comparison(top, below).changes()
     finally:
         if below is not None:
             os.close(below)
-    for path in list(found):
+    for path in list(changed):
         for leading in _leading(path):
-            found.setdefault(leading, _MODIFIED)
-    told = (PathChange(path="/" + os.fsdecode(path), kind=kind) for path, kind in found.items())
-    return sorted(told, key=lambda change: change.path)
+            changed.setdefault(leading, _MODIFIED)
+    changes = (PathChange(path="/" + os.fsdecode(path), kind=kind) for path, kind in changed.items())
+    return sorted(changes, key=lambda change: change.path)
 
 
 def _leading(path: bytes) -> Iterator[bytes]:
-    """The directories that lead to a path, without the root."""
+    """The directories above a path, without the root."""
     at = path.find(b"/")
     while at > 0:
         yield path[:at]
@@ -67,7 +67,7 @@ class _Comparison:
         return self._found
 
     def _compare(self, fd: int, folder: bytes, lower: int | None, *, hides: bool) -> list[bytes]:
-        """Notes what is different in a directory; returns the directories in it."""
+        """Notes the changes in a directory, and returns its subdirectories."""
         directories = []
         names = [os.fsencode(name) for name in os.listdir(fd)]
         for name in names:
@@ -91,7 +91,7 @@ class _Comparison:
 
     @contextmanager
     def _lower(self, folder: bytes) -> Iterator[int | None]:
-        """The directory of that name below; None where there is none."""
+        """Opens the directory of this name in the layers below; None if there is none."""
         try:
             fd = None if self._below is None else trees.open_below(self._below, folder or b".")
         except OSError:
@@ -121,7 +121,7 @@ def _differ(before: os.stat_result, after: os.stat_result, lower: int, upper: in
 
 
 def _is_same_time(before: os.stat_result, after: os.stat_result) -> bool:
-    """Archives may keep whole seconds only: a time without a fraction is any within its second."""
+    """True if two times are equal. A time without a fraction equals any within its second, since archives may store whole seconds only."""
     one, other = divmod(before.st_mtime_ns, 1_000_000_000), divmod(after.st_mtime_ns, 1_000_000_000)
     return one[0] == other[0] and (one[1] == other[1] or 0 in (one[1], other[1]))
 

@@ -1,4 +1,4 @@
-"""What the monitor of a container has found by its health checks."""
+"""The results of a container's health checks, which its monitor writes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from moby_tui.schema.container import Health, HealthLogEntry
 
 
 def is_checked(record: ContainerRecord) -> bool:
-    """Whether it has a health check. As with Docker, a test of an unknown kind is none."""
+    """True for a container with a health check. As with Docker, a test of an unknown kind counts as none."""
     check = record.config.healthcheck
     return bool(check and check.test and check.test[0] in ("CMD", "CMD-SHELL"))
 
 
 def read(record: ContainerRecord, files: ContainerPaths) -> Health | None:
-    """What the monitor has found so far; None where nothing is checked, or nothing has been yet."""
+    """The health in the container's file; None without a check, and before the first result."""
     if not is_checked(record):
         return None
     # few containers come here

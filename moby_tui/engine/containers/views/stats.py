@@ -35,7 +35,7 @@ async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot
 
 
 def look(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
-    """One sample; its time is ``ZERO_TIME`` if the container does not run."""
+    """One sample of the container's resource use. Its time is ``ZERO_TIME`` if the container does not run."""
     state = view.current_state(parts, record)
     name = f"/{record.name}"
     if state.alive:

@@ -1,4 +1,4 @@
-"""Puts a container into its networks, all of them or none: namespace, places, published ports. Blocks; call it on a thread."""
+"""Connects a container to all of its networks or none: namespace, interfaces, published ports. The functions block: call them on a thread."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, NETLINK_RO
 from moby_tui.engine.kernel.network.rtnetlink import delete_link
 from moby_tui.engine.protocol.network import Forward, HostPort, TeardownStep
 from moby_tui.engine.resources.networks import bridge_options, endpoints
-from moby_tui.engine.resources.networks.drivers.bridge import lead_out
+from moby_tui.engine.resources.networks.drivers.bridge import set_default_routes
 from moby_tui.engine.resources.networks.drivers.driver import Address, Driver, Endpoint
-from moby_tui.engine.resources.networks.endpoints import Called, Place
+from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
 from moby_tui.engine.resources.networks.firewall import Firewall, Publication
 from moby_tui.engine.resources.networks.ports import BoundPort, PortRequest, bind_port, port_settings
 from moby_tui.engine.resources.networks.sandbox import PORTS, Folders, Holding, Sandbox
 from moby_tui.engine.store.records.networks import NetworkRecord
 from moby_tui.errors import MobyError
 
-#: Closes the socket, which stands behind the record: only then may the port be found free.
+#: Closes the socket of a published port (position 1, behind the record): the last step, so that no process takes the port before.
 _CLOSING = TeardownStep(close=1)
 
 
 class Published(NamedTuple):
-    """A port that is taken, and the holding that has it."""
+    """A bound port of the host, and its holding."""
 
     holding: Holding
     port: BoundPort
 
 
 class Attaching:
-    """What puts containers into networks, for one engine."""
+    """Connects the containers of one engine to networks. ``driver`` returns the network driver of a name."""
 
     def __init__(self, folders: Folders, firewall: Firewall, driver: Callable[[str], Driver]) -> None:
         self._folders = folders
@@ -43,22 +43,23 @@ class Attaching:
         self._driver = driver
 
     def attach(
-        self, called: Called, places: Sequence[Place], ports: list[PortRequest], create: Callable[[], int]
+        self, container_names: ContainerNames, places: Sequence[Place], ports: list[PortRequest], create: Callable[[], int]
     ) -> tuple[Sandbox, list[Endpoint]]:
-        """Ports first, as they are what most often fails, and nothing has been changed then. Raises ``MobyError``.
+        """Makes the sandbox of a container: binds its ports, makes its namespace, and connects it to each network.
 
-        ``create`` makes a namespace with its loopback up, or hands one over. The endpoints are those of the places, in their order.
+        ``create`` returns the descriptor of a namespace whose loopback interface is up. The endpoints are in the order of ``places``. The
+        ports are bound first, since this fails most often. Raises ``MobyError``; after an error nothing is left.
         """
         sandbox = Sandbox()
         try:
-            bound = self._take_ports(sandbox, called, ports)
+            bound = self._take_ports(sandbox, container_names, ports)
             self._restore([place.network for place in places])
             sandbox.netns_fd = create()
             fault.point("network.namespace made")
-            made = self._attach_all(sandbox, called, places)
+            made = self._attach_all(sandbox, container_names, places)
             self._publish(places, made, bound)
             if any(endpoints.is_user_defined(place.network) for place in places):
-                # not for containers of the default network, which has no names
+                # the default network has no name service
                 from moby_tui.engine.resources.networks.names import sockets
 
                 sandbox.name_sockets = sockets.open_in(sandbox.netns_fd)
@@ -72,12 +73,12 @@ class Attaching:
             raise
         return sandbox, made
 
-    def _take_ports(self, sandbox: Sandbox, called: Called, wanted: list[PortRequest]) -> list[Published]:
+    def _take_ports(self, sandbox: Sandbox, container_names: ContainerNames, wanted: list[PortRequest]) -> list[Published]:
         bound: list[Published] = []
         for number, request in enumerate(wanted):
-            holding = self._folders.claim(called.id, f"{PORTS}-{number}" if number else PORTS)
+            holding = self._folders.claim(container_names.id, f"{PORTS}-{number}" if number else PORTS)
             sandbox.holdings.append(holding)
-            bound.append(_take_port(holding, called, request))
+            bound.append(_take_port(holding, container_names, request))
         sandbox.ports = port_settings(published.port for published in bound)
         return bound
 
@@ -86,42 +87,47 @@ class Attaching:
             self._driver(name).restore([network for network in networks if network.driver == name])
         fault.point("network.bridge there")
 
-    def _attach_all(self, sandbox: Sandbox, called: Called, places: Sequence[Place]) -> list[Endpoint]:
+    def _attach_all(self, sandbox: Sandbox, container_names: ContainerNames, places: Sequence[Place]) -> list[Endpoint]:
         gateway = endpoints.gateway_of(places)
         made: list[Endpoint] = []
         for number, place in enumerate(places):
-            holding, endpoint = self.attach_one(called, place, number, sandbox.netns_fd, is_gateway=place is gateway)
+            holding, endpoint = self.attach_one(container_names, place, number, sandbox.netns_fd, is_gateway=place is gateway)
             sandbox.holdings.append(holding)
             made.append(endpoint)
         return made
 
     def attach_one(
-        self, called: Called, place: Place, number: int, namespace: int | None, *, is_gateway: bool
+        self, container_names: ContainerNames, place: Place, number: int, namespace: int | None, *, is_gateway: bool
     ) -> tuple[Holding, Endpoint]:
-        """One place. Nothing is left of it where this raises."""
+        """Connects a container to one network. ``number`` counts its interfaces. After an error nothing is left.
+
+        Raises ``MobyError``, ``OSError``.
+        """
         network = place.network
         assert namespace is not None
         driver = self._driver(network.driver)
-        holding = self._folders.claim(called.id, network.id[:12])
+        holding = self._folders.claim(container_names.id, network.id[:12])
         try:
             fault.point("network.record claimed")
-            endpoint = endpoints.make(place, called.id, number, is_gateway=is_gateway)
+            endpoint = endpoints.make(place, container_names.id, number, is_gateway=is_gateway)
             leases = self._folders.leases(network.id)
-            # before the first address is taken: whoever finds this record frees what nobody has
+            # written before the first lease: if this process is killed, the one that finds the record ends the lease
             holding.write([])
             if driver.has_addresses:
-                endpoints.lease_addresses(place, endpoint, leases, f"{called.id}/{holding.name}")
+                endpoints.lease_addresses(place, endpoint, leases, f"{container_names.id}/{holding.name}")
             fault.point("network.address leased")
-            given_back = [TeardownStep(unlink=str(leases.path(address.ip))) for address in endpoint.addresses]
-            if names := endpoints.names_of(place, called):
+            ending_leases = [TeardownStep(unlink=str(leases.path(address.ip))) for address in endpoint.addresses]
+            if names := endpoints.names_of(place, container_names):
                 from moby_tui.engine.resources.networks.names import zone
 
-                given_back.append(TeardownStep(unlink=str(zone.path_of(self._folders.zones, network.id, called.id))))
-            holding.write([*driver.undoing(network, endpoint), *given_back])
+                ending_leases.append(TeardownStep(unlink=str(zone.path_of(self._folders.zones, network.id, container_names.id))))
+            holding.write([*driver.teardown_of(network, endpoint), *ending_leases])
             fault.point("network.record written")
             if names:
                 addresses = [address.ip for address in endpoint.addresses]
-                zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses, endpoints.links_of(place))
+                zone.write(
+                    self._folders.zones, network.id, container_names.id, network.name, names, addresses, endpoints.links_of(place)
+                )
                 fault.point("network.names written")
             driver.attach(network, endpoint, namespace)
             fault.point("network.wired")
@@ -131,14 +137,14 @@ class Attaching:
             raise
         return holding, endpoint
 
-    def attach_live(self, called: Called, place: Place, namespace: int) -> tuple[Holding, Endpoint]:
-        """One more place for a container that runs, without a default route. Raises ``MobyError``."""
+    def attach_live(self, container_names: ContainerNames, place: Place, namespace: int) -> tuple[Holding, Endpoint]:
+        """Connects a running container to one more network, without changing its default route. Raises ``MobyError``."""
         network = place.network
         try:
             self._restore([network])
             taken = netns.call(namespace, lambda: {name for _, name in socket.if_nameindex()})
             number = next(number for number in count() if endpoints.interface_name(place, number) not in taken)
-            return self.attach_one(called, place, number, namespace, is_gateway=False)
+            return self.attach_one(container_names, place, number, namespace, is_gateway=False)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot connect the container to network {network.name}: {reason}") from error
@@ -153,16 +159,16 @@ class Attaching:
                     f"cannot remove interface {interface} of the container: {(error.strerror or '').lower()}"
                 ) from error
 
-    def lead_out(self, namespace: int, interface: str, gateways: Sequence[Address]) -> None:
-        """Has the default routes of a running container lead over other gateways. Raises ``MobyError``."""
+    def set_default_routes(self, namespace: int, interface: str, gateways: Sequence[Address]) -> None:
+        """Replaces the default routes of a running container. Raises ``MobyError``."""
         try:
-            netns.call(namespace, lambda: lead_out(interface, gateways))
+            netns.call(namespace, lambda: set_default_routes(interface, gateways))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise MobyError(f"cannot change the container's default route: {reason}") from error
 
     def _publish(self, places: Sequence[Place], made: list[Endpoint], bound: list[Published]) -> None:
-        """The ports lead to the container's address in the network of its default route, as in Docker."""
+        """Publishes the ports, at the container's address in the network of its default route, as Docker does."""
         network, endpoint = next(
             ((place.network, endpoint) for place, endpoint in zip(places, made, strict=True) if endpoint.is_gateway), (None, None)
         )
@@ -170,7 +176,7 @@ class Attaching:
             self._lead(network, endpoint, bound)
 
     def _lead(self, network: NetworkRecord, endpoint: Endpoint, bound: list[Published]) -> None:
-        """Has the ports lead to an endpoint of a bridge network."""
+        """Writes the records of the ports, and has the firewall send their traffic to an endpoint of a bridge network. Raises ``OSError``."""
         everything: list[Publication] = []
         for holding, port in bound:
             publications = self.publications(network, endpoint, port)
@@ -179,22 +185,24 @@ class Attaching:
                 if publications
                 else []
             )
-            holding.write([*withdrawing, _CLOSING], self._firewall.publishing(publications), _told(port))
+            holding.write([*withdrawing, _CLOSING], self._firewall.publishing(publications), _host_port(port))
             holding.forwards = _forwards(endpoint, port)
             everything += publications
         self._publish_over(everything)
         fault.point("network.published")
 
     def publish_live(
-        self, called: Called, network: NetworkRecord, endpoint: Endpoint, wanted: list[PortRequest]
+        self, container_names: ContainerNames, network: NetworkRecord, endpoint: Endpoint, wanted: list[PortRequest]
     ) -> list[Published]:
-        """More ports of a container that runs, all of them or none. Raises ``MobyError``."""
+        """Publishes more ports of a running container, all of them or none. Raises ``MobyError``."""
         bound: list[Published] = []
-        numbers = (number for number in count(1) if f"{PORTS}-{number}" not in self._folders.bound(called.id))
+        numbers = (number for number in count(1) if f"{PORTS}-{number}" not in self._folders.bound(container_names.id))
         try:
             self._restore([network])
             for request in wanted:
-                bound.append(_take_port(self._folders.claim(called.id, f"{PORTS}-{next(numbers)}"), called, request))
+                bound.append(
+                    _take_port(self._folders.claim(container_names.id, f"{PORTS}-{next(numbers)}"), container_names, request)
+                )
             self._lead(network, endpoint, bound)
         except BaseException as error:
             for holding, _ in bound:
@@ -205,7 +213,7 @@ class Attaching:
         return bound
 
     def publications(self, network: NetworkRecord, endpoint: Endpoint, port: BoundPort) -> list[Publication]:
-        """How a bound port leads to an endpoint of a bridge network."""
+        """The firewall's entries for a bound port of an endpoint of a bridge network."""
         options = bridge_options.read(network)
         publications = []
         for host in port.hosts:
@@ -216,7 +224,8 @@ class Attaching:
         return publications
 
     def _publish_over(self, publications: list[Publication]) -> None:
-        """An entry in the way is left over from a container whose monitor was killed, as the ports are ours."""
+        """Adds the entries to the firewall. An entry that exists already was left by a killed monitor, since this process has bound the
+        ports: it is replaced. Raises ``OSError``."""
         try:
             self._firewall.publish(publications)
         except OSError as error:
@@ -227,42 +236,45 @@ class Attaching:
             self._firewall.publish(publications)
 
 
-def _take_port(holding: Holding, called: Called, request: PortRequest) -> Published:
-    """Nothing is left of it where this raises."""
+def _take_port(holding: Holding, container_names: ContainerNames, request: PortRequest) -> Published:
+    """Binds a port and writes its record. After an error nothing is left. Raises ``MobyError``, ``OSError``."""
     try:
         fault.point("network.ports claimed")
         holding.write([])
-        port = _bind_for(called, request)
+        port = _bind_for(container_names, request)
         fault.point("network.ports bound")
         holding.sockets = [port.socket.detach()]
-        holding.write([_CLOSING], port=_told(port))
+        holding.write([_CLOSING], port=_host_port(port))
     except BaseException:
         holding.release()
         raise
     return Published(holding, port)
 
 
-def _told(port: BoundPort) -> HostPort:
-    """What the record says of a port."""
+def _host_port(port: BoundPort) -> HostPort:
+    """A bound port as its record has it."""
     return HostPort(protocol=port.protocol, port=port.host_port, hosts=[str(host) for host in port.hosts])
 
 
-def _bind_for(called: Called, request: PortRequest) -> BoundPort:
-    """As ``bind_port``; its errors say, in Docker's words, whose port it is."""
+def _bind_for(container_names: ContainerNames, request: PortRequest) -> BoundPort:
+    """As ``bind_port``, with the container's name in the errors, as Docker writes them."""
     try:
         return bind_port(request)
     except MobyError as error:
         text = "failed to set up container networking: driver failed programming external connectivity on endpoint"
-        raise type(error)(f"{text} {called.name or called.id[:12]}: {error}") from error
+        raise type(error)(f"{text} {container_names.name or container_names.id[:12]}: {error}") from error
 
 
 def _is_loopback_of_ipv6(host: Address) -> bool:
-    """Its packets cannot leave the host, however they are translated: IPv6 has nothing like ``route_localnet``."""
+    """True for [::1]. The firewall cannot send its packets to a bridge: IPv6 has no counterpart of ``route_localnet``."""
     return host.version == 6 and host.is_loopback
 
 
 def _forwards(endpoint: Endpoint, port: BoundPort) -> list[Forward]:
-    """What the firewall cannot translate: from [::1], and from one IP version to a container that has the other alone."""
+    """What the monitor forwards in place of the firewall.
+
+    That is traffic from [::1], and traffic of one IP version to a container that has only the other.
+    """
     last = port.hosts[-1]
     address = endpoint.address(last.version) or endpoint.address(10 - last.version)
     if address is None or port.protocol == "sctp" or (last.version == 4 and address.version == 4):

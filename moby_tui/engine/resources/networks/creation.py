@@ -1,4 +1,4 @@
-"""What ``network create`` asks for, checked and completed into the network that is kept. The texts are the Docker Engine's."""
+"""Checks a request for a new network, and makes its record: options, subnets, gateways. The texts of errors are the Docker Engine's."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _ENABLE_IPV6 = "com.docker.network.enable_ipv6"
 
 
-def new_network(asked: api.NetworkCreate) -> NetworkRecord:
-    """A network with an id and without subnets. Raises ``InvalidArgument``, ``Forbidden``, ``NotImplementedYet``."""
-    name = asked.name.strip()
+def new_network(request: api.NetworkCreate) -> NetworkRecord:
+    """The record of a requested network, with a new id, and with the subnets of the request only.
+
+    Raises ``InvalidArgument``, ``Forbidden``, ``NotFound``, ``NotImplementedYet``.
+    """
+    name = request.name.strip()
     if not name:
         raise InvalidArgument("invalid name: name is empty")
     if name in (*PREDEFINED, "default"):
         raise Forbidden(f"operation is not permitted on predefined {name} network")
     if name.startswith("container:"):
         raise InvalidArgument(f"invalid network name {name}: it names a container's network")
-    if asked.config_only or asked.config_from is not None or asked.ingress or asked.scope == "swarm":
+    if request.config_only or request.config_from is not None or request.ingress or request.scope == "swarm":
         raise NotImplementedYet("a network of a cluster (--config-only, --config-from, --ingress, --scope swarm)")
-    ipam = asked.ipam or api.Ipam()
+    ipam = request.ipam or api.Ipam()
     if ipam.driver not in ("", "default", "null"):
         raise NotFound(f'plugin "{ipam.driver}" not found')
-    enable_ipv6 = asked.enable_ipv6
+    enable_ipv6 = request.enable_ipv6
     if enable_ipv6 is None:
-        enable_ipv6 = (asked.options or {}).get(_ENABLE_IPV6, "").lower() in ("1", "t", "true")
-    if asked.enable_ipv4 is False and not enable_ipv6:
+        enable_ipv6 = (request.options or {}).get(_ENABLE_IPV6, "").lower() in ("1", "t", "true")
+    if request.enable_ipv4 is False and not enable_ipv6:
         raise InvalidArgument("IPv4 or IPv6 must be enabled")
     subnets = wire.pools_to_keep(ipam.config or [])
     check_pools(subnets)
@@ -46,14 +49,14 @@ def new_network(asked: api.NetworkCreate) -> NetworkRecord:
         name=name,
         id=os.urandom(32).hex(),
         created=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        driver=asked.driver or "bridge",
-        enable_ipv4=asked.enable_ipv4 is not False,
+        driver=request.driver or "bridge",
+        enable_ipv4=request.enable_ipv4 is not False,
         enable_ipv6=bool(enable_ipv6),
         ipam=Ipam(driver=ipam.driver or "default", options=ipam.options, config=subnets),
-        internal=asked.internal,
-        attachable=asked.attachable,
-        options=wire.options_to_keep(asked.options or {}),
-        labels=asked.labels or {},
+        internal=request.internal,
+        attachable=request.attachable,
+        options=wire.options_to_keep(request.options or {}),
+        labels=request.labels or {},
     )
     return wire.checked(record)
 
@@ -61,10 +64,11 @@ def new_network(asked: api.NetworkCreate) -> NetworkRecord:
 def give_subnets(
     network: NetworkRecord, taken: Iterable[Subnet], others: Iterable[NetworkRecord], defaults: Iterable[Pool], seed: bytes
 ) -> None:
-    """Completes the pools: a subnet for each IP version that has none, a gateway for each subnet.
+    """Completes the subnets of a network: one for each of its IP versions, and a gateway for each.
 
-    ``taken`` are the host's routes, which only a subnet that we choose avoids; ``others`` the networks that there are.
-    Raises ``Forbidden`` where a subnet overlaps another network's, ``MobyError`` where no subnet is free.
+    ``others`` are the existing networks, ``taken`` the host's routes, which only a chosen subnet must not overlap. ``defaults`` are the pools
+    from which subnets are chosen; ``seed`` is for the one of IPv6, if ``defaults`` has none.
+    Raises ``Forbidden`` if a requested subnet overlaps another network's, ``MobyError`` if no subnet is free.
     """
     if network.ipam.driver == "null":
         if network.driver == "bridge":
@@ -72,14 +76,14 @@ def give_subnets(
         return
     config = network.ipam.config or []
     used = [ipaddress.ip_network(p.subnet, strict=False) for n in others for p in n.ipam.config or [] if p.subnet]
-    asked = [ipaddress.ip_network(p.subnet, strict=False) for p in config if p.subnet]
-    for subnet in asked:
-        others_asked = [other for other in asked if other is not subnet]
-        if any(subnet.version == other.version and subnet.overlaps(other) for other in (*used, *others_asked)):
+    requested = [ipaddress.ip_network(p.subnet, strict=False) for p in config if p.subnet]
+    for subnet in requested:
+        others_requested = [other for other in requested if other is not subnet]
+        if any(subnet.version == other.version and subnet.overlaps(other) for other in (*used, *others_requested)):
             raise Forbidden("invalid pool request: Pool overlaps with other one on this address space")
-    if network.driver == "bridge" and len(asked) > len({subnet.version for subnet in asked}):
+    if network.driver == "bridge" and len(requested) > len({subnet.version for subnet in requested}):
         raise Forbidden("bridge driver doesn't support multiple subnets")
-    versions = {subnet.version for subnet in asked}
+    versions = {subnet.version for subnet in requested}
     for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)):
         if enabled and version not in versions:
             source = (
@@ -87,7 +91,7 @@ def give_subnets(
                 if version == 4
                 else [pool for pool in defaults if pool.base.version == 6] or [pools.unique_local_pool(seed)]
             )
-            subnet = pools.choose(version, source, [*used, *asked, *taken])
+            subnet = pools.choose(version, source, [*used, *requested, *taken])
             config.append(IpamPool(subnet=str(subnet), is_chosen=True))
     for pool in config:
         if not pool.gateway and not _has_no_gateway(network):
@@ -101,7 +105,7 @@ def _has_no_gateway(network: NetworkRecord) -> bool:
 
 
 def _choose_gateway(pool: IpamPool) -> None:
-    """The first address of the range."""
+    """Gives a pool the first address of its range as the gateway."""
     subnet = ipaddress.ip_network(pool.subnet)
     first = ipaddress.ip_network(pool.ip_range or pool.subnet).network_address
     if first == subnet.network_address and subnet.num_addresses > 2:
@@ -113,7 +117,7 @@ def _choose_gateway(pool: IpamPool) -> None:
 
 
 def _check_addresses(pool: IpamPool) -> None:
-    """The gateway and each auxiliary address are somebody's own. Raises ``MobyError``."""
+    """Raises ``MobyError`` if the gateway or an auxiliary address is used twice, or is an address that no host can have."""
     subnet = ipaddress.ip_network(pool.subnet)
     taken = set()
     if subnet.num_addresses > 2:
@@ -132,7 +136,7 @@ def _check_addresses(pool: IpamPool) -> None:
 
 
 def check_pools(pools: Iterable[IpamPool]) -> None:
-    """Raises ``InvalidArgument`` with everything that is wrong with the IPAM configuration."""
+    """Raises ``InvalidArgument``, with all errors of the IPAM configuration."""
     faults = [fault for pool in pools for fault in _faults(pool)]
     if faults:
         raise InvalidArgument("invalid network config:\n" + one_or_list(faults))
@@ -157,7 +161,7 @@ def _faults(pool: IpamPool) -> list[str]:
 
 
 def _block(text: str, kind: str) -> tuple[Subnet | None, str]:
-    """A block of addresses, and what is wrong with how it is written."""
+    """A subnet in text, and an error, which is empty if the text is right."""
     try:
         block = ipaddress.ip_network(text, strict=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The network ``bridge`` as the options of the engine want it: dockerd's ``--bip``, ``--fixed-cidr``, ``--mtu``, ``--icc`` and the like."""
+"""Configures the network ``bridge`` by the engine's options: dockerd's ``--bip``, ``--fixed-cidr``, ``--mtu``, ``--icc`` and the like."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MTU = "com.docker.network.driver.mtu"
 
 
 def configure(network: NetworkRecord, options: EngineOptions, interface: str) -> None:
-    """Writes options and pools into the row. A pool that the options do not give is chosen by who calls."""
+    """Writes the options and the pools of the engine's options into the record. The caller chooses a subnet if the options name none."""
     network.options = _driver_options(options, interface)
     network.enable_ipv6 = options.ipv6
     network.ipam.config = network.ipam.config or pools(options) or None
 
 
 def fits(network: NetworkRecord, options: EngineOptions, interface: str) -> bool:
-    """True if the row, which has its subnets already, is as the options want it."""
+    """True if the record, which has its subnets, is as the engine's options configure it."""
     wanted = _driver_options(options, interface)
     known = network.ipam.config or []
     if network.enable_ipv6 != options.ipv6 or {key: network.options.get(key) for key in (*wanted, _MTU)} != {_MTU: None} | wanted:
@@ -53,7 +53,7 @@ def _driver_options(options: EngineOptions, interface: str) -> dict[str, str]:
 
 
 def pools(options: EngineOptions) -> list[IpamPool]:
-    """The pools that the options name, as dockerd makes them of its own. Raises ``InvalidArgument``."""
+    """The pools of the engine's options, as dockerd makes them. Raises ``InvalidArgument``."""
     four = _pool(4, "bip", options.bip, "fixed-cidr", options.fixed_cidr)
     six = _pool(6, "bip6", options.bip6, "fixed-cidr-v6", options.fixed_cidr_v6) if options.ipv6 else None
     if options.default_gateway:
@@ -64,7 +64,7 @@ def pools(options: EngineOptions) -> list[IpamPool]:
 
 
 def _lead(pool: IpamPool | None, version: int, name: str, address: str) -> None:
-    """Has the default routes of the pool's containers lead to ``address``."""
+    """Makes ``address`` the gateway of the pool's containers. Raises ``InvalidArgument``."""
     try:
         gateway = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A container's places in its networks: which one its default route leads through, its interfaces' names, addresses and parameters."""
+"""The places of a container in its networks: the network of its default route, and names, addresses and parameters of its interfaces."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _DEFAULT_BRIDGE = "bridge"
 
 
 class Place(NamedTuple):
-    """A network that a container is to be in, and what was asked of its place there."""
+    """A network of a container, and the settings that the request has for the container's endpoint there."""
 
     network: NetworkRecord
-    asked: EndpointSettings
+    requested: EndpointSettings
 
 
-class Called(NamedTuple):
-    """A container and what it is called."""
+class ContainerNames(NamedTuple):
+    """The id, the name and the host name of a container."""
 
     id: str
     name: str
@@ -37,39 +37,43 @@ class Called(NamedTuple):
 
 
 def is_user_defined(network: NetworkRecord) -> bool:
+    """False for the networks that every engine has."""
     return network.name not in (_DEFAULT_BRIDGE, "host", "none")
 
 
 def gateway_of(places: Iterable[Place]) -> Place | None:
-    """The network that the default route leads through: the highest priority, then the first by name; an internal one is none."""
+    """The place through whose network the default route leads: that of the highest priority, then the first by name.
+
+    None if there are only internal networks and those of the drivers ``null`` and ``host``.
+    """
     able = [place for place in places if not place.network.internal and place.network.driver not in ("null", "host")]
-    return min(able, key=lambda place: (-place.asked.gw_priority, place.network.name), default=None)
+    return min(able, key=lambda place: (-place.requested.gw_priority, place.network.name), default=None)
 
 
 def check(place: Place) -> None:
-    """Raises ``InvalidArgument`` with all that the network cannot give. The texts are the Docker Engine's."""
+    """Raises ``InvalidArgument``, with all settings of a request that the network cannot give. The texts are the Docker Engine's."""
     links_of(place)
-    if place.asked.mac_address:
-        parse_mac(place.asked.mac_address)
+    if place.requested.mac_address:
+        parse_mac(place.requested.mac_address)
     if faults := _faults(place):
         raise InvalidArgument("invalid endpoint settings:\n" + one_or_list(faults))
 
 
 def one_or_list(faults: Sequence[str]) -> str:
-    """As Go's ``errors.Join`` is shown by the Docker Engine: several become a list."""
+    """One text of several errors, as the Docker Engine writes Go's ``errors.Join``: a line with a star for each, if there are several."""
     return faults[0] if len(faults) == 1 else "\n".join(f"* {fault}" for fault in faults)
 
 
 def _faults(place: Place) -> list[str]:
-    network, asked = place
-    ipam = asked.ipam_config
+    network, requested = place
+    ipam = requested.ipam_config
     fixed = {4: ipam.ipv4_address, 6: ipam.ipv6_address} if ipam else {}
     wanted = {version: address for version, address in fixed.items() if address}
     faults = []
     if not is_user_defined(network):
         if wanted:
             faults.append("user specified IP address is supported on user defined networks only")
-        if asked.aliases:
+        if requested.aliases:
             faults.append("network-scoped alias is supported only for containers in user defined networks")
     faults += [f"invalid IPv{version} address: {text}" for version, text in wanted.items() if not _is_address(version, text)]
     faults += [
@@ -96,14 +100,14 @@ def _is_address(version: int, text: str) -> bool:
 
 def make(place: Place, container_id: str, number: int, *, is_gateway: bool) -> Endpoint:
     """A new endpoint without addresses. ``number`` counts the container's interfaces. Raises ``InvalidArgument``."""
-    network, asked = place
-    options = asked.driver_opts or {}
+    network, requested = place
+    options = requested.driver_opts or {}
     interface = interface_name(place, number)
     return Endpoint(
         container_id=container_id,
         id=os.urandom(32).hex(),
         interface=interface,
-        mac=parse_mac(asked.mac_address) if asked.mac_address else b"",
+        mac=parse_mac(requested.mac_address) if requested.mac_address else b"",
         gateways=_gateways(network),
         is_gateway=is_gateway,
         sysctls=_sysctls(options.get(_SYSCTLS, ""), interface),
@@ -111,19 +115,19 @@ def make(place: Place, container_id: str, number: int, *, is_gateway: bool) -> E
 
 
 def interface_name(place: Place, number: int) -> str:
-    """The name that was asked for, or the next one of those that the network gives."""
-    network, asked = place
+    """The interface's name in the request, else the network's prefix with ``number``."""
+    network, requested = place
     prefix = bridge_options.read(network).prefix if network.driver == "bridge" else "eth"
-    return (asked.driver_opts or {}).get(_IFNAME) or f"{prefix}{number}"
+    return (requested.driver_opts or {}).get(_IFNAME) or f"{prefix}{number}"
 
 
 def lease_addresses(place: Place, endpoint: Endpoint, leases: Leases, owner: str) -> None:
-    """Gives the endpoint its addresses and, where none was asked for, the hardware address that goes with them.
+    """Gives an endpoint its addresses, and a hardware address if the request has none.
 
-    What was leased before an error stays leased until the caller releases it. Raises ``MobyError``.
+    After an error the addresses leased until then stay leased; the caller releases them. Raises ``MobyError``.
     """
-    network, asked = place
-    ipam = asked.ipam_config
+    network, requested = place
+    ipam = requested.ipam_config
     fixed = {4: ipam.ipv4_address, 6: ipam.ipv6_address} if ipam else {}
     for version, enabled in ((4, network.enable_ipv4), (6, network.enable_ipv6)):
         pools = [pool for pool in network.ipam.config or [] if pool.subnet and _subnet(pool).version == version]
@@ -135,16 +139,16 @@ def lease_addresses(place: Place, endpoint: Endpoint, leases: Leases, owner: str
         endpoint.mac = mac_of(address.ip) if address else random_mac()
 
 
-def settings(place: Place, endpoint: Endpoint, names: list[str]) -> EndpointSettings:
+def settings_of(place: Place, endpoint: Endpoint, names: list[str]) -> EndpointSettings:
     """The endpoint as ``inspect`` shows it."""
-    network, asked = place
+    network, requested = place
     four, six = endpoint.address(4), endpoint.address(6)
     return EndpointSettings(
-        ipam_config=asked.ipam_config,
-        links=asked.links,
-        aliases=asked.aliases,
-        driver_opts=asked.driver_opts,
-        gw_priority=asked.gw_priority,
+        ipam_config=requested.ipam_config,
+        links=requested.links,
+        aliases=requested.aliases,
+        driver_opts=requested.driver_opts,
+        gw_priority=requested.gw_priority,
         network_id=network.id,
         endpoint_id=endpoint.id,
         mac_address=endpoint.mac.hex(":"),
@@ -158,32 +162,34 @@ def settings(place: Place, endpoint: Endpoint, names: list[str]) -> EndpointSett
     )
 
 
-def of_settings(container_id: str, given: EndpointSettings) -> Endpoint:
-    """The endpoint that a running container was given, as far as its addresses go."""
+def endpoint_of(container_id: str, given: EndpointSettings) -> Endpoint:
+    """The endpoint of a running container, with its id and addresses only."""
     four = [f"{given.ip_address}/{given.ip_prefix_len}"] if given.ip_address else []
     six = [f"{given.global_ipv6_address}/{given.global_ipv6_prefix_len}"] if given.global_ipv6_address else []
     addresses = [ipaddress.ip_interface(text) for text in (*four, *six)]
     return Endpoint(container_id=container_id, id=given.endpoint_id, interface="", mac=b"", addresses=addresses)
 
 
-def names_of(place: Place, called: Called) -> list[str]:
-    """What the container is called on a user-defined network: its name, its aliases, its short id and its host name."""
+def names_of(place: Place, container_names: ContainerNames) -> list[str]:
+    """The container's names on a user-defined network: its name, its aliases, its short id and its host name. Empty on others."""
     if not is_user_defined(place.network):
         return []
-    return list(dict.fromkeys(n for n in (called.name, *(place.asked.aliases or []), called.id[:12], called.hostname) if n))
+    aliases = place.requested.aliases or []
+    names = (container_names.name, *aliases, container_names.id[:12], container_names.hostname)
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def links_of(place: Place) -> dict[str, str]:
-    """What the container calls others on a user-defined network: from each alias to the name there. Raises ``InvalidArgument``."""
-    if not place.asked.links:
+    """The links of the request: for each alias the name of the linked container. Raises ``InvalidArgument``."""
+    if not place.requested.links:
         return {}
     from moby_tui.engine.resources.networks import links  # few containers have any
 
-    return links.aliases(place.asked.links)
+    return links.aliases(place.requested.links)
 
 
 def parse_mac(value: str) -> bytes:
-    """Raises ``InvalidArgument`` unless it is the hardware address of one interface."""
+    """The six bytes of a hardware address. Raises ``InvalidArgument`` for a malformed one, a group address and zero."""
     if not re.fullmatch(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}", value):
         raise InvalidArgument(f"invalid MAC address {value}; write it as 02:42:ac:11:00:02")
     mac = bytes.fromhex(value.replace(":", "").replace("-", ""))
@@ -193,12 +199,12 @@ def parse_mac(value: str) -> bytes:
 
 
 def mac_of(address: Address) -> bytes:
-    """A hardware address derived from the IPv4 one, so that no neighbour's cache is wrong when the address is used again."""
+    """A hardware address made of an IPv4 address, so that the ARP caches of neighbours stay right when the next container has the address."""
     return b"\x02\x42" + address.packed
 
 
 def random_mac() -> bytes:
-    """One of those that anybody may make up (IEEE 802, locally administered)."""
+    """A random hardware address, locally administered (IEEE 802)."""
     return b"\x02\x42" + os.urandom(4)
 
 
@@ -218,7 +224,10 @@ def _lease(pools: list[IpamPool], fixed: str, leases: Leases, owner: str) -> Int
 
 
 def _gateways(network: NetworkRecord) -> dict[int, Address]:
-    """An internal network leads nowhere. A bridge network may lead to somebody else than the bridge (dockerd's ``--default-gateway``)."""
+    """The gateway of each IP version; none for an internal network.
+
+    In a bridge network it is the bridge, unless an auxiliary address names another one (dockerd's ``--default-gateway``).
+    """
     if network.internal:
         return {}
     gateways: dict[int, Address] = {}

@@ -1,4 +1,4 @@
-"""What stands in a container's /etc/hosts and /etc/resolv.conf (hosts(5), resolv.conf(5))."""
+"""The contents of a container's /etc/hosts and /etc/resolv.conf (hosts(5), resolv.conf(5))."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _HEADER = (
     "# has been modified.\n\n"
 )
 _RESOLV_CONF = Path("/etc/resolv.conf")
-#: Where systemd-resolved tells the servers behind its stub on 127.0.0.53 (systemd-resolved.service(8)).
+#: The file in which systemd-resolved lists the servers to which it forwards (systemd-resolved.service(8)).
 _RESOLVED = Path("/run/systemd/resolve/resolv.conf")
-#: Docker's choice where the host has no server that a container could reach.
+#: The servers that Docker gives a container if the host has none that the container can reach.
 PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"]
 
 
 def hosts(extra: str, names: str = "", addresses: Sequence[str] = ()) -> str:
-    """/etc/hosts for a namespace of its own, with the container's names at each of its addresses."""
+    """/etc/hosts of a container with a network namespace of its own: ``extra`` lines, and ``names`` for each of the container's addresses."""
     return _HOSTS + extra + _own_lines(names, addresses)
 
 
 def with_own_names(text: str, names: str, addresses: Sequence[str]) -> str:
-    """A hosts file with the container's own lines written anew, behind all others."""
+    """A hosts file whose lines for the container itself are replaced, and stand last."""
     others = [line for line in text.splitlines() if line.partition("\t")[2] != names]
     return "".join(f"{line}\n" for line in others) + _own_lines(names, addresses)
 
 
 def with_linked(text: str, alias: str, lines: str) -> str:
-    """A hosts file in which a linked container has other lines, or none, where it had its own."""
+    """A hosts file in which the lines of the linked container ``alias`` are replaced by ``lines``, which may be empty."""
     rows = text.splitlines(keepends=True)
     old = [number for number, row in enumerate(rows) if row.partition("\t")[2].split(maxsplit=1)[:1] == [alias]]
     rest = [row for number, row in enumerate(rows) if number not in old]
@@ -52,7 +52,7 @@ def _own_lines(names: str, addresses: Sequence[str]) -> str:
 
 
 def host_names(hostname: str, domainname: str) -> str:
-    """The names of a container in its /etc/hosts: the full one, and where that has a dot what stands before the first."""
+    """The names of a container in its /etc/hosts: the full name, and if that has a dot, the part before the first dot."""
     full = f"{hostname}.{domainname}" if domainname else hostname
     first, dot, _ = full.partition(".")
     return f"{full} {first}".rstrip() if dot else full

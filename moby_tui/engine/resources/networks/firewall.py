@@ -64,7 +64,7 @@ class Publication(msgspec.Struct, frozen=True):
 
     @property
     def set(self) -> str:
-        """The set or map that has it."""
+        """The name of the set or map that has its element."""
         if self.host is None:
             return _ROUTED
         return _ANY if self.host.is_unspecified else _BY_ADDRESS
@@ -99,14 +99,14 @@ class Firewall:
         return True
 
     def elements(self, version: int) -> frozenset[tuple[str, bytes]]:
-        """What the sets and maps of a table hold. Raises ``OSError``; ENOENT where one is not there."""
+        """The elements of a table's sets and maps, with the names of these. Raises ``OSError``; ENOENT if a set does not exist."""
         table = self._tables[version]
         with open_socket(NETLINK_NETFILTER) as link:
             answers = [answer for name in _sets(table) for answer in request(link, table.list_elements(name))]
         return frozenset(element for answer in answers for element in nft.elements_of(answer))
 
     def wanted(self, version: int, networks: Iterable[BridgeOptions], published: Iterable[bytes]) -> frozenset[tuple[str, bytes]]:
-        """What they hold for these networks and these messages that publish ports."""
+        """The elements that a table should have for these networks and these messages that publish ports."""
         table = self._tables[version]
         parts = [part for network in networks for part in _membership(table, version, network, add=True)]
         bodies = [body for part in (*parts, *published) for _, _, body in messages(part)]
@@ -127,7 +127,7 @@ class Firewall:
             request(link, nft.batch(table.new_chain(_mark(table, version, _standing(link, table)))))
 
     def add(self, network: BridgeOptions) -> None:
-        """Lets a network in. The tables must be built. Raises ``OSError``."""
+        """Adds the elements of a network. The tables must exist. Raises ``OSError``."""
         for version in sorted({subnet.version for subnet in network.subnets} | {4}):
             send(NETLINK_NETFILTER, nft.batch(*_membership(self._tables[version], version, network, add=True)))
 
@@ -148,7 +148,7 @@ class Firewall:
     # published ports
 
     def publishing(self, publications: list[Publication]) -> dict[int, list[bytes]]:
-        """For each IP version the messages that publish ports, to be sent in a batch."""
+        """The netlink messages that publish ports, for each IP version, without the frame of a batch."""
         parts: dict[int, list[bytes]] = {}
         for version, name, members in _by_set(publications):
             table = self._tables[version]
@@ -161,7 +161,7 @@ class Firewall:
         return parts
 
     def withdrawing(self, publications: list[Publication]) -> bytes:
-        """The batch that undoes ``publishing``."""
+        """The batch of netlink messages that undoes ``publishing``."""
         tables = self._tables
         return nft.batch(
             *(tables[v].delete_keys(name, [p.key(tables[v]) for p in members]) for v, name, members in _by_set(publications))
@@ -181,7 +181,7 @@ class Firewall:
                 _forget_flows(publication)
 
     def drop(self, publications: list[Publication]) -> None:
-        """Deletes whatever the maps have for these ports, one by one. Raises ``OSError``."""
+        """Deletes the elements of these ports, one by one, whatever their values are. Raises ``OSError``."""
         for publication in publications:
             _send_unless_absent(self.withdrawing([publication]))
 
@@ -282,7 +282,7 @@ def _rules(table: nft.Table, version: int) -> list[bytes]:
 
 
 def _membership(table: nft.Table, version: int, network: BridgeOptions, *, add: bool) -> list[bytes]:
-    """The elements that a network is, one message for each set."""
+    """The messages that add or delete the elements of a network, one for each set."""
     name = network.interface
     pairs = [(trusted, name) for trusted in network.trusted] + ([(name, name)] if network.icc else [])
     keys = {
@@ -320,7 +320,7 @@ def _exists(table: nft.Table) -> bool:
 
 
 def _send_unless_absent(data: bytes) -> bool:
-    """Returns False if what the messages name is not there. Raises ``OSError``."""
+    """Sends messages. Returns False if a table, set or element that they name does not exist. Raises ``OSError``."""
     try:
         send(NETLINK_NETFILTER, data)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Networks: those that every engine has (bridge, host, none), and those that users make. What containers have of them is in ``sandboxes``."""
+"""The networks of one engine: bridge, host and none, which every engine has, and those of users. ``sandboxes`` connects containers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Publish = Callable[[str, str, str, dict[str, str]], object]
 
 
 class NetworkManager:
-    """Implements the client protocol's ``Networks``. ``list_containers`` is set by the engine: the running containers."""
+    """Implements ``Networks`` of the client protocol. The engine sets ``list_containers``, which returns the running containers."""
 
     def __init__(
         self, paths: Paths, database: Database, publish: Publish, options: Callable[[], EngineOptions] = EngineOptions
@@ -50,9 +50,9 @@ class NetworkManager:
         self._database = database
         self._data_root = paths.data_root
         self._publish = publish
-        #: the engine's, at the moment
+        #: returns the current options of the engine
         self.options = options
-        self._told_of_bridge = False
+        self._has_warned_of_bridge = False
         instance = f"moby-{paths.instance}" if paths.instance else "moby"
         self._bridge_name = instance if paths.instance else "moby0"
         self._seed = sha256(f"{os.uname().nodename} {instance}".encode()).digest()
@@ -80,7 +80,10 @@ class NetworkManager:
         return [wire.network_to_show(n) for n in networks if matches(n, wanted, used=n.name in used or n.id in used)]
 
     async def inspect(self, ref: str) -> Network:
-        """Raises ``NotFound``, and ``InvalidArgument`` where an id's prefix fits several."""
+        """A network by its name, id or a prefix of the id, with its running containers.
+
+        Raises ``NotFound``, and ``InvalidArgument`` if the prefix is that of several networks.
+        """
         from moby_tui.engine.resources.networks import wire
 
         network = wire.network_to_show(self.find(ref))
@@ -91,17 +94,21 @@ class NetworkManager:
                 network.containers[container.id] = wire.member_to_show(container.names[0].removeprefix("/"), endpoint)
         return network
 
-    async def create(self, asked: NetworkCreate) -> NetworkCreated:
-        """Makes a network, on the host too. Raises ``Conflict`` where the name is taken, and what can be wrong with options and subnets."""
+    async def create(self, request: NetworkCreate) -> NetworkCreated:
+        """Makes a network: its row, and its bridge or other interface on the host.
+
+        Raises ``Conflict`` if the name is taken, ``InvalidArgument``, ``Forbidden``, ``NotFound`` or ``NotImplementedYet`` for wrong options
+        or subnets, and ``MobyError``. After an error nothing is left.
+        """
         from moby_tui.engine.resources.networks import creation
         from moby_tui.schema.network import NetworkCreated
 
-        network = creation.new_network(asked)
+        network = creation.new_network(request)
         network.options = self.options().default_network_options.get(network.driver, {}) | network.options
         driver = self._driver(network.driver)
         driver.check(network)
-        # the default network has the first pool, whoever comes first
-        await self.settled(self.find("bridge"))
+        # first the default network, so that it gets the first pool also if another network is made before it is used
+        await self.completed(self.find("bridge"))
         if driver.has_addresses:
             routes = await in_thread(_routes)
             store.insert(self._database, lambda others: self._with_subnets(network, others, routes))
@@ -117,15 +124,15 @@ class NetworkManager:
         stored = store.update(self._database, network.id, lambda row: row.options.update(network.options))
         record_files.keep_network(self._data_root, network.id, encode(stored))
         fault.point("networks.record kept")
-        self._tell("create", network)
+        self._publish_event("create", network)
         return NetworkCreated(id=network.id)
 
     async def remove(self, ref: str) -> None:
-        """Raises ``Forbidden`` for a network that every engine has, and for one that containers are in."""
+        """Removes a network. Raises ``NotFound``, and ``Forbidden`` for one that every engine has or that containers are in."""
         await self._remove(self.find(ref))
 
     async def prune(self, *, filters: Filters | None = None) -> NetworksPruned:
-        """Removes the networks of users that no running container is in; one that cannot be removed is logged and left out."""
+        """Removes the networks of users that no running container is in. A network that cannot be removed is logged, and stays."""
         from moby_tui.engine.resources.networks.filters import matches
         from moby_tui.schema.network import NetworksPruned
 
@@ -159,14 +166,15 @@ class NetworkManager:
         record_files.drop_network(self._data_root, network.id)
         fault.point("networks.record dropped")
         if store.delete(self._database, network.id):
-            self._tell("destroy", network)
+            self._publish_event("destroy", network)
 
     async def _used(self) -> set[str]:
         containers = await self.list_containers() if self.list_containers else []
         return {name for container in containers for name in container.network_settings.networks}
 
     async def _members(self, network: NetworkRecord) -> dict[str, str]:
-        """The containers that are in a network, by id. Those that have just ended are waited for: their monitors are undoing it."""
+        """The names of the containers in a network, by their ids. Waits up to ten seconds for the monitors of ended containers, which are
+        about to release their places."""
         deadline = time.monotonic() + ENDING_SECONDS
         while members := self._folders.members(network.id):
             running = await self.list_containers() if self.list_containers else []
@@ -179,23 +187,24 @@ class NetworkManager:
 
     # ---- the engine's side
 
-    def tell(self, action: str, network: NetworkRecord, container_id: str) -> None:
-        """Publishes that a container was connected or disconnected."""
+    def publish_connection(self, action: str, network: NetworkRecord, container_id: str) -> None:
+        """Publishes the event ``connect`` or ``disconnect`` of a container."""
         self._publish("network", action, network.id, {"container": container_id, "name": network.name, "type": network.driver})
 
     def mend(self) -> None:
-        """Puts the nftables tables right where another program changed them. Blocks; what cannot be done is logged."""
+        """Repairs the nftables tables after a change by another program. Blocking. An error is logged, not raised."""
         try:
-            if self._folders.is_anybody_in():
+            if self._folders.has_containers():
                 self._bridges.mend()
         except MobyError as error:
-            # of the database or the records: whatever is done with the engine tells of it
+            # an error of the database or of a record: the command that is being executed meets it too
             log.debug("the nftables tables were not looked at: %s", error)
         except OSError as error:
             log.warning("the nftables tables could not be looked at: %s", error.strerror or error)
 
     async def examine(self) -> builtins.list[Finding]:
-        """What blocks or breaks the traffic of the networks on this host. Raises ``MobyError`` where the kernel does not let one look."""
+        """The findings of ``operation.doctor``: what blocks the networks' traffic on this host. Raises ``MobyError`` if the kernel refuses to
+        answer."""
         from moby_tui.engine.resources.networks.operation.doctor import examine
 
         try:
@@ -217,7 +226,7 @@ class NetworkManager:
     # ---- finding
 
     def _driver(self, name: str) -> Driver:
-        """The driver of this name; what few networks have is imported when it is asked for. Raises ``NotFound``."""
+        """The driver of a name. Drivers but that of bridges are imported on first use, since few networks have them. Raises ``NotFound``."""
         if name == self._bridges.name:
             return self._bridges
         from moby_tui.engine.resources.networks.drivers.null import HostDriver, NullDriver
@@ -231,49 +240,53 @@ class NetworkManager:
     def find(self, ref: str) -> NetworkRecord:
         """A network by its name, id or a prefix of it. Raises ``NotFound``, ``InvalidArgument``."""
         networks = store.load(self._database)
-        found = (
+        matching = (
             [n for n in networks if ref == n.id]
             or [n for n in networks if ref == n.name]
             or [n for n in networks if ref and n.id.startswith(ref)]
         )
-        if not found:
+        if not matching:
             raise NotFound(f"network {ref} not found")
-        if len(found) > 1:
-            raise InvalidArgument(f"network {ref} is ambiguous ({len(found)} matches found based on ID prefix)")
-        return found[0]
+        if len(matching) > 1:
+            raise InvalidArgument(f"network {ref} is ambiguous ({len(matching)} matches found based on ID prefix)")
+        return matching[0]
 
     def find_for(self, mode: str) -> NetworkRecord:
         return self.find("bridge" if mode in ("", "default") else mode)
 
     def _bridge_networks(self) -> builtins.list[NetworkRecord]:
-        """Those that have something on the host."""
+        """The networks of the bridge driver that have subnets, and thus a bridge on the host."""
         return [network for network in store.load(self._database) if network.driver == "bridge" and network.ipam.config]
 
-    async def settled(self, network: NetworkRecord) -> NetworkRecord:
-        """The default bridge network gets its subnet when it is first used, and keeps it unless the engine's options want another one."""
-        if network.name != "bridge" or (network.ipam.config and not await self._is_undone(network)):
+    async def completed(self, network: NetworkRecord) -> NetworkRecord:
+        """The network with its subnets.
+
+        The default bridge network gets them at its first use, and keeps them unless the engine's options name others. Raises
+        ``InvalidArgument``, ``Forbidden``, ``MobyError``.
+        """
+        if network.name != "bridge" or (network.ipam.config and not await self._has_removed_default_bridge(network)):
             return network
         taken = await in_thread(_routes)
         others = [other for other in store.load(self._database) if other.id != network.id]
-        return store.update(self._database, network.id, lambda row: self._settle(row, others, taken))
+        return store.update(self._database, network.id, lambda row: self._complete(row, others, taken))
 
-    async def settle_default(self) -> None:
-        """Has the default bridge network be as the engine's options want it. Raises ``InvalidArgument``, ``Forbidden``, ``MobyError``."""
-        await self.settled(self.find("bridge"))
+    async def configure_default_bridge(self) -> None:
+        """Configures the default bridge network by the engine's options. Raises ``InvalidArgument``, ``Forbidden``, ``MobyError``."""
+        await self.completed(self.find("bridge"))
 
-    async def _is_undone(self, network: NetworkRecord) -> bool:
-        """Whether the default bridge was other than the engine's options want it, and nobody was in it: then it is no more."""
+    async def _has_removed_default_bridge(self, network: NetworkRecord) -> bool:
+        """Removes the default bridge if its configuration differs from the engine's options and no container is in it. True after that."""
         if not self.options().configures_bridge:
-            # whatever another engine of this data root has made of it
+            # the options do not configure it: it stays as another engine of this data root has configured it
             return False
         from moby_tui.engine.resources.networks import default_bridge
 
         if default_bridge.fits(network, self.options(), self._bridge_name):
             return False
         if members := self._folders.members(network.id):
-            if not self._told_of_bridge:
+            if not self._has_warned_of_bridge:
                 log.warning("network bridge stays as it is while %d containers are in it", len(members))
-            self._told_of_bridge = True
+            self._has_warned_of_bridge = True
             return False
         await in_thread(lambda: self._bridges.delete(network))
         self._folders.leases(network.id).remove()
@@ -281,13 +294,16 @@ class NetworkManager:
         return True
 
     def restore(self, ids: Mapping[str, str], subnet: Subnet | None) -> None:
-        """Makes the rows anew as running containers know the networks: the ids of those, and the subnet of the bridge."""
+        """Writes the rows of the predefined networks into a rebuilt database, with the ids and the subnet that running containers have.
+
+        ``ids`` are by network name; ``subnet`` is None if no container has told it.
+        """
         store.restore(self._database, ids)
         if subnet is not None:
             known = [IpamPool(subnet=str(subnet))]
-            store.update(self._database, self.find("bridge").id, lambda row: self._settle(row, [], [], known))
+            store.update(self._database, self.find("bridge").id, lambda row: self._complete(row, [], [], known))
 
-    def _settle(
+    def _complete(
         self,
         network: NetworkRecord,
         others: builtins.list[NetworkRecord],
@@ -296,7 +312,7 @@ class NetworkManager:
     ) -> None:
         if network.ipam.config:
             return
-        # once for each data root
+        # imported here, since this is done once for each data root
         from moby_tui.engine.resources.networks import default_bridge
 
         network.ipam.config = known
@@ -312,7 +328,7 @@ class NetworkManager:
         )
         return network
 
-    def _tell(self, action: str, network: NetworkRecord) -> None:
+    def _publish_event(self, action: str, network: NetworkRecord) -> None:
         self._publish("network", action, network.id, {"name": network.name, "type": network.driver})
 
 
@@ -321,7 +337,7 @@ def _forget_pools(network: NetworkRecord) -> None:
 
 
 def _routes() -> list[Subnet]:
-    """Where the host's routes lead."""
+    """The destinations of the host's routes."""
     from moby_tui.engine.resources.networks import host
 
     return [route.destination for route in host.routes()]

@@ -1,9 +1,9 @@
-"""Published ports: what was asked, and the sockets that keep the host's ports taken.
+"""Published ports: reads the requests, and binds the sockets that keep the host's ports.
 
-A socket of ours is bound (TCP and SCTP: and listens) on every published port for as long as the container lives, one for IPv4 and IPv6
-together where both are published, so that they have the same port. It is there so that the port is taken for everybody, also for programs
-that know nothing of us. Packets that the firewall translates never reach it; what it cannot translate, from IPv6 to a container that has
-IPv4 alone and from [::1], does, and is forwarded by the monitor (``runtime.monitor.forwarding``).
+For as long as the container runs, a socket is bound to each of its published ports; those of TCP and SCTP listen. Thus no program can take
+the port. A port that is published for IPv4 and IPv6 has one socket for both, so that the number is the same. Packets that the firewall
+translates do not reach the socket. What it cannot translate (from IPv6 to a container that has only IPv4, and from [::1]) does, and the
+monitor forwards it (``runtime.monitor.forwarding``).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from moby_tui.errors import InvalidArgument, MobyError
 Address = IPv4Address | IPv6Address
 
 _EVERY: dict[int, Address] = {4: IPv4Address("0.0.0.0"), 6: IPv6Address("::")}
-#: Connections from [::1] that wait for the monitor.
+#: The number of connections from [::1] that can wait for the monitor (listen(2)).
 _BACKLOG = 128
 _PORT = re.compile(r"(\d{1,5})(?:/([a-z]+))?")
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
 class PortTaken(MobyError):
-    """A port of the host is somebody's."""
+    """Another process has the port of the host."""
 
 
 class BoundPort(msgspec.Struct, frozen=True):
-    """A host port that is ours on one address or on all of both IP versions, and the container's port it is for."""
+    """A port of the host that this process has bound for a port of a container: at one address, or at all of IPv4, of IPv6, or of both."""
 
     name: str
     protocol: str
@@ -46,7 +46,11 @@ class BoundPort(msgspec.Struct, frozen=True):
 
 
 class PortRequest(msgspec.Struct, frozen=True):
-    """``hosts`` is one address, or all of IPv4 and all of IPv6. ``host_ports`` is empty where the kernel shall choose one."""
+    """A port to publish. ``name`` is the container's port (``80/tcp``).
+
+    ``hosts`` is one address, or the unspecified ones of IPv4, of IPv6, or of both. ``host_ports`` are the ports to try; if it is empty, the
+    kernel chooses one.
+    """
 
     name: str
     protocol: str
@@ -62,10 +66,10 @@ def port_requests(
     host: str = "",
     versions: Collection[int] = (4,),
 ) -> tuple[list[PortRequest], list[str]]:
-    """What is to be published, and which ports are exposed only. ``host`` is the host's address of those that name none (empty: all);
-    ``versions`` are the IP versions of which the container has addresses.
+    """The ports to publish, and the names of the ports that are only exposed.
 
-    Raises ``InvalidArgument``.
+    ``host`` is the host's address for bindings that name none, and empty for all addresses. ``versions`` are the IP versions of the
+    container's addresses. Raises ``InvalidArgument``.
     """
     wanted: list[PortRequest] = []
     for port, choices in bindings.items():
@@ -99,10 +103,13 @@ def _request(port: str, binding: PortBinding, host: str, versions: Collection[in
     return PortRequest(_name(number, protocol), protocol, number, hosts, _parse_range(binding.host_port))
 
 
-def _hosts(asked: Address | None, default: Address | None, versions: Collection[int], protocol: str) -> tuple[Address, ...]:
-    """Where a port is bound. One that names no address is on all of IPv4, if the container has that, and of IPv6, if the host has it."""
-    if asked is not None:
-        return (asked,)
+def _hosts(requested: Address | None, default: Address | None, versions: Collection[int], protocol: str) -> tuple[Address, ...]:
+    """The addresses at which a port is bound: that of the request, else the default.
+
+    Without either, they are all of IPv4, if the container has IPv4, and all of IPv6, if the container or the host has IPv6.
+    """
+    if requested is not None:
+        return (requested,)
     if default is not None and not default.is_unspecified:
         return (default,)
     four = 4 in versions
@@ -111,7 +118,7 @@ def _hosts(asked: Address | None, default: Address | None, versions: Collection[
 
 
 def _has_ipv6() -> bool:
-    """Whether the host has IPv6, as dockerd finds it: something can be bound to [::1]."""
+    """True if a socket can be bound to [::1]: so dockerd finds out whether the host has IPv6."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
             probe.bind(("::1", 0))
@@ -133,7 +140,7 @@ def _parse_port(port: str) -> tuple[int, str]:
 
 
 def _parse_host(host: str) -> Address | None:
-    """None where no address is named. An IPv4 address in IPv6's form (``::ffff:127.0.0.1``) is the IPv4 one."""
+    """The address of a binding; None if it is empty. An IPv4-mapped address (``::ffff:127.0.0.1``) becomes the IPv4 address."""
     if not host:
         return None
     try:
@@ -155,7 +162,7 @@ def _parse_range(ports: str) -> range:
 
 
 def bind_port(request: PortRequest) -> BoundPort:
-    """Takes a port, of several the first that is free. Raises ``PortTaken`` and ``MobyError``, with Docker's words."""
+    """Binds the first of the request's ports that is free. Raises ``PortTaken`` and ``MobyError``, with Docker's texts."""
     for number in request.host_ports or (0,):
         held = _bind_one(request, number)
         if held is not None:
@@ -169,12 +176,12 @@ def bind_port(request: PortRequest) -> BoundPort:
 
 
 def _bind_one(request: PortRequest, number: int) -> socket.socket | None:
-    """The socket on one port; None where it is taken."""
+    """Binds one port; None if another process has it. Raises ``MobyError``."""
     stream = request.protocol != "udp"
     six = request.hosts[-1].version == 6
     held = _socket(request, socket.AF_INET6 if six else socket.AF_INET)
     try:
-        # Connections that have just ended on the port do not matter; one that listens does, and listening finds it.
+        # with this option bind(2) ignores ended connections of the port; listen(2) then fails if another process listens
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(stream and number != 0))
         if six:
             held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(len(request.hosts) == 1))
@@ -191,7 +198,7 @@ def _bind_one(request: PortRequest, number: int) -> socket.socket | None:
 
 
 def _socket(request: PortRequest, family: socket.AddressFamily) -> socket.socket:
-    """Raises ``MobyError`` where the kernel does not have the protocol."""
+    """A new socket of the request's protocol. Raises ``MobyError`` if the kernel has no SCTP."""
     kind = socket.SOCK_DGRAM if request.protocol == "udp" else socket.SOCK_STREAM
     try:
         return socket.socket(family, kind, PROTOCOLS[request.protocol])

@@ -206,7 +206,7 @@ class Folders:
                     messages.setdefault(int(version), []).append(bytes.fromhex(data))
         return messages
 
-    def is_anybody_in(self) -> bool:
+    def has_containers(self) -> bool:
         """True if there is a record of any container."""
         return bool(left.files(self._sandboxes))
 

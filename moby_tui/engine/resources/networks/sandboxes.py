@@ -19,7 +19,7 @@ from moby_tui.engine.resources.networks import bridge_options, endpoints, files
 from moby_tui.engine.resources.networks.attaching import Attaching, Published
 from moby_tui.engine.resources.networks.drivers.bridge import set_loopback_up
 from moby_tui.engine.resources.networks.drivers.driver import Endpoint
-from moby_tui.engine.resources.networks.endpoints import Called, Place
+from moby_tui.engine.resources.networks.endpoints import ContainerNames, Place
 from moby_tui.engine.resources.networks.pool import NamespacePool
 from moby_tui.engine.resources.networks.ports import PortRequest, PortTaken, port_requests, port_settings
 from moby_tui.engine.resources.networks.sandbox import Folders, Holding, Sandbox
@@ -37,18 +37,18 @@ ENDING_SECONDS, LOOK_SECONDS = 10.0, 0.01
 
 
 class Networks(Protocol):
-    """What is asked of the networks themselves: see ``manager.NetworkManager``."""
+    """The part of ``manager.NetworkManager`` that this module calls."""
 
     list_containers: Callable[[], Awaitable[list[ContainerSummary]]] | None
 
     def find(self, ref: str) -> NetworkRecord: ...
     def find_for(self, mode: str) -> NetworkRecord: ...
-    async def settled(self, network: NetworkRecord) -> NetworkRecord: ...
-    def tell(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
+    async def completed(self, network: NetworkRecord) -> NetworkRecord: ...
+    def publish_connection(self, action: str, network: NetworkRecord, container_id: str) -> None: ...
 
 
 class Connection(msgspec.Struct):
-    """A place that a running container has just got. Whoever has the holding undoes it."""
+    """A place in a network that a running container has just got. The owner of ``holding`` undoes it."""
 
     place: Place
     holding: Holding
@@ -70,7 +70,7 @@ class Sandboxes:
         name: str = "",
         hostname: str = "",
         domainname: str = "",
-        asked: Mapping[str, EndpointSettings | None] | None = None,
+        requested: Mapping[str, EndpointSettings | None] | None = None,
         ports: Mapping[str, Sequence[PortBinding] | None] | None = None,
         exposed: Sequence[str] = (),
         publish_all: bool = False,
@@ -81,20 +81,22 @@ class Sandboxes:
         linked_hosts: str = "",
         create: Callable[[], int] | None = None,
     ) -> Sandbox:
-        """Makes and wires the network of a container that is about to start. ``mode`` is its ``NetworkMode``, ``asked`` what it asks of its
-        places by the networks' names or ids, None where the mode's is the only one; ``linked_hosts`` are the lines of those that it
-        links to; ``create`` makes the namespace, or hands over one that is there.
+        """Makes the network of a container that is about to start: namespace, interfaces, published ports, contents of files.
 
-        Raises ``MobyError`` where a port is taken or no address is free, ``InvalidArgument`` for what the network does not
-        have, and ``NotFound`` for an unknown one; nothing is left behind then. Costs a few milliseconds.
+        ``mode`` is the container's ``NetworkMode``. ``requested`` are the settings of its places by names or ids of networks; None if the
+        network of ``mode`` is the only one. ``linked_hosts`` are lines of /etc/hosts for linked containers. ``create`` returns the
+        descriptor of the namespace to use; without it one is made.
+
+        Raises ``MobyError`` if a port is taken or no address is free, ``InvalidArgument`` for settings that the network cannot give, and
+        ``NotFound`` for an unknown network. After an error nothing is left.
         """
         try:
-            places = await self._places(mode, asked)
+            places = await self._places(mode, requested)
         except NotFound as error:
             raise NotFound(f"failed to set up container networking: {error}") from error
         first = places[0].network if places else self._networks.find("none")
         namespace = self._pool.take if create is None else partial(_with_loopback, create)
-        called = Called(container_id, name, hostname)
+        container_names = ContainerNames(container_id, name, hostname)
         served = any(endpoints.is_user_defined(place.network) for place in places)
         own_namespace = first.name not in ("host", "none")
         resolv_conf = (
@@ -114,7 +116,7 @@ class Sandboxes:
                 endpoints.check(place)
             wanted, unpublished = _ports(places, ports or {}, exposed, publish_all=publish_all)
             extra = files.extra_hosts(extra_hosts, self._host_gateways(_gateways(places))) + linked_hosts
-            prepared, made = await self._attach(called, places, wanted, namespace)
+            prepared, made = await self._attach(container_names, places, wanted, namespace)
             prepared.ports |= dict.fromkeys(unpublished)
             names = files.host_names(hostname, domainname)
             addresses = [str(address.ip) for endpoint in made for address in endpoint.addresses]
@@ -123,17 +125,26 @@ class Sandboxes:
             prepared.interfaces = {place.network.name: endpoint.interface for place, endpoint in zip(places, made, strict=True)}
         prepared.resolv_conf = resolv_conf
         for position, place in enumerate(places):
-            prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], called)
-            self._networks.tell("connect", place.network, container_id)
+            prepared.endpoints[place.network.name] = _settings(place, made[position : position + 1], container_names)
+            self._networks.publish_connection("connect", place.network, container_id)
         return prepared
 
     async def _attach(
-        self, called: Called, places: Sequence[Place], ports: builtins.list[PortRequest], namespace: Callable[[], int]
+        self,
+        container_names: ContainerNames,
+        places: Sequence[Place],
+        ports: builtins.list[PortRequest],
+        namespace: Callable[[], int],
     ) -> tuple[Sandbox, builtins.list[Endpoint]]:
-        return await self._patiently(lambda: _attached(lambda: self._attaching.attach(called, places, ports, namespace)))
+        return await self._waiting_for_ports(
+            lambda: _attached(lambda: self._attaching.attach(container_names, places, ports, namespace))
+        )
 
-    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Ports of containers that have just ended are waited for: their monitors give them back, and may have by the time of a look."""
+    async def _waiting_for_ports(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does ``work``, and again after ``PortTaken`` while the monitor of an ended container releases its ports, for at most ten seconds.
+
+        There is one more try after the last monitor, since it may have released its ports between the try and the look.
+        """
         deadline = time.monotonic() + ENDING_SECONDS
         is_last = False
         while True:
@@ -142,26 +153,29 @@ class Sandboxes:
             except PortTaken:
                 if is_last or time.monotonic() > deadline:
                     raise
-            is_last = not await self._is_giving_back()
+            is_last = not await self._are_ports_being_released()
             if not is_last:
                 await self.reconcile()
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def _is_giving_back(self) -> bool:
-        """Whether there are published ports of a container that does not run, be it the last run of the one that starts."""
+    async def _are_ports_being_released(self) -> bool:
+        """True if a container that does not run still has published ports. It can be the last run of the container that starts."""
         holders = set(self._folders.publishers())
         running = await self._networks.list_containers() if holders and self._networks.list_containers else []
         return self._networks.list_containers is not None and bool(holders - {container.id for container in running})
 
     def _host_gateways(self, own: Sequence[IPv4Address]) -> builtins.list[IPv4Address | IPv6Address]:
-        """What ``host-gateway`` stands for: what the engine's options say, or the host's ``own`` address for this container."""
+        """The addresses of ``host-gateway``: those of the engine's options, else the host's ``own`` addresses for this container."""
         return [*map(ip_address, self._options().host_gateway_ips)] or [*own]
 
-    async def connect(self, ref: str, called: Called, namespace: int, asked: EndpointSettings) -> Connection:
-        """One more place for a container that runs; its holding is the caller's. Raises ``NotFound``, ``InvalidArgument``, ``MobyError``."""
-        place = Place(await self._networks.settled(self._networks.find_for(ref)), asked)
+    async def connect(self, ref: str, container_names: ContainerNames, namespace: int, requested: EndpointSettings) -> Connection:
+        """Puts a running container into one more network. The caller owns the holding.
+
+        Raises ``NotFound``, ``InvalidArgument``, ``MobyError``.
+        """
+        place = Place(await self._networks.completed(self._networks.find_for(ref)), requested)
         endpoints.check(place)
-        holding, endpoint = await in_thread(lambda: self._attaching.attach_live(called, place, namespace))
+        holding, endpoint = await in_thread(lambda: self._attaching.attach_live(container_names, place, namespace))
         return Connection(place=place, holding=holding, endpoint=endpoint)
 
     def is_member(self, container_id: str, network_id: str) -> bool:
@@ -173,50 +187,57 @@ class Sandboxes:
         return self._folders.bound(container_id)
 
     async def publish(
-        self, called: Called, given: Mapping[str, EndpointSettings], asked: Mapping[str, Sequence[PortBinding] | None]
+        self,
+        container_names: ContainerNames,
+        given: Mapping[str, EndpointSettings],
+        requested: Mapping[str, Sequence[PortBinding] | None],
     ) -> tuple[builtins.list[Holding], dict[str, builtins.list[PortBinding] | None]]:
-        """Publishes ports of a running container at the place of its default route; their holdings are the caller's.
+        """Publishes ports of a running container, in the network of its default route. The caller owns the holdings.
 
-        Raises ``InvalidArgument`` where that is no bridge network, and ``MobyError``.
+        ``given`` are the container's places as they are now. Raises ``InvalidArgument`` if that network is no bridge network, and
+        ``MobyError``.
         """
         places = [Place(self._networks.find(settings.network_id), settings) for settings in given.values()]
         place = endpoints.gateway_of(places)
         if place is None or place.network.driver != "bridge":
             raise InvalidArgument("no port can be published: the container's default route leads through no bridge network")
-        wanted, _ = _ports(places, asked, (), publish_all=False)
-        endpoint = endpoints.of_settings(called.id, place.asked)
-        made = await self._patiently(lambda: in_thread(lambda: self._live(called, place, endpoint, wanted)))
+        wanted, _ = _ports(places, requested, (), publish_all=False)
+        endpoint = endpoints.endpoint_of(container_names.id, place.requested)
+        made = await self._waiting_for_ports(lambda: in_thread(lambda: self._live(container_names, place, endpoint, wanted)))
         return [published.holding for published in made], port_settings(published.port for published in made)
 
     def _live(
-        self, called: Called, place: Place, endpoint: Endpoint, wanted: builtins.list[PortRequest]
+        self, container_names: ContainerNames, place: Place, endpoint: Endpoint, wanted: builtins.list[PortRequest]
     ) -> builtins.list[Published]:
-        return self._attaching.publish_live(called, place.network, endpoint, wanted)
+        return self._attaching.publish_live(container_names, place.network, endpoint, wanted)
 
-    async def lead_out(
+    async def set_default_routes(
         self, namespace: int, places: Sequence[Place], given: Mapping[str, EndpointSettings], interfaces: Mapping[str, str]
     ) -> None:
-        """Has the default route of a running container lead through the right one of its networks. Raises ``MobyError``."""
+        """Sets the default routes of a running container to the gateways of the network that ``places`` imply. Raises ``MobyError``."""
         place = endpoints.gateway_of(places)
         settings = given[place.network.name] if place else EndpointSettings()
         interface = interfaces.get(place.network.name, "") if place else ""
         gateways = [ip_address(text) for text in (settings.gateway, settings.ipv6_gateway) if text]
-        await in_thread(lambda: self._attaching.lead_out(namespace, interface, gateways))
+        await in_thread(lambda: self._attaching.set_default_routes(namespace, interface, gateways))
 
-    def rename(self, network_id: str, called: Called, given: EndpointSettings) -> builtins.list[str]:
-        """Gives a running container's place the names that it has now; they are answered from the next question on."""
+    def rename(self, network_id: str, container_names: ContainerNames, given: EndpointSettings) -> builtins.list[str]:
+        """Writes the current names of a running container for the name server, and returns them. The server's next answer has them."""
         network = self._networks.find(network_id)
-        names = endpoints.names_of(Place(network, given), called)
+        names = endpoints.names_of(Place(network, given), container_names)
         if names:
             from moby_tui.engine.resources.networks.names import zone
 
             addresses = [ip_address(text) for text in (given.ip_address, given.global_ipv6_address) if text]
             links = endpoints.links_of(Place(network, given))
-            zone.write(self._folders.zones, network.id, called.id, network.name, names, addresses, links)
+            zone.write(self._folders.zones, network.id, container_names.id, network.name, names, addresses, links)
         return names
 
     def name_service(self, container_id: str, servers: Sequence[str]) -> NameService:
-        """What a monitor has to know to have the container's questions answered."""
+        """The settings by which a monitor connects the container to the name server, or starts that.
+
+        ``servers`` are those to which the name server forwards questions.
+        """
         from moby_tui.engine.resources.networks.names import program as name_server
 
         frozen = getattr(sys, "frozen", False)
@@ -225,18 +246,18 @@ class Sandboxes:
         return NameService(container=container_id, servers=[*servers], forwards=bool(servers), folder=folder, program=program)
 
     async def serve_names(self, namespace: int) -> builtins.list[int]:
-        """Sockets of the name service in a running container's namespace."""
+        """Opens the sockets of the name service in a running container's namespace. Raises ``OSError``."""
         from moby_tui.engine.resources.networks.names import sockets as name_sockets
 
         return await in_thread(lambda: name_sockets.open_in(namespace))
 
     async def remove_interface(self, namespace: int, interface: str) -> None:
-        """Deletes an interface of a running container; one that is gone already is no error."""
+        """Deletes an interface of a running container, if it exists. Raises ``MobyError``."""
         await in_thread(lambda: self._attaching.remove_interface(namespace, interface))
 
-    def check_asked(self, asked: Mapping[str, EndpointSettings | None]) -> None:
-        """What a new container asks of its places, as far as their networks are there. Raises ``InvalidArgument``."""
-        for ref, settings in asked.items():
+    def check_requested(self, requested: Mapping[str, EndpointSettings | None]) -> None:
+        """Checks the settings of a new container's places in those networks that exist. Raises ``InvalidArgument``."""
+        for ref, settings in requested.items():
             try:
                 network = self._networks.find(ref)
             except NotFound:
@@ -246,61 +267,62 @@ class Sandboxes:
             except InvalidArgument as error:
                 raise InvalidArgument(f"invalid config for network {ref}: {error}") from error
 
-    def make_ready(self) -> None:
-        """A start is over: what the next one can be spared is done now."""
+    def prepare_next(self) -> None:
+        """Makes the namespace of the next start. To be called after each start."""
         self._pool.refill()
 
     async def release(self, prepared: Sandbox) -> None:
-        """Undoes ``prepare`` where the start failed."""
+        """Undoes ``prepare`` after a start that failed. Raises ``OSError``."""
         await asyncio.to_thread(prepared.release)
 
     async def reconcile(self) -> None:
-        """Undoes the networks of containers whose monitor was killed. Locks tell whose lives, so this is safe at any time."""
+        """Undoes the networks of containers whose monitor was killed. Locks show which monitors live, so this is safe at any time."""
         await asyncio.to_thread(self._folders.reconcile)
 
-    async def _places(self, mode: str, asked: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
-        """The container's networks: those of higher priority first, then that of its mode, then the others by name."""
+    async def _places(self, mode: str, requested: Mapping[str, EndpointSettings | None] | None) -> builtins.list[Place]:
+        """The places of a container, sorted by priority, then that of ``mode`` first, then by the networks' names."""
         first = self._networks.find_for(mode)
-        if asked is None or first.name in ("host", "none"):
-            return [Place(await self._networks.settled(first), (asked or {}).get(mode) or EndpointSettings())]
-        places = [Place(self._networks.find_for(ref), settings or EndpointSettings()) for ref, settings in asked.items()]
-        places.sort(key=lambda place: (-place.asked.gw_priority, place.network.id != first.id, place.network.name))
-        return [Place(await self._networks.settled(place.network), place.asked) for place in places]
+        if requested is None or first.name in ("host", "none"):
+            return [Place(await self._networks.completed(first), (requested or {}).get(mode) or EndpointSettings())]
+        places = [Place(self._networks.find_for(ref), settings or EndpointSettings()) for ref, settings in requested.items()]
+        places.sort(key=lambda place: (-place.requested.gw_priority, place.network.id != first.id, place.network.name))
+        return [Place(await self._networks.completed(place.network), place.requested) for place in places]
 
     def close(self) -> None:
         self._pool.close()
 
 
-def _settings(place: Place, made: list[Endpoint], called: Called) -> EndpointSettings:
-    names = endpoints.names_of(place, called)
+def _settings(place: Place, made: list[Endpoint], container_names: ContainerNames) -> EndpointSettings:
+    names = endpoints.names_of(place, container_names)
     if made:
-        return endpoints.settings(place, made[0], names)
-    asked = place.asked
-    return msgspec.structs.replace(asked, network_id=place.network.id, endpoint_id=os.urandom(32).hex())
+        return endpoints.settings_of(place, made[0], names)
+    requested = place.requested
+    return msgspec.structs.replace(requested, network_id=place.network.id, endpoint_id=os.urandom(32).hex())
 
 
 def _gateways(places: Sequence[Place]) -> list[IPv4Address]:
-    """The host's address in the network of the default route, if it has one there."""
+    """The host's IPv4 address in the network of the default route; empty if it has none there."""
     place = endpoints.gateway_of(places)
     pools = place.network.ipam.config or [] if place else []
-    found = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
-    return [address for address in found if isinstance(address, IPv4Address)][:1]
+    gateways = [ip_interface(pool.any_gateway).ip for pool in pools if pool.any_gateway]
+    return [address for address in gateways if isinstance(address, IPv4Address)][:1]
 
 
 def _ports(
-    places: Sequence[Place], asked: Mapping[str, Sequence[PortBinding] | None], exposed: Sequence[str], *, publish_all: bool
+    places: Sequence[Place], requested: Mapping[str, Sequence[PortBinding] | None], exposed: Sequence[str], *, publish_all: bool
 ) -> tuple[list[PortRequest], list[str]]:
-    """What is published, and what is exposed only, by the network of the default route; as in Docker nothing where that is no bridge."""
+    """The ports to publish, and the names of ports that are only exposed. Both are empty if the network of the default route is no bridge
+    network, as with Docker."""
     place = endpoints.gateway_of(places)
     if place is None or place.network.driver != "bridge":
         return [], []
     network = place.network
     versions = [version for version, has in ((4, network.enable_ipv4), (6, network.enable_ipv6)) if has]
-    return port_requests(asked, exposed, publish_all, bridge_options.read(network).host_binding, versions)
+    return port_requests(requested, exposed, publish_all, bridge_options.read(network).host_binding, versions)
 
 
 async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple[Sandbox, list[Endpoint]]:
-    """Makes a sandbox on a thread; if the caller is cancelled meanwhile, it is undone."""
+    """Makes a sandbox on a thread. If the caller is cancelled meanwhile, the sandbox is undone once it is made."""
     making = asyncio.ensure_future(asyncio.to_thread(make))
     try:
         return await asyncio.shield(making)
@@ -310,7 +332,7 @@ async def _attached(make: Callable[[], tuple[Sandbox, list[Endpoint]]]) -> tuple
 
 
 async def _made(make: Callable[[], Sandbox], *, at_once: bool) -> Sandbox:
-    """As ``_attached``, or without a thread where it is done ``at_once``."""
+    """As ``_attached``; without a thread if the work takes no time (``at_once``)."""
     if at_once:
         return make()
     sandbox, _ = await _attached(lambda: (make(), []))

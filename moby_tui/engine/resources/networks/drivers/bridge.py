@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import functools
 import logging
 import os
 import socket
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_interface
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.network import netns, rtnetlink
@@ -22,10 +23,12 @@ from moby_tui.engine.protocol.network import TeardownStep
 from moby_tui.engine.resources.networks import bridge_options
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
 from moby_tui.engine.resources.networks.drivers.driver import Address, Endpoint, Interface, Teardown
-from moby_tui.engine.resources.networks.drivers.mending import Mending
 from moby_tui.engine.resources.networks.firewall import Firewall
 from moby_tui.engine.store.records.networks import NOTE, NetworkRecord
 from moby_tui.errors import Forbidden, MobyError
+
+if TYPE_CHECKING:
+    from moby_tui.engine.resources.networks.drivers.mending import Mending
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +37,18 @@ _SIOCGIFMTU, _SIOCGIFFLAGS, _IFF_UP = 0x8921, 0x8913, 0x1
 _SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 0x3
 _SYSCTL = Path("/proc/sys/net")
 _NAME = "com.docker.network.bridge.name"
-#: Noted in a network's row: its bridge was there before it, and is not ours to delete.
+#: Note in a network's row: its bridge existed before the network, and stays when that is removed.
 _FOUND = f"{NOTE}bridge_found"
-#: Noted too: the addresses that such a bridge was given, which go with the network.
+#: Note in the row of such a network: the addresses that the engine gave the bridge, removed with the network.
 _GIVEN = f"{NOTE}bridge_given"
 
 
 class BridgeDriver:
-    """All bridges of one engine. ``networks`` and ``published`` tell what the firewall's tables hold when they are made anew, ``records``
-    what they ought to hold now."""
+    """The bridges of one engine, and its tables of the firewall.
+
+    ``networks`` and ``published`` return what a table gets when it is made anew: the networks, and for each IP version the messages that
+    publish ports. ``records`` returns the messages of the records as they are, with which a table is compared.
+    """
 
     name: ClassVar[str] = "bridge"
     has_addresses: ClassVar[bool] = True
@@ -60,7 +66,14 @@ class BridgeDriver:
         self._lock = lock
         self._networks = networks
         self._published = published
-        self._mending = Mending(firewall, self._present, self._all, self._versions, records)
+        self._records = records
+
+    @functools.cached_property
+    def _mending(self) -> Mending:
+        # imported here, since few commands find a table changed
+        from moby_tui.engine.resources.networks.drivers.mending import Mending
+
+        return Mending(self._firewall, self._present, self._all, self._versions, self._records)
 
     def check(self, network: NetworkRecord) -> None:
         options = bridge_options.read(network)
@@ -70,7 +83,7 @@ class BridgeDriver:
             taken = [other.name for other in self._networks() if bridge_options.read(other).interface == options.interface]
             if taken:
                 raise Forbidden(f"bridge name {options.interface} is used by network {taken[0]} already; choose another one")
-            # before there is a row: whoever meets that of a killed creator leaves the bridge too
+            # noted before the row is written: if its creator is killed, the engine that removes the network leaves the bridge
             network.options[_FOUND] = "true"
 
     def create(self, network: NetworkRecord) -> None:
@@ -102,7 +115,7 @@ class BridgeDriver:
             send(NETLINK_ROUTE, rtnetlink.delete_link(options.interface))
 
     def restore(self, networks: Iterable[NetworkRecord]) -> None:
-        """Makes the bridges after a reboot, and the tables (with the ports in use) also after somebody changed them."""
+        """Makes the bridges that a reboot has removed, and repairs the tables, with the published ports. Raises ``OSError``."""
         missing = [options for options in map(bridge_options.read, networks) if not exists(options.interface)]
         if missing:
             with self._locked():
@@ -114,10 +127,7 @@ class BridgeDriver:
         self.mend()
 
     def mend(self) -> None:
-        """Puts the tables right where somebody else changed them, and says so. Without a bridge here there is nothing to put right.
-
-        Raises ``OSError``.
-        """
+        """Repairs the tables after a change by another program, and logs that. Does nothing if no bridge exists. Raises ``OSError``."""
         if self._firewall.seen.is_current() or not self._present() or not self._mending.look():
             return
         with self._locked():
@@ -125,14 +135,17 @@ class BridgeDriver:
                 log.warning("%s: another program changed it, and it was put right", text)
 
     def wrong(self) -> list[str]:
-        """What is not as it ought to be in the tables, in words. Raises ``OSError``."""
+        """The differences between the tables and what they should hold, a text each. Raises ``OSError``."""
         return [*self._mending.wrong().values()] if self._present() else []
 
-    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
+    def teardown_of(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         return [TeardownStep(netlink=NETLINK_ROUTE, data=rtnetlink.delete_link(veth_of(endpoint)).hex())]
 
     def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:
-        """A veth pair, its inner end with addresses and routes. The bridge must be there (``restore``). Raises ``OSError``."""
+        """Makes a veth pair between the bridge, which must exist (``restore``), and the container, whose end gets addresses and routes.
+
+        Raises ``OSError``.
+        """
         options = bridge_options.read(network)
         name, veth = options.interface, veth_of(endpoint)
         with open_socket(NETLINK_ROUTE) as link:
@@ -140,11 +153,14 @@ class BridgeDriver:
             request(link, pair)
             fault.point("networks.wire made")
             netns.call(namespace, lambda: configure(endpoint))
-            # The outer end comes up last: with a peer that is up the bridge forwards to it at once, not at some later notice.
+            # the outer end is set up last: if its peer is up, the bridge forwards to it at once, else only after a link event
             request(link, rtnetlink.set_port_up(veth, socket.if_nametoindex(name)))
 
     def _make_interface(self, options: BridgeOptions) -> list[Interface]:
-        """The bridge with the gateways' addresses, up. What is there already is left so; returns the addresses that were not."""
+        """Makes the bridge, gives it the gateways' addresses, and sets it up. An existing bridge stays.
+
+        Returns the addresses that the bridge did not have before. Raises ``OSError``, ``MobyError``.
+        """
         from moby_tui.engine.resources.networks import host  # once for each bridge and boot
 
         own = _own_addresses(options)
@@ -177,20 +193,20 @@ class BridgeDriver:
                 self._firewall.build(version, self._present(), self._published().get(version, []))
 
     def _present(self) -> list[BridgeOptions]:
-        """The networks whose bridges are here."""
+        """The networks whose bridges exist in this network namespace."""
         return [options for options in self._all() if exists(options.interface)]
 
     def _all(self) -> list[BridgeOptions]:
         return [bridge_options.read(network) for network in self._networks()]
 
     def _versions(self) -> list[int]:
-        """IPv6 has a table once a network has it."""
+        """The IP versions that have a table: IPv6 only if a network has it."""
         six = any(network.enable_ipv6 for network in self._networks())
         return [4, 6] if six else [4]
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time makes and deletes bridges and tables."""
+        """Holds the lock under which one process at a time makes and deletes bridges and tables."""
         self._lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -199,7 +215,7 @@ class BridgeDriver:
 
 @contextmanager
 def _ignoring(*numbers: int) -> Iterator[None]:
-    """Lets pass an ``OSError`` with one of these numbers."""
+    """Suppresses an ``OSError`` with one of these numbers in the block."""
     try:
         yield
     except OSError as error:
@@ -208,7 +224,7 @@ def _ignoring(*numbers: int) -> Iterator[None]:
 
 
 def _take_back(interface: str, given: str) -> None:
-    """Takes addresses from a user's own bridge; what is gone already is no error."""
+    """Removes the addresses ``given``, separated by spaces, from a bridge of the user, if they exist. Raises ``OSError``."""
     with open_socket(NETLINK_ROUTE) as link:
         for text in given.split():
             if exists(interface):
@@ -217,12 +233,12 @@ def _take_back(interface: str, given: str) -> None:
 
 
 def veth_of(endpoint: Endpoint) -> str:
-    """The name of the wire's outer end."""
+    """The name of the outer end of the veth pair."""
     return f"veth{endpoint.id[:10]}"
 
 
 def configure(endpoint: Endpoint) -> None:
-    """Inside the container's namespace: its interface's addresses, parameters and default routes. Raises ``OSError``."""
+    """Sets addresses, parameters and default routes of the container's interface. Runs in its network namespace. Raises ``OSError``."""
     six = any(address.version == 6 for address in endpoint.addresses)
     write_sysctl(f"ipv6/conf/{endpoint.interface}/disable_ipv6", "0" if six else "1")
     for key, value in endpoint.sysctls.items():
@@ -240,11 +256,11 @@ def configure(endpoint: Endpoint) -> None:
     send(NETLINK_ROUTE, b"".join(messages))
 
 
-def lead_out(interface: str, gateways: Iterable[Address]) -> None:
-    """Inside a container's namespace: the default routes lead over these gateways, and over no others. Raises ``OSError``."""
+def set_default_routes(interface: str, gateways: Iterable[Address]) -> None:
+    """Replaces the default routes by routes over these gateways. Runs in the container's network namespace. Raises ``OSError``."""
     with open_socket(NETLINK_ROUTE) as link:
         for version in (4, 6):
-            # IPv6 says ENOENT where there is none
+            # for IPv6 the kernel answers ENOENT if there is no default route
             with _ignoring(errno.ESRCH, errno.ENOENT):
                 request(link, rtnetlink.delete_default_route(version))
         for gateway in gateways:
@@ -264,7 +280,7 @@ def exists(interface: str) -> bool:
 
 
 def is_up(interface: str) -> bool:
-    """Whether it was brought up (netdevice(7)). Raises ``OSError`` where there is none."""
+    """True if the interface is up (netdevice(7), IFF_UP). Raises ``OSError`` if it does not exist."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("=16sH22x", interface.encode(), 0))
     return bool(struct.unpack_from("=H", answer, 16)[0] & _IFF_UP)

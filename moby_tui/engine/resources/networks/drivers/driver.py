@@ -42,7 +42,7 @@ class Endpoint(msgspec.Struct, kw_only=True):
 class Driver(Protocol):
     """One kind of network. All methods block; they are called on threads, in the host's network namespace.
 
-    ``undoing`` is asked before ``attach`` and written down first, so that a process that is killed in between leaves nothing that
+    ``teardown_of`` is asked before ``attach`` and written down first, so that a process that is killed in between leaves nothing that
     nobody can undo.
     """
 
@@ -63,7 +63,7 @@ class Driver(Protocol):
     def delete(self, network: NetworkRecord) -> None:
         """Undoes ``create``; what is gone already is no error."""
 
-    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
+    def teardown_of(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         """How to undo ``attach``."""
 
     def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:

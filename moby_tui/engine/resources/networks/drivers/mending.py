@@ -1,8 +1,8 @@
-"""What somebody else changed in our nftables tables is noticed and put right: a reload of the host's firewall, ``nft flush ruleset``.
+"""Finds and repairs changes of the engine's nftables tables by other programs: a reload of the host's firewall, ``nft flush ruleset``.
 
-A table is held against what it ought to be: its chains and rules by their digest (``Firewall.is_built``), the elements of its sets and
-maps by the networks and by the records of published ports. Where nothing has happened since all was last found right, which is noted
-(``Seen``), a look is one message.
+The chains and rules of a table are compared by a digest (``Firewall.is_built``), the elements of its sets and maps with the networks and the
+records of published ports. A note has the generation at which all tables were last right (``Seen``): if it is the current one, the check is
+one netlink message.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
     from moby_tui.engine.resources.networks.firewall import Firewall
 
-#: What is just being published, or withdrawn, differs from its record for less than this.
+#: Seconds after which a difference counts: while a port is published or withdrawn, its record and its elements differ for less.
 _CONFIRM_SECONDS = 0.05
-#: While records of published ports come and go it is looked again, so often; a container with hundreds of ports takes a while to end.
+#: The number of comparisons while records of published ports change: a container with hundreds of ports takes a while to end.
 _LOOKS = 10
-#: Containers start and end while a table is made anew: it is looked at again, and made again, so often.
+#: The number of times that tables are made again, since containers start and end meanwhile.
 _TRIES = 5
 
 Elements = frozenset[tuple[str, bytes]]
 
 
 class Mending:
-    """The tables of one engine. ``networks`` are those whose bridges are here, of ``every_network``.
+    """Compares and repairs the tables of one engine. ``networks`` returns the networks whose bridges exist, ``every_network`` all.
 
-    ``versions`` are the IP versions that have a table; ``published`` has for each of these the messages that publish ports.
+    ``versions`` returns the IP versions that have a table, ``published`` for each of these the messages that publish ports.
     """
 
     def __init__(
@@ -48,39 +48,39 @@ class Mending:
         self._published = published
 
     def look(self) -> dict[int, str]:
-        """As ``wrong``; where nothing is, that is noted."""
+        """As ``wrong``. If all tables are right, notes the generation of nftables."""
         before = generation()
-        found, is_settled = self._find()
-        if not found and is_settled:
+        faults, is_settled = self._faults()
+        if not faults and is_settled:
             self._firewall.seen.write(before)
-        return found
+        return faults
 
     def mend(self) -> list[str]:
-        """Puts right what is wrong, and tells what it was; the caller holds the lock of the networks. Raises ``OSError``.
+        """Makes the wrong tables again, and returns what was wrong with them. The caller holds the lock of the networks. Raises ``OSError``.
 
-        What it has made is not noted as right: a container may have ended between its record and its elements.
+        The new tables are not noted as right: a container may have ended between the reading of its record and the making of its elements.
         """
-        found: list[str] = []
+        repaired: list[str] = []
         for _ in range(_TRIES):
             wrong = self.wrong()
             if not wrong:
                 break
-            found = found or [*wrong.values()]
+            repaired = repaired or [*wrong.values()]
             for version in wrong:
                 self._firewall.build(version, self._networks(), self._published().get(version, []))
-        return found
+        return repaired
 
     def wrong(self) -> dict[int, str]:
-        """For each IP version whose table is not what it ought to be, what is wrong with it. Raises ``OSError``."""
-        return self._find()[0]
+        """A text of what is wrong with a table, for each IP version whose table is not right. Raises ``OSError``."""
+        return self._faults()[0]
 
-    def _find(self) -> tuple[dict[int, str], bool]:
-        """As ``wrong``; False where a container was starting or ending all the time, so that it cannot be told."""
-        found = {version: self._wrong(version) for version in self._versions()}
-        return {version: text for version, text in found.items() if text}, None not in found.values()
+    def _faults(self) -> tuple[dict[int, str], bool]:
+        """As ``wrong``, and False if containers were starting or ending all the time, so that a table could not be compared."""
+        faults = {version: self._fault(version) for version in self._versions()}
+        return {version: text for version, text in faults.items() if text}, None not in faults.values()
 
-    def _wrong(self, version: int) -> str | None:
-        """Empty where nothing is wrong, None where that cannot be told now."""
+    def _fault(self, version: int) -> str | None:
+        """What is wrong with a table; empty if it is right, None if it could not be compared."""
         if not self._firewall.is_built(version):
             return f"the nftables table {self._firewall.name} (IPv{version}) is missing or has other rules than it should"
         before, published = self._differing(version)
@@ -97,13 +97,13 @@ class Mending:
         return None
 
     def _differing(self, version: int) -> tuple[Elements, list[bytes]]:
-        """What is there and should not be, or the other way around; and the messages that publish ports by the records.
+        """The elements that are missing and those that should not exist, and the messages of the records that publish ports.
 
-        The kernel is asked first: a record precedes its elements.
+        The elements are read before the records, since a record is written before its elements are made.
         """
         there = self._firewall.elements(version)
         published = self._published().get(version, [])
         needed = self._firewall.wanted(version, self._networks(), published)
-        # a bridge that is gone just now is no reason to take away what it is in the table
+        # the elements of a network whose bridge does not exist at the moment may stay
         allowed = self._firewall.wanted(version, self._every_network(), published)
         return (needed - there) | (there - allowed), sorted(published)

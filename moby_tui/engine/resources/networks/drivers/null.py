@@ -26,7 +26,7 @@ class NullDriver:
     def delete(self, network: NetworkRecord) -> None:
         """Nothing is there."""
 
-    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
+    def teardown_of(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         return []
 
     def attach(self, network: NetworkRecord, endpoint: Endpoint, namespace: int) -> None:

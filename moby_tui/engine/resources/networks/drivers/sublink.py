@@ -66,7 +66,7 @@ class SublinkDriver:
             with _iproute() as ip:
                 _do(f"delete {parent}", ip.link, "del", index=_index(parent))
 
-    def undoing(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
+    def teardown_of(self, network: NetworkRecord, endpoint: Endpoint) -> Teardown:
         """The interface goes with the container's namespace."""
         return []
 
