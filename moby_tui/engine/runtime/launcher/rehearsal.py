@@ -72,7 +72,7 @@ def rehearse() -> None:
     order = _read_sample()
     monitor = Monitor(order, Descriptors.received(order.descriptors, [-1] * len(order.descriptors)), None)
     run = monitor.run
-    spec = read(SAMPLE.encode(), seccomp=False)
+    spec = read(SAMPLE.encode())
     stdio = run.stdio = Stdio(monitor.loop, devpts=-1, tty=False, open_stdin=False, close_stdin_with_peer=False)
     stdio.give_to(spec.process.user, *joining.id_maps(spec))
     run.surroundings(spec)
