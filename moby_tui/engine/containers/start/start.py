@@ -240,8 +240,6 @@ async def _launch(
         from moby_tui.engine.runtime.configuration import hook_files
 
         hook_files.add(configuration, hooks_dirs, has_binds=any(mount.type == "bind" for mount in record.mounts))
-    configuration_file = bundle.write(configuration, files.bundle)
-    fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program)
@@ -253,8 +251,10 @@ async def _launch(
     if sandbox.name_sockets:
         order.names = parts.networks.sandboxes.name_service(record.id, sandbox.servers)
     descriptors = _descriptors(root, lock, joined, sandbox, isolation)
-    descriptors.add(protocol.CONFIGURATION, configuration_file)
+    configuration_file = bundle.write(configuration, files.bundle)
     try:
+        fault.point("start.bundle written")
+        descriptors.add(protocol.CONFIGURATION, configuration_file)
         await parts.launcher.start(order, files.run / "order.json", descriptors)
     finally:
         os.close(configuration_file)
