@@ -394,7 +394,9 @@ class Personality(Part):
 
 
 class Linux(Part):
-    """``seccomp`` is what ``Seccomp`` reads. The maps have rows of ``containerID``, ``hostID`` and ``size`` (``kernel/ids.py``)."""
+    """``seccomp`` is what ``Seccomp`` reads, ``resources`` what ``Resources`` does, in the form that control groups take.
+
+    The maps have rows of ``containerID``, ``hostID`` and ``size`` (``kernel/ids.py``)."""
 
     KEYS = {
         "cgroups_path": "cgroupsPath",
@@ -411,7 +413,7 @@ class Linux(Part):
     gid_mappings: list[dict[str, int]] = []
     devices: list[Device] = []
     cgroups_path: str = ""
-    resources: Resources = fresh(Resources)
+    resources: Json = {}
     masked_paths: list[str] = []
     readonly_paths: list[str] = []
     propagation: str = ""

@@ -32,7 +32,7 @@ from moby_tui.engine.protocol.configuration import (
 )
 from moby_tui.engine.protocol.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
 from moby_tui.engine.protocol.descriptors import Descriptors
-from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.message import Json, MalformedMessage
 from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.protocol.standby import (
     BIND,
@@ -77,7 +77,7 @@ SAMPLE = Configuration(
         masked_paths=[*MASKED_PATHS],
         readonly_paths=[*READONLY_PATHS],
         sysctl={"net.ipv4.ping_group_range": "0 0"},
-        resources=Resources(devices=DEVICE_RULES),
+        resources=Resources(devices=DEVICE_RULES).values(),
     ),
 )
 _CLONE_FLAGS = joining.clone_flags(SAMPLE)
@@ -115,10 +115,10 @@ class Standby:
             and binds < _MOST_DESCRIPTORS - _SPECIAL
         )
 
-    def name_cgroup(self, path: str, resources: Resources) -> None:
+    def name_cgroup(self, path: str, resources: Json) -> None:
         """Renames the control group to the container's, and sets its limits. Raises as ``Cgroup.update`` does."""
         self.cgroup.rename(path)
-        limits = resources.values()
+        limits = dict(resources)
         if limits.get("devices") == _USUAL_DEVICES:
             del limits["devices"]
         if limits:

@@ -62,7 +62,6 @@ def _exchange_sample() -> None:
     Relieved.decode(Relieved(order=True).encode())
     Handover.decode(Handover().encode())
     Taken(pid=1).encode_line()
-    SAMPLE.linux.resources.values()
 
 
 def rehearse() -> None:

@@ -254,7 +254,7 @@ class Run:
             standby.name_cgroup(self.order.cgroup, spec.linux.resources)
         else:
             self.cgroup = open_cgroup(self.order.cgroup)
-            self.cgroup.create(spec.linux.resources.values())
+            self.cgroup.create(spec.linux.resources)
 
     def _clone(self, spec: Configuration, around: Surroundings) -> int:
         """Clones the first process; returns the descriptor that lets it go."""
