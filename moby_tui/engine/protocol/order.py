@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 _CONFIGURATION = "moby_tui.engine.protocol.configuration"
 
+#: The longest order that is sent as it is, in bytes; of a longer one only the file that it is in.
+MAX_ORDER = 65536
+#: Of one message on a socket; the kernel takes 253 (unix(7), SCM_MAX_FD).
+MAX_DESCRIPTORS = 250
 #: Names of the descriptors that are handed over once an order was taken: the root mount, and the container's lock.
 ROOT, LOCK = "root", "lock"
 #: A file in memory with what the monitor and the first process need of ``config.json``.
