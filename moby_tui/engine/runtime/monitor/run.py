@@ -98,8 +98,9 @@ class Run:
         ``take_lock`` is called before anything is made that the last run may still be removing, ``open_doors`` when the streams exist.
         """
         if self.standby is not None:
-            # it reads while this process does
-            self.standby.give_configuration(self.configuration)
+            # it reads while this process does; if it has been killed, ``prepare`` says so
+            with suppress(OSError):
+                self.standby.give_configuration(self.configuration)
         spec = self.spec = self._read_configuration()
         self._choose_process(spec)
         try:
