@@ -13,6 +13,7 @@ from moby_tui.engine.protocol.configuration import (
     Linux,
     Mount,
     Process,
+    Resources,
     Seccomp,
     check_mappings,
 )
@@ -57,6 +58,7 @@ def read(bundle: str) -> Configuration:
     try:
         spec = read_configuration(data)
         seccomp = Seccomp.from_values(spec.linux.seccomp or {}, "config.json: linux: seccomp")
+        resources = Resources.from_values(spec.linux.resources, "config.json: linux: resources")
         for mount in spec.mounts:
             check_mappings(mount.uid_mappings, f"config.json: uidMappings of the mount {mount.destination}")
             check_mappings(mount.gid_mappings, f"config.json: gidMappings of the mount {mount.destination}")
@@ -67,8 +69,8 @@ def read(bundle: str) -> Configuration:
     spec.root.path = os.path.realpath(os.path.join(bundle, spec.root.path))
     if not os.path.isdir(spec.root.path):
         raise MobyError(f"invalid rootfs: {spec.root.path} is not a directory")
-    resources = spec.linux.resources
     resources.devices = [*(resources.devices or [_DENY_ALL]), *_ALLOWED_DEVICES]
+    spec.linux.resources = resources.values()
     spec.mounts = [_normal_mount(mount, bundle) for mount in spec.mounts]
     # what is this program's own is not a bundle's to say
     spec.process.executable, spec.keyring = "", None

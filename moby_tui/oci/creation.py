@@ -111,7 +111,7 @@ class _Making:
         self.hooked = False
 
     def make(self) -> None:
-        self.cgroup.create(self.spec.linux.resources.values())
+        self.cgroup.create(self.spec.linux.resources)
         around = self._surroundings()
         report = self._open_report()
         awaited = Awaited(report, self._check_moving)

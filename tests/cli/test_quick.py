@@ -155,13 +155,13 @@ WATCH = {
 }
 #: All modules of each, the interpreter's own and the standard library's among them.
 MOST = {
-    "run --rm box true": 353,
+    "run --rm box true": 349,
     "ps -a": 237,
     "exec kept true": 272,
-    "inspect kept": 243,
-    "logs kept": 248,
-    "stop -t 0 kept": 247,
-    "rm -f kept": 251,
+    "inspect kept": 238,
+    "logs kept": 247,
+    "stop -t 0 kept": 245,
+    "rm -f kept": 249,
 }
 
 

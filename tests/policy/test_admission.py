@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from moby_tui.engine.policy import admission, unsupported
+from moby_tui.engine.policy import admission
 from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.base import decode
 from moby_tui.schema.container import (
@@ -188,8 +188,3 @@ def test_what_to_do_with_the_unhealthy() -> None:
 
 def test_ports_of_the_host_network_are_told_about() -> None:
     assert "discarded" in check({"network_mode": "host", "port_bindings": {"80": [PortBinding()]}})[0]
-
-
-def test_the_tables_name_fields_that_exist() -> None:
-    fields = set(HostConfig.__struct_fields__)
-    assert set(unsupported._HOST) <= fields

@@ -91,7 +91,7 @@ def test_null_is_as_good_as_nothing_and_defaults_are_nobody_elses() -> None:
 
 
 def test_the_filters_rules_can_be_left_out() -> None:
-    assert read(json.dumps(WHOLE), seccomp=False).linux.seccomp is None
+    assert read(json.dumps(WHOLE), without="seccomp").linux.seccomp is None
 
 
 @pytest.mark.parametrize(

@@ -95,16 +95,22 @@ def test_what_is_no_request_is_refused(launcher: socket.socket, tmp_path: Path) 
         (LauncherRequest(file=str(looping)).encode(), "order is missing"),
         (LauncherRequest(file=str(torn)).encode(), "not JSON"),
         # that of a long one, read; what it names was not handed over
-        (LauncherRequest(file=str(long)).encode(), "2 descriptors are named and 0 were received"),
+        (LauncherRequest(file=str(long)).encode(), "3 descriptors are named and 0 were received"),
     ):
         assert text in _refused(launcher, request)
 
 
 def test_an_order_without_what_it_names_is_refused(launcher: socket.socket, tmp_path: Path) -> None:
     order = _order(tmp_path)
-    for names, text in ((["lock", "root"], "bundle: no such file"), (["lock", "keep"], "descriptor root is missing")):
+    null = os.open("/dev/null", os.O_RDONLY)
+    for names, text in (
+        (["lock", "root", "configuration"], "config.json: not JSON"),
+        (["lock", "keep", "configuration"], "descriptor root is missing"),
+        (["lock", "root", "keep"], "descriptor configuration is missing"),
+    ):
         order.descriptors = names
-        assert text in _refused(launcher, LauncherRequest(order=order).encode(), [0, 0])
+        assert text in _refused(launcher, LauncherRequest(order=order).encode(), [null] * 3)
+    os.close(null)
     assert not (tmp_path / "run/monitor.err").exists()
 
 
@@ -119,7 +125,7 @@ def test_no_message_ends_a_launcher(launcher: socket.socket, tmp_path: Path) -> 
     @_settings
     @given(spoiled({"order": _order(tmp_path).values()}))
     def throw_order(order: object) -> None:
-        _refused(launcher, json.dumps(order).encode(), [0, 0])
+        _refused(launcher, json.dumps(order).encode(), [0, 0, 0])
 
     throw()
     throw_order()

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from moby_tui.engine.policy import lifecycle, limits, namespaces, unsupported
-from moby_tui.errors import InvalidArgument
+from moby_tui.engine.policy import lifecycle, limits, namespaces
+from moby_tui.errors import InvalidArgument, NotImplementedYet
 from moby_tui.schema.container import ContainerConfig, ContainerCreate, DeviceMapping, EndpointSettings, HostConfig, Ulimit
 
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
@@ -35,7 +35,8 @@ def check(asked: ContainerCreate) -> tuple[ContainerCreate, list[str]]:
     _check_config(asked)
     namespaces.check(asked)
     _require(host.isolation.lower() in ("", "default"), f'invalid isolation "{host.isolation}" on linux: only default can be')
-    unsupported.refuse(asked)
+    if host.cgroup:
+        raise NotImplementedYet("option --cgroup")
     _require(host.shm_size >= 0, "SHM size can not be less than 0")
     host, warnings = limits.settle(host)
     _check_process(host)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from moby_tui.engine.policy import user_namespaces
 from moby_tui.errors import InvalidArgument
 from moby_tui.schema.container import ContainerCreate
 
@@ -23,7 +22,11 @@ def check(asked: ContainerCreate) -> None:
         mode: str = getattr(host, field)
         if mode not in plain and not (joinable and _names_container(mode)):
             raise InvalidArgument(f"invalid {name} mode: {mode}")
-    user_namespaces.parse(host.userns_mode)
+    if host.userns_mode not in ("", "host"):
+        # few containers have one
+        from moby_tui.engine.policy import user_namespaces
+
+        user_namespaces.parse(host.userns_mode)
     if host.network_mode.startswith(_CONTAINER):
         _check_joined_network(asked)
 

@@ -394,7 +394,9 @@ class Personality(Part):
 
 
 class Linux(Part):
-    """``seccomp`` is what ``Seccomp`` reads. The maps have rows of ``containerID``, ``hostID`` and ``size`` (``kernel/ids.py``)."""
+    """``seccomp`` is what ``Seccomp`` reads, ``resources`` what ``Resources`` does, in the form that control groups take.
+
+    The maps have rows of ``containerID``, ``hostID`` and ``size`` (``kernel/ids.py``)."""
 
     KEYS = {
         "cgroups_path": "cgroupsPath",
@@ -411,7 +413,7 @@ class Linux(Part):
     gid_mappings: list[dict[str, int]] = []
     devices: list[Device] = []
     cgroups_path: str = ""
-    resources: Resources = fresh(Resources)
+    resources: Json = {}
     masked_paths: list[str] = []
     readonly_paths: list[str] = []
     propagation: str = ""
@@ -493,12 +495,14 @@ class Configuration(Part):
     keyring: str | None = None
 
 
-def read(data: bytes | str, where: str = "config.json", *, seccomp: bool = True) -> Configuration:
-    """The configuration in JSON text. Raises ``MalformedMessage``.
-
-    Without ``seccomp`` the rules of the filter are left out: a monitor has the compiled filter, and does not keep them in memory.
-    """
+def read(data: bytes | str, where: str = "config.json", *, without: str = "") -> Configuration:
+    """The configuration in JSON text. Raises ``MalformedMessage``. ``without``: a member of ``linux`` that the caller has no use for."""
     values = decode_json(data, where)
-    if not seccomp and isinstance(values, dict) and isinstance(linux := values.get("linux"), dict):
-        linux.pop("seccomp", None)
+    if without and isinstance(values, dict) and isinstance(linux := values.get("linux"), dict):
+        linux.pop(without, None)
     return Configuration.from_values(values, where)
+
+
+def read_descriptor(file: int, *, without: str = "") -> Configuration:
+    """The same of an open file, from its beginning: several processes read the same one. Raises ``OSError`` too."""
+    return read(os.pread(file, os.fstat(file).st_size, 0), without=without)

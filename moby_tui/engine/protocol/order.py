@@ -13,8 +13,14 @@ if TYPE_CHECKING:
 
 _CONFIGURATION = "moby_tui.engine.protocol.configuration"
 
+#: The longest order that is sent as it is, in bytes; of a longer one only the file that it is in.
+MAX_ORDER = 65536
+#: Of one message on a socket; the kernel takes 253 (unix(7), SCM_MAX_FD).
+MAX_DESCRIPTORS = 250
 #: Names of the descriptors that are handed over once an order was taken: the root mount, and the container's lock.
 ROOT, LOCK = "root", "lock"
+#: A file in memory with what the monitor and the first process need of ``config.json``.
+CONFIGURATION = "configuration"
 #: With what follows them: the kind of a namespace that is joined, and the destination of a mount that was made ahead.
 NAMESPACE, TREE = "namespace:", "tree:"
 #: With the path of a secret in the container: a file in memory that holds it and has its owner and mode.
@@ -153,7 +159,7 @@ class Order(Message):
             holdings=[Holding(name="sample", teardown=[TeardownStep(unlink="/sample")])],
             exit_events=[ExitEvent(type="network", action="disconnect", id="sample")],
             root=RootMount(layers=[], upper="", work=""),
-            descriptors=[ROOT, LOCK],
+            descriptors=[ROOT, LOCK, CONFIGURATION],
         )
 
 

@@ -1,6 +1,7 @@
 """What the process made ahead and its monitor tell each other on their channel, and the stand-by process its launcher.
 
-On the channel each message is preceded by its length in four bytes, and the first of these has the message's descriptors beside it.
+On the channel each message is preceded by its length in four bytes, and the first of these has the message's descriptors beside it. Before
+``Preparation`` comes one byte alone, and beside it the file that holds the configuration.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from moby_tui.engine.protocol.message import MalformedMessage, Message
 
 #: The descriptor beside ``Ready``: the devpts file system of its mount namespace.
 DEVPTS = "devpts"
-#: Those beside ``Preparation``: the file ``config.json``, the root mount, the network namespace, the terminal, or standard input, output
-#: and error in this order, and the trees of the bind mounts in the order of the configuration.
-CONFIGURATION, ROOT, NETWORK, TERMINAL, STREAM, BIND = "configuration", "root", "network", "terminal", "stream", "bind"
+#: Those beside ``Preparation``: the root mount, the network namespace, the terminal, or standard input, output and error in this order,
+#: and the trees of the bind mounts in the order of the configuration.
+ROOT, NETWORK, TERMINAL, STREAM, BIND = "root", "network", "terminal", "stream", "bind"
 #: In bytes. A seccomp filter has far less.
 MOST = 64 << 20
 LENGTH = 4
@@ -31,8 +32,8 @@ class BindKind(Message):
 
 
 class Preparation(Message):
-    """From the monitor: the container that the process made ahead becomes the first process of, whose configuration it reads from the
-    file. Behind the message comes the seccomp filter, ``seccomp`` bytes of it."""
+    """From the monitor: the container that the process made ahead becomes the first process of, beside its configuration. Behind the
+    message comes the seccomp filter, ``seccomp`` bytes of it."""
 
     descriptors: list[str]
     binds: list[BindKind] = []

@@ -249,7 +249,7 @@ def _settle_host(parts: Parts, host: HostConfig) -> None:
     # none, in either way of writing it
     host.pids_limit = host.pids_limit if (host.pids_limit or 0) > 0 else None
     settle_references(parts, host)
-    if parts.remap().mode and not host.userns_mode:
+    if parts.options().userns_remap and not host.userns_mode:
         # few engines come here
         from moby_tui.engine.policy import remap
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.network import netns
-from moby_tui.engine.policy import user_namespaces
-from moby_tui.engine.policy.user_namespaces import UserNamespace
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.store.records.containers import ContainerRecord, HostConfig
 from moby_tui.errors import Conflict, InvalidArgument, MobyError, NotFound
+
+if TYPE_CHECKING:
+    from moby_tui.engine.policy.user_namespaces import UserNamespace
 
 _CONTAINER = "container:"
 
@@ -48,11 +50,14 @@ def with_names(parts: Parts, record: ContainerRecord) -> ContainerRecord:
 async def prepare(parts: Parts, record: ContainerRecord) -> Isolation:
     """Raises ``Conflict`` where a container to join does not run, ``InvalidArgument`` where it cannot be joined, ``NotFound``."""
     host = record.host_config
-    wanted = user_namespaces.parse(host.userns_mode)
     others = references(host)
     isolation = Isolation()
-    if not others and wanted.kind == "host":
+    if not others and host.userns_mode in ("", "host"):
         return isolation
+    # few containers come here
+    from moby_tui.engine.policy import user_namespaces
+
+    wanted = user_namespaces.parse(host.userns_mode)
     try:
         for kind, ref in others.items():
             _join(parts, record, isolation, kind, ref)
@@ -130,6 +135,8 @@ async def _make_user_namespace(parts: Parts, isolation: Isolation, wanted: UserN
 
 
 def _maps(parts: Parts, isolation: Isolation, wanted: UserNamespace) -> tuple[IdMap, IdMap]:
+    from moby_tui.engine.policy import user_namespaces
+
     if wanted.kind == "keep-id":
         return user_namespaces.identity_maps()
     if wanted.kind == "nomap":

@@ -26,7 +26,7 @@ from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.resources.networks.sandbox import Sandbox
 from moby_tui.engine.runtime.client import attachment
 from moby_tui.engine.runtime.client.launcher import MonitorKilled
-from moby_tui.engine.runtime.configuration import spec, user
+from moby_tui.engine.runtime.configuration import bundle, spec, user
 from moby_tui.engine.runtime.configuration.isolation import Isolation
 from moby_tui.engine.store.disk import check_writable, refusals_told
 from moby_tui.engine.store.locks import FileLock
@@ -240,8 +240,6 @@ async def _launch(
         from moby_tui.engine.runtime.configuration import hook_files
 
         hook_files.add(configuration, hooks_dirs, has_binds=any(mount.type == "bind" for mount in record.mounts))
-    files.bundle.write_bytes(configuration.encode())
-    fault.point("start.bundle written")
     program = str(profile.seccomp_program or "")
     joined = isolation.joined | ({} if sandbox.netns_fd is None else {"network": sandbox.netns_fd})
     order = _order(parts, record, files, sandbox, program)
@@ -253,7 +251,13 @@ async def _launch(
     if sandbox.name_sockets:
         order.names = parts.networks.sandboxes.name_service(record.id, sandbox.servers)
     descriptors = _descriptors(root, lock, joined, sandbox, isolation)
-    await parts.launcher.start(order, files.run / "order.json", descriptors)
+    configuration_file = bundle.write(configuration, files.bundle)
+    try:
+        fault.point("start.bundle written")
+        descriptors.add(protocol.CONFIGURATION, configuration_file)
+        await parts.launcher.start(order, files.run / "order.json", descriptors)
+    finally:
+        os.close(configuration_file)
     fault.point("start.answered")
     for event in _mount_events("mount", record):
         parts.publish(*event)

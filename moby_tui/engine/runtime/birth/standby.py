@@ -20,14 +20,22 @@ from moby_tui.engine.kernel.cgroup import Layout, detect, freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.cgroup.layout import CGROUP_PARENT, CGROUP_PREFIX
 from moby_tui.engine.policy.hidden_paths import MASKED_PATHS, READONLY_PATHS
-from moby_tui.engine.protocol.configuration import Capabilities, Configuration, Linux, Namespace, Process, Resources, read
+from moby_tui.engine.protocol.configuration import (
+    Capabilities,
+    Configuration,
+    Linux,
+    Namespace,
+    Process,
+    Resources,
+    read,
+    read_descriptor,
+)
 from moby_tui.engine.protocol.defaults import DEVICE_RULES, NAMESPACES, STAGED, SYS
 from moby_tui.engine.protocol.descriptors import Descriptors
-from moby_tui.engine.protocol.message import MalformedMessage
+from moby_tui.engine.protocol.message import Json, MalformedMessage
 from moby_tui.engine.protocol.report import Failed
 from moby_tui.engine.protocol.standby import (
     BIND,
-    CONFIGURATION,
     DEVPTS,
     LENGTH,
     NETWORK,
@@ -53,7 +61,7 @@ _MOST_DESCRIPTORS = 250
 #: A struct timeval: ten seconds.
 _PATIENCE = struct.pack("ll", 10, 0)
 _THAW_SECONDS = 1.0
-_SPECIAL = 6  # configuration, root, network, three streams
+_SPECIAL = 5  # root, network, three streams
 #: A typical configuration, for rehearsals.
 SAMPLE = Configuration(
     process=Process(
@@ -69,7 +77,7 @@ SAMPLE = Configuration(
         masked_paths=[*MASKED_PATHS],
         readonly_paths=[*READONLY_PATHS],
         sysctl={"net.ipv4.ping_group_range": "0 0"},
-        resources=Resources(devices=DEVICE_RULES),
+        resources=Resources(devices=DEVICE_RULES).values(),
     ),
 )
 _CLONE_FLAGS = joining.clone_flags(SAMPLE)
@@ -107,19 +115,22 @@ class Standby:
             and binds < _MOST_DESCRIPTORS - _SPECIAL
         )
 
-    def name_cgroup(self, path: str, resources: Resources) -> None:
+    def name_cgroup(self, path: str, resources: Json) -> None:
         """Renames the control group to the container's, and sets its limits. Raises as ``Cgroup.update`` does."""
         self.cgroup.rename(path)
-        limits = resources.values()
+        limits = dict(resources)
         if limits.get("devices") == _USUAL_DEVICES:
             del limits["devices"]
         if limits:
             self.cgroup.update(limits)
 
-    def prepare(self, configuration: int, around: Surroundings) -> None:
-        """Sends descriptors, ``configuration`` that of ``config.json``; the process then reads it and compiles its plan."""
+    def give_configuration(self, file: int) -> None:
+        """Sends the file that holds the configuration, which the process reads at once. Raises ``OSError``."""
+        socket.send_fds(self.channel, [b"c"], [file])
+
+    def prepare(self, around: Surroundings) -> None:
+        """Sends what the container's plan needs beside the configuration; the process then compiles it. Raises ``OSError``."""
         given = Descriptors()
-        given.add(CONFIGURATION, configuration)
         given.add(ROOT, around.root)
         if around.network >= 0:
             given.add(NETWORK, around.network)
@@ -244,15 +255,13 @@ def _take_stage(channel: socket.socket, report: int, cgroup: Cgroup, layout: Lay
 
 def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
     """Raises ``MalformedMessage``, and ``ValueError`` for a container that cannot be."""
-    header, numbers, _, _ = socket.recv_fds(channel, LENGTH, _MOST_DESCRIPTORS)
-    if not header:
-        # the monitor has ended, or does not use this process
-        calls.exit_group(0)
+    _, files = _receive_descriptors(channel, 1)
+    # its limits are the monitor's to set
+    configuration = read_descriptor(files[0], without="resources")
+    os.close(files[0])
+    header, numbers = _receive_descriptors(channel, LENGTH)
     preparation = Preparation.decode(_receive(channel, read_length(header)), "message to the process made ahead")
     given = Descriptors.received(preparation.descriptors, numbers)
-    with open(given.take(CONFIGURATION), "rb") as file:
-        # the filter comes compiled
-        configuration = read(file.read(), seccomp=False)
     around.root = given.take(ROOT)
     around.network = given.take_any(NETWORK)
     around.terminal = given.take_any(TERMINAL)
@@ -262,6 +271,14 @@ def _lay_out(channel: socket.socket, around: Surroundings) -> Program:
     around.binds = [Bind(tree, kind.directory, kind.over_proc) for tree, kind in zip(trees, preparation.binds, strict=True)]
     around.seccomp = _receive(channel, preparation.seccomp)
     return compile_container(configuration, around)
+
+
+def _receive_descriptors(channel: socket.socket, size: int) -> tuple[bytes, list[int]]:
+    """The first bytes of a message, and what came beside them. Ends this process if the monitor has ended, or does not use it."""
+    data, descriptors, _, _ = socket.recv_fds(channel, size, _MOST_DESCRIPTORS)
+    if not data:
+        calls.exit_group(0)
+    return data, descriptors
 
 
 def _receive(channel: socket.socket, size: int) -> bytes:

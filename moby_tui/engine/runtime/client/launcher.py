@@ -15,9 +15,17 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.protocol.descriptors import Descriptors
 from moby_tui.engine.protocol.message import MalformedMessage
-from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken, UserNamespaceRequest
+from moby_tui.engine.protocol.order import (
+    MAX_DESCRIPTORS,
+    MAX_ORDER,
+    Handover,
+    LauncherRequest,
+    Order,
+    Taken,
+    UserNamespaceRequest,
+)
 from moby_tui.engine.runtime.client.monitor import read_answer
-from moby_tui.engine.runtime.launcher import launcher, spawning
+from moby_tui.engine.runtime.launcher import spawning
 from moby_tui.errors import MobyError, Unavailable
 
 #: An order is given to one launcher after another as long as none takes it: to so many in all,
@@ -57,7 +65,7 @@ class Launcher:
         """
         order.descriptors = descriptors.names
         message = LauncherRequest(order=order).encode()
-        if len(message) > launcher.MAX_ORDER:
+        if len(message) > MAX_ORDER:
             path.write_bytes(message)
             message = LauncherRequest(file=str(path)).encode()
         fault.point("launcher.order written")
@@ -195,9 +203,9 @@ def _offer(asked: socket.socket, message: bytes, reply: socket.socket) -> bool:
 
 def _send_descriptors(connection: socket.socket, descriptors: list[int]) -> None:
     """A container with hundreds of published ports has more of them than the kernel takes with one message."""
-    while len(descriptors) > launcher.MAX_DESCRIPTORS:
-        socket.send_fds(connection, [Handover(more=True).encode_line()], descriptors[: launcher.MAX_DESCRIPTORS])
-        descriptors = descriptors[launcher.MAX_DESCRIPTORS :]
+    while len(descriptors) > MAX_DESCRIPTORS:
+        socket.send_fds(connection, [Handover(more=True).encode_line()], descriptors[:MAX_DESCRIPTORS])
+        descriptors = descriptors[MAX_DESCRIPTORS:]
     socket.send_fds(connection, [Handover().encode_line()], descriptors)
 
 

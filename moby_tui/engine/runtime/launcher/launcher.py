@@ -16,14 +16,10 @@ from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.readiness import wait_readable
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.message import MalformedMessage, Message
-from moby_tui.engine.protocol.order import Handover, LauncherRequest, Order, Taken
+from moby_tui.engine.protocol.order import MAX_DESCRIPTORS, MAX_ORDER, Handover, LauncherRequest, Order, Taken
 
 #: That of containerd's shim, whose container ends with it too. Where the kernel refuses it stays our engine's.
 _OOM_SCORE = -998
-#: The longest order that is sent as it is; of a longer one only the file that it is in.
-MAX_ORDER = 65536
-#: Of one message on a socket; the kernel takes 253 (unix(7), SCM_MAX_FD).
-MAX_DESCRIPTORS = 250
 _PAUSE_SECONDS = 0.02
 #: Of one message that has no other length.
 _MOST_NEWS = _HANDOVER = 4096

@@ -19,7 +19,7 @@ from moby_tui.engine.kernel.removal import remove_tree, remove_with_mount
 from moby_tui.engine.protocol import network as protocol
 from moby_tui.engine.protocol.control import Answer
 from moby_tui.engine.protocol.descriptors import Descriptors
-from moby_tui.engine.protocol.order import LOCK, NAMES, NAMESPACE, ROOT, SECRET, TREE, HealthSettings, Order
+from moby_tui.engine.protocol.order import CONFIGURATION, LOCK, NAMES, NAMESPACE, ROOT, SECRET, TREE, HealthSettings, Order
 from moby_tui.engine.runtime.birth.failure import StartFailure, say, write_down
 from moby_tui.engine.runtime.birth.standby import Standby
 from moby_tui.engine.runtime.monitor import restart
@@ -92,7 +92,7 @@ class Monitor:
         self.standing = Standing(order, self.restarts)
         root, self.container_lock = descriptors.take(ROOT), descriptors.take(LOCK)
         joined, trees = descriptors.take_below(NAMESPACE), descriptors.take_below(TREE)
-        secrets = descriptors.take_below(SECRET)
+        configuration, secrets = descriptors.take(CONFIGURATION), descriptors.take_below(SECRET)
         self.holdings = Holdings(self.loop, order.holdings, descriptors)
         self.names: NameService | None = None
         if order.names is not None:
@@ -100,7 +100,7 @@ class Monitor:
         #: open until the container has ended
         self.kept = descriptors.take_rest()
         self.run = self._run_of(root, joined, trees, standby)
-        self.run.secrets = secrets
+        self.run.configuration, self.run.secrets = configuration, secrets
         self.control = Control(self)
         self.executions: dict[str, Execution] = {}
         #: streams of ended processes, whose clients may still be reading

@@ -13,7 +13,7 @@ from moby_tui.engine.kernel.cgroup import freezer, open_cgroup
 from moby_tui.engine.kernel.cgroup.group import Cgroup
 from moby_tui.engine.kernel.ids import IdMap
 from moby_tui.engine.kernel.loop import Loop
-from moby_tui.engine.protocol.configuration import Configuration, Resources, read
+from moby_tui.engine.protocol.configuration import Configuration, Resources, read_descriptor
 from moby_tui.engine.protocol.control import check_process
 from moby_tui.engine.protocol.order import Order
 from moby_tui.engine.runtime.birth.awaiting import Awaited, check_moving
@@ -61,6 +61,8 @@ class Run:
         self.order = order
         self.loop = loop
         self.standing = standing
+        #: the file that holds its configuration: see ``order.CONFIGURATION``
+        self.configuration = -1
         self.root, self.joined, self.trees = root, joined, trees
         #: by their paths in the container: see ``order.SECRET``
         self.secrets: dict[str, int] = {}
@@ -95,7 +97,11 @@ class Run:
 
         ``take_lock`` is called before anything is made that the last run may still be removing, ``open_doors`` when the streams exist.
         """
-        spec = self.spec = self._read_bundle()
+        if self.standby is not None:
+            # it reads while this process does; if it has been killed, ``prepare`` says so
+            with suppress(OSError):
+                self.standby.give_configuration(self.configuration)
+        spec = self.spec = self._read_configuration()
         self._choose_process(spec)
         try:
             self._make(spec, take_lock, open_doors)
@@ -132,10 +138,9 @@ class Run:
             self.hooks.until_program(self.awaited)
         self._await_execution()
 
-    def _read_bundle(self, *, seccomp: bool = False) -> Configuration:
-        """Without the profile, which is most of it and not needed beside the compiled filter. Raises ``MalformedMessage``, ``OSError``."""
-        with open(self.order.paths.bundle, "rb") as file:
-            spec = read(file.read(), seccomp=seccomp)
+    def _read_configuration(self) -> Configuration:
+        """Reads it, and the compiled filter. Raises ``MalformedMessage`` and ``OSError``."""
+        spec = self._read()
         check_process(spec.process, "config.json: process")
         if self.order.paths.seccomp:
             with open(self.order.paths.seccomp, "rb") as program:
@@ -144,6 +149,9 @@ class Run:
                 raise ValueError(f"{self.order.paths.seccomp} is empty; remove it and start again")
         fault.point("monitor.bundle read")
         return spec
+
+    def _read(self) -> Configuration:
+        return read_descriptor(self.configuration)
 
     def _choose_process(self, spec: Configuration) -> None:
         """Ends the process made ahead if this container cannot use it; its terminals end with it."""
@@ -236,8 +244,7 @@ class Run:
         self._chosen, self.cgroup = standby, standby.cgroup
         self.child, self.mounts = standby.pid, standby.mounts
         try:
-            with open(self.order.paths.bundle, "rb") as file:
-                standby.prepare(file.fileno(), around)
+            standby.prepare(around)
         finally:
             for bind in around.binds:
                 os.close(bind.tree)
@@ -248,7 +255,7 @@ class Run:
             standby.name_cgroup(self.order.cgroup, spec.linux.resources)
         else:
             self.cgroup = open_cgroup(self.order.cgroup)
-            self.cgroup.create(spec.linux.resources.values())
+            self.cgroup.create(spec.linux.resources)
 
     def _clone(self, spec: Configuration, around: Surroundings) -> int:
         """Clones the first process; returns the descriptor that lets it go."""
@@ -396,9 +403,9 @@ class Run:
 
     def close_shared(self) -> None:
         """Lets go of what each of its runs has used: there is no next one."""
-        for fd in (*self.joined.values(), *self.trees.values(), *self.secrets.values()):
-            os.close(fd)
-        self.joined, self.trees, self.secrets = {}, {}, {}
+        for fd in (self.configuration, *self.joined.values(), *self.trees.values(), *self.secrets.values()):
+            _close(fd)
+        self.configuration, self.joined, self.trees, self.secrets = -1, {}, {}, {}
 
     def remove_cgroup(self) -> None:
         """The last of it. Raises ``OSError``."""
