@@ -25,12 +25,8 @@ from moby_tui.screens.dialogs.transfer import TransferView
 from moby_tui.screens.files.layers import Changes, steps, summary
 from moby_tui.screens.files.transfer import Transfer
 from moby_tui.screens.pages.page import Question
-<<<<<<< HEAD
-from moby_tui.screens.pages.resource import ResourcePage
-from moby_tui.screens.pages.shared.running import RunningPage
-=======
 from moby_tui.screens.pages.resource import ResourcePage, ResourceTable
->>>>>>> d3
+from moby_tui.screens.pages.shared.running import RunningPage
 from moby_tui.screens.session.images import Image
 from moby_tui.screens.session.logins import login_for
 from moby_tui.screens.session.resource_feed import ResourceFeed
@@ -94,8 +90,8 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         ),
         Action(id="image.files", title="Files", keys="f", tooltip="Show the files of the image", on=On.ROW),
         Action(
-            id="image.run",
-            title="Run",
+            id="image.run_in_terminal",
+            title="In a terminal",
             keys="r",
             tooltip="Run the image in a terminal",
             on=On.ROW,
@@ -383,6 +379,18 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         event.prevent_default()
         self._focus_tab()
 
+    def _count(self, shown: int, total: int) -> str:
+        """Beside the number of images: what no container uses, and what nothing names. Layers that others have too do not come back."""
+        told = super()._count(shown, total)
+        rows = list(self.feed.model.rows())
+        unused = [row.size for row in rows if not self._used.get(row.id)]
+        dangling = [row.size for row in rows if row.dangling]
+        if unused:
+            told += f" · {len(unused)} unused, at most {text.size(sum(unused), step=1000)}"
+        if dangling:
+            told += f" · {len(dangling)} dangling, at most {text.size(sum(dangling), step=1000)}"
+        return told
+
     async def inspect(self, key: str) -> object:
         return await self.session.client.images.inspect(key)
 
@@ -393,10 +401,10 @@ class ImagesPage(ResourcePage[Image], RunningPage):
             self.workspace.guide.go("files", "image", one.id)
 
     def action_run(self) -> None:
-<<<<<<< HEAD
         if row := self.chosen:
             self.run_form(text.short_id(row.id) if row.dangling else row.name.split(",")[0].strip())
-=======
+
+    def action_run_in_terminal(self) -> None:
         if one := self.chosen:
             self.workspace.guide.go("shells", "run", one.tags[0] if one.tags else one.id, hold_keys=True)
 
@@ -495,7 +503,6 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         fields = (Field("name", "To", os.path.join(os.getcwd(), f"{name}.tar")),)
         explanation = "An uncompressed tar, for load here or with docker."
         self.app.push_screen(Ask(f"Save {one.name}", explanation, fields, "Save", _named), answered)
->>>>>>> d3
 
     def action_remove(self) -> None:
         users = sum(self._used.get(row.id, 0) for row in self.targets())
