@@ -106,6 +106,8 @@ async def test_layers_wasted_users_and_claims(open_dashboard, eventually):
     async with open_dashboard(lambda: engine, size=(140, 40)) as (app, pilot):
         await pilot.press("2", "down")
         await eventually(pilot, lambda: app.current_mode == "images" and app.screen.chosen and "nginx" in app.screen.chosen.name)
+        told = "3 · 2 unused, at most 85.4M · 1 dangling, at most 81.0M"
+        await eventually(pilot, lambda: str(app.screen.query_one("#list").border_subtitle) == told)
         await eventually(pilot, lambda: len(table(app, "#layer-table")) == 5 and table(app, "#layer-table")[1][0] == "")
         await eventually(pilot, lambda: table(app, "#layer-table")[2][:4] == ["1", "117M", "400", "12"])
         assert table(app, "#layer-table")[3][6] == "RUN rm -rf /var/lib/apt/lists/*"

@@ -90,8 +90,8 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         ),
         Action(id="image.files", title="Files", keys="f", tooltip="Show the files of the image", on=On.ROW),
         Action(
-            id="image.terminal",
-            title="Terminal",
+            id="image.run_in_terminal",
+            title="In a terminal",
             keys="r",
             tooltip="Run the image in a terminal",
             on=On.ROW,
@@ -379,6 +379,18 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         event.prevent_default()
         self._focus_tab()
 
+    def _count(self, shown: int, total: int) -> str:
+        """Beside the number of images: what no container uses, and what nothing names. Layers that others have too do not come back."""
+        told = super()._count(shown, total)
+        rows = list(self.feed.model.rows())
+        unused = [row.size for row in rows if not self._used.get(row.id)]
+        dangling = [row.size for row in rows if row.dangling]
+        if unused:
+            told += f" · {len(unused)} unused, at most {text.size(sum(unused), step=1000)}"
+        if dangling:
+            told += f" · {len(dangling)} dangling, at most {text.size(sum(dangling), step=1000)}"
+        return told
+
     async def inspect(self, key: str) -> object:
         return await self.session.client.images.inspect(key)
 
@@ -392,7 +404,7 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         if row := self.chosen:
             self.run_form(text.short_id(row.id) if row.dangling else row.name.split(",")[0].strip())
 
-    def action_terminal(self) -> None:
+    def action_run_in_terminal(self) -> None:
         if one := self.chosen:
             self.workspace.guide.go("shells", "run", one.tags[0] if one.tags else one.id, hold_keys=True)
 

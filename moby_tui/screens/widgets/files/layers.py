@@ -89,8 +89,7 @@ class LayersView(Vertical):
         return True
 
     def _want(self) -> None:
-        if self._steps:
-            self.post_message(self.LayerWanted(self.chosen))
+        self.post_message(self.LayerWanted(self.chosen))
 
 
 def _cells(step: Step) -> tuple[Cell, ...]:
