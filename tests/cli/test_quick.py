@@ -158,7 +158,7 @@ MOST = {
     "run --rm box true": 349,
     "ps -a": 237,
     "exec kept true": 272,
-    "inspect kept": 238,
+    "inspect kept": 241,
     "logs kept": 247,
     "stop -t 0 kept": 245,
     "rm -f kept": 249,
