@@ -161,14 +161,15 @@ class Standby:
     def dismiss(self) -> None:
         """Kills the process, and removes its control group and descriptors. Raises ``OSError``."""
         os.kill(self.pid, signal.SIGKILL)
-        if not processes.has_ended(self.pid, _THAW_SECONDS):
-            freezer.let_killed_die(self.pid)
-        os.waitpid(self.pid, 0)
+        # first: the wait takes one, which a process that has reached its limit gets of these
         self.channel.close()
         for fd in (self.report, self.mounts, self.devpts):
             if fd >= 0:
                 os.close(fd)
         self.report = self.mounts = self.devpts = -1
+        if not processes.has_ended(self.pid, _THAW_SECONDS):
+            freezer.let_killed_die(self.pid)
+        os.waitpid(self.pid, 0)
         self.cgroup.remove()
 
 
