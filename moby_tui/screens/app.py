@@ -106,13 +106,19 @@ class Dashboard(App[None]):
         self.register_theme(CONTRAST)
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
         self.set_keymap(self._chosen.keymap)
-        if self._chosen.keymap or self._chosen.commands:
+        if self._chosen.keymap or self._chosen.commands or self._chosen.alerts:
             self._check_choices()
         for page in PAGES:
             self.add_mode(page.mode, partial(self._make, page))
         await self.switch_mode(PAGES[0].mode)
         if self._first:
             self.session.connection_changed.subscribe(self, self._go_first)
+        if self._chosen.alerts and self._driver is not None:
+            # few have any
+            from moby_tui.screens.problems.alarm import Alarm
+
+            self._alarm = Alarm(self, self.session, self.problems, self._chosen.alerts)
+            self._alarm.begin(self._driver)
         self._hold_session()
         self._hold_removals()
         self._watch_for_problems()
@@ -125,12 +131,14 @@ class Dashboard(App[None]):
 
     def _check_choices(self) -> None:
         """Tells what is wrong with the person's keys and commands. The rest of them holds."""
+        from moby_tui.screens.actions import alert_rules
         from moby_tui.screens.pages import keys
 
         path = str(preferences.preferences_path())
         told = [
             *keys.check_keymap(self._chosen.keymap),
             *keys.check_commands(self._chosen.commands, self._chosen.keymap),
+            *alert_rules.check(self._chosen.alerts),
         ]
         for line in told:
             self.notify(line, title=path, severity="warning", timeout=15, markup=False)

@@ -15,6 +15,7 @@ from typing import Annotated
 import msgspec
 from platformdirs import user_config_path, user_state_path
 
+from moby_tui.screens.actions.alert_rules import AlertRule
 from moby_tui.screens.actions.user_commands import UserCommand
 
 
@@ -55,7 +56,7 @@ class ListView(msgspec.Struct, omit_defaults=True):
 class Preferences(msgspec.Struct, omit_defaults=True):
     """``keymap`` maps the id of a binding to its keys, with commas between them; ``lists`` is by the name of the page.
 
-    With ``read_only`` the dashboard changes nothing in the engine. ``commands`` are the person's own.
+    With ``read_only`` the dashboard changes nothing in the engine. ``commands`` are the person's own, ``alerts`` their rules.
     """
 
     theme: str = ""
@@ -63,6 +64,7 @@ class Preferences(msgspec.Struct, omit_defaults=True):
     lists: dict[str, ListView] = {}
     read_only: bool = False
     commands: list[UserCommand] = []
+    alerts: list[AlertRule] = []
     logs: LogPreferences = msgspec.field(default_factory=LogPreferences)
     terminals: TerminalPreferences = msgspec.field(default_factory=TerminalPreferences)
 

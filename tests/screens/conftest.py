@@ -15,13 +15,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from moby_tui.cli.commands.containers.reading import read_run
 from moby_tui.screens.app import Dashboard
+from moby_tui.screens.preferences import Preferences
 
 
 @asynccontextmanager
 async def dashboard(
-    factory: Callable[[], Any], size: tuple[int, int] = (120, 36)
+    factory: Callable[[], Any], chosen: Preferences | None = None, *, size: tuple[int, int] = (120, 36)
 ) -> AsyncIterator[tuple[Dashboard, Pilot[None]]]:
-    app = Dashboard(factory, read_run=read_run)
+    app = Dashboard(factory, chosen, read_run=read_run)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.session.connection.up or app.session.connection.reason)
         await pilot.pause()

@@ -72,7 +72,9 @@ class Images(Protocol):
         """Takes in the images of an archive that ``save`` has made."""
         ...
 
-    @get("/images/get", field("refs", "names"), field("platforms", "platform", "platforms", since="1.48"), media=TAR)
+    @get(
+        "/images/get", field("refs", "names"), field("platforms", "platform", "platforms", since="1.48"), errors=(404,), media=TAR
+    )
     def save(self, refs: Sequence[str], *, platforms: Sequence[str] = ()) -> AsyncIterator[bytes]:
         """An uncompressed tar of images: OCI layout and ``docker save`` archive in one."""
         ...
