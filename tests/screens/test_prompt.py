@@ -139,12 +139,12 @@ async def test_help_has_what_the_page_declares_and_the_theme_is_shown_while_one_
 
 
 async def test_a_command_of_ones_own_asks_runs_and_shows_its_output(eventually):
-    own = UserCommand("echo", "echo {name} {prompt:What}", title="Echo", key="ctrl+e")
+    own = UserCommand("echo", "echo {name} {prompt:What}", title="Echo", key="f9")
     app = Dashboard(FakeEngine, Preferences(commands=[own], keymap={"nobody.knows": "x"}))
     async with app.run_test(size=(120, 36)) as pilot:
         await eventually(pilot, lambda: app.screen.query(ObjectTable) and app.screen.query_one(ObjectTable).row_count == 7)
         assert any("nobody.knows" in note.message for note in app._notifications)
-        await pilot.press("ctrl+e")
+        await pilot.press("f9")
         await eventually(pilot, lambda: isinstance(app.screen, Ask))
         await pilot.press(*"$HOME", "enter")
         await eventually(pilot, lambda: isinstance(app.screen, Notice))

@@ -229,6 +229,10 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         return self.query_one("#image-tabs", TabbedContent).active
 
     def _show_detail(self, key: str) -> None:
+        if not self.query(InspectView):
+            # the tabs mount what is in them after the page
+            self.call_after_refresh(self._show_detail, key)
+            return
         changed = key != self._shown
         super()._show_detail(key)
         self._show_users()
