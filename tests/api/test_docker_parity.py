@@ -171,13 +171,21 @@ def _mounts_in_order(container: Any) -> Any:
     return container
 
 
+def _on_the_first_subnet(container: dict[str, Any]) -> dict[str, Any]:
+    """The container of a default bridge that had to take another subnet, since the engine of another test has the first, as on the first."""
+    subnet = int(container["NetworkSettings"]["Gateway"].split(".")[1])
+    moved = json.dumps(container).replace(f"172.{subnet}.0.", "172.17.0.").replace(f"ac:{subnet:02x}:00:", "ac:11:00:")
+    result: dict[str, Any] = json.loads(moved)
+    return result
+
+
 async def _both(theirs: Daemon, ours: Daemon, path: str) -> list[Any]:
     return [await asyncio.to_thread(daemon.get, path) for daemon in (theirs, ours)]
 
 
 async def test_inspect(theirs: Daemon, ours: Daemon) -> None:
     their, our = map(_mounts_in_order, await _both(theirs, ours, "/containers/web/json?size=1"))
-    assert _differences(their, our, _INSPECT) == []
+    assert _differences(their, _on_the_first_subnet(our), _INSPECT) == []
 
 
 async def test_list(theirs: Daemon, ours: Daemon) -> None:
