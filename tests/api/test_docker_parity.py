@@ -74,7 +74,7 @@ class Daemon:
 
 @pytest.fixture(scope="module")
 def theirs(busybox_archive: Path) -> Iterator[Daemon]:
-    folder = namespaces.folder() / "dockerd"
+    folder = namespaces.folder() / f"dockerd-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
     folder.mkdir()
     with Stage(folder, cgroups=(CGROUP,)) as stage:
         Docker(stage, busybox_archive)
