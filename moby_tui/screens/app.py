@@ -117,8 +117,7 @@ class Dashboard(App[None]):
             # few have any
             from moby_tui.screens.problems.alarm import Alarm
 
-            self._alarm = Alarm(self, self.session, self.problems, self._chosen.alerts)
-            self._alarm.begin(self._driver)
+            self._alarm = Alarm(self, self.session, self.problems, self._chosen.alerts, self._driver)
         self._hold_session()
         self._hold_removals()
         self._watch_for_problems()
@@ -201,7 +200,8 @@ class Dashboard(App[None]):
         if self.session.removals:
             self.notify("removing what waits for it …", timeout=30)
             try:
-                await asyncio.wait_for(self.session.remove_now(), LAST_REMOVALS)
+                async with asyncio.timeout(LAST_REMOVALS):
+                    await self.session.remove_now()
             except TimeoutError:
                 self.log.warning("the engine did not remove in time")
         self.exit()

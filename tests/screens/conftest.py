@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from moby_tui.cli.commands.containers.reading import read_run
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.preferences import Preferences
+from moby_tui.screens.widgets.container_table import ContainerTable
 
 
 @asynccontextmanager
@@ -25,6 +26,8 @@ async def dashboard(
     app = Dashboard(factory, chosen, read_run=read_run)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.session.connection.up or app.session.connection.reason)
+        # a key on rows does nothing before there is one
+        await until(pilot, lambda: not len(app.session.model) or app.screen.query_one(ContainerTable).row_count)
         await pilot.pause()
         yield app, pilot
 

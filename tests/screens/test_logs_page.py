@@ -10,11 +10,12 @@ from rich.cells import cell_len
 from textual.widgets import Input
 from typing_keys import typed
 
+from moby_tui.screens.dialogs.container_picker import ContainerPicker
 from moby_tui.screens.dialogs.log_line import ShowLine
-from moby_tui.screens.dialogs.pick import PickContainers
 from moby_tui.screens.logs import moments
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.log_stream import LogStream, Times
+from moby_tui.screens.widgets.log_line import Times
+from moby_tui.screens.widgets.log_stream import LogStream
 
 
 def stamped(second: float, words: str) -> bytes:
@@ -151,7 +152,7 @@ async def test_it_stays_where_one_is_and_a_search_does_not_stick_to_the_next_con
         engine.flood_over = True
         await typed(app, pilot, "slash", *"flood", "enter")
         await typed(app, pilot, "c")
-        await eventually(pilot, lambda: isinstance(app.screen, PickContainers))
+        await eventually(pilot, lambda: isinstance(app.screen, ContainerPicker))
         await typed(app, pilot, *"database", "ctrl+a", "down")
         app.screen.query_one("SelectionList").deselect("01" * 32)
         app.screen._chosen.discard("01" * 32)

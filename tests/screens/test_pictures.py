@@ -10,11 +10,12 @@ from fake_client import NOW, FakeEngine
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.pages import containers, images
 from moby_tui.screens.session import session
+from moby_tui.screens.widgets import container_detail
 
 
 @pytest.fixture(autouse=True)
 def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (containers, images, session):
+    for module in (container_detail, containers, images, session):
         monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: float(NOW)))
 
 

@@ -19,7 +19,6 @@ async def test_a_shell_of_choice_is_remembered_and_the_prefix_is_never_typed(ope
     engine = FakeEngine()
     engine.shells = {"ash"}
     async with open_dashboard(lambda: engine) as (app, pilot):
-        await eventually(pilot, lambda: app.screen.targets())
         await pilot.press("E")
         await eventually(pilot, lambda: isinstance(app.screen, Ask))
         app.screen.query_one("#field-command", Input).value = "ash -l 'a b"
@@ -47,7 +46,6 @@ async def test_a_shell_of_choice_is_remembered_and_the_prefix_is_never_typed(ope
 async def test_looking_back_searching_and_copying(open_dashboard, eventually):
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
-        await eventually(pilot, lambda: app.screen.targets())
         await pilot.press("e")
         await eventually(pilot, lambda: app.screen.query(Terminal) and "/ #" in app.screen.query_one(Terminal).screen_text)
         terminal = app.screen.query_one(Terminal)
@@ -75,7 +73,6 @@ async def test_looking_back_searching_and_copying(open_dashboard, eventually):
 async def test_the_mouse_selects_or_is_the_programs(open_dashboard, eventually):
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
-        await eventually(pilot, lambda: app.screen.targets())
         await pilot.press("e")
         await eventually(pilot, lambda: app.screen.query(Terminal) and "/ #" in app.screen.query_one(Terminal).screen_text)
         terminal = app.screen.query_one(Terminal)
@@ -95,7 +92,6 @@ async def test_the_mouse_selects_or_is_the_programs(open_dashboard, eventually):
 async def test_a_lost_engine_is_told_in_the_terminal_which_opens_again(open_dashboard, eventually, monkeypatch):
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
-        await eventually(pilot, lambda: app.screen.targets())
         await pilot.press("e")
         await eventually(pilot, lambda: app.screen.query(Terminal) and "/ #" in app.screen.query_one(Terminal).screen_text)
         terminal = app.screen.query_one(Terminal)

@@ -304,7 +304,7 @@ async def _remove_stopped(parts: Parts, record: ContainerRecord, *, force: bool,
 
 def _has_log(files: ContainerPaths) -> bool:
     """False for a container that has written nothing: the modules that read logs are not imported for it."""
-    for path in (files.log, files.data / "container.log"):
+    for path in (files.log, files.local_log):
         with suppress(OSError):
             if path.stat().st_size:
                 return True

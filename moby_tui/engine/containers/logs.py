@@ -30,7 +30,7 @@ def settings(record: ContainerRecord) -> LogSettings:
 
 def path(files: ContainerPaths, kept: LogSettings) -> Path:
     """The path of the log, or of its cache. Rotated files lie beside it."""
-    return files.log if kept.format == "json-file" else files.data / "container.log"
+    return files.log if kept.format == "json-file" else files.local_log
 
 
 def read(

@@ -62,6 +62,11 @@ class ContainerPaths(msgspec.Struct, frozen=True):
         return self.data / "container-json.log"
 
     @property
+    def local_log(self) -> Path:
+        """That of the log driver ``local``."""
+        return self.data / "container.log"
+
+    @property
     def hostname(self) -> Path:
         return self.data / "hostname"
 

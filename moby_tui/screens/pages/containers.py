@@ -7,15 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import TabbedContent, TabPane
 
-from moby_tui.schema.base import to_builtins
-from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.dialogs.confirm import Notice
 from moby_tui.screens.pages.list_page import ListPage
@@ -23,21 +18,16 @@ from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.shared.running import RunningPage
 from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.containers import Container
-from moby_tui.screens.session.history import History
-from moby_tui.screens.session.session import TROUBLE, Session
-from moby_tui.screens.usage.probes import Probes
+from moby_tui.screens.session.session import TROUBLE
+from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.inspect_view import InspectView
 from moby_tui.screens.widgets.log_panel import LogPanel
 from moby_tui.screens.widgets.log_stream import LogStream
-from moby_tui.screens.widgets.process_table import ProcessTable
-from moby_tui.screens.widgets.stats_panel import StatsPanel
 
 #: A burst of changes is drawn once; seconds.
 GATHER = 0.08
-#: The processes are asked for again this often while they are seen; seconds.
-TOP_EVERY = 2.0
 #: A container that is to be removed is kept this long; seconds.
 KEPT = 60.0
 
@@ -260,18 +250,16 @@ class ContainersPage(ListPage[Container], RunningPage):
         self._pending: Timer | None = None
         self._query = ""
         self._detail_of = ""
-        self._probes, self._probes_of = Probes(), ""
 
     def content(self) -> Iterable[Widget]:
         yield Vertical(ContainerTable(id="containers"), FilterBar("filter", "words · !not", id="container-filter"), id="list")
-        yield Detail(self.session, id="detail")
+        yield ContainerDetail(self.session, self._stats, id="detail")
 
     def on_mount(self) -> None:
         self.session.containers_changed.subscribe(self, self._changed)
         self._stats.sampled.subscribe(self, self._sampled)
         self.app.theme_changed_signal.subscribe(self, lambda _: self._restyle())
         self.set_interval(1.0, self._tick)
-        self.set_interval(TOP_EVERY, self._processes)
         self.query_one("#list").border_title = self.heading
         self.query_one(ContainerTable).fit()
         self.use_preferences()
@@ -312,7 +300,7 @@ class ContainersPage(ListPage[Container], RunningPage):
             rows = (self.session.model.get(identifier) for identifier in table.seen())
             table.show_time([row for row in rows if row], time.time())
             table.order_again()
-            self.query_one(Detail).show_age(self.chosen, time.time())
+            self.query_one(ContainerDetail).show_age()
 
     def _want(self) -> None:
         """Samples what is seen and runs."""
@@ -322,11 +310,8 @@ class ContainersPage(ListPage[Container], RunningPage):
 
     def _sampled(self, identifier: str) -> None:
         """The plots are drawn at once, the list with the next second."""
-        history = self._stats.histories.get(identifier)
-        if history is None or not self.is_current:
-            return
-        if identifier == self._detail_of:
-            self.query_one(Detail).show_use(history)
+        if self.is_current and identifier == self._detail_of:
+            self.query_one(ContainerDetail).show_use()
 
     @on(ContainerTable.Scrolled)
     def _list_scrolled(self) -> None:
@@ -352,79 +337,8 @@ class ContainersPage(ListPage[Container], RunningPage):
 
     def _show_detail(self, identifier: str, *, again: bool = False) -> None:
         self._detail_of = identifier
-        container = self.session.model.get(identifier)
-        detail = self.query_one(Detail)
-        detail.show(container, time.time())
-        if not again or (container and not container.running):
-            self._show_use()
+        self.query_one(ContainerDetail).show(self.chosen, again=again)
         self.refresh_bindings()
-        self._inspect(identifier)
-        self._processes()
-
-    def _show_use(self) -> None:
-        one, detail = self.chosen, self.query_one(Detail)
-        if one is None or not one.running:
-            detail.show_use(None, f"no figures: it is {one.describe_state()}" if one else "")
-        else:
-            detail.show_use(self._stats.histories.get(one.id), "waiting for figures")
-
-    @work(group="inspect", exclusive=True)
-    async def _inspect(self, identifier: str) -> None:
-        """Fetches all there is to know of it, if that is what is seen."""
-        detail = self.query_one(Detail)
-        if not identifier or detail.active != "inspect":
-            return
-        try:
-            found = await self.session.client.containers.inspect(identifier)
-        except TROUBLE as error:
-            detail.query_one(InspectView).show({"error": text.clean(str(error))})
-            return
-        if identifier == self._detail_of:
-            detail.query_one(InspectView).show(to_builtins(found))
-
-    def _processes(self) -> None:
-        if self.is_current and self.query_one(Detail).active == "processes":
-            self._top(self._detail_of)
-        elif self.is_current and self.query_one(Detail).active == "use":
-            self._probe(self._detail_of)
-
-    @work(group="probe", exclusive=True)
-    async def _probe(self, identifier: str) -> None:
-        """Asks how long the health probes took; the answer has only the last few."""
-        if identifier != self._probes_of:
-            self._probes, self._probes_of = Probes(), identifier
-        probes = self._probes
-        if identifier in self.session.model:
-            try:
-                probes.add((await self.session.client.containers.inspect(identifier)).state.health)
-            except TROUBLE as error:
-                self.log.debug(f"no probes of {identifier[:12]}: {error}")
-                return
-        if identifier == self._detail_of:
-            self.query_one("#use-plots", StatsPanel).show_probes(probes)
-
-    @work(group="top", exclusive=True)
-    async def _top(self, identifier: str) -> None:
-        table = self.query_one(ProcessTable)
-        container = self.session.model.get(identifier)
-        if container is None or not container.running:
-            table.empty()
-            return
-        try:
-            top = await self.session.client.containers.top(identifier)
-        except TROUBLE as error:
-            self.log.debug(f"no processes of {identifier[:12]}: {error}")
-            return
-        if identifier == self._detail_of:
-            table.show(top)
-
-    @on(TabbedContent.TabActivated)
-    def _tab_activated(self) -> None:
-        detail = self.query_one(Detail)
-        detail.set_class(detail.active == "use", "-use")
-        self._inspect(self._detail_of)
-        self._processes()
-        self.call_after_refresh(self._show_use)
 
     # Actions
 
@@ -603,7 +517,7 @@ class ContainersPage(ListPage[Container], RunningPage):
         self.workspace.guide.go("logs", *(one.name for one in self.targets()))
 
     def action_tab(self, name: str) -> None:
-        self.query_one(Detail).turn_to(name)
+        self.query_one(ContainerDetail).turn_to(name)
 
     def action_zoom(self) -> None:
         """Both, details only, list only, and round again."""
@@ -628,57 +542,4 @@ class ContainersPage(ListPage[Container], RunningPage):
     @on(ContainerTable.RowSelected)
     def _row_selected(self) -> None:
         """Enter goes into the details."""
-        self.query_one(Detail).focus_content()
-
-
-class Detail(Horizontal):
-    """One container: tabs, and beside them, where there is room, its plots."""
-
-    def __init__(self, session: Session, *, id: str) -> None:
-        super().__init__(id=id)
-        self._session = session
-
-    def compose(self) -> ComposeResult:
-        with TabbedContent(initial="logs"):
-            with TabPane("Logs", id="logs"):
-                yield LogPanel(self._session, id="log-panel")
-            with TabPane("Use", id="use"):
-                yield StatsPanel(full=True, id="use-plots")
-            with TabPane("Processes", id="processes"):
-                yield ProcessTable(id="process-table")
-            with TabPane("Inspect", id="inspect"):
-                yield InspectView(id="inspect-tree")
-        yield StatsPanel(full=False, id="side-plots")
-
-    @property
-    def active(self) -> str:
-        return self.query_one(TabbedContent).active
-
-    def show(self, container: Container | None, now: float) -> None:
-        """Turns to a container, or to none."""
-        self.border_title = Content(container.name) if container else "nothing selected"
-        self.show_age(container, now)
-        self.query_one(LogPanel).show(container.id if container else "")
-        if container is None:
-            self.query_one(InspectView).show({})
-
-    def show_age(self, container: Container | None, now: float) -> None:
-        """The line below: image, state and its age."""
-        about = f"{container.image} · {container.describe(now)}" if container else ""
-        self.border_subtitle = Content(about)
-
-    def show_use(self, history: History | None, missing: str = "") -> None:
-        for panel in self.query(StatsPanel):
-            if panel.size.width:
-                panel.show(history, missing)
-
-    def turn_to(self, name: str) -> None:
-        self.query_one(TabbedContent).active = name
-        self.call_after_refresh(self.focus_content)
-
-    def focus_content(self) -> None:
-        """Gives the keys to what the active tab shows."""
-        pane = self.query_one(TabbedContent).active_pane
-        for widget in pane.query("LogStream, ProcessTable, InspectView, Plot") if pane else ():
-            widget.focus()
-            return
+        self.query_one(ContainerDetail).focus_content()

@@ -27,6 +27,7 @@ from moby_tui.screens.files.transfer import Transfer
 from moby_tui.screens.pages.page import Question
 from moby_tui.screens.pages.resource import ResourcePage, ResourceTable
 from moby_tui.screens.pages.shared.running import RunningPage
+from moby_tui.screens.pages.workspace import Workspace
 from moby_tui.screens.session.images import Image
 from moby_tui.screens.session.logins import login_for
 from moby_tui.screens.session.resource_feed import ResourceFeed
@@ -176,6 +177,12 @@ class ImagesPage(ResourcePage[Image], RunningPage):
     #: How many containers were made of each image, by its id.
     _used: Mapping[str, int] = {}
 
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._known: dict[str, _Known] = {}
+        self._whole = False
+        self._shown = ""
+
     @property
     def feed(self) -> ResourceFeed[Any, Image]:
         return self.session.images
@@ -219,11 +226,6 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         tabs.compose_add_child(TabPane("Inspect", InspectView(id="row-inspect"), id="inspect"))
         yield Vertical(tabs, id="detail")
 
-    def on_mount(self) -> None:
-        self._known: dict[str, _Known] = {}
-        self._whole = False
-        super().on_mount()
-
     @property
     def _tab(self) -> str:
         return self.query_one("#image-tabs", TabbedContent).active
@@ -239,8 +241,6 @@ class ImagesPage(ResourcePage[Image], RunningPage):
         if changed:
             self._shown = key
             self._look()
-
-    _shown = ""
 
     @on(TabbedContent.TabActivated, "#image-tabs")
     def _turned(self) -> None:

@@ -16,8 +16,8 @@ from textual.widget import Widget
 from moby_tui.schema.event import Event
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action
+from moby_tui.screens.dialogs.container_picker import ContainerPicker
 from moby_tui.screens.dialogs.log_line import ShowLine
-from moby_tui.screens.dialogs.pick import PickContainers
 from moby_tui.screens.logs import moments
 from moby_tui.screens.logs.export import write
 from moby_tui.screens.logs.gathering import Gathering
@@ -31,7 +31,8 @@ from moby_tui.screens.preferences import preferences_path
 from moby_tui.screens.session.containers import Container
 from moby_tui.screens.session.session import TROUBLE
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.log_stream import LANGUAGE, LogStream, Times
+from moby_tui.screens.widgets.log_line import Times
+from moby_tui.screens.widgets.log_stream import LANGUAGE, LogStream
 
 #: A terminal takes no more by OSC 52.
 MOST_COPIED = 74_000
@@ -289,7 +290,7 @@ class LogsPage(Page):
             if answer is not None:
                 self._show(answer)
 
-        self.app.push_screen(PickContainers(self.session.model.sorted, self._gathering.ids), chosen)
+        self.app.push_screen(ContainerPicker(self.session.model.sorted, self._gathering.ids), chosen)
 
     def action_names(self) -> None:
         stream = self.query_one(LogStream)

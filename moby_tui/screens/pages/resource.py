@@ -91,7 +91,8 @@ class ResourcePage(ListPage[R], Generic[R]):
     async def ready(self) -> None:
         self.feed.want()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.feed.first.wait(), LONGEST)
+            async with asyncio.timeout(LONGEST):
+                await self.feed.first.wait()
 
     def every(self) -> Iterable[R]:
         return self.feed.model.rows()

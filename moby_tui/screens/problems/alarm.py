@@ -32,20 +32,19 @@ class Terminal(Protocol):
 
 
 class Alarm:
-    """``begin`` it once the application has a terminal."""
+    """Watches from when it is made: what was before is told by the page of the problems alone."""
 
-    def __init__(self, app: App[Any], session: Session, problems: ProblemWatch, rules: Sequence[AlertRule]) -> None:
+    def __init__(
+        self, app: App[Any], session: Session, problems: ProblemWatch, rules: Sequence[AlertRule], terminal: Terminal
+    ) -> None:
         self._app = app
+        self._terminal = terminal
         self._session = session
         self._problems = problems
         self._rules = rules
         self._known: set[str] | None = None
         self._told: dict[tuple[int, str, str], float] = {}
         self._running: set[asyncio.Task[None]] = set()
-
-    def begin(self, terminal: Terminal) -> None:
-        """Watches from now on: what was before is told by the page of the problems alone."""
-        self._terminal = terminal
         self._session.event_received.subscribe(self._app, self._take, immediate=True)
         self._problems.changed.subscribe(self._app, lambda _: self._look(), immediate=True)
 

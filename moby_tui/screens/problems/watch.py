@@ -75,7 +75,7 @@ class ProblemWatch:
             except TROUBLE as error:
                 self._session.app.log.debug(f"no look for problems: {error}")
             try:
-                async with asyncio.timeout(HOST_EVERY):  # ``wait_for`` of Python 3.11 loses a cancellation at the wrong moment
+                async with asyncio.timeout(HOST_EVERY):
                     await self._wake.wait()
             except TimeoutError:
                 continue

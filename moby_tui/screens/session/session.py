@@ -131,7 +131,8 @@ class Session:
                 continue
             self._tell(Connection(up=False, reason=reason, retry=delay))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._left.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._left.wait()
             delay = min(delay * 2, LAST_RETRY)
 
     def _guarded(self, client: Client) -> Client:
@@ -250,7 +251,8 @@ class Session:
             due = self.removals.next_due
             self._removal_added.clear()
             try:
-                await asyncio.wait_for(self._removal_added.wait(), None if due is None else max(due - time.time(), 0.0))
+                async with asyncio.timeout(None if due is None else max(due - time.time(), 0.0)):
+                    await self._removal_added.wait()
             except TimeoutError:
                 await self.remove_now(time.time())
 

@@ -138,7 +138,7 @@ class FigureTable(ScrollView, can_focus=True):
         place = self.scroll_offset.y + y - 1
         if place >= len(self._rows):
             if place == 0 and y == 1:
-                return self._strip(Text(self.empty, self._ink("figures--missing"), end=""), width, self.rich_style)
+                return self._strip(Text(end="").append(self.empty, self._ink("figures--missing")), width, self.rich_style)
             return Strip.blank(width, self.rich_style)
         row = self._rows[place]
         ground = self.rich_style

@@ -19,7 +19,8 @@ from moby_tui.screens.logs.store import LogStore
 from moby_tui.screens.logs.terms import Everything, Term
 from moby_tui.screens.session.session import Session
 from moby_tui.screens.widgets.filter_bar import FilterBar
-from moby_tui.screens.widgets.log_stream import LANGUAGE, LogStream, Times
+from moby_tui.screens.widgets.log_line import Times
+from moby_tui.screens.widgets.log_stream import LANGUAGE, LogStream
 
 #: Bytes and lines of the log that are kept and read here; the page of the logs has more.
 LIMIT, TAIL = 16 << 20, 2000
@@ -61,7 +62,9 @@ class LogPanel(Vertical):
         self.gathering.take_event(event)
 
     def _came(self) -> None:
-        self.query_one(LogStream).refill()
+        # the last lines may come when the dashboard ends, and what is in the panel is gone before the panel
+        for stream in self.query(LogStream):
+            stream.refill()
         self._count()
 
     def show(self, container: str) -> None:

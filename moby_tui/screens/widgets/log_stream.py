@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from enum import Enum
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, chop_cells
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -21,15 +21,11 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
 
-from moby_tui.schema.stream import STDERR
-from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, bindings
-from moby_tui.screens.logs import moments
-from moby_tui.screens.logs.fields import fields, message
-from moby_tui.screens.logs.levels import Level
 from moby_tui.screens.logs.shown import Shown, find
-from moby_tui.screens.logs.store import NOTE, LogLine, LogStore
+from moby_tui.screens.logs.store import LogLine, LogStore
 from moby_tui.screens.logs.terms import And, Everything, Term
+from moby_tui.screens.widgets.log_line import LEVELS, LineDrawing, Times
 
 #: What a line for searching says of the language (``logs/query.py``).
 LANGUAGE = 'words · "as it stands" · /regex/ · and or not ( ) · level>=warn · field=value · since:5m'
@@ -39,56 +35,8 @@ MOST_SELECTED = 10_000
 TURN = 0.012
 #: The scroll bar is fitted to new lines so often while the end is followed, seconds.
 FIT_EVERY = 1.0
-#: Of a name or a field this many cells are shown.
-NAME_WIDTH, FIELD_WIDTH = 18, 14
-#: The local time of an older line is told with its date instead of its seconds.
-DAY = 20 * 3600
-#: Bright enough on a dark ground, and dark enough on a light one.
-_DARK = (
-    "#5fb3ff",
-    "#7fdc8a",
-    "#ffb86b",
-    "#d7a1ff",
-    "#4fd6c9",
-    "#ff8fa3",
-    "#e5d36a",
-    "#9db2ff",
-    "#b7d97a",
-    "#f5a3df",
-    "#7ad1ff",
-    "#e0a27c",
-)
-_LIGHT = (
-    "#005fb8",
-    "#1a7f37",
-    "#b35900",
-    "#8250df",
-    "#00757a",
-    "#c2255c",
-    "#7a6500",
-    "#3f51b5",
-    "#4f7a00",
-    "#a6338f",
-    "#006a9e",
-    "#8a4b20",
-)
-_LEVELS = {
-    Level.TRACE: "log--trace",
-    Level.DEBUG: "log--debug",
-    Level.INFO: "log--info",
-    Level.WARN: "log--warn",
-    Level.ERROR: "log--error",
-    Level.FATAL: "log--fatal",
-}
-
-
-class Times(Enum):
-    """How the time of a line is shown; the value is the width in cells."""
-
-    OFF = 0
-    LOCAL = 12
-    UTC = 13
-    RELATIVE = 7
+#: Of a name this many cells are shown.
+NAME_WIDTH = 18
 
 
 class _Row(NamedTuple):
@@ -127,7 +75,7 @@ class LogStream(ScrollView, can_focus=True):
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *("log--stderr", "log--stamp", "log--found", "log--empty", "log--note", "log--cursor", "log--selected", "log--mark"),
-        *_LEVELS.values(),
+        *LEVELS.values(),
     }
 
     wrap = reactive(True)
@@ -158,6 +106,7 @@ class LogStream(ScrollView, can_focus=True):
         self.shown = Shown(store)
         self.hits: Shown | None = None
         self._names = names
+        self._drawing = LineDrawing(self._ink, names, lambda: self.app.current_theme.dark)
         self._cursor = -1
         self._cursor_stamp = 0
         #: the other end of the selected lines; -1: only the cursor's line is selected
@@ -170,7 +119,6 @@ class LogStream(ScrollView, can_focus=True):
         self._window: list[_Row] | None = None
         self._strips: LRUCache[tuple[int, int, Style, int, int], Strip] = LRUCache(512)
         self._turn: Timer | None = None
-        self._name_width = 0
         self._settling = False
         self._fitting: Timer | None = None
         self._ticking: Timer | None = None
@@ -193,8 +141,8 @@ class LogStream(ScrollView, can_focus=True):
         most = min(NAME_WIDTH, max(self.size.width // 6, 8))
         wide = min(max((cell_len(name) for name in names.values()), default=0), most)
         shown = len(names) > 1 if self.show_names is None else self.show_names
-        if (width := wide if shown else 0) != self._name_width:
-            self._name_width = width
+        if (width := wide if shown else 0) != self._drawing.name_width:
+            self._drawing.name_width = width
             self._strips.clear()
         self._look_through()
         stays = self._drawn_once and not renumbered and self._dropped == self.store.first
@@ -315,7 +263,7 @@ class LogStream(ScrollView, can_focus=True):
             width, height = self.scrollable_content_region.size
             self._window = None
             count = len(self.shown)
-            across = width if self.wrap else max(self.store.longest + self._margin(), width)
+            across = width if self.wrap else max(self.store.longest + self._drawing.margin(), width)
             self.styles.overflow_x = "hidden" if self.wrap else "auto"
             self.virtual_size = Size(across, max(count - self._on_last_page(height) + height, 0) if count else 0)
             if self.following:
@@ -348,6 +296,7 @@ class LogStream(ScrollView, can_focus=True):
 
     def watch_times(self) -> None:
         """Times that say how long ago grow by the second."""
+        self._drawing.times = self.times
         if self._ticking is not None:
             self._ticking.stop()
             self._ticking = None
@@ -360,6 +309,7 @@ class LogStream(ScrollView, can_focus=True):
             self.refresh()
 
     def watch_columns(self) -> None:
+        self._drawing.columns = self.columns
         self._relay()
 
     def watch_show_names(self) -> None:
@@ -548,8 +498,8 @@ class LogStream(ScrollView, can_focus=True):
     def _cut(self, number: int) -> list[_Row]:
         """The rows that a line takes."""
         line = self.store.line(number)
-        room = max(self.scrollable_content_region.width - self._margin(), 8)
-        words = self._words(line)
+        room = max(self.scrollable_content_region.width - self._drawing.margin(), 8)
+        words = self._drawing.words(line)
         if not self.wrap or (len(words) <= room and (words.isascii() or cell_len(words) <= room)):
             return [_Row(number, 0, len(words))]
         if words.isascii():
@@ -560,21 +510,6 @@ class LogStream(ScrollView, can_focus=True):
             rows.append(_Row(number, start, start + len(piece)))
             start += len(piece)
         return rows
-
-    def _words(self, line: LogLine) -> str:
-        """What is shown of a line behind its time and name."""
-        plain = line.text.decode("utf-8", "replace")
-        if not self.columns or line.fd == NOTE:
-            return plain
-        found = fields(plain)
-        if not found:
-            return plain
-        shown = [set_cell_size(text.clean(found.get(name, "")), FIELD_WIDTH) for name in self.columns]
-        return " ".join([*shown, text.clean(message(found)) or plain])
-
-    def _margin(self) -> int:
-        stamp = self.times.value + 1 if self.times is not Times.OFF else 0
-        return 1 + stamp + (self._name_width + 1 if self._name_width else 0)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width or self.size.width
@@ -591,12 +526,12 @@ class LogStream(ScrollView, can_focus=True):
             strip = self._draw(row, ground).crop_extend(scroll_x, scroll_x + width, ground)
             self._strips[key] = strip
         # for a selection with the mouse: the place of the line, and the character in it
-        return strip.apply_offsets(row.start - self._margin() + scroll_x, self.shown.place(row.number))
+        return strip.apply_offsets(row.start - self._drawing.margin() + scroll_x, self.shown.place(row.number))
 
     def _blank(self, y: int, width: int) -> Strip:
         if y == 0 and self.empty and not len(self.shown):
-            words = Text(self.empty, style=self.rich_style + self._ink("log--empty"), no_wrap=True, end="")
-            return Strip(words.render(self.app.console)).adjust_cell_length(width, self.rich_style)
+            words = Segment(self.empty, self.rich_style + self._ink("log--empty"))
+            return Strip([words]).adjust_cell_length(width, self.rich_style)
         return Strip.blank(width, self.rich_style)
 
     def _ground(self, number: int, cursor: bool) -> Style:
@@ -617,14 +552,14 @@ class LogStream(ScrollView, can_focus=True):
 
     def _draw(self, row: _Row, ground: Style) -> Strip:
         line = self.store.line(row.number)
-        body = self._body(line)
+        body = self._drawing.body(line)
         if self.hits is not None:
             found = self.get_component_rich_style("log--found")
             for begin, end in self.hits.term.marks(body.plain):
                 body.stylize(found, begin, end)
         self._mark_selection(body, row.number)
         piece = body[row.start : row.end] if (row.start, row.end) != (0, len(body.plain)) else body
-        whole = self._prefix(line, first=row.start == 0) + piece
+        whole = self._drawing.prefix(line, first=row.start == 0) + piece
         return Strip(whole.render(self.app.console)).apply_style(ground).simplify()
 
     def _mark_selection(self, body: Text, number: int) -> None:
@@ -646,55 +581,14 @@ class LogStream(ScrollView, can_focus=True):
         last = min(selection.end.y if selection.end is not None else count - 1, count - 1, first + MOST_SELECTED)
         pieces = []
         for place in range(max(first, 0), last + 1):
-            words = self._words(self.store.line(self.shown.number(place)))
+            words = self._drawing.words(self.store.line(self.shown.number(place)))
             begin, end = selection.get_span(place) or (0, -1)
             pieces.append(words[max(begin, 0) : len(words) if end == -1 else max(end, 0)])
         return "\n".join(pieces), "\n"
 
-    def _body(self, line: LogLine) -> Text:
-        if line.coloured and not self.columns:
-            body = Text.from_ansi(line.coloured, no_wrap=True, end="")
-        else:
-            body = Text(self._words(line), no_wrap=True, end="")
-        if line.fd == NOTE:
-            body.stylize(self._ink("log--note"))
-        elif not line.coloured and line.level >= Level.WARN:
-            body.stylize(self._ink(_LEVELS[Level(line.level)]))
-        elif not line.coloured and line.fd == STDERR:
-            body.stylize(self._ink("log--stderr"))
-        return body
-
-    def _prefix(self, line: LogLine, *, first: bool) -> Text:
-        """The line's mark or level, its time and its container's name; blank before the later rows of a line."""
-        prefix = Text(no_wrap=True, end="")
-        if line.marked:
-            prefix.append("◆", self._ink("log--mark"))
-        elif line.level:
-            prefix.append("▎", self._ink(_LEVELS[Level(line.level)]))
-        else:
-            prefix.append(" ")
-        if self.times is not Times.OFF:
-            prefix.append(f"{self._time(line) if first else '':<{self.times.value}} ", self._ink("log--stamp"))
-        if self._name_width:
-            name = self._names().get(line.source, "") if first else ""
-            prefix.append(set_cell_size(name, self._name_width) + " ", Style(color=self.colour_of(line.source)))
-        return prefix
-
-    def _time(self, line: LogLine) -> str:
-        if not line.stamp:
-            return ""
-        if self.times is Times.UTC:
-            return moments.utc(line.stamp)
-        if self.times is Times.RELATIVE:
-            return f"{moments.relative(line.stamp, time.time()):>7}"
-        if time.time() - line.stamp / moments.SECOND > DAY:
-            return moments.day(line.stamp)
-        return moments.local(line.stamp)
-
     def colour_of(self, source: int) -> str:
         """The colour of a container's name."""
-        colours: Sequence[str] = _DARK if self.app.current_theme.dark else _LIGHT
-        return colours[source % len(colours)]
+        return self._drawing.colour_of(source)
 
     def _ink(self, name: str) -> Style:
         """The colour of a component class without its ground."""

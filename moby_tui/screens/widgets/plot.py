@@ -117,6 +117,8 @@ class Plot(Widget, can_focus=True):
 
     def on_resize(self) -> None:
         self._layout_rows()
+        # the rows of the former width have been drawn already
+        self.refresh()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         self._move_to(self.size.width - 1 - event.x)
@@ -216,9 +218,9 @@ class Plot(Widget, can_focus=True):
 
     def _missing_line(self, y: int, width: int) -> Strip:
         words = self._missing if y == 1 else ""
-        line = Text(words, self._ink("plot--scale"), no_wrap=True, overflow="ellipsis", end="")
+        line = Text(words, no_wrap=True, end="")
         line.truncate(width, overflow="ellipsis")
-        return Strip(line.render(self.app.console)).adjust_cell_length(width, self.rich_style)
+        return Strip([Segment(line.plain, self._ink("plot--scale"))]).adjust_cell_length(width, self.rich_style)
 
     def _ink(self, name: str) -> Style:
         """The colour of a component class without its ground."""

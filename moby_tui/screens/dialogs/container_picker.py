@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, SelectionList, Static
 from textual.widgets.selection_list import Selection
@@ -20,7 +21,7 @@ from moby_tui.screens.session.containers import Container
 MOST_ROWS = 500
 
 
-class PickContainers(ModalScreen[dict[str, str]]):
+class ContainerPicker(ModalScreen[dict[str, str]]):
     """Gives the names of the chosen containers by id, or None if the person leaves it.
 
     ``find`` gives the containers that match a query, as the list of containers has it.
@@ -77,11 +78,9 @@ class PickContainers(ModalScreen[dict[str, str]]):
         self._chosen = (self._chosen - shown) | set(self.query_one(SelectionList[str]).selected)
         self.query_one("#pick").border_subtitle = f"{len(self._chosen)} chosen"
 
-    def on_key(self, event: object) -> None:
+    def on_key(self, event: Key) -> None:
         """Enter in the list takes what is chosen, or else the row under the cursor."""
-        from textual.events import Key
-
-        if isinstance(event, Key) and event.key == "enter" and isinstance(self.focused, SelectionList):
+        if event.key == "enter" and isinstance(self.focused, SelectionList):
             event.stop()
             event.prevent_default()
             self._finish()

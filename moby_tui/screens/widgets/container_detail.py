@@ -1,0 +1,162 @@
+"""All that the dashboard shows of one container: its log, plots, processes and settings."""
+
+from __future__ import annotations
+
+import time
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import TabbedContent, TabPane
+
+from moby_tui.schema.base import to_builtins
+from moby_tui.screens import text
+from moby_tui.screens.session.containers import Container
+from moby_tui.screens.session.session import TROUBLE, Session
+from moby_tui.screens.session.stats_feed import StatsFeed
+from moby_tui.screens.usage.probes import Probes
+from moby_tui.screens.widgets.inspect_view import InspectView
+from moby_tui.screens.widgets.log_panel import LogPanel
+from moby_tui.screens.widgets.process_table import ProcessTable
+from moby_tui.screens.widgets.stats_panel import StatsPanel
+
+#: The processes, or the health probes, are asked for again this often while they are seen; seconds.
+ASK_EVERY = 2.0
+
+
+class ContainerDetail(Horizontal):
+    """Tabs, and beside them, where there is room, the plots. What is asked of the engine is what the tab in front shows."""
+
+    def __init__(self, session: Session, stats: StatsFeed, *, id: str) -> None:
+        super().__init__(id=id)
+        self._session = session
+        self._stats = stats
+        self._of = ""
+        self._probes, self._probes_of = Probes(), ""
+
+    def compose(self) -> ComposeResult:
+        with TabbedContent(initial="logs"):
+            with TabPane("Logs", id="logs"):
+                yield LogPanel(self._session, id="log-panel")
+            with TabPane("Use", id="use"):
+                yield StatsPanel(full=True, id="use-plots")
+            with TabPane("Processes", id="processes"):
+                yield ProcessTable(id="process-table")
+            with TabPane("Inspect", id="inspect"):
+                yield InspectView(id="inspect-tree")
+        yield StatsPanel(full=False, id="side-plots")
+
+    def on_mount(self) -> None:
+        self.set_interval(ASK_EVERY, self._ask)
+
+    @property
+    def active(self) -> str:
+        return self.query_one(TabbedContent).active
+
+    @property
+    def _container(self) -> Container | None:
+        return self._session.model.get(self._of)
+
+    # What is shown
+
+    def show(self, container: Container | None, *, again: bool = False) -> None:
+        """Turns to a container, or to none; ``again``: to the same, of which something has changed."""
+        self._of = container.id if container else ""
+        self.border_title = Content(container.name) if container else "nothing selected"
+        self.show_age()
+        self.query_one(LogPanel).show(self._of)
+        if container is None:
+            self.query_one(InspectView).show({})
+        if not again or (container and not container.running):
+            self.show_use()
+        self._inspect(self._of)
+        self._ask()
+
+    def show_age(self) -> None:
+        """The line below: image, state and its age."""
+        one = self._container
+        self.border_subtitle = Content(f"{one.image} · {one.describe(time.time())}" if one else "")
+
+    def show_use(self) -> None:
+        """The plots, or why there are no figures."""
+        one, history, missing = self._container, None, ""
+        if one is not None and one.running:
+            history, missing = self._stats.histories.get(one.id), "waiting for figures"
+        elif one is not None:
+            missing = f"no figures: it is {one.describe_state()}"
+        for panel in self.query(StatsPanel):
+            if panel.size.width:
+                panel.show(history, missing)
+
+    def turn_to(self, name: str) -> None:
+        self.query_one(TabbedContent).active = name
+        self.call_after_refresh(self.focus_content)
+
+    def focus_content(self) -> None:
+        """Gives the keys to what the active tab shows."""
+        pane = self.query_one(TabbedContent).active_pane
+        for widget in pane.query("LogStream, ProcessTable, InspectView, Plot") if pane else ():
+            widget.focus()
+            return
+
+    @on(TabbedContent.TabActivated)
+    def _turned(self) -> None:
+        self.set_class(self.active == "use", "-use")
+        self._inspect(self._of)
+        self._ask()
+        self.call_after_refresh(self.show_use)
+
+    # What is asked of the engine
+
+    def _ask(self) -> None:
+        """Asks for what changes without an event, if it is seen."""
+        if not self.screen.is_current:
+            return
+        if self.active == "processes":
+            self._top(self._of)
+        elif self.active == "use":
+            self._probe(self._of)
+
+    @work(group="inspect", exclusive=True)
+    async def _inspect(self, identifier: str) -> None:
+        """Fetches all there is to know of the container, if that is what is seen."""
+        if not identifier or self.active != "inspect":
+            return
+        view = self.query_one(InspectView)
+        try:
+            found = await self._session.client.containers.inspect(identifier)
+        except TROUBLE as error:
+            view.show({"error": text.clean(str(error))})
+            return
+        if identifier == self._of:
+            view.show(to_builtins(found))
+
+    @work(group="probe", exclusive=True)
+    async def _probe(self, identifier: str) -> None:
+        """Asks how long the health probes took; the answer has only the last few."""
+        if identifier != self._probes_of:
+            self._probes, self._probes_of = Probes(), identifier
+        probes = self._probes
+        if identifier in self._session.model:
+            try:
+                probes.add((await self._session.client.containers.inspect(identifier)).state.health)
+            except TROUBLE as error:
+                self.log.debug(f"no probes of {identifier[:12]}: {error}")
+                return
+        if identifier == self._of:
+            self.query_one("#use-plots", StatsPanel).show_probes(probes)
+
+    @work(group="top", exclusive=True)
+    async def _top(self, identifier: str) -> None:
+        table, container = self.query_one(ProcessTable), self._container
+        if container is None or not container.running:
+            table.empty()
+            return
+        try:
+            top = await self._session.client.containers.top(identifier)
+        except TROUBLE as error:
+            self.log.debug(f"no processes of {identifier[:12]}: {error}")
+            return
+        if identifier == self._of:
+            table.show(top)
