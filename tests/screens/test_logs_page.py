@@ -118,7 +118,8 @@ async def test_marks_selection_runs_and_the_line_in_full(open_dashboard, eventua
     async with open_dashboard(lambda: engine, size=(80, 24)) as (app, pilot):
         stream = await go_to_logs(app, pilot, eventually, "database", lines=40)
         await typed(app, pilot, "g", "space", "down", "down", "shift+down", "space")
-        assert [line.marked for line in map(stream.store.line, range(5))] == [True, False, True, True, False]
+        marked = [True, False, True, True, False]
+        await eventually(pilot, lambda: [line.marked for line in map(stream.store.line, range(5))] == marked)
         await typed(app, pilot, "G", "m")
         assert stream.cursor_number == 0
         copied = []
