@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, Noun, Options, PruneOptions, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, Noun, Options, PruneOptions, many, switch, table_format, value
 
 
 class BuildOptions(Options):
@@ -66,7 +66,7 @@ class BuilderPruneOptions(PruneOptions):
 
 
 class BuilderDuOptions(Options):
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     no_trunc: bool = switch("--no-trunc", help="Do not truncate output")
 
 

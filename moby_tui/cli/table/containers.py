@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
+from moby_tui.cli.table.declare import (
+    Argument,
+    Command,
+    FormatOptions,
+    Noun,
+    Options,
+    PruneOptions,
+    dry_run,
+    many,
+    switch,
+    table_format,
+    value,
+)
 
 
 class ExecOptions(Options):
@@ -46,7 +58,7 @@ class LogsOptions(Options):
 class PsOptions(Options):
     all: bool = switch("-a", "--all", help="Show all containers (default shows just running)")
     filter: list[str] = many("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     last: int = value("-n", "--last", default=-1, metavar="int", help="Show n last created containers (includes all states)")
     latest: bool = switch("-l", "--latest", help="Show the latest created container (includes all states)")
     no_trunc: bool = switch("--no-trunc", help="Don't truncate output")
@@ -89,7 +101,7 @@ class ContainerStartOptions(Options):
 
 class ContainerStatsOptions(Options):
     all: bool = switch("-a", "--all", help="Show all containers (default shows just running)")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     no_stream: bool = switch("--no-stream", help="Disable streaming stats and only pull the first result")
     no_trunc: bool = switch("--no-trunc", help="Do not truncate output")
 

@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, dry_run, switch, value
-
-
-class ContextCreateOptions(Options):
-    docker: str = value(
-        "--docker", help="Set the docker endpoint: host=, ca=, cert=, key=, skip-tls-verify=, from=", metavar="stringToString"
-    )
-    description: str = value("--description", help="Description of the context")
-    source: str = value("--from", help="Create context from a named context", completes="contexts or default")
-
-
-class ContextLsOptions(Options):
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
-    quiet: bool = switch("-q", "--quiet", help="Only show context names")
-
-
-class ContextRmOptions(Options):
-    force: bool = switch("-f", "--force", help="Force the removal of a context in use")
-    dry_run: bool = dry_run()
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, dry_run, switch, table_format, value
 
 
 class ContextUpdateOptions(Options):
@@ -28,6 +10,20 @@ class ContextUpdateOptions(Options):
         "--docker", help="Set the docker endpoint: host=, ca=, cert=, key=, skip-tls-verify=, from=", metavar="stringToString"
     )
     description: str = value("--description", help="Description of the context")
+
+
+class ContextCreateOptions(ContextUpdateOptions):
+    source: str = value("--from", help="Create context from a named context", completes="contexts or default")
+
+
+class ContextLsOptions(Options):
+    format: str = table_format()
+    quiet: bool = switch("-q", "--quiet", help="Only show context names")
+
+
+class ContextRmOptions(Options):
+    force: bool = switch("-f", "--force", help="Force the removal of a context in use")
+    dry_run: bool = dry_run()
 
 
 CONTEXT = Noun(

@@ -82,6 +82,16 @@ def dry_run() -> Any:
     return switch("--dry-run", help="Only tell what would be removed, and the space that comes back")
 
 
+def table_format() -> Any:
+    """The option of commands that print a table."""
+    return value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+
+
+def json_format() -> Any:
+    """The option of commands that print something of their own, and as JSON too."""
+    return value("--format", help="'json' or a Go template", completes="json")
+
+
 def many(*names: str, help: str, metavar: str = "list", completes: str = "", required: bool = False) -> Any:
     """An option that may come several times."""
     return Option(names, help=help, default=(), metavar=metavar, completes=completes, required=required)

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from moby_tui.cli.table.builds import BUILD
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
+from moby_tui.cli.table.declare import (
+    Argument,
+    Command,
+    FormatOptions,
+    Noun,
+    Options,
+    PruneOptions,
+    dry_run,
+    json_format,
+    many,
+    switch,
+    table_format,
+    value,
+)
 
 
 class ImagePruneOptions(PruneOptions):
@@ -20,11 +33,11 @@ class ImageVerifyOptions(Options):
     key: list[str] = many("--key", help="Public key in PEM, one of which must have signed", metavar="file", required=True)
     annotations: list[str] = many("-a", "--annotations", help="Annotation that the signature must have", metavar="key=value")
     identity: str = value("--identity", help="Repository that the signature must name, where it is not the image's own")
-    format: str = value("--format", help="'json' or a Go template", completes="json")
+    format: str = json_format()
 
 
 class ImageExploreOptions(Options):
-    format: str = value("--format", help="'json' or a Go template", completes="json")
+    format: str = json_format()
     json: bool = switch("--json", help="The same as --format json")
     files: bool = switch("--files", help="List the files that each layer adds (A), changes (C), deletes (D)")
     layer: int | None = value("--layer", help="List the files of one layer; the lowest is 0", default=None, metavar="int")
@@ -32,7 +45,7 @@ class ImageExploreOptions(Options):
 
 
 class ImageHistoryOptions(Options):
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     human: bool = switch("-H", "--human/--no-human", help="Print sizes and dates in human readable format", default=True)
     no_trunc: bool = switch("--no-trunc", help="Don't truncate output")
     platform: str = value(
@@ -45,7 +58,7 @@ class ImageLsOptions(Options):
     all: bool = switch("-a", "--all", help="Show all images (default hides intermediate and dangling images)")
     digests: bool = switch("--digests", help="Show digests")
     filter: list[str] = many("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     no_trunc: bool = switch("--no-trunc", help="Don't truncate output")
     quiet: bool = switch("-q", "--quiet", help="Only show image IDs")
     tree: bool = switch("--tree", help="List multi-platform images as a tree")

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
+from moby_tui.cli.table.declare import (
+    Argument,
+    Command,
+    FormatOptions,
+    Noun,
+    Options,
+    PruneOptions,
+    dry_run,
+    json_format,
+    many,
+    switch,
+    table_format,
+    value,
+)
 
 
 class NetworkConnectOptions(Options):
@@ -39,7 +52,7 @@ class NetworkDisconnectOptions(Options):
 
 class NetworkLsOptions(Options):
     filter: list[str] = many("-f", "--filter", help='Provide filter values (e.g. "driver=bridge")', metavar="filter")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     no_trunc: bool = switch("--no-trunc", help="Do not truncate the output")
     quiet: bool = switch("-q", "--quiet", help="Only display network IDs")
 
@@ -50,11 +63,11 @@ class NetworkRmOptions(Options):
 
 
 class NetworkDoctorOptions(Options):
-    format: str = value("--format", help="'json' or a Go template", completes="json")
+    format: str = json_format()
 
 
 class NetworkExposureOptions(Options):
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
 
 
 class NetworkShapeOptions(Options):
@@ -64,7 +77,7 @@ class NetworkShapeOptions(Options):
     loss: str = value("--loss", help="Lose so many packets (1%)", metavar="percent")
     rate: str = value("--rate", help="Send no faster (10mbit)", metavar="rate")
     clear: bool = switch("--clear", help="Undo it")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
 
 
 class NetworkInspectOptions(FormatOptions):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, many, switch, table_format, value
 
 
 class InspectOptions(FormatOptions):
@@ -18,7 +18,7 @@ class LoginOptions(Options):
 
 class SearchOptions(Options):
     filter: list[str] = many("-f", "--filter", help="is-official=true, is-automated=false, stars=3", metavar="filter")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     limit: int = value("--limit", help="Max number of search results (1 to 100)", default=25, metavar="int")
     no_trunc: bool = switch("--no-trunc", help="Don't truncate output")
 

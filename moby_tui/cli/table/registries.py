@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, Noun, Options, dry_run, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, Noun, Options, dry_run, many, switch, table_format, value
 
 
 class RegistryReferrersOptions(Options):
     artifact_type: str = value("--artifact-type", help="Only those of this type")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
 
 
 class ManifestAnnotateOptions(Options):

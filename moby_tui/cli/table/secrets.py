@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, dry_run, many, switch, value
+from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, dry_run, many, switch, table_format
 
 
 class SecretCreateOptions(Options):
@@ -11,7 +11,7 @@ class SecretCreateOptions(Options):
 
 class SecretLsOptions(Options):
     filter: list[str] = many("-f", "--filter", help='Provide filter values (e.g. "name=web")', metavar="filter")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     quiet: bool = switch("-q", "--quiet", help="Only display secret IDs")
 
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Command, FormatOptions, Noun, Options, PruneOptions, many, switch, value
+from moby_tui.cli.table.declare import (
+    Command,
+    FormatOptions,
+    Noun,
+    Options,
+    PruneOptions,
+    json_format,
+    many,
+    switch,
+    table_format,
+    value,
+)
 
 
 class SystemPruneOptions(PruneOptions):
@@ -11,19 +22,19 @@ class SystemPruneOptions(PruneOptions):
 
 
 class SystemDfOptions(Options):
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     verbose: bool = switch("-v", "--verbose", help="Show detailed information on space usage")
 
 
 class SystemEventsOptions(Options):
     filter: list[str] = many("-f", "--filter", help="Filter output based on conditions provided", metavar="filter")
-    format: str = value("--format", help="'json' or a Go template", completes="json")
+    format: str = json_format()
     since: str = value("--since", help="Show all events created since timestamp")
     until: str = value("--until", help="Stream events until this timestamp")
 
 
 class SystemDoctorOptions(Options):
-    format: str = value("--format", help="'json' or a Go template", completes="json")
+    format: str = json_format()
 
 
 SYSTEM = Noun(

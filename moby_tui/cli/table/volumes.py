@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from moby_tui.cli.table.declare import Argument, Command, FormatOptions, Noun, Options, PruneOptions, dry_run, many, switch, value
+from moby_tui.cli.table.declare import (
+    Argument,
+    Command,
+    FormatOptions,
+    Noun,
+    Options,
+    PruneOptions,
+    dry_run,
+    many,
+    switch,
+    table_format,
+    value,
+)
 
 
 class VolumePruneOptions(PruneOptions):
@@ -26,7 +38,7 @@ class VolumeExportOptions(Options):
 
 class VolumeLsOptions(Options):
     filter: list[str] = many("-f", "--filter", help='Provide filter values (e.g. "dangling=true")', metavar="filter")
-    format: str = value("--format", help="'table', 'table TEMPLATE', 'json' or a Go template", completes="json")
+    format: str = table_format()
     quiet: bool = switch("-q", "--quiet", help="Only display volume names")
     size: bool = switch("-s", "--size", help="Display what each volume takes on disk")
 
