@@ -449,6 +449,25 @@ async def test_container_stopped_as_soon_as_it_runs(busybox: str, roots: tuple[P
     assert (state.running, state.pid) == (True, first)
 
 
+async def test_a_stop_is_told_after_the_end(busybox: str, roots: tuple[Path, Path], tmp_path: Path) -> None:
+    """Also where the monitor has written the end into the state, and has yet to publish it."""
+    asked, _ = await _run_until(roots, tmp_path, "monitor.executed")
+    (tmp_path / "fault.go").touch()
+    said, _ = await asyncio.to_thread(asked.communicate, timeout=90)
+    for left in ("fault.go", "fault.fired", "fault.hits"):
+        (tmp_path / left).unlink()
+    (tmp_path / "fault").write_text(json.dumps({"point": "monitor.end written", "action": "wait"}))
+    async with Engine.open(*roots) as engine:
+        events = engine.events.stream(filters={"event": ["die", "stop"]})
+        stop = asyncio.create_task(engine.containers.stop(said.strip(), timeout=0))
+        while not (tmp_path / "fault.fired").exists():
+            await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_later(0.2, (tmp_path / "fault.go").touch)
+        assert [(await anext(events)).action for _ in range(2)] == ["die", "stop"]
+        await stop
+        await events.aclose()
+
+
 async def _run_until(roots: tuple[Path, Path], folder: Path, point: str, *options: str) -> tuple[subprocess.Popen[str], int]:
     """A command that runs a container of ``sleep``, and the pid of its monitor, which waits at a point for ``fault.go``."""
     plan, hits = folder / "fault", folder / "fault.hits"

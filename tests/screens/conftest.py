@@ -13,6 +13,8 @@ from textual.pilot import Pilot
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from typing_keys import until
+
 from moby_tui.cli.commands.containers.reading import read_run
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.preferences import Preferences
@@ -30,15 +32,6 @@ async def dashboard(
         await until(pilot, lambda: not len(app.session.model) or app.screen.query_one(ContainerTable).row_count)
         await pilot.pause()
         yield app, pilot
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object], tries: int = 300) -> None:
-    """Waits for what must come; fails if it does not."""
-    for _ in range(tries):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("it never came true")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing_keys import typed
 from moby_tui.screens.dialogs.container_picker import ContainerPicker
 from moby_tui.screens.dialogs.log_line import ShowLine
 from moby_tui.screens.logs import moments
+from moby_tui.screens.pages.logs import LogsPage
 from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_line import Times
 from moby_tui.screens.widgets.log_stream import LogStream
@@ -59,9 +60,10 @@ def subtitle(app) -> str:
 
 async def go_to_logs(app, pilot, eventually, *words: str, lines: int) -> LogStream:
     app.go("logs", *words)
-    await eventually(pilot, lambda: app.screen.query(LogStream) and len(app.screen.query_one(LogStream).store) >= lines)
-    await pilot.pause()
-    return app.screen.query_one(LogStream)
+    await eventually(pilot, lambda: isinstance(app.screen, LogsPage) and isinstance(app.focused, LogStream))
+    stream = app.screen.query_one(LogStream)
+    await eventually(pilot, lambda: len(stream.store) >= lines)
+    return stream
 
 
 async def test_two_containers_in_one_stream_searched_filtered_and_written(open_dashboard, eventually, tmp_path):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 
 import pytest
 from fake_client import NOW, FakeEngine
+from textual.pilot import Pilot
+from textual.widgets import Input, LoadingIndicator
+from typing_keys import typed, until
 
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.pages import containers, images
 from moby_tui.screens.session import session
 from moby_tui.screens.widgets import container_detail
+from moby_tui.screens.widgets.container_table import ContainerTable
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +35,31 @@ def fixed() -> Dashboard:
     return Dashboard(lambda: engine)
 
 
+async def at_rest(pilot: Pilot[None]) -> None:
+    """Returns when the screen has stayed the same for three looks: what the engine is asked for at the start has arrived and is drawn."""
+    seen: list[list[str]] = [[], ["not looked yet"], []]
+    while seen[0] != seen[1] or seen[1] != seen[2] or pilot.app.query(LoadingIndicator):
+        await pilot.pause(0.25)
+        seen = [*seen[1:], [strip.text for strip in pilot.app.screen._compositor.render_strips()]]
+
+
+def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """What brings the page up, types the keys, and waits for what they do."""
+
+    async def type_them(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: pilot.app.session.connection.up and pilot.app.screen.query_one(ContainerTable).row_count)
+        await at_rest(pilot)
+        await typed(pilot.app, pilot, *keys)
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+        await at_rest(pilot)
+
+    return type_them
+
+
 @pytest.mark.parametrize("size", [(140, 40), (80, 24), (40, 12)])
 def test_containers(snap_compare, size):
-    assert snap_compare(fixed(), press=["wait:800"], terminal_size=size)
+    assert snap_compare(fixed(), run_before=after(), terminal_size=size)
 
 
 @pytest.mark.parametrize(
@@ -41,17 +68,13 @@ def test_containers(snap_compare, size):
     ids=["use", "inspect", "confirm", "help", "images", "networks", "filter", "zoom"],
 )
 def test_pages(snap_compare, keys):
-    async def hide_the_cursor(pilot):
-        for field in pilot.app.screen.query("Input"):
-            field.cursor_blink = False
-
-    assert snap_compare(fixed(), press=["wait:800", *keys, "wait:500"], terminal_size=(120, 32), run_before=hide_the_cursor)
+    assert snap_compare(fixed(), run_before=after(*keys), terminal_size=(120, 32))
 
 
 def test_light(snap_compare):
     async def turn_light(pilot):
-        await pilot.pause(0.8)
+        await after()(pilot)
         pilot.app.theme = "moby-light"
-        await pilot.pause(0.3)
+        await at_rest(pilot)
 
     assert snap_compare(fixed(), run_before=turn_light, terminal_size=(120, 32))

@@ -30,6 +30,8 @@ BY_HAND, AT_SHUTDOWN, TO_RUN_AGAIN = "hand", "shutdown", "again"
 _ENDING = frozenset((signals.SIGKILL, signals.SIGTERM, signals.SIGINT, signals.SIGQUIT))
 #: Seconds between two looks at the container's state, since a killed monitor publishes no event.
 _LOOK_AGAIN_SECONDS = 1.0
+#: Seconds that a monitor has, from the end that it wrote into the state, to publish it.
+_PUBLISH_SECONDS = 1.0
 
 
 class ExitWait:
@@ -43,7 +45,9 @@ class ExitWait:
         self._events: Subscription = parts.bus.subscribe(
             filters={"type": ["container"], "container": [record.id], "event": actions}
         )
-        self._last_code = parts.state(record).exit_code
+        state = parts.state(record)
+        self._last_code = state.exit_code
+        self._was_alive = state.alive
 
     async def result(self, timeout: float | None = None) -> ContainerExit:
         """The exit of the container. Raises ``TimeoutError`` after ``timeout`` seconds."""
@@ -62,9 +66,19 @@ class ExitWait:
                     if (published := await self._published_exit()) is not None:
                         return published
             if (recorded := self._recorded_exit()) is not None:
-                return recorded
+                return await self._publication(recorded) if self._was_alive else recorded
             patience = _LOOK_AGAIN_SECONDS
             await self._look()
+
+    async def _publication(self, recorded: ContainerExit) -> ContainerExit:
+        """The exit, once it is published: a monitor writes it into the state first, and what the caller publishes next comes after it.
+
+        A monitor that was killed in between never publishes it.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PUBLISH_SECONDS):
+                return await self._published_exit() or recorded
+        return recorded
 
     async def _published_exit(self) -> ContainerExit | None:
         """The exit in the next event that meets the condition; None if the event stream has ended."""

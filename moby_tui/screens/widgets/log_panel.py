@@ -63,9 +63,9 @@ class LogPanel(Vertical):
 
     def _came(self) -> None:
         # the last lines may come when the dashboard ends, and what is in the panel is gone before the panel
-        for stream in self.query(LogStream):
-            stream.refill()
-        self._count()
+        if self.query(LogStream) and self.query(FilterBar):
+            self.query_one(LogStream).refill()
+            self._count()
 
     def show(self, container: str) -> None:
         """Turns to another container; empty for none."""
