@@ -327,6 +327,11 @@ class LogStream(ScrollView, can_focus=True):
             self._left_at = self.store.end
         self.post_message(self.Changed())
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Textual tells a bar only of scrolling while it is shown."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self._window = None
