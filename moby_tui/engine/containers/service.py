@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import settling
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.tasks import in_thread
@@ -45,7 +44,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.stream import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
-    from moby_tui.engine.containers.ending import ExitWait
+    from moby_tui.engine.containers.ending.exit_wait import ExitWait
     from moby_tui.engine.kernel.ids import Owners
     from moby_tui.engine.protocol.control import Request
     from moby_tui.schema.files import FolderEntry
@@ -64,6 +63,8 @@ class ContainerService(Runs):
         self, *, all: bool = False, limit: int = 0, size: bool = False, filters: Filters | None = None
     ) -> list[ContainerSummary]:
         """The running ones, newest first; with ``all``, a limit or a filter for a state the others too."""
+        from moby_tui.engine.containers.views import view
+
         filters = filters or {}
         view.check_filters(filters)
         for name in (*filters.get("since", []), *filters.get("before", [])):
@@ -74,7 +75,7 @@ class ContainerService(Runs):
         records = self._parts.list()
         linked = _link_names(records)
         for record in records:
-            state = view.current_state(self._parts, record)
+            state = self._parts.current_state(record)
             if (everything or state.alive) and view.matches(self._parts, record, state, filters):
                 row = view.summary(self._parts, record, state, linked.get(record.id, ()))
                 if size:
@@ -88,7 +89,7 @@ class ContainerService(Runs):
         from moby_tui.engine.containers.views.inspection import inspect
 
         record = self._parts.get(ref)
-        seen = inspect(self._parts, record, view.current_state(self._parts, record))
+        seen = inspect(self._parts, record, self._parts.current_state(record))
         if size:
             seen.size_rw, seen.size_root_fs = await self._sizes(record)
         return seen
@@ -116,12 +117,12 @@ class ContainerService(Runs):
         await starting.start(self._parts, self._parts.get(ref))
 
     async def stop(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import ending
 
         await ending.stop(self._parts, self._parts.get(ref), timeout, signal)
 
     async def restart(self, ref: str, *, timeout: int | None = None, signal: str = "") -> None:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import ending
         from moby_tui.engine.containers.start import start as starting
 
         record = self._parts.get(ref)
@@ -134,7 +135,8 @@ class ContainerService(Runs):
         self._parts.event("restart", record)
 
     async def kill(self, ref: str, *, signal: str = "KILL") -> None:
-        from moby_tui.engine.containers import ending, stop_signal
+        from moby_tui.engine.containers import stop_signal
+        from moby_tui.engine.containers.ending import ending
 
         await ending.kill(self._parts, self._parts.get(ref), stop_signal.parse_signal(signal or "KILL"))
 
@@ -150,10 +152,10 @@ class ContainerService(Runs):
 
     async def _freeze(self, ref: str, operation: Request, action: str, *, unwanted: str) -> None:
         record = self._parts.get(ref)
-        state = view.current_state(self._parts, record)
+        state = self._parts.current_state(record)
         if not state.alive:
             raise Conflict(f"container {record.id} is not running")
-        view.check_settled(record, state)
+        self._parts.check_settled(record, state)
         if state.status == unwanted:
             raise Conflict(f"container {record.id} is {'already' if unwanted == 'paused' else 'not'} paused")
         await self._parts.request(record, operation)
@@ -190,7 +192,7 @@ class ContainerService(Runs):
         return await ports.change(self._parts, self._parts.get(ref), changes)
 
     async def remove(self, ref: str, *, force: bool = False, volumes: bool = False) -> None:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import ending
 
         await ending.remove(self._parts, self._parts.get(ref), force=force, volumes=volumes)
 
@@ -201,7 +203,7 @@ class ContainerService(Runs):
 
     async def prune(self, *, filters: Filters | None = None) -> ContainersPruned:
         """Removes those that do not run. Filters: label, label!, until."""
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import ending
 
         pruned = ContainersPruned(containers_deleted=[])
         for record, size in await self._prunable(filters):
@@ -220,6 +222,7 @@ class ContainerService(Runs):
 
     async def _prunable(self, filters: Filters | None) -> builtins.list[tuple[ContainerRecord, int]]:
         """With what each takes on disk."""
+        from moby_tui.engine.containers.views import view
         from moby_tui.engine.kernel.trees import Meter
         from moby_tui.engine.resources.images.describe import timestamp
 
@@ -232,16 +235,16 @@ class ContainerService(Runs):
         labels = {"label": given.get("label", [])}
         found = []
         for record in self._parts.list():
-            state = view.current_state(self._parts, record)
+            state = self._parts.current_state(record)
             wanted = not state.alive and record.created < before and view.matches(self._parts, record, state, labels)
             if wanted and not any(view.matches(self._parts, record, state, label) for label in unwanted):
                 found.append((record, await asyncio.to_thread(Meter().of, self._parts.files(record).data)))
         return found
 
     async def wait(self, ref: str, *, condition: str = "not-running") -> ExitWait:
-        from moby_tui.engine.containers import ending
+        from moby_tui.engine.containers.ending import exit_wait
 
-        return ending.wait(self._parts, self._parts.get(ref), condition)
+        return exit_wait.wait(self._parts, self._parts.get(ref), condition)
 
     # streams
 
@@ -251,7 +254,7 @@ class ContainerService(Runs):
 
         record = self._parts.get(ref)
         attachment.parse_detach_keys(options.detach_keys)
-        if view.current_state(self._parts, record).status == "paused":
+        if self._parts.current_state(record).status == "paused":
             raise Conflict(f"container {record.name} is paused, unpause the container before attach")
         if options.logs or not options.stream:
             return await self._attach_with_history(record, options)
@@ -262,7 +265,7 @@ class ContainerService(Runs):
         from moby_tui.engine.runtime.client import monitor as monitor_client
 
         files = self._parts.files(record)
-        state = view.current_state(self._parts, record)
+        state = self._parts.current_state(record)
         if state.status == "restarting":
             raise Conflict("You cannot attach to a restarting container, wait until it is running")
         self._parts.check_reachable(record, state)
@@ -275,7 +278,7 @@ class ContainerService(Runs):
 
     async def _attach_with_history(self, record: ContainerRecord, options: AttachOptions) -> Stream:
         """What was written so far, then, if asked for, what is written from now on."""
-        status = view.current_state(self._parts, record).status
+        status = self._parts.current_state(record).status
         live = await self._attach_live(record, options) if options.stream else None
         if live is not None and status == "created":
             # it has written nothing yet
@@ -296,7 +299,7 @@ class ContainerService(Runs):
         files = self._parts.files(record)
 
         def alive() -> bool:
-            return files.data.exists() and view.current_state(self._parts, record).alive
+            return files.data.exists() and self._parts.current_state(record).alive
 
         async for stream, line in logs.read(record, files, options, alive):
             yield (STDOUT if stream == STDOUT else STDERR), line
@@ -318,10 +321,10 @@ class ContainerService(Runs):
         from moby_tui.engine.containers.views.processes import top
 
         record = self._parts.get(ref)
-        state = view.current_state(self._parts, record)
+        state = self._parts.current_state(record)
         if not state.alive:
             raise Conflict(f"container {record.id} is not running")
-        view.check_settled(record, state)
+        self._parts.check_settled(record, state)
         self._parts.event("top", record)
         return await top(self._parts.cgroup_path(record), ps_args or "-ef")
 
@@ -462,7 +465,7 @@ class ContainerService(Runs):
         """How to read the owners in a container's root: on disk they are its own ids, in its mounts the host's."""
         from moby_tui.engine.kernel.ids import Owners
 
-        if not record.host_config.userns_mode or not view.current_state(self._parts, record).alive:
+        if not record.host_config.userns_mode or not self._parts.current_state(record).alive:
             return Owners()
         from moby_tui.engine.containers.start import isolation
 
@@ -490,7 +493,7 @@ class ContainerService(Runs):
     def using_image(self, image_id: str) -> builtins.list[tuple[str, bool]]:
         """The containers made of an image or with it mounted, and whether each runs."""
         return [
-            (record.id, view.current_state(self._parts, record).alive)
+            (record.id, self._parts.current_state(record).alive)
             for record in self._parts.list()
             if record.image_id == image_id or any(mount.type == "image" and mount.name == image_id for mount in record.mounts)
         ]

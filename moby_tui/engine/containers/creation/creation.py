@@ -15,12 +15,10 @@ import msgspec
 from moby_tui.engine.containers import wire
 from moby_tui.engine.containers.creation import presets
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.start import health
 from moby_tui.engine.containers.start.isolation import references, settle_references
-from moby_tui.engine.containers.stop_signal import parse_signal
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import closing
-from moby_tui.engine.policy import admission, security
+from moby_tui.engine.policy import admission, lifecycle, security
 from moby_tui.engine.resources.images.manager import LocalImage
 from moby_tui.engine.resources.images.snapshots import snapshot
 from moby_tui.engine.runtime.configuration.log_options import validate as validate_log
@@ -57,6 +55,9 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
     ident = os.urandom(32).hex()
     config = wire.config_to_keep(_merge(asked, image, ident))
     if config.stop_signal:
+        # imported here, since few containers have one of their own
+        from moby_tui.engine.containers.stop_signal import parse_signal
+
         parse_signal(config.stop_signal)
     command = [*_words(config.entrypoint), *_words(config.cmd)]
     if not command:
@@ -232,8 +233,12 @@ def _merge(asked: ContainerCreate, image: LocalImage, ident: str) -> ContainerCo
     config.user = asked.user or preset.user
     config.working_dir = asked.working_dir or preset.working_dir
     config.stop_signal = asked.stop_signal or preset.stop_signal
-    config.healthcheck = health.merge(asked.healthcheck, preset.healthcheck)
-    config.healthcheck_on_failure_action = health.on_failure(asked)
+    if asked.healthcheck or preset.healthcheck:
+        # imported here, since few containers have a health check
+        from moby_tui.engine.containers.start import health
+
+        config.healthcheck = health.merge(asked.healthcheck, preset.healthcheck)
+    config.healthcheck_on_failure_action = lifecycle.on_failure(asked)
     if not config.hostname:
         config.hostname = os.uname().nodename if asked.host_config.network_mode == "host" else ident[:12]
     return config

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from moby_tui.engine.containers.stop_signal import DEFAULT_STOP_SECONDS, parse_signal
 from moby_tui.engine.containers.views.health import is_checked
 from moby_tui.engine.protocol.order import HealthSettings
@@ -11,13 +9,11 @@ from moby_tui.engine.runtime.configuration import spec
 from moby_tui.engine.store.paths import ContainerPaths
 from moby_tui.engine.store.records.containers import ContainerRecord, ExecConfig
 from moby_tui.engine.store.records.containers import HealthConfig as ImageHealthConfig
-from moby_tui.schema.container import ContainerCreate, HealthConfig
+from moby_tui.schema.container import HealthConfig
 
 _SECOND = 1_000_000_000
 _INTERVAL, _TIMEOUT, _START_INTERVAL = 30 * _SECOND, 30 * _SECOND, 5 * _SECOND
 _RETRIES = 3
-#: How a client that has no option for it asks for ``--health-on-failure``: with an annotation of this name.
-ON_FAILURE = "moby.health-on-failure"
 
 
 def merge(asked: HealthConfig | None, preset: ImageHealthConfig | None) -> HealthConfig | None:
@@ -28,11 +24,6 @@ def merge(asked: HealthConfig | None, preset: ImageHealthConfig | None) -> Healt
         asked = HealthConfig()
     values = {name: getattr(asked, name) or getattr(preset, name) for name in HealthConfig.__struct_fields__}
     return HealthConfig(**values)
-
-
-def on_failure(asked: ContainerCreate) -> str | msgspec.UnsetType:
-    """What is to be done to the container when it is unhealthy; unset where nobody has said."""
-    return asked.healthcheck_on_failure_action or (asked.host_config.annotations or {}).get(ON_FAILURE) or msgspec.UNSET
 
 
 def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPaths) -> HealthSettings | None:

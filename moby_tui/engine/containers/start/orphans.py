@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views.view import parse_time
+from moby_tui.engine.containers.parts import KILLED, Parts
 from moby_tui.engine.kernel import cgroup as cgroups
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.resources.networks import left
@@ -22,8 +21,6 @@ from moby_tui.engine.store.state import LIMITED, STATE_FILE, State, now
 
 if TYPE_CHECKING:
     from moby_tui.engine.kernel.cgroup.group import Cgroup
-
-_KILLED = 137
 
 
 def needs_settling(parts: Parts, record: ContainerRecord) -> bool:
@@ -86,13 +83,13 @@ async def settle(parts: Parts, record: ContainerRecord, state: State, *, remove:
             status="exited",
             started_at=state.started_at,
             finished_at=now(),
-            exit_code=_KILLED,
+            exit_code=KILLED,
             error=f"the container was ended: {reason}",
             restart_count=state.restart_count,
             stopped=state.stopped,
         )
         _end_executions(files.execs)
-        parts.event("die", record, exitCode=str(_KILLED), execDuration=str(_seconds_since(started_at)))
+        parts.event("die", record, exitCode=str(KILLED), execDuration=str(_seconds_since(started_at)))
     fault.point("settle.die told")
     _write_down(state, files.state)
     fault.point("settle.state written")
@@ -113,6 +110,9 @@ def _end_executions(folder: Path) -> None:
 
 
 def _seconds_since(started_at: str) -> int:
+    # imported here, since few monitors are killed
+    from moby_tui.engine.containers.views.view import parse_time
+
     started = parse_time(started_at)
     return int(max(0.0, time.time() - started)) if started else 0
 

@@ -12,8 +12,8 @@ import msgspec
 from moby_tui.engine.containers import logs
 from moby_tui.engine.containers.network_state import write_network
 from moby_tui.engine.containers.parts import Parts, event_attributes
-from moby_tui.engine.containers.start import health, orphans, restarting
 from moby_tui.engine.containers.start import isolation as isolations
+from moby_tui.engine.containers.start import orphans, restarting
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.kernel.trees import closing
@@ -247,7 +247,12 @@ async def _launch(
     order.plugin_mounts = [*isolation.plugin_mounts]
     order.runtime = parts.runtimes().resolve(record.host_config.runtime) or None
     order.root = restarting.root(parts, record)
-    order.restart, order.health = restarting.order(record, restarts), health.order(record, identity, files)
+    order.restart = restarting.order(record, restarts)
+    if record.config.healthcheck:
+        # imported here, since few containers have a health check
+        from moby_tui.engine.containers.start import health
+
+        order.health = health.order(record, identity, files)
     if sandbox.name_sockets:
         order.names = parts.networks.sandboxes.name_service(record.id, sandbox.servers)
     descriptors = _descriptors(root, lock, joined, sandbox, isolation)

@@ -11,7 +11,6 @@ from ipaddress import ip_address
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.kernel.network.listening import Listener, listeners, sockets
 from moby_tui.engine.resources.networks import bridge_options
@@ -35,7 +34,7 @@ def _exposures(parts: Parts) -> list[Exposure]:
     """It reads the tables of sockets of each container."""
     found: list[Exposure] = []
     for record in parts.list():
-        state = view.current_state(parts, record)
+        state = parts.current_state(record)
         if state.alive:
             with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
                 found += _of_container(parts, record, state)

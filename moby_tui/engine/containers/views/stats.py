@@ -8,7 +8,6 @@ from contextlib import suppress
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel.cgroup import open_cgroup
 from moby_tui.engine.runtime.client.stats import sample
 from moby_tui.engine.store.records.containers import ContainerRecord
@@ -36,7 +35,7 @@ async def stats(parts: Parts, record: ContainerRecord, *, stream: bool, one_shot
 
 def look(parts: Parts, record: ContainerRecord, previous: Stats | None) -> Stats:
     """One sample of the container's resource use. Its time is ``ZERO_TIME`` if the container does not run."""
-    state = view.current_state(parts, record)
+    state = parts.current_state(record)
     name = f"/{record.name}"
     if state.alive:
         try:

@@ -14,8 +14,8 @@ from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import DAMAGED_STATE, Parts
 from moby_tui.engine.store.records import containers as kept
 from moby_tui.engine.store.records.containers import ContainerRecord, NetworkState
-from moby_tui.engine.store.state import ZERO_TIME, State, now
-from moby_tui.errors import Conflict, InvalidArgument, MobyError
+from moby_tui.engine.store.state import ZERO_TIME, State
+from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.base import Filters
 from moby_tui.schema.container import (
     ContainerSummary,
@@ -49,22 +49,6 @@ _FILTERS = frozenset(
 _HEALTH = ("none", "starting", "healthy", "unhealthy")
 _PORTS = re.compile(r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp))?")
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
-
-
-def current_state(parts: Parts, record: ContainerRecord) -> State:
-    """The state; that of an orphan is shown as what it will be once settled."""
-    state = parts.state(record)
-    if parts.is_orphan(record, state):
-        if not state.alive:
-            return State(started_at=state.started_at)
-        return State(status="exited", started_at=state.started_at, finished_at=now(), exit_code=137)
-    return state
-
-
-def check_settled(record: ContainerRecord, state: State) -> None:
-    """Raises ``Conflict`` for a container that waits for its restart."""
-    if state.status == "restarting":
-        raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
 
 
 def summary(parts: Parts, record: ContainerRecord, state: State, linked: Iterable[str] = ()) -> ContainerSummary:

@@ -32,13 +32,13 @@ from moby_tui.engine.kernel.network import nftables as nft
 from moby_tui.engine.kernel.network.generation import generation
 from moby_tui.engine.kernel.network.netlink import NETLINK_NETFILTER, messages, open_socket, request, send
 from moby_tui.engine.resources.networks.bridge_options import BridgeOptions
+from moby_tui.engine.resources.networks.ports import PROTOCOLS
 from moby_tui.engine.resources.networks.seen import Seen
 from moby_tui.engine.store.digest import sha256
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 VERSIONS = {4: nft.IPV4, 6: nft.IPV6}
-PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socket.IPPROTO_SCTP}
 
 _ANY, _BY_ADDRESS, _ROUTED = "published", "published-at", "published-routed"
 _BRIDGES, _ADMITTED, _INTERNAL, _OPEN, _MASQUERADED = "bridges", "admitted", "internal", "open", "masqueraded"
