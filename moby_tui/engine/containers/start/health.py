@@ -1,4 +1,5 @@
-"""Health checks: what a container is created with, and what its monitor is told to do (the probing is ``runtime/monitor/health.py``)."""
+"""Health checks: the settings of a new container, and their part in the order to its monitor, which probes
+(``runtime/monitor/health.py``)."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ _RETRIES = 3
 
 
 def merge(asked: HealthConfig | None, preset: ImageHealthConfig | None) -> HealthConfig | None:
-    """The check of a container: a setting of the request wins over that of the image. None if neither has a check."""
+    """The health check of a new container: the settings of the request, the others from its image. None if neither has a check."""
     if preset is None:
         return asked
     if asked is None:
@@ -27,7 +28,7 @@ def merge(asked: HealthConfig | None, preset: ImageHealthConfig | None) -> Healt
 
 
 def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPaths) -> HealthSettings | None:
-    """None for a container without a check."""
+    """The health check in the order to the container's monitor; None for a container without one."""
     check, config = record.config.healthcheck, record.config
     if check is None or not is_checked(record):
         return None
@@ -47,6 +48,6 @@ def order(record: ContainerRecord, identity: spec.Identity, files: ContainerPath
 
 
 def _command(record: ContainerRecord, test: list[str]) -> list[str]:
-    """One without a command fails at each probe, as Docker's does."""
+    """The command of a probe. A test without a command gets an empty one, which fails at each probe, as with Docker."""
     kind, *words = test
     return [*(record.config.shell or ["/bin/sh", "-c"]), *words] if kind == "CMD-SHELL" else words or [""]
