@@ -63,9 +63,10 @@ class LogPanel(Vertical):
 
     def _came(self) -> None:
         # the last lines may come when the dashboard ends, and what is in the panel is gone before the panel
-        if self.query(LogStream) and self.query(FilterBar):
-            self.query_one(LogStream).refill()
-            self._count()
+        if not self.query(LogStream) or not self.query(FilterBar):
+            return
+        self.query_one(LogStream).refill()
+        self._count()
 
     def show(self, container: str) -> None:
         """Turns to another container; empty for none."""
