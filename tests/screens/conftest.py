@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
 import pytest
 from textual.pilot import Pilot
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from typing_keys import until
 
 from moby_tui.cli.commands.containers.reading import read_run
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.widgets.container_table import ContainerTable
+from screens.typing_keys import until
+
+T = TypeVar("T")
+#: Opens a dashboard. It is ``Any``, since a test reaches into the page that is shown, of which mypy knows only that it is a screen.
+Open = Callable[..., AbstractAsyncContextManager[tuple[Any, Pilot[None]]]]
+Eventually = Callable[..., Awaitable[None]]
 
 
 @asynccontextmanager
@@ -34,11 +34,17 @@ async def dashboard(
         yield app, pilot
 
 
+def there(value: T | None) -> T:
+    """The value, which must not be None."""
+    assert value is not None
+    return value
+
+
 @pytest.fixture
-def open_dashboard() -> Callable[..., Any]:
+def open_dashboard() -> Open:
     return dashboard
 
 
 @pytest.fixture
-def eventually() -> Callable[..., Awaitable[None]]:
+def eventually() -> Eventually:
     return until

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from msgspec import structs
@@ -153,6 +154,8 @@ class FakeContainers:
         return Top(titles=["UID", "PID", "CMD"], processes=[["root", "4711", "nginx: master"], ["www", "4712", "nginx: worker"]])
 
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
+        if ref not in self.engine.rows:
+            raise NotFound(f"no such container: {ref}")
         for line in self.engine.logs.get(self.engine.rows[ref].names[0].lstrip("/"), []):
             yield line
         if not options.follow:
@@ -229,11 +232,11 @@ class FakeImages:
             ImageInspect(id=one.id, repo_tags=one.repo_tags, architecture="amd64") for one in await self.list() if one.id == ref
         )
 
-    async def remove(self, ref: str, **options: Any) -> list[Any]:
+    async def remove(self, ref: str, **options: Any) -> builtins.list[Any]:
         self.engine.calls.append(("remove image", ref, options))
         return []
 
-    async def history(self, ref: str, **_: Any) -> list[ImageHistory]:
+    async def history(self, ref: str, **_: Any) -> builtins.list[ImageHistory]:
         made = [
             ("/bin/sh -c #(nop) ADD file:0123 in / ", 74_800_000),
             ('/bin/sh -c #(nop)  CMD ["bash"]', 0),
@@ -314,8 +317,8 @@ class FakeEvents:
             return
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.engine.queues.append(queue)
-        while (event := await queue.get()) is not None:
-            yield event
+        while (emitted := await queue.get()) is not None:
+            yield emitted
         raise Unavailable("the engine went away; start it again")
 
 
@@ -433,3 +436,8 @@ class FakeEngine:
         return self
 
     async def __aexit__(self, *exc: object) -> None: ...
+
+
+def as_client(factory: Callable[[], FakeEngine]) -> Callable[[], Any]:
+    """What a dashboard opens: the engine stands in for a client, of which it has what the dashboard uses."""
+    return factory

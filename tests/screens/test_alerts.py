@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from fake_client import FakeEngine
 
 from moby_tui.schema.event import Event, EventActor
 from moby_tui.screens.actions import alert_rules
@@ -20,6 +19,8 @@ from moby_tui.screens.actions.alert_rules import AlertRule
 from moby_tui.screens.preferences import Preferences
 from moby_tui.screens.problems import alerts
 from moby_tui.screens.problems.problem import Problem, Severity
+from screens.conftest import Eventually, Open
+from screens.fake_client import FakeEngine
 
 
 def event(action: str, name: str = "web", kind: str = "container", **attributes: str) -> Event:
@@ -86,7 +87,9 @@ def webhook() -> Iterator[tuple[str, list[Any]]]:
         server.shutdown()
 
 
-async def test_an_alert_is_told_on_every_way_once(open_dashboard, eventually, webhook, tmp_path: Path, monkeypatch) -> None:
+async def test_an_alert_is_told_on_every_way_once(
+    open_dashboard: Open, eventually: Eventually, webhook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address, posted = webhook
     program = tmp_path / "program"
     program.write_text('#!/bin/sh\nprintf "%s %s\\n" "$MOBY_ALERT" "$MOBY_ALERT_CONTAINER" >>"$0.out"\n')

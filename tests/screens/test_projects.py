@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_client import NOW, FakeEngine, summary
 from textual.widgets import Static
 
 from moby_tui.schema.container import ContainerSummary
@@ -17,6 +15,8 @@ from moby_tui.screens.projects import compose_file, steps
 from moby_tui.screens.projects.drift import differences
 from moby_tui.screens.projects.model import Project, group, tree
 from moby_tui.screens.widgets.facts_table import FactsTable
+from screens.conftest import Eventually, Open
+from screens.fake_client import NOW, FakeEngine, summary
 
 LABEL = "com.docker.compose."
 
@@ -136,7 +136,7 @@ def test_a_file_of_another_shape_has_no_services_or_empty_ones(tmp_path: Path, c
     assert all(not one.image for one in compose_file.read([str(tmp_path / "compose.yaml")]).services.values())
 
 
-async def test_the_page(open_dashboard: Callable[..., Any], eventually: Callable[..., Any], tmp_path: Path) -> None:
+async def test_the_page(open_dashboard: Open, eventually: Eventually, tmp_path: Path) -> None:
     file = tmp_path / "compose.yaml"
     file.write_text("services: {web: {image: 'web:2'}, api: {}, db: {}, cache: {}}")
     engine = FakeEngine(some_services(str(file)))

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from moby_tui.engine.containers.network_state import read_network, write_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import fault, namespaces
 from moby_tui.engine.protocol import control
 from moby_tui.engine.resources.networks import endpoints, files
@@ -44,7 +43,7 @@ async def connect(parts: Parts, ref: str, container: str, asked: EndpointSetting
         if network.name in places:
             raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
         places |= {network.name: settings}
-        if not view.current_state(parts, record).alive:
+        if not parts.current_state(record).alive:
             _keep(parts, record, places)
             return
         if parts.networks.sandboxes.is_member(record.id, network.id):
@@ -73,7 +72,7 @@ async def disconnect(parts: Parts, ref: str, container: str, *, force: bool = Fa
         raise Forbidden("container cannot be disconnected from host network or connected to host network")
     async with changing(parts, record) as record:
         places = _places(record)
-        running = view.current_state(parts, record).alive
+        running = parts.current_state(record).alive
         given = read_network(parts.files(record)) if running else NetworkState({}, {})
         if network.name not in places and network.name not in given.endpoints:
             raise MobyError(f"container {record.id} is not connected to network {network.name}")

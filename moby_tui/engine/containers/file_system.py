@@ -11,7 +11,6 @@ import msgspec
 
 from moby_tui.engine.containers.parts import Parts
 from moby_tui.engine.containers.start import isolation
-from moby_tui.engine.containers.views import view
 from moby_tui.engine.kernel import mount as kernel
 from moby_tui.engine.kernel import overlay
 from moby_tui.engine.kernel.path import FILE, FOLDER, make_in_root
@@ -32,8 +31,8 @@ _COPY = kernel.OPEN_TREE_CLONE | kernel.OPEN_TREE_CLOEXEC | kernel.AT_EMPTY_PATH
 @asynccontextmanager
 async def opened(parts: Parts, record: ContainerRecord, *, mounts: bool) -> AsyncIterator[int]:
     """Yields a descriptor of the root. With ``mounts`` that of a container that does not run has its volumes, binds and images mounted."""
-    state = view.current_state(parts, record)
-    view.check_settled(record, state)
+    state = parts.current_state(record)
+    parts.check_settled(record, state)
     parts.check_reachable(record, state)
     if state.alive:
         try:

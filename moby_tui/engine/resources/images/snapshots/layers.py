@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.path import open_in_root
 from moby_tui.engine.resources.images.store import written
-from moby_tui.engine.resources.images.store.content import Ingest, hex_of
 from moby_tui.engine.resources.images.store.form import DIFF, IMPLIED, SIZE, is_opaque
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.tasks import in_thread, settled
 from moby_tui.errors import MobyError
+from moby_tui.reference import hex_of
 
 if TYPE_CHECKING:
+    from moby_tui.engine.resources.images.store.content import Ingest
     from moby_tui.engine.resources.images.unpack.workers import Unpackers
 
 #: A smaller blob is unpacked in less time than it takes to start the unpacker.
