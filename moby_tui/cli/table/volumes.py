@@ -81,6 +81,7 @@ VOLUME = Noun(
         examples=(
             "moby volume create data",
             "moby volume create -o type=tmpfs -o device=tmpfs -o o=size=64m scratch",
+            "moby volume create -o uid=1000 -o gid=1000 -o mode=0750 uploads",
         ),
     ),
     Command(

@@ -121,6 +121,9 @@ def _set(mount: Mount, key: str, value: str) -> None:
         case "bind-propagation" | "bind-recursive" | "bind-nonrecursive" | "bind-create-src":
             mount.bind_options = mount.bind_options or BindOptions()
             _set_bind(mount.bind_options, key, value)
+        case "uid" | "gid" | "mode":
+            mount.volume_options = mount.volume_options or VolumeOptions()
+            _set_volume(mount.volume_options, "volume-opt", f"{key}={value}")
         case "volume-nocopy" | "volume-subpath" | "volume-label" | "volume-driver" | "volume-opt":
             mount.volume_options = mount.volume_options or VolumeOptions()
             _set_volume(mount.volume_options, key, value)

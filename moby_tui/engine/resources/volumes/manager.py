@@ -16,7 +16,7 @@ import msgspec
 
 from moby_tui.engine.kernel import fault
 from moby_tui.engine.kernel.trees import Meter, closing, remove
-from moby_tui.engine.resources.volumes import container_mounts, wire
+from moby_tui.engine.resources.volumes import container_mounts, ownership, wire
 from moby_tui.engine.resources.volumes.container_mounts import Resolution
 from moby_tui.engine.resources.volumes.mounting import VolumeMounts
 from moby_tui.engine.resources.volumes.populate import DATA, is_there, populate, populate_folder
@@ -224,7 +224,7 @@ class VolumeManager:
         self._publish("volume", "rename", new, {"driver": "local", "oldName": name})
 
     async def clone(self, name: str, new: str) -> Volume:
-        """Makes the volume ``new`` with the content and labels that another has now. Of the options only the size is copied.
+        """Makes the volume ``new`` with the content and labels that another has now. Of the options the size, owner and mode are copied.
 
         The new volume appears once the copy is complete. Raises ``NotFound``, ``InvalidArgument``, ``Conflict`` if the name is taken,
         ``StorageFull``, and ``MobyError`` if another process changes the volume during the copy.
@@ -234,7 +234,7 @@ class VolumeManager:
         check_volume_name(new)
         source = await self.inspect(name)
         self._check_free(new)
-        options = {key: value for key, value in (source.options or {}).items() if key == "size"} or None
+        options = {key: value for key, value in (source.options or {}).items() if key in ("size", *ownership.KEYS)} or None
         labels = {key: value for key, value in (source.labels or {}).items() if key != ANONYMOUS} or None
         # before the copy, since a limit counts only what is written after it is set
         limit = functools.partial(self._limit, options=options or {})
@@ -346,12 +346,13 @@ class VolumeManager:
             self._create(name, None)  # makes the folder if a removal was cut short
         if not is_there(rootfs, destination):
             return False
+        owner = ownership.of(volume.options) if volume is not None and volume.driver == "local" else None
         held = await self.mounts.hold([MountPoint(type="volume", name=name)])
         try:
             if name in held.places:
                 place = Path(held.places[name])
                 return await in_thread(populate_folder, name, place, rootfs, destination, subpath)
-            return await in_thread(populate, self._folder / name, rootfs, destination, subpath)
+            return await in_thread(populate, self._folder / name, rootfs, destination, subpath, owner)
         finally:
             held.close()
             await self.mounts.unmount_released(held)
@@ -440,8 +441,8 @@ class VolumeManager:
                     raise _taken(name)
                 made.rename(data.parent)
             self._make_folders(name)
-            if is_new and options and made is None:
-                self._limit(data.parent, options)
+            if is_new and made is None:
+                self._furnish(data.parent, options or {})
 
         row = self._rows.insert(wire.volume_to_keep(volume), furnish)
         if row is None:
@@ -450,6 +451,18 @@ class VolumeManager:
         record_files.keep_volume(self._folder / name, row)
         self._publish("volume", "create", name, {"driver": "local"})
         return volume
+
+    def _furnish(self, folder: Path, options: dict[str, str]) -> None:
+        """Limits a new volume, and gives it its owner and mode. A folder that the killed creation of another volume left gets them too."""
+        self._limit(folder, options)
+        with closing(_open_folder(str(folder / DATA), os.O_RDONLY)) as data:
+            if not os.listdir(data):
+                ownership.PLAIN.apply(data)
+        if (owner := ownership.of(options)) is not None:
+            from moby_tui.engine.resources.volumes import driver_options  # few volumes have one
+
+            driver_options.own(owner, folder)
+            fault.point("volumes.owner set")
 
     def _limit(self, folder: Path, options: dict[str, str]) -> None:
         if "size" not in options:
@@ -542,10 +555,10 @@ def _reported(row: Volume | VolumeRecord, volume: Volume) -> Volume:
     return msgspec.structs.replace(volume, labels=row.labels, options=row.options)
 
 
-def _open_folder(path: str) -> int:
-    """Opens a folder with O_PATH. Raises ``MobyError`` for anything else: a plug-in's answer can name any path."""
+def _open_folder(path: str, how: int = os.O_PATH) -> int:
+    """Opens a folder, without ``how`` with O_PATH. Raises ``MobyError`` for anything else: a plug-in's answer can name any path."""
     try:
-        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        return os.open(path, how | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
         raise MobyError(f"cannot open the volume's folder {path}: {error.strerror}") from error
 

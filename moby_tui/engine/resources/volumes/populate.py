@@ -12,6 +12,7 @@ from pathlib import Path
 
 from moby_tui.engine.kernel.path import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, open_in_root, openat2
 from moby_tui.engine.kernel.trees import closing, empty, open_below
+from moby_tui.engine.resources.volumes.ownership import Ownership
 from moby_tui.errors import MobyError, StorageFull
 
 DATA = "_data"
@@ -35,12 +36,13 @@ def is_there(rootfs: int, destination: str) -> bool:
     return True
 
 
-def populate(volume: Path, rootfs: int, destination: str, subpath: str = "") -> bool:
+def populate(volume: Path, rootfs: int, destination: str, subpath: str = "", owner: Ownership | None = None) -> bool:
     """Copies the directory ``destination`` of a root file system into an empty volume: owners, modes, times, attributes, links.
 
-    ``volume`` is the volume's folder, ``subpath`` the part of the volume that is filled. Returns True after a copy, and False if the image
-    or the volume has no such path, or the volume has content. Blocking. Raises ``StorageFull``, and ``MobyError``, also for a destination
-    that is no directory; the next call then begins from the start.
+    ``volume`` is the volume's folder, ``subpath`` the part of the volume that is filled, ``owner`` what the volume's own folder has in
+    place of the image's. Returns True after a copy, and False if the image or the volume has no such path, or the volume has content.
+    Blocking. Raises ``StorageFull``, and ``MobyError``, also for a destination that is no directory; the next call then begins from the
+    start.
     """
     with _copy_errors(volume.name, destination), closing(os.open(volume, _OPEN_DIRECTORY)) as folder:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -51,10 +53,12 @@ def populate(volume: Path, rootfs: int, destination: str, subpath: str = "") -> 
             except FileNotFoundError:
                 # the image need not have the path, nor the volume the part
                 return False
-            return _populate(folder, _marker(subpath), source, target)
+            return _populate(folder, _marker(subpath), source, target, None if subpath else owner)
 
 
-def populate_folder(name: str, folder: Path, rootfs: int, destination: str, subpath: str = "") -> bool:
+def populate_folder(
+    name: str, folder: Path, rootfs: int, destination: str, subpath: str = "", owner: Ownership | None = None
+) -> bool:
     """The same for the volume ``name``, a file system that is mounted at ``folder``.
 
     There is no room for a marker beside its data, so a copy that a crash cuts short is not made again.
@@ -70,7 +74,7 @@ def populate_folder(name: str, folder: Path, rootfs: int, destination: str, subp
         if os.listdir(target):
             return False
         with closing(os.open(f"/proc/self/fd/{source}", _OPEN_DIRECTORY)) as content:
-            _Copy(content, target).run()
+            _Copy(content, target, None if subpath else owner).run()
         return True
 
 
@@ -93,7 +97,7 @@ def _open_part(folder: int, subpath: str) -> int:
         return openat2(data, subpath, _OPEN_DIRECTORY, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 
 
-def _populate(folder: int, marker: str, source: int, target: int) -> bool:
+def _populate(folder: int, marker: str, source: int, target: int, owner: Ownership | None) -> bool:
     cut_short = os.access(marker, os.F_OK, dir_fd=folder)
     if not cut_short and os.listdir(target):
         return False
@@ -101,7 +105,7 @@ def _populate(folder: int, marker: str, source: int, target: int) -> bool:
         if cut_short:
             empty(target)
         os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder))
-        _Copy(opened, target).run()
+        _Copy(opened, target, owner).run()
         os.unlink(marker, dir_fd=folder)
     return True
 
@@ -114,8 +118,10 @@ def copy(source: int, target: int) -> None:
 class _Copy:
     """Copies a tree directory by directory. Each is opened from the top, and no symbolic link is followed."""
 
-    def __init__(self, source: int, target: int) -> None:
+    def __init__(self, source: int, target: int, owner: Ownership | None = None) -> None:
+        """``owner`` is what the target itself gets in place of the source's owner and mode."""
         self._source = source
+        self._owner = owner
         self._target = target
         self._first_names: dict[tuple[int, int], tuple[bytes, bytes]] = {}
 
@@ -127,6 +133,8 @@ class _Copy:
         for directory in reversed(directories):  # last, since each new entry changes its directory's times
             with closing(open_below(self._source, directory)) as source, closing(open_below(self._target, directory)) as target:
                 _copy_attributes(source, target, os.fstat(source))
+                if directory == b"." and self._owner is not None:
+                    self._owner.apply(target)
 
     def _copy_entries(self, directory: bytes, source: int, target: int) -> Iterator[str]:
         """Copies the files of a directory, makes its subdirectories, and yields the names of these."""
