@@ -66,10 +66,11 @@ VOLUME = Noun(
         VolumeCpOptions,
         Argument("source", "VOLUME:SRC_PATH|SRC_PATH|-", completes="paths in volumes"),
         Argument("target", "VOLUME:DEST_PATH|DEST_PATH|-", completes="paths in volumes"),
-        help="Copy files/folders between a volume and the local filesystem ('-' is a tar archive on STDIN or STDOUT).",
+        help="Copy files/folders between volumes, or a volume and the local filesystem ('-' is a tar archive on STDIN or STDOUT).",
         examples=(
             "moby volume cp data:/dump.sql .",
             "moby volume cp ./seed/. data:/",
+            "moby volume cp data:/uploads backup:/2026",
         ),
     ),
     Command(

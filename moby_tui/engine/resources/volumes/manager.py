@@ -44,6 +44,8 @@ ANONYMOUS = "com.docker.volume.anonymous"
 #: The beginning of the names of folders that are being removed or renamed. No volume's name begins with a dot.
 _REMOVED = ".removed-"
 _RENAMING = ".renaming-"
+#: The beginning of the names of notes of copies between volumes (``copying``).
+_COPYING = ".copying-"
 
 #: ``(type, action, id, attributes)``, as ``Journal.publish`` takes them.
 Publish = Callable[[str, str, str, dict[str, str]], object]
@@ -241,6 +243,16 @@ class VolumeManager:
         async with self._opened(name) as root, copied(self._folder, root, name, limit) as copy, self._removal():
             self._check_free(new)
             return self._create(new, labels, options, made=copy)
+
+    async def copy(self, name: str, path: str, to: str, to_path: str, *, follow_link: bool = False) -> None:
+        """Copies a path of a volume into the volume ``to``, by the rules of ``docker cp``: all of it or nothing.
+
+        Raises ``NotFound``, ``InvalidArgument``, ``StorageFull`` and ``MobyError``.
+        """
+        from moby_tui.engine.resources.volumes.copying import copy_between
+
+        async with self._opened(name) as source, self._opened(to) as target:
+            await in_thread(copy_between, self._folder, source, path, target, to, to_path, follow=follow_link)
 
     async def files(self, name: str, path: str = "/") -> AsyncIterator[FolderEntry]:
         """What is in a folder of a volume. Raises ``NotFound``, ``InvalidArgument``."""
@@ -513,15 +525,27 @@ class VolumeManager:
         renaming.settle(self._folder, self._folder.glob(f"{_RENAMING}*"), lambda name: self._find(name) is not None, keep)
 
     async def settle(self) -> None:
-        """Completes or undoes what killed engines have left: renames, clones, removals and mounts of volumes."""
+        """Completes or undoes what killed engines have left: renames, clones, copies, removals and mounts of volumes."""
         await self.mounts.unmount_unused()
         with contextlib.suppress(FileNotFoundError):
             left = [name for name in os.listdir(self._folder) if name.startswith(".") and name != ".lock"]
             if any(name.startswith(_RENAMING) for name in left):
                 async with self._removal():
                     self._settle_renames()
+            if any(name.startswith(_COPYING) for name in left):
+                await self._settle_copies()
             if left:
                 await asyncio.to_thread(self._sweep)
+
+    async def _settle_copies(self) -> None:
+        """Completes or undoes copies into volumes that were cut short. The next engine tries again with volumes that cannot be opened."""
+        from moby_tui.engine.resources.volumes import copying
+
+        for path in copying.left(self._folder):
+            with contextlib.suppress(OSError, MobyError), copying.unlocked(path) as note:
+                if note is not None and self._find(note.volume) is not None:
+                    async with self._opened(note.volume) as target:
+                        await in_thread(copying.settle, target, note)
 
     def _remove(self, name: str, driver: str = "local") -> bool:
         """Removes a volume's row, and renames its folder, which ``_sweep`` deletes. Returns True if there was a row.
