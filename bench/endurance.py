@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from bench import image
@@ -98,8 +98,8 @@ def inventory(process: int, data: Path, run: Path) -> dict[str, int]:
     members, containers = _family(process), _containers(data)
     found = {
         "processes": len(members),
-        "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in members),
-        "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in members),
+        "threads": sum(_entries(f"/proc/{pid}/task") for pid in members),
+        "descriptors": sum(_entries(f"/proc/{pid}/fd") for pid in members),
         "memory, KiB": sum(_pss(pid) for pid in members),
         "mounts": len(Path("/proc/self/mountinfo").read_text().splitlines()),
         "interfaces": len(socket.if_nameindex()),
@@ -128,10 +128,17 @@ def _family(process: int) -> list[int]:
     return found
 
 
+def _entries(folder: str) -> int:
+    with suppress(OSError):  # the process has just ended
+        return len(os.listdir(folder))
+    return 0
+
+
 def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
     return 0
 
 
