@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.schema.container import RestartPolicy
 from runtime.box import Box
 
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 USERNS: dict[str, Any] = {"userns_mode": "private:uidmapping=0:500000:2000"}
 WRITE = "stat -c '%u:%g' /m/theirs; touch /m/new; stat -c '%u:%g' /m/new"
 
@@ -110,6 +112,15 @@ async def test_a_policy_s_restart_maps_anew(box: Box, source: Path) -> None:
         waiter = await box.engine.containers.wait(ident)
         await waiter.result()
     assert (source / "seen").read_text().split() == ["0:0"] * 3 and owner(source / "seen") == (1000, 1001)
+
+
+def test_a_monitor_that_is_killed_as_it_maps_ids_leaves_no_process(cli: Cli, busybox: str, source: Path, tmp_path: Path) -> None:
+    """The process that holds the new user namespace open ends with the one that wanted it. The engine starts the container again."""
+    fault = tmp_path / "fault"
+    fault.write_text(json.dumps({"point": "userns.made", "action": "kill"}))
+    bind = f"{source}:/m:idmap=uids=1000-0-1;gids=1001-0-1"
+    done = cli("run", "--rm", "--network", "none", "-v", bind, busybox, "stat", "-c", "%u", "/m", env={"MOBY_FAULT": str(fault)})
+    assert done.stdout == "0\n" and (tmp_path / "fault.fired").exists()
 
 
 @pytest.fixture

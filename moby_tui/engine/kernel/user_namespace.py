@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 
-from moby_tui.engine.kernel import calls
+from moby_tui.engine.kernel import calls, fault
 from moby_tui.engine.kernel import process as processes
 from moby_tui.engine.kernel.ids import IdMap, count, lines
 
@@ -67,6 +67,7 @@ def make_with_network(uids: IdMap, gids: IdMap, joined: int = -1) -> list[int]:
         os.write(map_it, b"m")
         if not os.read(told, 1):
             raise OSError("make a network namespace: the process that was to do it has ended")
+        fault.point("userns.made")
         return [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "net")]
     finally:
         os.kill(pid, signal.SIGKILL)
@@ -82,7 +83,8 @@ def _be_inside(joined: int, mapped: int, map_it: int, tell: int) -> None:
         ready = os.read(mapped, 1) and (joined < 0 or calls.setns(joined, processes.CLONE_NEWUSER) == 0)
         if ready and calls.unshare(processes.CLONE_NEWNET) == 0:
             os.write(tell, b"t")
-            signal.pause()
+            # until the process that wanted them kills this one, or has been killed itself
+            os.read(mapped, 1)
     finally:
         os._exit(1)
 
