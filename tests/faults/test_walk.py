@@ -14,9 +14,12 @@ import other_runtime
 from faults import fault_scenarios
 from faults.fault_stage import Stage, points
 
-#: Those of images, migrations, networks and volumes alone have tests of their own (``tests/images/test_removal_cut_short.py``,
-#: ``tests/store/test_migrations.py``, ``tests/networks/test_cut_short.py``, ``tests/volumes/test_files.py``).
-POINTS = [name for name in points() if not name.startswith(("images.", "layer.", "migration.", "networks.", "volumes."))]
+#: Those of images, migrations, networks, user namespaces and volumes alone have tests of their own
+#: (``tests/images/test_removal_cut_short.py``, ``tests/store/test_migrations.py``, ``tests/networks/test_cut_short.py``,
+#: ``tests/runtime/test_mapped_mounts.py``, and in ``tests/volumes`` ``test_files.py``, ``test_copying.py``, ``test_ownership.py``).
+POINTS = [
+    name for name in points() if not name.startswith(("images.", "layer.", "migration.", "networks.", "userns.", "volumes."))
+]
 #: A creation or a removal that is killed may leave anonymous volumes, which belong to nobody: ``volume prune`` removes them, as with dockerd.
 LEAVES_VOLUMES = ("create.", "database.", "kill.")
 #: The steps of processes that outlive a daemon.

@@ -84,6 +84,7 @@ async def create(parts: Parts, asked: ContainerCreate, name: str, platform: str 
                 await _fill(parts, volumes.populated, image.layers)
             taken = {mount.destination for mount in mounts}
             _settle_host(parts, host)
+            _check_ids(host, mounts)
             networking = wire.networking_to_keep(_networking(asked))
             if host.secrets:
                 host.secrets = parts.secrets.settle(host.secrets, taken | shared.keys())
@@ -268,6 +269,15 @@ def _settle_host(parts: Parts, host: HostConfig) -> None:
     _check_runtime(parts, host)
     host.log_config.type = host.log_config.type or "json-file"
     host.restart_policy.name = host.restart_policy.name or "no"
+
+
+def _check_ids(host: HostConfig, mounts: list[MountPoint]) -> None:
+    """Raises ``InvalidArgument`` for ``idmap`` of a container that has no user namespace; a start checks one that is shared."""
+    for mount in mounts:
+        if host.userns_mode in ("", "host") and "idmap" in mount.mode.split(","):
+            from moby_tui.engine.policy import mount_ids  # few mounts have it
+
+            raise mount_ids.without_map(mount.destination)
 
 
 def _check_runtime(parts: Parts, host: HostConfig) -> None:
