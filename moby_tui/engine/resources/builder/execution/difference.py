@@ -30,28 +30,49 @@ _END = bytes(2 * tarfile.BLOCKSIZE)
 def layer(
     upper: Path, lowers: list[Path], left_out: frozenset[bytes] = frozenset(), latest: int | None = None
 ) -> Iterator[bytes]:
-    """The plain tar, in pieces; nothing at all where nothing changed. Blocking.
+    """The plain tar of ``Difference``, in pieces."""
+    return Difference(upper, lowers, left_out, latest).pieces()
+
+
+class Difference:
+    """What a step changed. ``size``, once all pieces are there, is the bytes of its files.
 
     ``lowers`` are the layers below, top-most first; ``left_out`` are paths that the engine, not the step, made (mount points);
     no modification time is later than ``latest`` (Unix seconds).
-    Raises ``InvalidArgument`` for a name that no layer can hold.
     """
-    below = snapshot.mount(lowers, None, None) if lowers else None
-    top = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        empty = True
-        for piece in _Difference(top, below, left_out, latest).members():
-            empty = False
-            yield piece
-        if not empty:
-            yield _END
-    finally:
-        os.close(top)
-        if below is not None:
-            os.close(below)
+
+    def __init__(
+        self, upper: Path, lowers: list[Path], left_out: frozenset[bytes] = frozenset(), latest: int | None = None
+    ) -> None:
+        self._upper = upper
+        self._lowers = lowers
+        self._left_out = left_out
+        self._latest = latest
+        self.size = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        """The plain tar; nothing at all where nothing changed. Blocking.
+
+        Raises ``InvalidArgument`` for a name that no layer can hold.
+        """
+        below = snapshot.mount(self._lowers, None, None) if self._lowers else None
+        top = os.open(self._upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        walk = _Walk(top, below, self._left_out, self._latest)
+        try:
+            empty = True
+            for piece in walk.members():
+                empty = False
+                yield piece
+            if not empty:
+                yield _END
+            self.size = walk.size
+        finally:
+            os.close(top)
+            if below is not None:
+                os.close(below)
 
 
-class _Difference:
+class _Walk:
     def __init__(self, top: int, below: int | None, left_out: frozenset[bytes], latest: int | None) -> None:
         self._header = partial(_header, latest=latest)
         self._top = top
@@ -62,6 +83,8 @@ class _Difference:
         self._first_names: dict[tuple[int, int], bytes] = {}
         #: Directories that overlayfs copied up only for an entry below; written when such an entry is written.
         self._held: dict[bytes, bytes] = {}
+        #: bytes of the files so far
+        self.size = 0
 
     def members(self) -> Iterator[bytes]:
         """A directory before what it holds, in it whiteouts first (layer.md: they SHOULD precede their siblings), then by name."""
@@ -134,6 +157,7 @@ class _Difference:
             elif stat.S_ISREG(status.st_mode):
                 header = self._header(path, status, tarfile.REGTYPE, fd)
                 header.size = status.st_size
+                self.size += status.st_size
                 yield _encoded(header)
                 yield from data(fd, status.st_size)
             elif stat.S_ISLNK(status.st_mode):
