@@ -61,6 +61,8 @@ class Tree:
         self._opened = 0
         self._ended = False
         self._folder = os.dup(self.root)
+        #: the folder of the file that was opened last, which is mostly that of the next
+        self._parent: tuple[bytes, int] | None = None
         self._stack = [_Folder(b"", None, _names(self.root))]
 
     def __enter__(self) -> Tree:
@@ -68,6 +70,8 @@ class Tree:
 
     def __exit__(self, *exc: object) -> None:
         os.close(self._folder)
+        if self._parent is not None:
+            os.close(self._parent[1])
         for coming in self._coming.values():
             if coming.fd >= 0:
                 os.close(coming.fd)
@@ -121,7 +125,7 @@ class Tree:
             while view:
                 view = view[os.write(coming.fd, view) :]
             if not data:
-                _describe_open(coming.fd, coming.entry)
+                _describe_new(coming.fd, coming.entry)
                 os.close(coming.fd)
                 self._opened -= 1
                 del self._coming[number]
@@ -130,8 +134,12 @@ class Tree:
         if self._opened >= _MOST_OPEN:
             raise InvalidArgument(f"the client sends more than {_MOST_OPEN} files at the same time")
         folder, _, name = path.rpartition(b"/")
-        with trees.closing(trees.open_below(self.root, folder or b".")) as parent:
-            fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        if self._parent is None or self._parent[0] != folder:
+            opened = trees.open_below(self.root, folder or b".")
+            if self._parent is not None:
+                os.close(self._parent[1])
+            self._parent = folder, opened
+        fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._parent[1])
         self._opened += 1
         return fd
 
@@ -257,10 +265,14 @@ def _xattrs(fd: int) -> dict[bytes, bytes]:
 
 
 def _describe_open(fd: int, entry: Entry) -> None:
-    """Owner first: it takes away capabilities and the set-user-id bit. The time comes last."""
-    os.fchown(fd, entry.uid, entry.gid)
     for name in _xattrs(fd).keys() - entry.xattrs.keys():
         os.removexattr(fd, name)
+    _describe_new(fd, entry)
+
+
+def _describe_new(fd: int, entry: Entry) -> None:
+    """Of a file that has no attributes yet. Owner first: it takes away capabilities and the set-user-id bit. The time comes last."""
+    os.fchown(fd, entry.uid, entry.gid)
     for name, value in entry.xattrs.items():
         # one that the file system cannot store is left out, as in archives
         with suppress(OSError):

@@ -25,6 +25,8 @@ from moby_tui.schema.base import encode
 
 _CHUNK = 1 << 20
 _FASTEST = 1
+#: Bytes that are hashed and compressed at once.
+_JOINED = 1 << 16
 
 
 class Layering:
@@ -134,10 +136,23 @@ def _pack(pieces: Iterator[bytes], file: Path) -> Layer | None:
 
 
 def _compressed(pieces: Iterator[bytes], compressor: object, update: Callable[[bytes], None]) -> Iterator[bytes]:
-    for piece in pieces:
+    for piece in _joined(pieces):
         update(piece)
         yield compressor.compress(piece)  # type: ignore[attr-defined]
     yield compressor.flush()  # type: ignore[attr-defined]
+
+
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Small pieces as larger ones: a small file has three, and each costs two calls."""
+    waiting, size = list[bytes](), 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _JOINED:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _copy_owner(layer: Path, upper: Path) -> None:
