@@ -65,8 +65,8 @@ class Selection:
         return headers
 
 
-async def receive(client: Caller, selection: Selection, into: Path, progress: Progress | None = None) -> None:
-    """Makes the folder ``into`` equal to the client's tree; what is the same already does not travel.
+async def receive(client: Caller, selection: Selection, into: Path, progress: Progress | None = None) -> bool:
+    """Makes the folder ``into`` equal to the client's tree; what is the same already does not travel. True if anything was changed.
 
     Nobody else may use the folder meanwhile. If it fails or is cancelled, the folder is somewhere between, and the next call mends it.
     Raises ``NotFound`` for a name that the client does not know, and what ``Tree`` raises.
@@ -76,6 +76,7 @@ async def receive(client: Caller, selection: Selection, into: Path, progress: Pr
             await stream.send_request()
             await _Receiving(stream, tree, progress).run()
             await end(stream)
+        return tree.changed
 
 
 class _Receiving:

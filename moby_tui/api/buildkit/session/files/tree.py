@@ -46,6 +46,7 @@ class _Coming:
 @dataclass
 class Tree:
     """Below the folder that is open as ``root``. ``wanted`` collects the numbers of files whose contents have to be asked for.
+    ``changed``: something was made or deleted, or has another mode or owner, or contents.
 
     Raises ``InvalidArgument`` for entries and contents that no client sends, ``StorageFull``, and ``MobyError`` for what the kernel refuses;
     what was made until then stays, and the next client's entries correct it. Use as a context manager.
@@ -53,6 +54,7 @@ class Tree:
 
     root: int
     wanted: list[int] = field(default_factory=list)
+    changed: bool = False
 
     def __post_init__(self) -> None:
         self._count = 0
@@ -174,6 +176,7 @@ class Tree:
         if existing is not None and not stat.S_ISDIR(existing.st_mode):
             self._remove(name, existing)
             existing = None
+        self.changed |= existing is None or not _same(entry, existing)
         if existing is None:
             os.mkdir(name, 0o700, dir_fd=self._folder)
         fd = os.open(name, _OPEN_DIRECTORY, dir_fd=self._folder)
@@ -184,11 +187,11 @@ class Tree:
     def _add_file(self, number: int, entry: Entry, name: bytes, existing: os.stat_result | None) -> None:
         """The same size and time mean the same contents, as for BuildKit."""
         if existing is not None:
-            if _same(entry, existing) and existing.st_size == entry.size and existing.st_mtime_ns == entry.mtime:
-                with trees.closing(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)) as fd:
-                    if _xattrs(fd) == entry.xattrs:
-                        return
+            same = _same(entry, existing) and (existing.st_size, existing.st_mtime_ns) == (entry.size, entry.mtime)
+            if same and _xattrs(b"/proc/self/fd/%d/%s" % (self._folder, name)) == entry.xattrs:
+                return
             self._remove(name, existing)
+        self.changed = True
         os.close(os.open(name, _CREATE, 0o600, dir_fd=self._folder))
         self._coming[number] = _Coming(entry)
         self.wanted.append(number)
@@ -210,6 +213,7 @@ class Tree:
                 if (existing.st_dev, existing.st_ino) == (found.st_dev, found.st_ino):
                     return
                 self._remove(name, existing)
+            self.changed = True
             os.link(target, name, src_dir_fd=there, dst_dir_fd=self._folder, follow_symlinks=False)
 
     def _add_other(self, entry: Entry, name: bytes, existing: os.stat_result | None) -> None:
@@ -219,6 +223,7 @@ class Tree:
                 os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=self._folder, follow_symlinks=False)
                 return
             self._remove(name, existing)
+        self.changed = True
         if stat.S_ISLNK(entry.mode):
             os.symlink(entry.link, name, dir_fd=self._folder)
         else:
@@ -238,6 +243,7 @@ class Tree:
         self._remove(name, os.stat(name, dir_fd=self._folder, follow_symlinks=False))
 
     def _remove(self, name: bytes, existing: os.stat_result) -> None:
+        self.changed = True
         if stat.S_ISDIR(existing.st_mode):
             trees.remove_at(self._folder, name)
         else:
@@ -255,9 +261,12 @@ def _same(entry: Entry, existing: os.stat_result) -> bool:
     return kind and permissions and (entry.uid, entry.gid) == (existing.st_uid, existing.st_gid)
 
 
-def _xattrs(fd: int) -> dict[bytes, bytes]:
+def _xattrs(file: int | bytes) -> dict[bytes, bytes]:
+    """Of an opened file, or of one by its path, whose last name is no link that is followed."""
+    follow = isinstance(file, int)
     try:
-        return {name: os.getxattr(fd, name) for name in map(os.fsencode, os.listxattr(fd)) if kept(name)}
+        names = map(os.fsencode, os.listxattr(file, follow_symlinks=follow))
+        return {name: os.getxattr(file, name, follow_symlinks=follow) for name in names if kept(name)}
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise
