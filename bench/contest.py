@@ -287,6 +287,9 @@ def _image_rows(c: Contest) -> list[Row]:
         ("load", "docker load of the same", lambda images: images.load(), 0.4, 4),
         ("build", "docker build, 7 instructions, cold", lambda images: images.build_cold(), 0.6, 8),
         ("build-cached", "the same, all cached", lambda images: images.build_cached(), 1.0, 8),
+        ("buildx", "docker buildx build of the same 7, cold", lambda images: images.buildx_cold(), 0.6, 8),
+        ("buildx-cached", "the same, all cached", lambda images: images.buildx_cached(), 0.7, 8),
+        ("buildx-unchanged", "docker buildx build, 10,000 files, unchanged", lambda images: images.buildx_unchanged(), 0.7, 4),
         ("build-stages", "docker build of 6 independent stages", lambda images: images.build_stages(), 0.35, 4),
     ]
     memory = Row(
@@ -316,5 +319,5 @@ def _image_row(c: Contest, name: str, title: str, take: Callable[[Images], float
         runs=runs,
         scale=1,
         unit="s",
-        warm_up=int(name == "build-cached"),
+        warm_up=int(name in ("build-cached", "buildx-cached", "buildx-unchanged")),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct, field
 
@@ -152,6 +152,13 @@ class Made(Struct, frozen=True):
     manifest: oci.Descriptor
 
 
+class Sent(NamedTuple):
+    """What a caller sent of a folder: ``size`` in bytes; ``changed`` is True if the folder is another than before."""
+
+    size: int
+    changed: bool
+
+
 class Caller(Protocol):
     """Who has asked for a build and supplies what it needs, at the time it needs it; in the same process as the engine.
 
@@ -161,8 +168,8 @@ class Caller(Protocol):
     #: a later build of a caller with the same key has the same folders: only changed files are sent
     key: str
 
-    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> int:
-        """Makes ``into`` equal to a folder of the caller; returns the bytes that were sent.
+    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> Sent:
+        """Makes ``into`` equal to a folder of the caller.
 
         ``exclude``: patterns as in ``.dockerignore``. ``only``: these paths, which may have wildcards and be
         missing, and what their symbolic links lead to; all if empty.

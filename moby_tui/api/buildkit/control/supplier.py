@@ -10,7 +10,7 @@ from pathlib import Path
 from moby_tui.api.buildkit.session.files.receiving import Selection
 from moby_tui.api.buildkit.session.session import Session
 from moby_tui.errors import NotFound
-from moby_tui.schema.build import Examined, Made, Warned
+from moby_tui.schema.build import Examined, Made, Sent, Warned
 from moby_tui.schema.image import RegistryAuth
 
 
@@ -29,15 +29,15 @@ class Supplier:
     def go_on(self) -> None:
         self._export.set()
 
-    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> int:
+    async def fill(self, folder: str, into: Path, *, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> Sent:
         size = 0
 
         def count(received: int) -> None:
             nonlocal size
             size = received
 
-        await self._session.sync_context(Selection(folder, exclude=exclude, follow=only), into, count)
-        return size
+        changed = await self._session.sync_context(Selection(folder, exclude=exclude, follow=only), into, count)
+        return Sent(size, changed)
 
     async def secret(self, ident: str) -> bytes | None:
         try:

@@ -32,9 +32,9 @@ class Session(Caller):
         """The archive behind ``http://buildkit-session/ID``; it comes once."""
         return uploads.pull(self, address)
 
-    async def sync_context(self, selection: Selection, into: Path, progress: Progress | None = None) -> None:
+    async def sync_context(self, selection: Selection, into: Path, progress: Progress | None = None) -> bool:
         """Makes the folder ``into`` equal to a tree of the client; see ``files.receiving.receive``."""
-        await receive(self, selection, into, progress)
+        return await receive(self, selection, into, progress)
 
     async def send_file(self, pieces: AsyncIterator[bytes], attributes: Mapping[str, str], output: int = 0) -> None:
         """Sends one file, for the build's output with this number. Raises ``Conflict`` if the client has it already."""
