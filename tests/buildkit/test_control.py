@@ -147,7 +147,7 @@ async def test_a_client_directs_its_build(client: Client, engine: Engine) -> Non
         ({"add-hosts": "nowhere"}, {}, "invalid add-hosts 'nowhere'"),
         ({"shm-size": "big"}, {}, "invalid shm-size 'big'"),
         ({"context:x": "input:x"}, {}, "build context 'x' was not sent"),
-        ({"context:x": "oci-layout://x@sha256:1"}, {}, "oci-layout:// as a build context"),
+        ({"context:x": "oci-layout://x@sha256:1"}, {}, "invalid build context oci-layout://x@sha256:1"),
         ({}, {"Exporters": [pb.Exporter(Type="nosuch")]}, "the exporter 'nosuch'"),
         ({}, {"Exporters": [image(compression="zstd")]}, "compression=zstd of the exporter moby"),
         ({}, {"Exporters": [image(push="true")]}, "a tag is needed"),
