@@ -58,6 +58,10 @@ class Solve:
         except GRPCError as error:
             self.error = error
             raise
+        except asyncio.CancelledError:
+            # in BuildKit's words, by which its clients know such a build
+            self.error = GRPCError(Status.CANCELLED, "context canceled")
+            raise
         finally:
             for frontend in self._frontends.values():
                 await frontend.close()
