@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, cast
 
 from moby_tui.engine.resources.images import manifest as manifests
 from moby_tui.engine.resources.images import platform as platforms
-from moby_tui.engine.resources.images.store.content import hex_of
 from moby_tui.engine.resources.images.transfer.load import Archive, Member
 from moby_tui.engine.store.disk import refusals_told
 from moby_tui.engine.tasks import in_thread
 from moby_tui.errors import InvalidArgument
+from moby_tui.reference import hex_of
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import Caller
