@@ -20,6 +20,8 @@ UPLOADED = "upload"
 UPLOADED_LAYOUT = "oci-layout"
 
 
+#: As the part of ``BuildOptions.contexts`` before a colon: an image in a store of the ``Caller``, as ``STORE@DIGEST``.
+STORED = "stored"
 #: An OCI layout that is a cache of another engine's.
 UPLOADED_CACHE = "cache"
 #: As the part of ``BuildOptions.contexts`` before a colon: a folder of the ``Caller``, with this name there.
@@ -38,11 +40,19 @@ class Output(Struct, kw_only=True, omit_defaults=True, frozen=True):
 
 class CacheTarget(Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Where the steps of a build are told for others: ``kind`` is ``inline`` (in the image), ``registry`` (as ``reference``) or ``local``
-    (an OCI layout, as ``Progress.output``). Not ``everything``: those of the last stage alone."""
+    (an OCI layout, as ``Progress.output``, or in the store ``reference`` of the ``Caller``). Not ``everything``: those of the last stage
+    alone."""
 
     kind: str
     reference: str = ""
     everything: bool = False
+
+
+class StoredCache(Struct, frozen=True):
+    """A build cache in a store of the ``Caller``: the digest of its manifest."""
+
+    store: str
+    digest: str
 
 
 class BuildOptions(Struct, kw_only=True, omit_defaults=True):
@@ -79,6 +89,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     no_cache_filter: list[str] = field(default_factory=list)
     #: of images, or of caches in a registry; those that are files come as ``UPLOADED_CACHE``
     cache_from: list[str] = field(default_factory=list)
+    #: caches that the ``Caller`` has
+    cache_stores: list[StoredCache] = field(default_factory=list)
     cache_to: list[CacheTarget] = field(default_factory=list)
     #: none: an image in the store
     outputs: list[Output] = field(default_factory=list)
@@ -189,6 +201,18 @@ class Caller(Protocol):
     def warn(self, warned: Warned) -> None: ...
     def tell(self, examined: Examined) -> None:
         """Called instead of ``made`` by a build that only checks."""
+        ...
+
+    def blob(self, store: str, digest: str) -> AsyncIterator[bytes]:
+        """A blob of one of the caller's stores, not verified. Raises ``NotFound``."""
+        ...
+
+    async def take_blob(self, store: str, blob: oci.Descriptor, pieces: AsyncIterator[bytes]) -> None:
+        """Stores a blob, unless it is there."""
+        ...
+
+    def tell_cache(self, manifest: oci.Descriptor) -> None:
+        """Called with what ``take_blob`` took last: the manifest of an exported cache."""
         ...
 
     async def take_tree(self, number: int, root: Path) -> None:

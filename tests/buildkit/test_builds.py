@@ -6,15 +6,11 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import plug_ins
 from buildkit import builds
-from moby_tui.api.server.serve import serving
 from moby_tui.engine.engine import Engine
 from moby_tui.schema.container import ContainerCreate, HostConfig
 
@@ -50,12 +46,6 @@ OTHERWISE = {
     ("a base without a name", "steps"): "the base's name is read after the ignore file",
     ("mounts of a run", "steps"): "an image that is mounted has no step of its own",
 }
-
-
-@pytest.fixture
-async def socket(engine: Engine, busybox: str, tmp_path: Path) -> AsyncIterator[Path]:
-    async with serving(engine, [f"unix://{tmp_path}/s"]):
-        yield tmp_path / "s"
 
 
 async def test_every_build_is_dockerds(socket: Path, tmp_path: Path) -> None:

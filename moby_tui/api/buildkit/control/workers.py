@@ -9,6 +9,8 @@ from moby_tui.api.client.protocol import Client
 from moby_tui.version import VERSION
 
 _PACKAGE = "moby"
+#: With a label of this name buildx offers what an engine with a store of OCI content can do: to write caches, OCI layouts, indexes.
+_LABELS = {"org.mobyproject.buildkit.worker.snapshotter": "overlayfs"}
 #: Capabilities of the bridge (moby/buildkit, frontend/gateway/pb/caps.go).
 BRIDGE = (
     *("solve.base", "return", "returnmap", "proto.refarray", "reference.output", "frontend.inputs", "importcaches"),
@@ -36,7 +38,7 @@ def version() -> BuildkitVersion:
 async def record(client: Client) -> WorkerRecord:
     info = await client.system.info()
     platform = Platform(Architecture=_GO.get(info.architecture, info.architecture), OS="linux")
-    return WorkerRecord(ID=info.id or _PACKAGE, platforms=[platform], BuildkitVersion=version())
+    return WorkerRecord(ID=info.id or _PACKAGE, Labels=_LABELS, platforms=[platform], BuildkitVersion=version())
 
 
 #: Go's names of machines.

@@ -71,9 +71,11 @@ class Channel(GrpclibChannel):
     async def _create_connection(self) -> H2Protocol:
         raise StreamTerminatedError("the client has closed its session")
 
-    async def call(self, method: Method[Request, Answer], request: Request, timeout: float | None = None) -> Answer:
+    async def call(
+        self, method: Method[Request, Answer], request: Request, metadata: Metadata | None = None, timeout: float | None = None
+    ) -> Answer:
         """One request and its answer. Raises ``GRPCError``; ``StreamTerminatedError`` if the connection ends; ``TimeoutError``."""
-        async with self.open(method, timeout=timeout) as stream:
+        async with self.open(method, metadata, timeout=timeout) as stream:
             await stream.send_message(request, end=True)
             answer = await stream.recv_message()
         if answer is None:

@@ -40,7 +40,7 @@ from moby_tui.errors import InvalidArgument, MobyError
 from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
-from moby_tui.schema.build import UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
+from moby_tui.schema.build import STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
 from moby_tui.schema.image import Progress
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ class Job:
             places=self._paths.build_mounts,
             keep_git_dir=options.build_args.get(KEEP_GIT_DIR, "") in ("1", "true"),
         )
-        if options.cache_from or any(kind.startswith((UPLOADED_CACHE, UPLOADED_LAYOUT)) for kind in options.contexts.values()):
+        archives = (UPLOADED_CACHE, UPLOADED_LAYOUT, STORED)
+        if options.cache_from or options.cache_stores or any(kind.startswith(archives) for kind in options.contexts.values()):
             await self._images.admit_archive()
         files = await self._files(sent, sources)
         text = files.dockerfile
@@ -143,6 +144,7 @@ class Job:
         cache.others = await import_caches(
             options.cache_from,
             found.archives,
+            [(sources.layout(each.store), each) for each in options.cache_stores],
             cache.is_whole,
             (self._images, self._content, self._layers, self._paths.staging),
             self._supplies.login,

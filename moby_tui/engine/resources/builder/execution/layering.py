@@ -87,7 +87,7 @@ class Layering:
         """Packs a plain tar and unpacks it into the layer store; None where there are no pieces."""
         async with self._packed(pieces) as (packed, layer):
             if layer is not None:
-                await self._layers.make(decompress(_chunks(packed)), layer.diff_id)
+                await self._layers.make(decompress(chunks(packed)), layer.diff_id)
         return layer
 
     @asynccontextmanager
@@ -162,7 +162,7 @@ def _copy_owner(layer: Path, upper: Path) -> None:
     upper.chmod(stat.S_IMODE(status.st_mode))
 
 
-def _chunks(file: Path) -> Iterator[bytes]:
+def chunks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
         while chunk := source.read(_CHUNK):
             yield chunk

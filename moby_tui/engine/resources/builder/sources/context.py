@@ -18,6 +18,7 @@ from moby_tui.engine.resources.builder.execution.digests import Digests
 from moby_tui.engine.resources.builder.execution.new_files import NewFiles
 from moby_tui.engine.resources.builder.execution.supplies import Supplies
 from moby_tui.engine.resources.builder.sources.folders import kept
+from moby_tui.engine.resources.builder.sources.stores import Layout
 from moby_tui.engine.resources.images.transfer.load import Archive, receive, take_apart
 from moby_tui.engine.resources.images.unpack.apply import apply
 from moby_tui.engine.tasks import in_thread
@@ -189,6 +190,12 @@ class Sources:
     async def archive(self, pieces: AsyncIterator[bytes]) -> Archive:
         """An archive of images, read into its members as it arrives."""
         return await take_apart(pieces, self._place())
+
+    def layout(self, store: str) -> Layout:
+        """An OCI layout in a store of the caller. Raises ``InvalidArgument`` if there is no caller."""
+        if self._caller is None:
+            raise InvalidArgument(f"nobody has the store {store[:80]!r}: send the content with the build")
+        return Layout(self._caller, store, self._place())
 
     async def _opened(self, file: Path) -> Context:
         folder = self._place()

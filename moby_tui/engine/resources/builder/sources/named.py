@@ -21,7 +21,7 @@ from moby_tui.errors import InvalidArgument, NotFound
 from moby_tui.reference import parse
 from moby_tui.schema import oci
 from moby_tui.schema.base import decode
-from moby_tui.schema.build import FOLDER, MADE, UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
+from moby_tui.schema.build import FOLDER, MADE, STORED, UPLOADED, UPLOADED_CACHE, UPLOADED_LAYOUT
 
 if TYPE_CHECKING:
     from moby_tui.engine.resources.images.transfer.pull import Image
@@ -83,6 +83,8 @@ async def gather(
                 found[name] = Named(image=await _layout(name, which, uploads[name], sources, loader))
             else:
                 found[name] = Named(tree=await _tree(await sources.sent(uploads[name])))
+        elif kind == STORED:
+            found[name] = Named(image=await _stored(name, which, sources, loader, narration))
         elif kind == MADE:
             found[name] = Named(image=_made(which, content))
         elif kind == FOLDER:
@@ -131,6 +133,17 @@ async def _layout(name: str, which: str, pieces: AsyncIterator[bytes], sources: 
         reason = f"has no image {which[:80]!r}" if which else "has several images: name one, as in oci-layout://path:tag"
         raise InvalidArgument(f"build context {name[:80]!r} {reason}")
     return built(chosen[0])
+
+
+async def _stored(name: str, which: str, sources: Sources, loader: Loader, narration: Narration) -> BuiltImage:
+    """The image in a store of the caller's, as ``STORE@DIGEST``."""
+    store, _, digest = which.rpartition("@")
+    with narration.step(f"[context {name}] oci-layout://{name}@{digest}"):
+        layout = sources.layout(store)
+        for blob in (await layout.open(digest, loader.wanted)).layers:
+            await layout.fetch(blob)
+        [loaded] = await loader.images(layout)
+    return built(loaded.image)
 
 
 def _names_of(image: Image, tag: str) -> tuple[str, ...]:
