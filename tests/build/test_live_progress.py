@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
-from build.building import Build
+from build.building import Build, build
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
 from moby_tui.schema.image import BuildPlan, Progress
@@ -40,6 +42,34 @@ async def told(lines: AsyncIterator[Progress]) -> tuple[list[Progress], MobyErro
 def plan_of(lines: list[Progress]) -> BuildPlan:
     (plan,) = [line.plan for line in lines if line.plan]
     return plan
+
+
+async def test_events_tell_of_a_build_from_its_start_to_its_end(engine: Engine, busybox: str) -> None:
+    async with aclosing(engine.events.stream(filters={"type": ["builder"]})) as events:
+
+        async def following() -> tuple[str, str, dict[str, str]]:
+            event = await anext(events)
+            return event.action, event.actor.id, event.actor.attributes
+
+        ahead = asyncio.ensure_future(following())
+        await asyncio.sleep(0)
+        done = await build(engine, "FROM busybox\n", tags=["a:1"], id="mine", live=True)
+        about = {"name": "a:1", "dockerfile": "Dockerfile"}
+        assert await ahead == ("start", "mine", about)
+        assert await following() == ("finish", "mine", about | {"image": done.id})
+        await told(Build(engine, "FROM busybox\nRUN exit 3\n", {}, target="x").lines())
+        action, ident, attributes = await following()
+        assert (action, attributes) == ("start", {"dockerfile": "Dockerfile", "target": "x"})
+        again = await following()
+        assert again[:2] == ("fail", ident) and "failed to reach build target x" in again[2]["error"]
+        async with aclosing(Build(engine, "FROM busybox\nRUN sleep 100\n", {}).lines()) as lines:
+            await anext(lines)
+        assert (await following())[0] == "start" and (await following())[0] == "cancel"
+        await told(Build(engine, "FROM busybox\n", {}, check=True).lines())
+        with pytest.raises(MobyError, match="invalid id of a build"):
+            await build(engine, "FROM busybox\n", id="a b")
+        await build(engine, "FROM busybox\n", id="last")
+        assert (await following())[1] == "last"
 
 
 async def test_the_plan_and_the_place_of_each_step(engine: Engine, busybox: str) -> None:
