@@ -12,7 +12,7 @@ from moby_tui.errors import InvalidArgument
 from moby_tui.schema.event import Event, EventActor
 from moby_tui.schema.image import BuildFault, BuildPlan, BuildStep, PlannedStage, PlannedStep, Progress, ProgressDetail
 from moby_tui.screens.building import draft, rails
-from moby_tui.screens.building.build import Build, State, clean_line
+from moby_tui.screens.building.build import Build, State, Step, clean_line
 from moby_tui.screens.building.builds import REMEMBERED, Builds
 from moby_tui.screens.dialogs.paths import complete
 from moby_tui.screens.logs.lining import MAX_LINE
@@ -45,7 +45,7 @@ def output(number: int, said: str) -> Progress:
     return Progress(stream=said, step=BuildStep(id=number))
 
 
-def lines_of(step) -> list[str]:
+def lines_of(step: Step) -> list[str]:
     return [step.log.line(number).text.decode() for number in range(step.log.first, step.log.end)]
 
 
@@ -267,7 +267,7 @@ def test_the_form_makes_the_line_and_comes_of_it(tmp_path: Path) -> None:
         (fields(folder="/proc", more="--secret id=a,src=/nowhere"), "/nowhere"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_the_form_is_told_in_one_line(written, wrong) -> None:
+def test_what_is_wrong_with_the_form_is_told_in_one_line(written: dict[str, str], wrong: str) -> None:
     told = draft.tell(written, read_build)[1]
     assert wrong in told and "\n" not in told and told.isprintable()
 

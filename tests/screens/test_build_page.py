@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from screens.fake_client import FakeEngine
-from screens.test_build_model import SOURCE, begun, ended, output, plan
-from textual.widgets import Input, Static
+from textual.pilot import Pilot
+from textual.widgets import Checkbox, Input, Static
 
 from build.building import build as build_elsewhere
+from moby_tui.engine.engine import Engine
 from moby_tui.errors import MobyError
 from moby_tui.schema.image import Progress
 from moby_tui.screens.dialogs.command_form import CommandForm
 from moby_tui.screens.pages.build import BuildPage
 from moby_tui.screens.widgets.lines.lines_view import LinesView
 from moby_tui.screens.widgets.log_stream import LogStream
+from screens.conftest import Eventually, Open, Tmux
+from screens.fake_client import FakeEngine
+from screens.test_build_model import SOURCE, begun, ended, output, plan
 
 
 def rows(app: Any, name: str) -> list[str]:
@@ -41,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
-async def open_form(app: Any, pilot, eventually: Eventually, folder: Path) -> None:
+async def open_form(app: Any, pilot: Pilot[None], eventually: Eventually, folder: Path) -> None:
     app.go("build", str(folder))
     await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
 
@@ -59,7 +64,7 @@ async def test_a_build_from_the_form_to_its_end(open_dashboard: Open, eventually
         await pilot.press("enter")
         assert isinstance(app.screen, CommandForm)
         app.screen.query_one("#field-folder", Input).value = str(folder)
-        app.screen.query_one("#field-no_cache").value = True
+        app.screen.query_one("#field-no_cache", Checkbox).value = True
         await eventually(pilot, lambda: not app.screen.query_one("#run-wrong", Static).display)
         await pilot.press("enter")
         await eventually(pilot, lambda: isinstance(app.screen, BuildPage) and engine.builder.asked)
@@ -99,7 +104,8 @@ async def test_a_build_from_the_form_to_its_end(open_dashboard: Open, eventually
         await eventually(pilot, lambda: len(engine.builder.asked) == 2 and len(rows(app, "builds")) == 2)
         engine.builder.say(plan(), Progress(aux={"ID": "sha256:" + "a" * 64}), None)
         await eventually(pilot, lambda: rows(app, "builds")[0].startswith("✓"))
-        assert app.screen.targets()[0].image == "sha256:" + "a" * 64
+        page: Any = app.screen
+        assert page.targets()[0].image == "sha256:" + "a" * 64
 
 
 async def test_a_build_is_cancelled_and_its_form_filled_again(open_dashboard: Open, eventually: Eventually, folder: Path) -> None:
@@ -129,13 +135,15 @@ async def test_a_build_is_cancelled_and_its_form_filled_again(open_dashboard: Op
         assert isinstance(app.screen, BuildPage) and len(engine.builder.asked) == 1
 
 
-async def test_a_build_with_a_line_that_fails_on_the_real_engine(open_dashboard: Open, eventually: Eventually, engine: Engine, busybox: str, folder: Path) -> None:
+async def test_a_build_with_a_line_that_fails_on_the_real_engine(
+    open_dashboard: Open, eventually: Eventually, engine: Engine, busybox: str, folder: Path
+) -> None:
     (folder / "Dockerfile").write_text(
         "FROM busybox AS one\nRUN echo made > /made\nFROM busybox\nCOPY --from=one /made /\nRUN echo before \\\n && exit 7\n"
     )
 
     @asynccontextmanager
-    async def client():
+    async def client() -> AsyncIterator[Engine]:
         yield engine
 
     async with open_dashboard(client, size=(140, 40)) as (app, pilot):
@@ -163,7 +171,9 @@ async def test_a_build_with_a_line_that_fails_on_the_real_engine(open_dashboard:
         assert "theirs asked for elsewhere" in rows(app, "builds")[0]
 
 
-async def test_from_an_empty_engine_to_a_failed_build_in_a_terminal(roots: tuple[Path, Path], busybox: str, engine: Engine, tmux: Tmux, folder: Path) -> None:
+async def test_from_an_empty_engine_to_a_failed_build_in_a_terminal(
+    roots: tuple[Path, Path], busybox: str, engine: Engine, tmux: Tmux, folder: Path
+) -> None:
     """The whole program, as a person sees it on a small screen: the first container by one key, then a build; one that runs ends with it."""
     (folder / "Dockerfile").write_text("FROM busybox\nRUN echo good morning\nRUN echo bad news && exit 7\n")
     moby = shlex.join([sys.executable, "-m", "moby_tui", "--data-root", str(roots[0]), "--exec-root", str(roots[1]), "tui"])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from screens.fake_client import NOW, FakeEngine
-from screens.test_build_model import begun, ended, output
+from textual.pilot import Pilot
 
 from moby_tui.schema.image import BuildPlan, BuildStep, PlannedStage, PlannedStep, Progress, ProgressDetail
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.building.build import Build
 from moby_tui.screens.onboarding.offers import Found
 from moby_tui.screens.pages import build, containers
+from screens.fake_client import NOW, FakeEngine, as_client
+from screens.test_build_model import begun, ended, output
 
 DOCKERFILE = """\
 FROM golang:1.25 AS builder
@@ -84,8 +86,8 @@ def some_builds() -> list[Build]:
 def test_a_build_that_has_failed(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
     monkeypatch.setattr(build, "time", SimpleNamespace(time=lambda: float(NOW)))
 
-    async def show(pilot):
-        app = pilot.app
+    async def show(pilot: Pilot[None]) -> None:
+        app: Any = pilot.app
         while not app.session.connection.up:
             await pilot.pause(0.05)
         app.go("build")
@@ -99,15 +101,16 @@ def test_a_build_that_has_failed(snap_compare: Any, monkeypatch: pytest.MonkeyPa
             await pilot.pause(0.05)
         await pilot.pause(0.3)
 
-    assert snap_compare(Dashboard(FakeEngine), run_before=show, terminal_size=size)
+    assert snap_compare(Dashboard(as_client(FakeEngine)), run_before=show, terminal_size=size)
 
 
 def test_an_engine_without_containers(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "look", lambda folder: Found("/srv/shop", True, "/srv/shop/compose.yaml"))
 
-    async def show(pilot):
-        while not pilot.app.session.connection.up or not pilot.app.screen.query_one("#offers").offers:
+    async def show(pilot: Pilot[None]) -> None:
+        app: Any = pilot.app
+        while not app.session.connection.up or not app.screen.query_one("#offers").offers:
             await pilot.pause(0.05)
         await pilot.pause(0.3)
 
-    assert snap_compare(Dashboard(lambda: FakeEngine([])), run_before=show, terminal_size=(80, 24))
+    assert snap_compare(Dashboard(as_client(lambda: FakeEngine([]))), run_before=show, terminal_size=(80, 24))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from contextvars import copy_context
 from pathlib import Path
+from typing import Any
 
-from screens.fake_client import FakeEngine, summary
+import pytest
 
 from moby_tui.cli import session
 from moby_tui.cli.commands.composing import PluggedIn
+from moby_tui.engine.engine import Engine
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.command_line import CommandLine
 from moby_tui.screens.dialogs.ask import Ask
@@ -18,6 +20,8 @@ from moby_tui.screens.dialogs.confirm import Notice
 from moby_tui.screens.onboarding.offers import Found, look, offers
 from moby_tui.screens.widgets.container_table import ContainerTable
 from moby_tui.screens.widgets.lines.offers_view import OffersView
+from screens.conftest import Eventually
+from screens.fake_client import FakeEngine, as_client, summary
 
 #: A plug-in that asks the engine for its name and says what it was asked for.
 PLUG_IN = f"""#!{sys.executable}
@@ -61,17 +65,19 @@ class OneCompose:
     def missing(self) -> str:
         return ""
 
-    async def up(self, client, file: str) -> tuple[int, str]:
+    async def up(self, client: Any, file: str) -> tuple[int, str]:
         self.files.append(file)
         return 17, "\x1b[31mno such image\n"
 
 
-async def test_an_engine_without_containers_offers_what_can_be_done(eventually: Eventually, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_engine_without_containers_offers_what_can_be_done(
+    eventually: Eventually, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     (tmp_path / "compose.yaml").touch()
     monkeypatch.chdir(tmp_path)
     engine, compose = FakeEngine([]), OneCompose()
-    app = Dashboard(lambda: engine, command_line=CommandLine(compose=compose))
+    app: Any = Dashboard(as_client(lambda: engine), command_line=CommandLine(compose=compose))
     async with app.run_test(size=(120, 32)) as pilot:
         await eventually(pilot, lambda: app.screen.query(OffersView) and app.screen.query_one(OffersView).offers)
         view = app.screen.query_one(OffersView)

@@ -13,8 +13,8 @@ from moby_tui.engine.engine import Engine
 from moby_tui.errors import Conflict, MobyError
 from moby_tui.screens.app import Dashboard
 from moby_tui.screens.command_line import CommandLine
-from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.dialogs.command_form import CommandForm
+from moby_tui.screens.dialogs.confirm import Confirm
 from moby_tui.screens.forms import running, writing
 from moby_tui.screens.forms.draft import FIELDS, can_update, differences, draft, settings
 from moby_tui.screens.forms.options import Settings
