@@ -58,6 +58,8 @@ class StoredCache(Struct, frozen=True):
 class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     """``dockerfile`` is its name in the context; ``dockerfile_text`` is what it says where it lies elsewhere."""
 
+    #: by which the engine's events name the build; empty: one is made
+    id: str = ""
     dockerfile: str = "Dockerfile"
     dockerfile_text: bytes | None = None
     #: an ignore file that lies beside such a Dockerfile

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from moby_tui.errors import CommandNotFound, NotFound, Unavailable
 from moby_tui.schema.base import Filters
+from moby_tui.schema.build import BuildOptions
 from moby_tui.schema.container import (
     ContainerConfig,
     ContainerCreate,
@@ -32,7 +33,7 @@ from moby_tui.schema.container import (
 from moby_tui.schema.event import Event, EventActor
 from moby_tui.schema.exploration import ExploredLayer, FileChange, ImageExploration, WastedFile
 from moby_tui.schema.history import Figures, HistoryStatus, KeptLine, Remembered
-from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary
+from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary, Progress
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
@@ -354,6 +355,36 @@ class FakeHistory:
             yield line
 
 
+class FakeBuilder:
+    """Says the lines that it is handed; ``None`` ends a build well, an error ends it so."""
+
+    def __init__(self) -> None:
+        self.asked: list[BuildOptions] = []
+        self.said: asyncio.Queue[Progress | Exception | None] = asyncio.Queue()
+        self.cancelled = 0
+
+    async def build(
+        self,
+        context: AsyncIterator[bytes] | None = None,
+        options: BuildOptions | None = None,
+        contexts: Any = None,
+        caller: Any = None,
+    ) -> AsyncIterator[Progress]:
+        self.asked.append(options or BuildOptions())
+        try:
+            while (line := await self.said.get()) is not None:
+                if isinstance(line, Exception):
+                    raise line
+                yield line
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+
+    def say(self, *lines: Progress | Exception | None) -> None:
+        for line in lines:
+            self.said.put_nowait(line)
+
+
 class FakeSystem:
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
@@ -385,7 +416,7 @@ class FakeEngine:
         self.networks, self.volumes = FakeNetworks(self), FakeVolumes(self)
         self.history = FakeHistory()
         self.events, self.system = FakeEvents(self), FakeSystem(self)
-        self.builder: Any = None
+        self.builder: Any = FakeBuilder()
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.queues: list[asyncio.Queue[Event | None]] = []
         self.past: list[Event] = []

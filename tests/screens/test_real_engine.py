@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
@@ -24,7 +22,7 @@ from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.plot import Plot
 from moby_tui.screens.widgets.status_bar import Banner
 from moby_tui.screens.widgets.terminal import Terminal
-from screens.conftest import Eventually, Open
+from screens.conftest import Eventually, Open, Tmux
 
 TALK = "echo hello from inside; echo and an error >&2; while true; do sleep 1; done"
 
@@ -127,7 +125,7 @@ async def daemon(roots: tuple[Path, Path]) -> AsyncIterator[tuple[str, asyncio.s
         "-H",
         host,
     ]
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, env={**os.environ, "MOBY_HOST": ""})
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env={**os.environ, "MOBY_HOST": ""})
     try:
         assert process.stdout and await process.stdout.readline()
         yield host, process
@@ -166,34 +164,12 @@ async def test_a_daemon_that_dies_and_comes_back(
                 await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 2)
 
 
-@pytest.fixture
-def tmux(roots: tuple[Path, Path]) -> Iterator[Callable[..., str]]:
-    """A terminal of its own: ``tmux("capture-pane", "-p")``."""
-    socket = roots[0].parent / "tmux"
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            ["tmux", "-S", str(socket), "-f", "/dev/null", *arguments], capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    yield run
-    subprocess.run(["tmux", "-S", str(socket), "kill-server"], check=False)
-
-
-async def test_moby_tui_in_a_terminal(roots: tuple[Path, Path], busybox: str, engine: Engine, tmux: Callable[..., str]) -> None:
+async def test_moby_tui_in_a_terminal(roots: tuple[Path, Path], busybox: str, engine: Engine, tmux: Tmux) -> None:
     """The whole program, as a person sees it; it gives the terminal back in order."""
-
-    async def sees(what: str) -> str:
-        for _ in range(400):
-            screen = tmux("capture-pane", "-p")
-            if what in screen:
-                return screen
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"{what!r} is not in\n{screen}")
 
     await talker(engine, busybox)
     line = shlex.join([sys.executable, "-m", "moby_tui", "--data-root", str(roots[0]), "--exec-root", str(roots[1]), "tui"])
+    sees = tmux.sees
     tmux("new-session", "-d", "-x", "120", "-y", "36", "sh")
     tmux("send-keys", f"PS1='ready# '; {line}; echo status $?", "Enter")
     await sees("talker")

@@ -12,8 +12,9 @@ from moby_tui.cli.commands.containers.reading import read_run
 from moby_tui.engine.engine import Engine
 from moby_tui.errors import Conflict, MobyError
 from moby_tui.screens.app import Dashboard
+from moby_tui.screens.command_line import CommandLine
+from moby_tui.screens.dialogs.command_form import CommandForm
 from moby_tui.screens.dialogs.confirm import Confirm
-from moby_tui.screens.dialogs.run_form import RunForm
 from moby_tui.screens.forms import running, writing
 from moby_tui.screens.forms.draft import FIELDS, can_update, differences, draft, settings
 from moby_tui.screens.forms.options import Settings
@@ -82,7 +83,7 @@ async def test_a_container_is_run_by_the_form(open_dashboard: Open, eventually: 
     engine = FakeEngine()
     async with open_dashboard(lambda: engine) as (app, pilot):
         await pilot.press("n")
-        await eventually(pilot, lambda: isinstance(app.screen, RunForm))
+        await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
         form = app.screen
         await pilot.press(*"busybox", "tab", *"mine", "tab", *"99999:1")
         await eventually(pilot, lambda: "out of range" in str(form.query_one("#run-wrong", Static).content))
@@ -106,7 +107,7 @@ async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashbo
         await pilot.press("Y")
         await eventually(pilot, lambda: app.clipboard == "moby run -d --name database --env MODE=fast --memory 64m postgres:18")
         await pilot.press("ctrl+e")
-        await eventually(pilot, lambda: isinstance(app.screen, RunForm))
+        await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
         assert app.screen.written["env"] == "MODE=fast"
         app.screen.query_one("#field-memory", Input).value = "128m"
         await pilot.press("enter")
@@ -115,7 +116,7 @@ async def test_limits_are_edited_live_after_the_difference_was_shown(open_dashbo
         await pilot.press("y")
         await eventually(pilot, lambda: engine.calls == [("update", "database", {"memory": 128 << 20})])
         await pilot.press("C")
-        await eventually(pilot, lambda: isinstance(app.screen, RunForm))
+        await eventually(pilot, lambda: isinstance(app.screen, CommandForm))
         assert app.screen.written["name"] == "", "a copy has a name of its own"
 
 
@@ -156,6 +157,6 @@ async def test_a_replaced_container_is_kept_until_the_new_one_runs(engine: Engin
 async def test_the_dashboard_opens_on_a_container(eventually: Eventually) -> None:
     engine = FakeEngine()
     worker = next(one.id for one in engine.rows.values() if one.names == ["/worker"])
-    app: Any = Dashboard(as_client(lambda: engine), read_run=read_run, first=("containers", worker))
+    app: Any = Dashboard(as_client(lambda: engine), command_line=CommandLine(read_run), first=("containers", worker))
     async with app.run_test() as pilot:
         await eventually(pilot, lambda: app.screen.chosen and app.screen.chosen.name == "worker")

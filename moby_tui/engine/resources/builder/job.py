@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,7 @@ from moby_tui.patterns import Ignore
 from moby_tui.schema import oci
 from moby_tui.schema.base import encode
 from moby_tui.schema.build import STORED, UPLOADED_CACHE, UPLOADED_LAYOUT, BuildOptions, Caller, Examined, Warned
-from moby_tui.schema.image import Progress
+from moby_tui.schema.image import BuildFault, BuildPlan, PlannedStage, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,7 @@ class Job:
         self._layering = Layering(layers, content, paths.staging, latest=self._epoch)
         self._narration = Narration(report, count(1), live=options.live)
         self._caller = caller
+        self._planned = False
         #: the paths of the caller's context that are asked for; None for all
         self._paths_taken: list[str] | None = None
         self._private = paths.exec_root / "build"
@@ -121,6 +122,7 @@ class Job:
         try:
             with self._with_excerpt(text):
                 build = Build(text, options)
+                self._tell_plan(text, build.plan)
         except MobyError as error:
             if not options.check or self._caller is None:
                 raise
@@ -315,8 +317,16 @@ class Job:
             if error.line and self._caller:
                 error.dockerfile = self._options.dockerfile, text
             elif error.line:
-                self._report.say(Progress(stream=excerpt(self._options.dockerfile, text, error.line)))
+                self._tell_plan(text, list)
+                fault = BuildFault((error.line, error.end or error.line)) if self._options.live else None
+                self._report.say(Progress(stream=excerpt(self._options.dockerfile, text, error.line), fault=fault))
             raise
+
+    def _tell_plan(self, text: bytes, stages: Callable[[], list[PlannedStage]]) -> None:
+        """In live progress, once: the Dockerfile and its stages. A ``Caller`` has the one, and asks for the other."""
+        if self._options.live and self._caller is None and not self._planned:
+            self._report.say(Progress(plan=BuildPlan(self._options.dockerfile, text, stages())))
+            self._planned = True
 
 
 async def _ready(value: T) -> T:

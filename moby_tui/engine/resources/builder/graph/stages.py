@@ -29,13 +29,14 @@ def needed(
     found, pending = {target}, [target]
     while pending:
         number = pending.pop()
-        below = _below(names, stages[number], number, variables, escape) - found
-        found |= below
-        pending += below
+        more = needs_of(names, stages[number], number, variables, escape) - found
+        found |= more
+        pending += more
     return sorted(found)
 
 
-def _below(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
+def needs_of(names: list[str], stage: list[Instruction], number: int, variables: Mapping[str, str], escape: str) -> set[int]:
+    """The stages before ``number`` that this one begins from or copies from; all of them if a variable hides which."""
     found: set[int] = set()
     for text in sources(stage):
         try:
