@@ -8,6 +8,7 @@ that its contestant is known to make.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -130,8 +131,8 @@ class Stage:
 def _remove_cgroup(name: str) -> None:
     """Removes a cgroup and those below it in every hierarchy; one that others still use stays."""
     for top in [CGROUPS / name, *CGROUPS.glob(f"*/{name}")]:
-        for folder in sorted(top.glob("**/"), key=lambda path: len(path.parts), reverse=True):
+        for folder, _, _ in os.walk(top, topdown=False):
             try:
-                folder.rmdir()
+                os.rmdir(folder)
             except OSError:
                 continue
