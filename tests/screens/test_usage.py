@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.strip import Strip
 
 from moby_tui.errors import NotImplementedYet
 from moby_tui.schema.container import Health, HealthLogEntry
@@ -16,7 +21,9 @@ from moby_tui.screens.session.history import History
 from moby_tui.screens.usage import polling
 from moby_tui.screens.usage.machine import busy, look, parse_meminfo, parse_pressure, parse_stat
 from moby_tui.screens.usage.probes import Probes
-from moby_tui.screens.usage.rows import COLUMNS, UsageRow, columns_for, find_column, sort
+from moby_tui.screens.usage.rows import COLUMNS, UsageRow, columns_for, find_column, percent, sort
+from moby_tui.screens.widgets import container_detail
+from moby_tui.screens.widgets.container_detail import ContainerDetail
 from moby_tui.screens.widgets.figure_table import FigureTable
 from moby_tui.screens.widgets.plot import Plot
 from screens.conftest import Eventually, Open, there
@@ -174,3 +181,54 @@ async def test_a_plot_tells_the_value_under_the_cursor_and_its_axes(open_dashboa
         plot.show([], missing="no figures: it is exited 1")
         assert rows_of(plot)[0].startswith("CPU –") and "exited 1" in rows_of(plot)[1]
         assert "no health check" in rows_of(app.screen.query_one("#use-plots #probes", Plot))[1]
+
+
+async def test_a_plot_draws_only_the_lines_that_differ_and_all_of_them_in_another_theme() -> None:
+    drawn: list[int] = []
+
+    class Watched(Plot):
+        def render_line(self, y: int) -> Strip:
+            drawn.append(y)
+            return super().render_line(y)
+
+    class Plots(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Watched("CPU", percent, floor=10.0, id="watched")
+
+    async def lines(pilot: Pilot[None], **shown: Any) -> list[int]:
+        drawn.clear()
+        app.query_one(Watched).show(**shown)
+        await pilot.pause()
+        return sorted(set(drawn))
+
+    app = Plots()
+    times = [float(second) for second in range(60)]
+    async with app.run_test(size=(50, 12)) as pilot:
+        assert await lines(pilot, values=[5.0] * 60, times=times) == [*range(12)]
+        assert await lines(pilot, values=[5.0] * 60, times=[second + 1 for second in times]) == []
+        assert await lines(pilot, values=[5.0] * 60, times=times, note="3 procs") == [0]
+        assert await lines(pilot, values=[5.0] * 59 + [0.0], times=times, note="3 procs") == [0, *range(6, 11)]
+        assert await lines(pilot, values=[5.0] * 59 + [90.0], times=times) == [*range(11)]
+        assert await lines(pilot, values=[], missing="it has exited") == [*range(12)]
+        before = app.query_one(Watched).render_line(0)
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert app.query_one(Watched).render_line(0) != before
+
+
+async def test_the_details_are_not_drawn_anew_while_nothing_of_them_changes(
+    open_dashboard: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine()
+    async with open_dashboard(lambda: engine, size=(140, 50)) as (app, pilot):
+        detail = app.screen.query_one(ContainerDetail)
+        detail.show_age()
+        await pilot.pause()
+        drawn: list[object] = []
+        monkeypatch.setattr(detail, "refresh", lambda *_, **__: drawn.append(None))
+        detail.show_age()
+        assert not drawn
+        later = time.time() + 7200
+        monkeypatch.setattr(container_detail, "time", SimpleNamespace(time=lambda: later))
+        detail.show_age()
+        assert drawn

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from moby_tui.engine.containers.network_state import read_network
 from moby_tui.engine.containers.parts import Parts
-from moby_tui.engine.kernel.cgroup import open_cgroup
+from moby_tui.engine.kernel.cgroup import Layout, detect, open_cgroup
 from moby_tui.engine.runtime.client.stats import sample
 from moby_tui.engine.store.records.containers import ContainerRecord
 from moby_tui.engine.store.state import ZERO_TIME
@@ -43,7 +44,7 @@ def take_sample(parts: Parts, record: ContainerRecord, previous: Stats | None) -
     name = f"/{record.name}"
     if state.alive:
         try:
-            stats = sample(open_cgroup(parts.cgroup_path(record)), state.pid, previous, name, record.id)
+            stats = sample(open_cgroup(parts.cgroup_path(record), _layout()), state.pid, previous, name, record.id)
         except OSError:
             # it has just ended
             pass
@@ -52,6 +53,12 @@ def take_sample(parts: Parts, record: ContainerRecord, previous: Stats | None) -
             stats.networks = {name: counters for name, counters in (stats.networks or {}).items() if name in ours} or None
             return stats
     return Stats(read=ZERO_TIME, preread=ZERO_TIME, name=name, id=record.id)
+
+
+@functools.cache
+def _layout() -> Layout:
+    """Where the control groups of this machine lie. Looked for once: reading all mounts took a third of a sample's time."""
+    return detect()
 
 
 def _interfaces(parts: Parts, record: ContainerRecord) -> set[str]:
