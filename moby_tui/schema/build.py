@@ -69,7 +69,8 @@ class BuildOptions(Struct, kw_only=True, omit_defaults=True):
     #: the ``Caller``'s folders with the context and with the Dockerfile (and its ignore file), by their names there
     folder: str = ""
     dockerfile_folder: str = ""
-    #: by name: ``UPLOADED``, an address as in ``remote``, ``docker-image://name``, ``target:stage``, ``folder:name``, ``made:id``
+    #: by name: ``UPLOADED``, an address as in ``remote``, ``docker-image://name``, ``target:stage``, ``folder:name``, ``made:id``.
+    #: ``name::platform`` counts for that platform alone
     contexts: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)

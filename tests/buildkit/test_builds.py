@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import subprocess
+import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import plug_ins
 from buildkit import builds
@@ -104,6 +105,37 @@ async def test_a_bake_file_whose_targets_need_each_other(socket: Path, engine: E
     assert {"bake-base:latest", "bake-app:1"} < images.keys()
     asked = ContainerCreate(image="bake-app:1", host_config=HostConfig(network_mode="none"))
     assert await engine.containers.run(asked) == b"mid\nbase\nbase\n"
+
+
+async def test_a_bake_file_for_several_platforms(socket: Path, engine: Engine, tmp_path: Path) -> None:
+    """buildx names the context of another target for each platform by itself."""
+    plug_ins.require_plug_ins("buildx")
+    (tmp_path / "docker-bake.hcl").write_text(r"""
+target "default" {
+  dockerfile-inline = "FROM scratch\nARG TARGETARCH\nCOPY --from=base /of /of\nCOPY --from=base /$TARGETARCH /own\n"
+  contexts = { base = "target:base" }
+  platforms = ["linux/amd64", "linux/arm64"]
+  output = ["type=oci,dest=out.tar"]
+}
+target "base" {
+  dockerfile-inline = "FROM scratch\nARG TARGETARCH\nCOPY <<E /of\nof $TARGETARCH\nE\nCOPY <<E /$TARGETARCH\nE\n"
+  platforms = ["linux/amd64", "linux/arm64"]
+}
+""")
+    done = await asyncio.to_thread(builds.docker, socket, "buildx", "bake", "--progress", "plain", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr.decode()
+    with tarfile.open(tmp_path / "out.tar") as archive:
+
+        def blob(described: dict[str, Any]) -> Any:
+            return archive.extractfile("blobs/" + described["digest"].replace(":", "/"))
+
+        index = json.load(blob(json.load(cast(Any, archive.extractfile("index.json")))["manifests"][0]))
+        found = {}
+        for described in index["manifests"]:
+            layer = json.load(blob(described))["layers"][0]
+            with tarfile.open(fileobj=blob(layer)) as files:
+                found[described["platform"]["architecture"]] = cast(Any, files.extractfile("of")).read()
+    assert found == {"amd64": b"of amd64\n", "arm64": b"of arm64\n"}
 
 
 async def test_compose_builds_its_services(socket: Path, engine: Engine, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from moby_tui.api.buildkit.wire.capabilities_pb2 import APICap
 from moby_tui.api.buildkit.wire.ops_pb2 import Platform
 from moby_tui.api.buildkit.wire.worker_pb2 import BuildkitVersion, WorkerRecord
@@ -35,7 +37,17 @@ def version() -> BuildkitVersion:
     return BuildkitVersion(package=_PACKAGE, version=f"v{VERSION}")
 
 
+#: The record of each engine: clients ask for it several times in a build, and it does not change.
+_records: WeakKeyDictionary[Client, WorkerRecord] = WeakKeyDictionary()
+
+
 async def record(client: Client) -> WorkerRecord:
+    if client not in _records:
+        _records[client] = await _record(client)
+    return _records[client]
+
+
+async def _record(client: Client) -> WorkerRecord:
     info = await client.system.info()
     platform = Platform(Architecture=_GO.get(info.architecture, info.architecture), OS="linux")
     return WorkerRecord(ID=info.id or _PACKAGE, Labels=_LABELS, platforms=[platform], BuildkitVersion=version())

@@ -153,7 +153,8 @@ class Job:
             self._narration,
         )
         for text_of in options.platforms or [""]:
-            shop = self._workshop(files.context, found, cache, build.dockerfile.escape, platforms.parse(text_of))
+            platform = platforms.parse(text_of)
+            shop = self._workshop(files.context, found.of(platform), cache, build.dockerfile.escape, platform)
             with self._with_excerpt(text):
                 image = await Build(text, options).run(shop)
             if not image.id and self._caller is None:

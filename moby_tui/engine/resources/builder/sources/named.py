@@ -14,6 +14,7 @@ from moby_tui.engine.resources.builder.image import BuiltImage
 from moby_tui.engine.resources.builder.narration import Narration
 from moby_tui.engine.resources.builder.sources.context import Context, Sources
 from moby_tui.engine.resources.images import manifest as manifests
+from moby_tui.engine.resources.images import platform as platforms
 from moby_tui.engine.resources.images.store.content import ContentStore
 from moby_tui.engine.resources.images.transfer.load import Archive, Loader
 from moby_tui.engine.tasks import in_thread
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _IMAGE = "docker-image://"
 _STAGE = "target:"
+_OF_PLATFORM = "::"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -42,12 +44,28 @@ class Named:
 
 
 class NamedContexts:
-    """The named contexts by their names in the Dockerfile; the name of an image matches in any of its spellings."""
+    """The named contexts by their names in the Dockerfile; the name of an image matches in any of its spellings.
+
+    A name may end in ``::`` and a platform: see ``of``.
+    """
 
     def __init__(self, found: Mapping[str, Named], archives: Iterable[Archive] = ()) -> None:
         #: caches that the caller has sent, as OCI layouts
         self.archives = list(archives)
+        self._all = dict(found)
         self._found = {key: named for name, named in found.items() for key in (name.lower(), _canonical(name))}
+
+    def of(self, platform: oci.Platform) -> NamedContexts:
+        """As a build for this platform sees them: ``name::platform`` as ``name``, in place of one that is for all."""
+        wanted = platforms.text(platform)
+        for_all, own = dict[str, Named](), dict[str, Named]()
+        for key, named in self._all.items():
+            name, _, of = key.partition(_OF_PLATFORM)
+            if not of:
+                for_all[name] = named
+            elif platforms.text(platforms.parse(of)) == wanted:
+                own[name] = named
+        return NamedContexts(for_all | own, self.archives)
 
     def find(self, name: str) -> Named | None:
         return self._found.get(name.lower()) or self._found.get(_canonical(name)) if self._found and name else None
