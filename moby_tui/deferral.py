@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _DEFERRED = frozenset(
     {
         *("hashlib", "inspect", "ipaddress", "linecache", "locale", "ntpath", "platform", "ssl", "subprocess", "textwrap"),
-        *("traceback", "typing_extensions"),
+        *("traceback", "typing_extensions", "urllib.parse"),
         *("asyncio.sslproto", "asyncio.staggered", "msgspec.inspect"),
     }
 )
@@ -87,8 +87,18 @@ class _Deferred:
         self._loader.exec_module(module)
 
 
+def _quote_from_bytes(data: bytes) -> str:
+    """Executes ``urllib.parse``, by the use of a function that it has only then, and calls its function of this name."""
+    from urllib import parse
+
+    parse.quote("")
+    return parse.quote_from_bytes(data)
+
+
 def _known(name: str) -> dict[str, object]:
     """What a module holds ahead of its execution, since msgspec or asyncio asks for it while it is imported, and it is known without."""
+    if name == "urllib.parse":
+        return {"quote_from_bytes": _quote_from_bytes}  # for pathlib, which calls it to write a URI
     if name == "subprocess":
         return {"PIPE": -1, "STDOUT": -2, "DEVNULL": -3}  # defaults of parameters in asyncio
     if name == "platform":

@@ -30,6 +30,9 @@ import platform, typing_extensions
 print(platform.machine(), platform.system(), typing_extensions.TypeIs is not None, "ast" in sys.modules)
 import subprocess, traceback
 at_first = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
+from pathlib import Path
+unread = "quote" not in vars(sys.modules["urllib.parse"])
+print(unread, Path("/a b").as_uri(), Path("/a b").as_uri(), "quote" in vars(sys.modules["urllib.parse"]))
 print(subprocess.run(["true"]).returncode, at_first == (subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL), asyncio.subprocess.PIPE)
 print(traceback.format_exception_only(ValueError("x")), asyncio.run(asyncio.wait_for(asyncio.create_subprocess_exec("true"), 9)).pid > 0)
 print(type(msgspec.inspect.type_info(int)).__name__, asyncio.base_events.sslproto.SSLProtocol.__name__)
@@ -38,6 +41,7 @@ print(type(msgspec.inspect.type_info(int)).__name__, asyncio.base_events.sslprot
         "[] False ::1 SSLContext True",
         "True True False",
         f"{os.uname().machine} Linux True True",
+        "True file:///a%20b file:///a%20b True",
         "0 True -1",
         "['ValueError: x\\n'] True",
         "IntType SSLProtocol",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -171,6 +170,9 @@ def _facility(text: str) -> str:
 def _address(text: str) -> dict[str, str]:
     if not text:
         return {"scheme": ""}
+    # imported here, since few containers log to a server
+    from urllib.parse import urlsplit
+
     parts = urlsplit(text)
     if parts.scheme not in _SCHEMES:
         raise InvalidArgument(f"unsupported syslog scheme {parts.scheme!r} in {text!r}: use one of {', '.join(_SCHEMES)}")
