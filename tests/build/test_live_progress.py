@@ -97,6 +97,12 @@ async def test_the_plan_and_the_place_of_each_step(engine: Engine, busybox: str)
     assert not any(line.plan or line.fault or line.step for line in lines)
 
 
+async def test_the_plan_tells_no_stage_that_a_variable_hides(engine: Engine, busybox: str) -> None:
+    text = "FROM busybox AS a\nFROM busybox AS b\nFROM busybox\nARG W=a\nRUN --mount=from=$W,target=/x true\nCOPY --from=b /bin/sh /y\n"
+    lines, _ = await told(Build(engine, text, {}, live=True).lines())
+    assert [one.needs for one in plan_of(lines).stages] == [[], [], [1]] and all(one.wanted for one in plan_of(lines).stages)
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [("FROM busybox\nRUM x\n", (2, 2)), ("FROM busybox\n\nUSER $(\nCOPY nothing \\\n  /x\n", (4, 5)), ("ARG A=${\nFROM busybox\n", (1, 1))],

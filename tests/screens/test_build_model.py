@@ -156,6 +156,7 @@ def test_rails_lead_from_each_stage_to_those_that_need_it() -> None:
     rows = rails.draw([[], [], [], [0, 2], [1, 3]])
     assert [row.rails.rstrip() for row in rows] == ["●", "│ ●", "│ │ ●", "●─│─╯", "●─╯"]
     assert [row.rails.rstrip() for row in rails.draw([[], [], [0]])] == ["●", "│ ●", "●"]
+    assert rails.draw([[]] * (rails.MOST + 1)) == [rails.Row(rails.NODE, 0)] * (rails.MOST + 1)
     chance = random.Random(7)
     for _ in range(50):
         needs = [

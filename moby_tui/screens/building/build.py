@@ -305,8 +305,11 @@ class Build:
 
     def stages(self) -> Iterator[StageNow]:
         """The stages as they are now."""
+        steps: dict[int | None, list[Step]] = {}
+        for step in self.steps:
+            steps.setdefault(step.stage, []).append(step)
         for number, planned in enumerate(self.plan.stages if self.plan else ()):
-            own = [step for step in self.steps if step.stage == number]
+            own = steps.get(number, [])
             states = {step.state for step in own}
             done = sum(step.state in GOOD for step in own)
             begun = [step.began for step in own if step.began]

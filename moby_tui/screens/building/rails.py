@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 #: In the place of a stage on its line.
 NODE = "●"
+#: Stages for which rails are drawn: nobody could follow more, and the time that they take grows with the square of their number.
+MOST = 400
 #: A corner or a branch where a rail meets the line to a stage: (goes on below, the line passes, the stage is to its left).
 _JOINTS = {
     (False, False, False): "╰",
@@ -31,7 +33,9 @@ class Row(NamedTuple):
 
 
 def draw(needs: Sequence[Sequence[int]]) -> list[Row]:
-    """``needs`` are the numbers of the stages that each one needs. All lines are equally wide."""
+    """``needs`` are the numbers of the stages that each one needs. All lines are equally wide. More than ``MOST`` have no rails."""
+    if len(needs) > MOST:
+        return [Row(NODE, 0)] * len(needs)
     last = {need: number for number, of in enumerate(needs) for need in of if need < number}
     rails: list[int | None] = []  # in each column the stage whose rail runs there
     rows: list[tuple[list[str], int]] = []

@@ -21,6 +21,7 @@ from textual.widgets import Static
 from textual.worker import Worker
 
 from moby_tui.schema.event import Event
+from moby_tui.schema.image import BuildPlan
 from moby_tui.screens import text
 from moby_tui.screens.actions.action import Action, On
 from moby_tui.screens.building import rails
@@ -148,6 +149,7 @@ class BuildPage(Page):
         #: the cursor goes with the step that runs
         self._follows = True
         self._stages: list[StageNow] = []
+        self._planned: BuildPlan | None = None
         self._rails: list[rails.Row] = []
         #: of each line of the file's view its number in the file, from 1 on; 0 for the error beneath the line it is about
         self._file: list[int] = []
@@ -245,7 +247,10 @@ class BuildPage(Page):
 
     def _draw_stages(self, build: Build | None) -> None:
         self._stages = list(build.stages()) if build else []
-        self._rails = rails.draw([stage.planned.needs for stage in self._stages])
+        plan = build.plan if build else None
+        if plan is not self._planned:
+            self._planned = plan
+            self._rails = rails.draw([stage.needs for stage in plan.stages]) if plan else []
         self.set_class(len(self._stages) < 2, "-one-stage")
         told = build is not None and build.plan is None and bool(build.steps)
         self._view("stages").show(len(self._stages), empty=_NO_STAGES if told else "")

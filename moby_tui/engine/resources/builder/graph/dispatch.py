@@ -21,7 +21,7 @@ from moby_tui.engine.resources.builder.graph.stages import (
     find,
     needed,
     needs_context,
-    needs_of,
+    needs_told,
     sources,
 )
 from moby_tui.engine.resources.builder.graph.workshop import Workshop
@@ -139,7 +139,7 @@ class Build:
             is_image = base not in ("", "scratch") and find(self._names, base, number) is None
             told = [each for each in stage if each.name in _TOLD and (each.name != "FROM" or is_image)]
             steps = [PlannedStep(each.text, (each.line, each.end)) for each in told]
-            needs = sorted(needs_of(self._names, stage, number, outer, escape))
+            needs = sorted(needs_told(self._names, stage, number, outer, escape))
             planned.append(PlannedStage(_stage_name(stage[0]), base, needs, number in wanted, steps))
         return planned
 
