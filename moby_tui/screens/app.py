@@ -84,6 +84,7 @@ class Dashboard(App[None]):
         super().__init__(driver_class=TtyDriver)
         self._filters = [Colourless() if isinstance(one, Monochrome) else one for one in self._filters]
         self._chosen = chosen or Preferences()
+        self._begin_with_theme()
         self._keeps = keeps
         self._engines = engines or OneEngine(factory)
         #: Keys that wait for the page that is being opened; None while none is.
@@ -108,11 +109,14 @@ class Dashboard(App[None]):
             if command.key:
                 self.bind(command.key, f"own_command({command.name!r})", description=command.title or command.name, show=False)
 
-    async def on_mount(self) -> None:
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.register_theme(CONTRAST)
+    def _begin_with_theme(self) -> None:
+        """Sets the theme before any widget is there: later all would be styled a second time."""
+        for theme in (DARK, LIGHT, CONTRAST):
+            self.register_theme(theme)
         self.theme = self._chosen.theme if self._chosen.theme in self.available_themes else DARK.name
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    async def on_mount(self) -> None:
         self.set_keymap(self._chosen.keymap)
         if self._chosen.keymap or self._chosen.commands or self._chosen.alerts:
             self._check_choices()

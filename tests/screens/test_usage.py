@@ -210,6 +210,9 @@ async def test_a_plot_draws_only_the_lines_that_differ_and_all_of_them_in_anothe
         assert await lines(pilot, values=[5.0] * 59 + [0.0], times=times, note="3 procs") == [0, *range(6, 11)]
         assert await lines(pilot, values=[5.0] * 59 + [90.0], times=times) == [*range(11)]
         assert await lines(pilot, values=[], missing="it has exited") == [*range(12)]
+        assert await lines(pilot, values=[5.0], times=times[:1]) == [*range(12)]
+        # the axis comes, so that the rows are fewer, and have other colours
+        assert await lines(pilot, values=[0.0, 5.0], times=times[:2]) == [*range(1, 12)]
         before = app.query_one(Watched).render_line(0)
         app.theme = "textual-light"
         await pilot.pause()

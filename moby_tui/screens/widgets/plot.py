@@ -100,7 +100,7 @@ class Plot(Widget, can_focus=True):
         self._top = floor
         #: samples from the newest back to the one under the cursor; -1: no cursor
         self._back = -1
-        #: the text of each line as it was last drawn
+        #: what ``_written`` returned when it was last drawn
         self._drawn: list[str] = []
         self._inks: dict[str, Style] = {}
 
@@ -185,12 +185,13 @@ class Plot(Widget, can_focus=True):
         self._rows = area(shown, self._room, height, self._top)
 
     def _written(self) -> list[str]:
-        """The text of each line. Lines with the same text look the same, unless size, style or cursor have changed."""
+        """A text for each line. Lines with the same text look the same, unless width, style or cursor have changed."""
         width, height = self.size.width, len(self._rows)
         if self._missing and not self._values:
             plot = [self._missing, *[""] * (height - 1)]
         else:
-            plot = [self._label(y, height) + row for y, row in enumerate(self._rows, 1)]
+            # with the height, of which the colours depend
+            plot = [f"{y}/{height}{self._label(y, height)}{row}" for y, row in enumerate(self._rows, 1)]
         axis = [self._axis_text(width)] if self._has_axis else []
         return ["\n".join(self._heading_parts()), *plot, *axis]
 
