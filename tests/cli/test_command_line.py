@@ -90,6 +90,7 @@ def test_help_lists_commands_and_examples(cli: Cli) -> None:
         ("--context other ps", 'context "other": context not found', 1),
         ("-l loud ps", "invalid --log-level 'loud'", 1),
         ("tui", "the dashboard needs a terminal", 1),
+        ("tui --port 1", "--port is of moby tui --web", 1),
     ],
 )
 def test_errors_are_told(cli: Cli, line: str, message: str, status: int) -> None:
