@@ -124,7 +124,7 @@ class Dashboard(App[None]):
             self._check_choices()
         for page in PAGES:
             self.add_mode(page.mode, partial(self._make, page))
-        await self.switch_mode(PAGES[0].mode)
+        await self.switch_mode(self._first[0] if self._first else PAGES[0].mode)
         if self._first:
             self.session.connection_changed.subscribe(self, self._go_first)
         if self._chosen.alerts and self._driver is not None:

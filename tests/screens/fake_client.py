@@ -157,7 +157,8 @@ class FakeContainers:
     async def logs(self, ref: str, options: LogOptions) -> AsyncIterator[tuple[int, bytes]]:
         if ref not in self.engine.rows:
             raise NotFound(f"no such container: {ref}")
-        for line in self.engine.logs.get(self.engine.rows[ref].names[0].lstrip("/"), []):
+        lines = self.engine.logs.get(self.engine.rows[ref].names[0].lstrip("/"), [])
+        for line in lines if options.tail is None else lines[max(len(lines) - options.tail, 0) :]:
             yield line
         if not options.follow:
             return

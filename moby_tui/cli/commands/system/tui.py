@@ -6,18 +6,13 @@ import os
 import sys
 
 from moby_tui.cli import session
-from moby_tui.cli.garbage import collect_as_usual
+from moby_tui.cli.commands import dashboard
 from moby_tui.cli.table.root import WEB_SESSION
 from moby_tui.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from moby_tui.api.client.protocol import Client
     from moby_tui.cli.table.nounless import TuiOptions
-    from moby_tui.screens.building.request import BuildRequest
-    from moby_tui.screens.forms.request import RunRequest
 
 _DEFAULT_HOST, _DEFAULT_PORT = "127.0.0.1", 8765
 
@@ -29,23 +24,10 @@ def tui(options: TuiOptions, *, container: str) -> int:
     in_browser = options.web and os.environ.pop(WEB_SESSION, "") != ""
     if not in_browser:
         _check_place(options)
-    first = ("containers", session.call(lambda client: _find(client, container))) if container else ()
+    first = ("containers", *dashboard.find([container])) if container else ()
     if options.web and not in_browser:
         return _serve(options)
-    from moby_tui.cli.commands.composing import PluggedIn
-    from moby_tui.cli.engines import NamedEngines
-    from moby_tui.screens.app import run
-    from moby_tui.screens.command_line import CommandLine
-
-    collect_as_usual()
-    return run(
-        session.connect,
-        read_only=options.read_only,
-        engines=NamedEngines(),
-        command_line=CommandLine(_read_run, _read_build, PluggedIn()),
-        first=first,
-        in_browser=in_browser,
-    )
+    return dashboard.show(first, read_only=options.read_only, in_browser=in_browser)
 
 
 def _check_place(options: TuiOptions) -> None:
@@ -60,10 +42,7 @@ def _check_place(options: TuiOptions) -> None:
     ):
         if given:
             raise InvalidArgument(f"{name} is of moby tui --web")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise InvalidArgument(
-            "the dashboard needs a terminal on standard input and output; in scripts use moby ps, stats and events"
-        )
+    dashboard.check_terminal()
 
 
 def _serve(options: TuiOptions) -> int:
@@ -84,22 +63,3 @@ def _serve(options: TuiOptions) -> int:
 
 def _announce(address: str) -> None:
     print(f"The dashboard is at {address}", flush=True)
-
-
-async def _find(client: Client, container: str) -> str:
-    """The id of a container. Raises ``NotFound`` before the screen is taken."""
-    return (await client.containers.inspect(container)).id
-
-
-def _read_run(words: Sequence[str]) -> RunRequest:
-    """Reads a line of ``run`` that the dashboard's form has written."""
-    from moby_tui.cli.commands.containers.reading import read_run
-
-    return read_run(words)
-
-
-def _read_build(words: Sequence[str]) -> BuildRequest:
-    """Reads a line of ``build`` that the dashboard's form has written."""
-    from moby_tui.cli.commands.builds.reading import read_build
-
-    return read_build(words)
