@@ -10,10 +10,12 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from bench.peers import podman as podman_peer
 from moby_tui.api.client.connect import connect
@@ -28,6 +30,7 @@ from moby_tui.screens.widgets.log_stream import LogStream
 from moby_tui.screens.widgets.object_table import ObjectTable
 from moby_tui.screens.widgets.status_bar import Banner
 from moby_tui.screens.widgets.terminal import Terminal
+from screens.conftest import Eventually, Open
 
 TALK = "echo from inside; while true; do sleep 1; done"
 Factory = Callable[[], AbstractAsyncContextManager[Any]]
@@ -120,7 +123,8 @@ async def _furnish(client: Any, archive: Path) -> str:
         hostname="inner",
         host_config=HostConfig(network_mode="none", ulimits=limits),
     )
-    return (await client.containers.create(config, name="walker")).id
+    identifier: str = (await client.containers.create(config, name="walker")).id
+    return identifier
 
 
 async def clear(factory: Factory) -> None:
@@ -144,7 +148,13 @@ def rows(app: Any) -> set[str]:
 @pytest.mark.parametrize(
     "kind", [in_process, our_daemon, dockerd, podman, *map(named, HOSTS)], ids=lambda kind: kind.__name__.replace("/", "_")
 )
-async def test_all_pages_and_a_containers_life(kind, roots, busybox_archive, open_dashboard, eventually):
+async def test_all_pages_and_a_containers_life(
+    kind: Callable[[tuple[Path, Path]], AbstractAsyncContextManager[Factory]],
+    roots: tuple[Path, Path],
+    busybox_archive: Path,
+    open_dashboard: Open,
+    eventually: Eventually,
+) -> None:
     roots[0].parent.mkdir(exist_ok=True)
     async with kind(roots) as factory:
         try:
@@ -157,7 +167,7 @@ async def test_all_pages_and_a_containers_life(kind, roots, busybox_archive, ope
             await clear(factory)
 
 
-async def walk(app, pilot, eventually, identifier: str) -> None:
+async def walk(app: Any, pilot: Pilot[None], eventually: Eventually, identifier: str) -> None:
     # the container's life
     await eventually(pilot, lambda: app.screen.chosen and app.screen.chosen.id == identifier)
     await pilot.press("s")
@@ -176,10 +186,10 @@ async def walk(app, pilot, eventually, identifier: str) -> None:
     shown = {"images": "busybox", "volumes": "a-volume", "networks": "a-network"}
     for page in PAGES:
         app.go(page.mode)
-        await eventually(pilot, lambda mode=page.mode: app.current_mode == mode and app.page.mode == mode)
+        await eventually(pilot, partial(is_shown, app, page.mode))
         await pilot.pause()
         if page.mode in shown:
-            await eventually(pilot, lambda name=shown[page.mode]: any(name in row for row in rows(app)))
+            await eventually(pilot, partial(has_row, app, shown[page.mode]))
         assert not app.screen.query_one(Banner).has_class("-lost"), page.mode
     app.go("logs", "walker")
     await eventually(pilot, lambda: app.current_mode == "logs" and "from inside" in texts(app.screen.query_one(LogStream)))
@@ -193,6 +203,14 @@ async def walk(app, pilot, eventually, identifier: str) -> None:
     await pilot.press("d")
     await eventually(pilot, lambda: "walker" not in {one.name for one in app.session.model.sorted()})
     await eventually(pilot, lambda: app.screen.query_one(ContainerTable).row_count == 0)
+
+
+def is_shown(app: Any, mode: str) -> bool:
+    return bool(app.current_mode == mode and app.page.mode == mode)
+
+
+def has_row(app: Any, name: str) -> bool:
+    return any(name in row for row in rows(app))
 
 
 def texts(view: LogStream) -> list[str]:

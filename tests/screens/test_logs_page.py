@@ -21,7 +21,7 @@ from moby_tui.screens.widgets.filter_bar import FilterBar
 from moby_tui.screens.widgets.log_line import Times
 from moby_tui.screens.widgets.log_stream import LogStream
 from screens.conftest import Eventually, Open, there
-from screens.fake_client import NOW, FakeEngine, summary
+from screens.fake_client import NOW, FakeEngine, as_client, summary
 from screens.typing_keys import typed
 
 
@@ -239,7 +239,7 @@ async def test_the_dashboard_begins_with_the_logs_of_the_named_containers(eventu
     """``moby logs --tui --tail 3 web database``."""
     engine = talking()
     words = ("tail:3", *list(engine.rows)[:2])
-    app = Dashboard(lambda: engine, first=("logs", *words))
+    app = Dashboard(as_client(lambda: engine), first=("logs", *words))
     async with app.run_test(size=(100, 30)) as pilot:
         await eventually(pilot, lambda: app.screen.query(LogStream) and len(app.screen.query_one(LogStream).store) >= 6)
         assert app.current_mode == "logs"
