@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from moby_tui.errors import InvalidArgument
 
@@ -87,9 +89,74 @@ def _member(pattern: str, i: int) -> tuple[str, int]:
     return pattern[i], i + 1
 
 
+class _Matcher(Protocol):
+    def fullmatch(self, path: str, /) -> object: ...
+
+
+class _Places:
+    """A pattern with ``**`` behind a part of a name, as in ``a**b**c``, matched by all the places in the path that it can have come to.
+
+    An expression would look at every way to share the path among the stars. A set of places is a number, whose bit ``i`` is the place
+    before the character ``i``: a match takes the pattern's length times the path's.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._steps = list(_steps(pattern))
+
+    def fullmatch(self, path: str) -> bool:
+        slashes = _bits(path, re.compile("/"))
+        names = (1 << len(path)) - 1 & ~slashes
+        places = 1
+        for step in self._steps:
+            if isinstance(step, re.Pattern):
+                places = (places & _bits(path, step)) << 1
+            elif step == "*":
+                places = _spread(places, names)
+            elif step == "**/":
+                places |= (slashes & -(places & -places)) << 1
+            else:
+                return places != 0
+        return places & (slashes | 1 << len(path)) != 0
+
+
+def _steps(pattern: str) -> Iterator[re.Pattern[str] | str]:
+    """One character each, ``*``, ``**/`` for any number of folders, and ``**`` for all that comes."""
+    i = 0
+    while i < len(pattern):
+        if deep := _DEEP.match(pattern, i):
+            i = deep.end()
+            yield "**/" if i < len(pattern) else "**"
+        elif pattern[i] == "*":
+            i += 1
+            yield "*"
+        else:
+            end = i + 1
+            if pattern[i] == "[":
+                _, end = _class(pattern, end)
+            elif pattern[i] == "\\":
+                end += 1
+            yield component(pattern[i:end])
+            i = end
+
+
+def _bits(path: str, character: re.Pattern[str]) -> int:
+    matching = {each for each in set(path) if character.fullmatch(each)}
+    return int("".join("1" if each in matching else "0" for each in reversed(path)) or "0", 2)
+
+
+def _spread(places: int, through: int) -> int:
+    """The places that can be come to over characters of ``through``: one step, then two, then four."""
+    distance = 1
+    while through:
+        places |= (places & through) << distance
+        through &= through >> distance
+        distance *= 2
+    return places
+
+
 @dataclass(frozen=True)
 class _Rule:
-    pattern: re.Pattern[str]
+    pattern: _Matcher
     excludes: bool
 
 
@@ -109,7 +176,7 @@ class Ignore:
             pattern = posixpath.normpath(line.removeprefix("!").strip()).lstrip("/")
             if pattern not in (".", ""):
                 self.patterns.append(pattern if not line.startswith("!") else f"!{pattern}")
-                self._rules.append(_Rule(_compile(pattern, _tree_expression(pattern)), not line.startswith("!")))
+                self._rules.append(_Rule(_tree(pattern), not line.startswith("!")))
         self.has_exceptions = any(not rule.excludes for rule in self._rules)
 
     def excludes(self, path: str) -> bool:
@@ -117,7 +184,7 @@ class Ignore:
         return next((rule.excludes for rule in reversed(self._rules) if rule.pattern.fullmatch(path)), False)
 
 
-def _tree_expression(pattern: str) -> str:
+def _tree(pattern: str) -> _Matcher:
     """``**`` is any number of folders, at the end also of names; what a pattern names it names with all that is below."""
     parts: list[str] = []
     rest = pattern
@@ -125,9 +192,12 @@ def _tree_expression(pattern: str) -> str:
         # anything that ends so, as in **.go
         parts, rest = [".*"], rest[2:]
     *before, last = _DEEP.split(rest)
+    if any(piece and not piece.endswith("/") for piece in before[1:]):
+        _expression(rest)  # refuses what is no pattern
+        return _Places(rest)
     for number, piece in enumerate(before):
         expression = _expression(piece)
         parts.append(f"(?>(?:.*?/)??{expression})" if number else expression)
     if before:
         parts.append("(?:.*/)?" if last else ".*")
-    return "".join(parts) + _expression(last) + "(?:/.*)?"
+    return _compile(pattern, "".join(parts) + _expression(last) + "(?:/.*)?")
