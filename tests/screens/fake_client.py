@@ -20,12 +20,15 @@ from moby_tui.schema.container import (
     ContainerSummary,
     ContainerUpdate,
     ContainerUpdated,
+    EndpointSettings,
     ExecCreate,
     ExecInspect,
     ExecStart,
     HostConfig,
     LogOptions,
     Port,
+    PortChanges,
+    PortsChanged,
     Top,
 )
 from moby_tui.schema.event import Event, EventActor
@@ -35,7 +38,7 @@ from moby_tui.schema.image import ImageHistory, ImageInspect, ImageSummary
 from moby_tui.schema.network import Ipam, IpamPool, Network
 from moby_tui.schema.stats import CpuStats, CpuUsage, MemoryStats, PidsStats, Stats
 from moby_tui.schema.stream import Stream
-from moby_tui.schema.system import Check, DiskUsage, Info, Version
+from moby_tui.schema.system import Check, DiskUsage, Info, Version, VersionPlatform
 from moby_tui.schema.traffic import Exposure
 from moby_tui.schema.volume import Volume, VolumeUsage
 
@@ -141,6 +144,10 @@ class FakeContainers:
     async def update(self, ref: str, changes: ContainerUpdate) -> ContainerUpdated:
         self.engine.calls.append(("update", self.engine.rows[ref].names[0].lstrip("/"), {"memory": changes.memory}))
         return ContainerUpdated()
+
+    async def change_ports(self, ref: str, changes: PortChanges) -> PortsChanged:
+        self.engine.calls.append(("ports", self.engine.rows[ref].names[0].lstrip("/"), {"changes": changes}))
+        return PortsChanged(ports=changes.publish)
 
     async def create(self, config: ContainerCreate, *, name: str = "", platform: str = "") -> ContainerCreated:
         self.engine.calls.append(("create", name, {"config": config}))
@@ -281,6 +288,12 @@ class FakeNetworks:
         ipam = Ipam(config=[IpamPool(subnet="172.17.0.0/16", gateway="172.17.0.1")])
         return [Network(name="bridge", id="1" * 64, ipam=ipam), Network(name="host", id="2" * 64, driver="host")]
 
+    async def connect(self, ref: str, container: str, config: EndpointSettings | None = None) -> None:
+        self.engine.calls.append(("connect", ref, {"container": container, "config": config}))
+
+    async def disconnect(self, ref: str, container: str, *, force: bool = False) -> None:
+        self.engine.calls.append(("disconnect", ref, {"container": container, "force": force}))
+
     async def inspect(self, ref: str, *, verbose: bool = False) -> Network:
         return next(one for one in await self.list() if one.id == ref)
 
@@ -357,7 +370,7 @@ class FakeSystem:
 
     async def version(self) -> Version:
         self.engine.check()
-        return Version(version="1.0")
+        return Version(version="1.0", platform=VersionPlatform(name=self.engine.platform))
 
     async def disk_usage(self) -> DiskUsage:
         self.engine.check()
@@ -396,6 +409,8 @@ class FakeEngine:
         self.turns: dict[str, int] = {}
         self.unmeasured: dict[str, Exception] = {}
         self.lists = 0
+        #: the name of the platform in its version: moby's own
+        self.platform = "moby"
         self.checks: list[Check] = []
         self.exposures: list[Exposure] = []
         self.down = False

@@ -56,7 +56,7 @@ class NetworksPage(ResourcePage[Network]):
         users: dict[str, list[str]] = {}
         for container in self.session.model.rows():
             if container.running:
-                for network in container.networks.split(", "):
+                for network in container.in_networks:
                     users.setdefault(network, []).append(container.name)
         self._users = {name: ", ".join(sorted(names)) for name, names in users.items()}
 

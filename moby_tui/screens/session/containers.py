@@ -63,6 +63,11 @@ class Container:
     def running(self) -> bool:
         return self.state in ("running", "paused", "restarting")
 
+    @property
+    def in_networks(self) -> tuple[str, ...]:
+        """The names of its networks."""
+        return tuple(self.networks.split(", ")) if self.networks else ()
+
     def describe(self, now: float) -> str:
         """``up 3m``, ``exited 137 · 2h``: the state and its age in few characters."""
         if self.goes_at:

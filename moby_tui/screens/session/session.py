@@ -45,19 +45,22 @@ BATCH = 100
 OVERLAP = 2.0
 #: Events remembered for a page that is opened later.
 REMEMBERED = 10_000
+#: The platform's name in the version that moby's engine tells of itself.
+OURS = "moby"
 #: A burst of events is answered with one request.
 GATHER = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The state of the connection. ``retry`` is seconds until the next try."""
+    """The state of the connection. ``retry`` is seconds until the next try. ``ours``: the engine is moby, not another's."""
 
     up: bool
     reason: str = ""
     retry: float = 0.0
     engine: str = ""
     host: str = ""
+    ours: bool = True
 
 
 class Session:
@@ -156,7 +159,8 @@ class Session:
         engine = f"{version.platform.name or 'engine'} {version.version}".strip()
         since = _engine_time(info) - OVERLAP
         self.since = self.since or since
-        self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name)))
+        ours = version.platform.name == OURS
+        self._tell(Connection(up=True, engine=text.clean(engine), host=text.clean(info.name), ours=ours))
         self.containers_changed.publish(frozenset())
         work = (
             self._left.wait(),
