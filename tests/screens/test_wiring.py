@@ -17,6 +17,7 @@ from moby_tui.schema.network import NetworkCreate
 from moby_tui.screens.dialogs.ask import Ask
 from moby_tui.screens.session.activity import Outcome
 from moby_tui.screens.topology import wiring
+from moby_tui.screens.widgets.object_table import ObjectTable
 from moby_tui.screens.widgets.topology_view import TopologyView
 
 
@@ -76,6 +77,10 @@ async def test_the_forms_show_the_command_and_other_engines_grey_the_ports(
         monkeypatch.setattr(app.screen, "notify", lambda message, **_: told.append(message))
         assert app.screen.check_action("ports", ()) is None
         await typed(app, pilot, "P")
+        await typed(app, pilot, "3")
+        await eventually(pilot, lambda: app.current_mode == "volumes" and app.screen.query_one(ObjectTable).row_count == 2)
+        greyed = {action.id for action in app.screen.actions() if app.screen.check_action(action.method, ()) is None}
+        assert greyed == {f"volume.{one}" for one in ("clone", "rename", "export", "import", "copy_out", "copy_in")}
         assert len(told) == 1 and "Ports needs moby at the other end: Docker Engine - Community 1.0" in told[0]
 
 
