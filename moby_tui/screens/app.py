@@ -157,9 +157,17 @@ class Dashboard(App[None]):
             *keys.check_keymap(self._chosen.keymap),
             *keys.check_commands(self._chosen.commands, self._chosen.keymap),
             *alert_rules.check(self._chosen.alerts),
+            *self._check_expressions(),
         ]
         for line in told:
             self.notify(line, title=path, severity="warning", timeout=15, markup=False)
+
+    def _check_expressions(self) -> list[str]:
+        if not any(rule.match for rule in self._chosen.alerts):
+            return []
+        from moby_tui.screens.problems import log_watch
+
+        return log_watch.check(self._chosen.alerts)
 
     def _make(self, entry: Entry) -> Page:
         """Makes a page, when it is first visited."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from moby_tui.schema.container import ContainerSummary
 from moby_tui.schema.event import Event
@@ -56,6 +56,7 @@ class Container:
     image_id: str = ""
     #: The names of its volumes.
     volumes: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     #: When the dashboard removes it, Unix seconds; 0: it does not.
     goes_at: float = 0.0
 
@@ -211,6 +212,7 @@ class ContainerModel:
             since=_since(summary, known, now),
             image_id=summary.image_id,
             goes_at=self._leaving.get(summary.id, 0.0),
+            labels=summary.labels,
             volumes=tuple(mount.name for mount in summary.mounts if mount.name),
         )
 
