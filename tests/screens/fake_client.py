@@ -118,8 +118,9 @@ class FakeContainers:
 
         async def act(ref: str, **options: Any) -> None:
             self.engine.check()
-            self.engine.calls.append((name, self.engine.rows[ref].names[0].lstrip("/"), options))
-            self.engine.change(ref, states[name], {"stop": "die", "kill": "die", "restart": "start"}.get(name, name))
+            row = self.engine.row(ref)
+            self.engine.calls.append((name, row.names[0].lstrip("/"), options))
+            self.engine.change(row.id, states[name], {"stop": "die", "kill": "die", "restart": "start"}.get(name, name))
 
         return act
 
@@ -132,9 +133,7 @@ class FakeContainers:
         self.engine.emit("container", "destroy", ref)
 
     async def inspect(self, ref: str, **_: Any) -> ContainerInspect:
-        row = self.engine.rows.get(ref)
-        if row is None:
-            raise NotFound(f"no such container: {ref}")
+        row = self.engine.row(ref)
         state = ContainerState(status=row.state, running=row.state == "running", pid=4711)
         return ContainerInspect(
             id=row.id, created="", path="nginx", args=["-g"], state=state, image=row.image_id, name=row.names[0],
@@ -417,6 +416,13 @@ class FakeEngine:
         self.refusal: Exception | None = None
         self.flood = self.flood_over = False
         self.flooded = 0
+
+    def row(self, ref: str) -> ContainerSummary:
+        """By its id or name."""
+        for row in self.rows.values():
+            if ref in (row.id, row.names[0].lstrip("/")):
+                return row
+        raise NotFound(f"no such container: {ref}")
 
     def check(self) -> None:
         if self.down:
